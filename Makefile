@@ -1,0 +1,164 @@
+# mod_identity: every command that a person types.
+#
+#   make            build everything into build/
+#   make run        build and start an httpd with it (PORT=8080 STATE=run CONF=)
+#   make check      the quick tests: unit and guards
+#   make test       every test
+#   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
+#   make deps       install the Debian packages that are missing
+#   make clean
+#
+# SAN=1 builds with AddressSanitizer and UBSan into build-asan/ instead. V=1 shows the whole commands.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
+prefix ?= /usr/local
+DESTDIR ?=
+PORT ?= 8080
+STATE ?= run
+CONF ?=
+SAN ?=
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+APXS ?= apxs
+DEPS := src/tool/deps.sh
+JOBS := $(shell nproc)
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-4s %s\n' $(1) '$@')
+
+# ---- flags ---------------------------------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
+ifeq ($(SAN),)
+BUILD := build
+HARDENING := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
+else
+# No _FORTIFY_SOURCE here: it hides from the sanitizer the calls that it replaces.
+BUILD := build-asan
+HARDENING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LINK_SAN := -fsanitize=address,undefined
+endif
+
+APACHE_INCLUDE := $(shell $(APXS) -q INCLUDEDIR 2>/dev/null)
+APR_INCLUDE := $(shell apr-1-config --includes --cppflags 2>/dev/null) $(shell apu-1-config --includes 2>/dev/null)
+
+CPPFLAGS += -Iinclude $(APR_INCLUDE)
+CFLAGS += -std=gnu11 -g $(WARNINGS) $(HARDENING) -fPIC -fvisibility=hidden
+LDFLAGS += $(LINK_SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
+
+LIBRARIES := -lcjose -ljansson -lcurl -lsodium -lutf8proc -lcrypto -lcrypt
+APR_LIBRARIES := -laprutil-1 -lapr-1
+
+# ---- what is built ---------------------------------------------------------------------------------------------------------------------
+
+LIBRARY_SOURCES := $(wildcard src/core/*.c src/store/*.c src/service/*.c src/client/*.c)
+MODULE_SOURCES := $(wildcard mod_identity.c src/server/*.c)
+TOOL_SOURCES := $(wildcard src/tool/*.c)
+UNIT_SOURCES := $(wildcard t/unit/*.c)
+# What several unit tests share; each takes what it uses.
+UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
+PAGES := $(wildcard src/pages/*.* src/pages/mail/*)
+
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(if $(wildcard src/pages/embed.sh),$(BUILD)/pages.o)
+MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
+TOOL_OBJECTS := $(TOOL_SOURCES:%.c=$(BUILD)/%.o)
+UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
+UNIT_SUPPORT_OBJECTS := $(UNIT_SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
+UNITS := $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/t/unit-%)
+OBJECTS := $(LIBRARY_OBJECTS) $(MODULE_OBJECTS) $(TOOL_OBJECTS) $(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS)
+
+LIBRARY := $(BUILD)/libidentity.a
+MODULE := $(BUILD)/mod_identity.so
+TOOL := $(BUILD)/htidentity
+UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
+
+.PHONY: all units check test run install deps packages test-packages clean FORCE
+.SECONDARY: $(OBJECTS)
+
+all: $(MODULE) $(TOOL)
+units: $(UNITS)
+
+# One sentence about missing packages instead of a compiler's hundred.
+packages:
+	@$(DEPS) --check build
+
+test-packages:
+	@$(DEPS) --check build test
+
+$(BUILD)/%.o: %.c Makefile | packages
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(MODULE_OBJECTS): CPPFLAGS += -I$(APACHE_INCLUDE)
+
+$(BUILD)/pages.o: $(BUILD)/pages.c
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/pages.c: $(PAGES) | packages
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)sh src/pages/embed.sh $@ $(BUILD)/pages
+
+# A source file that is gone must leave the library too, though nothing that is left has changed.
+$(BUILD)/objects: FORCE | packages
+	@mkdir -p $(@D)
+	@echo '$(LIBRARY_OBJECTS)' | cmp -s - $@ || echo '$(LIBRARY_OBJECTS)' > $@
+
+$(LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/objects
+	$(call say,AR)
+	$(Q)rm -f $@.new && ar rcsD $@.new $(LIBRARY_OBJECTS) && mv $@.new $@
+
+$(MODULE): $(MODULE_OBJECTS) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--exclude-libs,ALL -o $@ $(MODULE_OBJECTS) $(LIBRARY) $(LIBRARIES)
+
+$(TOOL): $(TOOL_OBJECTS) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+
+$(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+
+-include $(OBJECTS:.o=.d)
+
+# ---- what is done with it --------------------------------------------------------------------------------------------------------------
+
+PROVE := prove --timer
+# A parent that runs as root can only be tried by root.
+SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
+
+check: test-packages all units
+	$(PROVE) $(UNITS) t/guard
+
+test:
+	@$(DEPS) build test
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
+	$(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/guard $(wildcard t/pages) $(SUITES)
+
+run:
+	@$(DEPS) build
+	+@$(MAKE) --no-print-directory -j$(JOBS) all
+	@PORT='$(PORT)' STATE='$(STATE)' CONF='$(CONF)' exec src/tool/run.sh
+
+install: all
+	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh
+
+deps:
+	@$(DEPS) build test
+
+clean:
+	rm -rf build build-asan

@@ -1,0 +1,328 @@
+/* The rules that need nothing: no database, no clock, no network, no state of their own. Whatever they need of these (a
+ * time, random bytes, keys) is passed in. Everything else in the house may call this room; it calls nobody.
+ *
+ * Memory: what is returned lives in the pool that was passed. Strings are UTF-8 and end in NUL.
+ */
+#ifndef IDENTITY_CORE_H
+#define IDENTITY_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <apr_time.h>
+#include <jansson.h>
+
+/* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ----------- */
+
+typedef enum {
+    IDENTITY_PROBLEM_NONE = 0,
+    IDENTITY_PROBLEM_BAD_REQUEST,    /* 400 BAD_REQUEST: malformed JSON, wrong shape */
+    IDENTITY_PROBLEM_MISSING_FIELD,  /* 400 MISSING_FIELD, with field */
+    IDENTITY_PROBLEM_INVALID_FIELD,  /* 400 INVALID_FIELD, with field */
+    IDENTITY_PROBLEM_UNAUTHORISED,   /* 401 UNAUTHORISED */
+    IDENTITY_PROBLEM_NOT_ALLOWED,    /* 403 USER_NOT_ALLOWED */
+    IDENTITY_PROBLEM_USER_NOT_FOUND, /* 404 USER_NOT_FOUND */
+    IDENTITY_PROBLEM_NOT_FOUND,      /* 404 RESOURCE_NOT_FOUND */
+    IDENTITY_PROBLEM_VERSION,        /* 404 UNSUPPORTED_VERSION */
+    IDENTITY_PROBLEM_METHOD,         /* 405 INVALID_OPERATION */
+    IDENTITY_PROBLEM_TIMEOUT,        /* 408 BAD_REQUEST: the body did not arrive in time */
+    IDENTITY_PROBLEM_EXISTS,         /* 409 RESOURCE_ALREADY_EXISTS */
+    IDENTITY_PROBLEM_STATE,          /* 409 INVALID_OPERATION: not allowed in the present state */
+    IDENTITY_PROBLEM_TOO_LARGE,      /* 413 BAD_REQUEST */
+    IDENTITY_PROBLEM_MEDIA_TYPE,     /* 415 UNSUPPORTED_MEDIA_TYPE */
+    IDENTITY_PROBLEM_THROTTLED,      /* 429 UNABLE_TO_PROCESS_INSTRUCTIONS */
+    IDENTITY_PROBLEM_INTERNAL,       /* 500 INTERNAL_ERROR, type API_ERROR */
+    IDENTITY_PROBLEM_UNAVAILABLE     /* 503 INTERNAL_ERROR, type API_ERROR, with Retry-After */
+} identity_problem_kind_t;
+
+typedef struct identity_problem {
+    identity_problem_kind_t kind;
+    const char *message;       /* a sentence for a person; NULL: the kind's own */
+    const char *field;         /* dotted path such as account_memberships.0.type, or NULL */
+    const char *resource_id;   /* or NULL */
+    const char *resource_type; /* or NULL */
+    int retry_after;           /* seconds, for 429 and 503; 0: the default of 1 */
+} identity_problem_t;
+
+/* Fills *problem and returns false, so that a rule can end in `return identity_refuse(...)`. format may be NULL for the
+ * kind's own text. */
+bool identity_refuse(apr_pool_t *pool, identity_problem_t *problem, identity_problem_kind_t kind, const char *field,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* HTTP status of a kind. */
+int identity_problem_status(identity_problem_kind_t kind);
+/* The kind for a status that httpd itself answered with (403, 404, 405, 408, 413, ...); unknown 4xx: BAD_REQUEST, 5xx:
+ * INTERNAL. */
+identity_problem_kind_t identity_problem_of_status(int status);
+/* The flat error object, fields in this order: type, code, message, field?, resource_id?, resource_type?, fields.
+ * `fields` maps the problem's field to its message and is empty without one. A new reference. */
+json_t *identity_problem_json(const identity_problem_t *problem);
+
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
+#define IDENTITY_JSON_DEPTH   16
+#define IDENTITY_JSON_MEMBERS 4096 /* of all objects of a body together (security 74) */
+
+/* Ties a root's reference to the pool (json_decref at cleanup) and returns it. NULL stays NULL. */
+json_t *identity_json_own(apr_pool_t *pool, json_t *root);
+/* Reads a request body strictly: one object, UTF-8, no duplicate keys, no NUL, nesting at most IDENTITY_JSON_DEPTH (the
+ * root counts as 1) and at most IDENTITY_JSON_MEMBERS members, both checked before parsing. NULL with *problem
+ * BAD_REQUEST otherwise; the message never repeats the body. Owned by pool. */
+json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
+/* Compact text (no spaces, UTF-8 kept, order kept). */
+const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length);
+
+typedef enum {
+    IDENTITY_FIELD_STRING,
+    IDENTITY_FIELD_BOOLEAN,
+    IDENTITY_FIELD_TIME,  /* ISO 8601 in seconds */
+    IDENTITY_FIELD_ENUM,  /* one of values */
+    IDENTITY_FIELD_LIST,  /* array; items checked against `items`, or of strings where items is NULL */
+    IDENTITY_FIELD_OBJECT /* object; its members checked against `items` */
+} identity_field_type_t;
+
+#define IDENTITY_FIELD_REQUIRED 1u /* absent or null: MISSING_FIELD */
+#define IDENTITY_FIELD_NULLABLE 2u /* null is a value of its own; without it null counts as absent */
+#define IDENTITY_FIELD_SECRET   4u /* never repeated in a message */
+
+typedef struct identity_field {
+    const char *name; /* NULL ends a table */
+    identity_field_type_t type;
+    unsigned flags;
+    size_t min, max;                    /* bytes of a string, or items of a list (max 0: 256 bytes, 500 items) */
+    const char *const *values;          /* of an ENUM, NULL-terminated */
+    const struct identity_field *items; /* of a LIST's objects or an OBJECT */
+    bool (*valid)(const char *text);    /* further rule of a string, or NULL */
+    const char *rule;                   /* what valid asks for, completing "<field> must be ..." */
+} identity_field_t;
+
+/* Checks an object against a table: MISSING_FIELD or INVALID_FIELD naming the dotted path. Members that the table does
+ * not name are ignored. An empty object in a LIST is left to the caller (its required members are not asked for). */
+bool identity_fields_check(apr_pool_t *pool, const json_t *object, const identity_field_t *table,
+                           identity_problem_t *problem);
+/* Shorthands for checked bodies: NULL / fallback where absent or null. */
+const char *identity_json_string(const json_t *object, const char *name);
+bool identity_json_boolean(const json_t *object, const char *name, bool fallback);
+/* True where the member is there and not null. */
+bool identity_json_has(const json_t *object, const char *name);
+
+/* ---- times, ids, names ------------------------------------------------------------------------------------------- */
+
+/* 2024-01-15T09:30:00Z */
+const char *identity_time_format(apr_pool_t *pool, apr_time_t time);
+/* JSON string of it, or null for 0. A new reference. */
+json_t *identity_time_json(apr_time_t time);
+/* Reads ISO 8601 with seconds and `Z` or a numeric offset (+01:00); refuses fractions, impossible dates, anything else.
+ */
+bool identity_time_parse(const char *text, apr_time_t *time);
+
+/* A source of random bytes; false is a fault of the machine and ends the request with 500. */
+typedef struct identity_random {
+    bool (*fill)(void *context, void *buffer, size_t size);
+    void *context;
+} identity_random_t;
+
+/* prefix_ + 20 characters of [0-9A-Za-z]: 9 of microseconds, 11 random, so that ids sort (bytewise) by creation time.
+ * NULL on a random fault. */
+const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random);
+/* Is it prefix_ and 20 characters of the alphabet? */
+bool identity_id_valid(const char *id, const char *prefix);
+/* 32 upper-case hex digits: 12 of milliseconds, 20 random. NULL on a random fault. */
+const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now, const identity_random_t *random);
+bool identity_invitation_id_valid(const char *id);
+
+/* `(\S*@\S*\..*)`, at most 256 characters, no control characters, valid UTF-8. */
+bool identity_username_valid(const char *username);
+/* The one form a username is unique and looked up under: ASCII letters in lower case, all else kept (security 77). */
+const char *identity_username_canonical(apr_pool_t *pool, const char *username);
+/* The domain of a canonical username: what follows the last @; "" without one. Points into it. */
+const char *identity_username_domain(const char *canonical);
+/* An address that mail can be sent to: one @, a dot in the domain, no space, comma, quote, angle bracket, control
+ * character, at most 254 bytes. */
+bool identity_mail_address_valid(const char *address);
+/* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
+ * there is no end. */
+const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);
+/* Role and team names are compared in this form: NFKC, case folded (utf8proc). NULL where it is no valid UTF-8. */
+const char *identity_name_canonical(apr_pool_t *pool, const char *name);
+/* `^[a-z0-9-]+$`, at most 64 characters. */
+bool identity_slug_valid(const char *slug);
+/* A slug made from a name: lower case, runs of anything else become one hyphen; "role" where nothing is left. */
+const char *identity_slug_of_name(apr_pool_t *pool, const char *name);
+/* `^[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+$`, at most 128 characters. */
+bool identity_permission_valid(const char *name);
+/* Printable text with no control characters, valid UTF-8, not blank: names and descriptions. */
+bool identity_text_valid(const char *text);
+
+/* ---- query strings and cursors ----------------------------------------------------------------------------------- */
+
+/* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or one
+ * given twice. query may be NULL. */
+bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem);
+/* Percent-encodes for a query value (unreserved characters stay). */
+const char *identity_query_escape(apr_pool_t *pool, const char *text);
+
+/* Where a page of a total order (key, id) begins. Opaque on the wire, no secret: every reader checks tenancy by itself.
+ */
+typedef struct identity_cursor {
+    const char *key;   /* value of the order column in text */
+    const char *id;    /* tie-breaker */
+    bool backward;     /* the page before (key, id) instead of after */
+    apr_int64_t page;  /* number of the page it leads to */
+    apr_int64_t total; /* total_number_of_pages already counted, -1: past the cap */
+} identity_cursor_t;
+const char *identity_cursor_encode(apr_pool_t *pool, const identity_cursor_t *cursor);
+bool identity_cursor_decode(apr_pool_t *pool, const char *text, identity_cursor_t *cursor);
+
+/* ---- permissions and built-in roles (permissions.def, roles.def) ------------------------------------------------- */
+
+#define IDENTITY_PERMISSION_WORDS 4
+
+/* A set of permission names: a bit for each built-in one, the site's own beside them, or simply all. Zeroed memory is
+ * the empty set. A copy by assignment shares `own`: in the same pool, copy by identity_permset_add_set() into an empty
+ * set instead. */
+typedef struct identity_permset {
+    bool all;
+    bool view; /* every name whose last word is VIEW, the site's own too */
+    apr_uint64_t bits[IDENTITY_PERMISSION_WORDS];
+    apr_array_header_t *own; /* of const char *, sorted, unique; NULL while empty */
+} identity_permset_t;
+
+int identity_permission_count(void);             /* of the built-in catalogue: 198 */
+const char *identity_permission_name(int index); /* in the catalogue's order */
+void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char *name);
+void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *more);
+/* Every name whose last word is VIEW. */
+void identity_permset_add_view(identity_permset_t *set);
+/* Keeps what both hold. */
+void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *other);
+bool identity_permset_has(const identity_permset_t *set, const char *name);
+/* Does set hold everything that other holds? */
+bool identity_permset_covers(const identity_permset_t *set, const identity_permset_t *other);
+bool identity_permset_empty(const identity_permset_t *set);
+/* Names in order, built-in ones first; `all` lists the whole catalogue. A new reference. */
+json_t *identity_permset_json(const identity_permset_t *set);
+
+typedef struct identity_builtin_role {
+    const char *id; /* role_ + 20 characters, the same in every installation, sorted as the catalogue */
+    const char *name, *slug, *description;
+} identity_builtin_role_t;
+
+int identity_builtin_role_count(void);
+const identity_builtin_role_t *identity_builtin_role(int index);
+/* Index of a built-in role's id, -1 for any other. */
+int identity_builtin_role_find(const char *id);
+/* What it grants: `all` for Administrator. */
+void identity_builtin_role_permissions(int index, identity_permset_t *set);
+
+/* ---- secrets ----------------------------------------------------------------------------------------------------- */
+
+void identity_wipe(void *memory, size_t size);
+/* Overwrites a C string; NULL is fine. */
+void identity_wipe_string(char *text);
+/* Wipes the C string when the pool goes (passwords of a request). */
+void identity_wipe_with_pool(apr_pool_t *pool, char *text);
+/* Constant-time comparison of two strings of equal length; false for different lengths. (security 18) */
+bool identity_secret_equal(const char *a, const char *b);
+const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size);
+const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size);
+/* NULL where it is not base64url without padding. */
+unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size);
+
+/* Typed secrets: prefix_ + 43 characters of base64url (256 bits) + 6 characters of checksum over all before it, so that
+ * secret scanners can find them and a typo is told without a look-up (security 20, 33). */
+#define IDENTITY_TOKEN_REFRESH "idr"
+#define IDENTITY_TOKEN_INVITE  "idi"
+#define IDENTITY_TOKEN_RESET   "idp"
+#define IDENTITY_TOKEN_ALIAS   "ida"
+const char *identity_token_make(apr_pool_t *pool, const char *prefix, const identity_random_t *random);
+/* The token of exactly these 32 bytes. */
+const char *identity_token_of_bytes(apr_pool_t *pool, const char *prefix, const unsigned char bytes[32]);
+bool identity_token_valid(const char *token, const char *prefix);
+/* What the database holds of a token or key: SHA-256 in hex of the whole text. */
+const char *identity_token_digest(apr_pool_t *pool, const char *token);
+/* The successor of a refresh token: HMAC-SHA256 keyed with the spent token over nonce, so that only who holds the spent
+ * one can be given it again. */
+const char *identity_refresh_successor(apr_pool_t *pool, const char *token, const char *nonce);
+
+/* API keys: idk_ + the 20 characters of the key's id + _ + 43 characters of base64url + 6 of checksum. */
+const char *identity_key_make(apr_pool_t *pool, const char *key_id, const identity_random_t *random);
+/* The id (apik_...) that a well-formed key names; NULL for anything else, so that no look-up is made for it. */
+const char *identity_key_id(apr_pool_t *pool, const char *key);
+/* idk_ and the last four characters: idk_...a1B2 */
+const char *identity_key_mask(apr_pool_t *pool, const char *key);
+
+/* AES-256-GCM. Text: base64url of nonce, ciphertext and tag. aad binds it to its place (a row's id). NULL on a fault or
+ * a false key. */
+const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const char *plain, const char *aad,
+                          const identity_random_t *random);
+char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad);
+
+/* ---- passwords --------------------------------------------------------------------------------------------------- */
+
+#define IDENTITY_PASSWORD_MAX    1024  /* bytes */
+#define IDENTITY_HASH_MEMORY_MIN 19456 /* KiB (security 1) */
+#define IDENTITY_HASH_PASSES_MIN 2
+
+typedef struct identity_hash_parameters {
+    unsigned memory_kib;
+    unsigned passes;
+} identity_hash_parameters_t;
+
+/* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case, valid UTF-8 without NUL or
+ * control characters. INVALID_FIELD on `field` otherwise; the message never holds the password. Length is checked
+ * before anything else (security 4). */
+bool identity_password_acceptable(apr_pool_t *pool, const char *password, const char *username, size_t minimum,
+                                  const char *field, identity_problem_t *problem);
+/* NFKC, once, before hashing and before verifying (security 3). NULL for invalid UTF-8 or over the cap. Wiped with the
+ * pool. */
+char *identity_password_normalise(apr_pool_t *pool, const char *password);
+/* PHC string of Argon2id with a fresh salt. Takes the parameters' memory and about 16 ms: call it inside the gate only.
+ * NULL when memory lacks. */
+const char *identity_password_hash(apr_pool_t *pool, const identity_hash_parameters_t *parameters,
+                                   const char *normalised);
+typedef enum {
+    IDENTITY_PASSWORD_RIGHT,
+    IDENTITY_PASSWORD_WRONG,
+    IDENTITY_PASSWORD_NO_MEMORY
+} identity_password_verdict_t;
+/* Compares; *weaker says that the hash should be replaced by one with the parameters. */
+identity_password_verdict_t identity_password_verify(const char *hash, const char *normalised,
+                                                     const identity_hash_parameters_t *parameters, bool *weaker);
+/* A well-formed PHC string of these parameters that no password has: what an unknown user's login is verified against
+ * (security 16). */
+const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters);
+
+/* ---- signing keys and access tokens (RFC 7515, 7517, 7519, 9068; cjose) ------------------------------------------ */
+
+/* ES256 keys, the first one signs, all verify. Immutable after loading: shared by all threads. */
+typedef struct identity_keyset identity_keyset_t;
+
+/* PEM of a new P-256 private key. Wiped with the pool. NULL on a fault. */
+char *identity_signing_key_make(apr_pool_t *pool);
+/* Reads PEM private keys, newest first. NULL with *error a sentence (index of the key, no key material) otherwise.
+ * Freed with the pool. */
+identity_keyset_t *identity_keyset_load(apr_pool_t *pool, const char *const *pems, int count, const char **error);
+/* kid (RFC 7638 thumbprint, base64url) of key i, NULL past the last. */
+const char *identity_keyset_kid(const identity_keyset_t *keys, int index);
+/* A sealing key derived from signing key i (HKDF-like HMAC over its private scalar; label separates uses). False past
+ * the last. */
+bool identity_keyset_derive(const identity_keyset_t *keys, int index, const char *label, unsigned char key[32]);
+/* {"keys":[...]} of the public halves. A new reference. */
+json_t *identity_keyset_jwks(const identity_keyset_t *keys);
+
+typedef struct identity_claims {
+    const char *issuer, *subject, *audience, *jwt_id, *session_id, *client_id, *entity_id;
+    apr_time_t issued_at, expires_at; /* whole seconds on the wire */
+} identity_claims_t;
+
+/* Compact JWS, typ at+jwt, alg ES256, kid. NULL on a fault. */
+const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys, const identity_claims_t *claims);
+/* Signature by a key of the set named by kid, alg ES256 and typ at+jwt only, iss and aud exactly as given, exp in the
+ * future and iat not more than 60 s ahead of now, every claim there and of its type (security 48, 51). False tells
+ * nothing more. */
+bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer,
+                         const char *audience, apr_time_t now, identity_claims_t *claims);
+
+#endif

@@ -1,0 +1,64 @@
+/* httpd's side: what mod_identity.c hooks up. The only room, with mod_identity.c, that includes httpd's headers. */
+#ifndef IDENTITY_SERVER_H
+#define IDENTITY_SERVER_H
+
+#include <stdbool.h>
+
+#include <httpd.h>
+#include <http_config.h>
+
+/* The one symbol that leaves the shared object. */
+extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA identity_module;
+
+/* ---- directives (config.c, directives.def) ----------------------------------------------------------------------- */
+
+extern const command_rec identity_commands[];
+void *identity_directory_create(apr_pool_t *pool, char *directory);
+void *identity_directory_merge(apr_pool_t *pool, void *base, void *added);
+void *identity_server_create(apr_pool_t *pool, server_rec *server);
+void *identity_server_merge(apr_pool_t *pool, void *base, void *added);
+
+/* ---- start-up ---------------------------------------------------------------------------------------------------- */
+/* check.c, start.c, databases.c, watchdog.c. Each step logs its own sentence and returns OK or an error. */
+
+/* Is IdentityEngine On anywhere? If not, the module does nothing and demands nothing. */
+bool identity_wanted(server_rec *main_server);
+int identity_check(apr_pool_t *temporary, server_rec *main_server);
+
+/* What a start makes; kept in the configuration pool. */
+typedef struct identity_site identity_site_t;
+
+identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_server);
+int identity_start_hosts(identity_site_t *site); /* settings, public URL, mail: one env a virtual host */
+int identity_start_databases(identity_site_t *site,
+                             apr_pool_t *temporary); /* migrated or checked, in the hands of the server's user */
+int identity_start_keys(identity_site_t *site, apr_pool_t *temporary); /* signing keys read, the first one made */
+int identity_start_gates(identity_site_t *site);    /* writers' mutex and hash gate, shared by all children */
+int identity_start_watchdog(identity_site_t *site); /* mail */
+
+/* Name of the writers' mutex for httpd's Mutex directive. */
+#define IDENTITY_WRITE_MUTEX "identity-write"
+void identity_child(apr_pool_t *child, server_rec *main_server);
+
+/* ---- the way of a request ---------------------------------------------------------------------------------------- */
+
+/* claim.c */
+int identity_see_early(request_rec *r);     /* pre_translate_name */
+int identity_claim(request_rec *r);         /* translate_name */
+int identity_keep_off_disk(request_rec *r); /* map_to_storage */
+int identity_keep_type(request_rec *r);     /* type_checker */
+int identity_log_id(const conn_rec *c, const request_rec *r, const char **id);
+
+/* authn.c */
+int identity_force_authn(request_rec *r);
+int identity_check_authn(request_rec *r);
+int identity_check_authz(request_rec *r);
+
+/* handler.c */
+int identity_handle(request_rec *r);
+
+/* errors.c */
+void identity_register_error_filter(void);
+void identity_insert_error_filter(request_rec *r);
+
+#endif

@@ -1,0 +1,430 @@
+/* Rows. The only room that knows SQL (src/store/sql.def, schema.def); src/store/db.c alone calls apr_dbd, by the
+ * contract in design/database.md.
+ *
+ * Every function answers one of six outcomes and copies what it read into the pool given with identity_db_use. Nothing
+ * here judges permissions: look-ups that take an entity answer only within it, in the same statement.
+ */
+#ifndef IDENTITY_STORE_H
+#define IDENTITY_STORE_H
+
+#include <apr_dbd.h>
+
+#include "identity/core.h"
+
+/* ---- connections, statements, transactions ----------------------------------------------------------------------- */
+
+typedef enum {
+    IDENTITY_DB_OK,
+    IDENTITY_DB_NONE,     /* no such row, or a guarded change met no row */
+    IDENTITY_DB_CONFLICT, /* a unique rule would be broken; nothing was changed */
+    IDENTITY_DB_BUSY,     /* locked by others too long, or no connection in time: 503 */
+    IDENTITY_DB_LOST,     /* the connection is gone: 503 */
+    IDENTITY_DB_FAILED    /* anything else: 503, and a line in the log */
+} identity_db_status_t;
+
+typedef enum { IDENTITY_SYNC_FULL, IDENTITY_SYNC_NORMAL } identity_sync_t;
+
+typedef struct identity_db identity_db_t;
+
+/* Told the name of the statement and the class of the failure at error level; `detail` (driver's text, may hold users'
+ * data) is for debug level only. */
+typedef void identity_db_log_t(void *context, const char *statement, const char *failure, const char *detail);
+
+typedef struct identity_db_options {
+    identity_sync_t sync;
+    identity_db_log_t *log; /* or NULL */
+    void *log_context;
+    int *
+        fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
+} identity_db_options_t;
+
+/* The state of a connection, kept on its own pool and found there again by the next borrower; the first use sets the
+ * connection up. SQLite: refuses (NULL, *error a sentence) a file that is not in WAL mode, unless it is :memory:. Only
+ * sqlite3 is claimed so far: another driver is refused. */
+identity_db_t *identity_db_attach(apr_pool_t *connection_pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
+                                  const identity_db_options_t *options, const char **error);
+/* Opens a connection without mod_dbd (command line, tests, start-up check). Creates nothing: a missing SQLite file is
+ * an error. Closed with the pool. */
+identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char *params,
+                                const identity_db_options_t *options, const char **error);
+/* From here on results go to pool (a request's). */
+void identity_db_use(identity_db_t *db, apr_pool_t *pool);
+/* BEGIN, or BEGIN IMMEDIATE where write: then nobody else writes until the end. */
+identity_db_status_t identity_db_begin(identity_db_t *db, bool write);
+/* COMMIT. Refuses with FAILED, and rolls back, when any statement since BEGIN failed other than by NONE or CONFLICT. */
+identity_db_status_t identity_db_commit(identity_db_t *db);
+void identity_db_rollback(identity_db_t *db);
+/* Borrower's exit path: rolls back what is open, so that the next one gets a clean connection. */
+void identity_db_release(identity_db_t *db);
+/* Is the connection still good for another borrower? */
+bool identity_db_usable(identity_db_t *db);
+/* Statements run on this connection since it was attached (tests assert counts). */
+unsigned long identity_db_statements(const identity_db_t *db);
+
+/* ---- schema (schema.def) ----------------------------------------------------------------------------------------- */
+
+#define IDENTITY_SCHEMA_ABSENT 0
+int identity_schema_current(void); /* the version this build needs */
+/* Version of the database; ABSENT for an empty one. */
+identity_db_status_t identity_schema_version(identity_db_t *db, int *version);
+/* Brings the database to the current version, each migration in one transaction with its version row, runners
+ * serialised; seeds the built-in roles. Makes a missing SQLite file (mode 0600, WAL). *from and *to say what was done.
+ * NULL on success, else a sentence. */
+const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params, int *from, int *to);
+
+/* Looks for damage: the file's own check, references that lead nowhere. *faults: sentences (const char *), empty where
+ * all is well. */
+identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
+ * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
+
+typedef struct identity_entity_row {
+    const char *id, *reference, *name;
+    apr_time_t created_at, expires_at; /* expires_at: of sandboxes */
+} identity_entity_row_t;
+
+identity_db_status_t identity_entity_insert(identity_db_t *db,
+                                            const identity_entity_row_t *row); /* CONFLICT: reference taken */
+/* By id or reference. */
+identity_db_status_t identity_entity_find(identity_db_t *db, const char *id_or_reference, identity_entity_row_t **row);
+identity_db_status_t identity_entities_list(identity_db_t *db,
+                                            apr_array_header_t **rows); /* oldest first, 500 at most */
+
+typedef struct identity_account_row {
+    const char *id, *entity_id, *reference, *account_type_code, *environment; /* environment LIVE or TEST */
+    const char *account_group_id, *parent_id;                                 /* NULL where none */
+    apr_time_t created_at;
+} identity_account_row_t;
+
+identity_db_status_t
+identity_account_insert(identity_db_t *db,
+                        const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
+identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id, const char *id_or_reference,
+                                           identity_account_row_t **row);
+identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
+                                            apr_array_header_t **rows); /* oldest first, 500 at most */
+
+typedef enum {
+    IDENTITY_USER_INVITED,
+    IDENTITY_USER_INVITE_REVOKED,
+    IDENTITY_USER_ACTIVE,
+    IDENTITY_USER_INACTIVE
+} identity_user_status_t;
+const char *identity_user_status_name(
+    identity_user_status_t status); /* as in the contract: INVITED, ... also what the database holds */
+
+typedef struct identity_user_row {
+    const char *id, *entity_id, *username, *canonical;
+    identity_user_status_t status;
+    const char *password_hash; /* NULL: none yet */
+    apr_time_t created_at, updated_at, verified_at /* address proved */, password_changed_at;
+    apr_time_t invite_expires_at; /* of the invitation that made the user, until it is accepted; then 0 */
+    apr_int64_t version;          /* grows by one with every update */
+} identity_user_row_t;
+
+identity_db_status_t identity_user_insert(identity_db_t *db,
+                                          const identity_user_row_t *row); /* CONFLICT: canonical taken, server-wide */
+identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_user_row_t **row);
+/* Over all entities: for who holds a mailed link. */
+identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row);
+/* Over all entities: for login and for telling that a name is taken. */
+identity_db_status_t identity_user_by_name(identity_db_t *db, const char *canonical, identity_user_row_t **row);
+/* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
+ * meanwhile. CONFLICT: name taken. */
+identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t *row);
+/* Replaces only the hash, where it is still old_hash (upgrade at login). */
+identity_db_status_t identity_user_rehash(identity_db_t *db, const char *id, const char *old_hash,
+                                          const char *new_hash);
+
+typedef enum {
+    IDENTITY_ORDER_CREATED_AT,
+    IDENTITY_ORDER_NAME
+} identity_order_t; /* NAME: username or role name, by its canonical form */
+
+/* A page of a total order (order column, id); key-range reads only. */
+typedef struct identity_page_query {
+    const char *entity_id;
+    const char *only_id; /* one row at most (what a PARTNER may see), or NULL */
+    const char *name;    /* canonical, exact, or NULL */
+    int active;          /* users and keys: 1 only ACTIVE, 0 only others, -1 all */
+    bool childless;      /* roles: only those without children */
+    identity_order_t order;
+    bool descending;
+    const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
+    apr_int64_t limit, offset;
+} identity_page_query_t;
+/* Rows come in the asked order also behind a backward cursor. Callers ask one more than they show. The text of a
+ * cursor's key is made by these. */
+identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_array_header_t **rows);
+/* Rows that match, counted to cap + 1 at most. */
+identity_db_status_t identity_users_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                          apr_int64_t *count);
+const char *identity_user_order_key(apr_pool_t *pool, const identity_user_row_t *row, identity_order_t order);
+
+/* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
+ * to one user. By username; limit at most 500. */
+identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
+                                           const char *prefix, const char *domain, const char *only_id,
+                                           apr_int64_t limit, apr_array_header_t **rows);
+/* Active users with a direct ADMIN membership in the account. */
+identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_int64_t *count);
+
+typedef enum { IDENTITY_MEMBER_ADMIN, IDENTITY_MEMBER_USER, IDENTITY_MEMBER_PARTNER } identity_member_type_t;
+const char *identity_member_type_name(identity_member_type_t type);
+bool identity_member_type_parse(const char *name, identity_member_type_t *type);
+
+/* What an account membership belongs to: a user, a team, or an invitation that is not accepted yet (added memberships
+ * of somebody who is active). */
+typedef enum { IDENTITY_OWNER_USER, IDENTITY_OWNER_TEAM, IDENTITY_OWNER_INVITATION } identity_owner_t;
+
+typedef struct identity_membership_row {
+    const char *id, *entity_id, *owner_id;
+    identity_member_type_t type;
+    apr_time_t created_at;
+    identity_account_row_t account; /* joined on reading; insert uses account.id */
+} identity_membership_row_t;
+
+/* CONFLICT: the owner has one in that account already. role_ids keep their order. */
+identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owner_t owner,
+                                                const identity_membership_row_t *row,
+                                                const apr_array_header_t *role_ids);
+/* Of all the owners at once (one statement), by owner, then oldest first. */
+identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
+                                             const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
+/* On acceptance: the invitation's become the user's. */
+identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
+
+typedef struct identity_membership_role_row {
+    const char *membership_id, *role_id;
+} identity_membership_role_row_t;
+/* Roles given directly, in the order in which they were given. */
+identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_array_header_t *membership_ids,
+                                               apr_array_header_t **rows);
+
+typedef struct identity_team_row {
+    const char *id, *entity_id, *name;
+    apr_time_t created_at;
+} identity_team_row_t;
+identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_team_row_t **row);
+
+typedef struct identity_team_member_row {
+    const char *id, *entity_id, *team_id, *owner_id; /* a user or an invitation */
+    apr_time_t start_at, end_at, created_at;
+} identity_team_member_row_t;
+identity_db_status_t
+identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
+                            const identity_team_member_row_t *row); /* CONFLICT: already one in that team */
+identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
+                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
+identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
+
+typedef struct identity_role_row {
+    const char *id, *entity_id; /* "" for a built-in role */
+    const char *name, *canonical, *slug, *description;
+    apr_time_t created_at;
+    apr_int64_t version;
+} identity_role_row_t;
+
+/* CONFLICT: name or slug taken among the entity's own and the built-in ones. */
+identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
+                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
+/* The entity's own and the built-in ones, as one order. */
+identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_array_header_t **rows);
+identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                          apr_int64_t *count);
+const char *identity_role_order_key(apr_pool_t *pool, const identity_role_row_t *row, identity_order_t order);
+/* Those of the ids, names (canonical) or slugs that the entity can use; any list may be NULL. One statement. */
+identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
+                                         const apr_array_header_t *names, const apr_array_header_t *slugs,
+                                         apr_array_header_t **rows);
+
+typedef struct identity_role_edge_row {
+    const char *role_id, *child_id;
+} identity_role_edge_row_t;
+typedef struct identity_role_permission_row {
+    const char *role_id, *permission;
+} identity_role_permission_row_t;
+/* The roles of the ids and their children to depth 2, the edges among them in order, the permissions of those that are
+ * not built in: a fixed number of statements. */
+identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
+                                            apr_array_header_t **roles, apr_array_header_t **edges,
+                                            apr_array_header_t **permissions);
+
+/* What a user holds now, directly and by teams inside their window: a row for each (membership, role of the closure,
+ * own permission). One statement. */
+typedef struct identity_grant_row {
+    const char *account_id, *membership_id;
+    identity_member_type_t type;
+    const char *role_id;    /* "" where the membership has no roles */
+    const char *permission; /* of a role that is not built in; "" for built-in roles or none */
+} identity_grant_row_t;
+identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
+                                             apr_array_header_t **rows);
+
+typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key_role_t;
+const char *identity_key_role_name(identity_key_role_t role);
+
+typedef struct identity_key_row {
+    const char *id, *entity_id, *digest, *mask, *description; /* description: NULL where none */
+    const char *sealed;                                       /* the key itself under the escrow key, or NULL */
+    const char *created_by;                                   /* user or key id, "" for the command line */
+    bool active;
+    bool narrowed; /* has permissions of its own: identity_key_permissions */
+    identity_key_role_t role;
+    apr_time_t created_at, expires_at, last_used_at;
+    apr_int64_t version;
+} identity_key_row_t;
+
+identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
+                                         const apr_array_header_t *permissions);
+identity_db_status_t identity_key_get(identity_db_t *db, const char *id,
+                                      identity_key_row_t **row); /* over all entities: for authentication */
+/* Permissions of each of the keys (role_id is the key's id here). */
+identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
+                                              apr_array_header_t **rows);
+identity_db_status_t identity_key_touch(identity_db_t *db, const char *id, apr_time_t now);
+identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
+                                        apr_array_header_t **rows);
+identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                         apr_int64_t *count);
+const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *row);
+
+typedef enum {
+    IDENTITY_INVITATION_INVITED,
+    IDENTITY_INVITATION_ACCEPTED,
+    IDENTITY_INVITATION_REVOKED
+} identity_invitation_state_t; /* expired is worked out from expires_at */
+typedef struct identity_invitation_row {
+    const char *id, *entity_id, *user_id, *email;
+    const char *account_id, *role_id; /* for the invitations interface, NULL where none */
+    identity_invitation_state_t state;
+    const char *invited_by; /* user or key id, "" for the command line */
+    bool adds;              /* to somebody active: its memberships wait with it */
+    apr_time_t created_at, modified_at, expires_at, sent_at;
+} identity_invitation_row_t;
+
+identity_db_status_t identity_invitation_insert(identity_db_t *db, const identity_invitation_row_t *row);
+identity_db_status_t identity_invitation_get(identity_db_t *db, const char *entity_id, const char *id,
+                                             identity_invitation_row_t **row);
+/* The newest one in state INVITED (expired ones too) of a user. */
+identity_db_status_t identity_invitation_open(identity_db_t *db, const char *user_id, identity_invitation_row_t **row);
+/* From INVITED to state; NONE where it is not INVITED any more (security 23). */
+identity_db_status_t identity_invitation_close(identity_db_t *db, const char *id, identity_invitation_state_t state,
+                                               apr_time_t now);
+
+/* Secrets of mailed links: only their digest is held. */
+typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET } identity_secret_kind_t;
+typedef struct identity_secret_row {
+    const char *digest;
+    identity_secret_kind_t kind;
+    const char *user_id, *invitation_id; /* invitation_id: NULL for a reset */
+    apr_time_t created_at, expires_at;
+    apr_time_t ended_at; /* used, replaced or revoked */
+} identity_secret_row_t;
+identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row);
+identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,
+                                         identity_secret_row_t **row);
+/* Guarded by ended_at: of many at once exactly one gets OK, the others NONE (security 21). */
+identity_db_status_t identity_secret_spend(identity_db_t *db, const char *digest, apr_time_t now);
+/* Ends all live ones of the user and kind. OK also where there were none. */
+identity_db_status_t identity_secrets_end(identity_db_t *db, const char *user_id, identity_secret_kind_t kind,
+                                          apr_time_t now);
+
+/* A session; its refresh tokens form a family of which one is live. */
+typedef struct identity_session_row {
+    const char *id, *entity_id, *user_id;
+    const char *method; /* password, alias, ... */
+    const char *client_address, *user_agent;
+    apr_time_t created_at, authenticated_at, idle_expires_at, expires_at, ended_at;
+} identity_session_row_t;
+identity_db_status_t identity_session_insert(identity_db_t *db, const identity_session_row_t *row);
+/* The session and its user in one statement. */
+identity_db_status_t identity_session_get(identity_db_t *db, const char *id, identity_session_row_t **session,
+                                          identity_user_row_t **user);
+identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, apr_time_t idle_expires_at);
+identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr_time_t now); /* NONE: ended already */
+/* All live ones of a user but except (or NULL). OK also where there were none. */
+identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_id, const char *except, apr_time_t now);
+
+typedef struct identity_refresh_row {
+    const char *digest, *session_id;
+    const char *nonce; /* of the successor, "" while live */
+    apr_time_t created_at, spent_at;
+} identity_refresh_row_t;
+identity_db_status_t identity_refresh_insert(identity_db_t *db,
+                                             const identity_refresh_row_t *row); /* CONFLICT: there already */
+identity_db_status_t identity_refresh_get(identity_db_t *db, const char *digest, identity_refresh_row_t **row);
+/* Compare-and-set: NONE where it is spent already (security 35). */
+identity_db_status_t identity_refresh_spend(identity_db_t *db, const char *digest, const char *nonce, apr_time_t now);
+
+typedef struct identity_alias_row {
+    const char *id, *digest, *user_id, *entity_id, *description;
+    const char *username; /* joined on listing */
+    apr_time_t created_at, expires_at, last_used_at;
+} identity_alias_row_t;
+identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row);
+identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row);
+identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr_time_t now);
+identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
+                                           apr_array_header_t **rows); /* newest first, 500 at most */
+
+typedef struct identity_audit_row {
+    const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
+    const char *target_entity_id, *target_platform_id; /* NULL where none */
+    const char *target_resource_type, *target_id; /* USER, ROLE, API_KEY, SESSION, ...; target_id NULL where none */
+    const char *target_environment;               /* NULL where none */
+    const char *action, *message;                 /* action: INVITE, LOGIN, LOGIN_FAILED, ... */
+    const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
+    const char *client_address;
+    apr_time_t created_at;
+} identity_audit_row_t;
+identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
+
+/* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
+typedef enum {
+    IDENTITY_OUTBOX_QUEUED,
+    IDENTITY_OUTBOX_SENT,
+    IDENTITY_OUTBOX_FAILED,
+    IDENTITY_OUTBOX_CANCELLED
+} identity_outbox_state_t;
+typedef struct identity_outbox_row {
+    const char *id, *entity_id, *user_id;
+    const char *invitation_id; /* NULL for a reset */
+    const char *kind;          /* invite, reset */
+    const char *recipient;
+    const char *sealed, *sealed_with; /* the link's token; kid of the signing key whose derived key sealed it */
+    identity_outbox_state_t state;
+    int attempts;
+    const char *last_error; /* NULL where none */
+    apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
+} identity_outbox_row_t;
+identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
+/* How many mails are due and not leased (counted to 1 at most): asked without a transaction, so that a quiet outbox
+ * costs one read. */
+identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting);
+/* Leases up to limit mails that are due to owner until lease_until; the rows. In a write transaction. attempts counts
+ * the lease. */
+identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
+                                           apr_int64_t limit, apr_array_header_t **rows);
+/* Ends of a lease; NONE where owner does not hold it any more. sent also moves the invitation's sent_at. */
+identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now);
+identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
+                                           apr_time_t next_attempt_at, const char *error);
+identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error);
+/* A lease that is returned unused (stopping): the attempt is not counted. */
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner);
+/* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
+identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
+identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
+/* Mails to a user of a kind (invite, reset) that are not sent yet will not be (their link is dead). */
+identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
+
+#endif

@@ -1,0 +1,91 @@
+/* mod_identity: the module record, the hooks, and start-up as numbered steps. */
+#include <stdbool.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_mutex.h>
+
+#include "identity/server.h"
+
+/* Start-up. httpd runs 1 to 7 once for nothing and once in earnest, and again at every graceful restart; 8 in each
+ * child, after it has dropped its privileges. Nothing that outlives a pass may be kept in a static variable: the shared
+ * object is unloaded in between.
+ *
+ *   1. pre_config   the writers' mutex gets its name, so that `Mutex` can configure it
+ *   2. check_config what directives say together; `httpd -t` ends here
+ *   3. post_config  settings and the mail's secret, one env a virtual host
+ *   4. post_config  the databases: migrated or checked by a connection that is closed before any child is forked
+ *   5. post_config  the signing keys, read while the parent may; the first one is made
+ *   6. post_config  the gates that all children share
+ *   7. post_config  the watchdog that sends mail; mod_watchdog itself starts later in this hook
+ *   8. child_init   libraries, the gates' and the pools' halves in this process
+ */
+
+static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary)
+{
+    (void)log;
+    (void)temporary;
+    /* 1. A mechanism that knows time-outs and recovers from a holder that was killed. */
+    return ap_mutex_register(configuration, IDENTITY_WRITE_MUTEX, NULL, APR_LOCK_DEFAULT_TIMED, 0) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
+{
+    (void)configuration;
+    (void)log;
+    /* 2. */
+    return identity_wanted(main_server) ? identity_check(temporary, main_server) : OK;
+}
+
+static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
+{
+    (void)log;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !identity_wanted(main_server))
+        return OK;
+    identity_site_t *site = identity_site_make(configuration, main_server);
+    int status = identity_start_hosts(site); /* 3. */
+    if (status == OK)
+        status = identity_start_databases(site, temporary); /* 4. */
+    if (status == OK)
+        status = identity_start_keys(site, temporary); /* 5. */
+    if (status == OK)
+        status = identity_start_gates(site); /* 6. */
+    if (status == OK)
+        status = identity_start_watchdog(site); /* 7. */
+    return status;
+}
+
+static void register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
+    ap_hook_child_init(identity_child, NULL, NULL, APR_HOOK_REALLY_FIRST);
+
+    ap_hook_pre_translate_name(identity_see_early, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(identity_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(identity_keep_off_disk, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(identity_keep_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_generate_log_id(identity_log_id, NULL, NULL, APR_HOOK_MIDDLE);
+
+    ap_hook_force_authn(identity_force_authn, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+
+    ap_hook_handler(identity_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_error_filter(identity_insert_error_filter, NULL, NULL, APR_HOOK_LAST);
+    identity_register_error_filter();
+}
+
+module AP_MODULE_DECLARE_DATA identity_module = {
+    STANDARD20_MODULE_STUFF, identity_directory_create, identity_directory_merge, identity_server_create,
+    identity_server_merge,   identity_commands,         register_hooks,           AP_MODULE_FLAG_NONE,
+};

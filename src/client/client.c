@@ -1,0 +1,30 @@
+/* The room's two ends, and which way a mail goes. */
+#include <curl/curl.h>
+
+#include "client_int.h"
+
+bool identity_client_start(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+void identity_client_stop(void)
+{
+    curl_global_cleanup();
+}
+
+identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_target_t *target,
+                                       const identity_mail_t *mail, const char **error)
+{
+    size_t length;
+    const char *message = identity_mail_compose(pool, mail, &length);
+
+    *error = NULL;
+    if (!message) {
+        *error = "The mail has an address or a subject that cannot be sent.";
+        return IDENTITY_DELIVERY_PERMANENT;
+    }
+    if (target->kind == IDENTITY_MAIL_MAILDIR)
+        return mail_send_maildir(pool, target, mail, message, length, error);
+    return mail_send_smtp(pool, target, mail, message, length, error);
+}

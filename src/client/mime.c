@@ -1,0 +1,182 @@
+/* How bytes are written in a mail: quoted-printable (RFC 2045), encoded words (RFC 2047), folded headers (RFC 5322). */
+#include <string.h>
+
+#include "client_int.h"
+
+#define LINE_MAX_QP  76 /* RFC 2045, 6.7 (5) */
+#define LINE_SHOULD  78 /* RFC 5322, 2.1.1 */
+#define WORD_MAX     66 /* the longest word of a header that is left as it is */
+#define ENCODED_TEXT 42 /* bytes of text in one encoded word: 12 around 56 of base64 are within the 75 of RFC 2047 */
+
+void mail_put(mail_buffer_t *buffer, const char *data, size_t length)
+{
+    if (buffer->size - buffer->length < length + 1) {
+        size_t size = (buffer->length + length + 1) * 2;
+        char *data_new = apr_palloc(buffer->pool, size);
+
+        if (buffer->length)
+            memcpy(data_new, buffer->data, buffer->length);
+        buffer->data = data_new;
+        buffer->size = size;
+    }
+    memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+}
+
+void mail_puts(mail_buffer_t *buffer, const char *text)
+{
+    mail_put(buffer, text, strlen(text));
+}
+
+/* ---- quoted-printable ---- */
+
+static const char *line_end(const char *at)
+{
+    if (*at == '\n')
+        return at + 1;
+    return at[0] == '\r' && at[1] == '\n' ? at + 2 : NULL;
+}
+
+/* One character as it is written; its length. */
+static size_t quote_character(const char *at, char piece[3])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    unsigned char c = (unsigned char)*at;
+    bool blank = c == ' ' || c == '\t';
+    bool at_end = !at[1] || line_end(at + 1);
+
+    if ((c > ' ' && c < 127 && c != '=') || (blank && !at_end)) {
+        piece[0] = (char)c;
+        return 1;
+    }
+    piece[0] = '=';
+    piece[1] = digits[c >> 4];
+    piece[2] = digits[c & 15];
+    return 3;
+}
+
+void mail_put_quoted_printable(mail_buffer_t *buffer, const char *text)
+{
+    size_t column = 0;
+
+    while (*text) {
+        const char *next = line_end(text);
+        char piece[3];
+
+        if (next) {
+            mail_put(buffer, "\r\n", 2);
+            column = 0;
+            text = next;
+            continue;
+        }
+        size_t length = quote_character(text, piece);
+        bool last = !text[1] || line_end(text + 1);
+        /* Unless the line ends here, one place is kept for the = of a soft break. */
+        if (column + length > LINE_MAX_QP - (last ? 0 : 1)) {
+            mail_put(buffer, "=\r\n", 3);
+            column = 0;
+        }
+        mail_put(buffer, piece, length);
+        column += length;
+        text++;
+    }
+    if (column)
+        mail_put(buffer, "\r\n", 2);
+}
+
+/* ---- headers ---- */
+
+static bool is_plain(const char *text)
+{
+    size_t word = 0;
+
+    if (strstr(text, "=?"))
+        return false;
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            return false;
+        word = *text == ' ' ? 0 : word + 1;
+        if (word > WORD_MAX)
+            return false;
+    }
+    return true;
+}
+
+static void put_base64(mail_buffer_t *buffer, const char *text, size_t length)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (size_t i = 0; i < length; i += 3) {
+        unsigned left = (unsigned)(length - i < 3 ? length - i : 3);
+        unsigned long bits =
+            (unsigned long)at[i] << 16 | (unsigned long)(left > 1 ? at[i + 1] : 0) << 8 | (left > 2 ? at[i + 2] : 0);
+        char piece[4] = {alphabet[bits >> 18 & 63], alphabet[bits >> 12 & 63],
+                         left > 1 ? alphabet[bits >> 6 & 63] : '=', left > 2 ? alphabet[bits & 63] : '='};
+        mail_put(buffer, piece, sizeof(piece));
+    }
+}
+
+/* Each word stands on a line of its own and never splits a character (RFC 2047, 5). */
+static void put_encoded_words(mail_buffer_t *buffer, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left) {
+        size_t length = left < ENCODED_TEXT ? left : ENCODED_TEXT;
+
+        while (length < left && length > 1 && ((unsigned char)text[length] & 0xc0) == 0x80)
+            length--;
+        mail_puts(buffer, "=?utf-8?B?");
+        put_base64(buffer, text, length);
+        mail_puts(buffer, "?=");
+        text += length;
+        left -= length;
+        if (left)
+            mail_puts(buffer, "\r\n ");
+    }
+}
+
+/* A line is broken before a blank that a word follows, which then begins the next line. */
+static void put_folded(mail_buffer_t *buffer, const char *text, size_t column)
+{
+    while (*text) {
+        size_t length = strspn(text, " ");
+
+        length += strcspn(text + length, " ");
+        if (*text == ' ' && text[length - 1] != ' ' && column + length > LINE_SHOULD) {
+            mail_puts(buffer, "\r\n");
+            column = 0;
+        }
+        mail_put(buffer, text, length);
+        column += length;
+        text += length;
+    }
+}
+
+void mail_put_unstructured(mail_buffer_t *buffer, const char *name, const char *text)
+{
+    mail_puts(buffer, name);
+    mail_puts(buffer, ": ");
+    if (is_plain(text))
+        put_folded(buffer, text, strlen(name) + 2);
+    else
+        put_encoded_words(buffer, text);
+    mail_puts(buffer, "\r\n");
+}
+
+void mail_put_phrase(mail_buffer_t *buffer, const char *text)
+{
+    if (!is_plain(text) || strlen(text) > WORD_MAX) {
+        put_encoded_words(buffer, text);
+        return;
+    }
+    mail_put(buffer, "\"", 1);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            mail_put(buffer, "\\", 1);
+        mail_put(buffer, text, 1);
+    }
+    mail_put(buffer, "\"", 1);
+}

@@ -1,0 +1,209 @@
+/* Delivery by SMTP, spoken by libcurl. What matters here is what becomes of the mail: taken, to be tried again, or
+ * never to be taken. */
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <curl/curl.h>
+
+#include "client_int.h"
+
+#define CONNECT_TIMEOUT 15
+#define REPLY_MAX       200
+
+typedef struct smtp_session {
+    CURL *curl;
+    struct curl_slist *recipients;
+    const char *left; /* of the message */
+    size_t left_length;
+    char reply[REPLY_MAX + 1]; /* the server's last refusal, its code included */
+    apr_time_t deadline;
+    char fault[CURL_ERROR_SIZE];
+} smtp_session_t;
+
+static apr_status_t end_session(void *data)
+{
+    smtp_session_t *session = data;
+
+    curl_easy_cleanup(session->curl);
+    curl_slist_free_all(session->recipients);
+    return APR_SUCCESS;
+}
+
+static size_t give(char *buffer, size_t size, size_t count, void *data)
+{
+    smtp_session_t *session = data;
+    size_t length = size * count < session->left_length ? size * count : session->left_length;
+
+    memcpy(buffer, session->left, length);
+    session->left += length;
+    session->left_length -= length;
+    return length;
+}
+
+/* libcurl's own time-out does not hold for its last QUIT: a server that has fallen silent would hold us up for two
+ * minutes more. */
+static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3, curl_off_t unused4)
+{
+    const smtp_session_t *session = data;
+
+    (void)unused1, (void)unused2, (void)unused3, (void)unused4;
+    return apr_time_now() > session->deadline;
+}
+
+/* The server's words, made fit for a log and a screen. */
+static size_t hear(char *line, size_t size, size_t count, void *data)
+{
+    smtp_session_t *session = data;
+    size_t length = size * count;
+    size_t used = 0;
+
+    /* After a refusal comes the 221 of our QUIT. */
+    if (length == 0 || (*line != '4' && *line != '5'))
+        return length;
+    for (size_t i = 0; i < length && used < REPLY_MAX; i++) {
+        if (line[i] >= ' ' && line[i] <= '~')
+            session->reply[used++] = line[i];
+        else if (line[i] != '\r' && line[i] != '\n')
+            session->reply[used++] = '?';
+    }
+    session->reply[used] = '\0';
+    return length;
+}
+
+/* The first option that libcurl does not take ends the setting up. */
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        CURLcode code_ = curl_easy_setopt(session->curl, option, value);                                               \
+        if (code_ != CURLE_OK)                                                                                         \
+            return code_;                                                                                              \
+    } while (0)
+
+static CURLcode set_connection(smtp_session_t *session, const identity_mail_target_t *target)
+{
+    bool loopback = mail_url_is_loopback(target->url);
+    bool plain_allowed = loopback && !strncmp(target->url, "smtp://", 7);
+    long timeout = target->timeout;
+
+    SET(CURLOPT_URL, target->url);
+    SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    SET(CURLOPT_REDIR_PROTOCOLS_STR, "smtp,smtps");
+    SET(CURLOPT_PROXY, ""); /* whatever the environment says */
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT, timeout);
+    SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, is_over);
+    SET(CURLOPT_XFERINFODATA, session);
+    SET(CURLOPT_CONNECTTIMEOUT, timeout < CONNECT_TIMEOUT ? timeout : CONNECT_TIMEOUT);
+    SET(CURLOPT_USE_SSL, (long)(plain_allowed ? CURLUSESSL_TRY : CURLUSESSL_ALL));
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* A mail server of this machine that offers STARTTLS mostly has a certificate of its own making. Where plain text
+     * would do, that is no reason to refuse it; anywhere else the certificate must be right. */
+    SET(CURLOPT_SSL_VERIFYPEER, plain_allowed ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, plain_allowed ? 0L : 2L);
+    if (target->user) {
+        SET(CURLOPT_USERNAME, target->user);
+        SET(CURLOPT_PASSWORD, target->password);
+    }
+    return CURLE_OK;
+}
+
+static CURLcode set_mail(smtp_session_t *session, apr_pool_t *pool, const identity_mail_t *mail)
+{
+    const char *name;
+    const char *from = mail_address_read(pool, mail->from, &name);
+    const char *to = mail_address_read(pool, mail->to, &name);
+
+    session->recipients = curl_slist_append(NULL, apr_pstrcat(pool, "<", to, ">", NULL));
+    if (!session->recipients)
+        return CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_MAIL_FROM, apr_pstrcat(pool, "<", from, ">", NULL));
+    SET(CURLOPT_MAIL_RCPT, session->recipients);
+    SET(CURLOPT_UPLOAD, 1L);
+    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)session->left_length);
+    SET(CURLOPT_READFUNCTION, give);
+    SET(CURLOPT_READDATA, session);
+    SET(CURLOPT_HEADERFUNCTION, hear);
+    SET(CURLOPT_HEADERDATA, session);
+    SET(CURLOPT_ERRORBUFFER, session->fault);
+    return CURLE_OK;
+}
+
+#undef SET
+
+/* Does a 5xx speak of this mail? Refusals of the connection, of its encryption or of our user are a matter of
+ * configuration: once it is put right the same mail is taken, so it must not be given up. */
+static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long answer)
+{
+    switch (answer) {
+    case 502: /* command unknown */
+    case 503: /* bad sequence */
+    case 530: /* authentication or encryption wanted */
+    case 534:
+    case 535: /* credentials refused */
+    case 538:
+        return false;
+    default:
+        break;
+    }
+    /* libcurl's code for a refused MAIL, RCPT or DATA; the other one is that of a refused greeting and of a refused
+     * text, told apart by whether the text went out. */
+    return code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && session->left_length == 0);
+}
+
+static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, const char **error)
+{
+    long answer = 0;
+
+    if (code == CURLE_OK)
+        return IDENTITY_DELIVERY_SENT;
+    curl_easy_getinfo(session->curl, CURLINFO_RESPONSE_CODE, &answer);
+    if (code == CURLE_LOGIN_DENIED || answer == 535) {
+        /* Not in the server's words: it was just told a password. */
+        *error = apr_psprintf(pool, "The mail server refuses the user or its password (%ld).", answer);
+    } else if (answer >= 400 && answer < 600 && session->reply[0]) {
+        *error = apr_psprintf(pool, "The mail server answered: %s", session->reply);
+    } else if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK) {
+        *error = "The mail server did not answer in time.";
+    } else {
+        const char *fault = session->fault[0] ? session->fault : curl_easy_strerror(code);
+        int length = (int)strlen(fault);
+
+        while (length > 0 && fault[length - 1] == '.')
+            length--;
+        *error = apr_psprintf(pool, "The mail server cannot be reached or used: %.*s.", length, fault);
+    }
+    return answer >= 500 && answer < 600 && is_of_the_mail(session, code, answer) ? IDENTITY_DELIVERY_PERMANENT
+                                                                                  : IDENTITY_DELIVERY_TEMPORARY;
+}
+
+identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target, const identity_mail_t *mail,
+                                   const char *message, size_t length, const char **error)
+{
+    smtp_session_t *session = apr_pcalloc(pool, sizeof(*session));
+
+    if (target->user && !target->password) {
+        *error = "The mail URL names a user, but there is no password (IdentityMailSecret).";
+        return IDENTITY_DELIVERY_TEMPORARY;
+    }
+    session->deadline = apr_time_now() + apr_time_from_sec(target->timeout);
+    session->left = message;
+    session->left_length = length;
+    session->curl = curl_easy_init();
+    if (!session->curl) {
+        *error = "There is not enough memory to send mail.";
+        return IDENTITY_DELIVERY_TEMPORARY;
+    }
+    apr_pool_cleanup_register(pool, session, end_session, apr_pool_cleanup_null);
+
+    CURLcode code = set_connection(session, target);
+    if (code == CURLE_OK)
+        code = set_mail(session, pool, mail);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(session->curl);
+    identity_delivery_t delivery = judge(pool, session, code, error);
+    apr_pool_cleanup_run(pool, session, end_session);
+    return delivery;
+}

@@ -1,0 +1,46 @@
+/* What the files of this room share among themselves. */
+#ifndef IDENTITY_CORE_INT_H
+#define IDENTITY_CORE_INT_H
+
+#include <openssl/evp.h>
+#include <utf8proc.h>
+
+#include "identity/core.h"
+
+/* The catalogue, one enumerator a family (roles.def) and a bit for each class of action (permissions.def). */
+typedef enum {
+#define BUILTIN(number, name, slug, description)
+#define FAMILY(family, number, words, slug) FAMILY_##family,
+#include "roles.def"
+#undef FAMILY
+#undef BUILTIN
+    FAMILY_COUNT
+} identity_family_t;
+
+enum { IDENTITY_CLASS_VIEW = 1, IDENTITY_CLASS_WRITE = 2, IDENTITY_CLASS_ADMIN = 4 };
+
+/* Adds what the family has of these classes. */
+void identity_permset_add_family(identity_permset_t *set, identity_family_t family, unsigned classes);
+
+/* Library handles, fetched once a process: OpenSSL's implicit fetch costs more than a short digest itself. NULL where
+ * OpenSSL has none. */
+const EVP_CIPHER *identity_crypto_aes256gcm(void);
+/* Has libsodium picked its implementations? Makes it so; false where it cannot. */
+bool identity_crypto_ready(void);
+
+#define IDENTITY_SHA256_SIZE 32
+void identity_sha256(const void *data, size_t size, unsigned char digest[IDENTITY_SHA256_SIZE]);
+void identity_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
+                          unsigned char digest[IDENTITY_SHA256_SIZE]);
+
+/* May this character stand in a name, a description, a user name? Not: control, line and paragraph separators, the
+ * marks that turn the direction of writing (they make a text read as another). */
+bool identity_char_printable(utf8proc_int32_t character);
+/* One pass over UTF-8: false where it is not valid or a character is not printable; the number of characters otherwise.
+ */
+bool identity_text_scan(const char *text, size_t *characters);
+/* Decomposes and composes text into buffers of its own, which it wipes: a password may pass through. NULL where it is
+ * not valid UTF-8. */
+char *identity_text_map(apr_pool_t *pool, const char *text, size_t length, utf8proc_option_t options);
+
+#endif

@@ -1,0 +1,300 @@
+/* What names, addresses and texts may look like, and the forms they are compared in. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "core_int.h"
+
+#define USERNAME_MAX     256 /* characters */
+#define MAIL_ADDRESS_MAX 254 /* bytes: RFC 5321's path less its brackets */
+#define SLUG_MAX         64
+#define PERMISSION_MAX   128
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static char to_lower(char c)
+{
+    return is_upper(c) ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* ---- texts ---- */
+
+bool identity_char_printable(utf8proc_int32_t character)
+{
+    if (character < 0x80) {
+        return character >= 0x20 && character != 0x7f;
+    }
+    if ((character >= 0x202a && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069)) {
+        return false;
+    }
+    utf8proc_category_t category = utf8proc_category(character);
+    return category != UTF8PROC_CATEGORY_CC && category != UTF8PROC_CATEGORY_ZL && category != UTF8PROC_CATEGORY_ZP;
+}
+
+/* The next character of a text that ends in NUL, 0 at its end, -1 where it is no UTF-8. */
+static utf8proc_int32_t next_char(const char **text)
+{
+    const unsigned char *at = (const unsigned char *)*text;
+    utf8proc_int32_t character;
+
+    if (*at < 0x80) {
+        *text += *at != 0;
+        return *at;
+    }
+    utf8proc_ssize_t size = utf8proc_iterate(at, -1, &character);
+    if (size <= 0) {
+        return -1;
+    }
+    *text += size;
+    return character;
+}
+
+bool identity_text_scan(const char *text, size_t *characters)
+{
+    size_t count = 0;
+    utf8proc_int32_t character;
+
+    while ((character = next_char(&text)) > 0) {
+        if (!identity_char_printable(character)) {
+            return false;
+        }
+        count++;
+    }
+    *characters = count;
+    return character == 0;
+}
+
+static bool is_space(utf8proc_int32_t character)
+{
+    return character == ' ' || (character >= 0x80 && utf8proc_category(character) == UTF8PROC_CATEGORY_ZS);
+}
+
+bool identity_text_valid(const char *text)
+{
+    size_t characters;
+    bool blank = true;
+
+    if (text == NULL || !identity_text_scan(text, &characters)) {
+        return false;
+    }
+    while (blank && *text != '\0') {
+        blank = is_space(next_char(&text));
+    }
+    return !blank;
+}
+
+char *identity_text_map(apr_pool_t *pool, const char *text, size_t length, utf8proc_option_t options)
+{
+    const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)text;
+    utf8proc_ssize_t count = utf8proc_decompose(bytes, (utf8proc_ssize_t)length, NULL, 0, options);
+    char *result = NULL;
+
+    if (count < 0) {
+        return NULL;
+    }
+    size_t size = ((size_t)count + 1) * sizeof(utf8proc_int32_t);
+    utf8proc_int32_t *buffer = malloc(size);
+    if (buffer == NULL) {
+        return NULL;
+    }
+    count = utf8proc_decompose(bytes, (utf8proc_ssize_t)length, buffer, count, options);
+    if (count >= 0) {
+        count = utf8proc_reencode(buffer, count, options);
+    }
+    if (count >= 0) {
+        result = apr_pstrmemdup(pool, (const char *)buffer, (apr_size_t)count);
+    }
+    identity_wipe(buffer, size);
+    free(buffer);
+    return result;
+}
+
+const char *identity_name_canonical(apr_pool_t *pool, const char *name)
+{
+    return identity_text_map(pool, name, strlen(name),
+                             UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD |
+                                 UTF8PROC_IGNORE);
+}
+
+/* ---- user names and addresses ---- */
+
+bool identity_username_valid(const char *username)
+{
+    size_t characters;
+    const char *at = username;
+    utf8proc_int32_t character;
+    int stage = 0; /* 0: before an @, 1: behind it, 2: a dot came, all else may follow */
+
+    if (username == NULL || !identity_text_scan(username, &characters) || characters > USERNAME_MAX) {
+        return false;
+    }
+    while (stage < 2 && (character = next_char(&at)) > 0 && !is_space(character)) {
+        if (stage == 0 && character == '@') {
+            stage = 1;
+        } else if (stage == 1 && character == '.') {
+            stage = 2;
+        }
+    }
+    return stage == 2;
+}
+
+const char *identity_username_canonical(apr_pool_t *pool, const char *username)
+{
+    char *canonical = apr_pstrdup(pool, username);
+    for (char *at = canonical; *at != '\0'; at++) {
+        *at = to_lower(*at);
+    }
+    return canonical;
+}
+
+const char *identity_username_domain(const char *canonical)
+{
+    const char *at = strrchr(canonical, '@');
+    return at != NULL ? at + 1 : canonical + strlen(canonical);
+}
+
+/* Labels of letters, digits, inner hyphens and what is not ASCII; at least two of them. */
+static bool domain_valid(const char *domain)
+{
+    bool dot = false;
+    char before = '.';
+
+    for (; *domain != '\0'; before = *domain++) {
+        if (*domain == '.') {
+            if (before == '.' || before == '-') {
+                return false;
+            }
+            dot = true;
+        } else if (*domain == '-') {
+            if (before == '.') {
+                return false;
+            }
+        } else if (!apr_isalnum(*domain) && !(*domain & 0x80)) {
+            return false;
+        }
+    }
+    return dot && before != '.' && before != '-';
+}
+
+bool identity_mail_address_valid(const char *address)
+{
+    size_t characters;
+
+    if (address == NULL || strlen(address) > MAIL_ADDRESS_MAX || !identity_text_scan(address, &characters)) {
+        return false;
+    }
+    const char *at = strchr(address, '@');
+    if (at == NULL || at == address || strpbrk(address, "()<>[]:;\\,\"") != NULL) {
+        return false;
+    }
+    const char *scan = address;
+    for (utf8proc_int32_t character; (character = next_char(&scan)) > 0;) {
+        if (is_space(character)) {
+            return false;
+        }
+    }
+    return domain_valid(at + 1);
+}
+
+/* The next character in order, past the surrogates; 0 past the last one. */
+static utf8proc_int32_t character_after(utf8proc_int32_t character)
+{
+    if (character == 0xd7ff) {
+        return 0xe000;
+    }
+    return character < 0x10ffff ? character + 1 : 0;
+}
+
+const char *identity_prefix_end(apr_pool_t *pool, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    char *end = apr_palloc(pool, length + 5);
+
+    memcpy(end, prefix, length);
+    /* by characters, not bytes: the end must be valid UTF-8 too, PostgreSQL takes nothing else */
+    while (length > 0) {
+        utf8proc_int32_t last;
+        size_t start = length - 1;
+        while (start > 0 && ((unsigned char)prefix[start] & 0xc0) == 0x80) {
+            start--;
+        }
+        if (utf8proc_iterate((const unsigned char *)prefix + start, (utf8proc_ssize_t)(length - start), &last) <= 0) {
+            return NULL;
+        }
+        last = character_after(last);
+        if (last != 0) {
+            end[start + (size_t)utf8proc_encode_char(last, (unsigned char *)end + start)] = '\0';
+            return end;
+        }
+        length = start;
+    }
+    return NULL;
+}
+
+/* ---- slugs and permissions ---- */
+
+bool identity_slug_valid(const char *slug)
+{
+    if (slug == NULL) {
+        return false;
+    }
+    size_t length = strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return length > 0 && length <= SLUG_MAX && slug[length] == '\0';
+}
+
+const char *identity_slug_of_name(apr_pool_t *pool, const char *name)
+{
+    char slug[SLUG_MAX + 1];
+    size_t length = 0;
+
+    for (; *name != '\0' && length < SLUG_MAX; name++) {
+        char c = to_lower(*name);
+        if (is_lower(c) || is_digit(c)) {
+            slug[length++] = c;
+        } else if (length > 0 && slug[length - 1] != '-') {
+            slug[length++] = '-';
+        }
+    }
+    if (length > 0 && slug[length - 1] == '-') {
+        length--;
+    }
+    return length > 0 ? apr_pstrmemdup(pool, slug, length) : "role";
+}
+
+bool identity_permission_valid(const char *name)
+{
+    bool dot = false;
+    char before = '.';
+    size_t length = 0;
+
+    if (name == NULL) {
+        return false;
+    }
+    for (; name[length] != '\0'; before = name[length++]) {
+        char c = name[length];
+        if (length == PERMISSION_MAX || (before == '.' && !is_upper(c))) {
+            return false;
+        }
+        if (c == '.') {
+            dot = true;
+        } else if (!is_upper(c) && !is_digit(c) && c != '_') {
+            return false;
+        }
+    }
+    return dot && before != '.';
+}

@@ -1,0 +1,207 @@
+/* Passwords: which are taken, and Argon2id by libsodium in PHC strings. */
+#include <string.h>
+
+#include <apr_strings.h>
+#include <sodium.h>
+
+#include "core_int.h"
+
+#define LENGTH_MIN 8
+
+/* What a stored hash may ask of us, whoever wrote it: more is refused before memory is taken or a processor held for
+ * seconds. */
+#define STORED_MEMORY_MAX 1048576 /* KiB */
+#define STORED_MEMORY_MIN 8
+#define STORED_PASSES_MAX 64
+#define STORED_WORK_MAX   4194304 /* KiB times passes */
+
+#define PHC_START "$argon2id$v=19$"
+#define HASH_SIZE 32
+
+/* ---- which are taken ---- */
+
+typedef struct password_traits {
+    bool readable, digit, capital;
+} password_traits_t;
+
+static password_traits_t traits_of(const char *password, size_t length)
+{
+    password_traits_t traits = {.readable = true};
+    const unsigned char *at = (const unsigned char *)password;
+    const unsigned char *end = at + length;
+
+    while (at < end) {
+        utf8proc_int32_t character;
+        utf8proc_ssize_t size = utf8proc_iterate(at, end - at, &character);
+        if (size <= 0) {
+            traits.readable = false;
+            break;
+        }
+        utf8proc_category_t category = utf8proc_category(character);
+        traits.readable &= category != UTF8PROC_CATEGORY_CC;
+        traits.digit |= category == UTF8PROC_CATEGORY_ND;
+        traits.capital |= category == UTF8PROC_CATEGORY_LU;
+        at += size;
+    }
+    return traits;
+}
+
+static bool is_username(apr_pool_t *pool, const char *password, const char *username)
+{
+    char *folded = (char *)identity_name_canonical(pool, password);
+    const char *name = username != NULL ? identity_name_canonical(pool, username) : NULL;
+    bool same = folded != NULL && name != NULL && strcmp(folded, name) == 0;
+
+    identity_wipe_string(folded);
+    return same;
+}
+
+bool identity_password_acceptable(apr_pool_t *pool, const char *password, const char *username, size_t minimum,
+                                  const char *field, identity_problem_t *problem)
+{
+    size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
+    const char *must = NULL;
+
+    if (minimum < LENGTH_MIN) {
+        minimum = LENGTH_MIN;
+    }
+    if (length > IDENTITY_PASSWORD_MAX) {
+        must = apr_psprintf(pool, "have at most %d bytes", IDENTITY_PASSWORD_MAX);
+    } else if (length < minimum) {
+        must = apr_psprintf(pool, "have at least %" APR_SIZE_T_FMT " bytes", minimum);
+    } else {
+        password_traits_t traits = traits_of(password, length);
+        if (!traits.readable) {
+            must = "be UTF-8 without control characters";
+        } else if (!traits.digit) {
+            must = "have a digit";
+        } else if (!traits.capital) {
+            must = "have a capital letter";
+        } else if (is_username(pool, password, username)) {
+            must = "not be the user name";
+        }
+    }
+    return must == NULL ||
+           identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s must %s.", field, must);
+}
+
+char *identity_password_normalise(apr_pool_t *pool, const char *password)
+{
+    size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
+    char *normalised;
+
+    if (length > IDENTITY_PASSWORD_MAX) {
+        return NULL;
+    }
+    normalised = identity_text_map(pool, password, length, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    identity_wipe_with_pool(pool, normalised);
+    return normalised;
+}
+
+/* ---- hashes ---- */
+
+const char *identity_password_hash(apr_pool_t *pool, const identity_hash_parameters_t *parameters,
+                                   const char *normalised)
+{
+    char hash[crypto_pwhash_STRBYTES];
+
+    if (!identity_crypto_ready() ||
+        crypto_pwhash_str_alg(hash, normalised, strlen(normalised), parameters->passes,
+                              (size_t)parameters->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+        return NULL;
+    }
+    return apr_pstrdup(pool, hash);
+}
+
+/* What hash() writes, and nothing else. */
+typedef struct stored_hash {
+    unsigned memory_kib, passes;
+    unsigned char salt[crypto_pwhash_SALTBYTES];
+    unsigned char hash[HASH_SIZE];
+} stored_hash_t;
+
+/* Reads `name=number` and what ends it; false where it stands otherwise or passes max. */
+static bool read_parameter(const char **at, const char *name, char end, unsigned max, unsigned *value)
+{
+    size_t length = strlen(name);
+    const char *text = *at + length;
+    unsigned number = 0;
+
+    if (strncmp(*at, name, length) != 0 || *text < '1' || *text > '9') {
+        return false;
+    }
+    while (*text >= '0' && *text <= '9') {
+        number = number * 10 + (unsigned)(*text++ - '0');
+        if (number > max) {
+            return false;
+        }
+    }
+    if (*text != end) {
+        return false;
+    }
+    *at = text + 1;
+    *value = number;
+    return true;
+}
+
+/* Reads exactly size bytes of base64 and what ends them. */
+static bool read_bytes(const char **at, char end, unsigned char *bytes, size_t size)
+{
+    const char *stop = strchrnul(*at, end);
+    size_t got;
+
+    if (*stop != end || sodium_base642bin(bytes, size, *at, (size_t)(stop - *at), NULL, &got, NULL,
+                                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0) {
+        return false;
+    }
+    *at = stop + 1;
+    return got == size;
+}
+
+static bool read_stored(const char *text, stored_hash_t *stored)
+{
+    const char *at = text + sizeof PHC_START - 1;
+    unsigned lanes;
+
+    return strnlen(text, crypto_pwhash_STRBYTES) < crypto_pwhash_STRBYTES &&
+           strncmp(text, PHC_START, sizeof PHC_START - 1) == 0 &&
+           read_parameter(&at, "m=", ',', STORED_MEMORY_MAX, &stored->memory_kib) &&
+           read_parameter(&at, "t=", ',', STORED_PASSES_MAX, &stored->passes) &&
+           read_parameter(&at, "p=", '$', 1, &lanes) && read_bytes(&at, '$', stored->salt, sizeof stored->salt) &&
+           read_bytes(&at, '\0', stored->hash, sizeof stored->hash) && stored->memory_kib >= STORED_MEMORY_MIN &&
+           (apr_uint64_t)stored->memory_kib * stored->passes <= STORED_WORK_MAX;
+}
+
+/* crypto_pwhash_str_verify() calls lack of memory a mismatch: a busy machine would answer that a right password is
+ * wrong. Hence the hash is computed and compared here. */
+identity_password_verdict_t identity_password_verify(const char *hash, const char *normalised,
+                                                     const identity_hash_parameters_t *parameters, bool *weaker)
+{
+    stored_hash_t stored;
+    unsigned char computed[HASH_SIZE];
+
+    *weaker = false;
+    if (hash == NULL || !read_stored(hash, &stored)) {
+        return IDENTITY_PASSWORD_WRONG;
+    }
+    if (!identity_crypto_ready() ||
+        crypto_pwhash(computed, sizeof computed, normalised, strlen(normalised), stored.salt, stored.passes,
+                      (size_t)stored.memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+        return IDENTITY_PASSWORD_NO_MEMORY;
+    }
+    bool right = sodium_memcmp(computed, stored.hash, sizeof computed) == 0;
+    identity_wipe(computed, sizeof computed);
+    identity_wipe(&stored.hash, sizeof stored.hash);
+    if (!right) {
+        return IDENTITY_PASSWORD_WRONG;
+    }
+    *weaker = stored.memory_kib < parameters->memory_kib || stored.passes < parameters->passes;
+    return IDENTITY_PASSWORD_RIGHT;
+}
+
+const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters)
+{
+    /* a salt of 16 and a hash of 32 zero bytes, as long as those of a real one */
+    return apr_psprintf(pool, PHC_START "m=%u,t=%u,p=1$%s$%s", parameters->memory_kib, parameters->passes,
+                        "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+}

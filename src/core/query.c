@@ -1,0 +1,119 @@
+/* Query strings. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "core_int.h"
+
+#define PARAMETERS_MAX 64 /* a look for doubles goes through all before */
+#define NAME_SHOWN_MAX 64
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* NULL for a bad escape, a NUL or what is no UTF-8. */
+static const char *decode(apr_pool_t *pool, const char *text, size_t length)
+{
+    char *result = apr_palloc(pool, length + 1);
+    size_t size = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '%') {
+            int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+            int low = length - i > 2 ? hex_value(text[i + 2]) : -1;
+            if (high < 0 || low < 0 || (high == 0 && low == 0)) {
+                return NULL;
+            }
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+') {
+            c = ' ';
+        }
+        result[size++] = c;
+    }
+    result[size] = '\0';
+    for (const unsigned char *at = (const unsigned char *)result; *at != 0;) {
+        utf8proc_int32_t character;
+        utf8proc_ssize_t step = *at < 0x80 ? 1 : utf8proc_iterate(at, -1, &character);
+        if (step <= 0) {
+            return NULL;
+        }
+        at += step;
+    }
+    return result;
+}
+
+static bool refuse_parameter(apr_pool_t *pool, identity_problem_t *problem, const char *name, const char *what)
+{
+    if (name == NULL || strlen(name) > NAME_SHOWN_MAX || !identity_text_valid(name)) {
+        name = "query";
+    }
+    return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, name, "The parameter %s %s.", name, what);
+}
+
+static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length, apr_table_t *parameters,
+                          identity_problem_t *problem)
+{
+    const char *equals = memchr(pair, '=', length);
+    size_t name_length = equals != NULL ? (size_t)(equals - pair) : length;
+    const char *name = decode(pool, pair, name_length);
+    const char *value = equals != NULL ? decode(pool, equals + 1, length - name_length - 1) : "";
+
+    if (name == NULL || value == NULL) {
+        return refuse_parameter(pool, problem, name, "is not encoded as UTF-8 with percent escapes");
+    }
+    if (apr_table_get(parameters, name) != NULL) {
+        return refuse_parameter(pool, problem, name, "is given twice");
+    }
+    if (apr_table_elts(parameters)->nelts == PARAMETERS_MAX) {
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "Too many parameters are given.");
+    }
+    apr_table_addn(parameters, name, value);
+    return true;
+}
+
+bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem)
+{
+    *parameters = apr_table_make(pool, 8);
+    while (query != NULL && *query != '\0') {
+        size_t length = strcspn(query, "&");
+        if (length > 0 && !add_parameter(pool, query, length, *parameters, problem)) {
+            return false;
+        }
+        query += length;
+        query += *query == '&';
+    }
+    return true;
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("-._~", c) != NULL);
+}
+
+const char *identity_query_escape(apr_pool_t *pool, const char *text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *result = apr_palloc(pool, strlen(text) * 3 + 1);
+    char *at = result;
+
+    for (; *text != '\0'; text++) {
+        if (is_unreserved(*text)) {
+            *at++ = *text;
+        } else {
+            *at++ = '%';
+            *at++ = hex[(unsigned char)*text >> 4];
+            *at++ = hex[(unsigned char)*text & 15];
+        }
+    }
+    *at = '\0';
+    return result;
+}

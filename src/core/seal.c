@@ -1,0 +1,84 @@
+/* Sealing of small secrets for storage: AES-256-GCM, bound to the place they are kept in. */
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "core_int.h"
+
+#define NONCE_SIZE 12
+#define TAG_SIZE   16
+#define PLAIN_MAX  (1 << 20)
+
+static bool encrypt(const unsigned char key[32], unsigned char *sealed, const char *plain, int size, const char *aad)
+{
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    unsigned char *body = sealed + NONCE_SIZE;
+    int written;
+    bool done = context != NULL && EVP_EncryptInit_ex2(context, identity_crypto_aes256gcm(), key, sealed, NULL) == 1 &&
+                EVP_EncryptUpdate(context, NULL, &written, (const unsigned char *)aad, (int)strlen(aad)) == 1 &&
+                EVP_EncryptUpdate(context, body, &written, (const unsigned char *)plain, size) == 1 &&
+                EVP_EncryptFinal_ex(context, body + written, &written) == 1 &&
+                EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + size) == 1;
+
+    EVP_CIPHER_CTX_free(context);
+    return done;
+}
+
+static bool decrypt(const unsigned char key[32], unsigned char *sealed, char *plain, int size, const char *aad)
+{
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    unsigned char *body = sealed + NONCE_SIZE;
+    int written;
+    bool done = context != NULL && EVP_DecryptInit_ex2(context, identity_crypto_aes256gcm(), key, sealed, NULL) == 1 &&
+                EVP_DecryptUpdate(context, NULL, &written, (const unsigned char *)aad, (int)strlen(aad)) == 1 &&
+                EVP_DecryptUpdate(context, (unsigned char *)plain, &written, body, size) == 1 &&
+                EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, body + size) == 1 &&
+                EVP_DecryptFinal_ex(context, (unsigned char *)plain + written, &written) == 1;
+
+    EVP_CIPHER_CTX_free(context);
+    return done;
+}
+
+const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const char *plain, const char *aad,
+                          const identity_random_t *random)
+{
+    size_t size = strlen(plain);
+
+    if (size > PLAIN_MAX || strlen(aad) > PLAIN_MAX || identity_crypto_aes256gcm() == NULL) {
+        return NULL;
+    }
+    unsigned char *sealed = apr_palloc(pool, NONCE_SIZE + size + TAG_SIZE);
+    if (!random->fill(random->context, sealed, NONCE_SIZE)) {
+        return NULL;
+    }
+    /* what fails here must not be found by httpd's TLS in the thread's queue of errors */
+    ERR_set_mark();
+    bool done = encrypt(key, sealed, plain, (int)size, aad);
+    ERR_pop_to_mark();
+    return done ? identity_base64url_encode(pool, sealed, NONCE_SIZE + size + TAG_SIZE) : NULL;
+}
+
+char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad)
+{
+    size_t size;
+
+    if (sealed == NULL || strlen(sealed) > 2 * PLAIN_MAX || strlen(aad) > PLAIN_MAX ||
+        identity_crypto_aes256gcm() == NULL) {
+        return NULL;
+    }
+    unsigned char *bytes = identity_base64url_decode(pool, sealed, &size);
+    if (bytes == NULL || size < NONCE_SIZE + TAG_SIZE) {
+        return NULL;
+    }
+    size -= NONCE_SIZE + TAG_SIZE;
+    char *plain = apr_palloc(pool, size + 1);
+    ERR_set_mark();
+    bool done = decrypt(key, bytes, plain, (int)size, aad);
+    ERR_pop_to_mark();
+    if (!done) {
+        identity_wipe(plain, size);
+        return NULL;
+    }
+    plain[size] = '\0';
+    return plain;
+}

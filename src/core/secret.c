@@ -1,0 +1,71 @@
+/* Wiping, comparing and spelling of secrets. */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "core_int.h"
+
+void identity_wipe(void *memory, size_t size)
+{
+    if (memory != NULL && size > 0) {
+        sodium_memzero(memory, size);
+    }
+}
+
+void identity_wipe_string(char *text)
+{
+    if (text != NULL) {
+        identity_wipe(text, strlen(text));
+    }
+}
+
+static apr_status_t wipe_text(void *text)
+{
+    identity_wipe_string(text);
+    return APR_SUCCESS;
+}
+
+void identity_wipe_with_pool(apr_pool_t *pool, char *text)
+{
+    if (text != NULL) {
+        apr_pool_cleanup_register(pool, text, wipe_text, apr_pool_cleanup_null);
+    }
+}
+
+bool identity_secret_equal(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) {
+        return false;
+    }
+    size_t length = strlen(a);
+    return length == strlen(b) && sodium_memcmp(a, b, length) == 0;
+}
+
+const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size)
+{
+    unsigned char digest[IDENTITY_SHA256_SIZE];
+    char *hex = apr_palloc(pool, 2 * sizeof digest + 1);
+
+    identity_sha256(data, size, digest);
+    return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
+}
+
+const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size)
+{
+    size_t room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    char *text = apr_palloc(pool, room);
+    return sodium_bin2base64(text, room, data, size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size)
+{
+    size_t length = strlen(text);
+    size_t room = length / 4 * 3 + 3;
+    unsigned char *data = apr_palloc(pool, room + 1);
+
+    if (sodium_base642bin(data, room, text, length, NULL, size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+        return NULL;
+    }
+    data[*size] = 0; /* texts may be read as they are */
+    return data;
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# usage, from the project's root: sh src/pages/embed.sh OUTPUT.c [FOLDER]
+#
+# Turns the pages and mail templates beside this script into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
+# as one <style> and one <script>, and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
+# With FOLDER the finished pages (NAME.html) and their policies (NAME.csp) are kept there as well, for tests.
+#
+# The same sources give the same bytes.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+output=${1:?usage: embed.sh OUTPUT.c [FOLDER]}
+sources=src/pages
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "embed.sh: $*" >&2
+    exit 1
+}
+
+# A browser hashes what stands between the tags after it has made line feeds of carriage returns, and a closing tag in a script would end it.
+check_source() {
+    [ -s "$1" ] || fail "$1 is missing or empty"
+    [ -z "$(tail -c 1 "$1")" ] || fail "$1 does not end in a line feed"
+    if grep -q "$(printf '\r')" "$1"; then fail "$1 holds carriage returns"; fi
+    case $1 in
+        *.css | *.js) if grep -qi -e '</s' -e '<!--' "$1"; then fail "$1 holds what would end its element"; fi ;;
+    esac
+}
+
+hash_of() {
+    openssl dgst -sha256 -binary "$1" | openssl base64 -A
+}
+
+# Replaces the two lines that name the style and the script by their text; each must be there exactly once, alone on its line.
+inline() {
+    awk -v style="$sources/page.css" -v script="$sources/page.js" -v page="$1" '
+        function pour(path, opening, closing,    line, status) {
+            printf "%s", opening
+            while ((status = getline line < path) > 0)
+                print line
+            close(path)
+            if (status < 0)
+                exit 1
+            print closing
+        }
+        /^<link rel="stylesheet" href="page\.css">$/ { styles++; pour(style, "<style>", "</style>"); next }
+        /^<script src="page\.js"><\/script>$/ { scripts++; pour(script, "<script>", "</script>"); next }
+        /<script|<style|rel="stylesheet"| on[a-z]+="| style="/ { odd = $0 }
+        { print }
+        END {
+            if (styles != 1 || scripts != 1 || odd) {
+                print page ": one style and one script, each named alone on its line, are wanted " odd > "/dev/stderr"
+                exit 1
+            }
+        }' "$sources/$1.html"
+}
+
+# The bytes of a file as character constants and a final NUL, one line for each line of the source. (A string literal may be too long for a compiler.)
+characters() {
+    od -An -v -tu1 "$1" | awk '
+        BEGIN { for (i = 32; i < 127; i++) text[i] = sprintf("%c", i); text[39] = "\\\047"; text[92] = "\\\\" }
+        {
+            for (i = 1; i <= NF; i++)
+                printf "\047%s\047,%s", ($i in text ? text[$i] : sprintf("\\%03o", $i)), ($i == 10 ? "\n" : "")
+        }
+        END { print "0" }'
+}
+
+emit_page() {
+    inline "$1" > "$work/$1.html"
+    printf '%s\n' "default-src 'none'; style-src 'sha256-$style_hash'; script-src 'sha256-$script_hash'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" > "$work/$1.csp"
+    printf '\nstatic const char html_of_%s[] = {\n' "$1"
+    characters "$work/$1.html"
+    printf '};\nconst identity_page_t identity_page_%s = {\n    html_of_%s, sizeof(html_of_%s) - 1,\n    "%s"};\n' "$1" "$1" "$1" "$(cat "$work/$1.csp")"
+}
+
+emit_mail() {
+    check_source "$sources/mail/$1.$2"
+    printf '\nconst char identity_mail_%s_%s[] = {\n' "$1" "$3"
+    characters "$sources/mail/$1.$2"
+    printf '};\n'
+}
+
+for source in page.css page.js activate.html reset.html; do
+    check_source "$sources/$source"
+done
+style_hash=$(hash_of "$sources/page.css")
+script_hash=$(hash_of "$sources/page.js")
+[ ${#style_hash} -eq 44 ] && [ ${#script_hash} -eq 44 ] || fail "openssl gave no hash"
+
+{
+    printf '/* Made by src/pages/embed.sh from the files beside it. */\n#include "identity/pages.h"\n'
+    emit_page activate
+    emit_page reset
+    emit_mail invite txt text
+    emit_mail invite html html
+    emit_mail reset txt text
+    emit_mail reset html html
+} > "$work/pages.c"
+
+if [ $# -gt 1 ]; then
+    mkdir -p "$2"
+    cp "$work"/*.html "$work"/*.csp "$2/"
+fi
+cp "$work/pages.c" "$output"

@@ -1,0 +1,93 @@
+/* httpd's authentication phase for our locations.
+ *
+ * httpd asks its access rules twice: without a user (access_checker_ex), and, where they want one or force_authn says
+ * so, with one. force_authn always says so; that httpd calls it at all means that the rules already let the request in.
+ * If it was not called, they want to know who it is: then a caller of whom nothing is known is refused here, since to
+ * `Require valid-user` the name "-" would be one.
+ */
+#include <string.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define NOBODY "-"
+
+int identity_force_authn(request_rec *r)
+{
+    identity_state_t *state = identity_claimed(r);
+
+    if (!state)
+        return DECLINED;
+    state->open = true;
+    return OK;
+}
+
+/* Another module's AuthType in front, such as Basic: it has the Authorization header, unless that speaks of us. */
+static bool foreign(request_rec *r, const identity_state_t *state)
+{
+    const char *type = ap_auth_type(r);
+    return !state->open && type && strcasecmp(type, "Identity") != 0;
+}
+
+static void hide_foreign(identity_state_t *state)
+{
+    const char *authorization = state->request.headers.authorization;
+
+    if (authorization && strncasecmp(authorization, "Bearer ", 7) != 0 && strncasecmp(authorization, "ApiKey ", 7) != 0)
+        state->request.headers.authorization = NULL;
+}
+
+static void authenticate(request_rec *r, identity_state_t *state)
+{
+    identity_authenticate(r->pool, &state->host->env, &state->request, &state->authentication);
+    state->authenticated = true;
+    const identity_principal_t *who = state->authentication.refused ? NULL : state->authentication.principal;
+    if (!who)
+        return;
+    apr_table_setn(r->subprocess_env, "IDENTITY_USER_ID", who->id);
+    apr_table_setn(r->subprocess_env, "IDENTITY_USERNAME", who->name);
+    apr_table_setn(r->subprocess_env, "IDENTITY_ENTITY_ID", who->entity_id);
+    apr_table_setn(r->subprocess_env, "IDENTITY_AUTH", who->method);
+}
+
+int identity_check_authn(request_rec *r)
+{
+    identity_state_t *state = identity_claimed(r);
+
+    if (!state)
+        return DECLINED;
+    bool other = foreign(r, state);
+    if (other)
+        hide_foreign(state);
+    authenticate(r, state);
+    if (other)
+        return DECLINED;
+    const identity_principal_t *who = state->authentication.refused ? NULL : state->authentication.principal;
+    r->user = apr_pstrdup(r->pool, who && who->name && *who->name ? who->name : NOBODY);
+    r->ap_auth_type = "Identity";
+    return OK;
+}
+
+int identity_check_authz(request_rec *r)
+{
+    const identity_state_t *state = identity_claimed(r);
+
+    if (!state || !state->authenticated || state->open || foreign(r, state))
+        return DECLINED;
+    if (state->authentication.refused)
+        return identity_problem_status(state->authentication.problem.kind);
+    return state->authentication.principal ? DECLINED : HTTP_UNAUTHORIZED;
+}
+
+void identity_authenticate_inherited(request_rec *r, identity_state_t *state)
+{
+    const request_rec *before = r->prev && r->prev->per_dir_config == r->per_dir_config   ? r->prev
+                                : r->main && r->main->per_dir_config == r->per_dir_config ? r->main
+                                                                                          : NULL;
+    const identity_state_t *its = before ? identity_state(before) : NULL;
+
+    /* What was found for the other path may say less or more than what this one asks for. */
+    if (its && its->authenticated)
+        authenticate(r, state);
+}

@@ -1,0 +1,118 @@
+/* What directives say together: step 2 of the start, and all of `httpd -t`. */
+#include <string.h>
+
+#include <apr_optional.h>
+#include <apr_dbd.h>
+#include <mod_dbd.h>
+#include <mod_watchdog.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+bool identity_wanted(server_rec *main_server)
+{
+    for (server_rec *server = main_server; server; server = server->next)
+        if (identity_conf(server)->engine)
+            return true;
+    return false;
+}
+
+static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
+{
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close))
+        return "ID0501: IdentityEngine is On, but mod_dbd, by which the database is reached, is not loaded.";
+    if (!dbd->driver || !dbd->params || !*dbd->params)
+        return "ID0502: IdentityEngine is On, but DBDriver and DBDParams do not say which database to use; for the "
+               "embedded one write "
+               "DBDriver sqlite3 and DBDParams /path/of/identity.db.";
+    if (strcmp(dbd->driver, "sqlite3") != 0)
+        return apr_psprintf(pool,
+                            "ID0503: IdentityEngine is On, but DBDriver is %s; the one that is supported is sqlite3.",
+                            dbd->driver);
+    /* mod_dbd opens the path as it stands, wherever the process happens to be. */
+    if (dbd->params[0] != '/')
+        return apr_psprintf(pool, "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.", dbd->params);
+    return NULL;
+}
+
+static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
+{
+    const char *sentence = NULL;
+    char *text;
+
+    if (!conf->mail)
+        return NULL;
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) || !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+        return "ID0505: IdentityMailURL is set, but mod_watchdog, which sends the mail, is not loaded.";
+    if (conf->mail->user && !conf->mail_secret)
+        return "ID0506: IdentityMailURL names a user, but IdentityMailSecret does not say in which file the password "
+               "is.";
+    if (conf->mail_secret)
+        sentence = identity_secret_read(pool, conf->mail_secret, &text);
+    return sentence ? apr_psprintf(pool, "ID0507: IdentityMailSecret %s", sentence) : NULL;
+}
+
+static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
+{
+    const char *origin = conf->public_url;
+
+    if (!origin || !conf->require_tls || strncmp(origin, "https:", 6) == 0 || identity_origin_loopback(pool, origin))
+        return NULL;
+    return apr_psprintf(pool,
+                        "ID0508: IdentityPublicURL is %s, but secrets travel over TLS only: write https:// or, where "
+                        "the network is trusted, "
+                        "IdentityRequireTLS Off.",
+                        origin);
+}
+
+static const char *check_keys(apr_pool_t *pool, const identity_conf_t *conf)
+{
+    identity_keyset_t *keys;
+    const char *sentence = conf->signing_keys ? identity_keys_load(pool, conf->signing_keys, &keys) : NULL;
+
+    return sentence ? apr_psprintf(pool, "ID0509: %s", sentence) : NULL;
+}
+
+/* A connection is set up once, for all who share it. */
+static const char *check_sync(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
+                              const identity_dbd_t *dbd)
+{
+    for (server_rec *other = main_server; other; other = other->next) {
+        identity_dbd_t its;
+        identity_dbd_read(pool, main_server, other, &its);
+        if (identity_conf(other)->engine && identity_conf(other)->sync != conf->sync && identity_dbd_same(dbd, &its))
+            return "ID0510: IdentitySync differs between virtual hosts that share a database.";
+    }
+    return NULL;
+}
+
+static const char *check_server(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
+{
+    const identity_conf_t *conf = identity_conf(server);
+    identity_dbd_t dbd;
+
+    identity_dbd_read(pool, main_server, server, &dbd);
+    const char *sentence = check_database(pool, &dbd);
+    if (!sentence)
+        sentence = check_mail(pool, conf);
+    if (!sentence)
+        sentence = check_origin(pool, conf);
+    if (!sentence)
+        sentence = check_keys(pool, conf);
+    if (!sentence)
+        sentence = check_sync(pool, main_server, conf, &dbd);
+    return sentence;
+}
+
+int identity_check(apr_pool_t *temporary, server_rec *main_server)
+{
+    for (server_rec *server = main_server; server; server = server->next) {
+        const char *sentence = identity_conf(server)->engine ? check_server(temporary, main_server, server) : NULL;
+        if (sentence) {
+            IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}

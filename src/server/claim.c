@@ -1,0 +1,171 @@
+/* The URLs that are ours: taken from httpd before it looks for files, and given a request id. */
+#include <string.h>
+
+#include "server_int.h"
+
+#include <http_ssl.h>
+
+APLOG_USE_MODULE(identity);
+
+identity_state_t *identity_state(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &identity_module);
+}
+
+identity_state_t *identity_claimed(const request_rec *r)
+{
+    identity_state_t *state = identity_state(r);
+    /* A module behind us (mod_rewrite in the same <Location>) may have sent it elsewhere. */
+    bool ours =
+        state && state->claimed && r->filename && strncmp(r->filename, IDENTITY_SCHEME, strlen(IDENTITY_SCHEME)) == 0;
+    return ours ? state : NULL;
+}
+
+static bool engine(const request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    return conf->engine && identity_conf(r->server)->host;
+}
+
+/* ---- the request as the operations see it ------------------------------------------------------------------------ */
+
+static const char *header(const request_rec *r, const char *name)
+{
+    const char *value = apr_table_get(r->headers_in, name);
+    return value && *value ? value : NULL;
+}
+
+static bool loopback(const request_rec *r)
+{
+    /* Not useragent_addr: mod_remoteip fills that with what a proxy says. A stream of HTTP/2 has its connection as
+     * master. */
+    const conn_rec *c = r->connection->master ? r->connection->master : r->connection;
+    const apr_sockaddr_t *address = c->client_addr;
+
+    if (address->family == APR_INET)
+        return (ntohl(address->sa.sin.sin_addr.s_addr) >> 24) == 127;
+#if APR_HAVE_IPV6
+    if (address->family == APR_INET6) {
+        const struct in6_addr *six = &address->sa.sin6.sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+    }
+#endif
+    return false;
+}
+
+static void describe(request_rec *r, identity_state_t *state)
+{
+    identity_request_t *in = &state->request;
+
+    in->method = r->method;
+    in->path = r->uri;
+    in->query = r->args;
+    in->headers = (identity_headers_t){
+        .authorization = header(r, "Authorization"),
+        .api_key = header(r, "X-API-KEY"),
+        .cookie = header(r, "Cookie"),
+        .content_type = header(r, "Content-Type"),
+        .platform_id = header(r, "X-Platform-Id"),
+        .resource_id = header(r, "resource_id"),
+        .user_agent = header(r, "User-Agent"),
+    };
+    in->client_address = r->useragent_ip;
+    in->secure = ap_ssl_conn_is_ssl(r->connection);
+    in->loopback = loopback(r);
+    in->request_id = state->request_id;
+    identity_body_announce(r, state);
+}
+
+/* ---- state ------------------------------------------------------------------------------------------------------- */
+
+/* One id for all that follows from one request of a client. */
+static const char *request_id(const request_rec *r, const identity_host_t *host)
+{
+    const identity_state_t *before = r->prev ? identity_state(r->prev) : r->main ? identity_state(r->main) : NULL;
+    return before ? before->request_id : identity_request_id(r->pool, &host->env);
+}
+
+/* An ErrorDocument of the server would take the place of what errors.c writes, or send the client elsewhere. */
+static void drop_error_documents(request_rec *r)
+{
+    static const int codes[] = {400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413,
+                                414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431,
+                                451, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511};
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    if (core->response_code_exprs)
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+            ap_custom_response(r, codes[i], "-");
+}
+
+static identity_state_t *begin(request_rec *r)
+{
+    identity_state_t *state = identity_state(r);
+
+    if (!state) {
+        state = apr_pcalloc(r->pool, sizeof *state);
+        state->host = identity_conf(r->server)->host;
+        state->request_id = request_id(r, state->host);
+        ap_set_module_config(r->request_config, &identity_module, state);
+        apr_table_setn(r->err_headers_out, "X-REQUEST-ID", state->request_id);
+        apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
+    }
+    drop_error_documents(r);
+    return state;
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------------------------- */
+
+/* Before httpd decodes the path: what it refuses in doing so (%2F) is already ours to answer. */
+int identity_see_early(request_rec *r)
+{
+    if (engine(r))
+        begin(r);
+    return DECLINED;
+}
+
+int identity_claim(request_rec *r)
+{
+    if (r->proxyreq == PROXYREQ_PROXY)
+        return DECLINED; /* a request through us, not to us */
+    if (!engine(r)) {
+        /* Decoded, it is another path than it looked. */
+        if (identity_state(r)) {
+            ap_set_module_config(r->request_config, &identity_module, NULL);
+            apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
+            apr_table_unset(r->subprocess_env, "IDENTITY_REQUEST_ID");
+        }
+        return DECLINED;
+    }
+    identity_state_t *state = begin(r);
+    state->claimed = true;
+    describe(r, state);
+    r->proxyreq = PROXYREQ_NONE;
+    r->filename = apr_pstrcat(r->pool, IDENTITY_SCHEME, r->uri, NULL);
+    return OK;
+}
+
+int identity_keep_off_disk(request_rec *r)
+{
+    return identity_claimed(r) ? OK : DECLINED;
+}
+
+/* Else mod_mime would find a type, and a handler such as CGI, in the path's suffix. */
+int identity_keep_type(request_rec *r)
+{
+    if (!identity_claimed(r))
+        return DECLINED;
+    r->handler = "identity";
+    return OK;
+}
+
+int identity_log_id(const conn_rec *c, const request_rec *r, const char **id)
+{
+    const identity_state_t *state = r ? identity_state(r) : NULL;
+
+    (void)c;
+    if (!state)
+        return DECLINED;
+    *id = state->request_id;
+    return OK;
+}

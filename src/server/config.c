@@ -1,0 +1,285 @@
+/* Directives: the table of directives.def as structs, their making and merging, and what each value must be. */
+#include <string.h>
+
+#include "server_int.h"
+
+/* ---- struct, create, merge --------------------------------------------------------------------------------------- */
+
+#define SERVER(name, arguments, setter, type, member, standard, help) BIT_##member,
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+enum {
+#include "directives.def"
+    BITS
+};
+#undef SERVER
+#undef DIRECTORY
+_Static_assert(BITS <= 8 * sizeof(((identity_conf_t *)0)->set), "a bit for each directive");
+
+void *identity_server_create(apr_pool_t *pool, server_rec *server)
+{
+    identity_conf_t *conf = apr_pcalloc(pool, sizeof *conf);
+
+    (void)server;
+#define SERVER(name, arguments, setter, type, member, standard, help) conf->member = standard;
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#include "directives.def"
+#undef SERVER
+#undef DIRECTORY
+    return conf;
+}
+
+void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
+{
+    const identity_conf_t *base = base_, *added = added_;
+    identity_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
+
+#define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
+    merged->member = added->set & 1u << BIT_##member ? added->member : base->member;
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#include "directives.def"
+#undef SERVER
+#undef DIRECTORY
+    merged->set = base->set | added->set;
+    merged->engine = base->engine || added->engine;
+    return merged;
+}
+
+#define SERVER(name, arguments, setter, type, member, standard, help)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help) DIRECTORY_BIT_##member,
+enum {
+#include "directives.def"
+    DIRECTORY_BITS
+};
+#undef SERVER
+#undef DIRECTORY
+_Static_assert(DIRECTORY_BITS <= 8 * sizeof(((identity_directory_conf_t *)0)->set), "a bit for each directive");
+
+void *identity_directory_create(apr_pool_t *pool, char *directory)
+{
+    identity_directory_conf_t *conf = apr_pcalloc(pool, sizeof *conf);
+
+    (void)directory;
+#define SERVER(name, arguments, setter, type, member, standard, help)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help) conf->member = standard;
+#include "directives.def"
+#undef SERVER
+#undef DIRECTORY
+    return conf;
+}
+
+void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
+{
+    const identity_directory_conf_t *base = base_, *added = added_;
+    identity_directory_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
+
+#define SERVER(name, arguments, setter, type, member, standard, help)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
+    merged->member = added->set & 1u << DIRECTORY_BIT_##member ? added->member : base->member;
+#include "directives.def"
+#undef SERVER
+#undef DIRECTORY
+    merged->set = base->set | added->set;
+    return merged;
+}
+
+/* ---- setters ----------------------------------------------------------------------------------------------------- */
+
+/* Where a directive's value goes; in cmd->info. */
+typedef struct member {
+    size_t offset;
+    unsigned bit;
+} member_t;
+
+/* The member that is set; from now on the directive counts as given. */
+static void *member_set(cmd_parms *cmd)
+{
+    const member_t *member = cmd->info;
+    identity_conf_t *conf = identity_conf(cmd->server);
+
+    conf->set |= 1u << member->bit;
+    return (char *)conf + member->offset;
+}
+
+static const char *set_flag(cmd_parms *cmd, void *directory, int on)
+{
+    (void)directory;
+    *(bool *)member_set(cmd) = on;
+    return NULL;
+}
+
+static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
+{
+    identity_directory_conf_t *directory = directory_;
+    /* A URL is claimed before httpd looks at folders and files. */
+    const char *fault = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+
+    if (fault)
+        return fault;
+    directory->engine = on;
+    directory->set |= 1u << DIRECTORY_BIT_engine;
+    if (on)
+        identity_conf(cmd->server)->engine = true;
+    return NULL;
+}
+
+static const char *set_public_url(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return identity_read_origin(cmd->pool, cmd->cmd->name, value, member_set(cmd));
+}
+
+static const char *set_sync(cmd_parms *cmd, void *directory, const char *value)
+{
+    identity_sync_t *sync = member_set(cmd);
+
+    (void)directory;
+    if (strcasecmp(value, "FULL") != 0 && strcasecmp(value, "NORMAL") != 0)
+        return apr_psprintf(cmd->pool, "%s is FULL or NORMAL, not %s.", cmd->cmd->name, value);
+    *sync = strcasecmp(value, "FULL") == 0 ? IDENTITY_SYNC_FULL : IDENTITY_SYNC_NORMAL;
+    return NULL;
+}
+
+static const char *set_wait(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return identity_read_duration(cmd->pool, cmd->cmd->name, value, true, member_set(cmd));
+}
+
+static const char *set_lifetime(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return identity_read_duration(cmd->pool, cmd->cmd->name, value, false, member_set(cmd));
+}
+
+static const char *set_refresh(cmd_parms *cmd, void *directory, const char *idle, const char *absolute)
+{
+    identity_refresh_lifetime_t *value = member_set(cmd);
+    const char *fault = identity_read_duration(cmd->pool, cmd->cmd->name, idle, false, &value->idle);
+
+    (void)directory;
+    if (!fault)
+        fault = identity_read_duration(cmd->pool, cmd->cmd->name, absolute, false, &value->absolute);
+    if (!fault && value->idle > value->absolute)
+        fault = apr_psprintf(cmd->pool,
+                             "%s takes the idle lifetime first, and it cannot be longer than the second, absolute one.",
+                             cmd->cmd->name);
+    return fault;
+}
+
+static const char *set_body(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    /* A body is held in memory as a whole. */
+    return identity_read_size(cmd->pool, cmd->cmd->name, value, 64 * 1024 * 1024, member_set(cmd));
+}
+
+static const char *set_hash_memory(cmd_parms *cmd, void *directory, const char *value)
+{
+    const char *fault = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)directory;
+    return fault ? fault : identity_read_size(cmd->pool, cmd->cmd->name, value, (apr_size_t)1 << 40, member_set(cmd));
+}
+
+static const char *file_path(cmd_parms *cmd, const char *value, const char **path)
+{
+    *path = ap_server_root_relative(cmd->pool, value);
+    return *path ? NULL : apr_psprintf(cmd->pool, "%s needs the path of a file, not %s.", cmd->cmd->name, value);
+}
+
+static const char *set_file(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return file_path(cmd, value, member_set(cmd));
+}
+
+static const char *set_signing_key(cmd_parms *cmd, void *directory, const char *value)
+{
+    apr_array_header_t **list = member_set(cmd);
+    const char *path, *fault = file_path(cmd, value, &path);
+
+    (void)directory;
+    if (fault)
+        return fault;
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(*list, const char *) = path;
+    return NULL;
+}
+
+static const char *set_password_hash(cmd_parms *cmd, void *directory, int count, char *const arguments[])
+{
+    identity_hash_parameters_t *hash = member_set(cmd);
+    const char *name = cmd->cmd->name, *fault = NULL;
+    unsigned lanes;
+
+    (void)directory;
+    if (count < 1 || strcasecmp(arguments[0], "argon2id") != 0)
+        return apr_psprintf(cmd->pool, "%s begins with argon2id, the one algorithm that new hashes have.", name);
+    for (int i = 1; i < count && !fault; i++) {
+        const char *argument = arguments[i];
+        if (strncmp(argument, "m=", 2) == 0)
+            fault =
+                identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " m= (memory in KiB)", NULL), argument + 2,
+                                     IDENTITY_HASH_MEMORY_MIN, 4 * 1024 * 1024 - 1, &hash->memory_kib);
+        else if (strncmp(argument, "t=", 2) == 0)
+            fault = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " t= (passes)", NULL), argument + 2,
+                                         IDENTITY_HASH_PASSES_MIN, 1000, &hash->passes);
+        else if (strncmp(argument, "p=", 2) == 0)
+            fault = identity_read_number(
+                cmd->pool, apr_pstrcat(cmd->pool, name, " p= (lanes, of which libsodium computes one)", NULL),
+                argument + 2, 1, 1, &lanes);
+        else
+            fault = apr_psprintf(cmd->pool, "%s takes m=, t= and p= after argon2id, not %s.", name, argument);
+    }
+    return fault;
+}
+
+static const char *set_password_minimum(cmd_parms *cmd, void *directory, const char *value)
+{
+    apr_size_t *member = member_set(cmd);
+    unsigned number = 0;
+    const char *fault = identity_read_number(cmd->pool, cmd->cmd->name, value, 8, IDENTITY_PASSWORD_MAX, &number);
+
+    (void)directory;
+    *member = number;
+    return fault;
+}
+
+static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)
+{
+    const identity_mail_target_t **target = member_set(cmd);
+    const char *fault = NULL;
+
+    (void)directory;
+    *target = identity_mail_target_parse(cmd->pool, value, &fault);
+    return *target ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
+}
+
+static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    *(const char **)member_set(cmd) = value;
+    return identity_read_sender(cmd->temp_pool, cmd->cmd->name, value);
+}
+
+/* ---- the command table ------------------------------------------------------------------------------------------- */
+
+#define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+static const member_t members[] = {
+#include "directives.def"
+};
+#undef SERVER
+#undef DIRECTORY
+
+#define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
+    AP_INIT_##arguments(#name, setter, (void *)&members[BIT_##member], RSRC_CONF, help),
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
+    AP_INIT_##arguments(#name, setter, NULL, RSRC_CONF | ACCESS_CONF, help),
+const command_rec identity_commands[] = {
+#include "directives.def"
+    {.name = NULL},
+};
+#undef SERVER
+#undef DIRECTORY

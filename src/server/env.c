@@ -1,0 +1,60 @@
+/* What the operations are lent by this server: clock, randomness, log, connections, gates. */
+#include <sodium.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+static bool fill(void *context, void *buffer, size_t size)
+{
+    (void)context;
+    randombytes_buf(buffer, size);
+    return true;
+}
+
+static apr_time_t now(void *context)
+{
+    (void)context;
+    return apr_time_now();
+}
+
+static bool enter_hash(void *context)
+{
+    const identity_host_t *host = context;
+    return identity_gate_enter(host->site->gate);
+}
+
+static void leave_hash(void *context)
+{
+    const identity_host_t *host = context;
+    identity_gate_leave(host->site->gate);
+}
+
+static void write_line(void *context, identity_log_level_t level, const char *request_id, const char *line)
+{
+    static const int levels[] = {APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG};
+    const identity_host_t *host = context;
+
+    if (request_id)
+        IDENTITY_SAY(levels[level], host->server, "%s [%s]", line, request_id);
+    else
+        IDENTITY_SAY(levels[level], host->server, "%s", line);
+}
+
+void identity_env_fill(identity_host_t *host)
+{
+    identity_env_t *env = &host->env;
+
+    env->settings = &host->settings;
+    env->random = (identity_random_t){.fill = fill};
+    env->now = now;
+    env->borrow = identity_pool_borrow;
+    env->give_back = identity_pool_give_back;
+    env->enter_write = identity_write_enter;
+    env->try_write = identity_write_try;
+    env->leave_write = identity_write_leave;
+    env->enter_hash = enter_hash;
+    env->leave_hash = leave_hash;
+    env->log = write_line;
+    env->context = host;
+}

@@ -1,0 +1,65 @@
+/* What httpd refuses by itself inside our locations leaves as our JSON: a filter in front of its error page drops the
+ * page and writes the object. */
+#include <util_filter.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+static ap_filter_rec_t *error_filter; /* set anew whenever the module is loaded */
+
+static void body_of(request_rec *r, identity_state_t *state, identity_response_t *response)
+{
+    /* A refusal of ours that was handed to httpd (authn.c) has words of its own. */
+    if (state->authenticated && state->authentication.refused) {
+        identity_serve(r->pool, &state->host->env, &state->request, &state->authentication, response);
+        if (response->status == r->status)
+            return;
+    }
+    identity_serve_error(r->pool, r->status, response);
+}
+
+static int keep_header(void *r_, const char *name, const char *value)
+{
+    request_rec *r = r_;
+
+    /* Another module's challenge stays. */
+    if (!apr_table_get(r->headers_out, name) && !apr_table_get(r->err_headers_out, name))
+        apr_table_setn(r->headers_out, name, value);
+    return 1;
+}
+
+static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
+{
+    request_rec *r = filter->r;
+    identity_state_t *state = identity_state(r);
+    identity_response_t response;
+
+    apr_brigade_cleanup(page);
+    if (filter->ctx)
+        return APR_SUCCESS; /* more of the page */
+    filter->ctx = state;
+    body_of(r, state, &response);
+    apr_table_unset(r->headers_in, "Range");
+    /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */
+    apr_table_setn(r->headers_out, "X-REQUEST-ID", state->request_id);
+    apr_table_do(keep_header, r, response.headers, NULL);
+    ap_set_content_type(r, response.content_type);
+    ap_set_content_length(r, (apr_off_t)response.length);
+    apr_bucket_alloc_t *allocator = filter->c->bucket_alloc;
+    if (response.length)
+        APR_BRIGADE_INSERT_TAIL(page, apr_bucket_pool_create(response.body, response.length, r->pool, allocator));
+    APR_BRIGADE_INSERT_TAIL(page, apr_bucket_eos_create(allocator));
+    return ap_pass_brigade(filter->next, page);
+}
+
+void identity_register_error_filter(void)
+{
+    error_filter = ap_register_output_filter("IDENTITY_ERROR", write_error, NULL, AP_FTYPE_RESOURCE);
+}
+
+void identity_insert_error_filter(request_rec *r)
+{
+    if (identity_state(r) && ap_is_HTTP_ERROR(r->status))
+        ap_add_output_filter_handle(error_filter, NULL, r, r->connection);
+}

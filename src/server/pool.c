@@ -1,0 +1,342 @@
+/* Connections to a database, borrowed from mod_dbd, and the queue of writers.
+ *
+ * mod_dbd lets a thread wait for ever when all its connections are out, has no call to throw a bad one away, and at a
+ * child's end aborts unless all of them have come back. So each process keeps a slot for every connection that mod_dbd
+ * may open (DBDMax), and who finds no free slot waits here, no longer than IdentityDatabaseWait. A connection that has
+ * gone bad is closed, and its slot, whose place in mod_dbd's list is lost by that, goes on with connections of its own.
+ */
+#include <string.h>
+
+#include <apr_optional.h>
+#include <apr_dbd.h>
+#include <apr_thread_cond.h>
+#include <ap_mpm.h>
+#include <mod_dbd.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define LONGEST_END apr_time_from_sec(2)
+
+/* A slot belongs to the thread that has taken it. */
+typedef struct slot {
+    bool taken;
+    bool lost;        /* mod_dbd's place for it is used up */
+    ap_dbd_t *record; /* mod_dbd's, while taken */
+    apr_pool_t *own;  /* where lost: holds db, also while the slot is free */
+    identity_db_t *db;
+    identity_db_t *lent; /* db while somebody has it: how give_back finds the slot; under the mutex */
+} slot_t;
+
+struct identity_pool {
+    apr_pool_t *configuration;
+    server_rec *server; /* whose mod_dbd it is */
+    identity_dbd_t dbd;
+    identity_db_options_t options;
+    slot_t *slots;
+    APR_OPTIONAL_FN_TYPE(ap_dbd_open) * open;
+    APR_OPTIONAL_FN_TYPE(ap_dbd_close) * close;
+    /* of this process */
+    apr_pool_t *child;
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *freed;
+    bool closing; /* the child ends: nothing is lent any more */
+};
+
+static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
+{
+    const identity_pool_t *pool = context;
+
+    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0540: database: %s: %s", statement, failure);
+    if (detail)
+        IDENTITY_SAY(APLOG_DEBUG, pool->server, "ID0541: database: %s: %s", statement, detail);
+}
+
+identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host)
+{
+    identity_pool_t *pool = apr_pcalloc(configuration, sizeof *pool);
+
+    pool->configuration = configuration;
+    pool->server = host->server;
+    pool->dbd = host->dbd;
+    pool->options = (identity_db_options_t){.sync = host->conf->sync, .log = log_failure, .log_context = pool};
+    pool->slots = apr_pcalloc(configuration, (apr_size_t)pool->dbd.max * sizeof *pool->slots);
+    pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    pool->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    return pool;
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
+
+static slot_t *free_slot(const identity_pool_t *pool)
+{
+    for (int i = 0; i < pool->dbd.max && !pool->closing; i++)
+        if (!pool->slots[i].taken)
+            return &pool->slots[i];
+    return NULL;
+}
+
+static slot_t *take_slot(identity_pool_t *pool, apr_interval_time_t wait)
+{
+    apr_time_t end = apr_time_now() + wait;
+    slot_t *slot;
+
+    apr_thread_mutex_lock(pool->mutex);
+    while ((slot = free_slot(pool)) == NULL) {
+        apr_interval_time_t left = end - apr_time_now();
+        if (left <= 0 || pool->closing)
+            break;
+        apr_thread_cond_timedwait(pool->freed, pool->mutex, left);
+    }
+    if (slot)
+        slot->taken = true;
+    apr_thread_mutex_unlock(pool->mutex);
+    return slot;
+}
+
+static void free_up(identity_pool_t *pool, slot_t *slot)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    slot->taken = false;
+    /* All, since one who waits may be the child's end. */
+    apr_thread_cond_broadcast(pool->freed);
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
+static void lend(identity_pool_t *pool, slot_t *slot)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    slot->lent = slot->db;
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
+/* The slot is the caller's from here on. It must be before mod_dbd has the connection back and lends it to somebody
+ * with another slot. */
+static slot_t *slot_of(identity_pool_t *pool, const identity_db_t *db)
+{
+    slot_t *slot = NULL;
+
+    apr_thread_mutex_lock(pool->mutex);
+    for (int i = 0; i < pool->dbd.max && !slot; i++)
+        if (pool->slots[i].lent == db)
+            slot = &pool->slots[i];
+    if (slot)
+        slot->lent = NULL;
+    apr_thread_mutex_unlock(pool->mutex);
+    return slot;
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+/* Subpools of the child's are made and destroyed under the mutex. */
+static apr_pool_t *own_pool(identity_pool_t *pool)
+{
+    apr_pool_t *own = NULL;
+
+    apr_thread_mutex_lock(pool->mutex);
+    apr_pool_create(&own, pool->child);
+    apr_thread_mutex_unlock(pool->mutex);
+    return own;
+}
+
+static void drop_pool(identity_pool_t *pool, apr_pool_t *dropped)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    apr_pool_destroy(dropped);
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
+/* The record is forgotten first: what is with mod_dbd is not given to it again. */
+static void hand_back(identity_pool_t *pool, slot_t *slot)
+{
+    ap_dbd_t *record = slot->record;
+
+    slot->record = NULL;
+    slot->db = NULL;
+    pool->close(pool->server, record);
+}
+
+/* Closes the connection of a slot for good. */
+static void discard(identity_pool_t *pool, slot_t *slot)
+{
+    if (slot->own) {
+        drop_pool(pool, slot->own);
+    } else if (pool->dbd.persist) {
+        /* Its pool closes it; mod_dbd keeps no pointer to what it has lent. */
+        slot->lost = true;
+        apr_pool_destroy(slot->record->pool);
+    } else {
+        hand_back(pool, slot);
+    }
+    slot->own = NULL;
+    slot->record = NULL;
+    slot->db = NULL;
+}
+
+static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot)
+{
+    const char *error = NULL;
+
+    if (slot->db)
+        return IDENTITY_DB_OK;
+    slot->own = own_pool(pool);
+    slot->db = identity_db_open(slot->own, pool->dbd.driver, pool->dbd.params, &pool->options, &error);
+    if (slot->db)
+        return IDENTITY_DB_OK;
+    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0543: database: %s", error);
+    drop_pool(pool, slot->own);
+    slot->own = NULL;
+    return IDENTITY_DB_LOST;
+}
+
+static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
+{
+    const char *error = NULL;
+
+    slot->record = pool->open(request, pool->server);
+    if (!slot->record)
+        return IDENTITY_DB_LOST; /* mod_dbd has said why */
+    slot->db =
+        identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle, &pool->options, &error);
+    if (slot->db)
+        return IDENTITY_DB_OK;
+    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0544: database: %s", error);
+    hand_back(pool, slot);
+    return IDENTITY_DB_FAILED;
+}
+
+identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
+{
+    const identity_host_t *host = host_;
+    identity_pool_t *pool = host->pool;
+    slot_t *slot = pool->mutex ? take_slot(pool, host->conf->database_wait) : NULL;
+
+    if (!slot)
+        return IDENTITY_DB_BUSY;
+    identity_db_status_t status = slot->lost ? connect_own(pool, slot) : connect_lent(pool, slot, request);
+    if (status != IDENTITY_DB_OK) {
+        free_up(pool, slot);
+        return status;
+    }
+    *db = slot->db;
+    identity_db_use(*db, request);
+    lend(pool, slot);
+    return IDENTITY_DB_OK;
+}
+
+void identity_pool_give_back(void *host_, identity_db_t *db)
+{
+    const identity_host_t *host = host_;
+    identity_pool_t *pool = host->pool;
+    slot_t *slot = slot_of(pool, db);
+
+    if (!slot)
+        return;
+    identity_db_release(db);
+    if (!identity_db_usable(db)) {
+        IDENTITY_SAY(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
+        discard(pool, slot);
+    } else if (!slot->own) {
+        hand_back(pool, slot);
+    }
+    free_up(pool, slot);
+}
+
+/* ---- a child's life ---------------------------------------------------------------------------------------------- */
+
+static bool all_free(const identity_pool_t *pool)
+{
+    for (int i = 0; i < pool->dbd.max; i++)
+        if (pool->slots[i].taken)
+            return false;
+    return true;
+}
+
+/* What mod_dbd gets for a connection that is closed already: nothing but a pool that it may destroy. */
+static ap_dbd_t *stand_in(const identity_pool_t *pool)
+{
+    apr_pool_t *own;
+
+    apr_pool_create(&own, pool->child);
+    ap_dbd_t *record = apr_pcalloc(own, sizeof *record);
+    record->pool = own;
+    return record;
+}
+
+/* Before mod_dbd counts its connections. A stop that is not graceful comes while threads are at work: they have a
+ * moment to end it. Who has not ended by then (with prefork, the very thread that this interrupts) does not go on
+ * afterwards. */
+static apr_status_t close_pool(void *pool_)
+{
+    identity_pool_t *pool = pool_;
+    apr_time_t end = apr_time_now() + LONGEST_END;
+    int threaded = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    /* The thread that this interrupts may hold it. */
+    if (apr_thread_mutex_timedlock(pool->mutex, LONGEST_END) != APR_SUCCESS)
+        return APR_SUCCESS;
+    pool->closing = true;
+    apr_thread_cond_broadcast(pool->freed);
+    while (threaded && !all_free(pool) && apr_time_now() < end)
+        apr_thread_cond_timedwait(pool->freed, pool->mutex, end - apr_time_now());
+    for (int i = 0; i < pool->dbd.max && pool->dbd.persist; i++) {
+        slot_t *slot = &pool->slots[i];
+        if (slot->lost)
+            pool->close(pool->server, stand_in(pool));
+        else if (slot->taken && slot->record)
+            pool->close(pool->server, slot->record);
+    }
+    apr_thread_mutex_unlock(pool->mutex);
+    return APR_SUCCESS;
+}
+
+void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
+{
+    apr_pool_create(&pool->child, child);
+    /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
+    if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
+        apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS) {
+        pool->mutex = NULL;
+        IDENTITY_SAY(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
+        return;
+    }
+    apr_pool_pre_cleanup_register(child, pool, close_pool);
+}
+
+/* ---- writers ----------------------------------------------------------------------------------------------------- */
+
+bool identity_write_enter(void *host_)
+{
+    const identity_host_t *host = host_;
+    apr_global_mutex_t *mutex = host->site->write;
+    apr_interval_time_t wait = host->conf->database_wait;
+    apr_status_t status = apr_global_mutex_timedlock(mutex, wait);
+
+    /* An APR without time-outs, or a mechanism. */
+    for (apr_time_t end = apr_time_now() + wait; APR_STATUS_IS_ENOTIMPL(status) || APR_STATUS_IS_EBUSY(status);) {
+        status = apr_global_mutex_trylock(mutex);
+        if (!APR_STATUS_IS_EBUSY(status) || apr_time_now() >= end)
+            break;
+        apr_sleep(apr_time_from_msec(2));
+    }
+    if (status != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(status) && !APR_STATUS_IS_EBUSY(status))
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0546: the mutex %s", IDENTITY_WRITE_MUTEX);
+    return status == APR_SUCCESS;
+}
+
+bool identity_write_try(void *host_)
+{
+    const identity_host_t *host = host_;
+    return apr_global_mutex_trylock(host->site->write) == APR_SUCCESS;
+}
+
+void identity_write_leave(void *host_)
+{
+    const identity_host_t *host = host_;
+    apr_status_t status = apr_global_mutex_unlock(host->site->write);
+
+    if (status != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0547: the mutex %s", IDENTITY_WRITE_MUTEX);
+}

@@ -1,0 +1,110 @@
+/* Files that hold secrets: read by the parent, before privileges are dropped, and by nobody else's leave. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server_int.h"
+
+#define SECRET_LARGEST 65536
+
+static const char *fault(apr_pool_t *pool, const char *path, int error)
+{
+    return apr_psprintf(pool, "%s cannot be read: %s.", path, strerror(error));
+}
+
+static const char *judge(apr_pool_t *pool, const char *path, int file, struct stat *info)
+{
+    if (fstat(file, info) != 0)
+        return fault(pool, path, errno);
+    if (!S_ISREG(info->st_mode))
+        return apr_psprintf(pool, "%s is no file.", path);
+    if (info->st_mode & 077)
+        return apr_psprintf(pool, "%s holds a secret, but others than its owner may read or write it: chmod 600 it.",
+                            path);
+    if (info->st_size == 0 || info->st_size > SECRET_LARGEST)
+        return apr_psprintf(pool, "%s is empty or too large for what it should hold.", path);
+    return NULL;
+}
+
+const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text)
+{
+    struct stat info;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0)
+        return fault(pool, path, errno);
+    const char *sentence = judge(pool, path, file, &info);
+    if (!sentence) {
+        char *buffer = apr_pcalloc(pool, (apr_size_t)info.st_size + 1);
+        ssize_t got = read(file, buffer, (size_t)info.st_size);
+        if (got < 0)
+            sentence = fault(pool, path, errno);
+        else if (strlen(buffer) != (size_t)got)
+            sentence = apr_psprintf(pool, "%s is no text.", path);
+        identity_wipe_with_pool(pool, buffer);
+        *text = buffer;
+    }
+    close(file);
+    return sentence;
+}
+
+const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys)
+{
+    const char **pems = apr_palloc(pool, (apr_size_t)paths->nelts * sizeof *pems);
+    const char *sentence = NULL;
+    apr_pool_t *texts;
+
+    /* The PEM texts go at once; what lives on is the key set. */
+    apr_pool_create(&texts, pool);
+    for (int i = 0; i < paths->nelts && !sentence; i++) {
+        char *text = NULL;
+        sentence = identity_secret_read(texts, APR_ARRAY_IDX(paths, i, const char *), &text);
+        if (sentence)
+            sentence = apr_pstrdup(pool, sentence);
+        pems[i] = text;
+    }
+    if (!sentence) {
+        const char *error = NULL;
+        *keys = identity_keyset_load(pool, pems, paths->nelts, &error);
+        if (!*keys)
+            sentence = apr_psprintf(pool, "IdentitySigningKey %s: %s", apr_array_pstrcat(texts, paths, ' '), error);
+    }
+    apr_pool_destroy(texts);
+    return sentence;
+}
+
+static bool put(int file, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        ssize_t done = write(file, text, left);
+        if (done < 0 && errno != EINTR)
+            return false;
+        if (done > 0) {
+            text += done;
+            left -= (size_t)done;
+        }
+    }
+    return fsync(file) == 0;
+}
+
+const char *identity_key_file_make(apr_pool_t *temporary, const char *path)
+{
+    const char *name = apr_psprintf(temporary, "%s.%ld", path, (long)getpid()), *sentence = NULL;
+    char *pem = identity_signing_key_make(temporary);
+
+    if (!pem)
+        return "No signing key can be made.";
+    int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return apr_psprintf(temporary, "The signing key %s cannot be made: %s.", path, strerror(errno));
+    /* Nobody ever sees half a key; and whoever was faster keeps theirs. */
+    if (!put(file, pem) || (link(name, path) != 0 && errno != EEXIST))
+        sentence = apr_psprintf(temporary, "The signing key %s cannot be made: %s.", path, strerror(errno));
+    close(file);
+    unlink(name);
+    return sentence;
+}

@@ -1,0 +1,164 @@
+/* What the files of the server room share. */
+#ifndef IDENTITY_SERVER_INT_H
+#define IDENTITY_SERVER_INT_H
+
+#include <stdbool.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <apr_global_mutex.h>
+#include <apr_strings.h>
+
+#include "identity/server.h"
+#include "identity/service.h"
+
+/* ---- configuration (config.c) ------------------------------------------------------------------------------------ */
+
+typedef struct identity_refresh_lifetime {
+    apr_interval_time_t idle, absolute;
+} identity_refresh_lifetime_t;
+
+typedef struct identity_host identity_host_t;
+
+#define SERVER(name, arguments, setter, type, member, standard, help) type member;
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+typedef struct identity_conf {
+#include "directives.def"
+    unsigned set;          /* bits of the members that a directive has set */
+    bool engine;           /* IdentityEngine On stands here or in a server around */
+    identity_host_t *host; /* made at start */
+} identity_conf_t;
+#undef SERVER
+#undef DIRECTORY
+
+#define SERVER(name, arguments, setter, type, member, standard, help)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help) type member;
+typedef struct identity_directory_conf {
+#include "directives.def"
+    unsigned set;
+} identity_directory_conf_t;
+#undef SERVER
+#undef DIRECTORY
+
+static inline identity_conf_t *identity_conf(const server_rec *server)
+{
+    return ap_get_module_config(server->module_config, &identity_module);
+}
+
+/* Reading of values (values.c): NULL, or a sentence about the directive `name`. */
+const char *identity_read_duration(apr_pool_t *pool, const char *name, const char *text, bool zero,
+                                   apr_interval_time_t *value);
+const char *identity_read_size(apr_pool_t *pool, const char *name, const char *text, apr_size_t largest,
+                               apr_size_t *value);
+const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text, unsigned least, unsigned most,
+                                 unsigned *value);
+const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value);
+const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text);
+/* Scheme, host and the port where it is not the scheme's own (or 0). */
+const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, unsigned port);
+/* Is the host of an origin this machine itself? */
+bool identity_origin_loopback(apr_pool_t *pool, const char *origin);
+
+/* What mod_dbd's and mod_ssl's directives say for a server (tree.c). */
+typedef struct identity_dbd {
+    const char *driver, *params; /* NULL where not given */
+    int max;
+    bool persist;
+} identity_dbd_t;
+void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd);
+bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b);
+bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
+
+/* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
+const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text);
+const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
+const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
+
+/* ---- what a start makes ------------------------------------------------------------------------------------------ */
+
+typedef struct identity_pool identity_pool_t;
+typedef struct identity_gate identity_gate_t;
+typedef struct identity_job identity_job_t;
+
+/* A virtual host that answers the API, or several that share everything. */
+struct identity_host {
+    server_rec *server;
+    const identity_conf_t *conf;
+    identity_site_t *site;
+    identity_dbd_t dbd;
+    identity_pool_t *pool; /* shared by the hosts of a database */
+    identity_settings_t settings;
+    identity_env_t env;
+};
+
+struct identity_site {
+    apr_pool_t *pool; /* of this configuration */
+    server_rec *main_server;
+    apr_array_header_t *hosts; /* of identity_host_t * */
+    apr_array_header_t *pools; /* of identity_pool_t * */
+    apr_global_mutex_t *write;
+    identity_gate_t *gate;
+    identity_job_t *job; /* NULL where no mail is sent */
+};
+
+/* A tagged line of the server's own at a level of httpd's. */
+#define IDENTITY_SAY(level, server, ...) ap_log_error(APLOG_MARK, level, 0, server, __VA_ARGS__)
+
+/* env.c: the members of host->env that call into httpd and the system. */
+void identity_env_fill(identity_host_t *host);
+
+/* pool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
+identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host);
+void identity_pool_child(identity_pool_t *pool, apr_pool_t *child);
+identity_db_status_t identity_pool_borrow(void *host, apr_pool_t *pool, identity_db_t **db);
+void identity_pool_give_back(void *host, identity_db_t *db);
+bool identity_write_enter(void *host);
+bool identity_write_try(void *host);
+void identity_write_leave(void *host);
+
+/* gate.c: at most `slots` threads of all children hash passwords at a time. */
+identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *process, unsigned slots, unsigned processes);
+void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
+bool identity_gate_enter(identity_gate_t *gate);
+void identity_gate_leave(identity_gate_t *gate);
+
+/* watchdog.c */
+void identity_job_child(identity_job_t *job, apr_pool_t *child);
+
+/* ---- a request that is ours -------------------------------------------------------------------------------------- */
+
+typedef struct identity_state {
+    identity_host_t *host;
+    const char *request_id;
+    bool claimed;       /* translate_name has taken the URL */
+    bool open;          /* httpd's access rules let it in without asking who it is */
+    bool authenticated; /* the phase has run; authentication is what it found */
+    bool ended;         /* the body was read to its end */
+    bool answered;      /* httpd has answered by itself while the body was read */
+    identity_authentication_t authentication;
+    identity_request_t request;
+} identity_state_t;
+
+/* filename of what has been claimed: no path of the disk, so that nothing maps it there */
+#define IDENTITY_SCHEME "identity:"
+
+/* claim.c: NULL where the request is not ours (any more). */
+identity_state_t *identity_state(const request_rec *r);
+identity_state_t *identity_claimed(const request_rec *r);
+
+/* authn.c: httpd skips the phase where an internal redirect or a subrequest keeps the configuration of a request that
+ * passed it. */
+void identity_authenticate_inherited(request_rec *r, identity_state_t *state);
+
+/* body.c: fills the members of in that tell of the body. */
+void identity_body_announce(request_rec *r, identity_state_t *state);
+/* Over HTTP/2 a stream that ends before its body was read is reset, and many clients then lose the answer: takes what
+ * is left, up to a bound. Over HTTP/1 httpd does so by itself. */
+void identity_body_drain(request_rec *r, const identity_state_t *state);
+
+#endif

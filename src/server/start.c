@@ -1,0 +1,303 @@
+/* The steps of post_config and child_init (mod_identity.c numbers them): what each virtual host has, and what all
+ * children share. */
+#include <string.h>
+#include <unistd.h>
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <sodium.h>
+#include <util_mutex.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_server)
+{
+    identity_site_t *site = apr_pcalloc(configuration, sizeof *site);
+
+    site->pool = configuration;
+    site->main_server = main_server;
+    site->hosts = apr_array_make(configuration, 2, sizeof(identity_host_t *));
+    site->pools = apr_array_make(configuration, 1, sizeof(identity_pool_t *));
+    return site;
+}
+
+/* ---- 3. virtual hosts -------------------------------------------------------------------------------------------- */
+
+static unsigned port_of(const server_rec *server, bool main_server)
+{
+    if (server->port)
+        return server->port;
+    if (!main_server && server->addrs && server->addrs->host_port)
+        return server->addrs->host_port;
+    return ap_listeners ? ap_listeners->bind_addr->port : 0;
+}
+
+static const char *origin_of(const identity_site_t *site, const server_rec *server)
+{
+    bool secure = identity_server_tls(site->pool, site->main_server, server);
+
+    return identity_origin(site->pool, secure, server->server_hostname, port_of(server, server == site->main_server));
+}
+
+/* ServerName's; where TLS is asked for and the server itself has none, that of a virtual host with TLS which shares its
+ * settings. */
+static const char *default_origin(identity_host_t *host)
+{
+    identity_site_t *site = host->site;
+
+    if (host->conf->require_tls && !identity_server_tls(site->pool, site->main_server, host->server))
+        for (const server_rec *other = site->main_server; other; other = other->next)
+            if (identity_conf(other) == host->conf && identity_server_tls(site->pool, site->main_server, other))
+                return origin_of(site, other);
+    return origin_of(site, host->server);
+}
+
+static const char *default_sender(apr_pool_t *pool, const char *origin)
+{
+    const char *host = strstr(origin, "://") + 3;
+
+    host = host[0] == '[' ? "localhost" : apr_pstrmemdup(pool, host, strcspn(host, ":"));
+    /* No mail program takes a domain of one word. */
+    return apr_pstrcat(pool, "noreply@", host, strchr(host, '.') ? "" : ".localdomain", NULL);
+}
+
+static const char *mail_of(identity_host_t *host)
+{
+    const identity_conf_t *conf = host->conf;
+    identity_settings_t *settings = &host->settings;
+    identity_mail_target_t *target;
+    char *secret;
+
+    if (!conf->mail)
+        return NULL;
+    settings->mail = target = apr_pmemdup(host->site->pool, conf->mail, sizeof *target);
+    settings->mail_from = conf->mail_from ? conf->mail_from : default_sender(host->site->pool, settings->public_url);
+    if (!conf->mail_secret || !target->user)
+        return NULL;
+    const char *sentence = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
+    if (sentence)
+        return apr_psprintf(host->site->pool, "IdentityMailSecret %s", sentence);
+    secret[strcspn(secret, "\r\n")] = '\0';
+    target->password = secret;
+    return NULL;
+}
+
+static void settings_of(identity_host_t *host)
+{
+    const identity_conf_t *conf = host->conf;
+
+    host->settings = (identity_settings_t){
+        .public_url = conf->public_url ? conf->public_url : default_origin(host),
+        .require_tls = conf->require_tls,
+        .max_body = conf->max_body,
+        .access_lifetime = conf->access_lifetime,
+        .refresh_idle = conf->refresh_lifetime.idle,
+        .refresh_absolute = conf->refresh_lifetime.absolute,
+        .invite_lifetime = conf->invite_lifetime,
+        .reset_lifetime = conf->reset_lifetime,
+        .hash = conf->password_hash,
+        .password_minimum = conf->password_minimum,
+        .password_grant = conf->password_grant,
+    };
+}
+
+static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,
+                                  const char **sentence)
+{
+    identity_host_t *host = apr_pcalloc(site->pool, sizeof *host);
+
+    host->server = server;
+    host->conf = identity_conf(server);
+    host->site = site;
+    host->dbd = *dbd;
+    settings_of(host);
+    *sentence = mail_of(host);
+    identity_env_fill(host);
+    for (int i = 0; i < site->hosts->nelts && !host->pool; i++) {
+        identity_host_t *other = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
+        if (identity_dbd_same(&other->dbd, dbd))
+            host->pool = other->pool;
+    }
+    if (!host->pool) {
+        host->pool = identity_pool_make(site->pool, host);
+        APR_ARRAY_PUSH(site->pools, identity_pool_t *) = host->pool;
+    }
+    APR_ARRAY_PUSH(site->hosts, identity_host_t *) = host;
+    return host;
+}
+
+static void tell_origin(const identity_host_t *host)
+{
+    const char *origin = host->settings.public_url;
+
+    if (host->conf->require_tls && strncmp(origin, "https:", 6) != 0 &&
+        !identity_origin_loopback(host->site->pool, origin))
+        IDENTITY_SAY(APLOG_WARNING, host->server,
+                     "ID0523: the links in mails will begin with %s, without TLS; set IdentityPublicURL", origin);
+    else
+        IDENTITY_SAY(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
+}
+
+int identity_start_hosts(identity_site_t *site)
+{
+    if (sodium_init() < 0) {
+        IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    for (server_rec *server = site->main_server; server; server = server->next) {
+        identity_conf_t *conf = identity_conf(server);
+        const char *sentence = NULL;
+        identity_dbd_t dbd;
+
+        if (!conf->engine)
+            continue;
+        identity_dbd_read(site->pool, site->main_server, server, &dbd);
+        if (conf->host && !identity_dbd_same(&conf->host->dbd, &dbd)) {
+            /* Without directives of ours it shares the main server's configuration, but it has a database of its own.
+             */
+            conf = apr_pmemdup(site->pool, conf, sizeof *conf);
+            conf->host = NULL;
+            ap_set_module_config(server->module_config, &identity_module, conf);
+        }
+        if (!conf->host) {
+            conf->host = host_make(site, server, &dbd, &sentence);
+            if (sentence) {
+                IDENTITY_SAY(APLOG_EMERG, server, "ID0522: %s", sentence);
+                return HTTP_INTERNAL_SERVER_ERROR;
+            }
+            tell_origin(conf->host);
+        }
+    }
+    return OK;
+}
+
+/* ---- 5. signing keys --------------------------------------------------------------------------------------------- */
+
+static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
+{
+    const char *file = host->dbd.params;
+
+    if (host->conf->signing_keys)
+        return host->conf->signing_keys;
+    const char *path =
+        apr_pstrcat(temporary, apr_pstrmemdup(temporary, file, (apr_size_t)(strrchr(file, '/') + 1 - file)),
+                    "identity-signing-key.pem", NULL);
+    apr_array_header_t *paths = apr_array_make(temporary, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(paths, const char *) = path;
+    if (access(path, F_OK) != 0) {
+        *sentence = identity_key_file_make(temporary, path);
+        if (!*sentence)
+            IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
+    }
+    return paths;
+}
+
+int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
+{
+    for (int i = 0; i < site->hosts->nelts; i++) {
+        identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
+        const char *sentence = NULL;
+        const apr_array_header_t *paths = key_paths(host, temporary, &sentence);
+        identity_keyset_t *keys = NULL;
+
+        if (!sentence)
+            sentence = identity_keys_load(site->pool, paths, &keys);
+        if (sentence) {
+            IDENTITY_SAY(APLOG_EMERG, host->server, "ID0528: %s", sentence);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        host->env.keys = keys;
+    }
+    return OK;
+}
+
+/* ---- 6. what all children share ---------------------------------------------------------------------------------- */
+
+/* Both generations of a graceful restart meet in it, so it lives as long as the process. */
+static int write_mutex(identity_site_t *site)
+{
+    apr_pool_t *process = site->main_server->process->pool;
+    apr_global_mutex_t *mutex = NULL;
+
+    apr_pool_userdata_get((void **)&mutex, IDENTITY_WRITE_MUTEX, process);
+    if (!mutex) {
+        if (ap_global_mutex_create(&mutex, NULL, IDENTITY_WRITE_MUTEX, NULL, site->main_server, process, 0) !=
+            APR_SUCCESS)
+            return HTTP_INTERNAL_SERVER_ERROR; /* httpd has said why */
+        apr_pool_userdata_setn(mutex, apr_pstrdup(process, IDENTITY_WRITE_MUTEX), NULL, process);
+    }
+    if (apr_global_mutex_mech(mutex) == APR_LOCK_POSIXSEM) {
+        IDENTITY_SAY(APLOG_EMERG, site->main_server,
+                     "ID0524: Mutex posixsem %s: a child that is killed would keep all others from writing; use "
+                     "another mechanism.",
+                     IDENTITY_WRITE_MUTEX);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    site->write = mutex;
+    return OK;
+}
+
+static unsigned hash_slots(const identity_site_t *site)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    apr_size_t budget = identity_conf(site->main_server)->hash_memory, largest = 0;
+
+    if (!budget)
+        budget = (apr_size_t)(processors > 0 ? processors : 1) * 20 * 1024 * 1024;
+    for (int i = 0; i < site->hosts->nelts; i++) {
+        apr_size_t memory =
+            (apr_size_t)APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->settings.hash.memory_kib * 1024;
+        if (memory > largest)
+            largest = memory;
+    }
+    apr_size_t slots = budget / largest;
+    return slots < 1 ? 1 : slots > 1024 ? 1024 : (unsigned)slots;
+}
+
+int identity_start_gates(identity_site_t *site)
+{
+    int processes = 0, status = write_mutex(site);
+
+    if (status != OK)
+        return status;
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    /* Room for the children of two generations. */
+    site->gate = identity_gate_open(site->pool, site->main_server->process->pool, hash_slots(site),
+                                    2 * (unsigned)(processes > 0 ? processes : 1));
+    if (site->gate)
+        return OK;
+    IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0525: There is no shared memory for the gate of password hashing.");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* ---- 8. each child ----------------------------------------------------------------------------------------------- */
+
+static identity_site_t *site_of(server_rec *main_server)
+{
+    for (server_rec *server = main_server; server; server = server->next)
+        if (identity_conf(server)->host)
+            return identity_conf(server)->host->site;
+    return NULL;
+}
+
+void identity_child(apr_pool_t *child, server_rec *main_server)
+{
+    identity_site_t *site = site_of(main_server);
+
+    if (!site)
+        return;
+    if (sodium_init() < 0 || !identity_client_start())
+        IDENTITY_SAY(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
+    json_object_seed(0);
+    apr_status_t status = apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);
+    if (status != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",
+                     IDENTITY_WRITE_MUTEX);
+    identity_gate_join(site->gate, child);
+    for (int i = 0; i < site->pools->nelts; i++)
+        identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);
+    if (site->job)
+        identity_job_child(site->job, child);
+}

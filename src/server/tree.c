@@ -1,0 +1,94 @@
+/* What directives of other modules say: mod_dbd's and mod_ssl's. These tell nobody, so httpd's tree of directives is
+ * read; what stands in a virtual host wins over what stands in the main server, and the last over the first, as with
+ * them. */
+#include <string.h>
+
+#include <util_cfgtree.h>
+
+#include "server_int.h"
+
+#define DBD_MAX 10 /* mod_dbd's own default */
+
+typedef void visit_t(apr_pool_t *pool, const char *name, const char *arguments, void *data);
+
+static bool virtual_host(const ap_directive_t *directive)
+{
+    return strcasecmp(directive->directive, "<VirtualHost") == 0;
+}
+
+/* All of a level, and of what it contains (IfModule and its like) but virtual hosts. */
+static void walk(apr_pool_t *pool, const ap_directive_t *directive, visit_t *visit, void *data)
+{
+    for (; directive; directive = directive->next) {
+        visit(pool, directive->directive, directive->args, data);
+        if (directive->first_child && !virtual_host(directive))
+            walk(pool, directive->first_child, visit, data);
+    }
+}
+
+static const ap_directive_t *find(const ap_directive_t *directive, const server_rec *server)
+{
+    for (; directive; directive = directive->next) {
+        if (virtual_host(directive) && directive->line_num == (int)server->defn_line_number &&
+            strcmp(directive->filename, server->defn_name) == 0)
+            return directive;
+        const ap_directive_t *found = directive->first_child ? find(directive->first_child, server) : NULL;
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static void visit_server(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, visit_t *visit,
+                         void *data)
+{
+    const ap_directive_t *host = server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
+
+    walk(pool, ap_conftree, visit, data);
+    if (host)
+        walk(pool, host->first_child, visit, data);
+}
+
+static void take_dbd(apr_pool_t *pool, const char *name, const char *arguments, void *data)
+{
+    identity_dbd_t *dbd = data;
+
+    if (strcasecmp(name, "DBDriver") == 0)
+        dbd->driver = ap_getword_conf(pool, &arguments);
+    else if (strcasecmp(name, "DBDParams") == 0)
+        dbd->params = ap_getword_conf(pool, &arguments);
+    else if (strcasecmp(name, "DBDMax") == 0)
+        dbd->max = (int)strtol(ap_getword_conf(pool, &arguments), NULL, 10); /* mod_dbd takes nothing but digits */
+    else if (strcasecmp(name, "DBDPersist") == 0)
+        dbd->persist = strcasecmp(ap_getword_conf(pool, &arguments), "off") != 0;
+}
+
+void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd)
+{
+    *dbd = (identity_dbd_t){.max = DBD_MAX, .persist = true};
+    visit_server(pool, main_server, server, take_dbd, dbd);
+    if (dbd->max < 1)
+        dbd->max = 1;
+}
+
+bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b)
+{
+    return a->driver && b->driver && strcmp(a->driver, b->driver) == 0 && a->params && b->params &&
+           strcmp(a->params, b->params) == 0;
+}
+
+static void take_tls(apr_pool_t *pool, const char *name, const char *arguments, void *data)
+{
+    if (strcasecmp(name, "SSLEngine") == 0)
+        *(bool *)data = strcasecmp(ap_getword_conf(pool, &arguments), "on") == 0;
+}
+
+bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const server_rec *server)
+{
+    bool tls = false;
+
+    if (server->server_scheme)
+        return strcasecmp(server->server_scheme, "https") == 0;
+    visit_server(pool, main_server, server, take_tls, &tls);
+    return tls;
+}

@@ -1,0 +1,193 @@
+/* The authentication phase: one credential, a fit transport, a live key or session. */
+#include <string.h>
+
+#include "service_int.h"
+
+typedef enum { CREDENTIAL_ABSENT, CREDENTIAL_KEY, CREDENTIAL_BEARER, CREDENTIAL_UNKNOWN } credential_kind_t;
+
+typedef struct credential {
+    credential_kind_t kind;
+    const char *text;
+    identity_principal_t *who; /* NULL after a look-up: not valid */
+    identity_claims_t claims;  /* of a bearer */
+    bool stale_use;            /* the key's last use is to be written */
+} credential_t;
+
+#define LAST_USE_STEP apr_time_from_sec(60)
+
+static const char *scheme(const char *authorization, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncasecmp(authorization, name, length) != 0 || authorization[length] != ' ')
+        return NULL;
+    authorization += length;
+    while (*authorization == ' ')
+        authorization++;
+    return authorization;
+}
+
+/* False where two were sent (security 43). */
+static bool find(identity_call_t *call, credential_t *credential)
+{
+    const char *key = call->in->headers.api_key, *authorization = call->in->headers.authorization;
+
+    memset(credential, 0, sizeof *credential);
+    if (key && !*key)
+        key = NULL;
+    if (authorization && !*authorization)
+        authorization = NULL;
+    if (key && authorization)
+        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                             "Send one credential, not X-API-KEY and Authorization both.");
+    if (key) {
+        credential->kind = CREDENTIAL_KEY;
+        credential->text = key;
+    } else if (authorization && (credential->text = scheme(authorization, "Bearer")) != NULL) {
+        credential->kind = CREDENTIAL_BEARER;
+    } else if (authorization && (credential->text = scheme(authorization, "ApiKey")) != NULL) {
+        credential->kind = CREDENTIAL_KEY;
+    } else if (authorization) {
+        credential->kind = CREDENTIAL_UNKNOWN;
+    }
+    return true;
+}
+
+static bool load_key(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+    identity_key_row_t *row = NULL;
+    bool found;
+
+    if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, credential->text), &row),
+                           &found))
+        return false;
+    if (!found || !identity_secret_equal(row->digest, identity_token_digest(call->pool, credential->text)))
+        return true;
+    if (!row->active || (row->expires_at && row->expires_at <= call->now))
+        return true;
+    credential->stale_use = call->now - row->last_used_at >= LAST_USE_STEP;
+    return identity_principal_of_key(call, row, &credential->who);
+}
+
+static bool write_last_use(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+    return identity_db_ok(call, identity_key_touch(call->db, credential->who->id, call->now));
+}
+
+bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now)
+{
+    return session->ended_at == 0 && session->expires_at > now && session->idle_expires_at > now &&
+           user->status == IDENTITY_USER_ACTIVE;
+}
+
+static bool load_session(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+    identity_session_row_t *session = NULL;
+    identity_user_row_t *user = NULL;
+    bool found;
+
+    if (!identity_db_found(call, identity_session_get(call->db, credential->claims.session_id, &session, &user),
+                           &found))
+        return false;
+    if (!found || !identity_session_live(session, user, call->now) || strcmp(user->id, credential->claims.subject) != 0)
+        return true;
+    if (!identity_principal_of_user(call, user, &credential->who))
+        return false;
+    credential->who->session_id = session->id;
+    credential->who->authenticated_at = session->authenticated_at;
+    return true;
+}
+
+/* False only for a fault; an invalid credential leaves who NULL. */
+static bool check(identity_call_t *call, credential_t *credential)
+{
+    const char *issuer = call->env->settings->public_url;
+
+    if (credential->kind == CREDENTIAL_KEY) {
+        if (!identity_key_id(call->pool, credential->text))
+            return true;
+        if (!identity_read(call, load_key, credential))
+            return false;
+        if (credential->who && credential->stale_use)
+            identity_write_aside(call, write_last_use, credential);
+        return true;
+    }
+    if (credential->kind == CREDENTIAL_BEARER) {
+        if (!identity_jwt_verify(call->pool, call->env->keys, credential->text, issuer, issuer, call->now,
+                                 &credential->claims))
+            return true;
+        return identity_read(call, load_session, credential);
+    }
+    return true;
+}
+
+static bool transport_fits(identity_call_t *call, const identity_route_t *route, credential_kind_t kind)
+{
+    const identity_request_t *in = call->in;
+    /* The public calls carry passwords, tokens or cookies; pages carry nothing. */
+    bool secret = kind != CREDENTIAL_ABSENT ||
+                  (route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0);
+
+    if (!secret || in->secure || in->loopback || !call->env->settings->require_tls)
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "A credential may be sent over TLS only: use https.");
+}
+
+static bool authenticate(identity_call_t *call, const identity_route_t *route, identity_authentication_t *out)
+{
+    credential_t credential;
+
+    out->ambiguous = !find(call, &credential);
+    if (out->ambiguous)
+        return false;
+    out->credential = credential.kind != CREDENTIAL_ABSENT;
+    if (!transport_fits(call, route, credential.kind))
+        return false;
+    if (route->credential == IDENTITY_CREDENTIAL_NONE || credential.kind == CREDENTIAL_ABSENT) {
+        if (route->credential == IDENTITY_CREDENTIAL_REQUIRED)
+            return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                                 "A credential is needed: X-API-KEY or Authorization.");
+        return true;
+    }
+    if (!check(call, &credential))
+        return false;
+    out->principal = credential.who;
+    if (!credential.who && route->credential == IDENTITY_CREDENTIAL_REQUIRED)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The credential is not valid.");
+    return true;
+}
+
+void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                           identity_authentication_t *out)
+{
+    identity_call_t call;
+    const identity_route_t *route;
+    const char *id, *allow;
+
+    memset(out, 0, sizeof *out);
+    if (identity_route_match(pool, in->method, in->path, &route, &id, &allow) != IDENTITY_MATCH_ROUTE)
+        return;
+    identity_call_begin(&call, pool, env, in);
+    if (!authenticate(&call, route, out)) {
+        out->refused = true;
+        out->principal = NULL;
+        out->problem = call.problem;
+    }
+}
+
+void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out)
+{
+    identity_principal_t *who = apr_pcalloc(pool, sizeof *who);
+
+    memset(out, 0, sizeof *out);
+    who->kind = IDENTITY_CALLER_LOCAL;
+    who->id = who->name = "";
+    who->method = "local";
+    who->entity_id = entity_id;
+    who->entity_wide = true;
+    who->entity_permissions.all = true;
+    out->principal = who;
+}

@@ -1,0 +1,85 @@
+#include "bodies.h"
+#include "service_int.h"
+
+#define END                                                                                                            \
+    {                                                                                                                  \
+        NULL, IDENTITY_FIELD_STRING, 0, 0, 0, NULL, NULL, NULL, NULL                                                   \
+    }
+#define STRING(name, flags, max)                                                                                       \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_STRING, flags, 0, max, NULL, NULL, NULL, NULL                                             \
+    }
+#define RULED(name, flags, max, valid, rule)                                                                           \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_STRING, flags, 0, max, NULL, NULL, valid, rule                                            \
+    }
+#define BOOLEAN(name)                                                                                                  \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_BOOLEAN, 0, 0, 0, NULL, NULL, NULL, NULL                                                  \
+    }
+#define ENUM(name, flags, values)                                                                                      \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_ENUM, flags, 0, 0, values, NULL, NULL, NULL                                               \
+    }
+#define TIME(name)                                                                                                     \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_TIME, 0, 0, 0, NULL, NULL, NULL, NULL                                                     \
+    }
+#define LIST(name, max, items)                                                                                         \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_LIST, 0, 0, max, NULL, items, NULL, NULL                                                  \
+    }
+/* The length rules of a password name the field themselves, after the cap of the body has bounded it. */
+#define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
+#define USERNAME(flags)                                                                                                \
+    RULED("username", flags, 1024, identity_username_valid, "an e-mail address of at most 256 characters")
+
+static const char *const user_statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE", NULL};
+static const char *const member_types[] = {"ADMIN", "USER", "PARTNER", NULL};
+static const char *const key_statuses[] = {"ACTIVE", "INACTIVE", NULL};
+static const char *const key_roles[] = {"ADMINISTRATOR", "READ_ONLY", NULL};
+
+const identity_field_t token_body[] = {STRING("username", 0, 1024), PASSWORD("password", 0),
+                                       STRING("token_alias", IDENTITY_FIELD_SECRET, 256), END};
+const identity_field_t request_reset_body[] = {STRING("email", IDENTITY_FIELD_REQUIRED, 1024), END};
+const identity_field_t reset_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
+                                       PASSWORD("new_password", IDENTITY_FIELD_REQUIRED), END};
+const identity_field_t activate_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
+                                          PASSWORD("new_password", 0), END};
+
+const identity_field_t user_create_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), PASSWORD("password", 0),
+                                             ENUM("status", 0, user_statuses), BOOLEAN("active"), END};
+const identity_field_t user_update_body[] = {USERNAME(0),
+                                             PASSWORD("password", 0),
+                                             PASSWORD("current_password", 0),
+                                             ENUM("status", 0, user_statuses),
+                                             BOOLEAN("active"),
+                                             END};
+
+static const identity_field_t role_reference[] = {STRING("id", 0, 64), STRING("name", 0, 256), END};
+const identity_field_t identity_membership_fields[] = {
+    STRING("account_id", IDENTITY_FIELD_REQUIRED, 64), ENUM("type", IDENTITY_FIELD_REQUIRED, member_types),
+    LIST("role_ids", 200, NULL), LIST("roles", 200, role_reference), END};
+const identity_field_t identity_team_member_fields[] = {STRING("team_id", IDENTITY_FIELD_REQUIRED, 64),
+                                                        TIME("start_at"), TIME("end_at"), END};
+
+const identity_field_t invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), STRING("entity_id", 0, 64),
+                                        LIST("account_memberships", 100, identity_membership_fields),
+                                        LIST("team_memberships", 100, identity_team_member_fields), END};
+const identity_field_t revoke_invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), END};
+
+const identity_field_t role_create_body[] = {
+    RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
+    RULED("description", 0, 1024, identity_text_valid, "text without control characters"),
+    LIST("child_role_ids", 200, NULL),
+    RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
+    LIST("permissions", 500, NULL),
+    END};
+const identity_field_t key_create_body[] = {
+    ENUM("status", 0, key_statuses),
+    RULED("description", 0, 1024, identity_text_valid, "text without control characters"),
+    ENUM("role_type", 0, key_roles),
+    BOOLEAN("active"),
+    TIME("expires_at"),
+    LIST("permissions", 500, NULL),
+    END};

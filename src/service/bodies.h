@@ -1,0 +1,11 @@
+/* The request bodies of routes.def (src/service/bodies.c): what is checked before a handler runs. */
+#ifndef IDENTITY_BODIES_H
+#define IDENTITY_BODIES_H
+
+#include "identity/core.h"
+
+extern const identity_field_t token_body[], request_reset_body[], reset_body[], activate_body[];
+extern const identity_field_t user_create_body[], user_update_body[], invite_body[], revoke_invite_body[];
+extern const identity_field_t role_create_body[], key_create_body[];
+
+#endif

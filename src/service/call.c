@@ -1,0 +1,169 @@
+/* What every operation does alike: connections and transactions, answers, audit. */
+#include <stdarg.h>
+
+#include "service_int.h"
+
+void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
+                         const identity_request_t *in)
+{
+    memset(call, 0, sizeof *call);
+    call->pool = pool;
+    call->env = env;
+    call->in = in;
+    call->now = env->now(env->context);
+}
+
+void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *line = apr_pvsprintf(call->pool, format, arguments);
+    va_end(arguments);
+    call->env->log(call->env->context, level, call->in ? call->in->request_id : NULL, line);
+}
+
+bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
+{
+    switch (status) {
+    case IDENTITY_DB_OK:
+        return true;
+    case IDENTITY_DB_BUSY:
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+    case IDENTITY_DB_NONE:
+    case IDENTITY_DB_CONFLICT:
+        /* A guarded change that met no row, or an id that was there already: somebody else was faster in a way that was
+         * not foreseen. */
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0301: a change met another one at the same time");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+    case IDENTITY_DB_LOST:
+    case IDENTITY_DB_FAILED:
+        break;
+    }
+    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                         "The service is unavailable for the moment; please try again.");
+}
+
+bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found)
+{
+    *found = status == IDENTITY_DB_OK;
+    return status == IDENTITY_DB_NONE || identity_db_ok(call, status);
+}
+
+static bool borrow(identity_call_t *call)
+{
+    return identity_db_ok(call, call->env->borrow(call->env->context, call->pool, &call->db));
+}
+
+static void give_back(identity_call_t *call)
+{
+    identity_db_release(call->db);
+    call->env->give_back(call->env->context, call->db);
+    call->db = NULL;
+}
+
+bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
+{
+    if (!borrow(call))
+        return false;
+    identity_db_use(call->db, call->pool);
+    bool done = work(call, data);
+    give_back(call);
+    return done;
+}
+
+static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *data)
+{
+    identity_db_use(call->db, call->pool);
+    if (!identity_db_ok(call, identity_db_begin(call->db, true)))
+        return false;
+    if (work(call, data))
+        return identity_db_ok(call, identity_db_commit(call->db));
+    identity_db_rollback(call->db);
+    return false;
+}
+
+static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_work_t *work, void *data)
+{
+    const identity_env_t *env = call->env;
+
+    /* The gate comes before the connection: who waits for other writers must not keep readers from a connection. */
+    if (enter && !enter(env->context))
+        return identity_db_ok(call, IDENTITY_DB_BUSY);
+    bool done = borrow(call);
+    if (done) {
+        done = write_borrowed(call, work, data);
+        identity_db_release(call->db);
+    }
+    if (env->leave_write)
+        env->leave_write(env->context);
+    if (call->db)
+        give_back(call);
+    return done;
+}
+
+bool identity_write(identity_call_t *call, identity_work_t *work, void *data)
+{
+    return write_behind(call, call->env->enter_write, work, data);
+}
+
+void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data)
+{
+    identity_problem_t present = call->problem;
+
+    write_behind(call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
+    call->problem = present;
+}
+
+const char *identity_call_id(identity_call_t *call, const char *prefix)
+{
+    const char *id = identity_id_make(call->pool, prefix, call->now, &call->env->random);
+    if (!id)
+        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return id;
+}
+
+void identity_header(identity_call_t *call, const char *name, const char *value)
+{
+    apr_table_addn(call->out->headers, name, value);
+}
+
+bool identity_answer(identity_call_t *call, int status, json_t *body)
+{
+    identity_json_own(call->pool, body);
+    call->out->status = status;
+    call->out->content_type = "application/json";
+    call->out->body = body ? identity_json_text(call->pool, body, &call->out->length) : NULL;
+    if (!call->out->body)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return true;
+}
+
+bool identity_answer_empty(identity_call_t *call, int status)
+{
+    call->out->status = status;
+    call->out->content_type = NULL;
+    call->out->body = NULL;
+    call->out->length = 0;
+    return true;
+}
+
+bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
+{
+    identity_audit_row_t row = {.id = identity_call_id(call, "audi")};
+
+    if (!row.id)
+        return false;
+    row.entity_id = audit->entity_id ? audit->entity_id : call->who ? call->who->entity_id : "";
+    row.user_id = audit->actor ? audit->actor : call->who ? call->who->id : "";
+    row.target_entity_id = row.entity_id[0] ? row.entity_id : NULL;
+    row.target_platform_id = audit->account ? audit->account->id : call->account_id;
+    row.target_resource_type = audit->type;
+    row.target_id = audit->id;
+    row.target_environment = audit->account ? audit->account->environment : NULL;
+    row.action = audit->action;
+    row.message = audit->message;
+    row.reference = call->in ? call->in->request_id : NULL;
+    row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
+    row.created_at = call->now;
+    return identity_db_ok(call, identity_audit_insert(call->db, &row));
+}

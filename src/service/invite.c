@@ -1,0 +1,238 @@
+/* Invitations as the users interface sees them: users/invite and users/revoke-invite (identity-api.md, section 4). */
+#include <string.h>
+
+#include "service_int.h"
+#include "users_int.h"
+
+bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open)
+{
+    identity_invitation_row_t *open = NULL;
+
+    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &open), was_open))
+        return false;
+    if (!*was_open)
+        return true;
+    return identity_db_ok(call,
+                          identity_invitation_close(call->db, open->id, IDENTITY_INVITATION_REVOKED, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")) &&
+           identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_INVITATION, open->id)) &&
+           identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_INVITATION, open->id));
+}
+
+bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
+                          const identity_link_t *link, identity_invitation_row_t **made)
+{
+    identity_invitation_row_t *row = apr_pcalloc(call->pool, sizeof *row);
+    bool was_open;
+
+    row->id = identity_invitation_id_make(call->pool, call->now, &call->env->random);
+    if (!row->id)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    row->entity_id = user->entity_id;
+    row->user_id = user->id;
+    row->email = user->username;
+    row->state = IDENTITY_INVITATION_INVITED;
+    row->invited_by = call->who->id;
+    row->adds = user->status == IDENTITY_USER_ACTIVE;
+    row->created_at = row->modified_at = call->now;
+    row->expires_at = call->now + call->env->settings->invite_lifetime;
+    if (wanted && wanted->memberships->nelts) {
+        const apr_array_header_t *roles = APR_ARRAY_IDX(wanted->role_ids, 0, apr_array_header_t *);
+        row->account_id = APR_ARRAY_IDX(wanted->memberships, 0, identity_membership_row_t *)->account.id;
+        row->role_id = roles->nelts ? APR_ARRAY_IDX(roles, 0, const char *) : NULL;
+    }
+    if (made)
+        *made = row;
+    return identity_invitation_end(call, user, &was_open) &&
+           identity_db_ok(call, identity_invitation_insert(call->db, row)) && identity_link_send(call, link, user, row);
+}
+
+/* ---- POST /users/invite ---- */
+
+typedef struct invite {
+    identity_wanted_t wanted;
+    identity_link_t link;
+    identity_user_row_t *user;
+    identity_owner_t owner;
+    const char *owner_id;
+    identity_holdings_t *holdings;
+} invite_t;
+
+/* Takes out what the user has in its own right already; what remains is the added. */
+static bool keep_added(identity_call_t *call, invite_t *invite)
+{
+    identity_holdings_t *present;
+    identity_wanted_t *wanted = &invite->wanted, added = *wanted;
+
+    added.memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
+    added.role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
+    added.teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
+
+    if (!identity_user_holdings(call, invite->user, &present))
+        return false;
+    const apr_array_header_t *accounts = apr_hash_get(present->memberships, invite->user->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *teams = apr_hash_get(present->teams, invite->user->id, APR_HASH_KEY_STRING);
+    for (int i = 0; i < wanted->memberships->nelts; i++) {
+        identity_membership_row_t *row = APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *);
+        bool has = false;
+        for (int a = 0; accounts && a < accounts->nelts; a++)
+            has = has ||
+                  strcmp(APR_ARRAY_IDX(accounts, a, identity_membership_row_t *)->account.id, row->account.id) == 0;
+        if (has)
+            continue;
+        APR_ARRAY_PUSH(added.memberships, identity_membership_row_t *) = row;
+        APR_ARRAY_PUSH(added.role_ids, apr_array_header_t *) = APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *);
+    }
+    for (int i = 0; i < wanted->teams->nelts; i++) {
+        identity_team_member_row_t *row = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *);
+        bool has = false;
+        for (int t = 0; teams && t < teams->nelts; t++)
+            has = has || strcmp(APR_ARRAY_IDX(teams, t, identity_team_member_row_t *)->team_id, row->team_id) == 0;
+        if (!has)
+            APR_ARRAY_PUSH(added.teams, identity_team_member_row_t *) = row;
+    }
+    *wanted = added;
+    if (added.memberships->nelts || added.teams->nelts)
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+                         "This person is active already and there is nothing to add.");
+}
+
+static bool new_user(identity_call_t *call, invite_t *invite, const char *username, const char *canonical)
+{
+    identity_user_row_t *user = apr_pcalloc(call->pool, sizeof *user);
+
+    invite->user = user;
+    user->id = identity_call_id(call, "user");
+    user->entity_id = call->who->entity_id;
+    user->username = username;
+    user->canonical = canonical;
+    user->status = IDENTITY_USER_INVITED;
+    user->created_at = user->updated_at = call->now;
+    user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
+    user->version = 1;
+    return user->id && identity_db_ok(call, identity_user_insert(call->db, user));
+}
+
+/* Invited before and not yet here: what was given then is replaced. */
+static bool renew_user(identity_call_t *call, invite_t *invite, const char *username)
+{
+    identity_user_row_t *user = invite->user;
+
+    user->username = username;
+    user->status = IDENTITY_USER_INVITED;
+    user->updated_at = call->now;
+    user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
+    return identity_db_ok(call, identity_user_update(call->db, user)) &&
+           identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_USER, user->id)) &&
+           identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_USER, user->id));
+}
+
+static bool settle_user(identity_call_t *call, invite_t *invite)
+{
+    const char *username = identity_json_string(call->body, "username"),
+               *canonical = identity_canonical_field(call, "username");
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, &invite->user), &found))
+        return false;
+    if (!found)
+        return new_user(call, invite, username, canonical);
+    bool unseen = call->partner && strcmp(invite->user->id, call->who->id) != 0;
+    if (unseen || strcmp(invite->user->entity_id, call->who->entity_id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
+    if (invite->user->status == IDENTITY_USER_INACTIVE)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+                             "This user is inactive: make the user active instead.");
+    if (invite->user->status == IDENTITY_USER_ACTIVE)
+        return keep_added(call, invite);
+    return renew_user(call, invite, username);
+}
+
+static bool write_invite(identity_call_t *call, void *data)
+{
+    invite_t *invite = data;
+    identity_invitation_row_t *invitation;
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
+    identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
+
+    if (!identity_wanted_read(call, &invite->wanted) || !settle_user(call, invite) ||
+        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, &invitation))
+        return false;
+    invite->owner = invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
+    invite->owner_id = invitation->adds ? invitation->id : invite->user->id;
+    audit.id = invite->user->id;
+    if (invite->wanted.memberships->nelts)
+        audit.account = &APR_ARRAY_IDX(invite->wanted.memberships, 0, identity_membership_row_t *)->account;
+    APR_ARRAY_PUSH(owners, const char *) = invite->owner_id;
+    return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
+           identity_audit(call, &audit) && identity_holdings_load(call, invite->owner, owners, &invite->holdings);
+}
+
+bool identity_users_invite(identity_call_t *call)
+{
+    const char *username = identity_json_string(call->body, "username"),
+               *entity = identity_json_string(call->body, "entity_id");
+    invite_t invite = {.user = NULL};
+
+    if (entity && strcmp(entity, call->who->entity_id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
+    if (!identity_mail_possible(call, username, "username") ||
+        !identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) || !identity_write(call, write_invite, &invite))
+        return false;
+    json_t *answer = json_object();
+    json_object_set_new(answer, "username", json_string(invite.user->username));
+    json_object_set_new(answer, "entity_id", json_string(invite.user->entity_id));
+    json_object_set_new(answer, "account_memberships",
+                        identity_memberships_json(call, invite.holdings, invite.owner_id));
+    json_object_set_new(answer, "team_memberships", identity_teams_json(call, invite.holdings, invite.owner_id));
+    return identity_answer(call, 200, answer);
+}
+
+/* ---- POST /users/revoke-invite ---- */
+
+static bool find_invited(identity_call_t *call, identity_user_row_t **user)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, identity_canonical_field(call, "username"), user),
+                           &found))
+        return false;
+    if (found && strcmp((*user)->entity_id, call->who->entity_id) == 0)
+        return identity_user_found(call, (*user)->id, user);
+    return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
+}
+
+static bool write_revoke(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    identity_invitation_row_t *open = NULL;
+    identity_audit_t audit = {.action = "REVOKE_INVITE", .type = "USER", .message = "An invitation was revoked."};
+    bool found;
+
+    if (!find_invited(call, &view->user) ||
+        !identity_db_found(call, identity_invitation_open(call->db, view->user->id, &open), &found))
+        return false;
+    if (!found || open->expires_at <= call->now)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
+    if (!identity_invitation_end(call, view->user, &found))
+        return false;
+    if (view->user->status == IDENTITY_USER_INVITED) {
+        view->user->status = IDENTITY_USER_INVITE_REVOKED;
+        view->user->updated_at = call->now;
+        if (!identity_db_ok(call, identity_user_update(call->db, view->user)))
+            return false;
+    }
+    audit.id = view->user->id;
+    return identity_audit(call, &audit) && identity_user_holdings(call, view->user, &view->holdings);
+}
+
+bool identity_users_revoke_invite(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = NULL};
+
+    if (!identity_write(call, write_revoke, &view))
+        return false;
+    return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+}

@@ -1,0 +1,52 @@
+/* Mailed links: secret, outbox row and what they replace, written together. */
+#include <string.h>
+
+#include "service_int.h"
+
+bool identity_mail_possible(identity_call_t *call, const char *address, const char *field)
+{
+    if (!call->env->settings->mail)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "This server is not set up to send mail.");
+    if (address && !identity_mail_address_valid(address))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                             "%s must be an address that mail can be sent to.", field);
+    return true;
+}
+
+bool identity_link_make(identity_call_t *call, const char *prefix, identity_link_t *link)
+{
+    unsigned char key[32];
+
+    link->token = identity_token_make(call->pool, prefix, &call->env->random);
+    link->outbox_id = identity_call_id(call, "mail");
+    if (link->token && link->outbox_id && identity_keyset_derive(call->env->keys, 0, IDENTITY_SEAL_OUTBOX, key)) {
+        link->digest = identity_token_digest(call->pool, link->token);
+        link->sealed_with = identity_keyset_kid(call->env->keys, 0);
+        link->sealed = identity_seal(call->pool, key, link->token, link->outbox_id, &call->env->random);
+        identity_wipe(key, sizeof key);
+    }
+    return link->sealed || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+}
+
+bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
+                        const identity_invitation_row_t *invitation)
+{
+    identity_secret_kind_t kind = invitation ? IDENTITY_SECRET_INVITE : IDENTITY_SECRET_RESET;
+    identity_secret_row_t secret = {.digest = link->digest, .kind = kind, .user_id = user->id, .created_at = call->now};
+    identity_outbox_row_t mail = {.id = link->outbox_id, .entity_id = user->entity_id, .user_id = user->id};
+
+    secret.invitation_id = invitation ? invitation->id : NULL;
+    secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
+    mail.invitation_id = secret.invitation_id;
+    mail.kind = invitation ? "invite" : "reset";
+    mail.recipient = invitation ? invitation->email : user->username;
+    mail.sealed = link->sealed;
+    mail.sealed_with = link->sealed_with;
+    mail.state = IDENTITY_OUTBOX_QUEUED;
+    mail.created_at = mail.next_attempt_at = call->now;
+    mail.link_expires_at = secret.expires_at;
+    return identity_db_ok(call, identity_secrets_end(call->db, user->id, kind, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, mail.kind)) &&
+           identity_db_ok(call, identity_secret_insert(call->db, &secret)) &&
+           identity_db_ok(call, identity_outbox_insert(call->db, &mail));
+}

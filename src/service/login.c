@@ -1,0 +1,112 @@
+/* Sessions, access tokens and the refresh cookie (identity-api.md, section 3). */
+#include <string.h>
+
+#include "service_int.h"
+
+#define COOKIE_NAME "identity_refresh"
+#define COOKIE_PATH "/v1/oauth"
+
+/* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */
+static const char *user_agent(identity_call_t *call)
+{
+    const char *given = call->in->headers.user_agent ? call->in->headers.user_agent : "";
+    size_t length = strlen(given) < 255 ? strlen(given) : 255;
+
+    while (length > 0 && ((unsigned char)given[length] & 0xC0) == 0x80)
+        length--;
+    const char *text = apr_pstrmemdup(call->pool, given, length);
+    return identity_text_valid(text) ? text : "";
+}
+
+bool identity_login_open(identity_call_t *call, identity_login_t *login)
+{
+    const identity_settings_t *settings = call->env->settings;
+    identity_session_row_t *session = apr_pcalloc(call->pool, sizeof *session);
+    identity_audit_t audit = {
+        .action = "LOGIN", .type = "SESSION", .entity_id = login->user->entity_id, .actor = login->user->id};
+    identity_refresh_row_t refresh = {.nonce = "", .created_at = call->now};
+
+    login->session = session;
+    session->id = identity_call_id(call, "sess");
+    login->refresh = identity_token_make(call->pool, IDENTITY_TOKEN_REFRESH, &call->env->random);
+    if (!session->id || !login->refresh)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    session->entity_id = login->user->entity_id;
+    session->user_id = login->user->id;
+    session->method = login->method;
+    session->client_address = call->in->client_address ? call->in->client_address : "";
+    session->user_agent = user_agent(call);
+    session->created_at = session->authenticated_at = call->now;
+    session->expires_at = call->now + settings->refresh_absolute;
+    session->idle_expires_at = call->now + settings->refresh_idle;
+    refresh.digest = identity_token_digest(call->pool, login->refresh);
+    refresh.session_id = session->id;
+    audit.id = session->id;
+    audit.message = apr_pstrcat(call->pool, "Signed in by ", login->method, ".", NULL);
+    return identity_db_ok(call, identity_session_insert(call->db, session)) &&
+           identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);
+}
+
+/* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
+ * ends TLS. */
+static void set_cookie(identity_call_t *call, const char *value, apr_int64_t seconds)
+{
+    bool plain = !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
+
+    identity_header(call, "Set-Cookie",
+                    apr_psprintf(call->pool,
+                                 COOKIE_NAME "=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
+                                             "; HttpOnly%s; SameSite=Strict",
+                                 value, seconds, plain ? "" : "; Secure"));
+}
+
+void identity_refresh_cookie_clear(identity_call_t *call)
+{
+    set_cookie(call, "", 0);
+}
+
+const char *identity_refresh_cookie(identity_call_t *call)
+{
+    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
+
+    for (char *part = apr_strtok(cookies, "; ", &state); part; part = apr_strtok(NULL, "; ", &state)) {
+        size_t length = strlen(COOKIE_NAME);
+        if (strncmp(part, COOKIE_NAME, length) == 0 && part[length] == '=' &&
+            identity_token_valid(part + length + 1, IDENTITY_TOKEN_REFRESH))
+            return part + length + 1;
+    }
+    return NULL;
+}
+
+bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
+{
+    const identity_settings_t *settings = call->env->settings;
+    const identity_session_row_t *session = login->session;
+    apr_time_t issued = call->now - call->now % APR_USEC_PER_SEC, expires = issued + settings->access_lifetime;
+    apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at;
+    identity_claims_t claims = {.issuer = settings->public_url,
+                                .audience = settings->public_url,
+                                .client_id = "identity",
+                                .subject = login->user->id,
+                                .session_id = session->id,
+                                .entity_id = login->user->entity_id,
+                                .issued_at = issued};
+
+    if (expires > idle)
+        expires = idle - idle % APR_USEC_PER_SEC;
+    claims.expires_at = expires;
+    claims.jwt_id = identity_call_id(call, "tokn");
+    const char *text = claims.jwt_id ? identity_jwt_sign(call->pool, call->env->keys, &claims) : NULL;
+    if (!text)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    json_t *token = json_object();
+    json_object_set_new(token, "issued_at", identity_time_json(issued));
+    json_object_set_new(token, "access_token", json_string(text));
+    json_object_set_new(token, "expires_in", json_integer(apr_time_sec(expires - issued)));
+    json_object_set_new(token, "expires_at", identity_time_json(expires));
+    json_object_set_new(token, "token_type", json_string("Bearer"));
+    json_object_set_new(token, "scope", json_null());
+    json_object_set_new(token, "id_token", json_null());
+    set_cookie(call, login->refresh, apr_time_sec(idle - call->now));
+    return identity_answer(call, 200, token);
+}

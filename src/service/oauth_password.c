@@ -1,0 +1,319 @@
+/* request-password-reset, reset-password, activate-user, and the pages behind their links. */
+#include <string.h>
+
+#include "identity/pages.h"
+#include "service_int.h"
+#include "users_int.h"
+
+#define INVITE_PERMISSION "USER.MORTAL.CREATE"
+
+/* ---- POST /oauth/request-password-reset ---- */
+
+typedef struct reset_request {
+    const char *canonical;
+    identity_link_t link;
+    identity_user_row_t *user;
+} reset_request_t;
+
+/* Known or unknown, both run as many statements in one write transaction: time tells nothing (security 15, 28). */
+static bool write_reset_request(identity_call_t *call, void *data)
+{
+    reset_request_t *request = data;
+    identity_audit_t audit = {.action = "RESET_REQUESTED",
+                              .type = "USER",
+                              .entity_id = "",
+                              .actor = "",
+                              .message = "A password reset was asked for."};
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, request->canonical, &request->user), &found))
+        return false;
+    bool known =
+        found && request->user->status == IDENTITY_USER_ACTIVE && identity_mail_address_valid(request->user->username);
+    if (found) {
+        audit.entity_id = request->user->entity_id;
+        audit.id = request->user->id;
+    }
+    if (known && !identity_link_send(call, &request->link, request->user, NULL))
+        return false;
+    /* As many statements as identity_link_send runs. */
+    for (int i = 0; !known && i < 2; i++)
+        if (!identity_db_ok(call, identity_secrets_end(call->db, "", IDENTITY_SECRET_RESET, call->now)) ||
+            !identity_db_ok(call, identity_outbox_cancel(call->db, "", "reset")))
+            return false;
+    return identity_audit(call, &audit);
+}
+
+bool identity_oauth_request_reset(identity_call_t *call)
+{
+    reset_request_t request = {.canonical = identity_canonical_field(call, "email")};
+
+    if (!identity_mail_possible(call, NULL, NULL) || !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
+        !identity_write(call, write_reset_request, &request))
+        return false;
+    return identity_answer_empty(call, 200);
+}
+
+/* ---- what the two mailed links have in common ---- */
+
+typedef struct redemption {
+    const char *token, *digest, *password, *hash;
+    identity_secret_kind_t kind;
+    identity_secret_row_t *secret;
+    identity_user_row_t *user;
+    identity_invitation_row_t *invitation; /* of INVITE */
+    identity_holdings_t *holdings;
+} redemption_t;
+
+/* Unknown, used, revoked, replaced: one text (contract, errors). */
+static bool dead(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
+}
+
+static bool expired(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
+                         "This link has expired; please ask for a new one.");
+}
+
+static bool read_secret(identity_call_t *call, redemption_t *redemption)
+{
+    bool found;
+
+    if (!identity_db_found(
+            call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
+        return false;
+    if (!found || redemption->secret->ended_at)
+        return dead(call);
+    if (redemption->secret->expires_at <= call->now)
+        return expired(call);
+    return true;
+}
+
+static bool read_user(identity_call_t *call, redemption_t *redemption)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_id(call->db, redemption->secret->user_id, &redemption->user), &found))
+        return false;
+    return found || dead(call);
+}
+
+static bool new_hash(identity_call_t *call, redemption_t *redemption)
+{
+    return identity_password_acceptable(call->pool, redemption->password, redemption->user->username,
+                                        call->env->settings->password_minimum, "new_password", &call->problem) &&
+           identity_hash_password(call, identity_password_normalise(call->pool, redemption->password),
+                                  &redemption->hash);
+}
+
+/* Exactly one of many at once passes (security 21). */
+static bool spend(identity_call_t *call, redemption_t *redemption)
+{
+    bool won;
+    return identity_db_found(call, identity_secret_spend(call->db, redemption->digest, call->now), &won) &&
+           (won || dead(call));
+}
+
+/* ---- POST /oauth/reset-password ---- */
+
+static bool read_reset(identity_call_t *call, void *data)
+{
+    redemption_t *reset = data;
+    if (!read_secret(call, reset) || !read_user(call, reset))
+        return false;
+    return reset->user->status == IDENTITY_USER_ACTIVE || dead(call);
+}
+
+static bool write_reset(identity_call_t *call, void *data)
+{
+    redemption_t *reset = data;
+    identity_audit_t audit = {
+        .action = "PASSWORD_RESET", .type = "USER", .message = "A password was set anew by a mailed link."};
+
+    if (!read_reset(call, reset) || !spend(call, reset))
+        return false;
+    audit.id = audit.actor = reset->user->id;
+    audit.entity_id = reset->user->entity_id;
+    reset->user->password_hash = reset->hash;
+    reset->user->password_changed_at = reset->user->updated_at = call->now;
+    reset->user->verified_at = call->now;
+    return identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
+           identity_db_ok(call, identity_sessions_end(call->db, reset->user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, reset->user->id, IDENTITY_SECRET_RESET, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, reset->user->id, "reset")) &&
+           identity_audit(call, &audit);
+}
+
+static bool begin_redemption(identity_call_t *call, identity_secret_kind_t kind, const char *prefix,
+                             redemption_t *redemption)
+{
+    memset(redemption, 0, sizeof *redemption);
+    redemption->kind = kind;
+    redemption->token = identity_json_string(call->body, "token");
+    redemption->password = identity_json_string(call->body, "new_password");
+    if (!identity_token_valid(redemption->token, prefix))
+        return dead(call);
+    redemption->digest = identity_token_digest(call->pool, redemption->token);
+    return true;
+}
+
+bool identity_oauth_reset(identity_call_t *call)
+{
+    redemption_t reset;
+
+    if (!begin_redemption(call, IDENTITY_SECRET_RESET, IDENTITY_TOKEN_RESET, &reset) ||
+        !identity_read(call, read_reset, &reset) || !new_hash(call, &reset) ||
+        !identity_write(call, write_reset, &reset))
+        return false;
+    return identity_answer(call, 200, json_string("The password has been changed."));
+}
+
+/* ---- POST /oauth/activate-user ---- */
+
+/* The inviter must still be there and still hold what the invitation gives (security 25, 26). */
+static bool inviter_holds(identity_call_t *call, redemption_t *accept, bool *holds)
+{
+    const char *inviter = accept->invitation->invited_by;
+    identity_principal_t *who = NULL;
+    identity_user_row_t *user = NULL;
+    identity_key_row_t *key = NULL;
+    bool found = false;
+
+    *holds = inviter[0] == '\0';
+    if (*holds)
+        return true;
+    if (identity_id_valid(inviter, "user")) {
+        if (!identity_db_found(call, identity_user_get(call->db, accept->user->entity_id, inviter, &user), &found))
+            return false;
+        if (found && user->status == IDENTITY_USER_ACTIVE && !identity_principal_of_user(call, user, &who))
+            return false;
+    } else {
+        if (!identity_db_found(call, identity_key_get(call->db, inviter, &key), &found))
+            return false;
+        if (found && key->active && (!key->expires_at || key->expires_at > call->now) &&
+            !identity_principal_of_key(call, key, &who))
+            return false;
+    }
+    if (!who)
+        return true;
+    /* Only what came with the invitation: what others gave since has been judged by their own rights. */
+    *holds = identity_principal_holds_anywhere(who, INVITE_PERMISSION) &&
+             identity_principal_covers_holdings(call, who, INVITE_PERMISSION, accept->holdings,
+                                                accept->invitation->adds ? accept->invitation->id : accept->user->id,
+                                                accept->invitation->created_at);
+    return true;
+}
+
+/* A person who is active already proves to be the one invited by an own session; nobody accepts in another's name
+ * (security 27). */
+static bool right_person(identity_call_t *call, const redemption_t *accept)
+{
+    if (call->who && call->who->kind != IDENTITY_CALLER_USER)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "An API key cannot accept an invitation.");
+    if (call->who && strcmp(call->who->id, accept->user->id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This invitation is for somebody else than the person who is signed in.");
+    if (accept->invitation->adds && !call->who)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                             "Sign in first: this invitation adds to an account that is there.");
+    return true;
+}
+
+static bool read_accept(identity_call_t *call, void *data)
+{
+    redemption_t *accept = data;
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
+    bool found, holds;
+
+    if (!read_secret(call, accept) || !read_user(call, accept))
+        return false;
+    if (!identity_db_found(call,
+                           identity_invitation_get(call->db, accept->user->entity_id, accept->secret->invitation_id,
+                                                   &accept->invitation),
+                           &found))
+        return false;
+    if (!found || accept->invitation->state != IDENTITY_INVITATION_INVITED ||
+        accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
+        return dead(call);
+    if (accept->invitation->expires_at <= call->now)
+        return expired(call);
+    APR_ARRAY_PUSH(owners, const char *) = accept->invitation->adds ? accept->invitation->id : accept->user->id;
+    if (!right_person(call, accept) ||
+        !identity_holdings_load(call, accept->invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
+                                owners, &accept->holdings) ||
+        !inviter_holds(call, accept, &holds))
+        return false;
+    return holds || dead(call);
+}
+
+static bool write_accept(identity_call_t *call, void *data)
+{
+    redemption_t *accept = data;
+    identity_user_row_t *user;
+    identity_audit_t audit = {.action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted."};
+
+    if (!read_accept(call, accept) || !spend(call, accept) ||
+        !identity_db_ok(
+            call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED, call->now)))
+        return false;
+    user = accept->user;
+    audit.id = audit.actor = user->id;
+    audit.entity_id = user->entity_id;
+    if (accept->invitation->adds) {
+        if (!identity_db_ok(call, identity_memberships_adopt(call->db, accept->invitation->id, user->id)) ||
+            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id)))
+            return false;
+    } else {
+        user->password_hash = accept->hash;
+        user->status = IDENTITY_USER_ACTIVE;
+        user->invite_expires_at = 0;
+        user->verified_at = user->password_changed_at = user->updated_at = call->now;
+        if (!identity_db_ok(call, identity_user_update(call->db, user)))
+            return false;
+    }
+    return identity_user_holdings(call, user, &accept->holdings) && identity_audit(call, &audit);
+}
+
+bool identity_oauth_activate(identity_call_t *call)
+{
+    redemption_t accept;
+
+    if (!begin_redemption(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, &accept) ||
+        !identity_read(call, read_accept, &accept))
+        return false;
+    if (!accept.invitation->adds) {
+        if (!accept.password)
+            return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "new_password", "new_password is needed.");
+        if (!new_hash(call, &accept))
+            return false;
+    }
+    if (!identity_write(call, write_accept, &accept))
+        return false;
+    return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
+}
+
+/* ---- the pages ---- */
+
+static bool page(identity_call_t *call, const identity_page_t *content)
+{
+    call->out->status = 200;
+    call->out->content_type = "text/html; charset=utf-8";
+    call->out->body = content->html;
+    call->out->length = content->length;
+    identity_header(call, "Content-Security-Policy", content->content_security_policy);
+    identity_header(call, "Referrer-Policy", "no-referrer");
+    identity_header(call, "X-Frame-Options", "DENY");
+    return true;
+}
+
+bool identity_oauth_activate_page(identity_call_t *call)
+{
+    return page(call, &identity_page_activate);
+}
+
+bool identity_oauth_reset_page(identity_call_t *call)
+{
+    return page(call, &identity_page_reset);
+}

@@ -1,0 +1,296 @@
+/* token, refresh-token, logout. */
+#include <string.h>
+
+#include "service_int.h"
+
+/* Inside it a spent refresh token is a retry of the same client, whose answer was lost; later it is theft (RFC
+ * 9700, 4.14; security 36). */
+#define RETRY_WINDOW apr_time_from_sec(10)
+
+/* ---- POST /oauth/token ---- */
+
+typedef struct attempt {
+    const char *canonical, *digest; /* by password, by alias */
+    identity_user_row_t *user;      /* NULL: unknown */
+    const char *fresh;              /* a stronger hash of the same password */
+    identity_alias_row_t *alias;
+    identity_login_t login;
+} attempt_t;
+
+/* One text for whatever was wrong (security 15). */
+static bool wrong(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
+}
+
+static bool find_user(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, attempt->canonical, &attempt->user), &found))
+        return false;
+    if (!found)
+        attempt->user = NULL;
+    return true;
+}
+
+static bool write_failure(identity_call_t *call, void *data)
+{
+    const attempt_t *attempt = data;
+    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed."};
+
+    audit.entity_id = attempt->user ? attempt->user->entity_id : "";
+    audit.id = attempt->user ? attempt->user->id : NULL;
+    audit.actor = "";
+    return identity_audit(call, &audit);
+}
+
+static bool write_login(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    const char *hash = attempt->user->password_hash;
+    identity_user_row_t *user;
+
+    /* Between the look-up and now the password was verified for a while: what was verified must still hold. */
+    if (!identity_db_ok(call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
+        return false;
+    if (user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0)
+        return wrong(call);
+    if (attempt->fresh && !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
+        return false;
+    attempt->login.user = user;
+    attempt->login.method = "password";
+    return identity_login_open(call, &attempt->login);
+}
+
+static bool login_by_password(identity_call_t *call, const char *username, const char *password)
+{
+    attempt_t attempt = {.canonical = identity_username_canonical(call->pool, username)};
+    bool right;
+
+    if (!call->env->settings->password_grant)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "Signing in by password is switched off on this server.");
+    if (strlen(password) > IDENTITY_PASSWORD_MAX)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
+                             IDENTITY_PASSWORD_MAX);
+    if (!identity_read(call, find_user, &attempt))
+        return false;
+    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
+    bool usable = attempt.user && attempt.user->status == IDENTITY_USER_ACTIVE && attempt.user->password_hash;
+    const char *hash =
+        usable ? attempt.user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
+    if (!identity_verify_password(call, hash, password, &right, &attempt.fresh))
+        return false;
+    if (usable && right)
+        return identity_write(call, write_login, &attempt) && identity_login_answer(call, &attempt.login);
+    if (!identity_write(call, write_failure, &attempt))
+        return false;
+    return wrong(call);
+}
+
+static bool write_alias_login(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    bool found;
+
+    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias), &found))
+        return false;
+    if (found &&
+        !identity_db_found(
+            call, identity_user_get(call->db, attempt->alias->entity_id, attempt->alias->user_id, &attempt->user),
+            &found))
+        return false;
+    if (!found || attempt->alias->expires_at <= call->now || attempt->user->status != IDENTITY_USER_ACTIVE) {
+        if (!found)
+            attempt->user = NULL;
+        return write_failure(call, attempt);
+    }
+    attempt->login.user = attempt->user;
+    attempt->login.method = "alias";
+    return identity_db_ok(call, identity_alias_touch(call->db, attempt->alias->id, call->now)) &&
+           identity_login_open(call, &attempt->login);
+}
+
+static bool login_by_alias(identity_call_t *call, const char *alias)
+{
+    attempt_t attempt = {.digest = identity_token_digest(call->pool, alias)};
+
+    if (identity_token_valid(alias, IDENTITY_TOKEN_ALIAS)) {
+        if (!identity_write(call, write_alias_login, &attempt))
+            return false;
+        if (attempt.login.session)
+            return identity_login_answer(call, &attempt.login);
+    } else if (!identity_write(call, write_failure, &attempt)) {
+        return false;
+    }
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The alias is not valid.");
+}
+
+bool identity_oauth_token(identity_call_t *call)
+{
+    const char *username = identity_json_string(call->body, "username"),
+               *password = identity_json_string(call->body, "password");
+    const char *alias = identity_json_string(call->body, "token_alias");
+
+    if (alias && (username || password))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token_alias",
+                             "token_alias stands alone, without username and password.");
+    if (alias)
+        return login_by_alias(call, alias);
+    if (!username)
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "username", "username is needed.");
+    if (!password)
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "password", "password is needed.");
+    return login_by_password(call, username, password);
+}
+
+/* ---- POST /oauth/refresh-token ---- */
+
+typedef struct renewal {
+    const char *token, *digest;
+    identity_refresh_row_t *refresh;
+    identity_user_row_t *user;
+    identity_login_t login;
+    bool live, reused;
+} renewal_t;
+
+static bool find_refresh(identity_call_t *call, void *data)
+{
+    renewal_t *renewal = data;
+    bool found;
+
+    renewal->live = false;
+    if (!identity_db_found(call, identity_refresh_get(call->db, renewal->digest, &renewal->refresh), &found))
+        return false;
+    if (!found)
+        return true;
+    if (!identity_db_found(
+            call, identity_session_get(call->db, renewal->refresh->session_id, &renewal->login.session, &renewal->user),
+            &found))
+        return false;
+    renewal->live = found && identity_session_live(renewal->login.session, renewal->user, call->now);
+    renewal->login.user = renewal->user;
+    return true;
+}
+
+static bool end_family(identity_call_t *call, renewal_t *renewal)
+{
+    identity_audit_t audit = {.action = "REFRESH_REUSED",
+                              .type = "SESSION",
+                              .message = "A spent refresh token came back: its session was ended."};
+
+    audit.id = renewal->login.session->id;
+    audit.entity_id = renewal->user->entity_id;
+    audit.actor = renewal->user->id;
+    renewal->reused = true;
+    return identity_db_ok(call, identity_session_end(call->db, renewal->login.session->id, call->now)) &&
+           identity_audit(call, &audit);
+}
+
+static bool rotate(identity_call_t *call, renewal_t *renewal)
+{
+    identity_session_row_t *session = renewal->login.session;
+    identity_refresh_row_t next = {.session_id = session->id, .nonce = "", .created_at = call->now};
+    const char *nonce = identity_call_id(call, "nonc");
+
+    if (!nonce)
+        return false;
+    renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, nonce);
+    next.digest = identity_token_digest(call->pool, renewal->login.refresh);
+    session->idle_expires_at = call->now + call->env->settings->refresh_idle;
+    return identity_db_ok(call, identity_refresh_spend(call->db, renewal->digest, nonce, call->now)) &&
+           identity_db_ok(call, identity_refresh_insert(call->db, &next)) &&
+           identity_db_ok(call, identity_session_touch(call->db, session->id, session->idle_expires_at));
+}
+
+static bool write_renewal(identity_call_t *call, void *data)
+{
+    renewal_t *renewal = data;
+
+    if (!find_refresh(call, renewal))
+        return false;
+    if (!renewal->live)
+        return true;
+    if (renewal->refresh->spent_at == 0)
+        return rotate(call, renewal);
+    if (call->now - renewal->refresh->spent_at > RETRY_WINDOW)
+        return end_family(call, renewal);
+    renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, renewal->refresh->nonce);
+    return true;
+}
+
+bool identity_oauth_refresh(identity_call_t *call)
+{
+    renewal_t renewal = {.token = identity_refresh_cookie(call)};
+
+    if (renewal.token) {
+        renewal.digest = identity_token_digest(call->pool, renewal.token);
+        /* Looked up first, so that made-up tokens never queue among the writers. */
+        if (!identity_read(call, find_refresh, &renewal) ||
+            (renewal.live && !identity_write(call, write_renewal, &renewal)))
+            return false;
+    }
+    if (renewal.live && !renewal.reused)
+        return identity_login_answer(call, &renewal.login);
+    identity_refresh_cookie_clear(call);
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session; please sign in again.");
+}
+
+/* ---- POST /oauth/logout ---- */
+
+typedef struct logout {
+    renewal_t cookie;
+    bool ended;
+} logout_t;
+
+static bool end_session(identity_call_t *call, const char *session, const char *user, const char *entity, bool *ended)
+{
+    identity_audit_t audit = {.action = "LOGOUT",
+                              .type = "SESSION",
+                              .id = session,
+                              .actor = user,
+                              .entity_id = entity,
+                              .message = "Signed out."};
+    identity_db_status_t status = identity_session_end(call->db, session, call->now);
+
+    if (status == IDENTITY_DB_NONE)
+        return true;
+    *ended = true;
+    return identity_db_ok(call, status) && identity_audit(call, &audit);
+}
+
+static bool write_logout(identity_call_t *call, void *data)
+{
+    logout_t *logout = data;
+    renewal_t *cookie = &logout->cookie;
+
+    if (call->who && call->who->session_id &&
+        !end_session(call, call->who->session_id, call->who->id, call->who->entity_id, &logout->ended))
+        return false;
+    if (!cookie->live)
+        return true;
+    if (!find_refresh(call, cookie))
+        return false;
+    return !cookie->live ||
+           end_session(call, cookie->login.session->id, cookie->user->id, cookie->user->entity_id, &logout->ended);
+}
+
+bool identity_oauth_logout(identity_call_t *call)
+{
+    logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
+
+    /* Made-up tokens never queue among the writers. */
+    if (logout.cookie.token) {
+        logout.cookie.digest = identity_token_digest(call->pool, logout.cookie.token);
+        if (!identity_read(call, find_refresh, &logout.cookie))
+            return false;
+    }
+    if (((call->who && call->who->session_id) || logout.cookie.live) && !identity_write(call, write_logout, &logout))
+        return false;
+    identity_refresh_cookie_clear(call);
+    if (!logout.ended)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session.");
+    return identity_answer_empty(call, 200);
+}

@@ -1,0 +1,177 @@
+/* What somebody may do: resolved once, when the principal is loaded. */
+#include <string.h>
+
+#include "service_int.h"
+
+#define ACCOUNTS_SEEN 500 /* as many as identity_accounts_list gives */
+
+static identity_grant_t *grant_in(const apr_array_header_t *grants, const char *account_id)
+{
+    for (int i = 0; i < grants->nelts; i++) {
+        identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (strcmp(grant->account_id, account_id) == 0)
+            return grant;
+    }
+    return NULL;
+}
+
+static apr_array_header_t *grants_of_rows(apr_pool_t *pool, const apr_array_header_t *rows)
+{
+    apr_array_header_t *grants = apr_array_make(pool, 4, sizeof(identity_grant_t));
+
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_grant_row_t *row = APR_ARRAY_IDX(rows, i, identity_grant_row_t *);
+        identity_grant_t *grant = grant_in(grants, row->account_id);
+        identity_permset_t builtin = {0};
+        if (!grant) {
+            grant = apr_array_push(grants);
+            memset(grant, 0, sizeof *grant);
+            grant->account_id = row->account_id;
+            grant->type = row->type;
+        }
+        if (row->type < grant->type) /* ADMIN, USER, PARTNER: the strongest comes first */
+            grant->type = row->type;
+        if (row->type == IDENTITY_MEMBER_ADMIN)
+            grant->permissions.all = true;
+        int index = identity_builtin_role_find(row->role_id);
+        if (index >= 0) {
+            identity_builtin_role_permissions(index, &builtin);
+            identity_permset_add_set(pool, &grant->permissions, &builtin);
+        }
+        if (row->permission[0])
+            identity_permset_add(pool, &grant->permissions, row->permission);
+    }
+    return grants;
+}
+
+bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (!identity_db_ok(call, identity_grants_of_user(call->db, user->id, call->now, &rows)))
+        return false;
+    *who = apr_pcalloc(call->pool, sizeof **who);
+    (*who)->kind = IDENTITY_CALLER_USER;
+    (*who)->id = user->id;
+    (*who)->name = user->username;
+    (*who)->method = "bearer";
+    (*who)->entity_id = user->entity_id;
+    (*who)->grants = grants_of_rows(call->pool, rows);
+    return true;
+}
+
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+{
+    identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
+    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
+    identity_permset_t narrow = {0};
+
+    made->kind = IDENTITY_CALLER_KEY;
+    made->id = made->name = key->id;
+    made->method = "key";
+    made->entity_id = key->entity_id;
+    made->entity_wide = true;
+    if (key->role == IDENTITY_KEY_ADMINISTRATOR)
+        made->entity_permissions.all = true;
+    else
+        identity_permset_add_view(&made->entity_permissions);
+    if (key->narrowed) {
+        APR_ARRAY_PUSH(ids, const char *) = key->id;
+        if (!identity_db_ok(call, identity_key_permissions(call->db, ids, &rows)))
+            return false;
+        for (int i = 0; i < rows->nelts; i++)
+            identity_permset_add(call->pool, &narrow,
+                                 APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *)->permission);
+        identity_permset_intersect(call->pool, &made->entity_permissions, &narrow);
+    }
+    *who = made;
+    return true;
+}
+
+static bool account_of_entity(identity_call_t *call, void *data)
+{
+    identity_account_row_t *row = NULL;
+    return identity_db_found(
+        call, identity_account_find(call->db, call->who->entity_id, call->in->headers.platform_id, &row), data);
+}
+
+/* The same for an account of others, an unknown one, and one without a membership. */
+static bool foreign_account(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "The account named by x-platform-id is not open to this caller.");
+}
+
+static bool select_entity_wide(identity_call_t *call)
+{
+    bool found = false;
+
+    call->permissions = call->who->entity_permissions;
+    if (!call->in->headers.platform_id)
+        return true;
+    call->account_id = call->in->headers.platform_id;
+    if (!identity_id_valid(call->account_id, "plat"))
+        return foreign_account(call);
+    if (!identity_read(call, account_of_entity, &found))
+        return false;
+    return found || foreign_account(call);
+}
+
+bool identity_permissions_select(identity_call_t *call)
+{
+    const apr_array_header_t *grants = call->who->grants;
+
+    if (call->who->entity_wide)
+        return select_entity_wide(call);
+    if (call->in->headers.platform_id) {
+        const identity_grant_t *grant = grant_in(grants, call->in->headers.platform_id);
+        if (!grant)
+            return foreign_account(call);
+        call->account_id = grant->account_id;
+        call->permissions = grant->permissions;
+        call->partner = grant->type == IDENTITY_MEMBER_PARTNER;
+        return true;
+    }
+    for (int i = 0; i < grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (i == 0)
+            identity_permset_add_set(call->pool, &call->permissions, &grant->permissions);
+        else
+            identity_permset_intersect(call->pool, &call->permissions, &grant->permissions);
+        call->partner = call->partner || grant->type == IDENTITY_MEMBER_PARTNER;
+    }
+    if (grants->nelts == 1)
+        call->account_id = APR_ARRAY_IDX(grants, 0, identity_grant_t).account_id;
+    return true;
+}
+
+bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want)
+{
+    if (who->entity_wide)
+        return identity_permset_covers(&who->entity_permissions, want);
+    const identity_grant_t *grant = grant_in(who->grants, account_id);
+    return grant && identity_permset_covers(&grant->permissions, want);
+}
+
+bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id)
+{
+    const identity_grant_t *grant = who->entity_wide ? NULL : grant_in(who->grants, account_id);
+    return grant && grant->type == IDENTITY_MEMBER_PARTNER;
+}
+
+bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
+{
+    apr_array_header_t *accounts = NULL;
+
+    *covers = call->who->entity_wide && identity_permset_covers(&call->who->entity_permissions, want);
+    if (call->who->entity_wide)
+        return true;
+    if (!identity_db_ok(call, identity_accounts_list(call->db, call->who->entity_id, &accounts)))
+        return false;
+    /* A full list may be a cut one: what was not seen is not held. */
+    *covers = accounts->nelts > 0 && accounts->nelts < ACCOUNTS_SEEN && !call->partner;
+    for (int i = 0; i < accounts->nelts; i++)
+        *covers = *covers &&
+                  identity_principal_covers(call->who, APR_ARRAY_IDX(accounts, i, identity_account_row_t *)->id, want);
+    return true;
+}

@@ -1,0 +1,82 @@
+#include <string.h>
+
+#include "service_int.h"
+#include "bodies.h"
+
+#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
+    {#operation, method, pattern, IDENTITY_CREDENTIAL_##credential, permission, self, body, handler},
+const identity_route_t identity_routes[] = {
+#include "routes.def"
+};
+#undef ROUTE
+
+const int identity_route_count = sizeof identity_routes / sizeof identity_routes[0];
+
+/* Compares segment by segment. *literals counts the literal ones, so that /users/search wins over /users/{user}. */
+static bool pattern_fits(const char *pattern, const char *path, int *literals, const char **segment, size_t *length)
+{
+    *literals = 0;
+    *segment = NULL;
+    while (*pattern == '/' && *path == '/') {
+        size_t wanted = strcspn(++pattern, "/"), given = strcspn(++path, "/");
+        if (*pattern == '{') {
+            if (given == 0)
+                return false;
+            *segment = path;
+            *length = given;
+        } else if (wanted == given && memcmp(pattern, path, given) == 0) {
+            ++*literals;
+        } else {
+            return false;
+        }
+        pattern += wanted;
+        path += given;
+    }
+    return *pattern == '\0' && *path == '\0';
+}
+
+static const char *allowed(apr_pool_t *pool, const char *pattern)
+{
+    const char *list = "";
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        if (strcmp(route->pattern, pattern) == 0)
+            list =
+                apr_pstrcat(pool, list, route->method, ", ", strcmp(route->method, "GET") == 0 ? "HEAD, " : "", NULL);
+    }
+    return apr_pstrcat(pool, list, "OPTIONS", NULL);
+}
+
+identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
+                                      const identity_route_t **route, const char **id, const char **allow)
+{
+    const identity_route_t *best = NULL;
+    int most = -1;
+
+    if (strcmp(method, "HEAD") == 0)
+        method = "GET";
+    *route = NULL;
+    *id = NULL;
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *candidate = &identity_routes[i];
+        const char *segment;
+        size_t length = 0;
+        int literals;
+        if (!pattern_fits(candidate->pattern, path, &literals, &segment, &length) || literals < most)
+            continue;
+        if (literals > most) {
+            most = literals;
+            best = candidate;
+            *route = NULL;
+            *id = segment ? apr_pstrmemdup(pool, segment, length) : NULL;
+        }
+        if (strcmp(candidate->method, method) == 0)
+            *route = candidate;
+    }
+    if (!best)
+        return IDENTITY_MATCH_NOTHING;
+    if (*route)
+        return IDENTITY_MATCH_ROUTE;
+    *allow = allowed(pool, best->pattern);
+    return IDENTITY_MATCH_PATH;
+}

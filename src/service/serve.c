@@ -1,0 +1,197 @@
+/* The one door: match, authenticate, permit, read and check the body, handle, answer (architecture.md, "One door"). */
+#include <string.h>
+
+#include "service_int.h"
+
+const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env)
+{
+    const char *id = identity_id_make(pool, "reqr", env->now(env->context), &env->random);
+    return id ? id : "reqr_00000000000000000000";
+}
+
+/* A first path segment such as v2 or vx. */
+static bool other_version(const char *path)
+{
+    return path[0] == '/' && path[1] == 'v' && !(strcspn(path + 1, "/") == 2 && path[2] == '1');
+}
+
+static bool match(identity_call_t *call)
+{
+    const char *allow = NULL, *segment = NULL;
+    identity_match_t found =
+        identity_route_match(call->pool, call->in->method, call->in->path, &call->route, &segment, &allow);
+
+    if (found == IDENTITY_MATCH_PATH) {
+        identity_header(call, "Allow", allow);
+        if (strcmp(call->in->method, "OPTIONS") == 0)
+            return identity_answer_empty(call, 204);
+        return identity_deny(call, IDENTITY_PROBLEM_METHOD, NULL, "This address does not answer that method.");
+    }
+    if (found == IDENTITY_MATCH_NOTHING && other_version(call->in->path))
+        return identity_deny(call, IDENTITY_PROBLEM_VERSION, NULL,
+                             "This version of the interface is not served; use /v1.");
+    if (found == IDENTITY_MATCH_NOTHING)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is nothing at this address.");
+    call->id = segment;
+    return true;
+}
+
+static bool permit(identity_call_t *call, const identity_authentication_t *authentication)
+{
+    const identity_route_t *route = call->route;
+
+    if (authentication && authentication->refused) {
+        call->problem = authentication->problem;
+        return false;
+    }
+    call->who = authentication ? authentication->principal : NULL;
+    if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
+        return true;
+    if (!call->who)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, NULL);
+    if (!identity_permissions_select(call))
+        return false;
+    bool own =
+        route->self && call->id && call->who->kind == IDENTITY_CALLER_USER && strcmp(call->id, call->who->id) == 0;
+    if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
+        return true;
+    call->lacking = route->permission;
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.", route->permission);
+}
+
+/* An id that is none is answered as an unknown one: there is nothing to learn from it. */
+static bool path_id(identity_call_t *call)
+{
+    if (!call->id)
+        return true;
+    const char *open = strchr(call->route->pattern, '{') + 1;
+    const char *prefix = apr_pstrmemdup(call->pool, open, strcspn(open, "}"));
+    if (identity_id_valid(call->id, prefix))
+        return true;
+    return identity_deny(
+        call, strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND : IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+}
+
+static bool json_content(const char *type)
+{
+    size_t length = type ? strcspn(type, "; \t") : 0;
+    return length == strlen("application/json") && strncasecmp(type, "application/json", length) == 0;
+}
+
+/* jansson frees its copies as they are: they are overwritten in place, just before that (security 18). */
+static void wipe_secrets_later(identity_call_t *call)
+{
+    for (const identity_field_t *field = call->route->body; field->name; field++) {
+        json_t *value = json_object_get(call->body, field->name);
+        if ((field->flags & IDENTITY_FIELD_SECRET) && json_is_string(value))
+            identity_wipe_with_pool(call->pool, (char *)json_string_value(value));
+    }
+}
+
+static bool body(identity_call_t *call)
+{
+    const identity_request_t *in = call->in;
+    char *text = NULL;
+    size_t length = 0;
+
+    if (!call->route->body)
+        return true;
+    if (!in->has_body)
+        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                             "A JSON object is needed as the request's body.");
+    if (!json_content(in->headers.content_type))
+        return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL,
+                             "The request's body must have Content-Type: application/json.");
+    identity_problem_kind_t fault =
+        in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length);
+    if (fault != IDENTITY_PROBLEM_NONE)
+        return identity_deny(call, fault, NULL, NULL);
+    call->body = identity_json_parse(call->pool, text, length, &call->problem);
+    identity_wipe(text, length);
+    if (call->body)
+        wipe_secrets_later(call);
+    return call->body && identity_fields_check(call->pool, call->body, call->route->body, &call->problem);
+}
+
+static void challenge(identity_call_t *call, const identity_authentication_t *authentication)
+{
+    bool bearer = call->in->headers.authorization && strncasecmp(call->in->headers.authorization, "Bearer ", 7) == 0;
+
+    /* RFC 6750 section 3: no error code where no credential was sent (security 44). */
+    if (call->problem.kind == IDENTITY_PROBLEM_UNAUTHORISED)
+        identity_header(call, "WWW-Authenticate",
+                        bearer && authentication && authentication->credential
+                            ? "Bearer realm=\"identity\", error=\"invalid_token\""
+                            : "Bearer realm=\"identity\"");
+    else if (bearer && call->lacking)
+        identity_header(call, "WWW-Authenticate",
+                        apr_psprintf(call->pool,
+                                     "Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"%s\"",
+                                     call->lacking));
+    else if (authentication && authentication->ambiguous)
+        identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_request\"");
+}
+
+static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
+{
+    identity_problem_t *problem = &call->problem;
+
+    if (problem->kind == IDENTITY_PROBLEM_NONE)
+        problem->kind = IDENTITY_PROBLEM_INTERNAL;
+    int status = identity_problem_status(problem->kind);
+    if (status >= 500)
+        identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
+                     problem->field ? problem->field : "-", status);
+    challenge(call, authentication);
+    if (status == 429 || status == 503)
+        identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
+    call->out->status = status;
+    call->out->content_type = "application/json";
+    call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, identity_problem_json(problem)),
+                                         &call->out->length);
+}
+
+static bool handle(identity_call_t *call, const identity_authentication_t *authentication)
+{
+    if (!match(call))
+        return false;
+    if (!call->route)
+        return true; /* OPTIONS is answered */
+    call->out->operation = call->route->operation;
+    return permit(call, authentication) && path_id(call) &&
+           identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
+           call->route->handler(call);
+}
+
+void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                    const identity_authentication_t *authentication, identity_response_t *out)
+{
+    identity_call_t call;
+
+    memset(out, 0, sizeof *out);
+    out->headers = apr_table_make(pool, 8);
+    identity_call_begin(&call, pool, env, in);
+    call.out = out;
+    identity_header(&call, "X-REQUEST-ID", in->request_id);
+    identity_header(&call, "Cache-Control", "no-store");
+    identity_header(&call, "X-Content-Type-Options", "nosniff");
+    if (!handle(&call, authentication))
+        refuse(&call, authentication);
+}
+
+void identity_serve_error(apr_pool_t *pool, int status, identity_response_t *out)
+{
+    identity_problem_t problem = {.kind = identity_problem_of_status(status)};
+
+    memset(out, 0, sizeof *out);
+    out->headers = apr_table_make(pool, 4);
+    out->status = status;
+    out->content_type = "application/json";
+    apr_table_setn(out->headers, "Cache-Control", "no-store");
+    apr_table_setn(out->headers, "X-Content-Type-Options", "nosniff");
+    if (status == 401)
+        apr_table_setn(out->headers, "WWW-Authenticate", "Bearer realm=\"identity\"");
+    if (status == 429 || status == 503)
+        apr_table_setn(out->headers, "Retry-After", "1");
+    out->body = identity_json_text(pool, identity_json_own(pool, identity_problem_json(&problem)), &out->length);
+}

@@ -1,0 +1,262 @@
+/* Inside the service room: a call on its way from the door to its answer, and what the resources share. */
+#ifndef IDENTITY_SERVICE_INT_H
+#define IDENTITY_SERVICE_INT_H
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "identity/service.h"
+
+typedef struct identity_call identity_call_t;
+
+/* ---- routes.def -------------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    IDENTITY_CREDENTIAL_NONE,     /* public; a credential that is sent is not looked at */
+    IDENTITY_CREDENTIAL_OPTIONAL, /* public; a valid one adds to what can be done, a bad one counts as none */
+    IDENTITY_CREDENTIAL_REQUIRED
+} identity_credential_t;
+
+typedef struct identity_route {
+    const char *operation;
+    const char *method;
+    const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix */
+    identity_credential_t credential;
+    const char *permission;       /* NULL: none is needed, or the handler decides */
+    bool self;                    /* not needed on the caller's own record */
+    const identity_field_t *body; /* NULL: no body is read */
+    bool (*handler)(identity_call_t *call);
+} identity_route_t;
+
+#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
+    bool handler(identity_call_t *call);
+#include "routes.def"
+#undef ROUTE
+
+extern const identity_route_t identity_routes[];
+extern const int identity_route_count;
+
+typedef enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE } identity_match_t;
+/* PATH: the path exists, the method does not; *allow lists those that do. *id: the segment in braces, NULL without one.
+ */
+identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
+                                      const identity_route_t **route, const char **id, const char **allow);
+
+/* ---- a call ------------------------------------------------------------------------------------------------------ */
+
+struct identity_call {
+    apr_pool_t *pool;
+    const identity_env_t *env;
+    const identity_request_t *in;
+    identity_response_t *out;
+    const identity_route_t *route;
+    const identity_principal_t *who; /* NULL: nobody */
+    const char *account_id;          /* that the call acts on (x-platform-id), or NULL */
+    identity_permset_t permissions;  /* that hold in this call */
+    bool partner;                    /* sees no user but itself */
+    const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
+    const char *id;                  /* of the path, well-formed */
+    apr_table_t *query;
+    json_t *body; /* checked; an object */
+    apr_time_t now;
+    identity_db_t *db; /* only inside identity_read and identity_write */
+    identity_problem_t problem;
+};
+
+/* Sets the problem and is false. */
+#define identity_deny(call, kind, field, ...) identity_refuse((call)->pool, &(call)->problem, kind, field, __VA_ARGS__)
+/* True for OK; else the problem that a fault of the database is (503). NONE and CONFLICT must have been looked at
+ * before. */
+bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
+/* True for OK and NONE; *found tells which. */
+bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found);
+
+typedef bool identity_work_t(identity_call_t *call, void *data);
+/* Borrows a connection, runs work, gives it back. */
+bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
+/* The same in one write transaction, behind the writers' gate: COMMIT only where work is true and every statement
+ * succeeded. */
+bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
+
+/* For what may be written another time: where others write just now it is left out. Says nothing. */
+void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
+
+/* A call of our own making: for authentication, delivery and the command line. */
+void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
+                         const identity_request_t *in);
+void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+const char *identity_call_id(identity_call_t *call, const char *prefix); /* NULL with INTERNAL on a random fault */
+/* Answers with JSON; takes the reference. */
+bool identity_answer(identity_call_t *call, int status, json_t *body);
+bool identity_answer_empty(identity_call_t *call, int status);
+void identity_header(identity_call_t *call, const char *name, const char *value);
+
+/* ---- audit ------------------------------------------------------------------------------------------------------- */
+
+typedef struct identity_audit {
+    const char *action, *type, *id;        /* of the target */
+    const char *entity_id;                 /* NULL: the caller's */
+    const char *actor;                     /* NULL: the caller */
+    const identity_account_row_t *account; /* NULL where none */
+    const char *message;
+} identity_audit_t;
+/* Inside identity_write. */
+bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
+
+/* ---- permissions ------------------------------------------------------------------------------------------------- */
+
+/* A user with what it holds now. The user must be ACTIVE. */
+bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
+/* What the caller holds in the account that the call acts on (or in all of its accounts alike): call->permissions,
+ * account_id, partner. */
+bool identity_permissions_select(identity_call_t *call);
+/* Does who hold all of want in the account? */
+bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want);
+/* In every account of the entity. Reads. */
+bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers);
+/* In at least one account. */
+bool identity_principal_holds_anywhere(const identity_principal_t *who, const char *permission);
+bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id);
+
+/* ---- memberships, teams and roles of many owners at once --------------------------------------------------------- */
+
+typedef struct identity_roles {
+    apr_hash_t *rows;        /* role id -> identity_role_row_t */
+    apr_hash_t *children;    /* role id -> array of const char * */
+    apr_hash_t *permissions; /* role id -> identity_permset_t, own permissions only */
+    apr_hash_t *rendered[3]; /* role id -> json_t, by depth */
+} identity_roles_t;
+/* Reads the closure of the ids: three statements at most. */
+bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
+/* Adds what a role and its children grant. */
+void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
+                                    identity_permset_t *set);
+/* New reference; levels of child_roles to show (2, or 0 for none). */
+json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels);
+
+typedef struct identity_holdings {
+    apr_hash_t *memberships;      /* owner id -> array of identity_membership_row_t * */
+    apr_hash_t *membership_roles; /* membership id -> array of const char * */
+    apr_hash_t *teams;            /* owner id -> array of identity_team_member_row_t * */
+    apr_hash_t *team_memberships; /* team id -> array of identity_membership_row_t * */
+    identity_roles_t *roles;
+} identity_holdings_t;
+/* Reads what the owners hold, in a number of statements that does not grow with them. */
+bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
+                            identity_holdings_t **holdings);
+json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
+json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
+json_t *identity_membership_json(identity_call_t *call, const char *id, const identity_account_row_t *account,
+                                 identity_member_type_t type, const apr_array_header_t *role_ids,
+                                 identity_roles_t *roles);
+json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
+/* One user with all it holds. Reads. */
+bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
+
+/* ---- memberships in a body --------------------------------------------------------------------------------------- */
+
+typedef struct identity_wanted {
+    apr_array_header_t *memberships;                /* of identity_membership_row_t *, id and owner_id not set yet */
+    apr_array_header_t *role_ids;                   /* beside them: array of const char * each */
+    apr_array_header_t *teams;                      /* of identity_team_member_row_t * */
+    apr_array_header_t *positions, *team_positions; /* of int: where in the body's lists they stood */
+} identity_wanted_t;
+/* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller holds what
+ * it gives: 400 naming the position, 403. */
+bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted);
+/* The caller may give all of it: 403 naming the position otherwise. */
+bool identity_wanted_permitted(identity_call_t *call, const identity_wanted_t *wanted);
+/* Writes them for the owner, with new ids. */
+bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                           const identity_wanted_t *wanted);
+/* Does who hold, in each account concerned, the permission and all that these memberships and teams of an owner give,
+ * whenever they begin? Of what was given until then (0: all). */
+bool identity_principal_covers_holdings(identity_call_t *call, const identity_principal_t *who, const char *permission,
+                                        const identity_holdings_t *holdings, const char *owner_id, apr_time_t until);
+extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
+
+/* The body's `permissions`, each once: 400 naming the position of a malformed one. */
+bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list);
+
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+#define IDENTITY_PAGE_LIMIT     50
+#define IDENTITY_PAGE_LIMIT_MAX 500
+#define IDENTITY_COUNT_CAP      10000
+
+typedef struct identity_listing {
+    identity_page_query_t query; /* limit is one more than is shown */
+    identity_cursor_t cursor;
+    apr_int64_t page, limit, total; /* total: -1 past the cap, -2 not counted yet */
+    apr_array_header_t *rows;
+    bool more_before, more_after;
+} identity_listing_t;
+/* Reads page, limit, order_by, order_direction, cursor. name_order: what order_by calls IDENTITY_ORDER_NAME, or NULL.
+ */
+bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
+/* A boolean of the query: -1 absent. */
+bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
+typedef identity_db_status_t identity_page_read_t(identity_db_t *db, const identity_page_query_t *query,
+                                                  apr_array_header_t **rows);
+typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const identity_page_query_t *query,
+                                                   apr_int64_t cap, apr_int64_t *count);
+/* Reads the rows (cut to limit) and counts where no cursor knows the count. */
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
+                        identity_page_count_t *count);
+/* The wrapper; takes data. key_of: the order key of a row of rows. */
+json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
+                           const char *(*key_of)(identity_call_t *call, const identity_listing_t *page,
+                                                 const void *row),
+                           const char *(*id_of)(const void *row));
+
+/* ---- passwords, mail, sessions ----------------------------------------------------------------------------------- */
+
+/* Hashes inside the gate; 503 where it is full. No connection may be held. */
+bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash);
+/* Verifies inside the gate; *fresh: a hash that should replace the present one, or NULL. */
+bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
+                              const char **fresh);
+
+#define IDENTITY_SEAL_OUTBOX "outbox" /* what the key that seals links on their way is derived for */
+/* A secret made, sealed and ready to be written; made before the transaction. */
+typedef struct identity_link {
+    const char *token, *digest, *sealed, *sealed_with, *outbox_id;
+} identity_link_t;
+bool identity_link_make(identity_call_t *call, const char *prefix, identity_link_t *link);
+/* Writes secret and mail, ends what was sent before to the same user for the same purpose. invitation: NULL for a
+ * reset. */
+bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
+                        const identity_invitation_row_t *invitation);
+/* Is the site able to send mail, and may mail go to this address? (503, 400 naming the field) */
+bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
+
+/* Session, first refresh token and audit row. Inside identity_write. */
+typedef struct identity_login {
+    const identity_user_row_t *user;
+    const char *method;
+    identity_session_row_t *session;
+    const char *refresh; /* the token for the cookie */
+} identity_login_t;
+bool identity_login_open(identity_call_t *call, identity_login_t *login);
+/* 200 Token and the cookie. No connection is needed. */
+bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
+bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
+const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
+void identity_refresh_cookie_clear(identity_call_t *call);
+
+/* Each of the accounts still has an active administrator (security 63): asked inside identity_write, after a change
+ * that took one from them. */
+bool identity_administrators_remain(identity_call_t *call, const apr_array_header_t *account_ids);
+
+/* How an open invitation of a user ends, with its pending memberships and its link. */
+bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);
+/* Makes the invitation of a user and its mail; an open one before it ends. wanted: what it is for, for the invitations
+ * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). *made may be NULL. Inside
+ * identity_write. */
+bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
+                          const identity_link_t *link, identity_invitation_row_t **made);
+
+#endif

@@ -1,0 +1,315 @@
+/* Users: create and change. */
+#include <string.h>
+
+#include "service_int.h"
+#include "users_int.h"
+
+/* ---- POST /users ---- */
+
+typedef struct creation {
+    identity_user_row_t user;
+    identity_link_t link;
+    identity_holdings_t *holdings;
+} creation_t;
+
+static bool name_taken(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
+}
+
+static bool write_creation(identity_call_t *call, void *data)
+{
+    creation_t *creation = data;
+    identity_user_row_t *user = &creation->user;
+    identity_audit_t audit = {.action = "CREATE", .type = "USER", .id = user->id, .message = "A user was created."};
+
+    identity_db_status_t status = identity_user_insert(call->db, user);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    if (!identity_db_ok(call, status))
+        return false;
+    if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
+        return false;
+    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings);
+}
+
+/* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
+static bool first_status(identity_call_t *call, bool password, identity_user_status_t *status)
+{
+    const char *asked = identity_json_string(call->body, "status");
+    bool active = identity_json_boolean(call->body, "active", true), says = identity_json_has(call->body, "active");
+
+    *status = password ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED;
+    if (password && asked ? strcmp(asked, "INACTIVE") == 0 : password && !active)
+        *status = IDENTITY_USER_INACTIVE;
+    if (asked && strcmp(asked, identity_user_status_name(*status)) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "status",
+                             password ? "status must be ACTIVE or INACTIVE for a user with a password."
+                                      : "status must be INVITED for a user without a password.");
+    if (says && active != (*status == IDENTITY_USER_ACTIVE))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
+                             password ? "active says something else than status."
+                                      : "A user without a password cannot be active.");
+    return true;
+}
+
+bool identity_users_create(identity_call_t *call)
+{
+    const char *username = identity_json_string(call->body, "username"),
+               *password = identity_json_string(call->body, "password");
+    creation_t creation = {.holdings = NULL};
+    identity_user_row_t *user = &creation.user;
+
+    user->username = username;
+    user->canonical = identity_username_canonical(call->pool, username);
+    user->entity_id = call->who->entity_id;
+    user->created_at = user->updated_at = call->now;
+    user->version = 1;
+    if (!first_status(call, password != NULL, &user->status))
+        return false;
+    if (password) {
+        user->password_changed_at = call->now;
+        if (!identity_password_acceptable(call->pool, password, username, call->env->settings->password_minimum,
+                                          "password", &call->problem) ||
+            !identity_hash_password(call, identity_password_normalise(call->pool, password), &user->password_hash))
+            return false;
+    } else if (!identity_mail_possible(call, username, "username") ||
+               !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
+        return false;
+    } else {
+        user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
+    }
+    user->id = identity_call_id(call, "user");
+    if (!user->id || !identity_write(call, write_creation, &creation))
+        return false;
+    return identity_answer(call, 201, identity_user_json(call, user, creation.holdings));
+}
+
+/* ---- PATCH /users/{id} ---- */
+
+typedef struct update {
+    identity_user_row_t *user;
+    const char *username, *password; /* as asked for and different from the present, else NULL */
+    const char *to_status;           /* or NULL: stays */
+    bool own;
+    const char *hash;
+    identity_holdings_t *holdings;
+} update_t;
+
+/* From where to where PATCH may lead: the way back from INACTIVE leads over a new invitation where nobody came yet. */
+static bool leads(const identity_user_row_t *user, const char *wanted)
+{
+    if (strcmp(wanted, "INACTIVE") == 0)
+        return true;
+    return user->status == IDENTITY_USER_INACTIVE &&
+           strcmp(wanted, user->password_hash ? "ACTIVE" : "INVITE_REVOKED") == 0;
+}
+
+static bool wants_status(identity_call_t *call, update_t *update)
+{
+    const char *asked = identity_json_string(call->body, "status"),
+               *present = identity_user_status_name(update->user->status);
+    bool is_active = update->user->status == IDENTITY_USER_ACTIVE;
+    bool by_status = asked && strcmp(asked, present) != 0;
+    bool by_alias =
+        identity_json_has(call->body, "active") && identity_json_boolean(call->body, "active", is_active) != is_active;
+
+    if (!by_status && !by_alias)
+        return true;
+    /* A client may send back both as it read them and change one: the one that differs is meant. */
+    const char *wanted = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
+    if (by_status && by_alias && (strcmp(asked, "ACTIVE") == 0) == is_active)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
+    if (!leads(update->user, wanted))
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, by_status ? "status" : "active",
+                             "A user who is %s cannot be made %s this way: invitations are made, revoked and accepted "
+                             "by their own calls.",
+                             present, wanted);
+    update->to_status = wanted;
+    return true;
+}
+
+static bool wants(identity_call_t *call, update_t *update)
+{
+    const char *username = identity_json_string(call->body, "username");
+
+    update->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, update->user->id) == 0;
+    update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
+    update->password = identity_json_string(call->body, "password");
+    if (!wants_status(call, update))
+        return false;
+    bool pending =
+        update->user->status == IDENTITY_USER_INVITED || update->user->status == IDENTITY_USER_INVITE_REVOKED;
+    if (pending && update->password)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "password",
+                             "A person who was invited sets the password by accepting.");
+    if (pending && update->username)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+                             "An invitation holds for its address: revoke it and invite the other address.");
+    return true;
+}
+
+static bool allowed(identity_call_t *call, update_t *update)
+{
+    bool covers = true, credentials = update->username || update->password;
+
+    if (update->to_status && !identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "status",
+                             "This needs the permission USER.MORTAL.UPDATE.");
+    if (credentials && call->who->kind == IDENTITY_CALLER_KEY)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, update->password ? "password" : "username",
+                             "An API key cannot change a person's password or address.");
+    /* Whoever sets another's password can become that other: never upward (security 62). */
+    if (!update->own && !identity_user_holdings(call, update->user, &update->holdings))
+        return false;
+    if (!update->own)
+        covers = identity_principal_covers_holdings(call, call->who, call->route->permission, update->holdings,
+                                                    update->user->id, 0);
+    if (!covers)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This user holds more than the caller does.");
+    return true;
+}
+
+static bool read_update(identity_call_t *call, void *data)
+{
+    update_t *update = data;
+    return identity_user_found(call, call->id, &update->user) && wants(call, update) && allowed(call, update);
+}
+
+static bool write_refusal(identity_call_t *call, void *data)
+{
+    identity_audit_t audit = {.action = "PASSWORD_REFUSED",
+                              .type = "USER",
+                              .id = call->who->id,
+                              .message = "The current password was not right."};
+    (void)data;
+    return identity_audit(call, &audit);
+}
+
+static bool prove_owner(identity_call_t *call, const update_t *update)
+{
+    const char *current = identity_json_string(call->body, "current_password"), *fresh;
+    bool right;
+
+    if (!update->own || !(update->username || update->password))
+        return true;
+    if (!current)
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password",
+                             "current_password is needed to change one's own username or password.");
+    if (!identity_verify_password(call, update->user->password_hash, current, &right, &fresh))
+        return false;
+    if (!right && !identity_write(call, write_refusal, NULL))
+        return false;
+    return right ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
+}
+
+bool identity_administrators_remain(identity_call_t *call, const apr_array_header_t *account_ids)
+{
+    for (int i = 0; i < account_ids->nelts; i++) {
+        apr_int64_t left = 0;
+        if (!identity_db_ok(call,
+                            identity_account_admins(call->db, APR_ARRAY_IDX(account_ids, i, const char *), &left)))
+            return false;
+        if (left == 0)
+            return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                                 "This would leave an account without an administrator.");
+    }
+    return true;
+}
+
+/* Sessions, open invitations and administration end with it. */
+static bool deactivate(identity_call_t *call, update_t *update, bool was_active)
+{
+    apr_array_header_t *accounts = apr_array_make(call->pool, 4, sizeof(const char *)), *rows;
+    bool open;
+
+    rows = apr_hash_get(update->holdings->memberships, update->user->id, APR_HASH_KEY_STRING);
+    for (int i = 0; was_active && rows && i < rows->nelts; i++) {
+        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
+        if (row->type == IDENTITY_MEMBER_ADMIN)
+            APR_ARRAY_PUSH(accounts, const char *) = row->account.id;
+    }
+    return identity_administrators_remain(call, accounts) &&
+           identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
+           identity_invitation_end(call, update->user, &open);
+}
+
+static bool end_credentials(identity_call_t *call, const update_t *update)
+{
+    const char *keep = update->own ? call->who->session_id : NULL;
+
+    if (update->password && !identity_db_ok(call, identity_sessions_end(call->db, update->user->id, keep, call->now)))
+        return false;
+    return (!update->password && !update->username) ||
+           (identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
+            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")));
+}
+
+static bool write_update(identity_call_t *call, void *data)
+{
+    update_t *update = data;
+    identity_user_row_t *user;
+    identity_audit_t audit = {.action = "UPDATE", .type = "USER", .id = update->user->id};
+    apr_int64_t checked = update->user->version;
+
+    if (!identity_user_found(call, call->id, &update->user))
+        return false;
+    user = update->user;
+    /* Memberships may have grown while the password was hashed. */
+    if (!allowed(call, update))
+        return false;
+    if (user->version != checked)
+        return identity_db_ok(call, IDENTITY_DB_NONE);
+    bool was_active = user->status == IDENTITY_USER_ACTIVE;
+    audit.message =
+        apr_pstrcat(call->pool, "Changed:", update->username ? " username" : "", update->password ? " password" : "",
+                    update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
+    if (update->username) {
+        user->username = update->username;
+        user->canonical = identity_username_canonical(call->pool, update->username);
+        user->verified_at = 0;
+    }
+    if (update->password) {
+        user->password_hash = update->hash;
+        user->password_changed_at = call->now;
+    }
+    bool ends = update->to_status && strcmp(update->to_status, "INACTIVE") == 0;
+    if (update->to_status)
+        user->status = ends                                       ? IDENTITY_USER_INACTIVE
+                       : strcmp(update->to_status, "ACTIVE") == 0 ? IDENTITY_USER_ACTIVE
+                                                                  : IDENTITY_USER_INVITE_REVOKED;
+    user->updated_at = call->now;
+    identity_db_status_t status = identity_user_update(call->db, user);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    return identity_db_ok(call, status) && identity_user_holdings(call, user, &update->holdings) &&
+           (!ends || deactivate(call, update, was_active)) && end_credentials(call, update) &&
+           identity_audit(call, &audit);
+}
+
+bool identity_users_update(identity_call_t *call)
+{
+    update_t update = {.user = NULL};
+
+    if (!identity_read(call, read_update, &update) || !prove_owner(call, &update))
+        return false;
+    if (update.password &&
+        (!identity_password_acceptable(call->pool, update.password,
+                                       update.username ? update.username : update.user->username,
+                                       call->env->settings->password_minimum, "password", &call->problem) ||
+         !identity_hash_password(call, identity_password_normalise(call->pool, update.password), &update.hash)))
+        return false;
+    bool changes = update.username || update.password || update.to_status;
+    identity_user_view_t view = {.id = call->id};
+    if (!changes) {
+        if (!identity_read(call, identity_user_load, &view))
+            return false;
+        return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+    }
+    if (!identity_write(call, write_update, &update))
+        return false;
+    return identity_answer(call, 200, identity_user_json(call, update.user, update.holdings));
+}

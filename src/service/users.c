@@ -1,0 +1,151 @@
+/* Users: list, get, search. */
+#include <string.h>
+
+#include "service_int.h"
+#include "users_int.h"
+
+#define SEARCH_LIMIT 500
+
+const char *identity_canonical_field(identity_call_t *call, const char *name)
+{
+    const char *username = identity_json_string(call->body, name);
+    return username ? identity_username_canonical(call->pool, username) : NULL;
+}
+
+bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_get(call->db, call->who->entity_id, id, user), &found))
+        return false;
+    if (found && !(call->partner && strcmp(id, call->who->id) != 0))
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
+}
+
+static apr_array_header_t *ids_of(apr_pool_t *pool, const apr_array_header_t *users)
+{
+    apr_array_header_t *ids = apr_array_make(pool, users->nelts + 1, sizeof(const char *));
+
+    for (int i = 0; i < users->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(users, i, identity_user_row_t *)->id;
+    return ids;
+}
+
+static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_holdings_t *holdings)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < users->nelts; i++)
+        json_array_append_new(list, identity_user_json(call, APR_ARRAY_IDX(users, i, identity_user_row_t *), holdings));
+    return list;
+}
+
+/* ---- GET /users ---- */
+
+typedef struct list {
+    identity_listing_t page;
+    identity_holdings_t *holdings;
+} list_t;
+
+static bool load_list(identity_call_t *call, void *data)
+{
+    list_t *list = data;
+    return identity_page_load(call, &list->page, identity_users_page, identity_users_count) &&
+           identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
+}
+
+static const char *user_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    return identity_user_order_key(call->pool, row, page->query.order);
+}
+
+static const char *user_id(const void *row)
+{
+    return ((const identity_user_row_t *)row)->id;
+}
+
+bool identity_users_list(identity_call_t *call)
+{
+    list_t list = {.holdings = NULL};
+    const char *username = apr_table_get(call->query, "username");
+
+    if (!identity_page_parse(call, "username", &list.page) ||
+        !identity_query_boolean(call, "active", &list.page.query.active))
+        return false;
+    if (username)
+        list.page.query.name = identity_username_canonical(call->pool, username);
+    if (call->partner)
+        list.page.query.only_id = call->who->id;
+    if (!identity_read(call, load_list, &list))
+        return false;
+    return identity_answer(
+        call, 200,
+        identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), user_key, user_id));
+}
+
+/* ---- GET /users/{id} ---- */
+
+bool identity_user_load(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    return identity_user_found(call, view->id, &view->user) &&
+           identity_user_holdings(call, view->user, &view->holdings);
+}
+
+bool identity_users_get(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+
+    if (!identity_read(call, identity_user_load, &view))
+        return false;
+    return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+}
+
+/* ---- GET /users/search ---- */
+
+typedef struct search {
+    const char *exact, *prefix, *domain, *only_id;
+    apr_array_header_t *users;
+    identity_holdings_t *holdings;
+} search_t;
+
+static bool load_search(identity_call_t *call, void *data)
+{
+    search_t *search = data;
+    return identity_db_ok(call, identity_users_search(call->db, call->who->entity_id, search->exact, search->prefix,
+                                                      search->domain, search->only_id, SEARCH_LIMIT, &search->users)) &&
+           identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
+}
+
+bool identity_users_find(identity_call_t *call)
+{
+    const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
+    search_t search = {.only_id = call->in->headers.resource_id};
+    bool nobody;
+
+    if (type && strcmp(type, "MORTAL") != 0 && strcmp(type, "API") != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "user_type", "user_type must be MORTAL or API.");
+    /* Keys are no users here: POST /api-keys/search finds them. */
+    nobody = type && strcmp(type, "API") == 0;
+    if (search.only_id && !identity_id_valid(search.only_id, "user"))
+        nobody = true;
+    if (call->partner) {
+        nobody = nobody || (search.only_id && strcmp(search.only_id, call->who->id) != 0);
+        search.only_id = call->who->id;
+    }
+    if (username && *username) {
+        const char *canonical = identity_username_canonical(call->pool, username);
+        if (canonical[0] == '@')
+            search.domain = canonical + 1;
+        else if (identity_username_valid(canonical))
+            search.exact = canonical;
+        else
+            search.prefix = canonical;
+    }
+    if (nobody)
+        return identity_answer(call, 200, json_array());
+    if (!identity_read(call, load_search, &search))
+        return false;
+    return identity_answer(call, 200, users_json(call, search.users, search.holdings));
+}

@@ -1,0 +1,75 @@
+/* What the files of this room share: statements by name, their arguments, and the reading of rows. */
+#ifndef IDENTITY_DB_INT_H
+#define IDENTITY_DB_INT_H
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "identity/store.h"
+
+typedef enum {
+#define SQL(name, text) IDENTITY_SQL_##name,
+#include "sql.def"
+#undef SQL
+    IDENTITY_SQL_COUNT
+} identity_sql_t;
+
+const char *identity_sql_name(identity_sql_t sql);
+const char *identity_sql_text(identity_sql_t sql);
+
+/* One parameter: text for %s (NULL binds NULL), a number for %lld. Held against the statement's text before it runs. */
+typedef struct db_argument {
+    bool numeric;
+    const char *text;
+    apr_int64_t number;
+} db_argument_t;
+
+#define S(value) ((db_argument_t){.numeric = false, .text = (value)})
+#define N(value) ((db_argument_t){.numeric = true, .number = (value)})
+/* Two arguments of a call: the list and its length. */
+#define DB_ARGS(...)                                                                                                   \
+    (const db_argument_t[]){__VA_ARGS__}, (int)(sizeof((const db_argument_t[]){__VA_ARGS__}) / sizeof(db_argument_t))
+
+/* A row, good while its reader runs; what is read is copied to the pool in use. */
+typedef struct db_row db_row_t;
+const char *db_text(const db_row_t *row, int column); /* NULL reads as "" */
+const char *db_text_or_null(const db_row_t *row, int column);
+apr_int64_t db_number(const db_row_t *row, int column);
+apr_pool_t *db_pool(const db_row_t *row);
+/* Makes a row of the columns beginning with `from`. */
+typedef void *db_reader_t(const db_row_t *row, int from);
+
+/* *changed (or NULL): how many rows a change met. */
+identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
+                               int *changed);
+/* NONE, or CONFLICT, where it met no row. */
+identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
+identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
+
+/* *row (a pointer to a pointer): the first row, NONE without one. */
+identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
+                            db_reader_t *reader, void *row);
+identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
+                             db_reader_t *reader, apr_array_header_t **rows);
+identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
+                              apr_int64_t *value);
+/* The same for a text composed from fragments; name is for the log. */
+identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
+                                  int count, db_reader_t *reader, apr_array_header_t **rows);
+identity_db_status_t db_count_text(identity_db_t *db, const char *name, const char *text,
+                                   const db_argument_t *arguments, int count, apr_int64_t *value);
+
+/* A statement without parameters, not prepared; the second reads its first column. */
+identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
+identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);
+
+/* A JSON array of an array of const char *, for json_each(%s); NULL is the empty list. */
+const char *db_json(identity_db_t *db, const apr_array_header_t *texts);
+apr_pool_t *db_use_pool(const identity_db_t *db);
+
+/* Opens whatever journal mode the file is in. */
+identity_db_t *db_open_any(apr_pool_t *pool, const char *driver, const char *params,
+                           const identity_db_options_t *options, const char **error);
+
+#endif

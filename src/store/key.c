@@ -1,0 +1,62 @@
+/* API keys. Pages of them are in page.c. */
+#include "rows_int.h"
+
+static const char *const role_names[] = {"ADMINISTRATOR", "READ_ONLY"};
+
+const char *identity_key_role_name(identity_key_role_t role)
+{
+    return role_names[role];
+}
+
+void *db_read_key(const db_row_t *row, int from)
+{
+    identity_key_row_t *key = apr_palloc(db_pool(row), sizeof *key);
+
+    key->id = db_text(row, from);
+    key->entity_id = db_text(row, from + 1);
+    key->digest = db_text(row, from + 2);
+    key->mask = db_text(row, from + 3);
+    key->description = db_text_or_null(row, from + 4);
+    key->sealed = db_text_or_null(row, from + 5);
+    key->created_by = db_text(row, from + 6);
+    key->active = db_number(row, from + 7) == 1;
+    key->narrowed = db_number(row, from + 8) != 0;
+    key->role = strcmp(db_text(row, from + 9), role_names[IDENTITY_KEY_ADMINISTRATOR]) == 0 ? IDENTITY_KEY_ADMINISTRATOR
+                                                                                            : IDENTITY_KEY_READ_ONLY;
+    key->created_at = db_number(row, from + 10);
+    key->expires_at = db_number(row, from + 11);
+    key->last_used_at = db_number(row, from + 12);
+    key->version = db_number(row, from + 13);
+    return key;
+}
+
+identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
+                                         const apr_array_header_t *permissions)
+{
+    identity_db_status_t status = db_insert(
+        db, IDENTITY_SQL_KEY_INSERT,
+        DB_ARGS(S(row->id), S(row->entity_id), S(row->digest), S(row->mask), S(row->description), S(row->sealed),
+                S(row->created_by), N(row->active), N(row->narrowed), S(role_names[row->role]), N(row->created_at),
+                N(row->expires_at), N(row->last_used_at), N(row->version)));
+
+    if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
+        status =
+            db_change(db, IDENTITY_SQL_KEY_PERMISSION_INSERT, DB_ARGS(S(row->id), S(db_json(db, permissions))), NULL);
+    return status;
+}
+
+identity_db_status_t identity_key_get(identity_db_t *db, const char *id, identity_key_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_KEY_GET, DB_ARGS(S(id)), db_read_key, row);
+}
+
+identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
+                                              apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_KEY_PERMISSIONS, DB_ARGS(S(db_json(db, key_ids))), db_read_role_permission, rows);
+}
+
+identity_db_status_t identity_key_touch(identity_db_t *db, const char *id, apr_time_t now)
+{
+    return db_change(db, IDENTITY_SQL_KEY_TOUCH, DB_ARGS(N(now), S(id), N(now)), NULL);
+}

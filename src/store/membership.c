@@ -1,0 +1,189 @@
+/* Account memberships and team memberships, of users, teams and invitations. */
+#include "rows_int.h"
+
+static const char *const type_names[] = {"ADMIN", "USER", "PARTNER"};
+
+const char *identity_member_type_name(identity_member_type_t type)
+{
+    return type_names[type];
+}
+
+bool identity_member_type_parse(const char *name, identity_member_type_t *type)
+{
+    for (int i = IDENTITY_MEMBER_ADMIN; name && i <= IDENTITY_MEMBER_PARTNER; i++)
+        if (strcmp(name, type_names[i]) == 0) {
+            *type = (identity_member_type_t)i;
+            return true;
+        }
+    return false;
+}
+
+/* What nobody knows is the least. */
+static identity_member_type_t type_of(const char *name)
+{
+    identity_member_type_t type = IDENTITY_MEMBER_PARTNER;
+
+    identity_member_type_parse(name, &type);
+    return type;
+}
+
+/* ---- account memberships ---- */
+
+static void *read_membership(const db_row_t *row, int from)
+{
+    identity_membership_row_t *membership = apr_pcalloc(db_pool(row), sizeof *membership);
+
+    membership->id = db_text(row, from);
+    membership->entity_id = db_text(row, from + 1);
+    membership->owner_id = db_text(row, from + 2);
+    membership->type = type_of(db_text(row, from + 3));
+    membership->created_at = db_number(row, from + 4);
+    membership->account = *(identity_account_row_t *)db_read_account(row, from + 5);
+    return membership;
+}
+
+static const char *owner_column(identity_owner_t wanted, identity_owner_t owner, const char *id)
+{
+    return wanted == owner ? id : NULL;
+}
+
+identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owner_t owner,
+                                                const identity_membership_row_t *row,
+                                                const apr_array_header_t *role_ids)
+{
+    identity_db_status_t status =
+        db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
+                  DB_ARGS(S(row->id), S(row->entity_id), S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
+                          S(owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
+                          S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), S(row->account.id),
+                          S(type_names[row->type]), N(row->created_at)));
+
+    if (status != IDENTITY_DB_OK || !role_ids || role_ids->nelts == 0)
+        return status;
+    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT, DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
+}
+
+identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
+                                             const apr_array_header_t *owner_ids, apr_array_header_t **rows)
+{
+    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_OF_USERS, IDENTITY_SQL_MEMBERSHIPS_OF_TEAMS,
+                                         IDENTITY_SQL_MEMBERSHIPS_OF_INVITATIONS};
+    return db_list(db, sql[owner], DB_ARGS(S(db_json(db, owner_ids))), read_membership, rows);
+}
+
+identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
+{
+    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_DELETE_USER, IDENTITY_SQL_MEMBERSHIPS_DELETE_TEAM,
+                                         IDENTITY_SQL_MEMBERSHIPS_DELETE_INVITATION};
+    return db_change(db, sql[owner], DB_ARGS(S(owner_id)), NULL);
+}
+
+identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
+{
+    identity_db_status_t status =
+        db_change(db, IDENTITY_SQL_MEMBERSHIPS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
+    return status == IDENTITY_DB_OK ? identity_memberships_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
+                                    : status;
+}
+
+static void *read_membership_role(const db_row_t *row, int from)
+{
+    identity_membership_role_row_t *role = apr_palloc(db_pool(row), sizeof *role);
+
+    role->membership_id = db_text(row, from);
+    role->role_id = db_text(row, from + 1);
+    return role;
+}
+
+identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_array_header_t *membership_ids,
+                                               apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_MEMBERSHIP_ROLES, DB_ARGS(S(db_json(db, membership_ids))), read_membership_role,
+                   rows);
+}
+
+static void *read_grant(const db_row_t *row, int from)
+{
+    identity_grant_row_t *grant = apr_palloc(db_pool(row), sizeof *grant);
+
+    grant->account_id = db_text(row, from);
+    grant->membership_id = db_text(row, from + 1);
+    grant->type = type_of(db_text(row, from + 2));
+    grant->role_id = db_text(row, from + 3);
+    grant->permission = db_text(row, from + 4);
+    return grant;
+}
+
+identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
+                                             apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)), read_grant, rows);
+}
+
+/* ---- teams ---- */
+
+static void *read_team(const db_row_t *row, int from)
+{
+    identity_team_row_t *team = apr_palloc(db_pool(row), sizeof *team);
+
+    team->id = db_text(row, from);
+    team->entity_id = db_text(row, from + 1);
+    team->name = db_text(row, from + 2);
+    team->created_at = db_number(row, from + 3);
+    return team;
+}
+
+static void *read_team_member(const db_row_t *row, int from)
+{
+    identity_team_member_row_t *member = apr_palloc(db_pool(row), sizeof *member);
+
+    member->id = db_text(row, from);
+    member->entity_id = db_text(row, from + 1);
+    member->team_id = db_text(row, from + 2);
+    member->owner_id = db_text(row, from + 3);
+    member->start_at = db_number(row, from + 4);
+    member->end_at = db_number(row, from + 5);
+    member->created_at = db_number(row, from + 6);
+    return member;
+}
+
+identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_team_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_TEAM_GET, DB_ARGS(S(id), S(entity_id)), read_team, row);
+}
+
+identity_db_status_t identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
+                                                 const identity_team_member_row_t *row)
+{
+    return db_insert(db, IDENTITY_SQL_TEAM_MEMBER_INSERT,
+                     DB_ARGS(S(row->id), S(row->entity_id), S(row->team_id),
+                             S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
+                             S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), N(row->start_at),
+                             N(row->end_at), N(row->created_at)));
+}
+
+identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
+                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows)
+{
+    return db_list(db,
+                   owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_TEAM_MEMBERS_OF_USERS
+                                                : IDENTITY_SQL_TEAM_MEMBERS_OF_INVITATIONS,
+                   DB_ARGS(S(db_json(db, owner_ids))), read_team_member, rows);
+}
+
+identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
+{
+    return db_change(db,
+                     owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_TEAM_MEMBERS_DELETE_USER
+                                                  : IDENTITY_SQL_TEAM_MEMBERS_DELETE_INVITATION,
+                     DB_ARGS(S(owner_id)), NULL);
+}
+
+identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
+{
+    identity_db_status_t status =
+        db_change(db, IDENTITY_SQL_TEAM_MEMBERS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
+    return status == IDENTITY_DB_OK ? identity_team_members_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
+                                    : status;
+}

@@ -1,0 +1,107 @@
+/* Mail on its way: leased by whoever sends it, so that two servers on one database send none twice. */
+#include "db_int.h"
+
+static const char *const state_names[] = {"queued", "sent", "failed", "cancelled"};
+
+static identity_outbox_state_t state_of(const char *name)
+{
+    for (int i = IDENTITY_OUTBOX_QUEUED; i < IDENTITY_OUTBOX_CANCELLED; i++)
+        if (strcmp(name, state_names[i]) == 0)
+            return (identity_outbox_state_t)i;
+    return IDENTITY_OUTBOX_CANCELLED;
+}
+
+static void *read_mail(const db_row_t *row, int from)
+{
+    identity_outbox_row_t *mail = apr_palloc(db_pool(row), sizeof *mail);
+
+    mail->id = db_text(row, from);
+    mail->entity_id = db_text(row, from + 1);
+    mail->user_id = db_text(row, from + 2);
+    mail->invitation_id = db_text_or_null(row, from + 3);
+    mail->kind = db_text(row, from + 4);
+    mail->recipient = db_text(row, from + 5);
+    mail->sealed = db_text(row, from + 6);
+    mail->sealed_with = db_text(row, from + 7);
+    mail->state = state_of(db_text(row, from + 8));
+    mail->attempts = (int)db_number(row, from + 9);
+    mail->last_error = db_text_or_null(row, from + 10);
+    mail->created_at = db_number(row, from + 11);
+    mail->next_attempt_at = db_number(row, from + 12);
+    mail->link_expires_at = db_number(row, from + 13);
+    mail->sent_at = db_number(row, from + 14);
+    return mail;
+}
+
+identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row)
+{
+    return db_insert(db, IDENTITY_SQL_OUTBOX_INSERT,
+                     DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->invitation_id), S(row->kind),
+                             S(row->recipient), S(row->sealed), S(row->sealed_with), N(row->created_at),
+                             N(row->next_attempt_at), N(row->link_expires_at)));
+}
+
+identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting)
+{
+    return db_count(db, IDENTITY_SQL_OUTBOX_WAITING, DB_ARGS(N(now)), waiting);
+}
+
+identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
+                                           apr_int64_t limit, apr_array_header_t **rows)
+{
+    identity_db_status_t status = db_list(db, IDENTITY_SQL_OUTBOX_DUE, DB_ARGS(N(now), N(limit)), read_mail, rows);
+    apr_array_header_t *ids = apr_array_make(db_use_pool(db), 8, sizeof(const char *));
+
+    for (int i = 0; status == IDENTITY_DB_OK && i < (*rows)->nelts; i++) {
+        identity_outbox_row_t *row = APR_ARRAY_IDX(*rows, i, identity_outbox_row_t *);
+        row->attempts++;
+        APR_ARRAY_PUSH(ids, const char *) = row->id;
+    }
+    if (status != IDENTITY_DB_OK || ids->nelts == 0)
+        return status;
+    return db_change(db, IDENTITY_SQL_OUTBOX_LEASE,
+                     DB_ARGS(S(owner), N(lease_until), N(lease_until), S(db_json(db, ids))), NULL);
+}
+
+identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now)
+{
+    identity_db_status_t status = db_guarded(db, IDENTITY_SQL_OUTBOX_SENT, DB_ARGS(N(now), S(id), S(owner)));
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_OUTBOX_SENT_INVITATION, DB_ARGS(N(now), S(id)), NULL)
+                                    : status;
+}
+
+identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
+                                           apr_time_t next_attempt_at, const char *error)
+{
+    return db_guarded(db, IDENTITY_SQL_OUTBOX_RETRY, DB_ARGS(N(next_attempt_at), S(error), S(id), S(owner)));
+}
+
+identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error)
+{
+    return db_guarded(db, IDENTITY_SQL_OUTBOX_GIVE_UP, DB_ARGS(S(error), S(id), S(owner)));
+}
+
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner)
+{
+    return db_guarded(db, IDENTITY_SQL_OUTBOX_RETURN, DB_ARGS(S(id), S(owner)));
+}
+
+static void *read_owner(const db_row_t *row, int from)
+{
+    return (void *)db_text(row, from);
+}
+
+identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners)
+{
+    return db_list(db, IDENTITY_SQL_OUTBOX_OWNERS, DB_ARGS(N(now)), read_owner, owners);
+}
+
+identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner)
+{
+    return db_change(db, IDENTITY_SQL_OUTBOX_ABANDON, DB_ARGS(S(owner)), NULL);
+}
+
+identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind)
+{
+    return db_change(db, IDENTITY_SQL_OUTBOX_CANCEL, DB_ARGS(S(user_id), S(kind)), NULL);
+}

@@ -1,0 +1,75 @@
+/* Roles. Pages of them are in page.c. */
+#include "rows_int.h"
+
+void *db_read_role(const db_row_t *row, int from)
+{
+    identity_role_row_t *role = apr_palloc(db_pool(row), sizeof *role);
+
+    role->id = db_text(row, from);
+    role->entity_id = db_text(row, from + 1);
+    role->name = db_text(row, from + 2);
+    role->canonical = db_text(row, from + 3);
+    role->slug = db_text(row, from + 4);
+    role->description = db_text(row, from + 5);
+    role->created_at = db_number(row, from + 6);
+    role->version = db_number(row, from + 7);
+    return role;
+}
+
+void *db_read_role_permission(const db_row_t *row, int from)
+{
+    identity_role_permission_row_t *permission = apr_palloc(db_pool(row), sizeof *permission);
+
+    permission->role_id = db_text(row, from);
+    permission->permission = db_text(row, from + 1);
+    return permission;
+}
+
+static void *read_edge(const db_row_t *row, int from)
+{
+    identity_role_edge_row_t *edge = apr_palloc(db_pool(row), sizeof *edge);
+
+    edge->role_id = db_text(row, from);
+    edge->child_id = db_text(row, from + 1);
+    return edge;
+}
+
+identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
+                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
+{
+    identity_db_status_t status =
+        db_insert(db, IDENTITY_SQL_ROLE_INSERT,
+                  DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
+                          S(row->description), N(row->created_at), N(row->version), S(row->canonical), S(row->slug)));
+
+    if (status == IDENTITY_DB_OK && child_ids && child_ids->nelts)
+        status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT, DB_ARGS(S(row->id), S(db_json(db, child_ids))), NULL);
+    if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
+        status =
+            db_change(db, IDENTITY_SQL_ROLE_PERMISSION_INSERT, DB_ARGS(S(row->id), S(db_json(db, permissions))), NULL);
+    return status;
+}
+
+identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
+                                         const apr_array_header_t *names, const apr_array_header_t *slugs,
+                                         apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ROLES_FIND,
+                   DB_ARGS(S(db_json(db, ids)), S(entity_id), S(db_json(db, names)), S(entity_id),
+                           S(db_json(db, slugs)), S(entity_id)),
+                   db_read_role, rows);
+}
+
+identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
+                                            apr_array_header_t **roles, apr_array_header_t **edges,
+                                            apr_array_header_t **permissions)
+{
+    const char *list = db_json(db, ids);
+    identity_db_status_t status = db_list(db, IDENTITY_SQL_CLOSURE_ROLES, DB_ARGS(S(list)), db_read_role, roles);
+
+    if (status == IDENTITY_DB_OK)
+        status = db_list(db, IDENTITY_SQL_CLOSURE_EDGES, DB_ARGS(S(list)), read_edge, edges);
+    if (status == IDENTITY_DB_OK)
+        status = db_list(db, IDENTITY_SQL_CLOSURE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* Readers of rows that several files of this room need, and what the test of the plans looks at. */
+#ifndef IDENTITY_ROWS_INT_H
+#define IDENTITY_ROWS_INT_H
+
+#include "db_int.h"
+
+db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission, db_read_key;
+
+/* Every text that page.c can compose. */
+typedef void db_text_seen_t(void *context, const char *name, const char *text);
+void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context);
+
+#endif

@@ -1,0 +1,37 @@
+#!/bin/sh
+# usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh          (that is `make install`)
+# Module to where httpd looks for modules, htidentity to prefix/bin, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra.
+# An identity.conf that differs from ours stays as it is; ours is then laid beside it as identity.conf.new.
+set -eu
+
+APXS=${APXS:-apxs}
+destination=${DESTDIR:-}
+prefix=${prefix:-/usr/local}
+
+modules=$("$APXS" -q LIBEXECDIR)
+configuration=$("$APXS" -q SYSCONFDIR)
+[ -n "$modules" ] && [ -n "$configuration" ] || { echo "install: $APXS does not tell where modules and configuration belong." >&2; exit 1; }
+
+put() { # mode, file, target
+    install -d "$destination$(dirname "$3")"
+    install -m "$1" "$2" "$destination$3"
+    echo "installed $destination$3"
+}
+
+put_conf() { # file, target
+    if [ -e "$destination$2" ] && ! cmp -s "$1" "$destination$2"; then
+        put 644 "$1" "$2.new"
+        echo "kept $destination$2, which was edited; the shipped one is $destination$2.new"
+    else
+        put 644 "$1" "$2"
+    fi
+}
+
+put 644 build/mod_identity.so "$modules/mod_identity.so"
+put 755 build/htidentity "$prefix/bin/htidentity"
+if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
+    put 644 conf/identity.load /etc/apache2/mods-available/identity.load
+    put_conf conf/identity.conf /etc/apache2/mods-available/identity.conf
+else
+    put_conf conf/identity.conf "$configuration/extra/identity.conf"
+fi

@@ -1,0 +1,214 @@
+/* What the commands stand on: the database, an environment for the door, requests. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <sodium.h>
+
+#include "tool.h"
+
+#define SIGNING_KEY_FILE "identity-signing-key.pem"
+#define KEY_FILE_MAX     65536
+
+static bool fill(void *context, void *buffer, size_t size)
+{
+    (void)context;
+    randombytes_buf(buffer, size);
+    return true;
+}
+
+static apr_time_t now(void *context)
+{
+    (void)context;
+    return apr_time_now();
+}
+
+static identity_db_status_t borrow(void *context, apr_pool_t *pool, identity_db_t **db)
+{
+    tool_t *tool = context;
+    (void)pool;
+    *db = tool->db;
+    return IDENTITY_DB_OK;
+}
+
+static void give_back(void *context, identity_db_t *db)
+{
+    (void)context;
+    (void)db;
+}
+
+static void log_line(void *context, identity_log_level_t level, const char *request_id, const char *line)
+{
+    (void)context;
+    (void)request_id;
+    if (level <= IDENTITY_LOG_WARNING)
+        fprintf(stderr, "htidentity: %s\n", line);
+}
+
+static void log_database(void *context, const char *statement, const char *failure, const char *detail)
+{
+    (void)context;
+    (void)detail;
+    fprintf(stderr, "htidentity: database: %s: %s\n", statement, failure);
+}
+
+/* The server's defaults; what only the server does is left out. */
+static void settle(tool_t *tool)
+{
+    static const identity_mail_target_t by_server = {.kind = IDENTITY_MAIL_MAILDIR};
+    identity_settings_t *settings = &tool->settings;
+
+    settings->public_url = "";
+    settings->max_body = 65536;
+    settings->invite_lifetime = tool->expires ? tool->expires : apr_time_from_sec(7 * 86400);
+    settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
+    settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
+    settings->password_minimum = 8;
+    settings->mail = &by_server;
+    tool->env.settings = settings;
+    tool->env.random.fill = fill;
+    tool->env.now = now;
+    tool->env.borrow = borrow;
+    tool->env.give_back = give_back;
+    tool->env.log = log_line;
+    tool->env.context = tool;
+}
+
+int tool_open(tool_t *tool)
+{
+    identity_db_options_t *database = apr_pcalloc(tool->pool, sizeof *database);
+    const char *error = NULL;
+    int version = 0;
+
+    database->sync = IDENTITY_SYNC_FULL;
+    database->log = log_database;
+    tool->db = identity_db_open(tool->pool, tool->driver, tool->params, database, &error);
+    if (!tool->db)
+        return tool_fail("%s", error);
+    identity_db_use(tool->db, tool->pool);
+    if (identity_schema_version(tool->db, &version) != IDENTITY_DB_OK)
+        return tool_fail("the version of the database cannot be read");
+    if (version != identity_schema_current())
+        return tool_fail("the database has version %d, this program needs %d: %s", version, identity_schema_current(),
+                         version < identity_schema_current() ? "run htidentity migrate" : "use a newer htidentity");
+    settle(tool);
+    return 0;
+}
+
+int tool_load_keys(tool_t *tool)
+{
+    const char *file = tool->signing_key, *slash = strrchr(tool->params, '/'), *error = NULL, *pems[1];
+    apr_file_t *opened;
+    apr_size_t length = KEY_FILE_MAX;
+    char *text = apr_pcalloc(tool->pool, KEY_FILE_MAX + 1);
+
+    if (!file)
+        file = apr_pstrcat(
+            tool->pool, slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash - tool->params) + 1) : "",
+            SIGNING_KEY_FILE, NULL);
+    if (apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) != APR_SUCCESS)
+        return tool_fail("%s cannot be read. An invitation's link is sealed with the server's signing key, which the "
+                         "server makes at its "
+                         "first start: name it by --signing-key, or give a password by --password-stdin",
+                         file);
+    apr_file_read_full(opened, text, KEY_FILE_MAX, &length);
+    apr_file_close(opened);
+    identity_wipe_with_pool(tool->pool, text);
+    pems[0] = text;
+    tool->env.keys = identity_keyset_load(tool->pool, pems, 1, &error);
+    return tool->env.keys ? 0 : tool_fail("%s: %s", file, error);
+}
+
+int tool_problem(const identity_problem_t *problem)
+{
+    json_t *json = identity_problem_json(problem);
+    int status = tool_fail("%s", json_string_value(json_object_get(json, "message")));
+
+    json_decref(json);
+    return status;
+}
+
+int tool_find_entity(tool_t *tool)
+{
+    apr_array_header_t *rows = NULL;
+    identity_entity_row_t *row = NULL;
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+
+    if (tool->entity) {
+        if (!identity_entity_named(tool->pool, &tool->env, tool->entity, &row, &problem))
+            return tool_problem(&problem);
+        tool->entity_id = row->id;
+        return 0;
+    }
+    if (!identity_entities(tool->pool, &tool->env, &rows, &problem))
+        return tool_problem(&problem);
+    if (rows->nelts == 0)
+        return tool_fail("there is no entity yet: make one by htidentity entity add REFERENCE");
+    if (rows->nelts > 1)
+        return tool_fail("there are several entities: name one by --entity");
+    tool->entity_id = APR_ARRAY_IDX(rows, 0, identity_entity_row_t *)->id;
+    return 0;
+}
+
+int tool_open_entity(tool_t *tool)
+{
+    int status = tool_open(tool);
+    return status ? status : tool_find_entity(tool);
+}
+
+static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t limit, char **text, size_t *length)
+{
+    const char *body = context;
+
+    *length = strlen(body);
+    *text = apr_pstrmemdup(pool, body, *length);
+    return *length > limit ? IDENTITY_PROBLEM_TOO_LARGE : IDENTITY_PROBLEM_NONE;
+}
+
+int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body, json_t **answer)
+{
+    identity_authentication_t local;
+    identity_response_t out;
+    identity_request_t in = {.method = method, .path = path, .query = query, .client_address = "", .loopback = true};
+    size_t length;
+
+    if (body) {
+        char *text = (char *)identity_json_text(tool->pool, identity_json_own(tool->pool, body), &length);
+        identity_wipe_with_pool(tool->pool, text);
+        in.has_body = true;
+        in.read_body = read_body;
+        in.body_context = text;
+        in.headers.content_type = "application/json";
+    }
+    in.request_id = identity_request_id(tool->pool, &tool->env);
+    identity_authenticate_local(tool->pool, tool->entity_id, &local);
+    identity_serve(tool->pool, &tool->env, &in, &local, &out);
+    *answer = identity_json_own(tool->pool, out.body ? json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL) : NULL);
+    if (out.status < 300)
+        return 0;
+    const char *field = json_string_value(json_object_get(*answer, "field"));
+    return tool_fail("%s%s%s", field ? field : "", field ? ": " : "",
+                     json_string_value(json_object_get(*answer, "message")));
+}
+
+void tool_print(const tool_t *tool, const json_t *value, const char *const *names)
+{
+    if (tool->json) {
+        json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        fputc('\n', stdout);
+        return;
+    }
+    for (int i = 0; names[i]; i++) {
+        const json_t *member = json_object_get(value, names[i]);
+        if (i > 0)
+            fputc('\t', stdout);
+        if (json_is_string(member))
+            fputs(json_string_value(member), stdout);
+        else if (member && !json_is_null(member))
+            json_dumpf(member, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        else
+            fputc('-', stdout);
+    }
+    fputc('\n', stdout);
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/perl
+# Silent failure: an operation is served that no test has ever called. A test file of t/api says which ones it calls: `# route list_users get_user`.
+use strict;
+use warnings FATAL => 'all';
+use lib 't/lib';
+use IdentityGuard;
+
+my (%operations, @twice, @unread);
+my $table = 'src/service/routes.def';
+for my $row (each_line($table, code_of($table, strings => 1), qr/\bROUTE\b/)) {
+    if ($row =~ /ROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/) {
+        push @twice, $row if $operations{$1} || grep { $_ eq "$2 $3" } values %operations;
+        $operations{$1} = "$2 $3";
+    } else {
+        push @unread, $row;
+    }
+}
+my %tested;
+for my $path (files(qr{^t/api/.*\.t$})) {
+    $tested{$_}{$path} = 1 for map { split } slurp($path) =~ /^#\s*route\s+(.*?)\s*$/mg;
+}
+verdict(scalar(keys %operations) . ' routes are read', @unread, %operations ? () : "no row is found in $table");
+verdict('no operation and no method of a path twice', @twice);
+verdict('every operation is tested in t/api', map { $tested{$_} ? () : "$_ ($operations{$_})" } sort keys %operations);
+verdict('every operation that a test names is there', map { $operations{$_} ? () : "$_ in @{[sort keys %{$tested{$_}}]}" } sort keys %tested);
+verdict;

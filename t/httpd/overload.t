@@ -1,0 +1,181 @@
+# More than can be done, and a database that is locked or away: 503 with Retry-After, the rest goes on, all recovers by itself. (security 17, 65, 86)
+use strict;
+use warnings FATAL => 'all';
+use Test::More;
+use Time::HiRes qw(sleep time);
+use IdentityTest;
+use IdentityTest::Api;
+use IdentityTest::Server;
+
+# One hash at a time, each some five times as dear as the default; workers for all who wait and more.
+my $server = IdentityTest::Server->new(directives => <<'END_OF_DIRECTIVES');
+IdentityPasswordHash argon2id m=19456 t=10
+IdentityHashMemory 20M
+IdentityDatabaseWait 1s
+<IfModule mpm_prefork_module>
+    StartServers 32
+</IfModule>
+<IfModule !mpm_prefork_module>
+    StartServers 4
+</IfModule>
+END_OF_DIRECTIVES
+my $state = $server->state_folder;
+my $database = "$state/identity.db";
+my @no_key = ('X-API-KEY' => undef);
+my $password = 'Correct1Horse';
+expect_in_log('exit signal Killed (9)');
+
+sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
+sub timed { my ($code) = @_; my $start = time; my $answer = $code->(); return ($answer, time - $start) }
+
+# A fault of ours: never taken for a fault of the caller's.
+sub busy_is
+{
+    my ($answer, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    refused_is($answer, 503, 'INTERNAL_ERROR', undef, $name) && like($answer->header('Retry-After'), qr/^[1-9]\d?$/, "$name: in seconds");
+}
+
+my $person = $server->person(name => 'patient');
+my ($name, $id) = @$person{qw(username id)};
+
+# ---- more logins than hashing has room for -----------------------------------------------------------------------------------------------------
+
+my ($logins, $readers, $seconds) = (26, 2, 3);
+my $until = time + $seconds;
+my @worked = together($logins + $readers, sub {
+    my ($client) = @_;
+    my @seen;
+    while (time < $until) {
+        my ($answer, $took) = timed(sub {
+            $client < $logins ? $server->login($name, $client % 2 ? $password : 'Wrong1Horse') : $server->api(GET => '/v1/roles?limit=5');
+        });
+        push @seen, [$answer->status, $took, $answer->header('Retry-After') // '', $answer->code // ''];
+        # As a client does that was told to come back.
+        sleep 0.1 if $answer->status == 503;
+    }
+    return \@seen;
+});
+my @tried = map { @$_ } @worked[0 .. $logins - 1];
+my @read = map { @$_ } @worked[$logins .. $#worked];
+my %count;
+$count{$_->[0]}++ for @tried;
+note join ' ', map { "$_: $count{$_}" } sort keys %count;
+is join(' ', sort keys %count), '200 401 503', 'of very many logins some are served, right and wrong ones, the others told to come back';
+cmp_ok $count{503} // 0, '>', $logins, 'again and again';
+my @refused = grep { $_->[0] == 503 } @tried;
+is scalar(grep { $_->[2] ne '1' || $_->[3] ne 'INTERNAL_ERROR' } @refused), 0, 'each with Retry-After';
+cmp_ok median(map { $_->[1] } @refused), '<', 0.25, 'told so at once';
+is join(' ', grep { $_ != 200 } map { $_->[0] } @read), '', 'other requests are all answered';
+cmp_ok scalar @read, '>', 10, 'many of them';
+cmp_ok median(map { $_->[1] } @read), '<', 0.5, 'and soon';
+is $server->login($name, $password)->status, 200, 'then it is calm again';
+my ($hash) = $server->db("SELECT password_hash FROM users WHERE id = '$id'");
+like $hash->{password_hash}, qr/m=19456,t=10,p=1/, 'the hash is as dear as it was asked for';
+
+# ---- locked by somebody else -------------------------------------------------------------------------------------------------------------------
+
+open my $lock, '|-', "exec sqlite3 '$database' >'$state/lock.out' 2>&1" or die "sqlite3: $!";
+$lock->autoflush(1);
+print {$lock} ".timeout 10000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n";
+for (my $patience = time + 10; time < $patience && !-s "$state/lock.out"; ) { sleep 0.02 }
+my $address = $server->address('locked');
+my @calls = (
+    ['an invitation' => sub { $server->invite($address) }],
+    ['a login' => sub { $server->login($name, $password) }],
+    ['a failed login, which is on record or not answered' => sub { $server->login($name, 'Wrong1Horse') }],
+    ['a refresh' => sub { $server->api(POST => '/v1/oauth/refresh-token', undef, @no_key, @{$person->{cookie}}) }],
+    ['a logout' => sub { $server->api(POST => '/v1/oauth/logout', undef, @no_key, @{$person->{bearer}}) }],
+    ['a change' => sub { $server->api(PATCH => "/v1/users/$id", {status => 'INACTIVE'}) }],
+    ['a request for a reset' => sub { $server->api(POST => '/v1/oauth/request-password-reset', {email => $name}, @no_key) }]);
+@worked = together(@calls + 1, sub {
+    my ($i) = @_;
+    if ($i == @calls) {
+        my @seen;
+        for (1 .. 10) {
+            my ($answer, $took) = timed(sub { $server->api(GET => '/v1/users?limit=1', undef, @{$person->{bearer}}) });
+            push @seen, [$answer->status, $took];
+            sleep 0.1;
+        }
+        return \@seen;
+    }
+    return [timed($calls[$i][1])];
+});
+for my $i (0 .. $#calls) {
+    my ($answer, $took) = @{$worked[$i]};
+    busy_is $answer, "$calls[$i][0] while another program holds the database";
+    cmp_ok $took, '<', 8, 'after a bounded wait';
+}
+@read = @{$worked[-1]};
+is join(' ', grep { $_ != 200 } map { $_->[0] } @read), '', 'who only reads is answered';
+cmp_ok median(map { $_->[1] } @read), '<', 1, 'and soon';
+print {$lock} "ROLLBACK;\n";
+close $lock or die "sqlite3: $?";
+is $server->invite($address)->status, 200, 'unlocked, the invitation is taken';
+is $server->api(GET => '/v1/users?limit=1', undef, @{$person->{bearer}})->status, 200, 'nobody was logged out meanwhile';
+is join(' ', together(8, sub { $server->invite($server->address("many$_[0]"))->status })), join(' ', (200) x 8), 'and all is as before';
+
+# ---- away --------------------------------------------------------------------------------------------------------------------------------------
+
+# Children that are there hold the file open, so new ones are made: the old end as if they had crashed.
+sub new_children
+{
+    my $parent = $server->pid;
+    my @old = grep { $_ != $parent } $server->processes;
+    kill KILL => @old;
+    for (my $patience = time + 10; time < $patience; sleep 0.05) {
+        last if !grep { -d "/proc/$_" } @old and $server->answers;
+    }
+}
+
+sub away_is
+{
+    my ($name) = @_;
+    busy_is $server->api(GET => '/v1/users'), "$name: a key";
+    busy_is $server->api(GET => '/v1/users', undef, @{$person->{bearer}}), "$name: a token";
+    busy_is $server->login($person->{username}, $password), "$name: a login";
+    my $refresh = $server->api(POST => '/v1/oauth/refresh-token', undef, @no_key, @{$person->{cookie}});
+    busy_is $refresh, "$name: a refresh";
+    is $refresh->header('Set-Cookie'), undef, "$name: which keeps its cookie";
+    is $server->api(GET => '/v1/users', undef, @no_key)->status, 401, "$name: without a credential nobody is asked";
+    is $server->api(GET => '/v1/oauth/activate-user', undef, @no_key)->status, 200, "$name: the pages are there";
+}
+
+sub back_is
+{
+    my ($name) = @_;
+    # Every child, not only the one that answers first.
+    my @statuses = together(12, sub {
+        my $status = 0;
+        for (my $patience = time + 5; $status != 200 && time < $patience; sleep 0.1) {
+            $status = $server->api(GET => '/v1/users?limit=1')->status;
+        }
+        return join ' ', $status, map { $server->api(GET => '/v1/users?limit=1', undef, @{$person->{bearer}}, Connection => 'close')->status } 1 .. 5;
+    });
+    is join(' ', @statuses), join(' ', (200) x 72), "$name: back again, without a restart";
+    is $server->invite($server->address('back'))->status, 200, "$name: and written";
+}
+
+chmod 0, $database or die "chmod: $!";
+new_children();
+away_is('unreadable');
+chmod 0600, $database;
+back_is('unreadable');
+
+rename $database, "$database.away" or die "rename: $!";
+new_children();
+away_is('removed');
+rename "$database.away", $database or die "rename: $!";
+back_is('removed');
+
+rename $database, "$database.away" or die "rename: $!";
+open my $out, '>', $database or die "$database: $!";
+print {$out} 'This is no database. ' x 500;
+close $out;
+new_children();
+away_is('overwritten');
+rename "$database.away", $database or die "rename: $!";
+back_is('overwritten');
+is $server->login($name, $password)->status, 200, 'at last everybody is in';
+
+done_testing;

@@ -1,0 +1,152 @@
+# A person's whole way in a real browser: invited, password, token, logout, forgotten password. (security 22, 30, 31)
+use strict;
+use warnings FATAL => 'all';
+use Test::More;
+use lib 't/httpd/lib';
+use IdentityTest;
+use IdentityTest::Api;
+use WebDriver;
+
+my ($host, $key, $account) = (origin(), key(), account_id());
+my ($password, $changed) = ('Violet Piano 7 Rain', 'Copper Window 9 Lake');
+# With capital and digit: it passes every rule that the page itself knows.
+my $username = address('Grace.Hopper1');
+my @no_key = ('X-API-KEY' => undef);
+my $browser = WebDriver->start;
+my @secrets;
+
+sub slurp
+{
+    my ($path) = @_;
+    open my $in, '<', $path or die "$path: $!";
+    local $/;
+    return <$in> // '';
+}
+
+sub access_log { slurp(Apache::Test::vars('t_logs') . '/access_log') }
+
+# What the console says beside what the browser itself notes of an answer that this test provoked.
+sub console_is
+{
+    my ($status, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @lines = map { "$_->{level} $_->{source}: $_->{message}" } $browser->console;
+    my @expected = $status ? grep { /the server responded with a status of $status / } @lines : ();
+    return is(join("\n", grep { my $line = $_; !grep { $line eq $_ } @expected } @lines), '', $name) && is(scalar @expected, $status ? 1 : 0, $name);
+}
+
+sub set_password
+{
+    my ($text) = @_;
+    $browser->wait_for('#password')->clear->type($text);
+    $browser->find('#send')->click;
+}
+
+sub problem_is
+{
+    my ($pattern, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return like $browser->wait_for(sub { $browser->find('#problem')->text }), $pattern, $name;
+}
+
+sub me
+{
+    my ($token) = @_;
+    return api(GET => '/v1/users?limit=1', undef, Authorization => "Bearer $token")->status;
+}
+
+# ---- invited -------------------------------------------------------------------------------------------------------------------------------
+
+is curl(<<"END_OF_COMMAND")->status, 200, 'invited by curl';
+curl -X POST $host/v1/users/invite \\
+     -H "X-API-KEY: $key" \\
+     -H "Content-Type: application/json" \\
+     -d '{"username": "$username", "account_memberships": [{"account_id": "$account", "type": "ADMIN"}]}'
+END_OF_COMMAND
+my $invitation = wait_mail($username);
+my ($link) = $invitation->{html} =~ /href="([^"]+)"/;
+is $link, $invitation->{link}, 'both parts of the mail have the same link';
+push @secrets, $invitation->{token};
+
+$browser->open($link);
+$browser->wait_for('#ask');
+is $browser->title, 'Activate your account', 'the link opens the page';
+is $browser->url, "$host/v1/oauth/activate-user", 'which takes the secret out of the address at once';
+is $browser->script('return document.referrer + document.cookie + localStorage.length + sessionStorage.length'), '00', 'and keeps it nowhere else';
+set_password('short');
+problem_is qr/^The password still needs at least 8 characters, a digit, a capital letter\.$/, 'a weak password is refused in words';
+console_is undef, 'by the page itself';
+set_password($username);
+problem_is qr/^\S.* must not be the user name\.$/, "the server's refusal is shown in its words";
+console_is 400, 'and nothing else happened';
+is api(GET => '/v1/users/search?username=' . $username)->json->[0]{status}, 'INVITED', 'nothing is spent by that';
+set_password($password);
+$browser->wait_for('#done');
+is $browser->find('#done h1')->text, 'Your account is active', 'a good one is taken';
+like $browser->find('#done')->text, qr/\Q$username\E/, 'and the page says who that is';
+is $browser->script('return document.getElementById("password").value'), '', 'the password is gone from the page';
+console_is undef, 'the console is silent';
+
+# ---- in and out ----------------------------------------------------------------------------------------------------------------------------
+
+my $in = login($username, $password);
+is $in->status, 200, 'the password logs in';
+my $token = $in->json->{access_token};
+push @secrets, $token, $in->cookie('identity_refresh') =~ s/.*=//r;
+is me($token), 200, 'the token opens';
+is api(POST => '/v1/oauth/logout', undef, @no_key, Authorization => "Bearer $token")->status, 200, 'logout';
+is me($token), 401, 'the token is dead';
+
+# ---- the same link again -------------------------------------------------------------------------------------------------------------------
+
+$browser->open('about:blank');
+$browser->open($link);
+set_password('Another Horse 3 Cloud');
+$browser->wait_for('#dead');
+is $browser->find('#dead h1')->text, 'This link does not work any more', 'a link that was used says so';
+console_is 400, 'and nothing else happened';
+is login($username, 'Another Horse 3 Cloud')->status . login($username, $password)->status, '401200', 'and changes nothing';
+$browser->open("$host/v1/oauth/activate-user");
+$browser->wait_for('#missing');
+is $browser->find('#missing h1')->text, 'The link is incomplete', 'a link without its secret says so';
+console_is undef, 'the console is silent';
+
+# ---- forgotten -----------------------------------------------------------------------------------------------------------------------------
+
+my $still = login($username, $password)->json->{access_token};
+is api(POST => '/v1/oauth/request-password-reset', {email => $username}, @no_key)->status, 200, 'a reset is asked for';
+my $reset = wait_mail($username, 2);
+push @secrets, $reset->{token}, $still;
+$browser->open($reset->{link});
+$browser->wait_for('#ask');
+is $browser->title, 'Choose a new password', 'its link opens the other page';
+is $browser->url, "$host/v1/oauth/reset-password", 'without the secret in the address';
+set_password('nodigits');
+problem_is qr/still needs a digit, a capital letter/, 'with the same rules';
+set_password($changed);
+$browser->wait_for('#done');
+is $browser->find('#done h1')->text, 'Your password is changed', 'a good password is taken';
+console_is undef, 'the console is silent';
+is login($username, $password)->status, 401, 'the old password is wrong';
+my $again = login($username, $changed);
+is $again->status, 200, 'the new one is right';
+push @secrets, $again->json->{access_token};
+is me($again->json->{access_token}), 200, 'and its token opens';
+is me($still), 401, 'who was logged in before is not any more';
+$browser->open('about:blank');
+$browser->open($reset->{link});
+set_password('Another Horse 3 Cloud');
+$browser->wait_for('#dead');
+is $browser->find('#dead h1')->text, 'This link does not work any more', 'the used link says so';
+console_is 400, 'and nothing else happened';
+
+# ---- what is left behind -------------------------------------------------------------------------------------------------------------------
+
+my $log = access_log();
+like $log, qr{"GET /v1/oauth/activate-user HTTP}, 'the access log has the pages';
+is scalar(grep { index($log . error_log(), $_) >= 0 } @secrets, $password, $changed), 0, 'but no secret and no password';
+unlike $log, qr/favicon|\.css|\.js/, 'each page was one request';
+my @asked = $log =~ m{"GET (\S+)}g;
+is scalar(grep { /token/ } @asked), 0, 'and no address that was asked for names a token';
+
+done_testing;

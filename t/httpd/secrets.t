@@ -1,0 +1,172 @@
+# No secret in any log at any level, none in the clear in the database. (security 20, 53, 84)
+use strict;
+use warnings FATAL => 'all';
+use Digest::SHA ();
+use File::Find ();
+use MIME::Base64 qw(encode_base64 encode_base64url);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use IdentityTest;
+use IdentityTest::Api;
+use IdentityTest::Server;
+
+my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 200ms\n");
+my $state = $server->state_folder;
+my @no_key = ('X-API-KEY' => undef);
+my %secrets;
+
+sub slurp
+{
+    my ($path) = @_;
+    open my $in, '<:raw', $path or die "$path: $!";
+    local $/;
+    return <$in> // '';
+}
+
+# Remembers a text that must be found nowhere; returns it.
+sub canary
+{
+    my ($name, $text) = @_;
+    die "no secret of that name: $name" unless defined $text && length $text >= 8;
+    $secrets{$name} = $text;
+    return $text;
+}
+
+my $made = 0;
+sub password { canary('password ' . ++$made . ": $_[0]", "Canary$made-Aq9" . substr(Digest::SHA::sha1_hex("$$ $made $_[0]"), 0, 16)) }
+
+sub call { my ($method, $path, $body, @headers) = @_; return $server->api($method, $path, $body, @headers) }
+sub oauth { my ($call, $body, @headers) = @_; return call(POST => "/v1/oauth/$call", $body, @no_key, @headers) }
+sub token_of { my ($name, $answer) = @_; canary("$name: refresh token", $answer->cookie('identity_refresh') =~ s/^identity_refresh=//r); return canary("$name: access token", $answer->json->{access_token}) }
+
+# ---- everything that a secret goes through -----------------------------------------------------------------------------------------------------
+
+canary('administrator key', $server->key);
+canary("other entity's key", $server->key('other'));
+my %person = map { $_ => $server->address($_) } qw(ada bob);
+for my $name (sort keys %person) {
+    is $server->invite($person{$name})->status, 200, "$name is invited";
+}
+my $ada_password = password('of ada');
+my %invitation = map { $_ => canary("invitation of $_", $server->wait_mail($person{$_})->{token}) } sort keys %person;
+is $server->activate($invitation{ada}, password('too short') =~ s/.*/Sh0rt/r)->status, 400, 'a weak password';
+is $server->activate($invitation{ada}, lc password('without a capital'))->status, 400, 'another';
+is $server->activate($invitation{ada}, 'A1' . password('too long') x 60)->status, 400, 'a long one';
+my $ada = $server->activate($invitation{ada}, $ada_password);
+is $ada->status, 200, 'activated';
+is $server->activate($invitation{ada}, password('for a used link'))->status, 400, 'twice';
+is $server->activate(canary('invented invitation', 'idi_' . 'Zq7' x 16), password('for an invented link'))->status, 400, 'by an invented link';
+is oauth('activate-user', {token => $invitation{bob}, new_password => password('with a key')}, 'X-API-KEY' => $server->key)->status, 403, 'with a key';
+
+is $server->login($person{ada}, password('wrong'))->status, 401, 'a wrong password';
+is $server->login($server->address('nobody'), password('of nobody'))->status, 401, 'of nobody';
+is $server->login(password('as a name'), password('with a password as name'))->status, 401, 'a password typed as name';
+my $in = $server->login($person{ada}, $ada_password);
+my $token = token_of('login', $in);
+my @bearer = (Authorization => "Bearer $token");
+is call(GET => '/v1/users', undef, @bearer)->status, 200, 'the token opens';
+is call(GET => '/v1/users', undef, Authorization => 'Bearer ' . canary('broken token', substr($token, 0, -10) . 'AAAAAAAAAA'))->status, 401, 'a broken one does not';
+is call(GET => '/v1/users', undef, Authorization => 'Basic ' . canary('basic', encode_base64('ada:' . password('basic'), '')))->status, 401, 'nor Basic';
+is call(GET => '/v1/users', undef, @bearer, 'X-API-KEY' => $server->key)->status, 400, 'nor two credentials';
+my $renewed = oauth('refresh-token', undef, Cookie => $in->cookie('identity_refresh'));
+token_of('refresh', $renewed);
+is oauth('refresh-token', undef, Cookie => 'identity_refresh=' . canary('invented refresh token', 'idr_' . 'Yx4' x 16 . 'A'))->status, 401, 'an invented refresh token';
+is oauth(token => $_->[1], @{$_->[2] // []})->status, $_->[0], 'a login of the wrong form' for (
+    [400, '{"username":"a@example.com","password":"' . password('in broken JSON') . '"'],
+    [400, '{"password":"' . password('once') . '","password":"' . password('twice') . '"}'],
+    [400, {username => $person{ada}, password => [password('in a list')]}],
+    [400, {username => $person{ada}, password => password('much too long') x 60}],
+    [400, {username => {x => password('in an object')}, password => 'x'}],
+    [400, '{"username":"a@example.com","password":"' . password('with NUL') . '\u0000"}'],
+    [415, 'grant_type=password&username=a&password=' . password('in a form'), ['Content-Type' => 'application/x-www-form-urlencoded']],
+    [413, {password => password('in a large body') x 5000}]);
+
+my (undef, $alias) = $server->tool('alias', 'add', $person{ada});
+chomp $alias;
+canary('alias', $alias);
+token_of('alias', oauth(token => {token_alias => $alias}));
+is oauth(token => {token_alias => canary('invented alias', 'ida_' . 'Vw2' x 16 . 'A')})->status, 401, 'an invented alias';
+is oauth(token => {token_alias => $alias, password => password('beside an alias')})->status, 400, 'an alias and a password';
+
+my $key = canary('new key', call(POST => '/v1/api-keys', {description => 'canary'})->json->{api_key});
+is call(GET => '/v1/users', undef, 'X-API-KEY' => $key)->status, 200, 'a new key opens';
+is call(GET => '/v1/users', undef, Authorization => "ApiKey $key")->status, 200, 'both ways';
+is call(GET => '/v1/users', undef, 'X-API-KEY' => canary('broken key', substr($key, 0, -12) . 'AAAAAAAAAAAA'))->status, 401, 'a broken one does not';
+is call(GET => '/v1/users', undef, 'X-API-KEY' => canary('nonsense', 'nonsense-' . 'Tt5' x 12))->status, 401, 'nor nonsense';
+
+my $path = '/v1/users/' . $ada->json->{id};
+my $ada_next = password('ada, changed');
+is call(PATCH => $path, {password => $ada_next, current_password => password('not the current one')}, @bearer)->status, 400, 'the wrong current password';
+is call(PATCH => $path, {password => $ada_next, current_password => $ada_password}, @bearer)->status, 200, 'the right one';
+is call(PATCH => $path, {password => password('by a key')})->status, 403, 'by a key';
+is call(POST => '/v1/users', {username => $server->address('carol'), password => password('of carol')})->status, 201, 'a user with a password';
+is call(POST => '/v1/users', {username => $person{ada}, password => password('for a taken name')})->status, 409, 'of a name that is taken';
+
+is oauth('request-password-reset', {email => $person{ada}})->status, 200, 'a reset';
+my $reset = canary('reset', $server->wait_mail($person{ada}, 2)->{token});
+is oauth('reset-password', {token => $reset, new_password => 'short1A'})->status, 400, 'a weak password';
+is oauth('reset-password', {token => $reset, new_password => password('after a reset')})->status, 200, 'a good one';
+is oauth('reset-password', {token => $reset, new_password => password('after a used reset')})->status, 400, 'twice';
+token_of('after reset', $server->login($person{ada}, (grep { /after a reset/ } map { "$_=$secrets{$_}" } keys %secrets)[0] =~ s/.*=//r));
+
+# The database fails in the middle: what its driver says of that must not hold the row.
+open my $lock, '|-', "sqlite3 '$state/identity.db' >/dev/null 2>'$state/lock.err'" or die "sqlite3: $!";
+$lock->autoflush(1);
+print {$lock} "BEGIN IMMEDIATE;\n";
+for (my $patience = time + 10; time < $patience; sleep 0.05) {
+    last if call(POST => '/v1/roles', {name => 'Lock ' . time})->status == 503;
+}
+is $server->login($person{ada}, password('while locked'))->status, 503, 'a login while the database is locked';
+is $server->activate($invitation{bob}, password('of bob, while locked'))->status, 503, 'an activation';
+is call(POST => '/v1/api-keys', {})->status, 503, 'a key';
+print {$lock} "ROLLBACK;\n";
+close $lock;
+is $server->activate($invitation{bob}, password('of bob'))->status, 200, 'unlocked';
+token_of('bob', $server->login($person{bob}, (grep { /: of bob=/ } map { "$_=$secrets{$_}" } keys %secrets)[0] =~ s/.*=//r));
+is oauth(logout => undef, @bearer)->status, 401, 'the session ended with the password';
+
+canary('signing key', (slurp("$state/identity-signing-key.pem") =~ /-----\n(\S+)\n/)[0]);
+canary("hash of $_->{username}", $_->{password_hash} =~ s/.*\$//r) for $server->db('SELECT username, password_hash FROM users WHERE password_hash IS NOT NULL');
+
+# ---- looked for ------------------------------------------------------------------------------------------------------------------------------
+
+my @logs;
+$server->stop;
+File::Find::find({no_chdir => 1, wanted => sub { push @logs, $_ if -f }}, "$server->{root}/logs");
+my %log = map { $_ => slurp($_) } @logs;
+my $error_log = $server->error_log;
+my @lines = split /\n/, $error_log;
+cmp_ok scalar(grep { m{/error_log$|/access_log$} } @logs), '==', 2, 'both logs are read';
+cmp_ok scalar @lines, '>', 20, 'the error log is not empty';
+like $error_log, qr/identity:(?:debug|trace)/, 'it goes down to the levels of a developer';
+
+# Each as it is, encoded, and what is derived from it.
+sub faces
+{
+    my ($text) = @_;
+    my @faces = ($text, encode_base64($text, ''), encode_base64url($text), unpack('H*', $text));
+    for my $digest (Digest::SHA::sha256($text), Digest::SHA::sha1($text)) {
+        push @faces, unpack('H*', $digest), uc unpack('H*', $digest), encode_base64($digest, ''), encode_base64url($digest);
+    }
+    return @faces;
+}
+
+my $all = join "\n", values %log;
+my @found;
+for my $name (sort keys %secrets) {
+    my @faces = faces($secrets{$name});
+    push @found, $name if grep { index($all, $_) >= 0 } @faces;
+    # Half of it would be too much as well.
+    push @found, "$name (a part)" if length $secrets{$name} >= 24 && index($all, substr $secrets{$name}, -16) >= 0;
+}
+is join("\n", @found), '', scalar(keys %secrets) . ' secrets, their digests and encodings are in no log';
+ok index($all, '/v1/oauth/token') > 0 && index($all, $ada->json->{id}) > 0, 'though the search finds what is there';
+
+# The database and what lies beside it hold digests, hashes and sealed texts.
+my $held = '';
+File::Find::find({no_chdir => 1, wanted => sub { $held .= slurp($_) if -f && !m{/(?:mail/|[a-z]+-api-key$|identity-signing-key\.pem$)} }}, $state);
+is join("\n", grep { !/^hash of / && index($held, $secrets{$_}) >= 0 } sort keys %secrets), '', 'none of them stands in the database';
+ok index($held, digest_of($key)) >= 0, 'but the digest of a key does';
+is sprintf('%o', (stat "$state/identity.db")[2] & 07777), '600', 'which only its owner can read';
+
+done_testing;

@@ -1,0 +1,124 @@
+#!/bin/bash
+# usage: t/run-httpd.sh CONFIG [t/api/FILE.t ...]     VERBOSE=1 shows all output, KEEP=1 keeps the staged tree
+#
+# Runs test files against a real httpd and prints TAP. CONFIG:
+#   event worker prefork   that MPM, not as root (root drops to nobody)
+#   asan                   event with the sanitized module of build-asan/
+#   root                   event, the parent as root and its children as nobody; only for root
+# Without files: those of t/api and t/httpd that run on CONFIG. A file runs on event, worker, prefork and asan unless it says otherwise in a line
+# `# run on: event root`.
+#
+# Apache::Test refuses root and a clone may lie where nobody can go, so everything is staged into a fresh folder of its own.
+set -euo pipefail
+
+source=$(cd "$(dirname "$0")/.." && pwd)
+config=${1:?usage: run-httpd.sh CONFIG [FILE...]}
+shift
+case $config in
+    event | worker | prefork | asan) ;;
+    root) [ "$(id -u)" = 0 ] || { echo "Bail out! The configuration root needs root."; exit 1; } ;;
+    *) echo "Bail out! There is no configuration named $config."; exit 1 ;;
+esac
+mpm=$config build=$source/build
+case $config in asan) mpm=event build=$source/build-asan ;; root) mpm=event ;; esac
+
+runs_here() {
+    local on
+    on=$(sed -n 's/^# run on: *//p' "$source/$1" | head -n 1)
+    case " ${on:-event worker prefork asan} " in *" $config "*) return 0 ;; esac
+    return 1
+}
+files=("$@")
+if [ $# = 0 ]; then
+    for file in $(cd "$source" && ls t/api/*.t t/httpd/*.t 2>/dev/null); do
+        runs_here "$file" && files+=("$file")
+    done
+fi
+[ ${#files[@]} -gt 0 ] || { echo "Bail out! No test file runs on $config."; exit 1; }
+
+# ---- stage -----------------------------------------------------------------------------------------------------------------------------
+
+user=$(id -un)
+[ "$user" != root ] || user=nobody
+as=()
+[ "$(id -u)" != 0 ] || as=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --clear-groups)
+
+umask 022
+stage=$(mktemp -d "${TMPDIR:-/tmp}/identity-test.XXXXXX")
+chmod 755 "$stage"
+if ! "${as[@]}" test -x "$stage"; then
+    rmdir "$stage"
+    stage=$(mktemp -d /tmp/identity-test.XXXXXX)
+    chmod 755 "$stage"
+fi
+
+# Whatever the staged tree started and a test could not stop: its processes carry the tree's path.
+clean_up() {
+    local pid
+    for pid in $(pgrep -f "$stage/" || true); do
+        [ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null || true
+    done
+    [ -n "${KEEP:-}" ] && { echo "# kept: $stage"; return; }
+    rm -rf "$stage"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM INT HUP
+
+mkdir -p "$stage/bin" "$stage/t/logs" "$stage/t/state/mail" "$stage/t/servers" "$stage/t/htdocs"
+cp "$build/mod_identity.so" "$build/htidentity" "$stage/bin/"
+cp -R "$source/conf" "$stage/"
+tar cf - -C "$source" --exclude=t/unit --exclude=t/logs t | tar xf - -C "$stage"
+
+libexec=$(apxs -q LIBEXECDIR)
+httpd=$(apxs -q SBINDIR)/$(apxs -q TARGET)
+for module in "mpm_$mpm" authn_core authz_core authz_host authz_user auth_basic authn_file unixd log_config mime alias dir env headers setenvif dbd watchdog \
+    reqtimeout; do
+    # What the server has built in has no file.
+    [ ! -e "$libexec/mod_$module.so" ] || echo "LoadModule ${module}_module $libexec/mod_$module.so"
+done > "$stage/t/conf/base.conf"
+
+# The sanitizer has to be in the process before anything else; httpd itself is the distribution's. Its pools end without freeing: no leak check here.
+if [ "$config" = asan ]; then
+    cat > "$stage/bin/httpd" <<END
+#!/bin/sh
+LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 exec $httpd "\$@"
+END
+else
+    printf '#!/bin/sh\nexec %s "$@"\n' "$httpd" > "$stage/bin/httpd"
+fi
+chmod 755 "$stage/bin/httpd"
+
+[ "$(id -u)" != 0 ] || chown -R "$user:$(id -g "$user")" "$stage"
+
+# ---- run -------------------------------------------------------------------------------------------------------------------------------
+
+cd "$stage"
+environment=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$stage" LANG=C.UTF-8 TMPDIR="$stage" ASAN_OPTIONS=detect_leaks=0
+    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" ${VERBOSE:+VERBOSE=1})
+
+"${as[@]}" "${environment[@]}" perl -It/lib -MIdentityTest::Database=make_state -e 'make_state("t/state")' > t/logs/state.log 2>&1 || {
+    echo "not ok 1 - htidentity makes the database"
+    sed 's/^/#   /' t/logs/state.log
+    echo 1..1
+    exit 1
+}
+
+# A block of free ports: the server's own, and those of further ones that tests start.
+port=${TEST_PORT:-$(perl -MIO::Socket::INET -e '
+    for my $try (0 .. 19) {
+        my $port = 18010 + 40 * (($$ + $try) % 20);
+        my $free = grep { IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port + $_, Listen => 1, ReuseAddr => 1) } 0 .. 9;
+        print($port), exit if $free == 10;
+    }
+    die "no free ports\n"')}
+
+drop=("${as[@]}") defines=()
+if [ "$config" = root ]; then
+    drop=() defines=(-defines AS_ROOT)
+    environment+=(ALLOW_ROOT=1)
+    chown root "$stage" "$stage/bin" "$stage/bin"/* "$stage/t" "$stage/t/conf" "$stage/t/logs"
+fi
+status=0
+"${drop[@]}" "${environment[@]}" perl -It/lib t/TEST -httpd "$stage/bin/httpd" -apxs "$(command -v apxs)" -httpd_conf "$stage/t/conf/base.conf" \
+    -servername 127.0.0.1 -port "$port" "${defines[@]}" "${files[@]}" || status=$?
+exit "$status"

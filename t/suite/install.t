@@ -1,0 +1,73 @@
+#!/usr/bin/perl
+# `make install` into an empty folder, in Debian's layout and in apxs' own, and a start of httpd from what it installed.
+use strict;
+use warnings FATAL => 'all';
+use File::Temp 'tempdir';
+use IO::Socket::INET;
+use Test::More;
+
+my $base = tempdir('identity-install.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
+
+sub slurp
+{
+    my ($path) = @_;
+    open my $in, '<', $path or return '';
+    local $/;
+    return <$in> // '';
+}
+
+sub install
+{
+    my (@settings) = @_;
+    my $said = `make --no-print-directory install @settings 2>&1`;
+    is $?, 0, "make install @settings" or diag $said;
+    return $said;
+}
+
+chomp(my ($modules, $configuration, $sbin, $target) = map { scalar `apxs -q $_` } qw(LIBEXECDIR SYSCONFDIR SBINDIR TARGET));
+is "$modules $configuration", '/usr/lib/apache2/modules /etc/apache2', 'this apxs is Debian\'s';
+
+my $debian = "$base/debian";
+install("DESTDIR=$debian");
+is_deeply [sort split /\n/, `cd '$debian' && find . -type f`],
+    ['./etc/apache2/mods-available/identity.conf', './etc/apache2/mods-available/identity.load', './usr/lib/apache2/modules/mod_identity.so', './usr/local/bin/htidentity'],
+    'Debian\'s places';
+is slurp("$debian/etc/apache2/mods-available/identity.conf"), slurp('conf/identity.conf'), 'the shipped conf';
+ok -x "$debian/usr/local/bin/htidentity", 'the tool can be run';
+
+install("DESTDIR=$debian");
+ok !-e "$debian/etc/apache2/mods-available/identity.conf.new", 'a second time: nothing new';
+open my $out, '>>', "$debian/etc/apache2/mods-available/identity.conf" or die;
+print {$out} "# ours\n";
+close $out;
+my $said = install("DESTDIR=$debian");
+like slurp("$debian/etc/apache2/mods-available/identity.conf"), qr/^# ours$/m, 'an edited conf is kept';
+is slurp("$debian/etc/apache2/mods-available/identity.conf.new"), slurp('conf/identity.conf'), 'the shipped one lies beside it';
+like $said, qr/kept \S+identity\.conf, which was edited/, 'and that is said';
+
+# An httpd that was built by hand: apxs answers with places of its own.
+open $out, '>', "$base/apxs" or die;
+print {$out} "#!/bin/sh\ncase \"\$2\" in LIBEXECDIR) echo /opt/httpd/modules ;; SYSCONFDIR) echo /opt/httpd/conf ;; *) exec apxs \"\$\@\" ;; esac\n";
+close $out;
+chmod 0755, "$base/apxs";
+install("DESTDIR=$base/plain", 'prefix=/opt/identity', "APXS=$base/apxs");
+is_deeply [sort split /\n/, `cd '$base/plain' && find . -type f`],
+    ['./opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity'], 'apxs\' own places';
+
+# What Debian's a2enmod would link, as a whole server: .load lines name Debian's path, which stands for the folder just filled.
+my $load = slurp("$debian/etc/apache2/mods-available/identity.load");
+like $load, qr{^# Depends: .*\bdbd\b}m, 'a2enmod is told what identity needs';
+$load =~ s{/usr/lib/apache2/modules/mod_identity\.so}{$debian/usr/lib/apache2/modules/mod_identity.so} or fail 'identity.load names the module';
+mkdir "$base/server" or die;
+open $out, '>', "$base/server/httpd.conf" or die;
+print {$out} "ServerName localhost\nServerRoot $base/server\nPidFile $base/server/pid\nErrorLog $base/server/error_log\nDefaultRuntimeDir $base/server\n";
+print {$out} "Listen 127.0.0.1:", IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1)->sockport, "\n";
+for my $module (qw(mpm_event authn_core authz_core dbd mime reqtimeout headers)) {
+    print {$out} "LoadModule ${module}_module $modules/mod_$module.so\n" if -e "$modules/mod_$module.so";
+}
+print {$out} $load, "DBDriver sqlite3\nDBDParams $base/server/identity.db\n", "Include $debian/etc/apache2/mods-available/identity.conf.new\n";
+close $out;
+my $tested = `'$sbin/$target' -t -f '$base/server/httpd.conf' 2>&1`;
+is $?, 0, 'httpd -t with it' or diag $tested;
+done_testing;

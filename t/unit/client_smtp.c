@@ -1,0 +1,302 @@
+/* Delivery to a real mail server (smtp_server.py): taken, refused for now, refused for good, dead, silent, broken off;
+ * with and without TLS and a user. Run from the project's root. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "identity/client.h"
+#include "tap.h"
+
+#define USER     "ada%20at%20home"
+#define PASSWORD "Pass: wörd 1"
+
+static apr_pool_t *pool;
+static char folder[] = "/tmp/identity-smtp.XXXXXX";
+static pid_t server;
+static int server_input;
+static json_t *ports;
+
+/* ---- the server ---- */
+
+static void stop_server(void)
+{
+    if (!server)
+        return;
+    close(server_input);
+    kill(server, SIGTERM);
+    waitpid(server, NULL, 0);
+    server = 0;
+    const char *names[] = {"cert.pem", "key.pem", "mail.json"};
+    for (size_t i = 0; i < 3; i++)
+        apr_file_remove(apr_pstrcat(pool, folder, "/", names[i], NULL), pool);
+    rmdir(folder);
+}
+
+static void start_server(void)
+{
+    int in[2], out[2];
+    char line[512] = "";
+    size_t used = 0;
+
+    if (!mkdtemp(folder) || pipe(in) || pipe(out))
+        bail("there is no folder or pipe for the mail server");
+    server = fork();
+    if (server == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close(in[1]);
+        close(out[0]);
+        execl("/usr/bin/python3", "python3", "t/unit/smtp_server.py", folder, (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    server_input = in[1];
+    for (ssize_t got; used < sizeof(line) - 1 && !strchr(line, '\n'); used += (size_t)got) {
+        got = read(out[0], line + used, sizeof(line) - 1 - used);
+        if (got <= 0)
+            break;
+    }
+    close(out[0]);
+    ports = identity_json_own(pool, json_loads(line, 0, NULL));
+    if (!ports)
+        bail("the mail server does not start (python3-aiosmtpd, openssl)");
+}
+
+static int port_of(const char *name)
+{
+    return (int)json_integer_value(json_object_get(ports, name));
+}
+
+/* What the server took last, which is forgotten by that; NULL for nothing. */
+static json_t *taken(void)
+{
+    const char *path = apr_pstrcat(pool, folder, "/mail.json", NULL);
+    json_t *mail = identity_json_own(pool, json_load_file(path, 0, NULL));
+
+    apr_file_remove(path, pool);
+    return mail;
+}
+
+/* ---- mails ---- */
+
+static identity_mail_t mail_to(const char *to)
+{
+    static int count;
+    identity_mail_t mail = {
+        .id = apr_psprintf(pool, "out_%d", ++count),
+        .from = "Identität <noreply@example.org>",
+        .to = to,
+        .date = apr_time_from_sec(1764313500),
+        .subject = "Grüße",
+        .text = "Hello\n.\n..\n...dots\nlast",
+        .html = "<p>Hello</p>\n.\n",
+    };
+    return mail;
+}
+
+static const char *error;
+
+static identity_delivery_t send_by(const char *url, const char *password, int timeout, const identity_mail_t *mail)
+{
+    const char *wrong;
+    identity_mail_target_t *target = identity_mail_target_parse(pool, url, &wrong);
+
+    if (!target)
+        bail(wrong);
+    target->password = password;
+    target->timeout = timeout;
+    error = "unset";
+    return identity_mail_send(pool, target, mail, &error);
+}
+
+static identity_delivery_t send_to(const char *port_name, const char *to)
+{
+    identity_mail_t mail = mail_to(to);
+    return send_by(apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of(port_name)), NULL, 10, &mail);
+}
+
+/* ---- tests ---- */
+
+static void test_taken(void)
+{
+    identity_mail_t mail = mail_to("ada@example.org");
+    size_t length;
+    const char *composed = identity_mail_compose(pool, &mail, &length);
+
+    /* A proxy for web pages is none for mail. */
+    setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    setenv("all_proxy", "http://127.0.0.1:1", 1);
+    is_int(send_by(apr_psprintf(pool, "smtp://127.0.0.1:%d/", port_of("plain")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_SENT, "a mail is sent");
+    is_str(error, NULL, "and nothing is complained of");
+
+    json_t *got = taken();
+    is_str(identity_json_string(got, "from"), "noreply@example.org", "the envelope's sender");
+    is_str(json_string_value(json_array_get(json_object_get(got, "to"), 0)), "ada@example.org",
+           "the envelope's recipient");
+    is_int(json_array_size(json_object_get(got, "to")), 1, "one recipient");
+    is_str(identity_json_string(got, "content"), composed, "the message arrives as it was composed, lines of dots too");
+
+    is_int(send_to("plain", "ünï@exämple.org"), IDENTITY_DELIVERY_SENT, "an address outside ASCII is sent to");
+    got = taken();
+    is_str(json_string_value(json_array_get(json_object_get(got, "to"), 0)), "ünï@exämple.org",
+           "it reaches the server");
+    ok(strstr(identity_json_text(pool, json_object_get(got, "options"), &length), "SMTPUTF8"),
+       "and SMTPUTF8 is asked for");
+    is_int(send_to("plain", ".o.@example.org"), IDENTITY_DELIVERY_SENT, "a local part that must be quoted");
+    is_str(json_string_value(json_array_get(json_object_get(taken(), "to"), 0)), ".o.@example.org",
+           "is the same to the server");
+}
+
+static void test_refused(void)
+{
+    static const struct {
+        const char *to, *answer;
+        identity_delivery_t delivery;
+    } cases[] = {
+        {"rcpt-451@example.org", "451 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"rcpt-421@example.org", "421 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"rcpt-550@example.org", "550 5.1.1", IDENTITY_DELIVERY_PERMANENT},
+        {"rcpt-554@example.org", "554 5.1.1", IDENTITY_DELIVERY_PERMANENT},
+        {"rcpt-530@example.org", "530 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"text-452@example.org", "452 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"text-554@example.org", "554 5.1.1", IDENTITY_DELIVERY_PERMANENT},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_int(send_to("plain", cases[i].to), cases[i].delivery, "%s", cases[i].to);
+        is_str(error,
+               apr_psprintf(pool, "The mail server answered: %s Said by the test ?[31m? server", cases[i].answer),
+               "the server's words, harmless");
+        ok(!taken(), "nothing was taken");
+    }
+    identity_mail_t mail = mail_to("ada@example.org");
+    const char *url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("plain"));
+    mail.from = "mail-553@example.org";
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_PERMANENT, "a sender refused for good");
+    mail.from = "mail-451@example.org";
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a sender refused for now");
+    is_int(send_to("refusing", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY,
+           "554 for a greeting says nothing of the mail");
+    is_str(error, "The mail server answered: 554 No service here", "but is told");
+    is_int(send_to("busy", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY, "421 for a greeting");
+
+    mail.to = "ada@example.org\r\nRCPT TO:<eve@example.org>";
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_PERMANENT,
+           "a recipient with a line break is never sent to");
+    ok(error && !strstr(error, "eve"), "and not repeated");
+    ok(!taken(), "nothing was taken");
+}
+
+/* A port that nobody listens on, and that stays so while its socket is held. */
+static int dead_port(int *held)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+
+    *held = socket(AF_INET, SOCK_STREAM, 0);
+    if (*held < 0 || bind(*held, (struct sockaddr *)&address, size) ||
+        getsockname(*held, (struct sockaddr *)&address, &size))
+        bail("no port can be held");
+    return ntohs(address.sin_port);
+}
+
+static void test_dead_and_slow(void)
+{
+    identity_mail_t mail = mail_to("ada@example.org");
+    int held;
+    const char *url = apr_psprintf(pool, "smtp://127.0.0.1:%d", dead_port(&held));
+
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a dead server");
+    ok(error && strstr(error, "cannot be reached"), "is told: %s", error);
+    close(held);
+
+    apr_time_t start = apr_time_now();
+    url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("silent"));
+    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_TEMPORARY, "a server that says nothing");
+    apr_time_t took = apr_time_now() - start;
+    ok(took >= 900000 && took < 4000000, "is left when the time is over (%ld us)", (long)took);
+
+    mail.to = "slow@example.org";
+    start = apr_time_now();
+    url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("plain"));
+    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_TEMPORARY,
+           "a server that never says whether it took the text");
+    took = apr_time_now() - start;
+    ok(took >= 900000 && took < 4000000, "is left too (%ld us)", (long)took);
+    ok(error && strstr(error, "in time"), "is told: %s", error);
+
+    is_int(send_to("plain", "drop@example.org"), IDENTITY_DELIVERY_TEMPORARY, "a connection lost within the text");
+    ok(error && strlen(error) > 20, "is told: %s", error);
+}
+
+static void test_user(void)
+{
+    identity_mail_t mail = mail_to("ada@example.org");
+    const char *url = apr_psprintf(pool, "smtp://%s@127.0.0.1:%d", USER, port_of("auth"));
+
+    is_int(send_by(url, PASSWORD, 10, &mail), IDENTITY_DELIVERY_SENT, "a user and the right password");
+    is_str(error, NULL, "nothing to complain of");
+    is_str(identity_json_string(taken(), "user"), "ada at home", "the server knows the user");
+
+    is_int(send_by(url, "Canary-9", 10, &mail), IDENTITY_DELIVERY_TEMPORARY,
+           "a wrong password is put right by an administrator");
+    is_str(error, "The mail server refuses the user or its password (535).", "no word of a server that repeats it");
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a user without a password");
+    ok(error && strstr(error, "IdentityMailSecret"), "is told: %s", error);
+    is_int(send_to("auth", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY, "no user where one is wanted");
+    ok(error && strstr(error, "530"), "is told: %s", error);
+    ok(!taken(), "nothing was taken");
+}
+
+/* 0.0.0.0 reaches this machine, but is no loopback address: to the code it is a host like any other. */
+static void test_tls(void)
+{
+    identity_mail_t mail = mail_to("ada@example.org");
+
+    is_int(send_to("starttls", "ada@example.org"), IDENTITY_DELIVERY_SENT,
+           "STARTTLS on loopback, whoever made the certificate");
+    json_t *got = taken();
+    ok(identity_json_boolean(got, "tls", false), "the mail came by TLS");
+
+    is_int(send_by(apr_psprintf(pool, "smtp://0.0.0.0:%d", port_of("plain")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_TEMPORARY, "elsewhere a server without STARTTLS is refused");
+    ok(error && strstr(error, "STARTTLS"), "is told: %s", error);
+    is_int(send_by(apr_psprintf(pool, "smtp://0.0.0.0:%d", port_of("starttls")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_TEMPORARY, "elsewhere a certificate of unknown origin is refused");
+    ok(error && strstr(error, "certificate"), "is told: %s", error);
+    is_int(send_by(apr_psprintf(pool, "smtps://127.0.0.1:%d", port_of("smtps")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_TEMPORARY, "smtps: refused even on loopback");
+    ok(error && strstr(error, "certificate"), "is told: %s", error);
+    is_int(send_by(apr_psprintf(pool, "smtp://%s@0.0.0.0:%d", USER, port_of("auth")), "Canary-9", 10, &mail),
+           IDENTITY_DELIVERY_TEMPORARY, "no password goes out before TLS");
+    ok(error && !strstr(error, "535"), "so none was judged: %s", error);
+    ok(!taken(), "nothing was taken");
+}
+
+int main(void)
+{
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    start_server();
+    atexit(stop_server);
+    ok(identity_client_start(), "the room is opened");
+
+    test_taken();
+    test_refused();
+    test_dead_and_slow();
+    test_user();
+    test_tls();
+    is_int(send_to("plain", "ada@example.org"), IDENTITY_DELIVERY_SENT, "after all that a mail is sent as before");
+
+    identity_client_stop();
+    stop_server();
+    return tap_done();
+}

@@ -1,0 +1,78 @@
+/* The pages and templates as they are embedded: each page is whole, fetches nothing, and its policy fits its one style
+ * and one script. */
+#include <apr_strings.h>
+#include <openssl/evp.h>
+
+#include "identity/pages.h"
+#include "tap.h"
+
+static int count(const char *text, const char *word)
+{
+    int found = 0;
+
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        found++;
+    return found;
+}
+
+/* CSP's name for what stands in the page's only element of this name. */
+static const char *hash_of(apr_pool_t *pool, const char *html, const char *element)
+{
+    const char *open = apr_pstrcat(pool, "<", element, ">", NULL);
+    const char *start = strstr(html, open);
+    const char *end = start ? strstr(start, apr_pstrcat(pool, "</", element, ">", NULL)) : NULL;
+    unsigned char digest[32], text[64];
+    size_t size;
+
+    if (!end)
+        return "none";
+    start += strlen(open);
+    if (!EVP_Q_digest(NULL, "SHA256", NULL, start, (size_t)(end - start), digest, &size))
+        return "none";
+    EVP_EncodeBlock(text, digest, (int)size);
+    return apr_pstrcat(pool, "'sha256-", (char *)text, "'", NULL);
+}
+
+static void test_page(apr_pool_t *pool, const char *name, const identity_page_t *page)
+{
+    is_int(strlen(page->html), page->length, "%s: its length", name);
+    ok(!strncmp(page->html, "<!DOCTYPE html>\n", 16) && strstr(page->html, "</html>\n"), "%s: it is whole", name);
+    is_int(count(page->html, "<style"), 1, "%s: one style", name);
+    is_int(count(page->html, "<script"), 1, "%s: one script", name);
+    is_int(count(page->html, " src=") + count(page->html, " href=") + count(page->html, "url(") +
+               count(page->html, "@import"),
+           0, "%s: nothing else is fetched", name);
+    is_int(count(page->html, "innerHTML") + count(page->html, "outerHTML") + count(page->html, "insertAdjacentHTML") +
+               count(page->html, "document.write"),
+           0, "%s: nothing that is read becomes HTML", name);
+    is_str(page->content_security_policy,
+           apr_pstrcat(pool, "default-src 'none'; style-src ", hash_of(pool, page->html, "style"), "; script-src ",
+                       hash_of(pool, page->html, "script"),
+                       "; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", NULL),
+           "%s: its policy", name);
+}
+
+static void test_mail(const char *name, const char *text, const char *html)
+{
+    ok(!strncmp(text, "Subject: ", 9) && strstr(text, "\n\n"), "%s: the text has a subject", name);
+    is_int(count(text, "{{link}}"), 1, "%s: the text has the link", name);
+    ok(count(html, "href=\"{{link}}\"") >= 1, "%s: the HTML has the link", name);
+    is_int(count(html, "<img") + count(html, "<script") + count(html, "<style") + count(html, "src=") +
+               count(html, "url(") + count(html, "http"),
+           0, "%s: the HTML fetches nothing", name);
+    ok(text[strlen(text) - 1] == '\n' && html[strlen(html) - 1] == '\n', "%s: both end their last line", name);
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    test_page(pool, "activate", &identity_page_activate);
+    test_page(pool, "reset", &identity_page_reset);
+    test_mail("invite", identity_mail_invite_text, identity_mail_invite_html);
+    test_mail("reset", identity_mail_reset_text, identity_mail_reset_html);
+    return tap_done();
+}

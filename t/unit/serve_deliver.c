@@ -1,0 +1,344 @@
+/* identity_deliver: what the service put into the outbox leaves once, and what cannot leave now leaves later. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+
+#include "serve.h"
+
+static const char *logged = "";
+
+static void keep_log(void *context, identity_log_level_t level, const char *request_id, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)request_id;
+    logged = text("%s%s\n", logged, line);
+}
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static bool at_once(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static int deliver(const char *owner)
+{
+    return identity_deliver(door->pool, &door->env, owner, never, NULL);
+}
+
+static const char *self(void)
+{
+    return text("unit:%ld", (long)getpid());
+}
+
+static void invite(const char *address)
+{
+    door_answer_t answer = post("/v1/users/invite", door->key, text("{\"username\":\"%s\"}", address));
+    if (answer.status != 200)
+        bail(answer.text);
+}
+
+/* Of the mail that is newest in the outbox. */
+static const char *outbox(const char *columns)
+{
+    return rows(text("SELECT %s FROM outbox ORDER BY id DESC LIMIT 1", columns));
+}
+
+/* The texts of all mails in new/, one behind the other; *found: how many. */
+static const char *mails(int *found)
+{
+    const char *folder = text("%s/mail/new", door->folder), *all = "";
+    apr_dir_t *dir;
+    apr_finfo_t info;
+
+    *found = 0;
+    if (apr_dir_open(&dir, folder, door->pool) != APR_SUCCESS)
+        return "";
+    while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        apr_file_t *file;
+        char content[32768] = "";
+        apr_size_t length = sizeof content - 1;
+        if (info.name[0] == '.' || apr_file_open(&file, text("%s/%s", folder, info.name), APR_FOPEN_READ,
+                                                 APR_FPROT_OS_DEFAULT, door->pool) != APR_SUCCESS)
+            continue;
+        apr_file_read(file, content, &length);
+        apr_file_close(file);
+        all = text("%s%s", all, content);
+        ++*found;
+    }
+    apr_dir_close(dir);
+    return all;
+}
+
+static int mail_count(void)
+{
+    int found;
+    mails(&found);
+    return found;
+}
+
+/* Quoted-printable undone as far as a link needs it. */
+static const char *plain(const char *quoted)
+{
+    char *copy = apr_pstrdup(door->pool, quoted), *to = copy;
+
+    for (const char *from = quoted; *from; from++) {
+        if (from[0] == '=' && from[1] == '\n')
+            from++;
+        else if (from[0] == '=' && from[1] == '3' && from[2] == 'D')
+            from += 2, *to++ = '=';
+        else
+            *to++ = *from;
+    }
+    *to = '\0';
+    return copy;
+}
+
+/* ---- one mail ---- */
+
+static void test_sent(void)
+{
+    int found;
+
+    invite("ann@example.org");
+    const char *sealed = outbox("sealed");
+    is_str(outbox("state, attempts, kind, recipient"), "queued|0|invite|ann@example.org",
+           "an invitation waits in the outbox");
+    ok(strlen(sealed) > 40 && !strstr(sealed, "idi_"), "... its link's token sealed # security 20");
+    is_int(mail_count(), 0, "... and nothing has left yet");
+    is_int(deliver(self()), 1, "a round sends it");
+    is_int(deliver(self()), 0, "... once");
+    const char *mail = plain(mails(&found));
+    is_int(found, 1, "one mail lies there");
+    const char *link = strstr(mail, "https://id.example.org/v1/oauth/activate-user#token=idi_");
+    ok(link, "... with the link, its token in the fragment");
+    ok(!strstr(mail, "?token") && !strstr(mail, "&token"), "... and nowhere else");
+    is_str(outbox("state, attempts, sealed, last_error"), "sent|1||-",
+           "sent, and the sealed token wiped # security 20");
+    ok(strcmp(outbox("sent_at"), "0") != 0, "... when is known");
+    is_str(rows("SELECT count(*) FROM invitations WHERE sent_at > 0"), "1", "... of the invitation too");
+    const char *token =
+        apr_pstrmemdup(door->pool, link + strlen("https://id.example.org/v1/oauth/activate-user#token="), 53);
+    ok(identity_token_valid(token, IDENTITY_TOKEN_INVITE), "the token is whole");
+    ok(!strstr(logged, token) && !strstr(logged, "idi_"), "and stands in no log line # security 84");
+}
+
+static void test_reset_mail(void)
+{
+    int found;
+
+    door_person(door, "rita@example.org", PASSWORD, "[]");
+    post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"RITA@example.org\"}");
+    is_str(outbox("kind, recipient, invitation_id"), "reset|rita@example.org|-",
+           "a reset goes to the address as the person wrote it");
+    is_int(deliver(self()), 1, "... and leaves");
+    ok(strstr(plain(mails(&found)), "https://id.example.org/v1/oauth/reset-password#token=idp_"),
+       "... with its own link");
+}
+
+static void test_quiet(void)
+{
+    unsigned long before = identity_db_statements(door->db);
+    const char *rows_before = state();
+
+    is_int(deliver(self()), 0, "a quiet outbox");
+    ok(identity_db_statements(door->db) - before <= 2, "... costs two reads at most");
+    is_str(state(), rows_before, "... and no write");
+    const identity_mail_target_t *mail = door->settings.mail;
+    door->settings.mail = NULL;
+    before = identity_db_statements(door->db);
+    is_int(deliver(self()), 0, "without a way to send");
+    is_int(identity_db_statements(door->db) - before, 0, "... nothing is asked");
+    door->settings.mail = mail;
+}
+
+/* ---- when it cannot leave ---- */
+
+static const identity_mail_target_t *broken_target(void)
+{
+    const char *path = text("%s/no-folder", door->folder), *error;
+    apr_file_t *file;
+
+    if (apr_file_open(&file, path, APR_FOPEN_CREATE | APR_FOPEN_WRITE, APR_FPROT_OS_DEFAULT, door->pool) == APR_SUCCESS)
+        apr_file_close(file);
+    return identity_mail_target_parse(door->pool, text("maildir:%s", path), &error);
+}
+
+static void test_back_off(void)
+{
+    static const int waits[] = {10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600};
+    const identity_mail_target_t *mail = door->settings.mail;
+    int wrong = 0;
+
+    invite("back@example.org");
+    door->settings.mail = broken_target();
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        is_int(deliver(self()), 0, "attempt %d fails", (int)i + 1);
+        apr_time_t next = (apr_time_t)strtoll(outbox("next_attempt_at"), NULL, 10);
+        apr_interval_time_t wait = next - door->now;
+        wrong += wait > apr_time_from_sec(waits[i]) || wait < apr_time_from_sec(waits[i]) - 1000;
+        wrong += strcmp(outbox("state, attempts"), text("queued|%d", (int)i + 1)) != 0;
+        door->now = next - 100;
+        deliver(self());
+        wrong += strcmp(outbox("attempts"), text("%d", (int)i + 1)) != 0;
+        door->now = next;
+    }
+    is_int(wrong, 0, "each waits twice as long, to an hour, and is not tried before");
+    ok(strstr(outbox("last_error"), "Maildir") && !strstr(outbox("last_error"), "idi_"),
+       "why is kept, without the secret");
+    is_int(deliver(self()), 0, "the twelfth is the last");
+    is_str(outbox("state, attempts, sealed"), "failed|12|", "given up, and the sealed token wiped");
+    invite("later@example.org");
+    deliver(self());
+    door->settings.mail = mail;
+    pass(10);
+    is_int(deliver(self()), 1, "what failed once leaves when it can");
+    is_str(outbox("state, attempts, sealed"), "sent|2|", "... at its second attempt");
+    ok(!strstr(logged, "idi_") && strstr(logged, "ID0303"), "the log says why, and no secret # security 84");
+}
+
+static void test_expired(void)
+{
+    int before = mail_count();
+
+    invite("stale@example.org");
+    pass(7 * 86400 + 1);
+    is_int(deliver(self()), 0, "a link that expired while it waited is not sent");
+    is_str(outbox("state, sealed"), "failed|", "... and given up");
+    ok(strstr(outbox("last_error"), "expired"), "... which is said");
+    is_int(mail_count(), before, "no mail lies there");
+}
+
+/* Signing keys rotate: what an older one sealed still leaves, what a lost one sealed cannot. */
+static void test_keys(void)
+{
+    const identity_keyset_t *keys = door->env.keys;
+    const char *error, *newer = identity_signing_key_make(door->pool), *older = identity_signing_key_make(door->pool);
+    const char *both[] = {newer, older};
+
+    door->env.keys = identity_keyset_load(door->pool, &older, 1, &error);
+    invite("rotated@example.org");
+    door->env.keys = identity_keyset_load(door->pool, both, 2, &error);
+    is_int(deliver(self()), 1, "a mail sealed with the key that signed before");
+    invite("lost@example.org");
+    door->env.keys = keys;
+    is_int(deliver(self()), 0, "a mail sealed with a key that is gone");
+    is_str(outbox("state"), "failed", "... is given up");
+    ok(strstr(outbox("last_error"), "key"), "... which is said");
+}
+
+/* ---- leases ---- */
+
+static void lease(const char *owner, apr_interval_time_t left)
+{
+    is_int(change(text("UPDATE outbox SET lease_owner = '%s', lease_until = %" APR_INT64_T_FMT
+                       ", next_attempt_at = %" APR_INT64_T_FMT " WHERE id = (SELECT max(id) FROM outbox)",
+                       owner, (apr_int64_t)(door->now + left), (apr_int64_t)(door->now + left))),
+           1, "a lease of %s", owner);
+}
+
+static long dead_process(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    if (child < 0 || waitpid(child, NULL, 0) != child)
+        bail("no child process");
+    return (long)child;
+}
+
+static void test_leases(void)
+{
+    const apr_interval_time_t minute = apr_time_from_sec(60);
+
+    invite("lease@example.org");
+    lease(text("unit:%ld", (long)getppid()), minute);
+    is_int(deliver(self()), 0, "what a living process of this host holds is left alone");
+    lease(text("elsewhere:%ld", dead_process()), minute);
+    is_int(deliver(self()), 0, "... and what another host holds");
+    lease(text("unit:%ld", dead_process()), minute);
+    is_int(deliver(self()), 1, "what a dead process of this host held is taken over at once");
+    invite("lapsed@example.org");
+    lease("elsewhere:1", minute);
+    pass(61);
+    is_int(deliver(self()), 1, "a lease that ran out is free");
+}
+
+static void test_stop(void)
+{
+    invite("stop@example.org");
+    is_int(identity_deliver(door->pool, &door->env, self(), at_once, NULL), 0, "a round that is stopped sends nothing");
+    is_str(outbox("state, attempts"), "queued|0", "... and gives the lease back uncounted");
+    is_int(deliver("unit:1"), 1, "... to whoever comes next");
+}
+
+/* ---- a crash between the mail and its record ---- */
+
+static int gates;
+
+static bool second_gate_closed(void *context)
+{
+    (void)context;
+    return ++gates != 2;
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void test_no_second_mail(void)
+{
+    bool (*enter)(void *) = door->env.enter_write;
+    void (*leave)(void *) = door->env.leave_write;
+    int before = mail_count();
+
+    invite("crash@example.org");
+    gates = 0;
+    door->env.enter_write = second_gate_closed;
+    door->env.leave_write = nothing;
+    deliver(self());
+    door->env.enter_write = enter;
+    door->env.leave_write = leave;
+    is_str(outbox("state, attempts"), "queued|1", "a mail has left and its record could not be written");
+    is_int(mail_count(), before + 1, "... it lies there");
+    is_int(deliver(self()), 0, "... and is leased");
+    pass(301);
+    is_int(deliver(self()), 1, "the next round after the lease");
+    is_str(outbox("state, attempts"), "sent|2", "... makes it good");
+    is_int(mail_count(), before + 1, "... and there is still one mail");
+}
+
+static void test_batches(void)
+{
+    for (int i = 0; i < 25; i++)
+        invite(text("batch%d@example.org", i));
+    is_int(deliver(self()), 20, "a round takes twenty");
+    is_int(deliver(self()), 5, "... the next one the rest");
+}
+
+int main(void)
+{
+    serve_begin();
+    door->env.log = keep_log;
+    test_sent();
+    test_reset_mail();
+    test_quiet();
+    test_stop();
+    test_back_off();
+    test_expired();
+    test_keys();
+    test_leases();
+    test_no_second_mail();
+    test_batches();
+    return serve_end();
+}

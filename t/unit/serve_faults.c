@@ -1,0 +1,254 @@
+/* The database fails at every statement of every kind of call, one after the other: 503, nothing half made, and the
+ * same request done afterwards (security 86). */
+#include "../../src/service/service_int.h"
+#include "serve.h"
+
+#define STATEMENTS_MAX 100
+
+typedef struct attempt {
+    const char *what, *method, *path, *credential, *cookie, *body;
+    int outcome; /* of the request when nothing fails */
+} attempt_t;
+
+static const char *ada, *ada_id, *bob_id;
+
+static door_answer_t call(const attempt_t *attempt)
+{
+    door->cookie = attempt->cookie;
+    door_answer_t answer = door_call(door, attempt->method, attempt->path, attempt->credential, attempt->body);
+    door->cookie = NULL;
+    return answer;
+}
+
+/* The Nth statement fails, for N from 1 until no statement is left to fail. */
+static void exhaust(const attempt_t *attempt)
+{
+    const char *before = state();
+    int n;
+
+    for (n = 1; n < STATEMENTS_MAX; n++) {
+        door->fail_after = n;
+        door_answer_t answer = call(attempt);
+        bool failed = door->fail_after <= 0;
+        door->fail_after = 0;
+        if (!failed) {
+            is_int(answer.status, attempt->outcome, "%s: done, when none of %d statements fails", attempt->what, n - 1);
+            break;
+        }
+        refused(answer, 503, "INTERNAL_ERROR", "", "%s: statement %d fails # security 86", attempt->what, n);
+        is_str(state(), before, "... and nothing is half made");
+    }
+    ok(n > 1 && n < STATEMENTS_MAX, "%s: every statement was tried", attempt->what);
+}
+
+/* Neither a connection nor the writers' gate is to be had. */
+static bool closed(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static void starve(const attempt_t *attempt, bool writes)
+{
+    const char *before = state();
+    bool (*enter)(void *) = door->env.enter_write;
+
+    door->refuse_borrow = true;
+    door_answer_t answer = call(attempt);
+    door->refuse_borrow = false;
+    refused(answer, 503, "INTERNAL_ERROR", "", "%s: no connection # security 86", attempt->what);
+    door->env.enter_write = closed;
+    answer = call(attempt);
+    door->env.enter_write = enter;
+    if (writes)
+        refused(answer, 503, "INTERNAL_ERROR", "", "%s: the writers' gate is closed # security 86", attempt->what);
+    else
+        is_int(answer.status, attempt->outcome, "%s: needs no writers' gate", attempt->what);
+    is_str(state(), before, "... and nothing is changed");
+}
+
+/* ---- what is tried ---- */
+
+static void try(const attempt_t *attempt)
+{
+    starve(attempt, strcmp(attempt->method, "GET") != 0);
+    exhaust(attempt);
+}
+
+/* route invite_user revoke_invite create_user update_user add_user_membership */
+static void test_users(void)
+{
+    const char *roles = ",\"roles\":[{\"name\":\"Quote Viewer\"},{\"name\":\"Clerk\"}]";
+    const char *given = text("\"account_memberships\":[%s],\"team_memberships\":[{\"team_id\":\"%s\"}]",
+                             member(door->account_id, "USER", roles), serve_team("Team"));
+    const char *more = text("\"account_memberships\":[%s]", member(door->second_account_id, "USER", roles));
+    const attempt_t attempts[] = {
+        {"invite", "POST", "/v1/users/invite", door->key, NULL, text("{\"username\":\"n1@example.org\",%s}", given),
+         200},
+        {"invite again", "POST", "/v1/users/invite", door->key, NULL,
+         text("{\"username\":\"n1@example.org\",%s}", more), 200},
+        {"invite somebody active", "POST", "/v1/users/invite", door->key, NULL,
+         text("{\"username\":\"bob@example.org\",%s}", more), 200},
+        {"revoke", "POST", "/v1/users/revoke-invite", door->key, NULL, "{\"username\":\"n1@example.org\"}", 200},
+        {"create with a password", "POST", "/v1/users", door->key, NULL,
+         "{\"username\":\"n2@example.org\",\"password\":\"" PASSWORD "\"}", 201},
+        {"create without", "POST", "/v1/users", door->key, NULL, "{\"username\":\"n3@example.org\"}", 201},
+        {"give a membership", "POST", text("/v1/users/%s/memberships", bob_id), ada, NULL,
+         member(door->account_id, "USER", roles), 201},
+        {"change one's own password", "PATCH", text("/v1/users/%s", ada_id), ada, NULL,
+         "{\"password\":\"Another1one\",\"current_password\":\"" PASSWORD "\"}", 200},
+        {"deactivate", "PATCH", text("/v1/users/%s", bob_id), ada, NULL, "{\"status\":\"INACTIVE\"}", 200},
+        {"list", "GET", "/v1/users?limit=2", ada, NULL, NULL, 200},
+        {"search", "GET", "/v1/users/search", door->key, NULL, NULL, 200},
+        {"get", "GET", text("/v1/users/%s", bob_id), ada, NULL, NULL, 200},
+        {"list memberships", "GET", text("/v1/users/%s/memberships", bob_id), ada, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
+/* route create_role list_roles create_api_key list_api_keys */
+static void test_resources(void)
+{
+    const attempt_t attempts[] = {
+        {"create a role", "POST", "/v1/roles", door->key, NULL,
+         text("{\"name\":\"Own\",\"permissions\":[\"SITE.A\",\"SITE.B\"],\"child_role_ids\":[\"%s\",\"%s\"]}",
+              role_named("Quote Viewer"), role_named("Clerk")),
+         200},
+        {"create a key", "POST", "/v1/api-keys", door->key, NULL, "{\"permissions\":[\"QUOTE.VIEW\",\"SITE.A\"]}", 201},
+        {"create a key as a user", "POST", "/v1/api-keys", ada, NULL,
+         "{\"role_type\":\"READ_ONLY\",\"permissions\":[\"QUOTE.VIEW\"]}", 403},
+        {"list roles", "GET", "/v1/roles?include_child_roles=true&limit=500", door->key, NULL, NULL, 200},
+        {"list keys", "GET", "/v1/api-keys", door->key, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        starve(&attempts[i], strcmp(attempts[i].method, "GET") != 0);
+        exhaust(&attempts[i]);
+    }
+}
+
+static const char *mailed(const char *path, const char *body, const char *address)
+{
+    post(path, door->key, body);
+    const char *token = door_mailed_token(door, address);
+    return token ? token : (bail(text("no mail for %s", address)), NULL);
+}
+
+/* route obtain_token refresh_token logout request_password_reset reset_password activate_user */
+static void test_oauth(void)
+{
+    const char *cookie, *spent, *bearer = door_login(door, "eve@example.org", PASSWORD, &cookie), *alias;
+    identity_alias_row_t *made;
+    identity_problem_t problem;
+    const char *invited = mailed("/v1/users/invite", "{\"username\":\"fay@example.org\"}", "fay@example.org");
+    const char *added = mailed("/v1/users/invite",
+                               text("{\"username\":\"eve@example.org\",\"account_memberships\":[%s]}",
+                                    member(door->second_account_id, "USER", "")),
+                               "eve@example.org");
+
+    identity_alias_add(door->pool, &door->env, "eve@example.org", NULL, apr_time_from_sec(86400), &alias, &made,
+                       &problem);
+    door_login(door, "eve@example.org", PASSWORD, &spent);
+    door->cookie = spent;
+    post("/v1/oauth/refresh-token", NULL, NULL);
+    pass(11);
+    const attempt_t attempts[] = {
+        {"sign in", "POST", "/v1/oauth/token", NULL, NULL,
+         "{\"username\":\"eve@example.org\",\"password\":\"" PASSWORD "\"}", 200},
+        {"sign in with a wrong password", "POST", "/v1/oauth/token", NULL, NULL,
+         "{\"username\":\"eve@example.org\",\"password\":\"x\"}", 401},
+        {"sign in as nobody", "POST", "/v1/oauth/token", NULL, NULL,
+         "{\"username\":\"nobody@example.org\",\"password\":\"x\"}", 401},
+        {"sign in by an alias", "POST", "/v1/oauth/token", NULL, NULL, text("{\"token_alias\":\"%s\"}", alias), 200},
+        {"refresh", "POST", "/v1/oauth/refresh-token", NULL, cookie, NULL, 200},
+        {"refresh with a stolen token", "POST", "/v1/oauth/refresh-token", NULL, spent, NULL, 401},
+        {"accept", "POST", "/v1/oauth/activate-user", NULL, NULL,
+         text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", invited), 200},
+        {"accept more", "POST", "/v1/oauth/activate-user", bearer, NULL, text("{\"token\":\"%s\"}", added), 200},
+        {"log out", "POST", "/v1/oauth/logout", bearer, NULL, NULL, 200},
+        {"ask for a reset", "POST", "/v1/oauth/request-password-reset", NULL, NULL, "{\"email\":\"eve@example.org\"}",
+         200},
+        {"ask for a reset as nobody", "POST", "/v1/oauth/request-password-reset", NULL, NULL,
+         "{\"email\":\"nobody@example.org\"}", 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+    const char *token = door_mailed_token(door, "eve@example.org");
+    const attempt_t reset = {"reset", "POST", "/v1/oauth/reset-password",
+                             NULL,    NULL,   text("{\"token\":\"%s\",\"new_password\":\"Another1one\"}", token),
+                             200};
+    try(&reset);
+}
+
+/* ---- every route ---- */
+
+/* Each row of routes.def is met by one of the attempts above; the pages alone need no database. */
+static void test_all_routes(void)
+{
+    const char *well_formed = "{\"username\":\"eve@example.org\",\"password\":\"x\",\"email\":\"eve@example.org\","
+                              "\"name\":\"x\",\"account_id\":\"x\","
+                              "\"type\":\"USER\",\"new_password\":\"" PASSWORD "\",\"status\":\"INACTIVE\"";
+    const char *cookie;
+    door_login(door, "fay@example.org", PASSWORD, &cookie);
+
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        const char *open = strchr(route->pattern, '{');
+        const char *token = identity_token_make(
+            door->pool, strstr(route->pattern, "reset") ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE,
+            &door->env.random);
+        const char *path =
+            open ? text("%.*s%s%s", (int)(open - route->pattern), route->pattern, bob_id, strchr(open, '}') + 1)
+                 : route->pattern;
+        door->refuse_borrow = true;
+        door->cookie = cookie;
+        door_answer_t answer =
+            door_call(door, route->method, path, route->credential == IDENTITY_CREDENTIAL_REQUIRED ? door->key : NULL,
+                      route->body ? text("%s,\"token\":\"%s\"}", well_formed, token) : NULL);
+        door->refuse_borrow = false;
+        door->cookie = NULL;
+        if (strcmp(route->method, "GET") == 0 && route->credential == IDENTITY_CREDENTIAL_NONE)
+            is_int(answer.status, 200, "%s needs no database", route->operation);
+        else
+            refused(answer, 503, "INTERNAL_ERROR", "", "%s without a database # security 86", route->operation);
+    }
+}
+
+/* The key's last use is no reason to refuse the request. */
+static void test_last_use(void)
+{
+    int failed = 0, n;
+
+    for (n = 1; n < STATEMENTS_MAX; n++) {
+        pass(61);
+        door->fail_after = n;
+        door_answer_t answer = get("/v1/users/search?username=ada@example.org", door->key);
+        bool reached = door->fail_after <= 0;
+        door->fail_after = 0;
+        if (!reached)
+            break;
+        failed += answer.status == 503;
+        ok(answer.status == 503 || answer.status == 200, "statement %d fails, where the last use is due: %d", n,
+           answer.status);
+    }
+    ok(failed < n - 1, "a last use that could not be written refused nothing");
+}
+
+int main(void)
+{
+    serve_begin();
+    ada_id = person_with("ada@example.org", "ADMIN", "");
+    bob_id = door_person(door, "bob@example.org", PASSWORD, "[]");
+    person_with("eve@example.org", "USER", named("Quote Viewer"));
+    post("/v1/roles", door->key, text("{\"name\":\"Clerk\",\"child_role_ids\":[\"%s\"]}", role_named("Wallet Viewer")));
+    ada = login("ada@example.org");
+    test_users();
+    test_resources();
+    test_oauth();
+    test_all_routes();
+    test_last_use();
+    return serve_end();
+}

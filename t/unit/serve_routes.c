@@ -1,0 +1,198 @@
+/* Every row of routes.def, one after the other: who is let in, and whom the rows of another entity belong to. A new
+ * route is asked the same without a word said here, save for a body that it would take. */
+#include "../../src/service/service_int.h"
+#include "serve.h"
+
+static const char *nobody, *nobody_id, *target_id;
+
+static const struct {
+    const char *operation, *body;
+} bodies[] = {{"obtain_token", "{\"username\":\"ada@example.org\",\"password\":\"x\"}"},
+              {"request_password_reset", "{\"email\":\"ada@example.org\"}"},
+              {"reset_password", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
+              {"activate_user", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
+              {"create_user", "{\"username\":\"new@example.org\",\"password\":\"" PASSWORD "\"}"},
+              {"invite_user", "{\"username\":\"new@example.org\"}"},
+              {"revoke_invite", "{\"username\":\"open@example.org\"}"},
+              {"update_user", "{\"status\":\"INACTIVE\"}"},
+              {"add_user_membership", NULL}, /* needs the account: body_of */
+              {"create_role", "{\"name\":\"New\"}"},
+              {"create_api_key", "{}"}};
+
+/* A body that the operation would carry out. */
+static const char *body_of(const identity_route_t *route)
+{
+    if (!route->body)
+        return NULL;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        if (strcmp(bodies[i].operation, route->operation) == 0)
+            return bodies[i].body ? bodies[i].body : member(door->second_account_id, "USER", "");
+    bail(text("no body for %s is known: add one to this test", route->operation));
+}
+
+/* The route's path with an id in it. */
+static const char *path_of(const identity_route_t *route, const char *id)
+{
+    const char *open = strchr(route->pattern, '{');
+    if (!open)
+        return route->pattern;
+    return text("%.*s%s%s", (int)(open - route->pattern), route->pattern, id, strchr(open, '}') + 1);
+}
+
+static door_answer_t call(const identity_route_t *route, const char *id, const char *credential)
+{
+    return door_call(door, route->method, path_of(route, id), credential, body_of(route));
+}
+
+static void test_declared(void)
+{
+    int required = 0;
+
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        if (route->credential == IDENTITY_CREDENTIAL_REQUIRED) {
+            required++;
+            ok(route->permission && identity_permission_valid(route->permission),
+               "%s declares a permission # security 59", route->operation);
+        } else {
+            ok(strncmp(route->pattern, "/v1/oauth/", 10) == 0 && !route->permission,
+               "%s is public and one of the oauth calls # security 59", route->operation);
+        }
+        ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
+        ok(!route->body || strcmp(route->method, "GET") != 0, "%s: no body is asked of a GET", route->operation);
+    }
+    ok(required >= 13, "%d routes need a credential", required);
+}
+
+/* Nobody, somebody whose session ended, and somebody without a role. */
+static void test_let_in(void)
+{
+    const char *gone = login("gone@example.org");
+    door_answer_t answer = post("/v1/oauth/logout", gone, NULL);
+    is_int(answer.status, 200, "one signs out");
+    const char *before = state();
+
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
+            continue;
+        answer = call(route, target_id, NULL);
+        refused(answer, 401, "UNAUTHORISED", "", "%s without a credential", route->operation);
+        is_int(answer.statements, 0, "... costs the database nothing");
+        answer = call(route, target_id, gone);
+        refused(answer, 401, "UNAUTHORISED", "", "%s with an ended session # security 37", route->operation);
+        answer = call(route, target_id, nobody);
+        refused(answer, 403, "USER_NOT_ALLOWED", "", "%s by a user with no roles", route->operation);
+        is_str(header(&answer, "WWW-Authenticate"),
+               text("Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"%s\"", route->permission),
+               "... names %s # security 44", route->permission);
+    }
+    is_str(state(), before, "none of it changed a row");
+}
+
+/* A key that may only look. */
+static void test_read_only(void)
+{
+    const char *before = state();
+
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        bool view = route->permission && strstr(route->permission, ".VIEW");
+        if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
+            continue;
+        door_answer_t answer = call(route, target_id, door->read_key);
+        is_int(answer.status, view ? 200 : 403, "%s by a READ_ONLY key # security 58", route->operation);
+    }
+    is_str(state(), before, "none of it changed a row");
+}
+
+static void test_own_record(void)
+{
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        if (!route->self || strcmp(route->method, "GET") != 0)
+            continue;
+        door_answer_t answer = call(route, nobody_id, nobody);
+        accepted(answer, 200, "%s of oneself needs no permission", route->operation);
+    }
+}
+
+/* Security 60: for each operation and each foreign object. */
+static void test_foreign_ids(void)
+{
+    const char *malformed[] = {"x",
+                               "user_",
+                               "user_0000000000000000000",
+                               "user_000000000000000000000",
+                               "user_0000000000000000000!",
+                               text("role_%s", target_id + 5),
+                               text("User_%s", target_id + 5),
+                               text("%s ", target_id),
+                               "user_' OR '1'='1' --      "};
+    const char *before = state();
+    int asked = 0;
+
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        if (!strchr(route->pattern, '{'))
+            continue;
+        asked++;
+        door_answer_t unknown = call(route, "user_00000000000000000000", door->key);
+        refused(unknown, 404, "USER_NOT_FOUND", "", "%s of an unknown id", route->operation);
+        door_answer_t foreign = call(route, target_id, door->other_key);
+        refused(foreign, 404, "USER_NOT_FOUND", "", "%s of another entity's id # security 60", route->operation);
+        is_str(foreign.text, unknown.text, "... in the words for an unknown one");
+        for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
+            door_answer_t answer = call(route, malformed[m], door->key);
+            refused(answer, 404, "USER_NOT_FOUND", "", "%s of \"%s\", which is no id", route->operation, malformed[m]);
+        }
+    }
+    ok(asked >= 4, "%d routes have an id", asked);
+    is_str(state(), before, "none of it changed a row");
+}
+
+/* The routes without an id: what they show and name is the caller's entity's alone. */
+static void test_foreign_names(void)
+{
+    door_answer_t answer = get("/v1/users", door->other_key);
+    is_int(size_at(&answer, "data"), 0, "no user of another entity is listed # security 60");
+    answer = get("/v1/users?username=ada@example.org", door->other_key);
+    is_int(size_at(&answer, "data"), 0, "... nor by name");
+    answer = get("/v1/users/search?username=ada@example.org", door->other_key);
+    is_str(answer.text, "[]", "... nor found");
+    answer = get("/v1/users/search?username=@example.org", door->other_key);
+    is_str(answer.text, "[]", "... nor by domain");
+    door->resource_id = target_id;
+    answer = get("/v1/users/search", door->other_key);
+    is_str(answer.text, "[]", "... nor by id");
+    door->resource_id = NULL;
+    answer = post("/v1/users/revoke-invite", door->other_key, "{\"username\":\"open@example.org\"}");
+    refused(answer, 404, "USER_NOT_FOUND", "", "their invitations cannot be revoked # security 60");
+    answer = get("/v1/api-keys", door->other_key);
+    is_int(size_at(&answer, "data"), 1, "no key of another entity is listed # security 60");
+    answer = get("/v1/roles?name=Ours", door->other_key);
+    is_int(size_at(&answer, "data"), 0, "no role of another entity is listed # security 60");
+    answer = get("/v1/roles?name=Ours", door->key);
+    is_int(size_at(&answer, "data"), 1, "... which is there");
+}
+
+int main(void)
+{
+    serve_begin();
+    person_with("ada@example.org", "ADMIN", "");
+    nobody_id = door_person(door, "nobody@example.org", PASSWORD, "[]");
+    target_id = person_with("target@example.org", "USER", named("Quote Viewer"));
+    person_with("gone@example.org", "ADMIN", "");
+    post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
+    post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
+    nobody = login("nobody@example.org");
+    get("/v1/roles", door->read_key); /* writes the last use of the keys */
+    get("/v1/roles", door->other_key);
+    test_declared();
+    test_let_in();
+    test_read_only();
+    test_own_record();
+    test_foreign_ids();
+    test_foreign_names();
+    return serve_end();
+}
