@@ -11,6 +11,13 @@
 # Apache::Test refuses root and a clone may lie where nobody can go, so everything is staged into a fresh folder of its own.
 set -euo pipefail
 
+# Daemons that tests start, and whatever else loses its parent, become children of this shell: where process 1 collects no dead ones they would stay for ever.
+if [ -z "${IDENTITY_REAPER:-}" ]; then
+    export IDENTITY_REAPER=1
+    exec perl -e 'require "sys/syscall.ph"; my $set_child_subreaper = 36;
+        syscall(&SYS_prctl, $set_child_subreaper, 1, 0, 0, 0) == 0 or die "prctl: $!\n"; exec @ARGV' bash "$0" "$@"
+fi
+
 source=$(cd "$(dirname "$0")/.." && pwd)
 config=${1:?usage: run-httpd.sh CONFIG [FILE...]}
 shift

@@ -196,7 +196,7 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
-/* On acceptance: the invitation's become the user's. */
+/* On acceptance: the invitation's become the user's; those in accounts where the user has one meanwhile are dropped. */
 identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
 
 typedef struct identity_membership_role_row {

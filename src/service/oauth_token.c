@@ -13,6 +13,7 @@ typedef struct attempt {
     const char *canonical, *digest; /* by password, by alias */
     identity_user_row_t *user;      /* NULL: unknown */
     const char *fresh;              /* a stronger hash of the same password */
+    bool moved;                     /* the user is not any more as it was verified */
     identity_alias_row_t *alias;
     identity_login_t login;
 } attempt_t;
@@ -55,8 +56,10 @@ static bool write_login(identity_call_t *call, void *data)
     /* Between the look-up and now the password was verified for a while: what was verified must still hold. */
     if (!identity_db_ok(call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
         return false;
-    if (user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0)
-        return wrong(call);
+    attempt->moved =
+        user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0;
+    if (attempt->moved)
+        return true;
     if (attempt->fresh && !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
         return false;
     attempt->login.user = user;
@@ -64,10 +67,26 @@ static bool write_login(identity_call_t *call, void *data)
     return identity_login_open(call, &attempt->login);
 }
 
+/* One look at user and password. Then a session is open, or the password is not right, or the user has moved
+ * meanwhile. */
+static bool try_password(identity_call_t *call, attempt_t *attempt, const char *password)
+{
+    bool right;
+
+    attempt->moved = false;
+    if (!identity_read(call, find_user, attempt))
+        return false;
+    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
+    bool usable = attempt->user && attempt->user->status == IDENTITY_USER_ACTIVE && attempt->user->password_hash;
+    const char *hash =
+        usable ? attempt->user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
+    return identity_verify_password(call, hash, password, &right, &attempt->fresh) &&
+           (!usable || !right || identity_write(call, write_login, attempt));
+}
+
 static bool login_by_password(identity_call_t *call, const char *username, const char *password)
 {
     attempt_t attempt = {.canonical = identity_username_canonical(call->pool, username)};
-    bool right;
 
     if (!call->env->settings->password_grant)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
@@ -75,16 +94,14 @@ static bool login_by_password(identity_call_t *call, const char *username, const
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
                              IDENTITY_PASSWORD_MAX);
-    if (!identity_read(call, find_user, &attempt))
+    /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
+     * it. */
+    if (!try_password(call, &attempt, password) || (attempt.moved && !try_password(call, &attempt, password)))
         return false;
-    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
-    bool usable = attempt.user && attempt.user->status == IDENTITY_USER_ACTIVE && attempt.user->password_hash;
-    const char *hash =
-        usable ? attempt.user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_verify_password(call, hash, password, &right, &attempt.fresh))
-        return false;
-    if (usable && right)
-        return identity_write(call, write_login, &attempt) && identity_login_answer(call, &attempt.login);
+    if (attempt.moved)
+        return identity_db_ok(call, IDENTITY_DB_BUSY);
+    if (attempt.login.session)
+        return identity_login_answer(call, &attempt.login);
     if (!identity_write(call, write_failure, &attempt))
         return false;
     return wrong(call);

@@ -82,14 +82,15 @@ like $expecting, qr{^HTTP/1\.1 401 }, 'whose body is not even asked for';
 # ---- connections go on ------------------------------------------------------------------------------------------------------------------------
 
 my $good = "GET /v1/roles?limit=1 HTTP/1.1\r\nHost: $host\r\nX-API-KEY: $key\r\nConnection: close\r\n\r\n";
-for (['415' => 'text/plain', '{"a":1}', 415], ['400' => 'application/json', '{"a":1', 400], ['401' => 'application/json', '{"a":1}', 401]) {
-    my ($name, $type, $body, $status) = @$_;
-    my @key = $status == 401 ? () : ("X-API-KEY: $key");
-    my $bytes = raw(join("\r\n", 'POST /v1/users/invite HTTP/1.1', "Host: $host", @key, "Content-Type: $type", 'Content-Length: ' . length $body, '', $body) . $good);
+for ([415, 'text/plain', '{"a":1}', $key], [401, 'application/json', '{"a":1}', ''], [403, 'application/json', '{"a":1}', (read_only_key())[1]]) {
+    my ($status, $type, $body, $who) = @$_;
+    my $bytes = raw(join("\r\n", 'POST /v1/users/invite HTTP/1.1', "Host: $host", "X-API-KEY: $who", "Content-Type: $type", 'Content-Length: ' . length $body, '', $body) . $good);
     my ($first, $rest) = parse($bytes);
     my ($second) = parse($rest);
-    is $first->status . $second->status, "${status}200", "the next request on a connection is answered after a $name";
+    is $first->status . $second->status, "${status}200", "the next request on a connection is answered after a $status";
 }
+my ($malformed, $rest) = parse(raw("POST /v1/users/invite HTTP/1.1\r\nHost: $host\r\nX-API-KEY: $key\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{$good"));
+is join(' ', $malformed->status, $malformed->header('Connection'), length $rest), '400 close 0', 'a malformed one ends its connection, and says so';
 
 # ---- methods and addresses -------------------------------------------------------------------------------------------------------------------
 
@@ -112,13 +113,13 @@ refused_is api(GET => $_), 404, 'UNSUPPORTED_VERSION', undef, $_ for '/v2/users'
 refused_is api(GET => '/v1/users/x.cgi'), 404, 'USER_NOT_FOUND', undef, 'a suffix makes no program of it';
 refused_is sent('GET /v1/users/%2e%2e/roles?limit=0', ["X-API-KEY: $key"]), 400, 'INVALID_FIELD', 'limit', 'dots in an address are resolved before it is matched';
 is sent('GET /v1/users%2Finvite', ["X-API-KEY: $key"])->status, 404, 'an encoded slash is none';
-is sent('GET /v1/users%00', ["X-API-KEY: $key"])->status, 400, 'nor is NUL an end';
+is sent('GET /v1/users%00', ["X-API-KEY: $key"])->status, 404, 'nor is NUL an end';
 is sent('GET /index.html', [])->status, 200, 'other addresses are served as ever';
 is sent('GET /v3x', [])->status, 404, 'and are not all ours';
 
 # ---- credentials -----------------------------------------------------------------------------------------------------------------------------
 
-my $person = person(name => 'both');
+my $person = member('both');
 my $bearer = $person->{bearer}[1];
 refused_is api(GET => '/v1/users', undef, 'X-API-KEY' => $key, Authorization => $bearer), 400, 'BAD_REQUEST', undef, 'two credentials';
 refused_is api(GET => '/v1/users', undef, 'X-API-KEY' => $key, Authorization => "ApiKey $key"), 400, 'BAD_REQUEST', undef, 'even of one key';

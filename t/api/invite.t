@@ -36,6 +36,15 @@ sub held
         rows("SELECT 1 FROM memberships WHERE user_id = $user") . ' memberships';
 }
 
+# Mails come with the next round of the sender: whoever needs the first of several is invited here.
+my ($mary, $user, $member) = map { address($_) } qw(mary user member);
+my $home = entity('home');
+my @home_key = @{$home->{key}};
+sub invite_home { api(POST => '/v1/users/invite', {username => $member, account_memberships => [map { {account_id => $_, type => 'ADMIN'} } @_]}, @home_key) }
+is invite($mary, type => 'ADMIN')->status, 200, 'mary is invited';
+is invite($user, roles => ['Read Only'], type => 'USER')->status, 200, 'user is invited';
+is invite_home($home->{account})->status, 200, 'member is invited by another entity';
+
 # ---- as published --------------------------------------------------------------------------------------------------------------------------
 
 my $john = address('johndoe');
@@ -109,11 +118,9 @@ is held($john), 'ACTIVE accepted 0 live 1 mailed 1 memberships', 'the invitation
 
 # ---- again ---------------------------------------------------------------------------------------------------------------------------------
 
-my $mary = address('mary');
-is invite($mary, type => 'ADMIN')->status, 200, 'somebody is invited';
 my $first = wait_mail($mary)->{token};
 my $again = invite(uc $mary, type => 'USER', roles => ['Quote Viewer']);
-is $again->status, 200, 'and again';
+is $again->status, 200, 'who was invited is invited again';
 is $again->json->{username}, uc $mary, 'the name is spelled as it was given last';
 my $second = wait_mail(uc $mary, 2)->{token};
 isnt $second, $first, 'by another token';
@@ -125,8 +132,6 @@ is activate($second, $password)->json->{account_memberships}[0]{type}, 'USER', '
 
 # ---- revoke, as published --------------------------------------------------------------------------------------------------------------------
 
-my $user = address('user');
-invite($user, roles => ['Read Only'], type => 'USER');
 my $token = wait_mail($user)->{token};
 my $revoked = curl(<<"END_OF_COMMAND");
 curl -X POST $host/v1/users/revoke-invite \\
@@ -158,16 +163,11 @@ is held($user), 'INVITED revoked invited 1 live 2 mailed 1 memberships', 'which 
 
 # ---- somebody who is active ------------------------------------------------------------------------------------------------------------------
 
-my $home = entity('home');
 my $second_account = do {
     my ($status, $text) = tool('--json', '--entity', $home->{reference}, 'account', 'add', 'second', '--environment', 'LIVE');
     die $text if $status;
     JSON::PP::decode_json($text)->{id};
 };
-my @home_key = @{$home->{key}};
-my $member = address('member');
-sub invite_home { api(POST => '/v1/users/invite', {username => $member, account_memberships => [map { {account_id => $_, type => 'ADMIN'} } @_]}, @home_key) }
-is invite_home($home->{account})->status, 200, 'a person of one account';
 my $member_id = activate(wait_mail($member)->{token}, $password)->json->{id};
 refused_is invite_home($home->{account}), 409, 'INVALID_OPERATION', 'username', 'nothing to add';
 my $adds = invite_home($home->{account}, $second_account);
@@ -191,15 +191,16 @@ refused_is api(POST => '/v1/users/invite', {username => $mary}, @other), 409, 'R
 
 # ---- the inviter ---------------------------------------------------------------------------------------------------------------------------
 
-my $inviter = person(name => 'inviter');
+# One of two, since nobody deactivates an account's last administrator.
+my ($inviter) = map { member($_) } 'inviter', 'another';
 my $guest = address('guest');
 is api(POST => '/v1/users/invite', {username => $guest, account_memberships => [{account_id => $account->{id}, type => 'ADMIN'}]}, @{$inviter->{bearer}})->status, 200,
     'invited by a person';
 my $void = wait_mail($guest)->{token};
-api(PATCH => "/v1/users/$inviter->{id}", {status => 'INACTIVE'});
+is api(PATCH => "/v1/users/$inviter->{id}", {status => 'INACTIVE'})->status, 200, 'who is deactivated';
 refused_is activate($void, $password), 400, 'INVALID_FIELD', 'token', 'which is void when that person is gone';
 
-my $plain = person(name => 'plain', type => 'USER', roles => ['User Administrator']);
+my $plain = member('plain', type => 'USER', roles => ['User Administrator']);
 my $invite_as = sub { api(POST => '/v1/users/invite', {username => address('given'), account_memberships => [{account_id => $account->{id}, @_}]}, @{$plain->{bearer}}) };
 refused_is $invite_as->(type => 'ADMIN'), 403, 'USER_NOT_ALLOWED', 'account_memberships.0', 'nobody gives an account that they do not administer';
 refused_is $invite_as->(type => 'USER', roles => [{name => 'Administrator'}]), 403, 'USER_NOT_ALLOWED', 'account_memberships.0', 'nor a role that holds more';

@@ -9,7 +9,6 @@ use IdentityTest::Api;
 my $site = entity('roles');
 my @key = @{$site->{key}};
 my @no_key = ('X-API-KEY' => undef);
-my %yes_no = (true => JSON::PP::true, false => JSON::PP::false);
 
 sub roles { api(GET => "/v1/roles?$_[0]", undef, @key)->json->{data} }
 sub names { join ',', map { $_->{name} } @{roles($_[0])} }
@@ -24,7 +23,7 @@ my %roles = map { $_->{name} => $_ } @{$list->json->{data}};
 is scalar keys %roles, 2 + 3 * 53, 'all the built-in ones';
 is join(' ', grep { defined $roles{$_}{entity_id} } keys %roles), '', 'which belong to no entity';
 is_deeply [map { @{$roles{$_}}{qw(slug permissions)} } 'Quote Viewer', 'Billing Entity Administrator', 'Wallet Contributor'], [
-    'quote-viewer' => [qw(QUOTE.PRICING_PLAN_SCHEDULE.VIEW QUOTE.PRICING_PLAN_SUBSCRIPTION.VIEW QUOTE.VIEW)],
+    'quote-viewer' => [qw(QUOTE.PRICING_PLAN_SCHEDULE.VIEW QUOTE.PRICING_PLAN_SUBSCRIPTION.VIEW QUOTE.TEMPLATE.VIEW QUOTE.VIEW)],
     'billing-entity-administrator' => [qw(BILLING_ENTITY.CREATE BILLING_ENTITY.UPDATE BILLING_ENTITY.VIEW)],
     'wallet-contributor' => [qw(WALLET.CREATE WALLET.UPDATE WALLET.VIEW)]], 'as the guides name them';
 is join(' ', map { $roles{$_}{slug} } 'Administrator', 'Read Only'), 'full-access read-only', 'and the two for everything';
@@ -46,7 +45,7 @@ is join(' ', sort @seen), join(' ', sort map { $_->{id} } values %roles), 'page 
 refused_is api(GET => "/v1/roles?$_->[0]", undef, @key), 400, 'INVALID_FIELD', $_->[1], $_->[0]
     for ['limit=501' => 'limit'], ['order_by=slug' => 'order_by'], ['include_child_roles=1' => 'include_child_roles'], ['only_childless_roles=no' => 'only_childless_roles'];
 refused_is api(GET => '/v1/roles', undef, @no_key), 401, 'UNAUTHORISED', undef, 'list without a credential';
-my $nobody = person(name => 'nobody', type => 'USER', roles => ['Quote Viewer']);
+my $nobody = member('nobody', type => 'USER', roles => ['Quote Viewer']);
 refused_is api(GET => '/v1/roles', undef, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'list without the permission';
 is api(GET => '/v1/roles', undef, read_only_key())->status, 200, 'list with a key that may view';
 
@@ -71,17 +70,10 @@ is_deeply roles('name=duty&include_child_roles=true'), [$parent], 'listed with t
 is_deeply roles('name=duty')->[0]{child_roles}, [], 'or without';
 is names('only_childless_roles=true&name=duty') . names('only_childless_roles=true&name=night%20shift'), 'Night Shift', 'or only those that have none';
 
-my @own = (account_id => $site->{account}, type => 'USER');
-my $watch = address('watch');
-is api(POST => '/v1/users/invite', {username => $watch, account_memberships => [{@own, role_ids => [$grand->{id}]}]}, @key)->status, 200, 'it can be given';
-activate(wait_mail($watch)->{token}, 'Correct1Horse');
-my @watch = bearer_of(login($watch, 'Correct1Horse'));
-is api(GET => '/v1/roles', undef, @watch)->status, 403, 'and grants what it holds, not more';
-my $reader = address('reader');
-my $readers = api(POST => '/v1/roles', {name => 'Readers', child_role_ids => [$roles{'Role Viewer'}{id}]}, @key)->json;
-api(POST => '/v1/users/invite', {username => $reader, account_memberships => [{@own, roles => [{name => 'readers'}]}]}, @key);
-activate(wait_mail($reader)->{token}, 'Correct1Horse');
-my @reader = bearer_of(login($reader, 'Correct1Horse'));
+my @watch = @{member('watch', entity => $site, type => 'USER', role_ids => [$grand->{id}])->{bearer}};
+is api(GET => '/v1/roles', undef, @watch)->status, 403, 'it can be given, and grants what it holds, not more';
+api(POST => '/v1/roles', {name => 'Readers', child_role_ids => [$roles{'Role Viewer'}{id}]}, @key);
+my @reader = @{member('reader', entity => $site, type => 'USER', roles => ['readers'])->{bearer}};
 is api(GET => '/v1/roles', undef, @reader)->status, 200, 'a permission of a role inside holds';
 refused_is api(POST => '/v1/roles', {name => 'Mine'}, @reader), 403, 'USER_NOT_ALLOWED', undef, 'create without the permission';
 

@@ -75,10 +75,7 @@ like $hash->{password_hash}, qr/m=19456,t=10,p=1/, 'the hash is as dear as it wa
 
 # ---- locked by somebody else -------------------------------------------------------------------------------------------------------------------
 
-open my $lock, '|-', "exec sqlite3 '$database' >'$state/lock.out' 2>&1" or die "sqlite3: $!";
-$lock->autoflush(1);
-print {$lock} ".timeout 10000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n";
-for (my $patience = time + 10; time < $patience && !-s "$state/lock.out"; ) { sleep 0.02 }
+my $lock = hold_lock($database);
 my $address = $server->address('locked');
 my @calls = (
     ['an invitation' => sub { $server->invite($address) }],
@@ -109,8 +106,7 @@ for my $i (0 .. $#calls) {
 @read = @{$worked[-1]};
 is join(' ', grep { $_ != 200 } map { $_->[0] } @read), '', 'who only reads is answered';
 cmp_ok median(map { $_->[1] } @read), '<', 1, 'and soon';
-print {$lock} "ROLLBACK;\n";
-close $lock or die "sqlite3: $?";
+let_go($lock);
 is $server->invite($address)->status, 200, 'unlocked, the invitation is taken';
 is $server->api(GET => '/v1/users?limit=1', undef, @{$person->{bearer}})->status, 200, 'nobody was logged out meanwhile';
 is join(' ', together(8, sub { $server->invite($server->address("many$_[0]"))->status })), join(' ', (200) x 8), 'and all is as before';

@@ -5,12 +5,11 @@ use Digest::SHA ();
 use File::Find ();
 use MIME::Base64 qw(encode_base64 encode_base64url);
 use Test::More;
-use Time::HiRes qw(sleep time);
 use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
-my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 200ms\n");
+my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 1s\n");
 my $state = $server->state_folder;
 my @no_key = ('X-API-KEY' => undef);
 my %secrets;
@@ -110,17 +109,12 @@ is oauth('reset-password', {token => $reset, new_password => password('after a u
 token_of('after reset', $server->login($person{ada}, (grep { /after a reset/ } map { "$_=$secrets{$_}" } keys %secrets)[0] =~ s/.*=//r));
 
 # The database fails in the middle: what its driver says of that must not hold the row.
-open my $lock, '|-', "sqlite3 '$state/identity.db' >/dev/null 2>'$state/lock.err'" or die "sqlite3: $!";
-$lock->autoflush(1);
-print {$lock} "BEGIN IMMEDIATE;\n";
-for (my $patience = time + 10; time < $patience; sleep 0.05) {
-    last if call(POST => '/v1/roles', {name => 'Lock ' . time})->status == 503;
-}
-is $server->login($person{ada}, password('while locked'))->status, 503, 'a login while the database is locked';
-is $server->activate($invitation{bob}, password('of bob, while locked'))->status, 503, 'an activation';
-is call(POST => '/v1/api-keys', {})->status, 503, 'a key';
-print {$lock} "ROLLBACK;\n";
-close $lock;
+my $lock = hold_lock("$state/identity.db");
+my ($login_locked, $bob_locked) = (password('while locked'), password('of bob, while locked'));
+my @locked = (
+    sub { $server->login($person{ada}, $login_locked) }, sub { $server->activate($invitation{bob}, $bob_locked) }, sub { call(POST => '/v1/api-keys', {}) });
+is join(' ', together(scalar @locked, sub { $locked[$_[0]]->()->status })), '503 503 503', 'login, activation, key while the database is locked';
+let_go($lock);
 is $server->activate($invitation{bob}, password('of bob'))->status, 200, 'unlocked';
 token_of('bob', $server->login($person{bob}, (grep { /: of bob=/ } map { "$_=$secrets{$_}" } keys %secrets)[0] =~ s/.*=//r));
 is oauth(logout => undef, @bearer)->status, 401, 'the session ended with the password';
@@ -137,7 +131,7 @@ my %log = map { $_ => slurp($_) } @logs;
 my $error_log = $server->error_log;
 my @lines = split /\n/, $error_log;
 cmp_ok scalar(grep { m{/error_log$|/access_log$} } @logs), '==', 2, 'both logs are read';
-cmp_ok scalar @lines, '>', 20, 'the error log is not empty';
+cmp_ok scalar @lines, '>', 5, 'the error log is not empty';
 like $error_log, qr/identity:(?:debug|trace)/, 'it goes down to the levels of a developer';
 
 # Each as it is, encoded, and what is derived from it.

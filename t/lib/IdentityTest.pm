@@ -27,6 +27,8 @@ my $client;
 
 sub server
 {
+    # Apache::Test reads its configuration into $_, which may be a caller's constant.
+    local $_;
     return $client //= IdentityTest::Client->new(host => '127.0.0.1:' . Apache::Test::vars('port'), state => Apache::Test::vars('serverroot') . '/state');
 }
 

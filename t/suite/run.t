@@ -193,9 +193,31 @@ sub whole_life
     nothing_left($state, "$name: and every process again");
 }
 
+# A first start that is cut short, wherever, is completed by the next one.
+sub cut_short
+{
+    my ($copy, $user, $state) = @_;
+    my %settings = (PORT => free_port(), STATE => $state);
+    for my $seconds (0.25, 0.35, 0.45, 0.55, 0.65, 0.8) {
+        my ($pid, $output) = make_run($copy, $user, %settings);
+        sleep $seconds;
+        kill KILL => -$pid, processes("$state/httpd.conf");
+        wait_end($pid);
+        nothing_left($state, "cut short after $seconds s: nothing is left");
+    }
+    my ($pid, $output) = make_run($copy, $user, %settings);
+    is wait_ready($pid, $output), "http://127.0.0.1:$settings{PORT}/v1", 'cut short: completed';
+    is call($settings{PORT}, key_of($state), GET => '/v1/users')->{status}, 200, 'cut short: the key opens';
+    kill TERM => $pid;
+    wait_end($pid);
+    my $rows = `sqlite3 '$state/identity.db' "SELECT (SELECT count(*) FROM entities) || ' ' || (SELECT count(*) FROM accounts)"`;
+    is $rows, "1 1\n", 'cut short: one entity, one account';
+}
+
 my $me = getpwuid $>;
 my $copy = copy_tree('own');
 whole_life($me, $copy, $me, "$copy/run");
+cut_short($copy, $me, "$copy/short");
 if ($root) {
     my $other = copy_tree('nobody', 'nobody:' . getgrgid((getpwnam 'nobody')[3]));
     whole_life('nobody', $other, 'nobody', "$other/run");

@@ -191,12 +191,15 @@ static void test_other_hands(void)
 static void test_added(void)
 {
     const char *name = "ben@example.org", *id = person_with(name, "USER", named("Quote Viewer"));
+    const char *team = serve_team("Night watch");
     const char *given = text("%s,%s", member(door->account_id, "ADMIN", ""),
                              member(door->second_account_id, "USER", named("Wallet Viewer")));
     const char *hash = of_user(name, "password_hash"), *bearer = login(name);
 
     door_answer_t answer = post("/v1/users/invite", door->key,
-                                text("{\"username\":\"BEN@example.org\",\"account_memberships\":[%s]}", given));
+                                text("{\"username\":\"BEN@example.org\",\"account_memberships\":[%s],\"team_"
+                                     "memberships\":[{\"team_id\":\"%s\"}]}",
+                                     given, team));
     accepted(answer, 200, "somebody ACTIVE is invited to further accounts");
     is_int(size_at(&answer, "account_memberships"), 1, "... the answer shows what is added");
     is_str(door_text(&answer, "account_memberships.0.account_id"), door->second_account_id, "... and only that");
@@ -218,6 +221,7 @@ static void test_added(void)
     answer = accept_with(token, "Another1one", bearer);
     accepted(answer, 200, "accepted with one's own session");
     is_int(size_at(&answer, "account_memberships"), 2, "... both are there");
+    is_str(door_text(&answer, "team_memberships.0.team_id"), team, "... and the team");
     is_str(of_user(name, "password_hash"), hash, "... and no new password is set");
     answer = accept_with(token, NULL, bearer);
     refused(answer, 400, "INVALID_FIELD", "token", "once # security 21");

@@ -318,6 +318,28 @@ static void test_no_second_mail(void)
     is_int(mail_count(), before + 1, "... and there is still one mail");
 }
 
+/* Whatever statement fails: no mail is lost, and none leaves twice. */
+static void test_faults(void)
+{
+    int n, wrong = 0;
+
+    for (n = 1; n < 50; n++) {
+        int before = mail_count();
+        invite(text("fault%d@example.org", n));
+        door->fail_after = n;
+        deliver(self());
+        bool failed = door->fail_after <= 0;
+        door->fail_after = 0;
+        pass(301);
+        deliver(self());
+        wrong += mail_count() != before + 1 || strncmp(outbox("state, sealed"), "sent|", 6) != 0;
+        if (!failed)
+            break;
+    }
+    ok(n > 5 && n < 50, "a round has %d statements", n - 1);
+    is_int(wrong, 0, "each of which may fail: exactly one mail comes # security 86");
+}
+
 static void test_batches(void)
 {
     for (int i = 0; i < 25; i++)
@@ -339,6 +361,7 @@ int main(void)
     test_keys();
     test_leases();
     test_no_second_mail();
+    test_faults();
     test_batches();
     return serve_end();
 }

@@ -180,6 +180,49 @@ static void test_rehash(void)
     door->settings.hash = quick;
 }
 
+static const char *meanwhile;
+
+static bool enter_with_change(void *context)
+{
+    (void)context;
+    door->env.enter_write = NULL;
+    change(meanwhile);
+    return true;
+}
+
+/* Signs in while, after the password was verified, somebody does this. */
+static door_answer_t sign_in_while(const char *sql)
+{
+    bool (*enter)(void *) = door->env.enter_write;
+    void (*leave)(void *) = door->env.leave_write;
+
+    meanwhile = sql;
+    door->env.enter_write = enter_with_change;
+    door->env.leave_write = NULL;
+    door_answer_t answer = sign_in("ada@example.org", PASSWORD);
+    door->env.enter_write = enter;
+    door->env.leave_write = leave;
+    return answer;
+}
+
+static void test_meeting(void)
+{
+    const char *same = identity_password_hash(door->pool, &door->settings.hash, PASSWORD),
+               *other = identity_password_hash(door->pool, &door->settings.hash, "Another1one");
+    long long failures = count("SELECT count(*) FROM audit_records WHERE action = 'LOGIN_FAILED'");
+
+    door_answer_t answer = sign_in_while(text("UPDATE users SET password_hash = '%s' WHERE id = '%s'", same, ada_id));
+    accepted(answer, 200, "a hash that another sign-in replaced meanwhile locks nobody out # security 8");
+    answer = sign_in_while(text("UPDATE users SET password_hash = '%s' WHERE id = '%s'", other, ada_id));
+    refused(answer, 401, "UNAUTHORISED", "", "a password that was changed meanwhile is not right any more");
+    change(text("UPDATE users SET password_hash = '%s' WHERE id = '%s'", same, ada_id));
+    answer = sign_in_while(text("UPDATE users SET status = 'INACTIVE', active = 0 WHERE id = '%s'", ada_id));
+    refused(answer, 401, "UNAUTHORISED", "", "nor does somebody get in who was deactivated meanwhile # security 37");
+    change(text("UPDATE users SET status = 'ACTIVE', active = 1 WHERE id = '%s'", ada_id));
+    is_int(count("SELECT count(*) FROM audit_records WHERE action = 'LOGIN_FAILED'"), failures + 2,
+           "each is recorded # security 82");
+}
+
 /* ---- how a token dies ---- */
 
 static void test_deaths(void)
@@ -322,6 +365,7 @@ int main(void)
     test_alike();
     test_gate();
     test_rehash();
+    test_meeting();
     test_deaths();
     test_forged();
     test_alias();

@@ -193,7 +193,7 @@ static void test_lacking(void)
     const char *keeper = login("keeper@example.org"), *before = state();
     const char *more[] = {"\"permissions\":[\"ALERT.VIEW\"]", "\"permissions\":[\"SITE.ANY\"]",
                           text("\"child_role_ids\":[\"%s\"]", role_named("Administrator")),
-                          text("\"child_role_ids\":[\"%s\"]", role_named("Level 2"))};
+                          text("\"child_role_ids\":[\"%s\"]", role_named("Level 1"))};
 
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         door_answer_t answer = make(keeper, text("{\"name\":\"More\",%s}", more[i]));

@@ -64,6 +64,19 @@ static void test_declared(void)
     ok(required >= 13, "%d routes need a credential", required);
 }
 
+/* What no route answers is told what some do. */
+static void test_methods(void)
+{
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        door_answer_t answer = door_call(door, "TRACE", path_of(route, target_id), NULL, NULL);
+        refused(answer, 405, "INVALID_OPERATION", "", "TRACE %s # security 76", route->pattern);
+        const char *allow = header(&answer, "Allow"), *at = allow ? strstr(allow, route->method) : NULL;
+        ok(at && strstr(at, "OPTIONS") && (strcmp(route->method, "GET") != 0 || strncmp(at, "GET, HEAD, ", 11) == 0),
+           "... is told %s", allow);
+    }
+}
+
 /* Nobody, somebody whose session ended, and somebody without a role. */
 static void test_let_in(void)
 {
@@ -189,6 +202,7 @@ int main(void)
     get("/v1/roles", door->read_key); /* writes the last use of the keys */
     get("/v1/roles", door->other_key);
     test_declared();
+    test_methods();
     test_let_in();
     test_read_only();
     test_own_record();

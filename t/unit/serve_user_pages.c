@@ -166,6 +166,8 @@ static void test_refusals(void)
     is_int(size_at(&answer, "data"), PEOPLE, "limit=500");
     answer = get("/v1/users?limit=1&page=1000000000", door->key);
     accepted(answer, 200, "the greatest page");
+    answer = get(text("/v1/users?order_by=username&cursor=%s", cursor), door->key);
+    ok(answer.status == 200 || answer.status == 400, "a cursor of another order does no harm");
     answer = get(text("/v1/users?cursor=%s", cursor), door->other_key);
     is_int(size_at(&answer, "data"), 0, "another entity's cursor opens nothing # security 60");
 }
@@ -220,6 +222,32 @@ static void test_statements(void)
     is_int(statements("/v1/users/search?username=bob@example.org", 1), STATEMENTS_SEARCH, "... and 1");
 }
 
+/* Counting stops at 10,000; paging does not. */
+static void test_many(void)
+{
+    change(text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9939) INSERT INTO users (id, "
+                "entity_id, username, canonical, domain, status, active, created_at, updated_at, version) SELECT "
+                "printf('user_%%020d', i), '%s', printf('n%%05d@many.example', i), printf('n%%05d@many.example', i), "
+                "'many.example', 'INACTIVE', 0, i, 1, 1 FROM n",
+                door->entity_id));
+    door_answer_t answer = get("/v1/users?limit=500", door->key);
+    is_str(json_at(&answer, "total_number_of_pages"), "20", "9,999 people on 20 pages");
+    post("/v1/users/invite", door->key, "{\"username\":\"last@many.example\"}");
+    answer = get("/v1/users?limit=500&page=20", door->key);
+    is_str(json_at(&answer, "total_number_of_pages"), "20", "10,000 too");
+    post("/v1/users/invite", door->key, "{\"username\":\"more@many.example\"}");
+    answer = get("/v1/users?limit=500", door->key);
+    is_str(json_at(&answer, "total_number_of_pages"), "null", "one more is not counted any more");
+    answer = get(door_text(&answer, "links.next"), door->key);
+    is_str(json_at(&answer, "total_number_of_pages"), "null", "... nor behind a cursor");
+    is_int(size_at(&answer, "data"), 500, "... which leads on");
+    is_int(answer.statements, STATEMENTS_CURSOR - 4, "... in no more statements");
+    answer = get("/v1/users?username=n00001@many.example", door->key);
+    is_str(json_at(&answer, "total_number_of_pages"), "1", "what a filter leaves is counted");
+    answer = get("/v1/users/search", door->key);
+    is_int(size_at(&answer, ""), 500, "a search answers 500 at most");
+}
+
 /* 23 people whose names are in another order than their days, some of them made in the same microsecond. */
 static void seed_people(void)
 {
@@ -244,5 +272,6 @@ int main(void)
     test_filters();
     test_steady();
     test_statements();
+    test_many();
     return serve_end();
 }

@@ -6,16 +6,18 @@ package IdentityTest::Api;
 #     refused_is $answer, 409, INVALID_OPERATION => 'username';  the whole error object; undef where no field is at fault
 #     my $answer = curl(<<"COMMAND");                            a command line as published, run by a shell
 #     my $entity = entity('paging');                             an entity of its own: id, account, key (header and value)
+#     my $person = member('ada', type => 'USER');                like person() of IdentityTest, but made by an administrator: no mail to wait for
 use strict;
 use warnings FATAL => 'all';
 use Digest::SHA ();
 use Exporter 'import';
+use IO::Handle ();
 use JSON::PP ();
 use Test::More ();
 use IdentityTest;
 use IdentityTest::Response;
 
-our @EXPORT = qw(shape_is answered_is refused_is read_only_key curl entity bearer_of digest_of rows alter_db unknown_id membership_json seconds_of);
+our @EXPORT = qw(shape_is answered_is refused_is read_only_key curl entity member bearer_of digest_of rows alter_db hold_lock let_go unknown_id membership_json seconds_of);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
@@ -186,6 +188,26 @@ sub entity
     return {id => $made->{id}, reference => $reference, account => $account->{id}, key => ['X-API-KEY' => $key]};
 }
 
+# type (default ADMIN), roles (names), role_ids, password; entity: one of entity() instead of the server's first.
+sub member
+{
+    my ($name, %given) = @_;
+    my @key = $given{entity} ? @{$given{entity}{key}} : ('X-API-KEY' => key());
+    my ($username, $password) = (address($name), $given{password} // 'Correct1Horse');
+    my $made = api(POST => '/v1/users', {username => $username, password => $password}, @key);
+    die 'create: ', $made->text unless $made->status == 201;
+    my %membership = (account_id => $given{entity} ? $given{entity}{account} : account_id(), type => $given{type} // 'ADMIN');
+    $membership{roles} = [map { {name => $_} } @{$given{roles}}] if $given{roles};
+    $membership{role_ids} = $given{role_ids} if $given{role_ids};
+    my $joined = api(POST => '/v1/users/' . $made->json->{id} . '/memberships', \%membership, @key);
+    die 'membership: ', $joined->text unless $joined->status == 201;
+    my $in = login($username, $password);
+    die 'login: ', $in->text unless $in->status == 200;
+    return {
+        username => $username, password => $password, id => $made->json->{id}, token => $in->json->{access_token}, bearer => [bearer_of($in)],
+        cookie => [Cookie => $in->cookie('identity_refresh')]};
+}
+
 # ---- others --------------------------------------------------------------------------------------------------------------------------------
 
 # Runs a command line of curl as it is printed in the documentation; only how the answer is shown is added.
@@ -229,6 +251,32 @@ sub alter_db
     $count =~ /(\d+)\s*\z/ or die "sqlite3 said: $count\n";
     die "no row was changed by: $sql\n" unless $1;
     return $1;
+}
+
+# Another program that writes to the database file, and takes its time. What is returned goes to let_go.
+sub hold_lock
+{
+    my ($database) = @_;
+    my $said = "$database.lock.$$";
+    open my $lock, '|-', "exec sqlite3 '$database' >'$said' 2>&1" or die "sqlite3: $!";
+    $lock->autoflush(1);
+    print {$lock} ".timeout 10000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n";
+    for (1 .. 1000) {
+        last if -s $said;
+        select undef, undef, undef, 0.01;
+    }
+    open my $in, '<', $said or die "$said: $!";
+    my $line = <$in> // 'nothing';
+    unlink $said;
+    die "sqlite3 said: $line" unless $line eq "locked\n";
+    return $lock;
+}
+
+sub let_go
+{
+    my ($lock) = @_;
+    print {$lock} "ROLLBACK;\n";
+    close $lock or die "sqlite3: $?";
 }
 
 # Of the right form, and nobody's.

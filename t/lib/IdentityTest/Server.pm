@@ -146,22 +146,24 @@ sub answers
     return defined $line && $line =~ m{^HTTP/1\.\d \d};
 }
 
+# Waits until these processes are gone altogether.
 sub gone
 {
-    my ($self) = @_;
+    my (@pids) = @_;
     for (1 .. 300) {
-        return unless $self->processes;
+        return unless @pids = grep { -d "/proc/$_" } @pids;
         sleep 0.1;
     }
-    die 'processes of httpd are left: ', join(' ', $self->processes), "\n";
+    die "processes of httpd are left: @pids\n";
 }
 
 sub stop
 {
     my ($self) = @_;
     my $pid = $self->pid;
+    my @all = $self->processes;
     CORE::kill(TERM => $pid) if $pid;
-    $self->gone;
+    gone(@all, $self->processes);
     unlink $self->{pid_file};
     return $self;
 }
@@ -169,12 +171,12 @@ sub stop
 sub kill
 {
     my ($self) = @_;
-    my @all = $self->processes;
     # The parent first, so that it starts no further child.
     my $parent = $self->pid;
     CORE::kill(KILL => $parent) if $parent;
+    my @all = $self->processes;
     CORE::kill(KILL => @all) if @all;
-    $self->gone;
+    gone($parent // (), @all);
     unlink $self->{pid_file};
     return $self;
 }
