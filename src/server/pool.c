@@ -2,10 +2,12 @@
  *
  * mod_dbd lets a thread wait for ever when all its connections are out, has no call to throw a bad one away, and at a
  * child's end aborts unless all of them have come back. So each process keeps a slot for every connection that mod_dbd
- * may open (DBDMax), and who finds no free slot waits here, no longer than IdentityDatabaseWait. A connection that has
- * gone bad is closed, and its slot, whose place in mod_dbd's list is lost by that, goes on with connections of its own.
+ * may open (DBDMax), and who finds no free slot waits here, no longer than IdentityDatabaseWait. Where a connection has
+ * gone bad, or mod_dbd's may be to a file that lies there no longer (a backup was put in its place), the slot goes on
+ * with connections of its own.
  */
 #include <string.h>
+#include <sys/stat.h>
 
 #include <apr_optional.h>
 #include <apr_dbd.h>
@@ -19,12 +21,19 @@ APLOG_USE_MODULE(identity);
 
 #define LONGEST_END apr_time_from_sec(2)
 
+typedef struct file {
+    dev_t device;
+    ino_t number; /* 0: there is none */
+} file_t;
+
 /* A slot belongs to the thread that has taken it. */
 typedef struct slot {
     bool taken;
-    bool lost;        /* mod_dbd's place for it is used up */
+    bool owed;        /* mod_dbd counts a connection for it that is closed */
     ap_dbd_t *record; /* mod_dbd's, while taken */
-    apr_pool_t *own;  /* where lost: holds db, also while the slot is free */
+    bool apart;       /* has connections of its own: */
+    apr_pool_t *own;  /* holds db, also while the slot is free */
+    file_t file;      /* that db was opened on */
     identity_db_t *db;
     identity_db_t *lent; /* db while somebody has it: how give_back finds the slot; under the mutex */
 } slot_t;
@@ -41,6 +50,7 @@ struct identity_pool {
     apr_pool_t *child;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
+    file_t born;  /* the file that mod_dbd's connections were opened on, if it is still the same */
     bool closing; /* the child ends: nothing is lent any more */
 };
 
@@ -162,11 +172,11 @@ static void discard(identity_pool_t *pool, slot_t *slot)
 {
     if (slot->own) {
         drop_pool(pool, slot->own);
-    } else if (pool->dbd.persist) {
+    } else if (slot->record && pool->dbd.persist) {
         /* Its pool closes it; mod_dbd keeps no pointer to what it has lent. */
-        slot->lost = true;
+        slot->apart = slot->owed = true;
         apr_pool_destroy(slot->record->pool);
-    } else {
+    } else if (slot->record) {
         hand_back(pool, slot);
     }
     slot->own = NULL;
@@ -174,19 +184,32 @@ static void discard(identity_pool_t *pool, slot_t *slot)
     slot->db = NULL;
 }
 
-static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot)
+static file_t look(const identity_pool_t *pool)
 {
-    const char *error = NULL;
+    struct stat info;
 
-    if (slot->db)
+    return stat(pool->dbd.params, &info) == 0 ? (file_t){info.st_dev, info.st_ino} : (file_t){0, 0};
+}
+
+static bool same(file_t a, file_t b)
+{
+    return a.number && a.number == b.number && a.device == b.device;
+}
+
+static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, file_t file)
+{
+    const char *error = "The database was replaced at this very moment.";
+
+    if (slot->db && same(slot->file, file))
         return IDENTITY_DB_OK;
+    discard(pool, slot);
+    slot->file = file;
     slot->own = own_pool(pool);
     slot->db = identity_db_open(slot->own, pool->dbd.driver, pool->dbd.params, &pool->options, &error);
-    if (slot->db)
+    if (slot->db && same(look(pool), file))
         return IDENTITY_DB_OK;
     IDENTITY_SAY(APLOG_ERR, pool->server, "ID0543: database: %s", error);
-    drop_pool(pool, slot->own);
-    slot->own = NULL;
+    discard(pool, slot);
     return IDENTITY_DB_LOST;
 }
 
@@ -202,8 +225,22 @@ static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, ap
     if (slot->db)
         return IDENTITY_DB_OK;
     IDENTITY_SAY(APLOG_ERR, pool->server, "ID0544: database: %s", error);
-    hand_back(pool, slot);
+    discard(pool, slot);
     return IDENTITY_DB_FAILED;
+}
+
+/* A file may be moved away, or another be put in its place, while connections to it live on and see nothing of it. */
+static identity_db_status_t reach(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
+{
+    file_t file = look(pool);
+
+    if (!file.number) {
+        IDENTITY_SAY(APLOG_ERR, pool->server, "ID0548: database: %s is not there", pool->dbd.params);
+        return IDENTITY_DB_LOST;
+    }
+    if (pool->dbd.persist && !same(file, pool->born))
+        slot->apart = true;
+    return slot->apart ? connect_own(pool, slot, file) : connect_lent(pool, slot, request);
 }
 
 identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
@@ -214,7 +251,7 @@ identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, iden
 
     if (!slot)
         return IDENTITY_DB_BUSY;
-    identity_db_status_t status = slot->lost ? connect_own(pool, slot) : connect_lent(pool, slot, request);
+    identity_db_status_t status = reach(pool, slot, request);
     if (status != IDENTITY_DB_OK) {
         free_up(pool, slot);
         return status;
@@ -283,7 +320,7 @@ static apr_status_t close_pool(void *pool_)
         apr_thread_cond_timedwait(pool->freed, pool->mutex, end - apr_time_now());
     for (int i = 0; i < pool->dbd.max && pool->dbd.persist; i++) {
         slot_t *slot = &pool->slots[i];
-        if (slot->lost)
+        if (slot->owed)
             pool->close(pool->server, stand_in(pool));
         else if (slot->taken && slot->record)
             pool->close(pool->server, slot->record);
@@ -295,6 +332,8 @@ static apr_status_t close_pool(void *pool_)
 void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
 {
     apr_pool_create(&pool->child, child);
+    /* mod_dbd opens its first ones after this. */
+    pool->born = look(pool);
     /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
         apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS) {

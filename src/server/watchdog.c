@@ -34,14 +34,17 @@ static bool stopping(void *job_)
            state == AP_MPMQ_STOPPING;
 }
 
-static void deliver(identity_job_t *job, apr_pool_t *pool)
+/* How many mails left. */
+static int deliver(identity_job_t *job, apr_pool_t *pool)
 {
     char name[256] = "";
+    int sent = 0;
 
     gethostname(name, sizeof name - 1);
     const char *owner = apr_psprintf(pool, "%s:%ld", name, (long)getpid());
     for (int i = 0; i < job->hosts->nelts && !stopping(job); i++)
-        identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env, owner, stopping, job);
+        sent += identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env, owner, stopping, job);
+    return sent;
 }
 
 static void set_running(identity_job_t *job, bool running)
@@ -56,14 +59,16 @@ static void set_running(identity_job_t *job, bool running)
 static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
 {
     identity_job_t *job = job_;
-    apr_pool_t *round;
+    int sent = 1;
 
     if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
         return APR_SUCCESS;
     set_running(job, true);
-    if (!stopping(job)) {
+    /* A round takes a few mails only: the next follows at once, until the outbox is empty. */
+    while (sent > 0 && !stopping(job)) {
+        apr_pool_t *round;
         apr_pool_create(&round, pool);
-        deliver(job, round);
+        sent = deliver(job, round);
         apr_pool_destroy(round);
     }
     set_running(job, false);

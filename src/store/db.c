@@ -1,33 +1,13 @@
-/* The only file that calls apr_dbd, by the contract in design/database.md, section 2.2. What it answers there is told
- * by the numbers P1 to P20. */
-#include <pthread.h>
+/* Statements, rows and transactions, by the contract in design/database.md, section 2.2. What it answers there is told
+ * by the numbers P1 to P20. apr_dbd is called here and in db_open.c, nowhere else.
+ */
 #include <stdlib.h>
 
-#include <apr_file_info.h>
-#include <apr_hash.h>
+#include "db_state.h"
 
-#include "db_int.h"
-
-#define USERDATA  "mod_identity-db"
 #define ARGUMENTS 20
 #define BUSY      5 /* SQLite's codes */
 #define LOCKED    6
-
-typedef struct statement {
-    apr_dbd_prepared_t *prepared;
-} statement_t;
-
-struct identity_db {
-    apr_pool_t *connection; /* state that lives as long as the connection */
-    apr_pool_t *use;        /* where results go: the present borrower's */
-    const apr_dbd_driver_t *driver;
-    apr_dbd_t *handle;
-    identity_db_options_t options;
-    apr_hash_t *statements; /* by text: a finite set, prepared on first use */
-    bool open, failed;      /* inside a transaction; one of its statements failed */
-    bool usable;
-    unsigned long count;
-};
 
 struct db_row {
     identity_db_t *db;
@@ -54,27 +34,56 @@ const char *identity_sql_text(identity_sql_t sql)
 
 /* ---- outcomes ---------------------------------------------------------------------------------------------------- */
 
-static identity_db_status_t outcome(int code)
+/* What became of a statement: its outcome, and the driver's text, which can hold users' data (P10). */
+typedef struct fault {
+    identity_db_status_t status;
+    const char *detail;
+} fault_t;
+
+/* The driver tells a lock that outlasted its patience by its code for changes, but by its text alone for reads (P9). */
+static bool is_busy(int code, const char *detail)
 {
     int base = code & 0xff;
-    return code == 0 ? IDENTITY_DB_OK : base == BUSY || base == LOCKED ? IDENTITY_DB_BUSY : IDENTITY_DB_FAILED;
+    return base == BUSY || base == LOCKED || (strncmp(detail, "database ", 9) == 0 && strstr(detail, " is locked"));
 }
 
-/* The driver's text can hold users' data (P10): it is for debug level. */
-static identity_db_status_t failed(identity_db_t *db, const char *name, identity_db_status_t status, int code)
+static fault_t fault_of(identity_db_t *db, int code)
+{
+    fault_t fault = {IDENTITY_DB_OK, ""};
+
+    if (code == 0)
+        return fault;
+    const char *detail = apr_dbd_error(db->driver, db->handle, code);
+    fault.detail = detail ? apr_pstrdup(db->scratch, detail) : "";
+    fault.status = is_busy(code, fault.detail) ? IDENTITY_DB_BUSY : IDENTITY_DB_FAILED;
+    return fault;
+}
+
+static identity_db_status_t say(identity_db_t *db, const char *name, identity_db_status_t status, const char *failure,
+                                const char *detail)
 {
     db->failed = true;
-    if (status == IDENTITY_DB_FAILED && apr_dbd_check_conn(db->driver, db->use, db->handle) != APR_SUCCESS)
-        status = IDENTITY_DB_LOST;
-    if (status == IDENTITY_DB_LOST || status == IDENTITY_DB_FAILED)
-        db->usable = false;
     if (db->options.log)
-        db->options.log(db->options.log_context, name,
-                        status == IDENTITY_DB_BUSY   ? "locked by others"
-                        : status == IDENTITY_DB_LOST ? "connection lost"
-                                                     : "failed",
-                        apr_dbd_error(db->driver, db->handle, code));
+        db->options.log(db->options.log_context, name, failure, detail);
     return status;
+}
+
+/* A row that breaks a rule is no fault of the connection. */
+static bool broke_rule(const fault_t *fault)
+{
+    return strstr(fault->detail, "constraint failed") != NULL;
+}
+
+static identity_db_status_t failed(identity_db_t *db, const char *name, const fault_t *fault)
+{
+    if (fault->status == IDENTITY_DB_BUSY)
+        return say(db, name, fault->status, "locked by others", fault->detail);
+    if (broke_rule(fault))
+        return say(db, name, fault->status, "a rule of the schema was broken", fault->detail);
+    db->usable = false;
+    if (apr_dbd_check_conn(db->driver, db->scratch, db->handle) != APR_SUCCESS)
+        return say(db, name, IDENTITY_DB_LOST, "connection lost", fault->detail);
+    return say(db, name, fault->status, "failed", fault->detail);
 }
 
 /* Tests let the Nth statement fail without touching the connection. */
@@ -89,24 +98,56 @@ static bool fails_now(identity_db_t *db)
     return true;
 }
 
+/* Is SQLite still inside the transaction? Some failures (full disk, no memory) end it, and what came after them would
+ * be committed by itself, statement for statement. A second BEGIN is refused inside, and tells it without the native
+ * handle. */
+static bool still_inside(identity_db_t *db)
+{
+    int rows;
+
+    if (apr_dbd_query(db->driver, db->handle, &rows, "BEGIN") != 0)
+        return true;
+    apr_dbd_query(db->driver, db->handle, &rows, "ROLLBACK");
+    return false;
+}
+
+/* False where a statement must not be run at all: it was told to fail, the transaction is lost already, or it would
+ * write where others may write too (the driver would then sleep on a lock that cannot be had, P5). */
+static bool may_run(identity_db_t *db, const char *name, bool change)
+{
+    bool lost = db->open && db->failed;
+
+    if (fails_now(db) || lost)
+        return false;
+    if (!change || !db->open || db->write)
+        return true;
+    say(db, name, IDENTITY_DB_FAILED, "a change in a transaction that reads", NULL);
+    return false;
+}
+
+identity_db_status_t db_in_write(identity_db_t *db, const char *name)
+{
+    return db->open && db->write ? IDENTITY_DB_OK
+                                 : say(db, name, IDENTITY_DB_FAILED, "outside a write transaction", NULL);
+}
+
 /* ---- statements -------------------------------------------------------------------------------------------------- */
 
-static int prepare(identity_db_t *db, const char *text, statement_t **statement)
+static int prepare(identity_db_t *db, const char *text, apr_dbd_prepared_t **statement)
 {
+    int code = 0;
+
     *statement = apr_hash_get(db->statements, text, APR_HASH_KEY_STRING);
-    if (*statement)
-        return 0;
-    statement_t *made = apr_pcalloc(db->connection, sizeof *made);
-    /* No label: with one PostgreSQL folds its case and loses it in a restart (P14). */
-    int code = apr_dbd_prepare(db->driver, db->connection, db->handle, text, NULL, &made->prepared);
-    /* The driver waits for a lock in a step, but not here (P4). */
-    for (int tries = 0; outcome(code) == IDENTITY_DB_BUSY && tries < 16; tries++) {
-        apr_sleep(apr_time_from_msec(100));
-        code = apr_dbd_prepare(db->driver, db->connection, db->handle, text, NULL, &made->prepared);
-    }
-    if (code == 0) {
-        apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING, made);
-        *statement = made;
+    for (int tries = 0; !*statement && tries <= 16; tries++) {
+        /* The driver waits for a lock in a step, but not here (P4). */
+        if (tries > 0)
+            apr_sleep(apr_time_from_msec(100));
+        /* No label: with one PostgreSQL folds its case and loses it in a restart (P14). */
+        code = apr_dbd_prepare(db->driver, db->connection, db->handle, text, NULL, statement);
+        if (code == 0)
+            apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING, *statement);
+        else if (fault_of(db, code).status != IDENTITY_DB_BUSY)
+            return code;
     }
     return code;
 }
@@ -126,34 +167,42 @@ static bool bind_values(const char *text, const db_argument_t *arguments, int co
     return seen == count;
 }
 
-typedef int run_t(identity_db_t *db, statement_t *statement, const void **values, void *result);
+typedef int step_t(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result);
 
-/* Once more after a failure with the statement prepared anew: others may have changed the schema (P1). */
-static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                int count, run_t *step, void *result)
+static fault_t attempt(identity_db_t *db, const char *text, const void **values, step_t *step, void *result)
 {
-    const void *values[ARGUMENTS + 1] = {NULL};
-    statement_t *statement;
-
-    if (fails_now(db))
-        return IDENTITY_DB_FAILED;
-    if (!bind_values(text, arguments, count, values))
-        return failed(db, name, IDENTITY_DB_FAILED, 0);
+    apr_dbd_prepared_t *statement;
     int code = prepare(db, text, &statement);
+
     if (code == 0)
         code = step(db, statement, values, result);
-    if (outcome(code) == IDENTITY_DB_FAILED) {
-        apr_hash_set(db->statements, text, APR_HASH_KEY_STRING, NULL);
-        code = prepare(db, text, &statement);
-        if (code == 0)
-            code = step(db, statement, values, result);
-    }
-    return code == 0 ? IDENTITY_DB_OK : failed(db, name, outcome(code), code);
+    return fault_of(db, code);
 }
 
-static int step_change(identity_db_t *db, statement_t *statement, const void **values, void *result)
+static step_t step_change;
+
+static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
+                                int count, step_t *step, void *result)
 {
-    return apr_dbd_pbquery(db->driver, db->use, db->handle, result, statement->prepared, values);
+    const void *values[ARGUMENTS] = {NULL};
+
+    apr_pool_clear(db->scratch);
+    if (!may_run(db, name, step == step_change))
+        return IDENTITY_DB_FAILED;
+    if (!bind_values(text, arguments, count, values))
+        return say(db, name, IDENTITY_DB_FAILED, "parameters that do not fit the statement", NULL);
+    fault_t fault = attempt(db, text, values, step, result);
+    /* Once more with the statement prepared anew: others may have changed the schema (P1). */
+    if (fault.status == IDENTITY_DB_FAILED && !broke_rule(&fault) && (!db->open || still_inside(db))) {
+        apr_hash_set(db->statements, text, APR_HASH_KEY_STRING, NULL);
+        fault = attempt(db, text, values, step, result);
+    }
+    return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+}
+
+static int step_change(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result)
+{
+    return apr_dbd_pbquery(db->driver, db->scratch, db->handle, result, statement, values);
 }
 
 identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
@@ -213,19 +262,22 @@ apr_pool_t *db_pool(const db_row_t *row)
     return row->db->use;
 }
 
-static int step_select(identity_db_t *db, statement_t *statement, const void **values, void *result)
+static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result)
 {
     *(apr_dbd_results_t **)result = NULL;
-    return apr_dbd_pbselect(db->driver, db->use, db->handle, result, statement->prepared, 1, values);
+    return apr_dbd_pbselect(db->driver, db->scratch, db->handle, result, statement, 1, values);
 }
 
-/* Every row is asked for by its number, from 1, until there is none (P15), so that all drivers free their result. */
+/* Every row is asked for until there is none (P15), so that all drivers free their result. SQLite's counts from the
+ * first row for each number, which grows with the square of the rows: its next row is -1, whatever was said about
+ * random. */
 static void each(identity_db_t *db, apr_dbd_results_t *results, void (*take)(const db_row_t *row, void *data),
                  void *data)
 {
+    bool next = strcmp(apr_dbd_name(db->driver), "sqlite3") == 0;
     db_row_t row = {.db = db};
 
-    for (int i = 1; apr_dbd_get_row(db->driver, db->use, results, &row.row, i) == 0; i++) {
+    for (int i = 1; apr_dbd_get_row(db->driver, db->scratch, results, &row.row, next ? -1 : i) == 0; i++) {
         take(&row, data);
         row.row = NULL;
     }
@@ -294,33 +346,65 @@ identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_ar
     return db_count_text(db, statements[sql].name, statements[sql].text, arguments, count, value);
 }
 
+/* A pragma reads the file while it is prepared, where the driver does not wait for a lock (P4): whoever is the first to
+ * open the file, or the last to close it, holds it for a moment. */
+static bool again(identity_db_t *db, const char *text, int code, int *tries)
+{
+    if (strncmp(text, "PRAGMA ", 7) != 0 || fault_of(db, code).status != IDENTITY_DB_BUSY || ++*tries > 80)
+        return false;
+    apr_sleep(apr_time_from_msec(20));
+    return true;
+}
+
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text)
 {
-    int rows, code;
+    int rows, code, tries = 0;
 
-    if (fails_now(db))
+    apr_pool_clear(db->scratch);
+    if (!may_run(db, name, false))
         return IDENTITY_DB_FAILED;
-    code = apr_dbd_query(db->driver, db->handle, &rows, text);
-    return code == 0 ? IDENTITY_DB_OK : failed(db, name, outcome(code), code);
+    do
+        code = apr_dbd_query(db->driver, db->handle, &rows, text);
+    while (again(db, text, code, &tries));
+    fault_t fault = fault_of(db, code);
+    return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
 }
+
+typedef struct texts {
+    apr_array_header_t *list;
+    int column;
+} texts_t;
 
 static void take_text(const db_row_t *row, void *data)
 {
-    APR_ARRAY_PUSH((apr_array_header_t *)data, const char *) = db_text(row, 0);
+    texts_t *texts = data;
+    APR_ARRAY_PUSH(texts->list, const char *) = db_text(row, texts->column);
+}
+
+identity_db_status_t db_plain_details(identity_db_t *db, const char *name, const char *text, int column,
+                                      apr_array_header_t **list)
+{
+    apr_dbd_results_t *results = NULL;
+    texts_t texts = {apr_array_make(db->use, 4, sizeof(const char *)), column};
+    int code, tries = 0;
+
+    *list = texts.list;
+    apr_pool_clear(db->scratch);
+    if (!may_run(db, name, false))
+        return IDENTITY_DB_FAILED;
+    do
+        code = apr_dbd_select(db->driver, db->use, db->handle, &results, text, 1);
+    while (again(db, text, code, &tries));
+    fault_t fault = fault_of(db, code);
+    if (fault.status != IDENTITY_DB_OK)
+        return failed(db, name, &fault);
+    each(db, results, take_text, &texts);
+    return IDENTITY_DB_OK;
 }
 
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts)
 {
-    apr_dbd_results_t *results = NULL;
-
-    *texts = apr_array_make(db->use, 4, sizeof(const char *));
-    if (fails_now(db))
-        return IDENTITY_DB_FAILED;
-    int code = apr_dbd_select(db->driver, db->use, db->handle, &results, text, 1);
-    if (code != 0)
-        return failed(db, name, outcome(code), code);
-    each(db, results, take_text, *texts);
-    return IDENTITY_DB_OK;
+    return db_plain_details(db, name, text, 0, texts);
 }
 
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts)
@@ -341,17 +425,20 @@ apr_pool_t *db_use_pool(const identity_db_t *db)
 
 identity_db_status_t identity_db_begin(identity_db_t *db, bool write)
 {
+    const char *text = write ? "BEGIN IMMEDIATE" : "BEGIN";
+
+    if (db->open)
+        return say(db, text, IDENTITY_DB_FAILED, "inside a transaction already", NULL);
     db->failed = false;
-    identity_db_status_t status =
-        db_plain(db, write ? "BEGIN IMMEDIATE" : "BEGIN", write ? "BEGIN IMMEDIATE" : "BEGIN");
+    identity_db_status_t status = db_plain(db, text, text);
     db->open = status == IDENTITY_DB_OK;
+    db->write = write;
     return status;
 }
 
 identity_db_status_t identity_db_commit(identity_db_t *db)
 {
-    bool refused = db->failed || !db->open;
-    identity_db_status_t status = refused ? IDENTITY_DB_FAILED : db_plain(db, "COMMIT", "COMMIT");
+    identity_db_status_t status = db->open ? db_plain(db, "COMMIT", "COMMIT") : IDENTITY_DB_FAILED;
 
     if (status == IDENTITY_DB_OK)
         db->open = false;
@@ -368,7 +455,7 @@ void identity_db_rollback(identity_db_t *db)
         return;
     db->open = false;
     db->count++;
-    if (apr_dbd_query(db->driver, db->handle, &rows, "ROLLBACK") != 0)
+    if (apr_dbd_query(db->driver, db->handle, &rows, "ROLLBACK") != 0 && still_inside(db))
         db->usable = false;
 }
 
@@ -392,130 +479,4 @@ bool identity_db_usable(identity_db_t *db)
 unsigned long identity_db_statements(const identity_db_t *db)
 {
     return db->count;
-}
-
-/* ---- connections ------------------------------------------------------------------------------------------------- */
-
-static identity_db_t *attach(apr_pool_t *connection, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
-                             const identity_db_options_t *options)
-{
-    identity_db_t *db = apr_pcalloc(connection, sizeof *db);
-
-    db->connection = db->use = connection;
-    db->driver = driver;
-    db->handle = handle;
-    db->options = *options;
-    db->statements = apr_hash_make(connection);
-    db->usable = true;
-    return db;
-}
-
-/* Before anything is prepared: the first of these expires compiled statements (P2). Neither gives rows, which would
- * count as a failure (P3). */
-static bool set_up(identity_db_t *db)
-{
-    return db_plain(db, "foreign_keys", "PRAGMA foreign_keys=ON") == IDENTITY_DB_OK &&
-           db_plain(db, "synchronous",
-                    db->options.sync == IDENTITY_SYNC_FULL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") ==
-               IDENTITY_DB_OK;
-}
-
-/* Without WAL several children lock each other out for good (P6). */
-static bool journal_fits(identity_db_t *db)
-{
-    apr_array_header_t *mode;
-
-    if (db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK || mode->nelts == 0)
-        return false;
-    const char *name = APR_ARRAY_IDX(mode, 0, const char *);
-    return strcmp(name, "wal") == 0 || strcmp(name, "memory") == 0;
-}
-
-static bool driver_fits(const char *name, const char **error)
-{
-    if (strcmp(name, "sqlite3") == 0)
-        return true;
-    *error = "The database driver must be sqlite3: others are not supported by this version.";
-    return false;
-}
-
-identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
-                                  const identity_db_options_t *options, const char **error)
-{
-    identity_db_t *db = NULL;
-
-    apr_pool_userdata_get((void **)&db, USERDATA, connection);
-    if (db)
-        return db;
-    if (!driver_fits(apr_dbd_name(driver), error))
-        return NULL;
-    db = attach(connection, driver, handle, options);
-    if (!set_up(db)) {
-        *error = "The connection to the database could not be set up.";
-        return NULL;
-    }
-    if (!journal_fits(db)) {
-        *error = "The database is not in WAL mode: htidentity migrate sets it.";
-        return NULL;
-    }
-    apr_pool_userdata_setn(db, USERDATA, NULL, connection);
-    return db;
-}
-
-static void start_apr_dbd(void)
-{
-    apr_pool_t *process;
-    /* Drivers stay loaded as long as the process: apr_dbd ties them to the topmost pool. */
-    if (apr_pool_create(&process, NULL) == APR_SUCCESS)
-        apr_dbd_init(process);
-}
-
-static apr_status_t close_handle(void *db_)
-{
-    identity_db_t *db = db_;
-    return apr_dbd_close(db->driver, db->handle);
-}
-
-identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *params, const identity_db_options_t *options,
-                           const char **error)
-{
-    static pthread_once_t started = PTHREAD_ONCE_INIT;
-    const apr_dbd_driver_t *driver;
-    const char *detail = NULL;
-    apr_dbd_t *handle;
-    apr_finfo_t info;
-
-    pthread_once(&started, start_apr_dbd);
-    if (!driver_fits(name, error))
-        return NULL;
-    if (strcmp(params, ":memory:") != 0 && apr_stat(&info, params, APR_FINFO_TYPE, pool) != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "The database %s is not there, or cannot be reached: htidentity migrate makes it.",
-                              params);
-        return NULL;
-    }
-    if (apr_dbd_get_driver(pool, name, &driver) != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "APR has no driver for %s: is libaprutil1-dbd-sqlite3 installed?", name);
-        return NULL;
-    }
-    if (apr_dbd_open_ex(driver, pool, params, &handle, &detail) != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "The database %s cannot be opened.", params);
-        return NULL;
-    }
-    identity_db_t *db = attach(pool, driver, handle, options);
-    apr_pool_cleanup_register(pool, db, close_handle, apr_pool_cleanup_null);
-    if (set_up(db))
-        return db;
-    *error = apr_psprintf(pool, "The file %s is no database of this program, or cannot be read.", params);
-    return NULL;
-}
-
-identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char *params,
-                                const identity_db_options_t *options, const char **error)
-{
-    identity_db_t *db = db_open_any(pool, driver, params, options, error);
-
-    if (!db || journal_fits(db))
-        return db;
-    *error = apr_psprintf(pool, "The file %s is no database in WAL mode: htidentity migrate sets it.", params);
-    return NULL;
 }

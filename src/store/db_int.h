@@ -62,11 +62,17 @@ identity_db_status_t db_count_text(identity_db_t *db, const char *name, const ch
 
 /* A statement without parameters, not prepared; the second reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
+/* Another column. */
+identity_db_status_t db_plain_details(identity_db_t *db, const char *name, const char *text, int column,
+                                      apr_array_header_t **texts);
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);
 
 /* A JSON array of an array of const char *, for json_each(%s); NULL is the empty list. */
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts);
 apr_pool_t *db_use_pool(const identity_db_t *db);
+
+/* OK inside a write transaction, else FAILED: for what changes more than one row. */
+identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
 /* Opens whatever journal mode the file is in. */
 identity_db_t *db_open_any(apr_pool_t *pool, const char *driver, const char *params,

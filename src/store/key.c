@@ -33,11 +33,14 @@ void *db_read_key(const db_row_t *row, int from)
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
                                          const apr_array_header_t *permissions)
 {
-    identity_db_status_t status = db_insert(
-        db, IDENTITY_SQL_KEY_INSERT,
-        DB_ARGS(S(row->id), S(row->entity_id), S(row->digest), S(row->mask), S(row->description), S(row->sealed),
-                S(row->created_by), N(row->active), N(row->narrowed), S(role_names[row->role]), N(row->created_at),
-                N(row->expires_at), N(row->last_used_at), N(row->version)));
+    identity_db_status_t status = db_in_write(db, "KEY_INSERT");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_insert(db, IDENTITY_SQL_KEY_INSERT,
+                           DB_ARGS(S(row->id), S(row->entity_id), S(row->digest), S(row->mask), S(row->description),
+                                   S(row->sealed), S(row->created_by), N(row->active), N(row->narrowed),
+                                   S(role_names[row->role]), N(row->created_at), N(row->expires_at),
+                                   N(row->last_used_at), N(row->version)));
 
     if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
         status =

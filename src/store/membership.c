@@ -51,12 +51,15 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
                                                 const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids)
 {
-    identity_db_status_t status =
-        db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
-                  DB_ARGS(S(row->id), S(row->entity_id), S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
-                          S(owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
-                          S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), S(row->account.id),
-                          S(type_names[row->type]), N(row->created_at)));
+    identity_db_status_t status = db_in_write(db, "MEMBERSHIP_INSERT");
+
+    if (status == IDENTITY_DB_OK)
+        status =
+            db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
+                      DB_ARGS(S(row->id), S(row->entity_id), S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
+                              S(owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
+                              S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), S(row->account.id),
+                              S(type_names[row->type]), N(row->created_at)));
 
     if (status != IDENTITY_DB_OK || !role_ids || role_ids->nelts == 0)
         return status;
@@ -80,8 +83,10 @@ identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_own
 
 identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
 {
-    identity_db_status_t status =
-        db_change(db, IDENTITY_SQL_MEMBERSHIPS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
+    identity_db_status_t status = db_in_write(db, "MEMBERSHIPS_ADOPT");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_change(db, IDENTITY_SQL_MEMBERSHIPS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
     return status == IDENTITY_DB_OK ? identity_memberships_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
                                     : status;
 }
@@ -182,8 +187,11 @@ identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_ow
 
 identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
 {
-    identity_db_status_t status =
-        db_change(db, IDENTITY_SQL_TEAM_MEMBERS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
+    identity_db_status_t status = db_in_write(db, "TEAM_MEMBERS_ADOPT");
+
+    if (status == IDENTITY_DB_OK)
+        status =
+            db_change(db, IDENTITY_SQL_TEAM_MEMBERS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
     return status == IDENTITY_DB_OK ? identity_team_members_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
                                     : status;
 }

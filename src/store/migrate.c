@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "db_int.h"
+#include "rows_int.h"
 
 typedef struct step {
     int version;
@@ -37,38 +37,34 @@ identity_db_status_t identity_schema_version(identity_db_t *db, int *version)
     return status;
 }
 
-static identity_db_status_t seed_roles(identity_db_t *db)
-{
-    identity_db_status_t status = IDENTITY_DB_OK;
+/* ---- the built-in roles as rows, so that pages of roles are one order -------------------------------------------- */
 
-    for (int i = 0; status == IDENTITY_DB_OK && i < identity_builtin_role_count(); i++) {
-        const identity_builtin_role_t *role = identity_builtin_role(i);
-        status = db_change(db, IDENTITY_SQL_ROLE_SEED,
-                           DB_ARGS(S(role->id), S(role->name), S(identity_name_canonical(db_use_pool(db), role->name)),
-                                   S(role->slug), S(role->description)),
-                           NULL);
-    }
-    return status;
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
 }
 
-/* One migration, with its version row; runners queue at BEGIN IMMEDIATE and find the work done. */
-static identity_db_status_t migrate_one(identity_db_t *db, int *version)
+static bool seeded(apr_array_header_t *rows, const identity_builtin_role_t *role)
 {
-    identity_db_status_t status = identity_schema_version(db, version);
-    int next = *version + 1;
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_row_t *);
+        if (same(row->id, role->id))
+            return same(row->name, role->name) && same(row->slug, role->slug) &&
+                   same(row->description, role->description);
+    }
+    return false;
+}
 
-    if (status == IDENTITY_DB_OK && *version == 0)
-        status = db_plain(db, "schema_version",
-                          "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at "
-                          "BIGINT NOT NULL)");
-    if (status != IDENTITY_DB_OK || *version >= identity_schema_current())
-        return status == IDENTITY_DB_OK ? seed_roles(db) : status;
-    for (int i = 0; status == IDENTITY_DB_OK && i < STEP_COUNT; i++)
-        if (steps[i].version == next)
-            status = db_plain(db, "migration", steps[i].text);
-    if (status == IDENTITY_DB_OK)
-        status = db_change(db, IDENTITY_SQL_SCHEMA_STEP, DB_ARGS(N(next), N(apr_time_now())), NULL);
-    *version = next;
+/* What a newer catalogue has besides, or says otherwise. Where it says the same, nobody's writing is disturbed. */
+static identity_db_status_t roles_to_seed(identity_db_t *db, apr_array_header_t **missing)
+{
+    apr_array_header_t *rows;
+    identity_db_status_t status = db_list(db, IDENTITY_SQL_ROLES_BUILTIN, NULL, 0, db_read_role, &rows);
+
+    *missing = apr_array_make(db_use_pool(db), 8, sizeof(const identity_builtin_role_t *));
+    for (int i = 0; status == IDENTITY_DB_OK && i < identity_builtin_role_count(); i++)
+        if (!seeded(rows, identity_builtin_role(i)))
+            APR_ARRAY_PUSH(*missing, const identity_builtin_role_t *) = identity_builtin_role(i);
     return status;
 }
 
@@ -81,45 +77,66 @@ static identity_db_status_t begin_patiently(identity_db_t *db)
     return status;
 }
 
-static identity_db_status_t migrate_all(identity_db_t *db, int *from, int *to)
+static identity_db_status_t seed_roles(identity_db_t *db)
 {
-    bool first = true;
+    apr_array_header_t *missing;
+    identity_db_status_t status = roles_to_seed(db, &missing);
 
-    for (;;) {
-        int before, version = 0;
-        identity_db_status_t status = begin_patiently(db);
-        if (status == IDENTITY_DB_OK)
-            status = identity_schema_version(db, &before);
-        if (status == IDENTITY_DB_OK && first)
-            *from = before;
-        if (status == IDENTITY_DB_OK && before > identity_schema_current()) {
-            *to = before;
-            identity_db_rollback(db);
-            return IDENTITY_DB_OK;
-        }
-        if (status == IDENTITY_DB_OK)
-            status = migrate_one(db, &version);
-        if (status == IDENTITY_DB_OK)
-            status = identity_db_commit(db);
-        if (status != IDENTITY_DB_OK) {
-            identity_db_rollback(db);
-            return status;
-        }
-        first = false;
-        *to = version;
-        if (before == version)
-            return IDENTITY_DB_OK;
+    if (status != IDENTITY_DB_OK || missing->nelts == 0)
+        return status;
+    status = begin_patiently(db);
+    for (int i = 0; status == IDENTITY_DB_OK && i < missing->nelts; i++) {
+        const identity_builtin_role_t *role = APR_ARRAY_IDX(missing, i, const identity_builtin_role_t *);
+        const char *canonical = identity_name_canonical(db_use_pool(db), role->name);
+        status =
+            db_change(db, IDENTITY_SQL_ROLE_SEED,
+                      DB_ARGS(S(role->id), S(role->name), S(canonical), S(role->slug), S(role->description)), NULL);
     }
+    return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
 }
+
+/* ---- migrations ----------------------------------------------------------------------------------------------------
+ */
+
+static identity_db_status_t apply(identity_db_t *db, int version)
+{
+    identity_db_status_t status = IDENTITY_DB_OK;
+
+    for (int i = 0; status == IDENTITY_DB_OK && i < STEP_COUNT; i++)
+        if (steps[i].version == version)
+            status = db_plain(db, "migration", steps[i].text);
+    if (status == IDENTITY_DB_OK)
+        status = db_change(db, IDENTITY_SQL_SCHEMA_STEP, DB_ARGS(N(version), N(apr_time_now())), NULL);
+    return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
+}
+
+/* One migration a transaction. Runners queue at BEGIN IMMEDIATE and find there what others have done meanwhile. */
+static identity_db_status_t migrate_all(identity_db_t *db, int *version)
+{
+    identity_db_status_t status = IDENTITY_DB_OK;
+
+    while (status == IDENTITY_DB_OK && *version < identity_schema_current()) {
+        status = begin_patiently(db);
+        if (status == IDENTITY_DB_OK)
+            status = identity_schema_version(db, version);
+        if (status == IDENTITY_DB_OK && *version < identity_schema_current())
+            status = apply(db, ++*version);
+        identity_db_rollback(db);
+    }
+    return status == IDENTITY_DB_OK ? seed_roles(db) : status;
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------------------
+ */
 
 /* 0600 from the first moment: SQLite itself would make it readable by all. */
 static const char *make_file(apr_pool_t *pool, const char *path)
 {
-    int file = strcmp(path, ":memory:") == 0 ? -2 : open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 
     if (file >= 0)
         close(file);
-    if (file == -1 && errno != EEXIST)
+    else if (errno != EEXIST)
         return apr_psprintf(pool, "The database %s cannot be made: %s.", path, strerror(errno));
     return NULL;
 }
@@ -127,42 +144,85 @@ static const char *make_file(apr_pool_t *pool, const char *path)
 /* Kept in the file; set by nobody else (P3, P4). Two that set it at once meet a lock that SQLite does not wait for. */
 static bool set_wal(identity_db_t *db)
 {
-    apr_array_header_t *mode;
+    identity_db_status_t status = IDENTITY_DB_BUSY;
+    apr_array_header_t *mode = NULL;
 
-    for (int tries = 0; tries < 50; tries++) {
-        if (db_plain_list(db, "journal_mode", "PRAGMA journal_mode=WAL", &mode) == IDENTITY_DB_OK && mode->nelts > 0 &&
-            (strcmp(APR_ARRAY_IDX(mode, 0, const char *), "wal") == 0 ||
-             strcmp(APR_ARRAY_IDX(mode, 0, const char *), "memory") == 0))
-            return true;
-        apr_sleep(apr_time_from_msec(100));
-    }
-    return false;
+    for (int tries = 0; status == IDENTITY_DB_BUSY && tries < 10; tries++)
+        status = db_plain_list(db, "journal_mode", "PRAGMA journal_mode=WAL", &mode);
+    return status == IDENTITY_DB_OK && mode->nelts > 0 && same(APR_ARRAY_IDX(mode, 0, const char *), "wal");
+}
+
+/* Whose file it is, before anything in it is changed. */
+static const char *look(identity_db_t *db, const char *params, int *version)
+{
+    apr_pool_t *pool = db_use_pool(db);
+    identity_db_status_t status = IDENTITY_DB_BUSY;
+    apr_int64_t objects = 0;
+
+    for (int tries = 0; status == IDENTITY_DB_BUSY && tries < 10; tries++)
+        status = identity_schema_version(db, version);
+    if (status == IDENTITY_DB_OK && *version == IDENTITY_SCHEMA_ABSENT)
+        status = db_count(db, IDENTITY_SQL_SCHEMA_OBJECTS, NULL, 0, &objects);
+    if (status == IDENTITY_DB_BUSY)
+        return apr_psprintf(pool, "The database %s is locked by another process.", params);
+    if (status != IDENTITY_DB_OK)
+        return apr_psprintf(pool, "The file %s is no SQLite database, or cannot be read.", params);
+    if (objects > 0)
+        return apr_psprintf(pool, "The database %s holds tables of another program.", params);
+    if (*version > identity_schema_current())
+        return apr_psprintf(pool, "The database %s has schema version %d, newer than this program's %d.", params,
+                            *version, identity_schema_current());
+    return NULL;
+}
+
+/* The driver's text for the last failure. Statements that make tables carry nobody's data. */
+static void keep_detail(void *context, const char *statement, const char *failure, const char *detail)
+{
+    const char **kept = context;
+
+    (void)statement;
+    *kept = detail ? detail : failure;
+}
+
+static const char *migrate(identity_db_t *db, const char *params, const char *const *detail, int *from, int *to)
+{
+    const char *error = look(db, params, from);
+
+    *to = *from;
+    if (error)
+        return error;
+    if (!set_wal(db))
+        return apr_psprintf(db_use_pool(db),
+                            "The WAL mode of %s cannot be set: it must lie, writable, on a local disk.", params);
+    if (migrate_all(db, to) == IDENTITY_DB_OK)
+        return NULL;
+    return apr_psprintf(db_use_pool(db), "The database %s could not be brought up to date (%s).", params,
+                        *detail ? *detail : "unknown");
 }
 
 const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params, int *from, int *to)
 {
-    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL};
-    const char *error = strcmp(driver, "sqlite3") == 0 ? make_file(pool, params) : NULL;
+    const char *detail = NULL;
+    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .log = keep_detail, .log_context = &detail};
+    const char *error = same(driver, "sqlite3") ? make_file(pool, params) : NULL;
     apr_pool_t *own;
 
+    *from = *to = IDENTITY_SCHEMA_ABSENT;
     if (error)
         return error;
     apr_pool_create(&own, pool);
     identity_db_t *db = db_open_any(own, driver, params, &options, &error);
-    if (!db)
-        error = apr_pstrdup(pool, error);
-    else if (!set_wal(db))
-        error = apr_psprintf(
-            pool, "The file %s is no SQLite database, or its WAL mode cannot be set (it must lie on a local disk).",
-            params);
-    else if (migrate_all(db, from, to) != IDENTITY_DB_OK)
-        error = apr_psprintf(pool, "The database %s could not be brought up to date; it is as it was.", params);
-    else if (*to > identity_schema_current())
-        error = apr_psprintf(pool, "The database %s has version %d, newer than this program's %d.", params, *to,
-                             identity_schema_current());
+    if (db) {
+        error = migrate(db, params, &detail, from, to);
+        identity_db_release(db);
+    }
+    error = error ? apr_pstrdup(pool, error) : NULL;
     apr_pool_destroy(own);
     return error;
 }
+
+/* ---- is all well? --------------------------------------------------------------------------------------------------
+ */
 
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults)
 {

@@ -49,9 +49,11 @@ identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, 
 identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
                                            apr_int64_t limit, apr_array_header_t **rows)
 {
-    identity_db_status_t status = db_list(db, IDENTITY_SQL_OUTBOX_DUE, DB_ARGS(N(now), N(limit)), read_mail, rows);
     apr_array_header_t *ids = apr_array_make(db_use_pool(db), 8, sizeof(const char *));
+    identity_db_status_t status = db_in_write(db, "OUTBOX_CLAIM");
 
+    if (status == IDENTITY_DB_OK)
+        status = db_list(db, IDENTITY_SQL_OUTBOX_DUE, DB_ARGS(N(now), N(limit)), read_mail, rows);
     for (int i = 0; status == IDENTITY_DB_OK && i < (*rows)->nelts; i++) {
         identity_outbox_row_t *row = APR_ARRAY_IDX(*rows, i, identity_outbox_row_t *);
         row->attempts++;
@@ -65,7 +67,10 @@ identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner,
 
 identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now)
 {
-    identity_db_status_t status = db_guarded(db, IDENTITY_SQL_OUTBOX_SENT, DB_ARGS(N(now), S(id), S(owner)));
+    identity_db_status_t status = db_in_write(db, "OUTBOX_SENT");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_guarded(db, IDENTITY_SQL_OUTBOX_SENT, DB_ARGS(N(now), S(id), S(owner)));
     return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_OUTBOX_SENT_INVITATION, DB_ARGS(N(now), S(id)), NULL)
                                     : status;
 }

@@ -37,10 +37,13 @@ static void *read_edge(const db_row_t *row, int from)
 identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
 {
-    identity_db_status_t status =
-        db_insert(db, IDENTITY_SQL_ROLE_INSERT,
-                  DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
-                          S(row->description), N(row->created_at), N(row->version), S(row->canonical), S(row->slug)));
+    identity_db_status_t status = db_in_write(db, "ROLE_INSERT");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_insert(db, IDENTITY_SQL_ROLE_INSERT,
+                           DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
+                                   S(row->description), N(row->created_at), N(row->version), S(row->canonical),
+                                   S(row->slug)));
 
     if (status == IDENTITY_DB_OK && child_ids && child_ids->nelts)
         status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT, DB_ARGS(S(row->id), S(db_json(db, child_ids))), NULL);

@@ -84,8 +84,12 @@ if [ ! -s "$key_file" ]; then
     mv "$key_file.new" "$key_file"
 fi
 if [ "$(id -u)" = 0 ]; then
-    chown -R "$user:$(id -g "$user")" "$data/mail"
-    chown "$user:$(id -g "$user")" "$data" "$data"/identity.db*
+    chown -RhP "$user:$(id -g "$user")" "$data/mail"
+    # Not what a link there may lead to: the folder is www-data's to write.
+    for name in identity.db identity.db-wal identity.db-shm; do
+        [ ! -e "$data/$name" ] || chown -h "$user:$(id -g "$user")" "$data/$name"
+    done
+    chown -h "$user:$(id -g "$user")" "$data"
     as_user test -w "$database" || fail "$user cannot reach $data; make its parents searchable or name another STATE."
 fi
 

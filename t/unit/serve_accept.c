@@ -155,6 +155,11 @@ static void test_inviter(void)
     change(text("UPDATE memberships SET type = 'ADMIN' WHERE user_id = '%s'", chief_id));
     answer = accept_with(token, PASSWORD, NULL);
     accepted(answer, 200, "with both back it holds");
+    token = invited(login("chief@example.org"), "bare@example.org", "");
+    change(text("UPDATE memberships SET type = 'USER' WHERE user_id = '%s'", chief_id));
+    answer = accept_with(token, PASSWORD, NULL);
+    refused(answer, 400, "INVALID_FIELD", "token", "an inviter who may not invite any more # security 25");
+    change(text("UPDATE memberships SET type = 'ADMIN' WHERE user_id = '%s'", chief_id));
     answer = post("/v1/api-keys", door->key, "{\"expires_at\":\"2030-01-01T00:00:00Z\"}");
     const char *key = door_text(&answer, "api_key"), *key_id = door_text(&answer, "id");
     token = invited(key, "second@example.org", member(door->account_id, "USER", role));

@@ -23,6 +23,7 @@ static void test_content_type(void)
                                         "text/plain",
                                         "application/x-www-form-urlencoded",
                                         "application/jsonx",
+                                        "application/jso",
                                         "application/json-patch+json",
                                         "xapplication/json",
                                         "text/json",

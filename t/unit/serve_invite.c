@@ -288,6 +288,8 @@ static void test_revoke(void)
     is_str(rows("SELECT action, target_id FROM audit_records ORDER BY id DESC LIMIT 1"), text("REVOKE_INVITE|%s", id),
            "... and an audit record # security 82");
     is_str(rows(text("SELECT state FROM invitations WHERE user_id = '%s'", id)), "revoked", "... and the invitation");
+    is_int(count(text("SELECT count(*) FROM secrets WHERE user_id = '%s' AND ended_at = 0", id)), 0,
+           "... and its link");
     answer = accept_token(token, NULL);
     refused(answer, 400, "INVALID_FIELD", "token", "its link is dead # security 24");
     answer = post("/v1/users/revoke-invite", door->key, text("{\"username\":\"%s\"}", name));

@@ -198,6 +198,10 @@ static void test_partner(void)
     door->resource_id = NULL;
     answer = get(text("/v1/users/%s", pat_id), bearer);
     accepted(answer, 200, "... gets itself");
+    door->platform_id = door->account_id;
+    answer = get("/v1/users/search", bearer);
+    is_int(size_at(&answer, ""), 1, "... also where it names the account");
+    door->platform_id = NULL;
     before = state();
     answer = get(text("/v1/users/%s", bob_id), bearer);
     refused(answer, 404, "USER_NOT_FOUND", "", "... and nobody else");

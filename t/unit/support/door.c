@@ -340,7 +340,8 @@ const char *door_members(door_t *door, const json_t *object)
     const char *name, *all = "";
     json_t *value;
 
-    json_object_foreach((json_t *)object, name, value) all = apr_pstrcat(door->pool, all, *all ? "," : "", name, NULL);
+    json_object_foreach ((json_t *)object, name, value)
+        all = apr_pstrcat(door->pool, all, *all ? "," : "", name, NULL);
     return all;
 }
 

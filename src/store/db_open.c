@@ -1,0 +1,145 @@
+/* Connections: lent by a pool such as mod_dbd's (attach), or opened here without one. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <apr_file_info.h>
+
+#include "db_state.h"
+
+#define USERDATA "mod_identity-db"
+
+/* In a pool of its own, so that what comes to nothing leaves nothing. */
+static identity_db_t *make(apr_pool_t *pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
+                           const identity_db_options_t *options)
+{
+    apr_pool_t *connection;
+
+    apr_pool_create(&connection, pool);
+    identity_db_t *db = apr_pcalloc(connection, sizeof *db);
+    db->connection = db->use = connection;
+    apr_pool_create(&db->scratch, connection);
+    db->driver = driver;
+    db->handle = handle;
+    db->options = *options;
+    db->statements = apr_hash_make(connection);
+    db->usable = true;
+    return db;
+}
+
+/* Before anything is prepared: the first of these expires compiled statements (P2). Neither gives rows, which would
+ * count as a failure (P3). */
+static bool set_up(identity_db_t *db)
+{
+    return db_plain(db, "foreign_keys", "PRAGMA foreign_keys=ON") == IDENTITY_DB_OK &&
+           db_plain(db, "synchronous",
+                    db->options.sync == IDENTITY_SYNC_FULL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") ==
+               IDENTITY_DB_OK;
+}
+
+/* Without WAL several children lock each other out for good (P6). */
+static const char *check_journal(identity_db_t *db)
+{
+    apr_array_header_t *mode;
+
+    if (db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK || mode->nelts == 0)
+        return "The database cannot be read.";
+    const char *name = APR_ARRAY_IDX(mode, 0, const char *);
+    return strcmp(name, "wal") == 0 || strcmp(name, "memory") == 0
+               ? NULL
+               : "The database is not in WAL mode: htidentity migrate sets it.";
+}
+
+static bool driver_fits(const char *name, const char **error)
+{
+    if (strcmp(name, "sqlite3") == 0)
+        return true;
+    *error = "The database driver must be sqlite3: others are not supported by this version.";
+    return false;
+}
+
+identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
+                                  const identity_db_options_t *options, const char **error)
+{
+    identity_db_t *db = NULL;
+
+    apr_pool_userdata_get((void **)&db, USERDATA, connection);
+    if (db) {
+        /* Who borrows now is told of failures, not who did first. */
+        db->options = *options;
+        return db;
+    }
+    if (!driver_fits(apr_dbd_name(driver), error))
+        return NULL;
+    db = make(connection, driver, handle, options);
+    *error = set_up(db) ? check_journal(db) : "The connection to the database could not be set up.";
+    if (*error) {
+        apr_pool_destroy(db->connection);
+        return NULL;
+    }
+    apr_pool_userdata_setn(db, USERDATA, NULL, connection);
+    return db;
+}
+
+static void start_apr_dbd(void)
+{
+    apr_pool_t *process;
+    /* Drivers stay loaded as long as the process: apr_dbd ties them to the topmost pool. */
+    if (apr_pool_create(&process, NULL) == APR_SUCCESS)
+        apr_dbd_init(process);
+}
+
+static apr_status_t close_handle(void *db_)
+{
+    identity_db_t *db = db_;
+    return apr_dbd_close(db->driver, db->handle);
+}
+
+identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *params, const identity_db_options_t *options,
+                           const char **error)
+{
+    static pthread_once_t started = PTHREAD_ONCE_INIT;
+    const apr_dbd_driver_t *driver;
+    const char *detail = NULL;
+    apr_dbd_t *handle;
+    apr_pool_t *own;
+    apr_finfo_t info;
+
+    pthread_once(&started, start_apr_dbd);
+    if (!driver_fits(name, error))
+        return NULL;
+    if (strcmp(params, ":memory:") != 0 && apr_stat(&info, params, APR_FINFO_TYPE, pool) != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "The database %s is not there, or cannot be reached: htidentity migrate makes it.",
+                              params);
+        return NULL;
+    }
+    if (apr_dbd_get_driver(pool, name, &driver) != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "APR has no driver for %s: is libaprutil1-dbd-sqlite3 installed?", name);
+        return NULL;
+    }
+    apr_pool_create(&own, pool);
+    if (apr_dbd_open_ex(driver, own, params, &handle, &detail) != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "The database %s cannot be opened.", params);
+        apr_pool_destroy(own);
+        return NULL;
+    }
+    identity_db_t *db = make(own, driver, handle, options);
+    apr_pool_cleanup_register(own, db, close_handle, apr_pool_cleanup_null);
+    if (set_up(db))
+        return db;
+    *error = apr_psprintf(pool, "The file %s is no database of this program, or cannot be read.", params);
+    apr_pool_destroy(own);
+    return NULL;
+}
+
+identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char *params,
+                                const identity_db_options_t *options, const char **error)
+{
+    identity_db_t *db = db_open_any(pool, driver, params, options, error);
+    const char *fault = db ? check_journal(db) : NULL;
+
+    if (!fault)
+        return db;
+    *error = apr_psprintf(pool, "%s (%s)", fault, params);
+    apr_pool_destroy(apr_pool_parent_get(db->connection));
+    return NULL;
+}
