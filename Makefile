@@ -141,13 +141,13 @@ PROVE := prove --timer
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
 check: test-packages all units
-	$(PROVE) $(UNITS) t/guard
+	@$(PROVE) $(UNITS) t/guard
 
 test:
 	@$(DEPS) build test
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
-	$(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/guard $(wildcard t/pages) $(SUITES)
+	@$(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/guard $(wildcard t/pages) $(SUITES)
 
 run:
 	@$(DEPS) build

@@ -14,7 +14,7 @@
 #include <apr_time.h>
 #include <jansson.h>
 
-/* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ----------- */
+/* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ---------- */
 
 typedef enum {
     IDENTITY_PROBLEM_NONE = 0,
@@ -59,7 +59,7 @@ identity_problem_kind_t identity_problem_of_status(int status);
  * `fields` maps the problem's field to its message and is empty without one. A new reference. */
 json_t *identity_problem_json(const identity_problem_t *problem);
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
 #define IDENTITY_JSON_DEPTH   16
 #define IDENTITY_JSON_MEMBERS 4096 /* of all objects of a body together (security 74) */
@@ -107,7 +107,7 @@ bool identity_json_boolean(const json_t *object, const char *name, bool fallback
 /* True where the member is there and not null. */
 bool identity_json_has(const json_t *object, const char *name);
 
-/* ---- times, ids, names ------------------------------------------------------------------------------------------- */
+/* ---- times, ids, names ------------------------------------------------------------------------------------------ */
 
 /* 2024-01-15T09:30:00Z */
 const char *identity_time_format(apr_pool_t *pool, apr_time_t time);
@@ -155,7 +155,7 @@ bool identity_permission_valid(const char *name);
 /* Printable text with no control characters, valid UTF-8, not blank: names and descriptions. */
 bool identity_text_valid(const char *text);
 
-/* ---- query strings and cursors ----------------------------------------------------------------------------------- */
+/* ---- query strings and cursors ---------------------------------------------------------------------------------- */
 
 /* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or one
  * given twice. query may be NULL. */
@@ -175,7 +175,7 @@ typedef struct identity_cursor {
 const char *identity_cursor_encode(apr_pool_t *pool, const identity_cursor_t *cursor);
 bool identity_cursor_decode(apr_pool_t *pool, const char *text, identity_cursor_t *cursor);
 
-/* ---- permissions and built-in roles (permissions.def, roles.def) ------------------------------------------------- */
+/* ---- permissions and built-in roles (permissions.def, roles.def) ------------------------------------------------ */
 
 #define IDENTITY_PERMISSION_WORDS 4
 
@@ -216,7 +216,7 @@ int identity_builtin_role_find(const char *id);
 /* What it grants: `all` for Administrator. */
 void identity_builtin_role_permissions(int index, identity_permset_t *set);
 
-/* ---- secrets ----------------------------------------------------------------------------------------------------- */
+/* ---- secrets ---------------------------------------------------------------------------------------------------- */
 
 void identity_wipe(void *memory, size_t size);
 /* Overwrites a C string; NULL is fine. */
@@ -259,7 +259,7 @@ const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const c
                           const identity_random_t *random);
 char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad);
 
-/* ---- passwords --------------------------------------------------------------------------------------------------- */
+/* ---- passwords -------------------------------------------------------------------------------------------------- */
 
 #define IDENTITY_PASSWORD_MAX    1024  /* bytes */
 #define IDENTITY_HASH_MEMORY_MIN 19456 /* KiB (security 1) */
@@ -294,7 +294,7 @@ identity_password_verdict_t identity_password_verify(const char *hash, const cha
  * (security 16). */
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters);
 
-/* ---- signing keys and access tokens (RFC 7515, 7517, 7519, 9068; cjose) ------------------------------------------ */
+/* ---- signing keys and access tokens (RFC 7515, 7517, 7519, 9068; cjose) ----------------------------------------- */
 
 /* ES256 keys, the first one signs, all verify. Immutable after loading: shared by all threads. */
 typedef struct identity_keyset identity_keyset_t;

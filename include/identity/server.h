@@ -10,7 +10,7 @@
 /* The one symbol that leaves the shared object. */
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA identity_module;
 
-/* ---- directives (config.c, directives.def) ----------------------------------------------------------------------- */
+/* ---- directives (config.c, directives.def) ---------------------------------------------------------------------- */
 
 extern const command_rec identity_commands[];
 void *identity_directory_create(apr_pool_t *pool, char *directory);
@@ -18,7 +18,7 @@ void *identity_directory_merge(apr_pool_t *pool, void *base, void *added);
 void *identity_server_create(apr_pool_t *pool, server_rec *server);
 void *identity_server_merge(apr_pool_t *pool, void *base, void *added);
 
-/* ---- start-up ---------------------------------------------------------------------------------------------------- */
+/* ---- start-up --------------------------------------------------------------------------------------------------- */
 /* check.c, start.c, databases.c, watchdog.c. Each step logs its own sentence and returns OK or an error. */
 
 /* Is IdentityEngine On anywhere? If not, the module does nothing and demands nothing. */
@@ -40,7 +40,7 @@ int identity_start_watchdog(identity_site_t *site); /* mail */
 #define IDENTITY_WRITE_MUTEX "identity-write"
 void identity_child(apr_pool_t *child, server_rec *main_server);
 
-/* ---- the way of a request ---------------------------------------------------------------------------------------- */
+/* ---- the way of a request --------------------------------------------------------------------------------------- */
 
 /* claim.c */
 int identity_see_early(request_rec *r);     /* pre_translate_name */

@@ -7,7 +7,7 @@
 #include "identity/core.h"
 #include "identity/store.h"
 
-/* ---- what the operations are told and lent ----------------------------------------------------------------------- */
+/* ---- what the operations are told and lent ---------------------------------------------------------------------- */
 
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
@@ -48,7 +48,7 @@ typedef struct identity_env {
     void *context;
 } identity_env_t;
 
-/* ---- the door ---------------------------------------------------------------------------------------------------- */
+/* ---- the door --------------------------------------------------------------------------------------------------- */
 
 /* Who calls: made from a key, a token, or by the command line. */
 typedef enum { IDENTITY_CALLER_KEY, IDENTITY_CALLER_USER, IDENTITY_CALLER_LOCAL } identity_caller_t;
@@ -131,7 +131,7 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
  * them. */
 void identity_serve_error(apr_pool_t *pool, int status, identity_response_t *out);
 
-/* ---- for the command line: the same rules without a credential --------------------------------------------------- */
+/* ---- for the command line: the same rules without a credential -------------------------------------------------- */
 
 /* All permissions in one entity. */
 void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out);
@@ -156,7 +156,7 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
 
-/* ---- delivery ---------------------------------------------------------------------------------------------------- */
+/* ---- delivery --------------------------------------------------------------------------------------------------- */
 
 /* One round of the outbox: leases due mails to owner, sends them with no connection held, records what became of each;
  * stop is asked between mails, what is left is returned. owner: HOST:PID; leases of dead processes of this host are

@@ -11,7 +11,7 @@
 
 #include "identity/core.h"
 
-/* ---- connections, statements, transactions ----------------------------------------------------------------------- */
+/* ---- connections, statements, transactions ---------------------------------------------------------------------- */
 
 typedef enum {
     IDENTITY_DB_OK,
@@ -61,7 +61,7 @@ bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */
 unsigned long identity_db_statements(const identity_db_t *db);
 
-/* ---- schema (schema.def) ----------------------------------------------------------------------------------------- */
+/* ---- schema (schema.def) ---------------------------------------------------------------------------------------- */
 
 #define IDENTITY_SCHEMA_ABSENT 0
 int identity_schema_current(void); /* the version this build needs */
@@ -76,7 +76,7 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
  * all is well. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 /* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
  * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
 

@@ -4,7 +4,7 @@
 
 #include "identity/client.h"
 
-/* ---- mime.c: how bytes are written in a mail (RFC 2045, 2047, 5322) ---- */
+/* ---- mime.c: how bytes are written in a mail (RFC 2045, 2047, 5322) --------------------------------------------- */
 
 /* A buffer that grows in a pool. */
 typedef struct mail_buffer {
@@ -23,7 +23,7 @@ void mail_put_unstructured(mail_buffer_t *buffer, const char *name, const char *
 /* A display name: a quoted string, or encoded words. */
 void mail_put_phrase(mail_buffer_t *buffer, const char *text);
 
-/* ---- message.c ---- */
+/* ---- message.c -------------------------------------------------------------------------------------------------- */
 
 /* The address alone of `address` or `Name <address>`, its local part quoted where the grammar asks for it, so that it
  * is one address wherever it is written. *name the display name or NULL. NULL where it is no address. */
@@ -31,12 +31,12 @@ const char *mail_address_read(apr_pool_t *pool, const char *text, const char **n
 /* Is it fit to name a file and to stand in a header? */
 bool mail_id_valid(const char *id);
 
-/* ---- target.c ---- */
+/* ---- target.c --------------------------------------------------------------------------------------------------- */
 
 /* Does a URL that identity_mail_target_parse wrote name this machine itself? */
 bool mail_url_is_loopback(const char *url);
 
-/* ---- the two ways out: length bytes of a composed message ---- */
+/* ---- the two ways out: length bytes of a composed message ------------------------------------------------------- */
 
 identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target, const identity_mail_t *mail,
                                    const char *message, size_t length, const char **error);

@@ -22,7 +22,7 @@ bool mail_id_valid(const char *id)
     return true;
 }
 
-/* ---- addresses ---- */
+/* ---- addresses -------------------------------------------------------------------------------------------------- */
 
 static bool holds_control(const char *text)
 {
@@ -122,7 +122,7 @@ const char *mail_address_read(apr_pool_t *pool, const char *text, const char **n
     return write_address(pool, apr_pstrmemdup(pool, open + 1, length - 2));
 }
 
-/* ---- the message ---- */
+/* ---- the message ------------------------------------------------------------------------------------------------ */
 
 static void put_date(mail_buffer_t *buffer, apr_time_t date)
 {

@@ -29,7 +29,7 @@ void mail_puts(mail_buffer_t *buffer, const char *text)
     mail_put(buffer, text, strlen(text));
 }
 
-/* ---- quoted-printable ---- */
+/* ---- quoted-printable ------------------------------------------------------------------------------------------- */
 
 static const char *line_end(const char *at)
 {
@@ -85,7 +85,7 @@ void mail_put_quoted_printable(mail_buffer_t *buffer, const char *text)
         mail_put(buffer, "\r\n", 2);
 }
 
-/* ---- headers ---- */
+/* ---- headers ---------------------------------------------------------------------------------------------------- */
 
 static bool is_plain(const char *text)
 {

@@ -20,7 +20,7 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root)
     return root;
 }
 
-/* ---- reading ---- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* The position behind a string that begins at text[at] (its opening quote); length where it does not end. */
 static size_t skip_string(const char *text, size_t length, size_t at)
@@ -129,7 +129,7 @@ json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, i
     return identity_json_own(pool, root);
 }
 
-/* ---- writing ---- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Text grows on the stack and, past that, in malloc; the pool gets one block of the right size. */
 typedef struct growing_text {
@@ -175,7 +175,7 @@ const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *le
     return result;
 }
 
-/* ---- checked bodies ---- */
+/* ---- checked bodies --------------------------------------------------------------------------------------------- */
 
 const char *identity_json_string(const json_t *object, const char *name)
 {

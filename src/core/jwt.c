@@ -13,7 +13,7 @@
 #define SKEW             60                        /* seconds */
 #define LAST_SECOND      APR_INT64_C(253402300799) /* 9999-12-31: far from where microseconds would wrap */
 
-/* ---- signing ---- */
+/* ---- signing ---------------------------------------------------------------------------------------------------- */
 
 static json_t *payload_of(const identity_claims_t *claims)
 {
@@ -58,7 +58,7 @@ const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys, c
     return token;
 }
 
-/* ---- verifying ---- */
+/* ---- verifying -------------------------------------------------------------------------------------------------- */
 
 /* One part of a token as an object: strict base64url, no key twice. A new reference or NULL. */
 static json_t *part_of(apr_pool_t *pool, const char *text, size_t length)

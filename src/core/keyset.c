@@ -12,7 +12,7 @@
 
 #define COORDINATE_SIZE 32 /* of P-256 */
 
-/* ---- making ---- */
+/* ---- making ----------------------------------------------------------------------------------------------------- */
 
 static char *pem_of(apr_pool_t *pool, EVP_PKEY *key)
 {
@@ -39,7 +39,7 @@ char *identity_signing_key_make(apr_pool_t *pool)
     return pem;
 }
 
-/* ---- reading ---- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* An encrypted key is refused; without this OpenSSL would ask for its password on the terminal. */
 static int no_password(char *buffer, int size, int writing, void *context)
@@ -184,7 +184,7 @@ identity_keyset_t *identity_keyset_load(apr_pool_t *pool, const char *const *pem
     return *error == NULL ? keys : NULL;
 }
 
-/* ---- using ---- */
+/* ---- using ------------------------------------------------------------------------------------------------------ */
 
 const char *identity_keyset_kid(const identity_keyset_t *keys, int index)
 {

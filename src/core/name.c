@@ -32,7 +32,7 @@ static char to_lower(char c)
     return is_upper(c) ? (char)(c + ('a' - 'A')) : c;
 }
 
-/* ---- texts ---- */
+/* ---- texts ------------------------------------------------------------------------------------------------------ */
 
 bool identity_char_printable(utf8proc_int32_t character)
 {
@@ -131,7 +131,7 @@ const char *identity_name_canonical(apr_pool_t *pool, const char *name)
                                  UTF8PROC_IGNORE);
 }
 
-/* ---- user names and addresses ---- */
+/* ---- user names and addresses ----------------------------------------------------------------------------------- */
 
 bool identity_username_valid(const char *username)
 {
@@ -246,7 +246,7 @@ const char *identity_prefix_end(apr_pool_t *pool, const char *prefix)
     return NULL;
 }
 
-/* ---- slugs and permissions ---- */
+/* ---- slugs and permissions -------------------------------------------------------------------------------------- */
 
 bool identity_slug_valid(const char *slug)
 {

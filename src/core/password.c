@@ -18,7 +18,7 @@
 #define PHC_START "$argon2id$v=19$"
 #define HASH_SIZE 32
 
-/* ---- which are taken ---- */
+/* ---- which are taken -------------------------------------------------------------------------------------------- */
 
 typedef struct password_traits {
     bool readable, digit, capital;
@@ -98,7 +98,7 @@ char *identity_password_normalise(apr_pool_t *pool, const char *password)
     return normalised;
 }
 
-/* ---- hashes ---- */
+/* ---- hashes ----------------------------------------------------------------------------------------------------- */
 
 const char *identity_password_hash(apr_pool_t *pool, const identity_hash_parameters_t *parameters,
                                    const char *normalised)

@@ -61,7 +61,7 @@ static bool has_bit(const identity_permset_t *set, int row)
     return (set->bits[row / 64] >> (row % 64)) & 1;
 }
 
-/* ---- the site's own names ---- */
+/* ---- the site's own names --------------------------------------------------------------------------------------- */
 
 static int own_count(const identity_permset_t *set)
 {
@@ -122,7 +122,7 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
     names[place] = apr_pstrdup(pool, name);
 }
 
-/* ---- sets ---- */
+/* ---- sets ------------------------------------------------------------------------------------------------------- */
 
 static bool ends_in_view(const char *name)
 {

@@ -103,7 +103,7 @@ const char *identity_refresh_successor(apr_pool_t *pool, const char *token, cons
     return successor;
 }
 
-/* ---- API keys ---- */
+/* ---- API keys --------------------------------------------------------------------------------------------------- */
 
 const char *identity_key_make(apr_pool_t *pool, const char *key_id, const identity_random_t *random)
 {

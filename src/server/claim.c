@@ -27,7 +27,7 @@ static bool engine(const request_rec *r)
     return conf->engine && identity_conf(r->server)->host;
 }
 
-/* ---- the request as the operations see it ------------------------------------------------------------------------ */
+/* ---- the request as the operations see it ----------------------------------------------------------------------- */
 
 static const char *header(const request_rec *r, const char *name)
 {
@@ -76,7 +76,7 @@ static void describe(request_rec *r, identity_state_t *state)
     identity_body_announce(r, state);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------ */
 
 /* One id for all that follows from one request of a client. */
 static const char *request_id(const request_rec *r, const identity_host_t *host)
@@ -114,7 +114,7 @@ static identity_state_t *begin(request_rec *r)
     return state;
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------------------------- */
+/* ---- hooks ------------------------------------------------------------------------------------------------------ */
 
 /* Before httpd decodes the path: what it refuses in doing so (%2F) is already ours to answer. */
 int identity_see_early(request_rec *r)

@@ -3,7 +3,7 @@
 
 #include "server_int.h"
 
-/* ---- struct, create, merge --------------------------------------------------------------------------------------- */
+/* ---- struct, create, merge -------------------------------------------------------------------------------------- */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) BIT_##member,
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)
@@ -82,7 +82,7 @@ void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
     return merged;
 }
 
-/* ---- setters ----------------------------------------------------------------------------------------------------- */
+/* ---- setters ---------------------------------------------------------------------------------------------------- */
 
 /* Where a directive's value goes; in cmd->info. */
 typedef struct member {
@@ -263,7 +263,7 @@ static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *va
     return identity_read_sender(cmd->temp_pool, cmd->cmd->name, value);
 }
 
-/* ---- the command table ------------------------------------------------------------------------------------------- */
+/* ---- the command table ------------------------------------------------------------------------------------------ */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)

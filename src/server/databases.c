@@ -13,52 +13,66 @@
 
 APLOG_USE_MODULE(identity);
 
-static const char *schema_current(apr_pool_t *temporary, const identity_host_t *host)
+/* How long the start tries: other processes, and at a graceful restart the children at work, may keep SQLite busy. */
+#define PATIENCE apr_time_from_sec(3)
+
+static const char *read_version(apr_pool_t *temporary, const identity_host_t *host, int *version)
 {
-    int version = IDENTITY_SCHEMA_ABSENT, current = identity_schema_current();
-    const char *error = NULL, *sentence = NULL;
+    const char *sentence = NULL, *error = NULL;
     apr_pool_t *connection;
 
     apr_pool_create(&connection, temporary);
     identity_db_t *db =
         identity_db_open(connection, host->dbd.driver, host->dbd.params, &(identity_db_options_t){0}, &error);
     if (!db) {
-        sentence =
-            apr_psprintf(temporary, "%s IdentityAutoMigrate On or `htidentity migrate` makes the database.", error);
+        sentence = apr_pstrdup(temporary, error);
     } else {
         identity_db_use(db, connection);
-        if (identity_schema_version(db, &version) != IDENTITY_DB_OK)
+        if (identity_schema_version(db, version) != IDENTITY_DB_OK)
             sentence = "The version of the database cannot be read.";
-        else if (version < current)
-            sentence =
-                apr_psprintf(temporary,
-                             "The database has version %d, but version %d is needed: run `htidentity migrate` or set "
-                             "IdentityAutoMigrate On.",
-                             version, current);
-        else if (version > current)
-            sentence = apr_psprintf(
-                temporary,
-                "The database has version %d, but this module knows no newer one than %d: install the newer module.",
-                version, current);
     }
     apr_pool_destroy(connection);
     return sentence;
 }
 
-static const char *prepare(apr_pool_t *temporary, const identity_host_t *host)
+static const char *migrate(apr_pool_t *temporary, const identity_host_t *host, int *version)
 {
-    int from = 0, to = 0;
+    int from = 0;
+    const char *sentence = identity_schema_migrate(temporary, host->dbd.driver, host->dbd.params, &from, version);
 
-    if (!host->conf->auto_migrate)
-        return schema_current(temporary, host);
-    const char *sentence = identity_schema_migrate(temporary, host->dbd.driver, host->dbd.params, &from, &to);
-    if (!sentence && from != to)
+    if (!sentence && from != *version)
         IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0530: brought %s from version %d to %d", host->dbd.params, from,
-                     to);
+                     *version);
     return sentence;
 }
 
-/* ---- whose it is ------------------------------------------------------------------------------------------------- */
+static const char *prepare(apr_pool_t *temporary, const identity_host_t *host)
+{
+    int version = IDENTITY_SCHEMA_ABSENT, current = identity_schema_current();
+    apr_time_t end = apr_time_now() + PATIENCE;
+    const char *sentence;
+
+    for (;;) {
+        sentence =
+            host->conf->auto_migrate ? migrate(temporary, host, &version) : read_version(temporary, host, &version);
+        if (!sentence || access(host->dbd.params, F_OK) != 0 || apr_time_now() >= end)
+            break;
+        apr_sleep(apr_time_from_msec(100));
+    }
+    if (!sentence && version < current)
+        sentence = apr_psprintf(temporary,
+                                "The database has version %d, but version %d is needed: run `htidentity migrate` or "
+                                "set IdentityAutoMigrate On.",
+                                version, current);
+    if (!sentence && version > current)
+        sentence = apr_psprintf(temporary,
+                                "The database has version %d, but this module knows none newer than %d: install the "
+                                "newer module.",
+                                version, current);
+    return sentence;
+}
+
+/* ---- whose it is ------------------------------------------------------------------------------------------------ */
 
 /* What root has made (here, or by htidentity) goes to the user of the children. */
 static const char *give(apr_pool_t *pool, const char *path)

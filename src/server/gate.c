@@ -45,7 +45,7 @@ struct identity_gate {
     process_t *mine; /* of this process; NULL: the table is full, so it never waits */
 };
 
-/* ---- making ------------------------------------------------------------------------------------------------------ */
+/* ---- making ----------------------------------------------------------------------------------------------------- */
 
 static bool slot_make(slot_t *slot)
 {
@@ -98,7 +98,7 @@ identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *proce
     return gate;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------------------------------- */
 
 /* Gone, or a number that some other program has got since: children of a server are all in one process group. */
 static bool dead(pid_t pid)
@@ -180,7 +180,7 @@ static bool queue(identity_gate_t *gate)
     return false;
 }
 
-/* ---- entering and leaving ---------------------------------------------------------------------------------------- */
+/* ---- entering and leaving --------------------------------------------------------------------------------------- */
 
 static bool own(slot_t *slot, int error)
 {

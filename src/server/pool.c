@@ -6,8 +6,10 @@
  * gone bad, or mod_dbd's may be to a file that lies there no longer (a backup was put in its place), the slot goes on
  * with connections of its own.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <apr_optional.h>
 #include <apr_dbd.h>
@@ -51,6 +53,7 @@ struct identity_pool {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
     file_t born;  /* the file that mod_dbd's connections were opened on, if it is still the same */
+    file_t known; /* a file that is a database; under the mutex */
     bool closing; /* the child ends: nothing is lent any more */
 };
 
@@ -77,7 +80,7 @@ identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *
     return pool;
 }
 
-/* ---- slots ------------------------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
 
 static slot_t *free_slot(const identity_pool_t *pool)
 {
@@ -137,7 +140,7 @@ static slot_t *slot_of(identity_pool_t *pool, const identity_db_t *db)
     return slot;
 }
 
-/* ---- connections ------------------------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* Subpools of the child's are made and destroyed under the mutex. */
 static apr_pool_t *own_pool(identity_pool_t *pool)
@@ -184,16 +187,38 @@ static void discard(identity_pool_t *pool, slot_t *slot)
     slot->db = NULL;
 }
 
-static file_t look(const identity_pool_t *pool)
-{
-    struct stat info;
-
-    return stat(pool->dbd.params, &info) == 0 ? (file_t){info.st_dev, info.st_ino} : (file_t){0, 0};
-}
-
 static bool same(file_t a, file_t b)
 {
     return a.number && a.number == b.number && a.device == b.device;
+}
+
+/* The file that lies there, if it is a database. SQLite has made an empty one where another was moved away; to read
+ * that, or anything else that is none, would cost the journal that waits there for the right one. */
+static file_t look(identity_pool_t *pool)
+{
+    static const char magic[16] = "SQLite format 3";
+    const char *path = pool->dbd.params;
+    char head[sizeof magic] = "";
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return (file_t){0, 0};
+    file_t found = {info.st_dev, info.st_ino};
+    apr_thread_mutex_lock(pool->mutex);
+    bool known = same(found, pool->known);
+    apr_thread_mutex_unlock(pool->mutex);
+    if (known)
+        return found;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = file >= 0 && read(file, head, sizeof head) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+    if (file >= 0)
+        close(file);
+    if (!good)
+        return (file_t){0, 0};
+    apr_thread_mutex_lock(pool->mutex);
+    pool->known = found;
+    apr_thread_mutex_unlock(pool->mutex);
+    return found;
 }
 
 static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, file_t file)
@@ -235,7 +260,7 @@ static identity_db_status_t reach(identity_pool_t *pool, slot_t *slot, apr_pool_
     file_t file = look(pool);
 
     if (!file.number) {
-        IDENTITY_SAY(APLOG_ERR, pool->server, "ID0548: database: %s is not there", pool->dbd.params);
+        IDENTITY_SAY(APLOG_ERR, pool->server, "ID0548: database: %s is not there, or is none", pool->dbd.params);
         return IDENTITY_DB_LOST;
     }
     if (pool->dbd.persist && !same(file, pool->born))
@@ -280,7 +305,7 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
     free_up(pool, slot);
 }
 
-/* ---- a child's life ---------------------------------------------------------------------------------------------- */
+/* ---- a child's life --------------------------------------------------------------------------------------------- */
 
 static bool all_free(const identity_pool_t *pool)
 {
@@ -332,8 +357,6 @@ static apr_status_t close_pool(void *pool_)
 void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
 {
     apr_pool_create(&pool->child, child);
-    /* mod_dbd opens its first ones after this. */
-    pool->born = look(pool);
     /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
         apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS) {
@@ -341,10 +364,12 @@ void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
         IDENTITY_SAY(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
         return;
     }
+    /* mod_dbd opens its first ones after this. */
+    pool->born = look(pool);
     apr_pool_pre_cleanup_register(child, pool, close_pool);
 }
 
-/* ---- writers ----------------------------------------------------------------------------------------------------- */
+/* ---- writers ---------------------------------------------------------------------------------------------------- */
 
 bool identity_write_enter(void *host_)
 {

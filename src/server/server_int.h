@@ -17,7 +17,7 @@
 #include "identity/server.h"
 #include "identity/service.h"
 
-/* ---- configuration (config.c) ------------------------------------------------------------------------------------ */
+/* ---- configuration (config.c) ----------------------------------------------------------------------------------- */
 
 typedef struct identity_refresh_lifetime {
     apr_interval_time_t idle, absolute;
@@ -79,7 +79,7 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
 const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
-/* ---- what a start makes ------------------------------------------------------------------------------------------ */
+/* ---- what a start makes ----------------------------------------------------------------------------------------- */
 
 typedef struct identity_pool identity_pool_t;
 typedef struct identity_gate identity_gate_t;
@@ -130,7 +130,7 @@ void identity_gate_leave(identity_gate_t *gate);
 /* watchdog.c */
 void identity_job_child(identity_job_t *job, apr_pool_t *child);
 
-/* ---- a request that is ours -------------------------------------------------------------------------------------- */
+/* ---- a request that is ours ------------------------------------------------------------------------------------- */
 
 typedef struct identity_state {
     identity_host_t *host;

@@ -23,7 +23,7 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
     return site;
 }
 
-/* ---- 3. virtual hosts -------------------------------------------------------------------------------------------- */
+/* ---- 3. virtual hosts ------------------------------------------------------------------------------------------- */
 
 static unsigned port_of(const server_rec *server, bool main_server)
 {
@@ -173,7 +173,7 @@ int identity_start_hosts(identity_site_t *site)
     return OK;
 }
 
-/* ---- 5. signing keys --------------------------------------------------------------------------------------------- */
+/* ---- 5. signing keys -------------------------------------------------------------------------------------------- */
 
 static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
 {
@@ -213,7 +213,7 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
     return OK;
 }
 
-/* ---- 6. what all children share ---------------------------------------------------------------------------------- */
+/* ---- 6. what all children share --------------------------------------------------------------------------------- */
 
 /* Both generations of a graceful restart meet in it, so it lives as long as the process. */
 static int write_mutex(identity_site_t *site)
@@ -272,7 +272,7 @@ int identity_start_gates(identity_site_t *site)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* ---- 8. each child ----------------------------------------------------------------------------------------------- */
+/* ---- 8. each child ---------------------------------------------------------------------------------------------- */
 
 static identity_site_t *site_of(server_rec *main_server)
 {

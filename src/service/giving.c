@@ -19,7 +19,7 @@ static bool holds_all(identity_call_t *call, const identity_principal_t *who, co
     return identity_principal_covers(who, row->account.id, &want);
 }
 
-/* ---- what a body gives ---- */
+/* ---- what a body gives ------------------------------------------------------------------------------------------ */
 
 static bool may_give(identity_call_t *call, const identity_membership_row_t *row, const apr_array_header_t *role_ids,
                      const identity_roles_t *roles, const char *field)
@@ -78,7 +78,7 @@ bool identity_wanted_permitted(identity_call_t *call, const identity_wanted_t *w
     return may_give_accounts(call, wanted) && may_give_teams(call, wanted);
 }
 
-/* ---- what somebody holds ---- */
+/* ---- what somebody holds ---------------------------------------------------------------------------------------- */
 
 typedef struct holder {
     const identity_principal_t *who;

@@ -48,7 +48,7 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
            identity_db_ok(call, identity_invitation_insert(call->db, row)) && identity_link_send(call, link, user, row);
 }
 
-/* ---- POST /users/invite ---- */
+/* ---- POST /users/invite ----------------------------------------------------------------------------------------- */
 
 typedef struct invite {
     identity_wanted_t wanted;
@@ -190,7 +190,7 @@ bool identity_users_invite(identity_call_t *call)
     return identity_answer(call, 200, answer);
 }
 
-/* ---- POST /users/revoke-invite ---- */
+/* ---- POST /users/revoke-invite ---------------------------------------------------------------------------------- */
 
 static bool find_invited(identity_call_t *call, identity_user_row_t **user)
 {

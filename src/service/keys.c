@@ -57,7 +57,7 @@ static json_t *key_json(const identity_key_row_t *key, const char *text, json_t 
     return object;
 }
 
-/* ---- GET /api-keys ---- */
+/* ---- GET /api-keys ---------------------------------------------------------------------------------------------- */
 
 typedef struct list {
     identity_listing_t page;
@@ -126,7 +126,7 @@ bool identity_keys_list(identity_call_t *call)
     return identity_answer(call, 200, identity_page_json(call, &list.page, data, key_key, key_id));
 }
 
-/* ---- POST /api-keys ---- */
+/* ---- POST /api-keys --------------------------------------------------------------------------------------------- */
 
 typedef struct creation {
     identity_key_row_t row;

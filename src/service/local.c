@@ -35,7 +35,7 @@ static bool check_reference(identity_call_t *call, const char *reference)
                          LABEL_MAX);
 }
 
-/* ---- entities ---- */
+/* ---- entities --------------------------------------------------------------------------------------------------- */
 
 static bool write_entity(identity_call_t *call, void *data)
 {
@@ -100,7 +100,7 @@ bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const ch
     return done;
 }
 
-/* ---- accounts ---- */
+/* ---- accounts --------------------------------------------------------------------------------------------------- */
 
 typedef struct account_addition {
     identity_account_row_t row;
@@ -171,7 +171,7 @@ bool identity_accounts(apr_pool_t *pool, const identity_env_t *env, const char *
     return run(pool, env, entity_id, false, read_accounts, &listed, problem);
 }
 
-/* ---- aliases ---- */
+/* ---- aliases ---------------------------------------------------------------------------------------------------- */
 
 typedef struct alias_addition {
     identity_alias_row_t row;

@@ -6,7 +6,7 @@
 
 #define LIST_PREFIX "account_memberships.0."
 
-/* ---- GET /users/{id}/memberships ---- */
+/* ---- GET /users/{id}/memberships -------------------------------------------------------------------------------- */
 
 bool identity_memberships_list(identity_call_t *call)
 {
@@ -17,7 +17,7 @@ bool identity_memberships_list(identity_call_t *call)
     return identity_answer(call, 200, identity_memberships_json(call, view.holdings, call->id));
 }
 
-/* ---- POST /users/{id}/memberships ---- */
+/* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */
 
 /* The body is what an invitation gives as one of several: read the same way, its fields named without the list around
  * it. */

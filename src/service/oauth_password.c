@@ -7,7 +7,7 @@
 
 #define INVITE_PERMISSION "USER.MORTAL.CREATE"
 
-/* ---- POST /oauth/request-password-reset ---- */
+/* ---- POST /oauth/request-password-reset ------------------------------------------------------------------------- */
 
 typedef struct reset_request {
     const char *canonical;
@@ -54,7 +54,7 @@ bool identity_oauth_request_reset(identity_call_t *call)
     return identity_answer_empty(call, 200);
 }
 
-/* ---- what the two mailed links have in common ---- */
+/* ---- what the two mailed links have in common ------------------------------------------------------------------- */
 
 typedef struct redemption {
     const char *token, *digest, *password, *hash;
@@ -116,7 +116,7 @@ static bool spend(identity_call_t *call, redemption_t *redemption)
            (won || dead(call));
 }
 
-/* ---- POST /oauth/reset-password ---- */
+/* ---- POST /oauth/reset-password --------------------------------------------------------------------------------- */
 
 static bool read_reset(identity_call_t *call, void *data)
 {
@@ -170,7 +170,7 @@ bool identity_oauth_reset(identity_call_t *call)
     return identity_answer(call, 200, json_string("The password has been changed."));
 }
 
-/* ---- POST /oauth/activate-user ---- */
+/* ---- POST /oauth/activate-user ---------------------------------------------------------------------------------- */
 
 /* The inviter must still be there and still hold what the invitation gives (security 25, 26). */
 static bool inviter_holds(identity_call_t *call, redemption_t *accept, bool *holds)
@@ -294,7 +294,7 @@ bool identity_oauth_activate(identity_call_t *call)
     return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
 }
 
-/* ---- the pages ---- */
+/* ---- the pages -------------------------------------------------------------------------------------------------- */
 
 static bool page(identity_call_t *call, const identity_page_t *content)
 {

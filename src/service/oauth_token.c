@@ -7,7 +7,7 @@
  * 9700, 4.14; security 36). */
 #define RETRY_WINDOW apr_time_from_sec(10)
 
-/* ---- POST /oauth/token ---- */
+/* ---- POST /oauth/token ------------------------------------------------------------------------------------------ */
 
 typedef struct attempt {
     const char *canonical, *digest; /* by password, by alias */
@@ -163,7 +163,7 @@ bool identity_oauth_token(identity_call_t *call)
     return login_by_password(call, username, password);
 }
 
-/* ---- POST /oauth/refresh-token ---- */
+/* ---- POST /oauth/refresh-token ---------------------------------------------------------------------------------- */
 
 typedef struct renewal {
     const char *token, *digest;
@@ -255,7 +255,7 @@ bool identity_oauth_refresh(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session; please sign in again.");
 }
 
-/* ---- POST /oauth/logout ---- */
+/* ---- POST /oauth/logout ----------------------------------------------------------------------------------------- */
 
 typedef struct logout {
     renewal_t cookie;

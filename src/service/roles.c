@@ -3,7 +3,7 @@
 
 #include "service_int.h"
 
-/* ---- GET /roles ---- */
+/* ---- GET /roles ------------------------------------------------------------------------------------------------- */
 
 typedef struct list {
     identity_listing_t page;
@@ -55,7 +55,7 @@ bool identity_roles_list(identity_call_t *call)
     return identity_answer(call, 200, identity_page_json(call, &list.page, data, role_key, role_id));
 }
 
-/* ---- POST /roles ---- */
+/* ---- POST /roles ------------------------------------------------------------------------------------------------ */
 
 typedef struct creation {
     identity_role_row_t row;

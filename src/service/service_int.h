@@ -9,7 +9,7 @@
 
 typedef struct identity_call identity_call_t;
 
-/* ---- routes.def -------------------------------------------------------------------------------------------------- */
+/* ---- routes.def ------------------------------------------------------------------------------------------------- */
 
 typedef enum {
     IDENTITY_CREDENTIAL_NONE,     /* public; a credential that is sent is not looked at */
@@ -42,7 +42,7 @@ typedef enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE
 identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
                                       const identity_route_t **route, const char **id, const char **allow);
 
-/* ---- a call ------------------------------------------------------------------------------------------------------ */
+/* ---- a call ----------------------------------------------------------------------------------------------------- */
 
 struct identity_call {
     apr_pool_t *pool;
@@ -93,7 +93,7 @@ bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
 void identity_header(identity_call_t *call, const char *name, const char *value);
 
-/* ---- audit ------------------------------------------------------------------------------------------------------- */
+/* ---- audit ------------------------------------------------------------------------------------------------------ */
 
 typedef struct identity_audit {
     const char *action, *type, *id;        /* of the target */
@@ -105,7 +105,7 @@ typedef struct identity_audit {
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
 
-/* ---- permissions ------------------------------------------------------------------------------------------------- */
+/* ---- permissions ------------------------------------------------------------------------------------------------ */
 
 /* A user with what it holds now. The user must be ACTIVE. */
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
@@ -121,7 +121,7 @@ bool identity_principal_covers_entity(identity_call_t *call, const identity_perm
 bool identity_principal_holds_anywhere(const identity_principal_t *who, const char *permission);
 bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id);
 
-/* ---- memberships, teams and roles of many owners at once --------------------------------------------------------- */
+/* ---- memberships, teams and roles of many owners at once -------------------------------------------------------- */
 
 typedef struct identity_roles {
     apr_hash_t *rows;        /* role id -> identity_role_row_t */
@@ -156,7 +156,7 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
 /* One user with all it holds. Reads. */
 bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
 
-/* ---- memberships in a body --------------------------------------------------------------------------------------- */
+/* ---- memberships in a body -------------------------------------------------------------------------------------- */
 
 typedef struct identity_wanted {
     apr_array_header_t *memberships;                /* of identity_membership_row_t *, id and owner_id not set yet */
@@ -181,7 +181,7 @@ extern const identity_field_t identity_membership_fields[], identity_team_member
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */
 bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list);
 
-/* ---- pages ------------------------------------------------------------------------------------------------------- */
+/* ---- pages ------------------------------------------------------------------------------------------------------ */
 
 #define IDENTITY_PAGE_LIMIT     50
 #define IDENTITY_PAGE_LIMIT_MAX 500
@@ -212,7 +212,7 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
                                                  const void *row),
                            const char *(*id_of)(const void *row));
 
-/* ---- passwords, mail, sessions ----------------------------------------------------------------------------------- */
+/* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
 /* Hashes inside the gate; 503 where it is full. No connection may be held. */
 bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash);

@@ -4,7 +4,7 @@
 #include "service_int.h"
 #include "users_int.h"
 
-/* ---- POST /users ---- */
+/* ---- POST /users ------------------------------------------------------------------------------------------------ */
 
 typedef struct creation {
     identity_user_row_t user;
@@ -85,7 +85,7 @@ bool identity_users_create(identity_call_t *call)
     return identity_answer(call, 201, identity_user_json(call, user, creation.holdings));
 }
 
-/* ---- PATCH /users/{id} ---- */
+/* ---- PATCH /users/{id} ------------------------------------------------------------------------------------------ */
 
 typedef struct update {
     identity_user_row_t *user;

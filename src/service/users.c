@@ -41,7 +41,7 @@ static json_t *users_json(identity_call_t *call, const apr_array_header_t *users
     return list;
 }
 
-/* ---- GET /users ---- */
+/* ---- GET /users ------------------------------------------------------------------------------------------------- */
 
 typedef struct list {
     identity_listing_t page;
@@ -84,7 +84,7 @@ bool identity_users_list(identity_call_t *call)
         identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), user_key, user_id));
 }
 
-/* ---- GET /users/{id} ---- */
+/* ---- GET /users/{id} -------------------------------------------------------------------------------------------- */
 
 bool identity_user_load(identity_call_t *call, void *data)
 {
@@ -102,7 +102,7 @@ bool identity_users_get(identity_call_t *call)
     return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
 }
 
-/* ---- GET /users/search ---- */
+/* ---- GET /users/search ------------------------------------------------------------------------------------------ */
 
 typedef struct search {
     const char *exact, *prefix, *domain, *only_id;

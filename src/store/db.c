@@ -32,7 +32,7 @@ const char *identity_sql_text(identity_sql_t sql)
     return statements[sql].text;
 }
 
-/* ---- outcomes ---------------------------------------------------------------------------------------------------- */
+/* ---- outcomes --------------------------------------------------------------------------------------------------- */
 
 /* What became of a statement: its outcome, and the driver's text, which can hold users' data (P10). */
 typedef struct fault {
@@ -131,7 +131,7 @@ identity_db_status_t db_in_write(identity_db_t *db, const char *name)
                                  : say(db, name, IDENTITY_DB_FAILED, "outside a write transaction", NULL);
 }
 
-/* ---- statements -------------------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------------------------- */
 
 static int prepare(identity_db_t *db, const char *text, apr_dbd_prepared_t **statement)
 {
@@ -230,7 +230,7 @@ identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_a
     return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static const char *datum(const db_row_t *row, int column)
 {
@@ -421,7 +421,7 @@ apr_pool_t *db_use_pool(const identity_db_t *db)
     return db->use;
 }
 
-/* ---- transactions: plain statements, never apr_dbd_transaction_* (P7) -------------------------------------------- */
+/* ---- transactions: plain statements, never apr_dbd_transaction_* (P7) ------------------------------------------- */
 
 identity_db_status_t identity_db_begin(identity_db_t *db, bool write)
 {

@@ -27,7 +27,7 @@ static identity_member_type_t type_of(const char *name)
     return type;
 }
 
-/* ---- account memberships ---- */
+/* ---- account memberships ---------------------------------------------------------------------------------------- */
 
 static void *read_membership(const db_row_t *row, int from)
 {
@@ -125,7 +125,7 @@ identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user
     return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)), read_grant, rows);
 }
 
-/* ---- teams ---- */
+/* ---- teams ------------------------------------------------------------------------------------------------------ */
 
 static void *read_team(const db_row_t *row, int from)
 {

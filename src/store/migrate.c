@@ -37,7 +37,7 @@ identity_db_status_t identity_schema_version(identity_db_t *db, int *version)
     return status;
 }
 
-/* ---- the built-in roles as rows, so that pages of roles are one order -------------------------------------------- */
+/* ---- the built-in roles as rows, so that pages of roles are one order ------------------------------------------- */
 
 static bool same(const char *a, const char *b)
 {
@@ -95,8 +95,7 @@ static identity_db_status_t seed_roles(identity_db_t *db)
     return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
 }
 
-/* ---- migrations ----------------------------------------------------------------------------------------------------
- */
+/* ---- migrations ------------------------------------------------------------------------------------------------- */
 
 static identity_db_status_t apply(identity_db_t *db, int version)
 {
@@ -126,8 +125,7 @@ static identity_db_status_t migrate_all(identity_db_t *db, int *version)
     return status == IDENTITY_DB_OK ? seed_roles(db) : status;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------
- */
+/* ---- the file --------------------------------------------------------------------------------------------------- */
 
 /* 0600 from the first moment: SQLite itself would make it readable by all. */
 static const char *make_file(apr_pool_t *pool, const char *path)
@@ -221,8 +219,7 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
     return error;
 }
 
-/* ---- is all well? --------------------------------------------------------------------------------------------------
- */
+/* ---- is all well? ----------------------------------------------------------------------------------------------- */
 
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults)
 {

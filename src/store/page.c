@@ -207,7 +207,7 @@ identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_
     return count_rows(db, &keys, query, cap, count);
 }
 
-/* ---- keys of cursors ---- */
+/* ---- keys of cursors -------------------------------------------------------------------------------------------- */
 
 static const char *time_key(apr_pool_t *pool, apr_time_t time)
 {
@@ -229,7 +229,7 @@ const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *r
     return time_key(pool, row->created_at);
 }
 
-/* ---- for the test of the plans ---- */
+/* ---- for the test of the plans ---------------------------------------------------------------------------------- */
 
 static void see(apr_pool_t *pool, const resource_t *resource, const identity_page_query_t *query, db_text_seen_t *seen,
                 void *context)

@@ -69,7 +69,7 @@ identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_i
     return db_change(db, IDENTITY_SQL_SESSIONS_END, DB_ARGS(N(now), S(user_id), S(except ? except : "")), NULL);
 }
 
-/* ---- refresh tokens ---- */
+/* ---- refresh tokens --------------------------------------------------------------------------------------------- */
 
 static void *read_refresh(const db_row_t *row, int from)
 {
@@ -99,7 +99,7 @@ identity_db_status_t identity_refresh_spend(identity_db_t *db, const char *diges
     return db_guarded(db, IDENTITY_SQL_REFRESH_SPEND, DB_ARGS(N(now), S(nonce), S(digest)));
 }
 
-/* ---- aliases ---- */
+/* ---- aliases ---------------------------------------------------------------------------------------------------- */
 
 static void *read_alias(const db_row_t *row, int from)
 {

@@ -37,7 +37,7 @@ int tool_check(tool_t *tool)
     return status;
 }
 
-/* ---- entities ---- */
+/* ---- entities --------------------------------------------------------------------------------------------------- */
 
 static const char *const entity_columns[] = {"id", "reference", "name", "created_at", NULL};
 
@@ -79,7 +79,7 @@ int tool_entity_list(tool_t *tool)
     return 0;
 }
 
-/* ---- accounts ---- */
+/* ---- accounts --------------------------------------------------------------------------------------------------- */
 
 static const char *const account_columns[] = {"id",        "reference",  "environment", "account_type_code",
                                               "parent_id", "created_at", NULL};
@@ -124,7 +124,7 @@ int tool_account_list(tool_t *tool)
     return 0;
 }
 
-/* ---- aliases ---- */
+/* ---- aliases ---------------------------------------------------------------------------------------------------- */
 
 int tool_alias_add(tool_t *tool)
 {

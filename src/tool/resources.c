@@ -47,7 +47,7 @@ static int print_pages(tool_t *tool, const char *path, const char *const *names)
     return status;
 }
 
-/* ---- users ---- */
+/* ---- users ------------------------------------------------------------------------------------------------------ */
 
 static int read_password(tool_t *tool, char **password)
 {
@@ -155,7 +155,7 @@ int tool_user_list(tool_t *tool)
     return print_pages(tool, "/v1/users", user_columns);
 }
 
-/* ---- roles ---- */
+/* ---- roles ------------------------------------------------------------------------------------------------------ */
 
 static const char *const role_columns[] = {"id", "slug", "name", "description", NULL};
 
@@ -182,7 +182,7 @@ int tool_role_list(tool_t *tool)
     return print_pages(tool, "/v1/roles", role_columns);
 }
 
-/* ---- keys ---- */
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 int tool_key_add(tool_t *tool)
 {

@@ -24,6 +24,8 @@ my $database = "$state/identity.db";
 my @no_key = ('X-API-KEY' => undef);
 my $password = 'Correct1Horse';
 expect_in_log('exit signal Killed (9)');
+# mod_dbd's word for a child that starts without its database.
+expect_in_log('AH00636: child init failed!');
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
 sub timed { my ($code) = @_; my $start = time; my $answer = $code->(); return ($answer, time - $start) }
@@ -113,7 +115,7 @@ is join(' ', together(8, sub { $server->invite($server->address("many$_[0]"))->s
 
 # ---- away --------------------------------------------------------------------------------------------------------------------------------------
 
-# Children that are there hold the file open, so new ones are made: the old end as if they had crashed.
+# Of a file that cannot be read children notice nothing that have it open, so new ones are made: the old end as if they had crashed.
 sub new_children
 {
     my $parent = $server->pid;
@@ -158,19 +160,28 @@ away_is('unreadable');
 chmod 0600, $database;
 back_is('unreadable');
 
-rename $database, "$database.away" or die "rename: $!";
-new_children();
+# With its journal, as a folder that is unmounted for a while. Children that have it open must notice.
+sub move_database
+{
+    my ($from, $to) = @_;
+    for my $suffix ('', '-wal', '-shm') {
+        next unless -e "$from$suffix";
+        rename "$from$suffix", "$to$suffix" or die "rename: $!";
+    }
+}
+
+move_database($database, "$database.away");
 away_is('removed');
-rename "$database.away", $database or die "rename: $!";
+move_database("$database.away", $database);
 back_is('removed');
 
-rename $database, "$database.away" or die "rename: $!";
+move_database($database, "$database.away");
 open my $out, '>', $database or die "$database: $!";
 print {$out} 'This is no database. ' x 500;
 close $out;
 new_children();
 away_is('overwritten');
-rename "$database.away", $database or die "rename: $!";
+move_database("$database.away", $database);
 back_is('overwritten');
 is $server->login($name, $password)->status, 200, 'at last everybody is in';
 

@@ -74,7 +74,9 @@ sub verdict
     }
     $count++;
     print @wrong ? 'not ' : '', "ok $count - $name\n";
-    print "#   $_\n" for map { split /\n/ } @wrong;
+    # Where prove shows it.
+    print STDERR "#   Failed: $name\n" if @wrong;
+    print STDERR "#   $_\n" for map { split /\n/ } @wrong;
 }
 
 1;

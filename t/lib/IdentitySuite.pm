@@ -33,15 +33,18 @@ sub run
             $count = $1;
             delete $expected{$2};
         }
-        print $line;
+        # prove shows what comes on standard error, and of standard output nothing but the verdict.
+        print STDERR "# $line" if $line =~ /^not ok/;
+        print STDERR $line if $line =~ /^#/;
+        print $line unless $line =~ /^#/;
     }
     close $out;
     my $status = $?;
     my @missing = sort keys %expected;
     my $whole = defined $planned && $planned == $count && !@missing;
     print $whole ? '' : 'not ', 'ok ', ++$count, " - every file of $config ran\n";
-    print "#   did not run: $_\n" for @missing;
-    print "#   the run ended before its plan, status $status\n" unless defined $planned;
+    print STDERR "#   did not run: $_\n" for @missing;
+    print STDERR "#   the run ended before its plan, status $status\n" unless defined $planned;
     print "1..$count\n";
     exit($whole && !$status ? 0 : 1);
 }

@@ -18,7 +18,7 @@
 
 static apr_pool_t *pool;
 
-/* ---- templates ---- */
+/* ---- templates -------------------------------------------------------------------------------------------------- */
 
 static void test_render(void)
 {
@@ -63,7 +63,7 @@ static void test_render_escapes(void)
     ok(strstr(mail.text, "1 January 1970 at 00:00 UTC"), "the beginning of time");
 }
 
-/* ---- composing ---- */
+/* ---- composing -------------------------------------------------------------------------------------------------- */
 
 static identity_mail_t mail_of(const char *from, const char *to, const char *subject, const char *text)
 {
@@ -194,7 +194,7 @@ static void test_injection(void)
     ok(!with_subject("s\nx"), "however they are parted");
 }
 
-/* ---- quoted-printable ---- */
+/* ---- quoted-printable ------------------------------------------------------------------------------------------- */
 
 /* The text part of a message, decoded; CRLF becomes LF. */
 static char *text_of(const char *message)
@@ -253,7 +253,7 @@ static void test_quoted_printable(void)
     ok(narrow, "no line is longer than 76");
 }
 
-/* ---- IdentityMailURL ---- */
+/* ---- IdentityMailURL -------------------------------------------------------------------------------------------- */
 
 static void is_target(const char *url, const char *user, const char *host)
 {
@@ -317,7 +317,7 @@ static void test_target(void)
     }
 }
 
-/* ---- Maildir ---- */
+/* ---- Maildir ---------------------------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/identity-mail.XXXXXX";
 

@@ -21,7 +21,7 @@ static pid_t server;
 static int server_input;
 static json_t *ports;
 
-/* ---- the server ---- */
+/* ---- the server ------------------------------------------------------------------------------------------------- */
 
 static void stop_server(void)
 {
@@ -83,7 +83,7 @@ static json_t *taken(void)
     return mail;
 }
 
-/* ---- mails ---- */
+/* ---- mails ------------------------------------------------------------------------------------------------------ */
 
 static identity_mail_t mail_to(const char *to)
 {
@@ -121,7 +121,7 @@ static identity_delivery_t send_to(const char *port_name, const char *to)
     return send_by(apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of(port_name)), NULL, 10, &mail);
 }
 
-/* ---- tests ---- */
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
 
 static void test_taken(void)
 {

@@ -45,7 +45,7 @@ static bool verify(const char *token)
     return verify_at(token, NOW);
 }
 
-/* ---- tokens of an attacker, or of ourselves by other means ---- */
+/* ---- tokens of an attacker, or of ourselves by other means ------------------------------------------------------ */
 
 static EVP_PKEY *read_key(const char *pem)
 {
@@ -134,7 +134,7 @@ static const char *good_payload(void)
     return payload_with("1705311900", "1705311000");
 }
 
-/* ---- keys ---- */
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 static void test_load(void)
 {
@@ -262,7 +262,7 @@ static void test_derive(void)
        "none of a key that is not there");
 }
 
-/* ---- tokens ---- */
+/* ---- tokens ----------------------------------------------------------------------------------------------------- */
 
 static void test_sign(void)
 {

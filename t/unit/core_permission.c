@@ -141,7 +141,7 @@ static void test_copy(void)
     is_str(text_of(&cached), "[\"SITE.A\"]", "and outlives it");
 }
 
-/* ---- roles ---- */
+/* ---- roles ------------------------------------------------------------------------------------------------------ */
 
 static identity_permset_t grants(const char *slug)
 {

@@ -13,7 +13,7 @@
 
 static door_t *door;
 
-/* ---- calls ---- */
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 static inline door_answer_t get(const char *target, const char *credential)
 {
@@ -151,7 +151,7 @@ static inline void pass(apr_int64_t seconds)
     door->now += apr_time_from_sec(seconds);
 }
 
-/* ---- refusals ---- */
+/* ---- refusals --------------------------------------------------------------------------------------------------- */
 
 /* What must not show in any answer: SQL, files, libraries (security 75). */
 static inline const char *leak_in(const char *message)
@@ -210,7 +210,7 @@ static inline const char *outcome_of(const door_answer_t *answer)
 #define accepted(answer, status, ...)                                                                                  \
     tap_is_str(outcome_of(&(answer)), text("%d", status), __FILE__, __LINE__, __VA_ARGS__)
 
-/* ---- people, roles, teams ---- */
+/* ---- people, roles, teams --------------------------------------------------------------------------------------- */
 
 static inline const char *role_named(const char *name)
 {
@@ -229,7 +229,7 @@ static inline const char *accept_mailed(const char *address)
     return id ? id : (bail(text("%s could not accept: %s", address, answer.text)), NULL);
 }
 
-/* ---- the database past the service, on a connection of its own ---- */
+/* ---- the database past the service, on a connection of its own -------------------------------------------------- */
 
 static const apr_dbd_driver_t *serve_driver;
 static apr_dbd_t *serve_handle;
@@ -291,7 +291,7 @@ static inline int change(const char *sql)
     return changed;
 }
 
-/* ---- teams, which have no route yet ---- */
+/* ---- teams, which have no route yet ----------------------------------------------------------------------------- */
 
 static inline const char *serve_team_of(const char *entity_id, const char *name)
 {

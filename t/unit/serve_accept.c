@@ -39,7 +39,7 @@ static const char *dead_text(void)
     return answer.text;
 }
 
-/* ---- a new person ---- */
+/* ---- a new person ----------------------------------------------------------------------------------------------- */
 
 static void test_accept(void)
 {
@@ -134,7 +134,7 @@ static void test_expiry(void)
     ada = login("ada@example.org");
 }
 
-/* ---- the inviter ---- */
+/* ---- the inviter ------------------------------------------------------------------------------------------------ */
 
 static void test_inviter(void)
 {
@@ -177,7 +177,7 @@ static void test_inviter(void)
     accepted(answer, 200, "a key that is as it was");
 }
 
-/* ---- somebody else's hands ---- */
+/* ---- somebody else's hands -------------------------------------------------------------------------------------- */
 
 static void test_other_hands(void)
 {
@@ -191,7 +191,7 @@ static void test_other_hands(void)
     accepted(answer, 200, "a bad credential counts as none here");
 }
 
-/* ---- somebody who is ACTIVE: added memberships ---- */
+/* ---- somebody who is ACTIVE: added memberships ------------------------------------------------------------------ */
 
 static void test_added(void)
 {
@@ -272,7 +272,7 @@ static void test_added_revoked(void)
         0, "and nothing waits any more");
 }
 
-/* ---- at the same time ---- */
+/* ---- at the same time ------------------------------------------------------------------------------------------- */
 
 static const char *racing;
 static door_answer_t rival;

@@ -15,7 +15,7 @@ static const char *repeat(const char *part, size_t times)
     return all;
 }
 
-/* ---- type and size ---- */
+/* ---- type and size ---------------------------------------------------------------------------------------------- */
 
 static void test_content_type(void)
 {
@@ -62,7 +62,7 @@ static void test_size(void)
     refused(answer, 413, "BAD_REQUEST", "", "nor for those without a credential # security 74");
 }
 
-/* ---- form ---- */
+/* ---- form ------------------------------------------------------------------------------------------------------- */
 
 static void test_malformed(void)
 {
@@ -110,7 +110,7 @@ static void test_depth(void)
     refused(answer, 400, "BAD_REQUEST", "", "4,097 members # security 74");
 }
 
-/* ---- fields ---- */
+/* ---- fields ----------------------------------------------------------------------------------------------------- */
 
 typedef struct wrong_field {
     const char *path, *body, *code, *field;

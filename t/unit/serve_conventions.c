@@ -3,7 +3,7 @@
 
 #define UNKNOWN_ID "00000000000000000000"
 
-/* ---- addresses and methods ---- */
+/* ---- addresses and methods -------------------------------------------------------------------------------------- */
 
 static void test_addresses(void)
 {
@@ -90,7 +90,7 @@ static void test_head(void)
     refused(head, 401, "UNAUTHORISED", "", "and is no way around the credential");
 }
 
-/* ---- credentials ---- */
+/* ---- credentials ------------------------------------------------------------------------------------------------ */
 
 static door_answer_t users_with(const char *key, const char *authorization)
 {
@@ -181,7 +181,7 @@ static void test_scope(void)
     is_str(header(&answer, "WWW-Authenticate"), NULL, "is no bearer");
 }
 
-/* ---- transport ---- */
+/* ---- transport -------------------------------------------------------------------------------------------------- */
 
 static void test_transport(void)
 {
@@ -213,7 +213,7 @@ static void test_transport(void)
     accepted(answer, 200, "TLS");
 }
 
-/* ---- x-platform-id ---- */
+/* ---- x-platform-id ---------------------------------------------------------------------------------------------- */
 
 static void test_platform(void)
 {
@@ -266,7 +266,7 @@ static void test_several_accounts(void)
     door->platform_id = NULL;
 }
 
-/* ---- headers of every answer ---- */
+/* ---- headers of every answer ------------------------------------------------------------------------------------ */
 
 static void test_headers(void)
 {

@@ -102,7 +102,7 @@ static const char *plain(const char *quoted)
     return copy;
 }
 
-/* ---- one mail ---- */
+/* ---- one mail --------------------------------------------------------------------------------------------------- */
 
 static void test_sent(void)
 {
@@ -160,7 +160,7 @@ static void test_quiet(void)
     door->settings.mail = mail;
 }
 
-/* ---- when it cannot leave ---- */
+/* ---- when it cannot leave --------------------------------------------------------------------------------------- */
 
 static const identity_mail_target_t *broken_target(void)
 {
@@ -235,7 +235,7 @@ static void test_keys(void)
     ok(strstr(outbox("last_error"), "key"), "... which is said");
 }
 
-/* ---- leases ---- */
+/* ---- leases ----------------------------------------------------------------------------------------------------- */
 
 static void lease(const char *owner, apr_interval_time_t left)
 {
@@ -281,7 +281,7 @@ static void test_stop(void)
     is_int(deliver("unit:1"), 1, "... to whoever comes next");
 }
 
-/* ---- a crash between the mail and its record ---- */
+/* ---- a crash between the mail and its record -------------------------------------------------------------------- */
 
 static int gates;
 

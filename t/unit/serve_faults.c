@@ -67,7 +67,7 @@ static void starve(const attempt_t *attempt, bool writes)
     is_str(state(), before, "... and nothing is changed");
 }
 
-/* ---- what is tried ---- */
+/* ---- what is tried ---------------------------------------------------------------------------------------------- */
 
 static void try(const attempt_t *attempt)
 {
@@ -183,7 +183,7 @@ static void test_oauth(void)
     try(&reset);
 }
 
-/* ---- every route ---- */
+/* ---- every route ------------------------------------------------------------------------------------------------ */
 
 /* Each row of routes.def is met by one of the attempts above; the pages alone need no database. */
 static void test_all_routes(void)

@@ -18,7 +18,7 @@ static door_answer_t accept_token(const char *token, const char *credential)
                 text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", token ? token : "none"));
 }
 
-/* ---- the published sample bodies ---- */
+/* ---- the published sample bodies -------------------------------------------------------------------------------- */
 
 static const char *full_role(const char *name)
 {
@@ -97,7 +97,7 @@ static void test_teams(void)
     is_int(size_at(&answer, "team_memberships"), 1, "an empty object is skipped");
 }
 
-/* ---- refusals ---- */
+/* ---- refusals --------------------------------------------------------------------------------------------------- */
 
 static void test_positions(void)
 {
@@ -222,7 +222,7 @@ static void test_partner(void)
     accepted(answer, 200, "... but invites another PARTNER");
 }
 
-/* ---- the states of the person ---- */
+/* ---- the states of the person ----------------------------------------------------------------------------------- */
 
 static void test_states(void)
 {

@@ -16,7 +16,7 @@ static int status_of(const char *method, const char *target, const char *key, co
     return answer.status;
 }
 
-/* ---- create ---- */
+/* ---- create ----------------------------------------------------------------------------------------------------- */
 
 static void test_create(void)
 {
@@ -51,7 +51,7 @@ static void test_create(void)
     is_str(json_at(&answer, "expires_at"), "null", "no end");
 }
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------------------------- */
 
 static void test_list(void)
 {
@@ -88,7 +88,7 @@ static void test_list(void)
     refused(answer, 400, "INVALID_FIELD", "order_by", "another order");
 }
 
-/* ---- refusals ---- */
+/* ---- refusals --------------------------------------------------------------------------------------------------- */
 
 static void test_refusals(void)
 {
@@ -151,7 +151,7 @@ static void test_makers(void)
            rows("SELECT id FROM users WHERE canonical = 'whole@example.org'"), "... is its maker");
 }
 
-/* ---- life and death ---- */
+/* ---- life and death --------------------------------------------------------------------------------------------- */
 
 static void test_life(void)
 {

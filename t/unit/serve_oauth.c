@@ -10,7 +10,7 @@ static door_answer_t sign_in(const char *username, const char *password)
     return post("/v1/oauth/token", NULL, text("{\"username\":\"%s\",\"password\":\"%s\"}", username, password));
 }
 
-/* ---- the token ---- */
+/* ---- the token -------------------------------------------------------------------------------------------------- */
 
 static json_t *part_of(const char *token, int part)
 {
@@ -96,7 +96,7 @@ static void test_cookie(void)
     test_plain_cookie();
 }
 
-/* ---- refusals: all alike ---- */
+/* ---- refusals: all alike ---------------------------------------------------------------------------------------- */
 
 static void test_alike(void)
 {
@@ -158,7 +158,7 @@ static void test_gate(void)
     door->settings.password_grant = true;
 }
 
-/* ---- hashes ---- */
+/* ---- hashes ----------------------------------------------------------------------------------------------------- */
 
 static void test_rehash(void)
 {
@@ -223,7 +223,7 @@ static void test_meeting(void)
            "each is recorded # security 82");
 }
 
-/* ---- how a token dies ---- */
+/* ---- how a token dies ------------------------------------------------------------------------------------------- */
 
 static void test_deaths(void)
 {
@@ -279,7 +279,7 @@ static void test_forged(void)
     refused(answer, 401, "UNAUTHORISED", "", "a session that is none");
 }
 
-/* ---- aliases ---- */
+/* ---- aliases ---------------------------------------------------------------------------------------------------- */
 
 static door_answer_t by_alias(const char *alias)
 {
@@ -321,7 +321,7 @@ static void test_alias(void)
     refused(answer, 401, "UNAUTHORISED", "", "an expired one");
 }
 
-/* ---- the pages ---- */
+/* ---- the pages -------------------------------------------------------------------------------------------------- */
 
 /* route activate_user_page reset_password_page */
 static void test_pages(void)

@@ -180,7 +180,7 @@ static void test_bad_cookies(void)
     }
 }
 
-/* ---- logout ---- */
+/* ---- logout ----------------------------------------------------------------------------------------------------- */
 
 static door_answer_t logout(const char *credential, const char *cookie)
 {
@@ -245,7 +245,7 @@ static void test_logout_refused(void)
     refused(answer, 401, "UNAUTHORISED", "", "logout with an expired token");
 }
 
-/* ---- at the same time ---- */
+/* ---- at the same time ------------------------------------------------------------------------------------------- */
 
 static const char *racing;
 static door_answer_t rival;

@@ -29,7 +29,7 @@ static const char *dead_text(void)
     return answer.text;
 }
 
-/* ---- asking ---- */
+/* ---- asking ----------------------------------------------------------------------------------------------------- */
 
 static void test_alike(void)
 {
@@ -71,7 +71,7 @@ static void test_alike(void)
     door->settings.mail = mail;
 }
 
-/* ---- resetting ---- */
+/* ---- resetting -------------------------------------------------------------------------------------------------- */
 
 static void test_reset(void)
 {
@@ -186,7 +186,7 @@ static void test_tokens(void)
     change(text("UPDATE users SET status = 'ACTIVE', active = 1 WHERE id = '%s'", ada_id));
 }
 
-/* ---- at the same time ---- */
+/* ---- at the same time ------------------------------------------------------------------------------------------- */
 
 static const char *racing;
 static door_answer_t rival;

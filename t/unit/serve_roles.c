@@ -11,7 +11,7 @@ static door_answer_t make(const char *credential, const char *body)
     return post("/v1/roles", credential, body);
 }
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------------------------- */
 
 static void test_catalogue(void)
 {
@@ -81,7 +81,7 @@ static void test_name_filter(void)
     }
 }
 
-/* ---- create ---- */
+/* ---- create ----------------------------------------------------------------------------------------------------- */
 
 static void test_create(void)
 {

@@ -18,7 +18,7 @@ static const char *last_audit(const char *columns)
     return rows(text("SELECT %s FROM audit_records ORDER BY id DESC LIMIT 1", columns));
 }
 
-/* ---- a client may send back what it got ---- */
+/* ---- a client may send back what it got ------------------------------------------------------------------------- */
 
 static void test_sent_back(void)
 {
@@ -42,7 +42,7 @@ static void test_sent_back(void)
     is_str(state(), before, "none of it changed a row");
 }
 
-/* ---- status ---- */
+/* ---- status ----------------------------------------------------------------------------------------------------- */
 
 typedef struct transition {
     const char *from, *body, *outcome, *to;
@@ -142,7 +142,7 @@ static void test_deactivation(void)
     refused(answer, 400, "INVALID_FIELD", "token", "and so does the old invitation");
 }
 
-/* ---- the last administrator ---- */
+/* ---- the last administrator ------------------------------------------------------------------------------------- */
 
 static void test_last_administrator(void)
 {
@@ -165,7 +165,7 @@ static void test_last_administrator(void)
     change_user(eve_id, door->key, "{\"status\":\"INACTIVE\"}");
 }
 
-/* ---- passwords and names ---- */
+/* ---- passwords and names ---------------------------------------------------------------------------------------- */
 
 static void test_own_password(void)
 {
@@ -263,7 +263,7 @@ static void test_others_password(void)
         1, "... audited with who did it # security 82");
 }
 
-/* ---- changes that meet ---- */
+/* ---- changes that meet ------------------------------------------------------------------------------------------ */
 
 static const char *meanwhile_sql;
 

@@ -13,7 +13,7 @@ static const char *last_audit(void)
     return rows("SELECT action, user_id, target_resource_type, target_id FROM audit_records ORDER BY id DESC LIMIT 1");
 }
 
-/* ---- create ---- */
+/* ---- create ----------------------------------------------------------------------------------------------------- */
 
 /* route create_user */
 static void test_create_with_password(void)
@@ -136,7 +136,7 @@ static void test_create_refusals(void)
     is_str(state(), before, "none of it changed a row");
 }
 
-/* ---- memberships ---- */
+/* ---- memberships ------------------------------------------------------------------------------------------------ */
 
 /* route list_user_memberships add_user_membership */
 static void test_memberships(void)

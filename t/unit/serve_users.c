@@ -3,7 +3,7 @@
 
 static const char *ada_id, *bob_id, *pat_id;
 
-/* ---- one user ---- */
+/* ---- one user --------------------------------------------------------------------------------------------------- */
 
 /* route get_user */
 static void test_members(void)
@@ -98,7 +98,7 @@ static void test_team_window(void)
     refused(answer, 403, "USER_NOT_ALLOWED", "", "nor before it");
 }
 
-/* ---- search ---- */
+/* ---- search ----------------------------------------------------------------------------------------------------- */
 
 static const char *found(const char *query, const char *resource_id)
 {
@@ -170,7 +170,7 @@ static void test_search(void)
     is_str(json_at(&one, "0"), same.text, "... of whole Users");
 }
 
-/* ---- a PARTNER sees no other user ---- */
+/* ---- a PARTNER sees no other user ------------------------------------------------------------------------------- */
 
 static void test_partner(void)
 {

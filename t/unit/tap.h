@@ -24,11 +24,12 @@ __attribute__((unused, format(printf, 1, 2))) static void diag(const char *forma
 {
     va_list list;
 
-    fputs("# ", stdout);
+    /* prove shows standard error only. */
+    fputs("# ", stderr);
     va_start(list, format);
-    vprintf(format, list);
+    vfprintf(stderr, format, list);
     va_end(list);
-    fputs("\n", stdout);
+    fputs("\n", stderr);
 }
 
 __attribute__((unused, format(printf, 4, 0))) static bool tap_say(bool held, const char *file, int line,
