@@ -8,6 +8,7 @@
 #define ARGUMENTS 20
 #define BUSY      5 /* SQLite's codes */
 #define LOCKED    6
+#define PATIENCE  apr_time_from_msec(1500) /* a little less than the driver's own */
 
 struct db_row {
     identity_db_t *db;
@@ -133,22 +134,30 @@ identity_db_status_t db_in_write(identity_db_t *db, const char *name)
 
 /* ---- statements ------------------------------------------------------------------------------------------------- */
 
+/* The driver waits for a lock while it steps, but not while it compiles, for which SQLite may have to read (P4). True
+ * where that was told at once: then it is worth the same patience here. */
+static bool wait_for_lock(identity_db_t *db, int code, apr_time_t began)
+{
+    if (code == 0 || fault_of(db, code).status != IDENTITY_DB_BUSY || apr_time_now() - began > PATIENCE)
+        return false;
+    apr_sleep(apr_time_from_msec(50));
+    return true;
+}
+
 static int prepare(identity_db_t *db, const char *text, apr_dbd_prepared_t **statement)
 {
-    int code = 0;
+    apr_time_t began = apr_time_now();
+    int code;
 
     *statement = apr_hash_get(db->statements, text, APR_HASH_KEY_STRING);
-    for (int tries = 0; !*statement && tries <= 16; tries++) {
-        /* The driver waits for a lock in a step, but not here (P4). */
-        if (tries > 0)
-            apr_sleep(apr_time_from_msec(100));
-        /* No label: with one PostgreSQL folds its case and loses it in a restart (P14). */
+    if (*statement)
+        return 0;
+    /* No label: with one PostgreSQL folds its case and loses it in a restart (P14). */
+    do
         code = apr_dbd_prepare(db->driver, db->connection, db->handle, text, NULL, statement);
-        if (code == 0)
-            apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING, *statement);
-        else if (fault_of(db, code).status != IDENTITY_DB_BUSY)
-            return code;
-    }
+    while (wait_for_lock(db, code, began));
+    if (code == 0)
+        apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING, *statement);
     return code;
 }
 
@@ -179,6 +188,11 @@ static fault_t attempt(identity_db_t *db, const char *text, const void **values,
     return fault_of(db, code);
 }
 
+static bool worth_again(identity_db_t *db, const fault_t *fault)
+{
+    return fault->status == IDENTITY_DB_FAILED && !broke_rule(fault) && (!db->open || still_inside(db));
+}
+
 static step_t step_change;
 
 static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
@@ -192,8 +206,10 @@ static identity_db_status_t run(identity_db_t *db, const char *name, const char 
     if (!bind_values(text, arguments, count, values))
         return say(db, name, IDENTITY_DB_FAILED, "parameters that do not fit the statement", NULL);
     fault_t fault = attempt(db, text, values, step, result);
-    /* Once more with the statement prepared anew: others may have changed the schema (P1). */
-    if (fault.status == IDENTITY_DB_FAILED && !broke_rule(&fault) && (!db->open || still_inside(db))) {
+    /* Again with the statement prepared anew: others may have changed the schema (P1). A statement that expired here
+     * while another process changed the schema is told of the one by the first failure and of the other by the second.
+     */
+    for (int again = 0; again < 2 && worth_again(db, &fault); again++) {
         apr_hash_set(db->statements, text, APR_HASH_KEY_STRING, NULL);
         fault = attempt(db, text, values, step, result);
     }
@@ -346,65 +362,44 @@ identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_ar
     return db_count_text(db, statements[sql].name, statements[sql].text, arguments, count, value);
 }
 
-/* A pragma reads the file while it is prepared, where the driver does not wait for a lock (P4): whoever is the first to
- * open the file, or the last to close it, holds it for a moment. */
-static bool again(identity_db_t *db, const char *text, int code, int *tries)
-{
-    if (strncmp(text, "PRAGMA ", 7) != 0 || fault_of(db, code).status != IDENTITY_DB_BUSY || ++*tries > 80)
-        return false;
-    apr_sleep(apr_time_from_msec(20));
-    return true;
-}
-
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text)
 {
-    int rows, code, tries = 0;
+    apr_time_t began = apr_time_now();
+    int rows, code;
 
     apr_pool_clear(db->scratch);
     if (!may_run(db, name, false))
         return IDENTITY_DB_FAILED;
     do
         code = apr_dbd_query(db->driver, db->handle, &rows, text);
-    while (again(db, text, code, &tries));
+    while (wait_for_lock(db, code, began));
     fault_t fault = fault_of(db, code);
     return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
 }
 
-typedef struct texts {
-    apr_array_header_t *list;
-    int column;
-} texts_t;
-
 static void take_text(const db_row_t *row, void *data)
 {
-    texts_t *texts = data;
-    APR_ARRAY_PUSH(texts->list, const char *) = db_text(row, texts->column);
-}
-
-identity_db_status_t db_plain_details(identity_db_t *db, const char *name, const char *text, int column,
-                                      apr_array_header_t **list)
-{
-    apr_dbd_results_t *results = NULL;
-    texts_t texts = {apr_array_make(db->use, 4, sizeof(const char *)), column};
-    int code, tries = 0;
-
-    *list = texts.list;
-    apr_pool_clear(db->scratch);
-    if (!may_run(db, name, false))
-        return IDENTITY_DB_FAILED;
-    do
-        code = apr_dbd_select(db->driver, db->use, db->handle, &results, text, 1);
-    while (again(db, text, code, &tries));
-    fault_t fault = fault_of(db, code);
-    if (fault.status != IDENTITY_DB_OK)
-        return failed(db, name, &fault);
-    each(db, results, take_text, &texts);
-    return IDENTITY_DB_OK;
+    APR_ARRAY_PUSH((apr_array_header_t *)data, const char *) = db_text(row, 0);
 }
 
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts)
 {
-    return db_plain_details(db, name, text, 0, texts);
+    apr_dbd_results_t *results = NULL;
+    apr_time_t began = apr_time_now();
+    int code;
+
+    *texts = apr_array_make(db->use, 4, sizeof(const char *));
+    apr_pool_clear(db->scratch);
+    if (!may_run(db, name, false))
+        return IDENTITY_DB_FAILED;
+    do
+        code = apr_dbd_select(db->driver, db->scratch, db->handle, &results, text, 1);
+    while (wait_for_lock(db, code, began));
+    fault_t fault = fault_of(db, code);
+    if (fault.status != IDENTITY_DB_OK)
+        return failed(db, name, &fault);
+    each(db, results, take_text, *texts);
+    return IDENTITY_DB_OK;
 }
 
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts)

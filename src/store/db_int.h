@@ -62,9 +62,6 @@ identity_db_status_t db_count_text(identity_db_t *db, const char *name, const ch
 
 /* A statement without parameters, not prepared; the second reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
-/* Another column. */
-identity_db_status_t db_plain_details(identity_db_t *db, const char *name, const char *text, int column,
-                                      apr_array_header_t **texts);
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);
 
 /* A JSON array of an array of const char *, for json_each(%s); NULL is the empty list. */

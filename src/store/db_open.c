@@ -36,12 +36,14 @@ static bool set_up(identity_db_t *db)
                IDENTITY_DB_OK;
 }
 
-/* Without WAL several children lock each other out for good (P6). */
+/* Without WAL several children lock each other out for good (P6). The file is read first: of the mode alone SQLite
+ * would tell what it was when the connection last looked. */
 static const char *check_journal(identity_db_t *db)
 {
     apr_array_header_t *mode;
 
-    if (db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK || mode->nelts == 0)
+    if (db_plain_list(db, "sqlite_master", "SELECT COUNT(*) FROM sqlite_master", &mode) != IDENTITY_DB_OK ||
+        db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK || mode->nelts == 0)
         return "The database cannot be read.";
     const char *name = APR_ARRAY_IDX(mode, 0, const char *);
     return strcmp(name, "wal") == 0 || strcmp(name, "memory") == 0

@@ -130,6 +130,8 @@ static identity_db_status_t migrate_all(identity_db_t *db, int *version)
 /* 0600 from the first moment: SQLite itself would make it readable by all. */
 static const char *make_file(apr_pool_t *pool, const char *path)
 {
+    if (same(path, ":memory:"))
+        return "A database in memory would be gone at once: name a file.";
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 
     if (file >= 0)

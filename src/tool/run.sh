@@ -24,6 +24,15 @@ if [ -n "$conf" ]; then
     [ -f "$conf" ] && [ -r "$conf" ] || fail "CONF names $conf, which is no readable file."
     conf=$(cd "$(dirname "$conf")" && pwd)/$(basename "$conf")
 fi
+# Why the port cannot be had, or nothing.
+port_fault() {
+    perl -MIO::Socket::INET -e '
+        IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1)
+            or print $!{EADDRINUSE} ? "is in use" : "cannot be listened on ($!)"' "$port"
+}
+fault=$(port_fault)
+[ -z "$fault" ] || fail "port $port $fault; name another one by PORT."
+
 # Others may pass through the folder, no more: what lies in it has rights of its own.
 [ -d "$state" ] || (umask 066 && mkdir -p "$state") || fail "the folder $state cannot be made."
 state=$(cd "$state" && pwd) || exit 1
@@ -132,15 +141,6 @@ IdentityMailURL "maildir:$data/mail"
 END
     [ -z "$conf" ] || printf 'Include "%s"\n' "$conf"
 } > "$state/httpd.conf"
-
-# Why the port cannot be had, or nothing.
-port_fault() {
-    perl -MIO::Socket::INET -e '
-        IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1)
-            or print $!{EADDRINUSE} ? "is in use" : "cannot be listened on ($!)"' "$port"
-}
-fault=$(port_fault)
-[ -z "$fault" ] || fail "port $port $fault; name another one by PORT."
 
 # The status of an answer of the module, nothing while there is none.
 probe() {

@@ -27,13 +27,13 @@ sub role_named
 sub held
 {
     my ($username) = @_;
-    my $user = "(SELECT id FROM users WHERE canonical = '" . lc($username) . "')";
-    my ($status) = db("SELECT status FROM users WHERE id = $user");
-    return join ' ', $status->{status} // 'none',
-        (map { $_->{state} } db("SELECT state FROM invitations WHERE user_id = $user ORDER BY created_at, id")),
-        rows("SELECT 1 FROM secrets WHERE user_id = $user AND ended_at = 0") . ' live',
-        rows("SELECT 1 FROM outbox WHERE user_id = $user AND state IN ('queued', 'sent')") . ' mailed',
-        rows("SELECT 1 FROM memberships WHERE user_id = $user") . ' memberships';
+    my ($row) = db("SELECT u.status,
+        (SELECT group_concat(state, ' ') FROM (SELECT state FROM invitations WHERE user_id = u.id ORDER BY created_at, id)) AS invitations,
+        (SELECT count(*) FROM secrets WHERE user_id = u.id AND ended_at = 0) AS live,
+        (SELECT count(*) FROM outbox WHERE user_id = u.id AND state IN ('queued', 'sent')) AS mailed,
+        (SELECT count(*) FROM memberships WHERE user_id = u.id) AS memberships
+        FROM users u WHERE u.canonical = '" . lc($username) . "'");
+    return "$row->{status} $row->{invitations} $row->{live} live $row->{mailed} mailed $row->{memberships} memberships";
 }
 
 # Mails come with the next round of the sender: whoever needs the first of several is invited here.

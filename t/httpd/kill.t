@@ -123,7 +123,7 @@ is $server->login($someone, 'Correct1Horse')->status, 200, 'and its person logs 
 # Whatever a child holds when it is killed (the writers' mutex, a place in the hash gate, a lease of mails), the others go on.
 sub children { my $parent = $server->pid; return grep { $_ != $parent } $server->processes }
 
-my $until = time + 2.5;
+my $until = time + 1.5;
 my @worked = together(5, sub {
     my ($client) = @_;
     my %seen;

@@ -43,7 +43,7 @@ my ($name, $id) = @$person{qw(username id)};
 
 # ---- more logins than hashing has room for -----------------------------------------------------------------------------------------------------
 
-my ($logins, $readers, $seconds) = (26, 2, 3);
+my ($logins, $readers, $seconds) = (26, 2, 2);
 my $until = time + $seconds;
 my @worked = together($logins + $readers, sub {
     my ($client) = @_;

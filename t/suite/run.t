@@ -66,7 +66,7 @@ sub make_run
         open STDERR, '>&', \*STDOUT or die;
         # The outer make's flags are not for this one.
         delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
-        my @as = $user && $user ne 'root' ? ('setpriv', "--reuid=$user", '--regid=' . getgrgid((getpwnam $user)[3]), '--clear-groups') : ();
+        my @as = $root && $user ne 'root' ? ('setpriv', "--reuid=$user", '--regid=' . getgrgid((getpwnam $user)[3]), '--clear-groups') : ();
         exec(@as, 'make', 'run', map { "$_=$variables{$_}" } sort keys %variables) or POSIX::_exit(127);
     }
     push @started, $pid;
@@ -155,6 +155,7 @@ sub whole_life
     my ($second, $words) = make_run($copy, $user, PORT => $port, STATE => "$state.other");
     isnt wait_end($second), 0, "$name: a port in use is an error";
     like slurp($words), qr/^make run: port $port is in use; [^\n]*\.$/m, "$name: in one sentence";
+    ok !-e "$state.other", "$name: before anything is made";
     ($second, $words) = make_run($copy, $user, PORT => free_port(), STATE => $state);
     isnt wait_end($second), 0, "$name: a STATE in use is an error";
     like slurp($words), qr/in use by another make run\.$/m, "$name: in one sentence";

@@ -1,187 +1,399 @@
-/* The contract of the database file (design/database.md, 2.2), on real SQLite: what P1 to P12 say bites must not bite
- * here. */
-#include <sys/wait.h>
-#include <unistd.h>
+/* The contract of db.c (design/database.md, section 2.2), on a real file: what goes wrong with apr_dbd, and what must
+ * come of it. */
+#include <malloc.h>
 
-#include "../../src/store/rows_int.h"
-#include "support/door.h"
-#include "tap.h"
+#include "store_fixture.h"
 
-static const char *const outcomes[] = {"OK", "NONE", "CONFLICT", "BUSY", "LOST", "FAILED"};
-#define is_outcome(got, expected, ...) is_str(outcomes[got], outcomes[expected], __VA_ARGS__)
+static identity_db_t *db;
 
-static identity_db_t *another(door_t *door)
+static int users_there(void)
 {
-    const identity_db_options_t *options = apr_pcalloc(door->pool, sizeof *options);
-    const char *error = NULL;
-    identity_db_t *db = identity_db_open(door->pool, "sqlite3", door->params, options, &error);
-
-    if (!db)
-        bail(error);
-    identity_db_use(db, door->pool);
-    return db;
+    return (int)apr_atoi64(sql_value(db, "SELECT COUNT(*) FROM users"));
 }
 
-static identity_user_row_t *user(door_t *door, const char *name)
+static identity_user_row_t *user_row(int number, const char *name)
 {
-    identity_user_row_t *row = apr_pcalloc(door->pool, sizeof *row);
+    identity_user_row_t *row = apr_pcalloc(pool, sizeof *row);
 
-    row->id = identity_id_make(door->pool, "user", ++door->now, &door->env.random);
-    row->entity_id = door->entity_id;
-    row->username = name;
-    row->canonical = identity_username_canonical(door->pool, name);
-    row->status = IDENTITY_USER_ACTIVE;
-    row->created_at = row->updated_at = door->now;
+    row->id = id("user", number);
+    row->entity_id = ENTITY;
+    row->username = row->canonical = name;
     row->version = 1;
     return row;
 }
 
-static void test_values(door_t *door)
+static void test_values(void)
 {
-    identity_user_row_t *row = user(door, "100%s\xc3\xa9'\"--@example.org"), *got;
+    static const char *const hard[] = {"100%s@a.b %lld %% %n",
+                                       "o'neill\"; DROP TABLE users;--@a.b",
+                                       "",
+                                       "gr\xc3\xbc\xc3\x9f"
+                                       "e@b\xc3\xbc"
+                                       "cher.example",
+                                       "\xf0\x9f\x9c\x81@a.b",
+                                       "back\\slash\t\n@a.b",
+                                       "?1 :a @b $c"};
+    static const apr_int64_t numbers[] = {0, 1, -1, 1LL << 60, INT64_MAX, INT64_MIN};
+    identity_user_row_t *row, *read;
 
-    row->invite_expires_at = (apr_time_t)1 << 60;
-    is_outcome(identity_user_insert(door->db, row), IDENTITY_DB_OK,
-               "a name with a percent sign, a quote and an accent");
-    is_outcome(identity_user_get(door->db, door->entity_id, row->id, &got), IDENTITY_DB_OK, "is found by its id");
-    is_str(got->username, row->username, "and comes back as it went in");
-    ok(got->invite_expires_at == (apr_time_t)1 << 60, "2^60 makes the round (P12)");
-    ok(got->password_hash == NULL, "NULL comes back as NULL (P11)");
-    is_outcome(identity_user_get(door->db, door->other_entity_id, row->id, &got), IDENTITY_DB_NONE,
-               "not in another entity");
-    is_outcome(identity_user_insert(door->db, row), IDENTITY_DB_CONFLICT,
-               "twice is a conflict, told by the row count (P9)");
-    identity_user_row_t *same = user(door, "100%S\xc3\xa9'\"--@EXAMPLE.org");
-    is_outcome(identity_user_insert(door->db, same), IDENTITY_DB_CONFLICT, "the same canonical name too");
-    identity_user_row_t *other = user(door, "other@example.org");
-    is_outcome(identity_user_insert(door->db, other), IDENTITY_DB_OK, "another name is none");
-    other->username = row->username;
-    other->canonical = row->canonical;
-    is_outcome(identity_user_update(door->db, other), IDENTITY_DB_CONFLICT, "a change to a taken name is a conflict");
-    other->username = other->canonical = "third@example.org";
-    is_outcome(identity_user_update(door->db, other), IDENTITY_DB_OK, "a free one is not");
-    is_int(other->version, 2, "and moves the version on");
-    other->version = 1;
-    is_outcome(identity_user_update(door->db, other), IDENTITY_DB_NONE, "a change from an old version meets no row");
-    is_outcome(db_change(door->db, IDENTITY_SQL_KEY_TOUCH, DB_ARGS(S("1"), S("x"), N(1)), NULL), IDENTITY_DB_FAILED,
-               "text where a number belongs never reaches the driver (P12)");
-    ok(identity_db_usable(door->db), "and does the connection no harm");
-    identity_db_release(door->db);
-    identity_db_use(door->db, door->pool);
-}
-
-/* P1: the driver's statements die when anybody changes the schema. */
-static void test_schema_change(door_t *door)
-{
-    identity_db_t *rival = another(door);
-    identity_user_row_t *got;
-
-    identity_user_by_name(door->db, "third@example.org", &got);
-    is_outcome(db_plain(rival, "test", "CREATE TABLE later (a INTEGER)"), IDENTITY_DB_OK,
-               "another connection makes a table");
-    is_outcome(identity_user_by_name(door->db, "third@example.org", &got), IDENTITY_DB_OK,
-               "a statement prepared before still reads (P1)");
-    is_outcome(identity_db_begin(door->db, true), IDENTITY_DB_OK, "BEGIN IMMEDIATE");
-    identity_user_insert(door->db, user(door, "p1@example.org"));
-    is_outcome(identity_db_commit(door->db), IDENTITY_DB_OK, "and COMMIT");
-    db_plain(rival, "test", "ANALYZE");
-    is_outcome(identity_user_by_name(door->db, "p1@example.org", &got), IDENTITY_DB_OK, "after ANALYZE too");
-    db_plain(rival, "test", "DROP TABLE later");
-    ok(identity_db_usable(door->db), "the connection is good");
-}
-
-static void test_transactions(door_t *door)
-{
-    identity_user_row_t *got;
-
-    identity_db_begin(door->db, true);
-    identity_user_insert(door->db, user(door, "gone@example.org"));
-    identity_db_release(door->db);
-    identity_db_use(door->db, door->pool);
-    is_outcome(identity_user_by_name(door->db, "gone@example.org", &got), IDENTITY_DB_NONE,
-               "what a borrower leaves open is rolled back (P7)");
-    identity_db_begin(door->db, true);
-    identity_user_insert(door->db, user(door, "half@example.org"));
-    door->fail_after = 1;
-    is_outcome(identity_user_by_name(door->db, "x", &got), IDENTITY_DB_FAILED, "a statement fails inside");
-    is_outcome(identity_db_commit(door->db), IDENTITY_DB_FAILED, "then COMMIT is refused (P7)");
-    is_outcome(identity_user_by_name(door->db, "half@example.org", &got), IDENTITY_DB_NONE,
-               "and nothing is left of it");
-    is_outcome(identity_db_commit(door->db), IDENTITY_DB_FAILED, "COMMIT without BEGIN is refused");
-    identity_db_release(door->db);
-    identity_db_use(door->db, door->pool);
-    identity_db_begin(door->db, true);
-    is_outcome(identity_user_insert(door->db, user(door, "third@example.org")), IDENTITY_DB_CONFLICT,
-               "a conflict inside");
-    identity_user_insert(door->db, user(door, "kept@example.org"));
-    is_outcome(identity_db_commit(door->db), IDENTITY_DB_OK, "is no failure: COMMIT");
-    is_outcome(identity_user_by_name(door->db, "kept@example.org", &got), IDENTITY_DB_OK, "keeps the rest");
-}
-
-/* Another process holds the lock: the driver waits its 1.6 s, then BUSY, and the connection goes on. */
-static void test_busy(door_t *door)
-{
-    int ready[2], leave[2];
-    char byte = 0;
-
-    if (pipe(ready) != 0 || pipe(leave) != 0)
-        bail("no pipe");
-    /* A program of its own: SQLite must not be carried over a fork. */
-    pid_t holder = fork();
-    if (holder == 0) {
-        char command[512];
-        dup2(leave[0], 0);
-        dup2(ready[1], 1);
-        snprintf(
-            command, sizeof command,
-            "(echo 'BEGIN IMMEDIATE;'; echo '.print x'; head -c 1 >/dev/null; echo 'ROLLBACK;') | exec sqlite3 '%s'",
-            door->params);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
+    for (int i = 0; i < 7; i++) {
+        row = user_row(100 + i, hard[i]);
+        row->password_hash = i % 2 ? hard[i] : NULL;
+        row->created_at = numbers[i % 6];
+        is_int(identity_user_insert(db, row), IDENTITY_DB_OK, "a row of hard text %d is taken", i);
+        is_int(identity_user_by_name(db, hard[i], &read), IDENTITY_DB_OK, "and found by it");
+        is_str(read->username, hard[i], "the text comes back as it went");
+        is_str(read->password_hash, row->password_hash, "NULL comes back as NULL, text as text");
+        ok(read->created_at == numbers[i % 6], "the number comes back as it went");
     }
-    if (read(ready[0], &byte, 1) != 1 || byte != 'x')
-        bail("the lock could not be held");
-    is_outcome(identity_db_begin(door->db, true), IDENTITY_DB_BUSY, "BEGIN IMMEDIATE while another process writes");
-    identity_user_row_t *got;
-    is_outcome(identity_user_by_name(door->db, "kept@example.org", &got), IDENTITY_DB_OK, "readers go on");
-    ok(write(leave[1], "y", 1) == 1 && waitpid(holder, NULL, 0) == holder, "it ends");
-    identity_db_release(door->db);
-    identity_db_use(door->db, door->pool);
-    is_outcome(identity_db_begin(door->db, true), IDENTITY_DB_OK, "then the same connection writes");
-    identity_db_rollback(door->db);
-    ok(identity_db_usable(door->db), "and is good");
+    sql(db, "DELETE FROM users");
+    is_int(identity_user_by_name(db, hard[0], &read), IDENTITY_DB_NONE, "no row is NONE");
 }
 
-/* The same number of statements whatever the rows. */
-static void test_counts(door_t *door)
+/* database.md P1, P2: the driver never prepares a statement again by itself. */
+static void test_stale_statements(void)
 {
-    apr_array_header_t *ids = apr_array_make(door->pool, 64, sizeof(const char *)), *rows, *edges, *permissions;
-    unsigned long few, many;
+    static const char *const changes[] = {"CREATE TABLE extra (id INTEGER)", "CREATE INDEX extra_id ON extra (id)",
+                                          "ANALYZE", "DROP TABLE extra", "VACUUM"};
+    identity_db_t *another = connect_store();
+    identity_user_row_t *read;
 
-    APR_ARRAY_PUSH(ids, const char *) = identity_builtin_role(0)->id;
-    unsigned long before = identity_db_statements(door->db);
-    identity_roles_closure(door->db, ids, &rows, &edges, &permissions);
-    few = identity_db_statements(door->db) - before;
-    for (int i = 1; i < 60; i++)
-        APR_ARRAY_PUSH(ids, const char *) = identity_builtin_role(i)->id;
-    before = identity_db_statements(door->db);
-    identity_roles_closure(door->db, ids, &rows, &edges, &permissions);
-    many = identity_db_statements(door->db) - before;
-    is_int(few, 3, "three statements for one role");
-    is_int(many, 3, "and for sixty");
-    is_int(rows->nelts, 60, "which are all read");
+    must(identity_user_insert(db, user_row(1, "ada@example.org")), "user");
+    must(identity_user_by_name(db, "ada@example.org", &read), "prepared");
+    logged_statement = NULL;
+    for (int i = 0; i < 5; i++) {
+        sql(another, changes[i]);
+        is_int(identity_user_by_name(db, "ada@example.org", &read), IDENTITY_DB_OK, "a read survives %s by another",
+               changes[i]);
+        sql(another, "CREATE TABLE again (id INTEGER)");
+        must(identity_db_begin(db, true), "begin");
+        is_int(identity_user_rehash(db, read->id, "x", "y"), IDENTITY_DB_NONE, "a change inside a transaction too");
+        is_int(identity_user_by_name(db, "ada@example.org", &read), IDENTITY_DB_OK, "and a read there");
+        is_int(identity_db_commit(db), IDENTITY_DB_OK, "and its commit");
+        sql(another, "DROP TABLE again");
+    }
+    sql(db, "PRAGMA foreign_keys=ON");
+    is_int(identity_user_by_name(db, "ada@example.org", &read), IDENTITY_DB_OK,
+           "a pragma that expires statements of the same connection is survived");
+    ok(!logged_statement && identity_db_usable(db), "nothing is logged and the connection is good");
+    sql(db, "DELETE FROM users");
+}
+
+static void test_transactions(void)
+{
+    identity_user_row_t *row = user_row(1, "ada@example.org"), *read;
+
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, row), "user");
+    is_int(identity_db_begin(db, true), IDENTITY_DB_FAILED, "no transaction within a transaction");
+    is_int(identity_db_commit(db), IDENTITY_DB_FAILED, "which spoils it");
+    is_int(users_there(), 0, "and leaves nothing");
+
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, row), "user");
+    is_int(identity_user_insert(db, row), IDENTITY_DB_CONFLICT, "a second row of that id is a conflict");
+    is_int(identity_user_rehash(db, row->id, "none", "x"), IDENTITY_DB_NONE, "a guarded change meets no row");
+    is_int(identity_db_commit(db), IDENTITY_DB_OK, "neither of which stands in the way of a commit");
+    is_int(users_there(), 1, "the row is there");
+
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, user_row(2, "bob@example.org")), "user");
+    identity_db_rollback(db);
+    is_int(users_there(), 1, "a rollback leaves nothing");
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, user_row(2, "bob@example.org")), "user");
+    identity_db_release(db);
+    identity_db_use(db, pool);
+    is_int(users_there(), 1, "neither does a borrower who goes away");
+    ok(identity_db_usable(db), "the connection is good");
+    is_int(identity_db_commit(db), IDENTITY_DB_FAILED, "there is nothing to commit then");
+
+    must(identity_db_begin(db, false), "begin to read");
+    is_int(identity_user_by_name(db, "ada@example.org", &read), IDENTITY_DB_OK, "a transaction that reads reads");
+    is_int(identity_user_insert(db, user_row(3, "eve@example.org")), IDENTITY_DB_FAILED, "and changes nothing");
+    is_str(logged_failure, "a change in a transaction that reads", "which is logged");
+    identity_db_rollback(db);
+    is_int(give(db, IDENTITY_OWNER_USER, 1, row->id, "plat_x", IDENTITY_MEMBER_USER, NULL), IDENTITY_DB_FAILED,
+           "what takes several statements is refused outside of a transaction");
+    sql(db, "DELETE FROM users");
+}
+
+static void test_failed_statement(void)
+{
+    identity_user_row_t *row = user_row(1, "ada@example.org"), *stray = user_row(2, "bob@example.org");
+
+    stray->entity_id = "enti_99999999999999999999";
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, row), "user");
+    is_int(identity_user_insert(db, stray), IDENTITY_DB_FAILED, "a user of no entity fails");
+    is_str(logged_statement, "USER_INSERT", "the log names the statement");
+    is_str(logged_failure, "a rule of the schema was broken", "and the class of the failure");
+    is_int(identity_user_insert(db, user_row(3, "eve@example.org")), IDENTITY_DB_FAILED,
+           "what follows in the transaction is not run");
+    is_int(identity_db_commit(db), IDENTITY_DB_FAILED, "its commit is refused");
+    is_int(users_there(), 0, "and nothing of it is there");
+    ok(identity_db_usable(db), "the connection is good");
+    is_int(identity_user_insert(db, stray), IDENTITY_DB_FAILED, "the same fails by itself");
+    is_int(identity_user_insert(db, row), IDENTITY_DB_OK, "and does not spoil what comes after it");
+    sql(db, "DELETE FROM users");
+
+    /* SQLite ends a transaction by itself when the disk is full; a trigger can say so without a full disk. */
+    sql(db, "CREATE TRIGGER full BEFORE INSERT ON users WHEN NEW.canonical = 'full@a.b' "
+            "BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END");
+    must(identity_db_begin(db, true), "begin");
+    must(identity_user_insert(db, row), "user");
+    is_int(identity_user_insert(db, user_row(2, "full@a.b")), IDENTITY_DB_FAILED, "a transaction is ended underneath");
+    is_int(identity_user_insert(db, user_row(3, "eve@example.org")), IDENTITY_DB_FAILED,
+           "what follows is not committed by itself");
+    is_int(identity_db_commit(db), IDENTITY_DB_FAILED, "nor is there anything to commit");
+    is_int(users_there(), 0, "nothing is there");
+    ok(!identity_db_usable(db), "the connection is told to be replaced");
+    db = connect_store();
+    sql(db, "DROP TRIGGER full");
+
+    is_int(db_change(db, IDENTITY_SQL_USER_REHASH, DB_ARGS(S("a"), N(1), S("b")), NULL), IDENTITY_DB_FAILED,
+           "a number for a text is refused");
+    is_str(logged_failure, "parameters that do not fit the statement", "and logged");
+    is_int(db_change(db, IDENTITY_SQL_USER_REHASH, DB_ARGS(S("a"), S("b")), NULL), IDENTITY_DB_FAILED,
+           "so is a parameter too few");
+    is_int(db_change(db, IDENTITY_SQL_USER_REHASH, DB_ARGS(S("a"), S("b"), S("c"), S("d")), NULL), IDENTITY_DB_FAILED,
+           "and one too many");
+}
+
+/* A transaction of a kind that the service makes; false where a step failed. */
+static bool whole_change(const char *account)
+{
+    identity_audit_row_t audit = {.id = id("audi", 1),
+                                  .entity_id = ENTITY,
+                                  .user_id = "",
+                                  .target_resource_type = "USER",
+                                  .action = "CREATE",
+                                  .message = "",
+                                  .client_address = ""};
+    identity_user_row_t *row = user_row(7, "grace@example.org"), *read;
+
+    bool done = identity_db_begin(db, true) == IDENTITY_DB_OK &&
+                identity_user_by_name(db, row->canonical, &read) == IDENTITY_DB_NONE &&
+                identity_user_insert(db, row) == IDENTITY_DB_OK &&
+                give(db, IDENTITY_OWNER_USER, 7, row->id, account, IDENTITY_MEMBER_USER,
+                     ids_of(1, identity_builtin_role(0)->id)) == IDENTITY_DB_OK &&
+                identity_audit_insert(db, &audit) == IDENTITY_DB_OK && identity_db_commit(db) == IDENTITY_DB_OK;
+    identity_db_release(db);
+    identity_db_use(db, pool);
+    return done;
+}
+
+static void test_every_failure(void)
+{
+    const char *account = add_account(db, ENTITY, 70);
+    int last = 0;
+    unsigned long before = identity_db_statements(db);
+
+    for (int nth = 1; nth < 50; nth++) {
+        fail_after = nth;
+        bool done = whole_change(account);
+        if (done) {
+            last = nth - 1;
+            break;
+        }
+        fail_after = 0;
+        is_str(sql_value(db, "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM memberships) + "
+                             "(SELECT COUNT(*) FROM membership_roles) + (SELECT COUNT(*) FROM audit_records)"),
+               "0", "a failure of statement %d leaves nothing", nth);
+        ok(identity_db_usable(db), "and a good connection");
+    }
+    fail_after = 0;
+    is_int(last, 7, "each of the 7 statements was failed in turn");
+    is_int(users_there(), 1, "then all of it was done");
+    before = identity_db_statements(db);
+    sql(db, "DELETE FROM users");
+    ok(!whole_change("plat_99999999999999999999"), "an account that is not there fails the whole");
+    is_int(identity_db_statements(db) - before, 6, "statements are counted: DELETE, BEGIN, 3, ROLLBACK");
+    is_int(users_there(), 0, "nothing is left of it");
+    sql(db, "DELETE FROM audit_records");
+}
+
+/* ---- locks of other processes ----------------------------------------------------------------------------------- */
+
+static pid_t hold_lock(const char *path, int *release)
+{
+    int ready[2], go[2];
+    char byte;
+
+    fflush(stdout);
+    if (pipe(ready) || pipe(go))
+        bail("no pipe");
+    pid_t child = fork();
+    if (child < 0)
+        bail("no process");
+    if (child == 0) {
+        const char *error;
+        identity_db_t *own = try_connect(path, &error);
+        close(go[1]);
+        if (!own || identity_db_begin(own, true) != IDENTITY_DB_OK || write(ready[1], "r", 1) != 1)
+            _exit(1);
+        if (read(go[0], &byte, 1) < 0)
+            _exit(1);
+        identity_db_rollback(own);
+        _exit(0);
+    }
+    close(ready[1]);
+    close(go[0]);
+    if (read(ready[0], &byte, 1) != 1)
+        bail("the other process takes no lock");
+    close(ready[0]);
+    *release = go[1];
+    return child;
+}
+
+static void test_busy(void)
+{
+    int release, status;
+    identity_user_row_t *read;
+    apr_time_t began = apr_time_now();
+    pid_t child = hold_lock(file, &release);
+
+    logged_failure = NULL;
+    is_int(identity_db_begin(db, true), IDENTITY_DB_BUSY, "another process writes: BUSY");
+    is_str(logged_failure, "locked by others", "which is logged as such");
+    ok(apr_time_now() - began >= apr_time_from_msec(1400), "after the driver's patience of 1.6 s");
+    is_int(identity_user_insert(db, user_row(5, "tim@example.org")), IDENTITY_DB_BUSY, "a change by itself: BUSY");
+    is_int(identity_user_by_name(db, "tim@example.org", &read), IDENTITY_DB_NONE, "readers are not held up");
+    must(identity_db_begin(db, false), "begin to read");
+    is_int(identity_db_commit(db), IDENTITY_DB_OK, "nor are transactions that read");
+    ok(identity_db_usable(db), "the connection is good");
+    close(release);
+    waitpid(child, &status, 0);
+    is_int(identity_db_begin(db, true), IDENTITY_DB_OK, "afterwards there is a transaction");
+    is_int(identity_user_insert(db, user_row(5, "tim@example.org")), IDENTITY_DB_OK, "that changes");
+    is_int(identity_db_commit(db), IDENTITY_DB_OK, "and is committed");
+
+    /* Whoever waits within the driver's patience gets it. */
+    child = hold_lock(file, &release);
+    fflush(stdout);
+    pid_t releaser = fork();
+    if (releaser == 0) {
+        apr_sleep(apr_time_from_msec(500));
+        _exit(0);
+    }
+    close(release); /* the releaser's copy holds it for half a second */
+    is_int(identity_db_begin(db, true), IDENTITY_DB_OK, "a lock that goes in time is waited for");
+    identity_db_rollback(db);
+    waitpid(releaser, &status, 0);
+    waitpid(child, &status, 0);
+    sql(db, "DELETE FROM users");
+}
+
+/* ---- connections
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* Nothing is got, and a sentence says why. */
+static void refused(const void *got, const char **error, const char *what)
+{
+    ok(!got && *error && strlen(*error) > 20, "%s is refused: %s", what, *error ? *error : "");
+    *error = NULL;
+}
+
+static void test_open(void)
+{
+    const char *error = NULL, *path = text("%s/other.db", folder);
+    struct stat status;
+
+    refused(try_connect(path, &error), &error, "a missing file");
+    ok(access(path, F_OK) != 0, "and not made");
+    refused(identity_db_open(pool, "pgsql", "dbname=x", &(identity_db_options_t){0}, &error), &error, "another driver");
+    identity_db_t *memory = try_connect(":memory:", &error);
+    ok(memory, "a database in memory is let be");
+    is_str(sql_value(memory, "PRAGMA foreign_keys"), "1", "foreign keys are watched");
+    is_str(sql_value(memory, "PRAGMA synchronous"), "1", "NORMAL where it is asked for");
+    sql(memory, "CREATE TABLE t (x)");
+    is_str(sql_value(memory, "SELECT COUNT(*) FROM t"), "0", "and it works");
+
+    identity_db_t *full = identity_db_open(pool, "sqlite3", file, &(identity_db_options_t){0}, &error);
+    is_str(sql_value(full, "PRAGMA synchronous"), "2", "FULL by default");
+
+    identity_db_t *other = db_open_any(pool, "sqlite3", file, &(identity_db_options_t){0}, &error);
+    is_str(sql_value(other, text("VACUUM INTO '%s'", path)), NULL, "a copy is made that is not in WAL mode");
+    refused(try_connect(path, &error), &error, "it");
+
+    path = text("%s/text.db", folder);
+    FILE *junk = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database at all\n", junk);
+    fclose(junk);
+    refused(try_connect(path, &error), &error, "a file of text");
+    ok(stat(path, &status) == 0 && status.st_size == 27000, "and left alone");
+}
+
+static void test_attach(void)
+{
+    const apr_dbd_driver_t *driver;
+    const char *error = NULL;
+    identity_db_options_t options = {.log = keep_log};
+    identity_user_row_t *read;
+    apr_pool_t *own;
+    apr_dbd_t *handle;
+
+    apr_pool_create(&own, pool);
+    if (apr_dbd_get_driver(own, "sqlite3", &driver) || apr_dbd_open_ex(driver, own, file, &handle, &error))
+        bail("no handle");
+    identity_db_t *first = identity_db_attach(own, driver, handle, &options, &error);
+    ok(first, "a lent connection is set up");
+    identity_db_use(first, pool);
+    is_str(sql_value(first, "PRAGMA foreign_keys"), "1", "foreign keys are watched");
+    must(identity_db_begin(first, true), "begin");
+    must(identity_user_insert(first, user_row(9, "sue@example.org")), "user");
+    identity_db_release(first);
+    ok(identity_db_attach(own, driver, handle, &options, &error) == first, "the next borrower finds its state again");
+    identity_db_use(first, pool);
+    is_int(identity_user_by_name(first, "sue@example.org", &read), IDENTITY_DB_NONE, "and nothing of the one before");
+    apr_dbd_close(driver, handle);
+
+    const char *path = text("%s/other.db", folder); /* not in WAL mode */
+    apr_pool_clear(own);
+    if (apr_dbd_open_ex(driver, own, path, &handle, &error))
+        bail("no handle");
+    refused(identity_db_attach(own, driver, handle, &options, &error), &error, "a file without WAL");
+    sql_value(db_open_any(own, "sqlite3", path, &options, &error), "PRAGMA journal_mode=WAL");
+    ok(identity_db_attach(own, driver, handle, &options, &error), "and taken once that is mended");
+    apr_dbd_close(driver, handle);
+    apr_pool_destroy(own);
+}
+
+/* What a statement takes is given back: neither the connection nor its pools grow with use. */
+static void test_memory(void)
+{
+    size_t before = 0;
+    apr_pool_t *request;
+    identity_user_row_t *read;
+
+    apr_pool_create(&request, pool);
+    must(identity_user_insert(db, user_row(1, "ada@example.org")), "user");
+    for (int i = 0; i < 20000; i++) {
+        identity_db_use(db, request);
+        if (identity_user_by_name(db, "ada@example.org", &read) != IDENTITY_DB_OK)
+            bail("a read fails");
+        identity_db_release(db);
+        apr_pool_clear(request);
+        if (i == 1000)
+            before = mallinfo2().uordblks;
+    }
+    identity_db_use(db, pool);
+    ok(mallinfo2().uordblks < before + 16384, "19,000 reads do not take 16 KiB");
+    apr_pool_destroy(request);
 }
 
 int main(void)
 {
-    door_t *door = door_open();
-
-    identity_db_use(door->db, door->pool);
-    test_values(door);
-    test_schema_change(door);
-    test_transactions(door);
-    test_busy(door);
-    test_counts(door);
-    door_close(door);
-    return tap_done();
+    db = fixture_begin();
+    test_values();
+    test_stale_statements();
+    test_transactions();
+    test_failed_statement();
+    test_every_failure();
+    test_busy();
+    test_open();
+    test_attach();
+    test_memory();
+    return fixture_end();
 }

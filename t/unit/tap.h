@@ -35,14 +35,20 @@ __attribute__((unused, format(printf, 1, 2))) static void diag(const char *forma
 __attribute__((unused, format(printf, 4, 0))) static bool tap_say(bool held, const char *file, int line,
                                                                   const char *format, va_list list)
 {
+    va_list again;
+
+    va_copy(again, list);
     printf("%sok %d - ", held ? "" : "not ", ++tap_count);
     vprintf(format, list);
     fputs("\n", stdout);
+    fflush(stdout);
     if (!held) {
         tap_failures++;
-        diag("at %s line %d", file, line);
+        fprintf(stderr, "# %s line %d failed: ", file, line);
+        vfprintf(stderr, format, again);
+        fputs("\n", stderr);
     }
-    fflush(stdout);
+    va_end(again);
     return held;
 }
 

@@ -240,11 +240,11 @@ sub rows
     return scalar @rows;
 }
 
-# Changes rows behind the server's back, where a test would have to wait for hours otherwise.
+# Changes rows behind the server's back, where a test would have to wait for hours otherwise. server: another one than the suite's.
 sub alter_db
 {
-    my ($sql) = @_;
-    my $database = state_folder() . '/identity.db';
+    my ($sql, $server) = @_;
+    my $database = ($server ? $server->state_folder : state_folder()) . '/identity.db';
     open my $out, '-|', 'sqlite3', '-cmd', '.timeout 5000', $database, "$sql; SELECT changes();" or die "sqlite3: $!";
     my $count = do { local $/; <$out> } // '';
     close $out or die "sqlite3 failed on: $sql\n";

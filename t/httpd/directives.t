@@ -1,0 +1,319 @@
+# Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
+# has from the server around. (api/directives.md; security 93)
+use strict;
+use warnings FATAL => 'all';
+use File::Copy 'copy';
+use File::Path 'make_path';
+use MIME::Base64 'decode_base64url';
+use Test::More;
+use Time::HiRes qw(sleep time);
+use IdentityTest;
+use IdentityTest::Api;
+use IdentityTest::Server;
+
+my $top = $ENV{IDENTITY_TOP};
+my $files = "$top/t/servers/directives.$$";
+make_path($files);
+
+sub put
+{
+    my ($name, $mode, $text) = @_;
+    open my $out, '>', "$files/$name" or die "$files/$name: $!";
+    print {$out} $text;
+    close $out or die $!;
+    chmod $mode, "$files/$name";
+    return "$files/$name";
+}
+
+sub pem { my (@arguments) = @_; my $text = `openssl genpkey @arguments 2>/dev/null`; die "openssl: $?" if $?; return $text }
+
+my $first = put('first.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
+my $second = put('second.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
+my $open = put('open.pem', 0644, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
+my $group = put('group.pem', 0640, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
+my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-384'));
+my $no_key = put('none.pem', 0600, "no key\n");
+my $secret = put('secret', 0600, "mail-password\n");
+my $open_secret = put('open-secret', 0604, "mail-password\n");
+
+my $server = IdentityTest::Server->new;
+my $state = $server->state_folder;
+
+sub check
+{
+    my ($directives, @more) = @_;
+    my ($status, $text) = IdentityTest::Server->new(start => 0, state => $state, directives => "$directives\n", @more)->check;
+    return ($status, $text);
+}
+
+# ---- values that are refused ----------------------------------------------------------------------------------------------------------------
+
+my $duration = qr/needs a whole number and a unit \(s, m, h or d\), such as 15m, not/;
+my $size = qr/needs a whole number of bytes, or one with K, M or G, such as 64K, not/;
+my $origin = qr/needs http or https, a host and perhaps a port, such as .*, and nothing else\./;
+my @refused = (
+    'IdentityEngine Perhaps' => qr/must be On or Off/,
+    "<Directory />\nIdentityEngine On\n</Directory>" => qr/cannot occur within <Directory>/,
+    "<Files x>\nIdentityEngine On\n</Files>" => qr/cannot occur within <Files>/,
+    'IdentityPublicURL ftp://id.example.org' => $origin,
+    'IdentityPublicURL https://id.example.org/identity' => $origin,
+    'IdentityPublicURL https://user@id.example.org' => $origin,
+    'IdentityPublicURL https://id.example.org?x' => $origin,
+    'IdentityPublicURL https://id.example.org:x' => $origin,
+    'IdentityPublicURL id.example.org' => $origin,
+    'IdentityPublicURL http://id.example.org' => qr/ID0508: .*TLS only: write https:\/\/ or, .* IdentityRequireTLS Off/,
+    'IdentityRequireTLS Perhaps' => qr/must be On or Off/,
+    'IdentityAutoMigrate Perhaps' => qr/must be On or Off/,
+    'IdentityPasswordGrant Perhaps' => qr/must be On or Off/,
+    'IdentitySync OFF' => qr/IdentitySync is FULL or NORMAL, not OFF\./,
+    'IdentityDatabaseWait 2' => $duration,
+    'IdentityDatabaseWait -2s' => $duration,
+    'IdentityAccessLifetime 0m' => qr/must be longer than nothing/,
+    'IdentityAccessLifetime 15' => $duration,
+    'IdentityAccessLifetime 1.5h' => $duration,
+    'IdentityAccessLifetime 15M' => $duration,
+    'IdentityAccessLifetime m' => $duration,
+    'IdentityAccessLifetime 99999999999999999999d' => $duration,
+    'IdentityAccessLifetime 9223372036854775807d' => qr/cannot be longer than 3650d/,
+    'IdentityInviteLifetime 7 d' => qr/takes one argument/,
+    'IdentityResetLifetime 1w' => $duration,
+    'IdentityRefreshLifetime 7d' => qr/takes two arguments/,
+    'IdentityRefreshLifetime 30d 7d' => qr/takes the idle lifetime first, and it cannot be longer/,
+    'IdentityRefreshLifetime 7d 30' => $duration,
+    'IdentityMaxBody 64k' => $size,
+    'IdentityMaxBody -1' => $size,
+    'IdentityMaxBody 1T' => $size,
+    'IdentityMaxBody 99999999999999999999' => $size,
+    'IdentityMaxBody 0' => qr/must be from 1 to 67108864 bytes/,
+    'IdentityMaxBody 18014398509481984K' => qr/must be from 1 to 67108864 bytes/,
+    'IdentityHashMemory 1X' => $size,
+    "<VirtualHost *:1>\nIdentityHashMemory 40M\n</VirtualHost>" => qr/cannot occur within <VirtualHost>/,
+    'IdentityPasswordHash bcrypt' => qr/begins with argon2id/,
+    'IdentityPasswordHash argon2id m=19455' => qr/m= \(memory in KiB\) must be from 19456/,
+    'IdentityPasswordHash argon2id t=1' => qr/t= \(passes\) must be from 2/,
+    'IdentityPasswordHash argon2id p=2' => qr/p= \(lanes, of which libsodium computes one\) can only be 1/,
+    'IdentityPasswordHash argon2id m=64M' => qr/needs a whole number, not 64M/,
+    'IdentityPasswordHash argon2id s=1' => qr/takes m=, t= and p= after argon2id, not s=1/,
+    'IdentityPasswordMinLength 7' => qr/must be from 8 to 1024; it is given 7\./,
+    'IdentityPasswordMinLength 1025' => qr/must be from 8 to 1024/,
+    'IdentityPasswordMinLength ten' => qr/needs a whole number, not ten\./,
+    "IdentitySigningKey $files/missing.pem" => qr/ID0509: \S+missing\.pem cannot be read: No such file/,
+    "IdentitySigningKey $open" => qr/ID0509: \S+open\.pem holds a secret, but others .*chmod 600/,
+    "IdentitySigningKey $group" => qr/ID0509: \S+group\.pem holds a secret, but others .*chmod 600/,
+    "IdentitySigningKey $other_curve" => qr/ID0509: .*P-256/,
+    "IdentitySigningKey $first $no_key" => qr/ID0509: .*none\.pem: \S/,
+    "IdentitySigningKey $files" => qr/ID0509: \S+ is no file\./,
+    'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
+    'IdentityMailURL maildir:mail' => qr/IdentityMailURL: .*whole path/,
+    'IdentityMailURL smtp://user:password@mail.example.org' => qr/IdentityMailURL: .*no password/,
+    'IdentityMailURL smtp://user@mail.example.org' => qr/ID0506: .*IdentityMailSecret/,
+    "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $open_secret" => qr/ID0507: .*chmod 600/,
+    "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
+    'IdentityMailFrom nobody' => qr/needs an address/,
+    'IdentityMailFrom "Name <nobody>"' => qr/needs an address/,
+    'DBDDriver x' => qr/Invalid command/,
+    'DBDParams identity.db' => qr/ID0504: .*absolute path/,
+    'DBDParams :memory:' => qr/ID0504: .*absolute path/,
+    "<VirtualHost *:1>\nIdentityEngine On\nIdentitySync NORMAL\n</VirtualHost>" => qr/ID0510: IdentitySync differs/,
+);
+while (my ($directives, $sentence) = splice @refused, 0, 2) {
+    my ($status, $text) = check($directives);
+    ok $status != 0, 'refused: ' . $directives =~ tr/\n/ /r or diag $text;
+    like $text, $sentence, 'with a sentence';
+}
+my (undef, $said) = check('IdentityPublicURL https://user:hunter2@id.example.org');
+unlike $said, qr/hunter2/, 'a password in a URL is not repeated';
+(undef, $said) = check('IdentityMailURL smtp://user:hunter2@mail.example.org');
+unlike $said, qr/hunter2/, 'nor in that of the mail';
+
+my @taken = (
+    'IdentityPublicURL https://ID.example.org/', 'IdentityPublicURL https://[2001:db8::1]:8443', 'IdentityPublicURL http://localhost:8080',
+    "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
+    'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
+    'IdentityPasswordMinLength 1024', "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
+    'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
+for my $directives (@taken) {
+    my ($status, $text) = check($directives);
+    is $status, 0, 'taken: ' . $directives =~ tr/\n/ /r or diag $text;
+}
+
+# ---- the shipped file: every line that is commented out is what it says: the default, or an example that httpd takes -----------------------------
+
+open my $in, '<', "$top/conf/identity.conf" or die $!;
+my $shipped = do { local $/; <$in> };
+my $lines = $shipped =~ s/^(\s*)#(Identity)/$1$2/mg;
+cmp_ok $lines, '>=', 18, 'the shipped file has them all';
+$shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
+$shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
+my $whole = put('identity.conf', 0644, $shipped);
+my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
+is $status, 0, 'with all of them in force it is taken' or diag $text;
+
+# ---- nothing asked, nothing demanded ------------------------------------------------------------------------------------------------------------
+
+sub lay
+{
+    my ($one, @lines) = @_;
+    my ($port) = $one->host =~ /:(\d+)$/;
+    open my $out, '>', "$one->{root}/httpd.conf" or die $!;
+    print {$out} map { "$_\n" } 'ServerName 127.0.0.1', "Listen 127.0.0.1:$port", "ServerRoot \"$one->{root}\"", "PidFile \"$one->{pid_file}\"",
+        "ErrorLog \"$one->{root}/logs/error_log\"", "DefaultRuntimeDir \"$one->{root}/logs\"", 'TypesConfig /dev/null', "<IfDefine AS_ROOT>\nUser nobody\nGroup nogroup\n</IfDefine>", @lines;
+    close $out or die $!;
+}
+
+open $in, '<', "$top/t/conf/base.conf" or die $!;
+my @modules = grep { !/mod_(?:dbd|watchdog)\.so/ } <$in>;
+chomp @modules;
+my $idle = IdentityTest::Server->new(start => 0, state => $state);
+lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so");
+$idle->start;
+is $idle->api(GET => '/v1/users')->status, 404, 'loaded and not switched on: httpd as it was, without mod_dbd';
+$idle->graceful;
+is $idle->api(GET => '/v1/users')->status, 404, 'also after a graceful restart';
+$idle->stop;
+unlike $idle->error_log, qr/\bID\d{4}|\[identity/, 'it has said nothing';
+lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+like +($idle->check)[1], qr/ID0501: .*mod_dbd.* is not loaded/, 'switched on without mod_dbd';
+my $dbd = 'LoadModule dbd_module ' . IdentityTest::Server::libexec() . '/mod_dbd.so';
+lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+like +($idle->check)[1], qr/ID0502: .*DBDriver/, 'switched on without a database';
+
+# ---- what a start refuses -----------------------------------------------------------------------------------------------------------------------
+
+sub start_says
+{
+    my ($directives, $sentence, $name) = @_;
+    my $one = IdentityTest::Server->new(start => 0, state => $state, directives => $directives);
+    my $log = '';
+    system(@{$one->{command}}, '-k', 'start');
+    for (1 .. 100) {
+        $log = $one->error_log;
+        last if $log =~ /AH00020|resuming normal operations/ && !$one->processes;
+        sleep 0.1;
+    }
+    like $log, $sentence, $name or $one->kill;
+}
+
+expect_in_log($_) for 'ID0524: Mutex posixsem', 'ID0528: ', 'ID0531: ', 'AH00020: Configuration Failed';
+make_path("$files/empty");
+start_says("DBDParams $files/empty/identity.db", qr/ID0531: .*empty\/identity\.db.*IdentityAutoMigrate|ID0531: .*htidentity migrate/, 'no database');
+ok !-e "$files/empty/identity.db", 'and none is made';
+put('empty/identity.db', 0600, 'This is no database. ' x 500);
+start_says("DBDParams $files/empty/identity.db", qr/ID0531: \S/, 'no database in the file');
+unlink "$files/empty/identity.db";
+IdentityTest::Database::run_tool("$files/empty", 'migrate');
+system('sqlite3', "$files/empty/identity.db", "UPDATE schema_version SET version = version + 1") == 0 or die 'sqlite3';
+start_says("DBDParams $files/empty/identity.db", qr/ID0531: The database has version \d+, but this module knows none newer than \d+/, 'a newer database');
+start_says("DBDParams $files/empty/identity.db\nIdentityAutoMigrate On", qr/ID0531: \S/, 'a newer database is not changed either');
+start_says("IdentityMailURL maildir:$files/missing/mail", qr/ID0531: .*missing\/mail.* cannot be made/, 'a Maildir in a folder that is not there');
+start_says('Mutex posixsem identity-write', qr/ID0524: Mutex posixsem/, 'a mutex that a killed child would keep');
+unless ($ENV{ALLOW_ROOT}) {
+    copy("$state/identity-signing-key.pem", "$files/kept.pem") or die $!;
+    chmod 0644, "$state/identity-signing-key.pem";
+    start_says('', qr/ID0528: .*chmod 600/, 'a default signing key that others can read');
+    chmod 0600, "$state/identity-signing-key.pem";
+}
+
+# ---- effects ------------------------------------------------------------------------------------------------------------------------------------
+
+my $fresh = "$files/fresh";
+make_path("$fresh/mail");
+my $made = IdentityTest::Server->new(start => 0, state => $fresh, directives => 'IdentityAutoMigrate On');
+$made->start;
+is $made->api(GET => '/v1/users', undef, 'X-API-KEY' => 'idk_none')->status, 401, 'IdentityAutoMigrate makes the database';
+for my $name (qw(identity.db identity-signing-key.pem)) {
+    is sprintf('%o', (stat "$fresh/$name")[2] & 07777), '600', "$name is its owner's alone";
+}
+$made->stop;
+
+my $set = IdentityTest::Server->new(directives => <<"END_OF_DIRECTIVES");
+IdentityPublicURL https://ID.Example.Org:443/
+IdentityMaxBody 1K
+IdentitySync NORMAL
+IdentitySigningKey $first
+IdentityAccessLifetime 5m
+IdentityRefreshLifetime 2h 3d
+IdentityInviteLifetime 2d
+IdentityResetLifetime 30m
+IdentityPasswordHash argon2id m=20480 t=3
+IdentityPasswordMinLength 12
+IdentityMailFrom "Example <noreply\@example.org>"
+END_OF_DIRECTIVES
+my @public = ('X-API-KEY' => undef);
+my $padding = 'x' x 1024;
+refused_is($set->api(POST => '/v1/users/invite', {username => $set->address, padding => $padding}), 413, BAD_REQUEST => undef, 'IdentityMaxBody');
+my $address = $set->address('set');
+is $set->invite($address)->status, 200, 'a smaller one';
+my $mail = $set->wait_mail($address);
+like $mail->{link}, qr{^https://id\.example\.org/v1/oauth/activate-user#}, 'IdentityPublicURL begins the links';
+like $mail->{from}, qr/^"?Example"? <noreply\@example\.org>$/, 'IdentityMailFrom';
+refused_is($set->activate($mail->{token}, 'Correct1Hor'), 400, INVALID_FIELD => 'new_password', 'IdentityPasswordMinLength');
+is $set->activate($mail->{token}, 'Correct1Horse')->status, 200, 'a longer one';
+my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address'");
+like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';
+($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'invite'");
+is $row->{life}, 2 * 86400 * 1e6, 'IdentityInviteLifetime';
+my $login = $set->login($address, 'Correct1Horse');
+is $login->json->{expires_in}, 300, 'IdentityAccessLifetime';
+($row) = $set->db('SELECT idle_expires_at - created_at AS idle, expires_at - created_at AS absolute FROM sessions');
+is "$row->{idle} $row->{absolute}", join(' ', 2 * 3600 * 1e6, 3 * 86400 * 1e6), 'IdentityRefreshLifetime';
+is $set->api(POST => '/v1/oauth/request-password-reset', {email => $address}, @public)->status, 200, 'a reset is asked for';
+($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'reset'");
+is $row->{life}, 1800 * 1e6, 'IdentityResetLifetime';
+my $json = JSON::PP->new;
+my ($head, $claims) = map { $json->decode(decode_base64url($_)) } (split /\./, $login->json->{access_token})[0, 1];
+is $claims->{iss}, 'https://id.example.org', 'IdentityPublicURL is the issuer';
+
+# A new key in front: it signs, the old one still verifies; without the old one its tokens end.
+my $kid = $head->{kid};
+my @bearer = (Authorization => 'Bearer ' . $login->json->{access_token});
+my $state_of_set = $set->state_folder;
+$set->stop;
+my %same = (state => $state_of_set, modules => []);
+my $turned = IdentityTest::Server->new(%same, directives => "IdentityPublicURL https://id.example.org\nIdentitySigningKey $second\nIdentitySigningKey $first\n");
+is $turned->api(GET => '/v1/users', undef, @bearer)->status, 200, 'IdentitySigningKey: a token of the second key';
+my $new = $turned->login($address, 'Correct1Horse')->json->{access_token};
+isnt $json->decode(decode_base64url((split /\./, $new)[0]))->{kid}, $kid, 'IdentitySigningKey: the first signs';
+$turned->stop;
+$turned = IdentityTest::Server->new(%same, directives => "IdentityPublicURL https://id.example.org\nIdentitySigningKey $second\nIdentityPasswordGrant Off\n");
+refused_is($turned->api(GET => '/v1/users', undef, @bearer), 401, UNAUTHORISED => undef, 'IdentitySigningKey: a token of a key that is gone');
+is $turned->api(GET => '/v1/users', undef, Authorization => "Bearer $new")->status, 200, 'IdentitySigningKey: of the one that stays';
+is $turned->login($address, 'Correct1Horse')->status, 403, 'IdentityPasswordGrant Off';
+$turned->stop;
+
+# ---- virtual hosts ------------------------------------------------------------------------------------------------------------------------------
+
+my $port = IdentityTest::Server::free_port();
+my @ports = grep { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1, ReuseAddr => 1) } $port + 1 .. $port + 9;
+my ($plain, $own, $apart) = @ports;
+my $hosts = IdentityTest::Server->new(port => $port, directives => <<"END_OF_DIRECTIVES");
+IdentityMaxBody 1K
+IdentityPasswordMinLength 12
+Listen 127.0.0.1:$plain
+Listen 127.0.0.1:$own
+Listen 127.0.0.1:$apart
+<VirtualHost 127.0.0.1:$plain>
+    ServerName plain.example.org
+</VirtualHost>
+<VirtualHost 127.0.0.1:$own>
+    ServerName own.example.org
+    IdentityMaxBody 2K
+    IdentityPublicURL https://own.example.org
+</VirtualHost>
+<VirtualHost 127.0.0.1:$apart>
+    ServerName apart.example.org
+    DBDParams $fresh/identity.db
+</VirtualHost>
+END_OF_DIRECTIVES
+
+sub at { my ($where, @request) = @_; local $hosts->{host} = "127.0.0.1:$where"; local $hosts->{http}; return $hosts->api(@request) }
+
+is at($plain, POST => '/v1/users/invite', {username => $hosts->address, padding => 'x' x 1024})->status, 413, 'a host that says nothing has what the server says';
+is at($own, POST => '/v1/users/invite', {username => $hosts->address, padding => 'x' x 1024})->status, 200, 'one that says something has that';
+my $weak = {username => $hosts->address, password => 'Correct1Hor'};
+refused_is(at($own, POST => '/v1/users', $weak), 400, INVALID_FIELD => 'password', 'and the rest from the server');
+is at($apart, GET => '/v1/users')->status, 401, 'one with a database of its own does not know the others\' keys';
+is at($plain, GET => '/v1/users')->status, 200, 'who share one do';
+
+done_testing;

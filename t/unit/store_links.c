@@ -1,0 +1,351 @@
+/* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, audit: every column comes back as
+ * it went, and every guarded change says what became of it. */
+#include "store_fixture.h"
+
+static identity_db_t *db;
+static const char *user, *account, *role;
+
+#define SAME(field)  is_str(read->field, row.field, #field)
+#define EQUAL(field) ok(read->field == row.field, #field)
+
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
+
+static identity_db_status_t add_key(const identity_key_row_t *row, const apr_array_header_t *permissions)
+{
+    must(identity_db_begin(db, true), "begin");
+    identity_db_status_t status = identity_key_insert(db, row, permissions);
+    must(identity_db_commit(db), "commit");
+    return status;
+}
+
+static void test_keys(void)
+{
+    identity_key_row_t row = {.id = id("apik", 1),
+                              .entity_id = ENTITY,
+                              .digest = "0123456789abcdef",
+                              .mask = "idk_...a1B2",
+                              .description = "for the shop",
+                              .sealed = "c2VhbGVk",
+                              .created_by = user,
+                              .active = true,
+                              .narrowed = true,
+                              .role = IDENTITY_KEY_READ_ONLY,
+                              .created_at = NOW + 1,
+                              .expires_at = NOW + 2,
+                              .last_used_at = NOW + 3,
+                              .version = 4},
+                       bare = {.id = id("apik", 2),
+                               .entity_id = ENTITY,
+                               .digest = "fedcba",
+                               .mask = "",
+                               .created_by = "",
+                               .role = IDENTITY_KEY_ADMINISTRATOR},
+                       *read;
+    apr_array_header_t *rows;
+
+    is_int(add_key(&row, ids_of(2, "B.VIEW", "A.VIEW")), IDENTITY_DB_OK, "a key");
+    is_int(add_key(&row, NULL), IDENTITY_DB_CONFLICT, "is one only once");
+    must(add_key(&bare, NULL), "another");
+    must(identity_key_get(db, row.id, &read), "get");
+    SAME(id), SAME(entity_id), SAME(digest), SAME(mask), SAME(description), SAME(sealed), SAME(created_by);
+    EQUAL(active), EQUAL(narrowed), EQUAL(role), EQUAL(created_at), EQUAL(expires_at), EQUAL(last_used_at);
+    EQUAL(version);
+    must(identity_key_get(db, bare.id, &read), "get");
+    is_str(read->description, NULL, "no description");
+    is_str(read->sealed, NULL, "not sealed");
+    ok(!read->active && !read->narrowed && read->role == IDENTITY_KEY_ADMINISTRATOR, "inactive, whole, administrator");
+    is_int(identity_key_get(db, id("apik", 3), &read), IDENTITY_DB_NONE, "an unknown key is NONE");
+    must(identity_key_permissions(db, ids_of(2, row.id, bare.id), &rows), "permissions");
+    is_int(rows->nelts, 2, "permissions of keys");
+    is_str(APR_ARRAY_IDX(rows, 0, identity_role_permission_row_t *)->permission, "A.VIEW", "a name");
+    is_str(APR_ARRAY_IDX(rows, 0, identity_role_permission_row_t *)->role_id, row.id, "with its key");
+    must(identity_key_touch(db, row.id, NOW + 60), "touch");
+    must(identity_key_touch(db, row.id, NOW + 50), "touch by one who is late");
+    must(identity_key_get(db, row.id, &read), "get");
+    ok(read->last_used_at == NOW + 60, "the last use is the latest");
+}
+
+/* ---- invitations ------------------------------------------------------------------------------------------------ */
+
+static void test_invitations(void)
+{
+    identity_invitation_row_t row = {.id = "0123456789ABCDEF0123456789ABCDEF",
+                                     .entity_id = ENTITY,
+                                     .user_id = user,
+                                     .email = "Ada@Example.org",
+                                     .account_id = account,
+                                     .role_id = role,
+                                     .state = IDENTITY_INVITATION_INVITED,
+                                     .invited_by = id("apik", 1),
+                                     .adds = true,
+                                     .created_at = NOW + 1,
+                                     .modified_at = NOW + 2,
+                                     .expires_at = NOW + 3,
+                                     .sent_at = NOW + 4},
+                              *read;
+
+    is_int(identity_invitation_open(db, user, &read), IDENTITY_DB_NONE, "nobody is invited");
+    is_int(identity_invitation_insert(db, &row), IDENTITY_DB_OK, "an invitation");
+    must(identity_invitation_get(db, ENTITY, row.id, &read), "get");
+    SAME(id), SAME(entity_id), SAME(user_id), SAME(email), SAME(account_id), SAME(role_id), SAME(invited_by);
+    EQUAL(state), EQUAL(adds), EQUAL(created_at), EQUAL(modified_at), EQUAL(expires_at), EQUAL(sent_at);
+    is_int(identity_invitation_get(db, OTHER, row.id, &read), IDENTITY_DB_NONE, "not for another entity");
+    identity_invitation_row_t *newer = add_invitation(db, 2, user, NOW + 9);
+    add_invitation(db, 3, user, NOW + 5);
+    must(identity_invitation_open(db, user, &read), "open");
+    is_str(read->id, newer->id, "the newest is the open one");
+    is_str(read->account_id, NULL, "without an account");
+    is_str(read->role_id, NULL, "or a role");
+    ok(!read->adds, "of somebody new");
+
+    is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_REVOKED, NOW + 10), IDENTITY_DB_OK, "revoked");
+    is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_ACCEPTED, NOW + 11), IDENTITY_DB_NONE,
+           "it is not accepted then");
+    must(identity_invitation_get(db, ENTITY, newer->id, &read), "get");
+    is_int(read->state, IDENTITY_INVITATION_REVOKED, "but stays revoked");
+    ok(read->modified_at == NOW + 10, "since then");
+    must(identity_invitation_open(db, user, &read), "open");
+    is_str(read->id, text("%032X", 3), "an older one is open");
+    is_int(identity_invitation_close(db, read->id, IDENTITY_INVITATION_ACCEPTED, NOW), IDENTITY_DB_OK, "accepted");
+    must(identity_invitation_get(db, ENTITY, read->id, &read), "get");
+    is_int(read->state, IDENTITY_INVITATION_ACCEPTED, "it stays so");
+    is_int(identity_invitation_close(db, "none", IDENTITY_INVITATION_REVOKED, NOW), IDENTITY_DB_NONE, "none is NONE");
+}
+
+/* ---- secrets ---------------------------------------------------------------------------------------------------- */
+
+static void add_secret(const char *digest, identity_secret_kind_t kind)
+{
+    must(identity_secret_insert(
+             db,
+             &(identity_secret_row_t){
+                 .digest = digest, .kind = kind, .user_id = user, .created_at = NOW, .expires_at = NOW + HOUR}),
+         "secret");
+}
+
+static apr_time_t ended_at(const char *digest, identity_secret_kind_t kind)
+{
+    identity_secret_row_t *read;
+
+    must(identity_secret_get(db, digest, kind, &read), "secret");
+    return read->ended_at;
+}
+
+static void test_secrets(void)
+{
+    identity_secret_row_t row = {.digest = "d1",
+                                 .kind = IDENTITY_SECRET_INVITE,
+                                 .user_id = user,
+                                 .invitation_id = text("%032X", 2),
+                                 .created_at = NOW + 1,
+                                 .expires_at = NOW + 2},
+                          *read;
+
+    is_int(identity_secret_insert(db, &row), IDENTITY_DB_OK, "a secret");
+    is_int(identity_secret_insert(db, &row), IDENTITY_DB_CONFLICT, "is one only once");
+    must(identity_secret_get(db, "d1", IDENTITY_SECRET_INVITE, &read), "get");
+    SAME(digest), SAME(user_id), SAME(invitation_id);
+    EQUAL(kind), EQUAL(created_at), EQUAL(expires_at), EQUAL(ended_at);
+    is_int(identity_secret_get(db, "d1", IDENTITY_SECRET_RESET, &read), IDENTITY_DB_NONE, "of its kind only");
+    is_int(identity_secret_spend(db, "d1", NOW + 3), IDENTITY_DB_OK, "it is spent");
+    is_int(identity_secret_spend(db, "d1", NOW + 4), IDENTITY_DB_NONE, "once");
+    ok(ended_at("d1", IDENTITY_SECRET_INVITE) == NOW + 3, "at that time");
+    is_int(identity_secret_spend(db, "none", NOW), IDENTITY_DB_NONE, "an unknown one is NONE");
+
+    add_secret("d2", IDENTITY_SECRET_INVITE);
+    add_secret("d3", IDENTITY_SECRET_RESET);
+    add_secret("d4", IDENTITY_SECRET_RESET);
+    is_int(identity_secrets_end(db, user, IDENTITY_SECRET_RESET, NOW + 5), IDENTITY_DB_OK, "all of a kind end");
+    ok(ended_at("d3", IDENTITY_SECRET_RESET) == NOW + 5 && ended_at("d4", IDENTITY_SECRET_RESET) == NOW + 5, "both");
+    ok(ended_at("d2", IDENTITY_SECRET_INVITE) == 0, "not those of another kind");
+    is_int(identity_secret_spend(db, "d3", NOW + 6), IDENTITY_DB_NONE, "they cannot be spent");
+    is_int(identity_secrets_end(db, user, IDENTITY_SECRET_RESET, NOW + 7), IDENTITY_DB_OK, "nothing to end is well");
+    ok(ended_at("d3", IDENTITY_SECRET_RESET) == NOW + 5, "and changes nothing");
+    must(identity_secret_get(db, "d3", IDENTITY_SECRET_RESET, &read), "get");
+    is_str(read->invitation_id, NULL, "a reset has no invitation");
+}
+
+/* ---- sessions and refresh tokens -------------------------------------------------------------------------------- */
+
+static identity_session_row_t session_row(int number)
+{
+    return (identity_session_row_t){.id = id("sess", number),
+                                    .entity_id = ENTITY,
+                                    .user_id = user,
+                                    .method = "password",
+                                    .client_address = "192.0.2.1",
+                                    .user_agent = "a browser",
+                                    .created_at = NOW + 1,
+                                    .authenticated_at = NOW + 2,
+                                    .idle_expires_at = NOW + 3,
+                                    .expires_at = NOW + 4,
+                                    .ended_at = 0};
+}
+
+static apr_time_t session_end(int number)
+{
+    identity_session_row_t *session;
+    identity_user_row_t *of;
+
+    must(identity_session_get(db, id("sess", number), &session, &of), "session");
+    return session->ended_at;
+}
+
+static void test_sessions(void)
+{
+    identity_session_row_t row = session_row(1), more = session_row(2), third = session_row(3), *read;
+    identity_user_row_t *of;
+
+    is_int(identity_session_insert(db, &row), IDENTITY_DB_OK, "a session");
+    is_int(identity_session_insert(db, &row), IDENTITY_DB_CONFLICT, "is one only once");
+    must(identity_session_get(db, row.id, &read, &of), "get");
+    SAME(id), SAME(entity_id), SAME(user_id), SAME(method), SAME(client_address), SAME(user_agent);
+    EQUAL(created_at), EQUAL(authenticated_at), EQUAL(idle_expires_at), EQUAL(expires_at), EQUAL(ended_at);
+    is_str(of->id, user, "with its user: id");
+    is_str(of->username, "ada@example.org", "username");
+    is_int(of->status, IDENTITY_USER_ACTIVE, "status");
+    is_int(of->version, 1, "version");
+    is_int(identity_session_get(db, "sess_x", &read, &of), IDENTITY_DB_NONE, "an unknown one is NONE");
+    ok(!read && !of, "and nothing");
+    is_int(identity_session_touch(db, row.id, NOW + 9), IDENTITY_DB_OK, "its idle time moves");
+    must(identity_session_get(db, row.id, &read, &of), "get");
+    ok(read->idle_expires_at == NOW + 9, "to the new one");
+    is_int(identity_session_end(db, row.id, NOW + 10), IDENTITY_DB_OK, "it ends");
+    is_int(identity_session_end(db, row.id, NOW + 11), IDENTITY_DB_NONE, "once");
+    ok(session_end(1) == NOW + 10, "at that time");
+    is_int(identity_session_touch(db, row.id, NOW + 12), IDENTITY_DB_NONE, "and moves no more");
+
+    must(identity_session_insert(db, &more), "session");
+    must(identity_session_insert(db, &third), "session");
+    is_int(identity_sessions_end(db, user, more.id, NOW + 20), IDENTITY_DB_OK, "all but one end");
+    ok(session_end(2) == 0, "that one lives");
+    ok(session_end(3) == NOW + 20 && session_end(1) == NOW + 10, "the others ended, each in its time");
+    is_int(identity_sessions_end(db, user, NULL, NOW + 30), IDENTITY_DB_OK, "all end");
+    ok(session_end(2) == NOW + 30, "that one too");
+    is_int(identity_sessions_end(db, "user_x", NULL, NOW), IDENTITY_DB_OK, "none to end is well");
+}
+
+static void test_refresh(void)
+{
+    identity_refresh_row_t row = {.digest = "r1", .session_id = id("sess", 2), .nonce = "", .created_at = NOW + 1},
+                           *read;
+
+    is_int(identity_refresh_insert(db, &row), IDENTITY_DB_OK, "a refresh token");
+    is_int(identity_refresh_insert(db, &row), IDENTITY_DB_CONFLICT, "is one only once");
+    must(identity_refresh_get(db, "r1", &read), "get");
+    SAME(digest), SAME(session_id), SAME(nonce);
+    EQUAL(created_at), EQUAL(spent_at);
+    is_int(identity_refresh_spend(db, "r1", "nonce-1", NOW + 2), IDENTITY_DB_OK, "it is spent");
+    is_int(identity_refresh_spend(db, "r1", "nonce-2", NOW + 3), IDENTITY_DB_NONE, "once");
+    must(identity_refresh_get(db, "r1", &read), "get");
+    is_str(read->nonce, "nonce-1", "by the first");
+    ok(read->spent_at == NOW + 2, "at that time");
+    is_int(identity_refresh_spend(db, "none", "n", NOW), IDENTITY_DB_NONE, "an unknown one is NONE");
+    is_int(identity_refresh_get(db, "none", &read), IDENTITY_DB_NONE, "and not found");
+}
+
+static void test_aliases(void)
+{
+    identity_alias_row_t row = {.id = id("alia", 1),
+                                .digest = "a1",
+                                .user_id = user,
+                                .entity_id = ENTITY,
+                                .description = "kiosk",
+                                .username = "ada@example.org",
+                                .created_at = NOW + 1,
+                                .expires_at = NOW + 2,
+                                .last_used_at = NOW + 3},
+                         more = row, *read;
+    apr_array_header_t *rows;
+
+    is_int(identity_alias_insert(db, &row), IDENTITY_DB_OK, "an alias");
+    more.id = id("alia", 2);
+    is_int(identity_alias_insert(db, &more), IDENTITY_DB_CONFLICT, "a digest is one only once");
+    more.digest = "a2";
+    more.created_at++;
+    must(identity_alias_insert(db, &more), "another");
+    must(identity_alias_get(db, "a1", &read), "get");
+    SAME(id), SAME(digest), SAME(user_id), SAME(entity_id), SAME(description), SAME(username);
+    EQUAL(created_at), EQUAL(expires_at), EQUAL(last_used_at);
+    is_int(identity_alias_get(db, "none", &read), IDENTITY_DB_NONE, "an unknown one is NONE");
+    is_int(identity_alias_touch(db, row.id, NOW + 9), IDENTITY_DB_OK, "used");
+    must(identity_alias_get(db, "a1", &read), "get");
+    ok(read->last_used_at == NOW + 9, "then");
+    must(identity_aliases_list(db, ENTITY, &rows), "list");
+    is_int(rows->nelts, 2, "all of an entity");
+    is_str(APR_ARRAY_IDX(rows, 0, identity_alias_row_t *)->id, more.id, "the newest first");
+    is_str(APR_ARRAY_IDX(rows, 1, identity_alias_row_t *)->username, "ada@example.org", "with the name");
+    must(identity_aliases_list(db, OTHER, &rows), "list");
+    is_int(rows->nelts, 0, "none of another");
+}
+
+static void test_audit(void)
+{
+    static const char *const columns[] = {"id",
+                                          "entity_id",
+                                          "user_id",
+                                          "target_entity_id",
+                                          "target_platform_id",
+                                          "target_resource_type",
+                                          "target_id",
+                                          "target_environment",
+                                          "action",
+                                          "message",
+                                          "reference",
+                                          "idempotency_key",
+                                          "client_address",
+                                          "created_at"};
+    identity_audit_row_t row = {"audi_1", "enti_1", "user_1", "enti_2", "plat_1", "USER",      "user_2",
+                                "LIVE",   "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", NOW},
+                         bare = {.id = "audi_2",
+                                 .entity_id = "",
+                                 .user_id = "",
+                                 .target_resource_type = "SESSION",
+                                 .action = "LOGIN_FAILED",
+                                 .message = "",
+                                 .client_address = ""};
+    const char *const values[] = {
+        "audi_1", "enti_1", "user_1", "enti_2", "plat_1", "USER",      "user_2",
+        "LIVE",   "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", text("%" APR_TIME_T_FMT, NOW)};
+
+    is_int(identity_audit_insert(db, &row), IDENTITY_DB_OK, "an audit record of what is not there any more");
+    for (int i = 0; i < 14; i++)
+        is_str(sql_value(db, text("SELECT %s FROM audit_records WHERE id = 'audi_1'", columns[i])), values[i], "%s",
+               columns[i]);
+    is_int(identity_audit_insert(db, &bare), IDENTITY_DB_OK, "and of nobody");
+    is_str(sql_value(db, "SELECT COUNT(*) FROM audit_records WHERE id = 'audi_2' AND target_entity_id IS NULL AND "
+                         "target_platform_id IS NULL AND target_id IS NULL AND target_environment IS NULL AND "
+                         "reference IS NULL AND idempotency_key IS NULL"),
+           "1", "with nothing where there is nothing");
+}
+
+/* What hangs on a user goes with it; what was recorded stays. */
+static void test_deletion(void)
+{
+    must(identity_db_begin(db, true), "begin");
+    sql(db, text("DELETE FROM users WHERE id = '%s'", user));
+    must(identity_db_commit(db), "commit");
+    is_str(sql_value(db, "SELECT (SELECT COUNT(*) FROM sessions) + (SELECT COUNT(*) FROM refresh_tokens) + "
+                         "(SELECT COUNT(*) FROM secrets) + (SELECT COUNT(*) FROM invitations) + "
+                         "(SELECT COUNT(*) FROM aliases)"),
+           "0", "sessions, tokens, secrets, invitations and aliases go with their user");
+    is_str(sql_value(db, "SELECT COUNT(*) FROM audit_records"), "2", "the audit stays");
+    is_str(sql_value(db, "SELECT COUNT(*) FROM api_keys"), "2", "keys too");
+}
+
+int main(void)
+{
+    db = fixture_begin();
+    user = add_user(db, ENTITY, 1, "ada@example.org", IDENTITY_USER_ACTIVE)->id;
+    account = add_account(db, ENTITY, 1);
+    role = identity_builtin_role(1)->id;
+    test_keys();
+    test_invitations();
+    test_secrets();
+    test_sessions();
+    test_refresh();
+    test_aliases();
+    test_audit();
+    test_deletion();
+    return fixture_end();
+}
