@@ -29,12 +29,16 @@ int identity_check(apr_pool_t *temporary, server_rec *main_server);
 typedef struct identity_site identity_site_t;
 
 identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_server);
-int identity_start_hosts(identity_site_t *site); /* settings, public URL, mail: one env a virtual host */
-int identity_start_databases(identity_site_t *site,
-                             apr_pool_t *temporary); /* migrated or checked, in the hands of the server's user */
-int identity_start_keys(identity_site_t *site, apr_pool_t *temporary); /* signing keys read, the first one made */
-int identity_start_gates(identity_site_t *site);    /* writers' mutex and hash gate, shared by all children */
-int identity_start_watchdog(identity_site_t *site); /* mail */
+/* Settings, public URL, mail: one env a virtual host. */
+int identity_start_hosts(identity_site_t *site);
+/* Migrated or checked, and in the hands of the user whom the children run as. */
+int identity_start_databases(identity_site_t *site, apr_pool_t *temporary);
+/* Signing keys are read; the first one is made. */
+int identity_start_keys(identity_site_t *site, apr_pool_t *temporary);
+/* The writers' mutex and the gate of password hashing, which all children share. */
+int identity_start_gates(identity_site_t *site);
+/* The job that sends mail. */
+int identity_start_watchdog(identity_site_t *site);
 
 /* Name of the writers' mutex for httpd's Mutex directive. */
 #define IDENTITY_WRITE_MUTEX "identity-write"

@@ -192,33 +192,37 @@ static bool same(file_t a, file_t b)
     return a.number && a.number == b.number && a.device == b.device;
 }
 
-/* The file that lies there, if it is a database. SQLite has made an empty one where another was moved away; to read
- * that, or anything else that is none, would cost the journal that waits there for the right one. */
-static file_t look(identity_pool_t *pool)
+/* Reads the first bytes. The file stays open where it is a database: to close it would drop the locks that SQLite has
+ * on it in this process, by the rules of POSIX. (One for each file that ever lay there.) */
+static bool is_database(const char *path)
 {
     static const char magic[16] = "SQLite format 3";
-    const char *path = pool->dbd.params;
     char head[sizeof magic] = "";
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0)
+        return false;
+    bool good = read(file, head, sizeof head) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+    if (!good)
+        close(file);
+    return good;
+}
+
+/* The file that lies there, if it is a database. SQLite has made an empty one where another was moved away; to let it
+ * read that, or anything else that is none, would cost the journal that waits there for the right one. */
+static file_t look(identity_pool_t *pool)
+{
     struct stat info;
 
-    if (stat(path, &info) != 0)
+    if (stat(pool->dbd.params, &info) != 0)
         return (file_t){0, 0};
     file_t found = {info.st_dev, info.st_ino};
     apr_thread_mutex_lock(pool->mutex);
+    if (!same(found, pool->known) && is_database(pool->dbd.params))
+        pool->known = found;
     bool known = same(found, pool->known);
     apr_thread_mutex_unlock(pool->mutex);
-    if (known)
-        return found;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    bool good = file >= 0 && read(file, head, sizeof head) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
-    if (file >= 0)
-        close(file);
-    if (!good)
-        return (file_t){0, 0};
-    apr_thread_mutex_lock(pool->mutex);
-    pool->known = found;
-    apr_thread_mutex_unlock(pool->mutex);
-    return found;
+    return known ? found : (file_t){0, 0};
 }
 
 static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, file_t file)

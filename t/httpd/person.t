@@ -1,4 +1,5 @@
 # A person's whole way in a real browser: invited, password, token, logout, forgotten password. (security 22, 30, 31)
+# run on: event asan
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

@@ -7,7 +7,9 @@ use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
-my $server = IdentityTest::Server->new(modules => ['rewrite'], directives => <<'END_OF_DIRECTIVES');
+my $server = IdentityTest::Server->new(modules => [qw(rewrite remoteip)], directives => <<'END_OF_DIRECTIVES');
+RemoteIPHeader X-Forwarded-For
+RemoteIPInternalProxy 127.0.0.1
 LogLevel info identity:debug
 ErrorLogFormat "[%L] %M"
 LogFormat "%{IDENTITY_REQUEST_ID}e|%{X-REQUEST-ID}o|%>s|%u|%{IDENTITY_USER_ID}e|%{IDENTITY_USERNAME}e|%{IDENTITY_ENTITY_ID}e|%{IDENTITY_AUTH}e" ids
@@ -91,5 +93,10 @@ my $by_token = $server->api(GET => '/v1/users', undef, @{$person->{bearer}});
 is $user, $person->{username}, 'a token is the user of that name';
 is "@who", "$person->{id} $person->{username} $entity bearer", 'and known to the log';
 like line_of($answers[$_][1]->header('X-REQUEST-ID')), qr/\|-\|-\|-\|-\|-$/, 'nobody is nobody' for 1, 2, 11;
+
+my $far = $server->api(POST => '/v1/users/invite', {username => $server->address('far')}, 'X-Forwarded-For' => '203.0.113.9');
+is $far->status, 200, 'through a proxy on this machine, which took the credential over TLS';
+my ($row) = $server->db('SELECT client_address FROM audit_records WHERE reference = ' . "'" . $far->header('X-REQUEST-ID') . "'");
+is $row->{client_address}, '203.0.113.9', 'the audit record has the address of the person';
 
 done_testing;
