@@ -49,7 +49,10 @@ identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char
                                 const identity_db_options_t *options, const char **error);
 /* From here on results go to pool (a request's). */
 void identity_db_use(identity_db_t *db, apr_pool_t *pool);
-/* BEGIN, or BEGIN IMMEDIATE where write: then nobody else writes until the end. */
+/* BEGIN, or BEGIN IMMEDIATE where write: then nobody else writes until the end. A change in a transaction that only
+ * reads is FAILED, and so is, outside of a write transaction, whatever changes more than one row (memberships and roles
+ * with what belongs to them, keys, adoptions, leases and sent mail). Once a statement has FAILED none that follows is
+ * run. */
 identity_db_status_t identity_db_begin(identity_db_t *db, bool write);
 /* COMMIT. Refuses with FAILED, and rolls back, when any statement since BEGIN failed other than by NONE or CONFLICT. */
 identity_db_status_t identity_db_commit(identity_db_t *db);

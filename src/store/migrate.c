@@ -157,17 +157,17 @@ static const char *look(identity_db_t *db, const char *params, int *version)
 {
     apr_pool_t *pool = db_use_pool(db);
     identity_db_status_t status = IDENTITY_DB_BUSY;
-    apr_int64_t objects = 0;
+    apr_int64_t strangers = 0;
 
     for (int tries = 0; status == IDENTITY_DB_BUSY && tries < 10; tries++)
         status = identity_schema_version(db, version);
     if (status == IDENTITY_DB_OK && *version == IDENTITY_SCHEMA_ABSENT)
-        status = db_count(db, IDENTITY_SQL_SCHEMA_OBJECTS, NULL, 0, &objects);
+        status = db_count(db, IDENTITY_SQL_SCHEMA_STRANGERS, NULL, 0, &strangers);
     if (status == IDENTITY_DB_BUSY)
         return apr_psprintf(pool, "The database %s is locked by another process.", params);
     if (status != IDENTITY_DB_OK)
         return apr_psprintf(pool, "The file %s is no SQLite database, or cannot be read.", params);
-    if (objects > 0)
+    if (strangers > 0)
         return apr_psprintf(pool, "The database %s holds tables of another program.", params);
     if (*version > identity_schema_current())
         return apr_psprintf(pool, "The database %s has schema version %d, newer than this program's %d.", params,

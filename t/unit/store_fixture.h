@@ -31,8 +31,6 @@ __attribute__((unused)) static void keep_log(void *context, const char *statemen
     (void)detail;
     logged_statement = apr_pstrdup(pool, statement);
     logged_failure = apr_pstrdup(pool, failure);
-    if (getenv("V"))
-        diag("%s: %s (%s)", statement, failure, detail ? detail : "");
 }
 
 __attribute__((unused)) static identity_db_t *try_connect(const char *path, const char **error)
@@ -235,17 +233,33 @@ __attribute__((unused)) static int in_processes(int count, bool (*work)(int numb
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------ */
 
+static char folder_name[] = "/tmp/identity-store-XXXXXX";
+
+/* At the end of the process that made it, also after a bail; the others end by _exit. */
+__attribute__((unused)) static void remove_folder(void)
+{
+    DIR *open = opendir(folder_name);
+
+    for (struct dirent *entry; open && (entry = readdir(open));) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder_name, entry->d_name);
+        unlink(path);
+    }
+    if (open)
+        closedir(open);
+    rmdir(folder_name);
+}
+
 __attribute__((unused)) static void fixture_folder(void)
 {
-    static char name[] = "/tmp/identity-store-XXXXXX";
-
     setvbuf(stdout, NULL, _IOLBF, 0);
     apr_initialize();
     apr_pool_create(&pool, NULL);
     json_object_seed(0);
-    if (!mkdtemp(name))
+    if (!mkdtemp(folder_name))
         bail("no temporary folder");
-    folder = name;
+    atexit(remove_folder);
+    folder = folder_name;
     file = text("%s/identity.db", folder);
 }
 
@@ -266,17 +280,7 @@ __attribute__((unused)) static identity_db_t *fixture_begin(void)
 
 __attribute__((unused)) static int fixture_end(void)
 {
-    DIR *open = opendir(folder);
-
     apr_pool_destroy(pool);
-    for (struct dirent *entry; open && (entry = readdir(open));) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        unlink(path);
-    }
-    if (open)
-        closedir(open);
-    rmdir(folder);
     apr_terminate();
     return tap_done();
 }

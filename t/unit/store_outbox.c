@@ -132,10 +132,16 @@ static void test_ends(void)
     is_int(identity_outbox_return(db, id("mail", 3), "c:1"), IDENTITY_DB_NONE, "once");
     rows = claim("d:1", NOW + 501, 10);
     is_int(rows->nelts, 1, "it is due at once");
+    is_str(column(3, "COALESCE(last_error, 'none')"), "none", "no reason to tell");
     is_int(identity_outbox_abandon(db, "d:1"), IDENTITY_DB_OK, "a dead owner's leases end");
     rows = claim("e:1", NOW + 501, 10);
     is_int(rows->nelts, 1, "and what they held is due");
     is_int(mail(rows, 0)->attempts, 3, "a lease that was used counts");
+    must(identity_outbox_retry(db, id("mail", 3), "e:1", NOW + 502, "again"), "retry");
+    rows = claim("e:1", NOW + 502, 10);
+    is_str(mail(rows, 0)->last_error, "again", "a mail that failed once");
+    is_int(sent(3, "e:1", NOW + 503), IDENTITY_DB_OK, "can be sent");
+    is_str(column(3, "COALESCE(last_error, 'none')"), "none", "and shows no error then");
 }
 
 static void test_cancellation(void)

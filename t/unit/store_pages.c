@@ -84,8 +84,7 @@ static void add_item(kind_t *kind, const char *row_id, const char *name, apr_tim
     kind->items[kind->count_of_items++] = (item_t){row_id, name, created_at, active};
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static void add_page_user(int number, const char *entity, bool active)
 {
@@ -139,8 +138,7 @@ static void fill(void)
     must(identity_db_commit(db), "commit");
 }
 
-/* ---- what must come
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- what must come --------------------------------------------------------------------------------------------- */
 
 static identity_order_t sort_order;
 

@@ -114,7 +114,7 @@ static void test_again(void)
     must(identity_db_begin(db, true), "begin");
     apr_time_t began = apr_time_now();
     is_str(migrate(file, &from, &to), NULL, "not even while another process writes");
-    ok(apr_time_now() - began < apr_time_from_sec(1), "without a wait");
+    ok(apr_time_now() - began < apr_time_from_msec(1500), "without the wait for a lock");
     identity_db_rollback(db);
 }
 
@@ -163,7 +163,7 @@ static void test_refusals(void)
     write_file(path, "this is no database at all\n", 1000);
     refused(path, "a file of text");
     ok(stat(path, &status) == 0 && status.st_size == 27000, "it is left alone");
-    ok(apr_time_now() - began < apr_time_from_sec(1), "and not tried again and again");
+    ok(apr_time_now() - began < apr_time_from_sec(3), "and not tried again and again");
 
     path = text("%s/foreign.db", folder);
     write_file(path, "", 0);
@@ -196,10 +196,12 @@ static void test_mode(void)
     is_str(sql_value(any(path), "PRAGMA journal_mode"), "wal", "and set to it");
 }
 
+static int round_of_race;
+
 static bool migrate_new(int number)
 {
     int from, to;
-    const char *error = migrate(text("%s/race.db", folder), &from, &to);
+    const char *error = migrate(text("%s/race-%d.db", folder, round_of_race), &from, &to);
 
     if (error)
         diag("process %d: %s", number, error);
@@ -208,13 +210,15 @@ static bool migrate_new(int number)
 
 static void test_race(void)
 {
-    is_int(in_processes(8, migrate_new), 8, "eight processes migrate one new file");
-    identity_db_t *raced = any(text("%s/race.db", folder));
-    is_str(sql_value(raced, "SELECT COUNT(*) FROM schema_version"), text("%d", identity_schema_current()),
-           "each migration is done once");
-    is_str(sql_value(raced, "SELECT COUNT(*) FROM roles"), text("%d", identity_builtin_role_count()),
-           "each role is there once");
-    is_str(sql_value(raced, "PRAGMA integrity_check"), "ok", "and the file is sound");
+    for (round_of_race = 0; round_of_race < 5; round_of_race++) {
+        is_int(in_processes(8, migrate_new), 8, "eight processes migrate one new file");
+        identity_db_t *raced = any(text("%s/race-%d.db", folder, round_of_race));
+        is_str(sql_value(raced, "SELECT COUNT(*) FROM schema_version"), text("%d", identity_schema_current()),
+               "each migration is done once");
+        is_str(sql_value(raced, "SELECT COUNT(*) FROM roles"), text("%d", identity_builtin_role_count()),
+               "each role is there once");
+        is_str(sql_value(raced, "PRAGMA integrity_check"), "ok", "and the file is sound");
+    }
 }
 
 int main(void)

@@ -163,8 +163,7 @@ static void test_updates(void)
     is_str(read->password_hash, "new", "to the new one");
 }
 
-/* ---- searches
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- searches --------------------------------------------------------------------------------------------------- */
 
 typedef struct search {
     const char *exact, *prefix, *domain, *only;

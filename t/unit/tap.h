@@ -20,16 +20,16 @@
 
 static int tap_count, tap_failures;
 
+/* A remark, shown by `prove -v`. */
 __attribute__((unused, format(printf, 1, 2))) static void diag(const char *format, ...)
 {
     va_list list;
 
-    /* prove shows standard error only. */
-    fputs("# ", stderr);
+    fputs("# ", stdout);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    vprintf(format, list);
     va_end(list);
-    fputs("\n", stderr);
+    fputs("\n", stdout);
 }
 
 __attribute__((unused, format(printf, 4, 0))) static bool tap_say(bool held, const char *file, int line,
@@ -43,6 +43,7 @@ __attribute__((unused, format(printf, 4, 0))) static bool tap_say(bool held, con
     fputs("\n", stdout);
     fflush(stdout);
     if (!held) {
+        /* prove shows standard error always. */
         tap_failures++;
         fprintf(stderr, "# %s line %d failed: ", file, line);
         vfprintf(stderr, format, again);
@@ -73,8 +74,8 @@ tap_is_str(const char *got, const char *expected, const char *file, int line, co
     tap_say(held, file, line, format, list);
     va_end(list);
     if (!held) {
-        diag("     got: %s", got ? got : "(null)");
-        diag("expected: %s", expected ? expected : "(null)");
+        fprintf(stderr, "#      got: %s\n", got ? got : "(null)");
+        fprintf(stderr, "# expected: %s\n", expected ? expected : "(null)");
     }
     return held;
 }
@@ -88,8 +89,8 @@ tap_is_int(long long got, long long expected, const char *file, int line, const 
     tap_say(got == expected, file, line, format, list);
     va_end(list);
     if (got != expected) {
-        diag("     got: %lld", got);
-        diag("expected: %lld", expected);
+        fprintf(stderr, "#      got: %lld\n", got);
+        fprintf(stderr, "# expected: %lld\n", expected);
     }
     return got == expected;
 }

@@ -8,8 +8,8 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 
 sub new
 {
-    my ($class, $answer) = @_;
-    die "no answer: $answer->{content}\n" if $answer->{status} == 599;
+    my ($class, $answer, $request) = @_;
+    die 'no answer to ', $request // 'a request', ": $answer->{content}\n" if $answer->{status} == 599;
     return bless {status => 0 + $answer->{status}, headers => $answer->{headers}, text => $answer->{content} // ''}, $class;
 }
 
