@@ -22,7 +22,6 @@ STATE ?= run
 CONF ?=
 SAN ?=
 
-CC ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -65,7 +64,7 @@ UNIT_SOURCES := $(wildcard t/unit/*.c)
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
 PAGES := $(wildcard src/pages/*.* src/pages/mail/*)
 
-LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(if $(wildcard src/pages/embed.sh),$(BUILD)/pages.o)
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/pages.o
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
 TOOL_OBJECTS := $(TOOL_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
