@@ -1,5 +1,5 @@
-/* Pages of users, roles, keys, providers and audit records: a total order (order column, id), entered at a key, never
- * by counting rows behind a cursor.
+/* Pages of users, roles, keys, teams, providers and audit records: a total order (order column, id), entered at a key,
+ * never by counting rows behind a cursor.
  *
  * A page's text is put together from the fragments below: order, direction, cursor or not, filters. That makes a finite
  * set, each prepared once a connection, and a test looks at the plan of every one of them: ranges of an index, and no
@@ -64,6 +64,11 @@ static const resource_t users = {.name = "USERS_PAGE",
                                 .alias = "k",
                                 .active = "k.active",
                                 .reader = db_read_key},
+                        teams = {.name = "TEAMS_PAGE",
+                                 .columns = TEAM_COLUMNS,
+                                 .from = "teams t",
+                                 .alias = "t",
+                                 .reader = db_read_team},
                         providers = {.name = "PROVIDERS_PAGE",
                                      .columns = PROVIDER_COLUMNS,
                                      .from = "providers v",
@@ -265,6 +270,12 @@ identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page
     return count_rows(db, &roles, query, cap, count);
 }
 
+identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_array_header_t **rows)
+{
+    return page(db, &teams, query, rows);
+}
+
 identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
                                         apr_array_header_t **rows)
 {
@@ -328,6 +339,11 @@ const char *identity_provider_order_key(apr_pool_t *pool, const identity_provide
     return time_key(pool, row->created_at);
 }
 
+const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row)
+{
+    return time_key(pool, row->created_at);
+}
+
 const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row)
 {
     return time_key(pool, row->created_at);
@@ -350,7 +366,7 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
 /* Every filter, alone and with every other: those that a resource does not know leave its text as it is. */
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
-    static const resource_t *const all[] = {&users, &roles, &keys, &providers, &audits};
+    static const resource_t *const all[] = {&users, &roles, &keys, &teams, &providers, &audits};
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
     for (unsigned bits = 0; bits < sizeof all / sizeof all[0] << 9; bits++) {
