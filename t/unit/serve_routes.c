@@ -3,7 +3,7 @@
 #include "../../src/service/service_int.h"
 #include "serve.h"
 
-static const char *nobody, *nobody_id, *target_id;
+static const char *nobody, *nobody_id, *target_id, *target_role, *target_key;
 
 static const struct {
     const char *operation, *body;
@@ -17,7 +17,10 @@ static const struct {
               {"update_user", "{\"status\":\"INACTIVE\"}"},
               {"add_user_membership", NULL}, /* needs the account: body_of */
               {"create_role", "{\"name\":\"New\"}"},
-              {"create_api_key", "{}"}};
+              {"update_role", "{\"description\":\"Changed\"}"},
+              {"create_api_key", "{}"},
+              {"search_api_key", "{}"},
+              {"update_api_key", "{\"status\":\"INACTIVE\"}"}};
 
 /* A body that the operation would carry out. */
 static const char *body_of(const identity_route_t *route)
@@ -37,6 +40,20 @@ static const char *path_of(const identity_route_t *route, const char *id)
     if (!open)
         return route->pattern;
     return text("%.*s%s%s", (int)(open - route->pattern), route->pattern, id, strchr(open, '}') + 1);
+}
+
+/* The prefix of the id that a path has in it. */
+static const char *prefix_of(const identity_route_t *route)
+{
+    const char *open = strchr(route->pattern, '{');
+    return open ? text("%.*s", (int)strcspn(open + 1, "}"), open + 1) : "";
+}
+
+/* Something that is there, of the kind that the path asks for. */
+static const char *target_of(const identity_route_t *route)
+{
+    const char *prefix = prefix_of(route);
+    return strcmp(prefix, "role") == 0 ? target_role : strcmp(prefix, "apik") == 0 ? target_key : target_id;
 }
 
 static door_answer_t call(const identity_route_t *route, const char *id, const char *credential)
@@ -69,7 +86,7 @@ static void test_methods(void)
 {
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
-        door_answer_t answer = door_call(door, "TRACE", path_of(route, target_id), NULL, NULL);
+        door_answer_t answer = door_call(door, "TRACE", path_of(route, target_of(route)), NULL, NULL);
         refused(answer, 405, "INVALID_OPERATION", "", "TRACE %s # security 76", route->pattern);
         const char *allow = header(&answer, "Allow"), *at = allow ? strstr(allow, route->method) : NULL;
         ok(at && strstr(at, "OPTIONS") && (strcmp(route->method, "GET") != 0 || strncmp(at, "GET, HEAD, ", 11) == 0),
@@ -89,12 +106,12 @@ static void test_let_in(void)
         const identity_route_t *route = &identity_routes[i];
         if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
             continue;
-        answer = call(route, target_id, NULL);
+        answer = call(route, target_of(route), NULL);
         refused(answer, 401, "UNAUTHORISED", "", "%s without a credential", route->operation);
         is_int(answer.statements, 0, "... costs the database nothing");
-        answer = call(route, target_id, gone);
+        answer = call(route, target_of(route), gone);
         refused(answer, 401, "UNAUTHORISED", "", "%s with an ended session # security 37", route->operation);
-        answer = call(route, target_id, nobody);
+        answer = call(route, target_of(route), nobody);
         refused(answer, 403, "USER_NOT_ALLOWED", "", "%s by a user with no roles", route->operation);
         is_str(header(&answer, "WWW-Authenticate"),
                text("Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"%s\"", route->permission),
@@ -113,9 +130,10 @@ static void test_read_only(void)
         bool view = route->permission && strstr(route->permission, ".VIEW");
         if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
             continue;
-        door_answer_t answer = call(route, target_id, door->read_key);
+        door_answer_t answer = call(route, target_of(route), door->read_key);
         is_int(answer.status, view ? 200 : 403, "%s by a READ_ONLY key # security 58", route->operation);
     }
+    is_int(change("DELETE FROM audit_records WHERE action = 'DECRYPT'"), 1, "what shows a key is on record");
     is_str(state(), before, "none of it changed a row");
 }
 
@@ -133,15 +151,6 @@ static void test_own_record(void)
 /* Security 60: for each operation and each foreign object. */
 static void test_foreign_ids(void)
 {
-    const char *malformed[] = {"x",
-                               "user_",
-                               "user_0000000000000000000",
-                               "user_000000000000000000000",
-                               "user_0000000000000000000!",
-                               text("role_%s", target_id + 5),
-                               text("User_%s", target_id + 5),
-                               text("%s ", target_id),
-                               "user_' OR '1'='1' --      "};
     const char *before = state();
     int asked = 0;
 
@@ -149,15 +158,26 @@ static void test_foreign_ids(void)
         const identity_route_t *route = &identity_routes[i];
         if (!strchr(route->pattern, '{'))
             continue;
+        const char *prefix = prefix_of(route), *target = target_of(route),
+                   *code = strcmp(prefix, "user") == 0 ? "USER_NOT_FOUND" : "RESOURCE_NOT_FOUND";
+        const char *malformed[] = {"x",
+                                   text("%s_", prefix),
+                                   text("%s_0000000000000000000", prefix),
+                                   text("%s_000000000000000000000", prefix),
+                                   text("%s_0000000000000000000!", prefix),
+                                   text("team_%s", strchr(target, '_') + 1),
+                                   text("X%s", target + 1),
+                                   text("%s ", target),
+                                   text("%s_' OR '1'='1' --      ", prefix)};
         asked++;
-        door_answer_t unknown = call(route, "user_00000000000000000000", door->key);
-        refused(unknown, 404, "USER_NOT_FOUND", "", "%s of an unknown id", route->operation);
-        door_answer_t foreign = call(route, target_id, door->other_key);
-        refused(foreign, 404, "USER_NOT_FOUND", "", "%s of another entity's id # security 60", route->operation);
+        door_answer_t unknown = call(route, text("%s_00000000000000000000", prefix), door->key);
+        refused(unknown, 404, code, "", "%s of an unknown id", route->operation);
+        door_answer_t foreign = call(route, target_of(route), door->other_key);
+        refused(foreign, 404, code, "", "%s of another entity's id # security 60", route->operation);
         is_str(foreign.text, unknown.text, "... in the words for an unknown one");
         for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
             door_answer_t answer = call(route, malformed[m], door->key);
-            refused(answer, 404, "USER_NOT_FOUND", "", "%s of \"%s\", which is no id", route->operation, malformed[m]);
+            refused(answer, 404, code, "", "%s of \"%s\", which is no id", route->operation, malformed[m]);
         }
     }
     ok(asked >= 4, "%d routes have an id", asked);
@@ -187,6 +207,8 @@ static void test_foreign_names(void)
     is_int(size_at(&answer, "data"), 0, "no role of another entity is listed # security 60");
     answer = get("/v1/roles?name=Ours", door->key);
     is_int(size_at(&answer, "data"), 1, "... which is there");
+    answer = post("/v1/api-keys/search", door->other_key, text("{\"resource_id\":\"%s\"}", target_key));
+    refused(answer, 404, "RESOURCE_NOT_FOUND", "", "no key of another entity is found # security 60");
 }
 
 int main(void)
@@ -198,6 +220,10 @@ int main(void)
     person_with("gone@example.org", "ADMIN", "");
     post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
     post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
+    target_role = role_named("Ours");
+    door->settings.key_escrow = (const unsigned char *)"0123456789abcdef0123456789abcdef";
+    door_answer_t made = post("/v1/api-keys", door->key, "{\"role_type\":\"READ_ONLY\"}");
+    target_key = door_text(&made, "id");
     nobody = login("nobody@example.org");
     get("/v1/roles", door->read_key); /* writes the last use of the keys */
     get("/v1/roles", door->other_key);
