@@ -234,7 +234,8 @@ static bool write_deletion(identity_call_t *call, void *data)
     /* Nobody holds what a role grants that is not in use, so who deletes it takes nothing from anybody; but roles are
      * the whole entity's. */
     if (!load_changeable(call, &row, roles) ||
-        !identity_role_covered(call, &nothing, NULL, "This needs the permission ROLE.DELETE in every account."))
+        !identity_role_covered(call, &nothing, NULL,
+                               "Roles are the whole entity's: every account must grant ROLE.DELETE."))
         return false;
     identity_db_status_t status = identity_role_delete(call->db, row->entity_id, row->id);
     if (status == IDENTITY_DB_CONFLICT)
