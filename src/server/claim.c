@@ -68,6 +68,9 @@ static void describe(request_rec *r, identity_state_t *state)
         .platform_id = header(r, "X-Platform-Id"),
         .resource_id = header(r, "resource_id"),
         .user_agent = header(r, "User-Agent"),
+        .if_match = header(r, "If-Match"),
+        .if_none_match = header(r, "If-None-Match"),
+        .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };
     in->client_address = r->useragent_ip;
     in->secure = ap_ssl_conn_is_ssl(r->connection);

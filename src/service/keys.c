@@ -132,6 +132,7 @@ typedef struct creation {
     identity_key_row_t row;
     apr_array_header_t *permissions;
     accounts_t accounts;
+    const char *key; /* in clear */
 } creation_t;
 
 /* A key holds the same in every account of the entity, so its maker must. */
@@ -156,6 +157,17 @@ static bool may_create(identity_call_t *call, const creation_t *creation)
                          "Nobody can make a key that holds more than they do in every account.");
 }
 
+static bool answer_creation(identity_call_t *call, const creation_t *creation)
+{
+    const identity_key_row_t *row = &creation->row;
+    json_t *permissions = json_array();
+
+    for (int i = 0; i < creation->permissions->nelts; i++)
+        json_array_append_new(permissions, json_string(APR_ARRAY_IDX(creation->permissions, i, const char *)));
+    return identity_answer(
+        call, 201, key_json(row, creation->key, permissions, accounts_json(call, &creation->accounts, row->role)));
+}
+
 static bool write_creation(identity_call_t *call, void *data)
 {
     creation_t *creation = data;
@@ -164,7 +176,7 @@ static bool write_creation(identity_call_t *call, void *data)
 
     return may_create(call, creation) &&
            identity_db_ok(call, identity_key_insert(call->db, &creation->row, creation->permissions)) &&
-           identity_audit(call, &audit) && load_accounts(call, &creation->accounts);
+           identity_audit(call, &audit) && load_accounts(call, &creation->accounts) && answer_creation(call, creation);
 }
 
 static bool read_creation(identity_call_t *call, creation_t *creation)
@@ -204,11 +216,6 @@ bool identity_keys_create(identity_call_t *call)
     row->created_by = call->who->id;
     row->created_at = call->now;
     row->version = 1;
-    if (!identity_write(call, write_creation, &creation))
-        return false;
-    json_t *permissions = json_array();
-    for (int i = 0; i < creation.permissions->nelts; i++)
-        json_array_append_new(permissions, json_string(APR_ARRAY_IDX(creation.permissions, i, const char *)));
-    return identity_answer(call, 201,
-                           key_json(row, key, permissions, accounts_json(call, &creation.accounts, row->role)));
+    creation.key = key;
+    return identity_write(call, write_creation, &creation);
 }

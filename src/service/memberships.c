@@ -53,14 +53,13 @@ static bool write_membership(identity_call_t *call, void *data)
                                  "The user is a member of this account already.");
     audit.account = &row->account;
     return identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
-           identity_user_load(call, view);
+           identity_user_load(call, view) &&
+           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
 }
 
 bool identity_memberships_add(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
 
-    if (!identity_write(call, write_membership, &view))
-        return false;
-    return identity_answer(call, 201, identity_memberships_json(call, view.holdings, call->id));
+    return identity_write(call, write_membership, &view);
 }

@@ -170,7 +170,8 @@ static bool write_creation(identity_call_t *call, void *data)
     APR_ARRAY_PUSH(ids, const char *) = creation->row.id;
     return identity_roles_load(call, creation->children, &creation->roles) && check_children(call, creation) &&
            may_define(call, creation) && insert_role(call, creation) && identity_audit(call, &audit) &&
-           identity_roles_load(call, ids, &creation->roles);
+           identity_roles_load(call, ids, &creation->roles) &&
+           identity_answer(call, 200, identity_role_json(call, creation->roles, creation->row.id, 2));
 }
 
 bool identity_roles_create(identity_call_t *call)
@@ -191,8 +192,6 @@ bool identity_roles_create(identity_call_t *call)
     if (!row->canonical || !*row->canonical)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "name", "name must be text.");
     row->id = identity_call_id(call, "role");
-    if (!row->id || !identity_permissions_read(call, &creation.permissions) ||
-        !identity_write(call, write_creation, &creation))
-        return false;
-    return identity_answer(call, 200, identity_role_json(call, creation.roles, row->id, 2));
+    return row->id && identity_permissions_read(call, &creation.permissions) &&
+           identity_write(call, write_creation, &creation);
 }

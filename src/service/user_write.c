@@ -30,7 +30,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return false;
     if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
         return false;
-    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings);
+    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
+           identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
 }
 
 /* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
@@ -80,9 +81,7 @@ bool identity_users_create(identity_call_t *call)
         user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
     }
     user->id = identity_call_id(call, "user");
-    if (!user->id || !identity_write(call, write_creation, &creation))
-        return false;
-    return identity_answer(call, 201, identity_user_json(call, user, creation.holdings));
+    return user->id && identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /users/{id} ------------------------------------------------------------------------------------------ */
@@ -170,10 +169,19 @@ static bool allowed(identity_call_t *call, update_t *update)
     return true;
 }
 
+/* If-Match: is the user still as the caller saw it? */
+static bool as_seen(identity_call_t *call, update_t *update)
+{
+    return !identity_conditional(call) ||
+           (identity_user_holdings(call, update->user, &update->holdings) &&
+            identity_precondition(call, identity_user_json(call, update->user, update->holdings)));
+}
+
 static bool read_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
-    return identity_user_found(call, call->id, &update->user) && wants(call, update) && allowed(call, update);
+    return identity_user_found(call, call->id, &update->user) && as_seen(call, update) && wants(call, update) &&
+           allowed(call, update);
 }
 
 static bool write_refusal(identity_call_t *call, void *data)
@@ -255,7 +263,7 @@ static bool write_update(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "UPDATE", .type = "USER", .id = update->user->id};
     apr_int64_t checked = update->user->version;
 
-    if (!identity_user_found(call, call->id, &update->user))
+    if (!identity_user_found(call, call->id, &update->user) || !as_seen(call, update))
         return false;
     user = update->user;
     /* Memberships may have grown while the password was hashed. */
@@ -307,9 +315,9 @@ bool identity_users_update(identity_call_t *call)
     if (!changes) {
         if (!identity_read(call, identity_user_load, &view))
             return false;
-        return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+        return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.holdings));
     }
     if (!identity_write(call, write_update, &update))
         return false;
-    return identity_answer(call, 200, identity_user_json(call, update.user, update.holdings));
+    return identity_answer_tagged(call, 200, identity_user_json(call, update.user, update.holdings));
 }
