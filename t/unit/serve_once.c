@@ -6,7 +6,7 @@
 #define KEPT      (48 * 3600)
 #define ABANDONED 60
 
-static const char *ada, *ada_id, *bob_id;
+static const char *ada, *ada_id, *bob_id, *team_id;
 
 static door_answer_t once(const char *key, const char *target, const char *credential, const char *body)
 {
@@ -70,7 +70,10 @@ static const struct {
 } bodies[] = {{"create_user", "{\"username\":\"new@example.org\",\"password\":\"" PASSWORD "\"}", false},
               {"invite_user", "{\"username\":\"invited@example.org\"}", false},
               {"revoke_invite", "{\"username\":\"open@example.org\"}", false},
-              {"add_user_membership", NULL, false}, /* needs the account: body_of */
+              {"add_user_membership", NULL, false}, /* need an account or a team: body_of */
+              {"add_team_membership", NULL, false},
+              {"add_user_team", NULL, false},
+              {"create_team", "{\"name\":\"New\"}", false},
               {"create_role", "{\"name\":\"New\"}", false},
               {"create_api_key", "{\"description\":\"once\"}", false}};
 
@@ -79,7 +82,10 @@ static const char *body_of(const identity_route_t *route, bool *reads)
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].operation, route->operation) == 0) {
             *reads = bodies[i].reads;
-            return bodies[i].body ? bodies[i].body : member(door->account_id, "USER", named("Quote Viewer"));
+            return bodies[i].body ? bodies[i].body
+                   : strcmp(route->operation, "add_user_team") == 0
+                       ? text("{\"team_id\":\"%s\"}", team_id)
+                       : member(door->account_id, "USER", named("Quote Viewer"));
         }
     bail(text("no body for %s is known: add one to this test", route->operation));
 }
@@ -87,8 +93,13 @@ static const char *body_of(const identity_route_t *route, bool *reads)
 static const char *path_of(const identity_route_t *route)
 {
     const char *open = strchr(route->pattern, '{');
-    return open ? text("%.*s%s%s", (int)(open - route->pattern), route->pattern, bob_id, strchr(open, '}') + 1)
-                : route->pattern;
+
+    if (!open)
+        return route->pattern;
+    const char *id = strncmp(open, "{user}", 6) == 0 ? bob_id : strncmp(open, "{team}", 6) == 0 ? team_id : NULL;
+    if (!id)
+        bail(text("no id for %s is known: add one to this test", route->pattern));
+    return text("%.*s%s%s", (int)(open - route->pattern), route->pattern, id, strchr(open, '}') + 1);
 }
 
 /* The Nth statement fails, for every N: nothing is half made, and the same request is done afterwards. */
@@ -165,7 +176,7 @@ static void test_routes(void)
         tried++;
         test_route(route);
     }
-    ok(tried >= 6, "%d routes were tried", tried);
+    ok(tried >= 9, "%d routes were tried", tried);
 }
 
 /* ---- another request, another credential
@@ -578,6 +589,7 @@ int main(void)
         door, "ada@example.org", PASSWORD,
         text("[%s,%s]", member(door->account_id, "ADMIN", ""), member(door->second_account_id, "ADMIN", "")));
     bob_id = door_person(door, "bob@example.org", PASSWORD, "[]");
+    team_id = serve_team("Team");
     ada = login("ada@example.org");
     test_keys();
     test_routes();
