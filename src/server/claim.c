@@ -113,6 +113,7 @@ static identity_state_t *begin(request_rec *r)
         apr_table_setn(r->err_headers_out, "X-REQUEST-ID", state->request_id);
         apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
     }
+    identity_cors_answer(r, r->err_headers_out);
     drop_error_documents(r);
     return state;
 }
@@ -136,6 +137,7 @@ int identity_claim(request_rec *r)
         if (identity_state(r)) {
             ap_set_module_config(r->request_config, &identity_module, NULL);
             apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
+            identity_cors_withdraw(r->err_headers_out);
             apr_table_unset(r->subprocess_env, "IDENTITY_REQUEST_ID");
         }
         return DECLINED;
