@@ -80,6 +80,10 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
  * succeeded. */
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 
+/* Work of the command line in an entity, without a request: as its owner. */
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem);
+
 /* For what may be written another time: where others write just now it is left out. Says nothing. */
 void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
 
