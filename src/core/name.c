@@ -205,8 +205,8 @@ bool identity_domain_valid(const char *domain)
 {
     size_t characters;
 
-    return strlen(domain) <= MAIL_ADDRESS_MAX && identity_text_scan(domain, &characters) && !has_space(domain) &&
-           domain_valid(domain);
+    return domain != NULL && strlen(domain) <= MAIL_ADDRESS_MAX && identity_text_scan(domain, &characters) &&
+           !has_space(domain) && domain_valid(domain);
 }
 
 bool identity_mail_address_valid(const char *address)

@@ -1,5 +1,7 @@
 /* Addresses of others: what may be called or believed. */
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <apr_lib.h>
 #include <apr_uri.h>
@@ -25,18 +27,26 @@ static bool plain(const char *text)
     return true;
 }
 
+static bool port_valid(const char *port)
+{
+    size_t length = strlen(port);
+    long number = length > 0 && length < 6 && strspn(port, "0123456789") == length ? strtol(port, NULL, 10) : 0;
+
+    return number > 0 && number < 65536;
+}
+
 bool identity_issuer_valid(apr_pool_t *pool, const char *url)
 {
     apr_uri_t uri;
 
-    if (strlen(url) > ISSUER_MAX || !plain(url) || apr_uri_parse(pool, url, &uri) != APR_SUCCESS) {
+    if (url == NULL || strlen(url) > ISSUER_MAX || !plain(url) || apr_uri_parse(pool, url, &uri) != APR_SUCCESS) {
         return false;
     }
     if (uri.scheme == NULL || uri.hostname == NULL || uri.hostname[0] == '\0' || uri.user != NULL ||
         uri.password != NULL || uri.query != NULL || uri.fragment != NULL) {
         return false;
     }
-    if (uri.port_str != NULL && (uri.port_str[0] == '\0' || uri.port == 0)) {
+    if (uri.port_str != NULL && !port_valid(uri.port_str)) {
         return false;
     }
     return strcmp(uri.scheme, "https") == 0 ||

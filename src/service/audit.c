@@ -68,6 +68,7 @@ static bool malformed_span(identity_call_t *call)
 static bool end_of_span(const char *text, bool *given, apr_time_t *time)
 {
     *given = *text != '\0';
+    *time = 0;
     return !*given || identity_time_parse(text, time);
 }
 
@@ -76,7 +77,7 @@ static bool read_span(identity_call_t *call, identity_page_query_t *query)
 {
     const char *span = apr_table_get(call->query, "created_at"), *comma = span ? strchr(span, ',') : NULL;
     size_t length = span ? strlen(span) : 0;
-    apr_time_t from = 0, to = 0;
+    apr_time_t from, to;
     bool begins, ends;
 
     if (!span)
@@ -86,9 +87,8 @@ static bool read_span(identity_call_t *call, identity_page_query_t *query)
         !end_of_span(apr_pstrmemdup(call->pool, comma + 1, length - (apr_size_t)(comma - span) - 2), &ends, &to) ||
         (begins && ends && from > to))
         return malformed_span(call);
-    /* Nothing is as old as 1970, where 0 means open. */
-    query->from = begins && from > 0 ? from : 0;
-    query->to = ends ? (to >= 0 ? to : 0) + APR_USEC_PER_SEC : 0;
+    query->from = from;
+    query->to = ends ? to + APR_USEC_PER_SEC : 0;
     return true;
 }
 
