@@ -153,6 +153,8 @@ bool identity_host_loopback(const char *host);
 /* An OpenID issuer: https (http only on loopback), a host, perhaps port and path; no user, query or fragment, at most
  * 512 bytes. */
 bool identity_issuer_valid(apr_pool_t *pool, const char *url);
+/* Where a sign-on may come back to: as an issuer, but with a path and perhaps a query, without *, at most 256 bytes. */
+bool identity_redirect_valid(apr_pool_t *pool, const char *url);
 /* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
  * there is no end. */
 const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);
