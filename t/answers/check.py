@@ -2,7 +2,8 @@
 """usage: check.py [--seen FILE] DOCUMENT ANSWERS...
 
 Holds recorded answers against the OpenAPI document. ANSWERS are files, or folders of files, of one JSON object a line:
-{"from", "method", "target", "status", "type", "headers": {lower-case name: text or list of texts}, "body": text}; body is left out where it is no JSON.
+{"from", "method", "target", "status", "type", "headers": {lower-case name: text or list of texts}, "body": text}; body is left out where it is no JSON, and "front": true
+says that other directives stood in front of the API: only the refusals are looked at, and only as errors.
 Complaints go to standard output, equal ones once; exit status 1 where there is one or no answer at all, else 0. --seen writes which operations gave which
 status how often: {operationId: {status: count}}.
 
@@ -12,8 +13,10 @@ import argparse
 import collections
 import json
 import os
+import posixpath
 import re
 import sys
+import urllib.parse
 
 import jsonschema
 
@@ -89,7 +92,10 @@ class Document:
     def path_of(self, target):
         path = target.split("?")[0]
         if path not in self.paths:
-            self.paths[path] = next((pattern for regexp, pattern in self.patterns if regexp.fullmatch(path)), None)
+            # httpd decodes a path and takes /./, /../ and // out of it before it looks what is there; not what would be a slash.
+            plain = re.sub("/+", "/", urllib.parse.unquote(path.replace("%2F", "%252F").replace("%2f", "%252f")))
+            plain = posixpath.normpath(plain) + ("/" if plain.endswith("/") else "") if "/." in plain else plain
+            self.paths[path] = next((pattern for regexp, pattern in self.patterns if regexp.fullmatch(plain)), None)
         return self.paths[path]
 
     def operation_of(self, answer):
@@ -101,7 +107,10 @@ class Document:
         """What is wrong with an answer: (JSON pointer, or name of a header, and a sentence)."""
         path, operation = self.operation_of(answer)
         status = str(answer["status"])
-        if operation:
+        if answer.get("front"):
+            if answer["status"] >= 400 and "x-request-id" in answer["headers"]:
+                yield from self.response_faults(self.error, answer)
+        elif operation:
             response = operation["responses"].get(status)
             if response is None:
                 yield "", "this status is not in the document: " + answer.get("body", "")[:200]
@@ -177,7 +186,7 @@ def main():
                 count += 1
                 path, operation = document.operation_of(answer)
                 known = operation["operationId"] if operation else path or answer["target"]
-                if operation and answer["method"] != "HEAD":
+                if operation and answer["method"] != "HEAD" and not answer.get("front"):
                     seen[known][answer["status"]] += 1
                 for place, message in document.faults(answer):
                     # Positions and ids make no other complaint.
