@@ -13,10 +13,8 @@ import argparse
 import collections
 import json
 import os
-import posixpath
 import re
 import sys
-import urllib.parse
 
 import jsonschema
 
@@ -33,13 +31,16 @@ def read_json(text):
 
 
 class Schemas:
-    """Validates by the document's schemas (2020-12), which refer to each other by #/components/... alone."""
+    """Validates by schemas (2020-12) of a document, which refer to each other by #/... alone."""
 
-    def __init__(self, document):
+    def __init__(self, document, ordered):
         self.document = document
         self.known = {}  # (reference, instance) -> errors: roles and memberships come again and again
         base = jsonschema.Draft202012Validator
-        self.validator = jsonschema.validators.extend(base, {"$ref": self.reference, "properties": self.properties(base)})({})
+        keywords = {"$ref": self.reference}
+        if ordered:
+            keywords["properties"] = self.properties(base)
+        self.validator = jsonschema.validators.extend(base, keywords)({})
 
     def resolve(self, reference):
         value = self.document
@@ -81,9 +82,9 @@ class Document:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self.json = read_json(file.read())
-        self.schemas = Schemas(self.json)
-        self.error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-                      "headers": {name: {"$ref": "#/components/headers/" + header} for name, header in (("X-REQUEST-ID", "RequestId"), ("Cache-Control", "CacheControl"))}}
+        self.schemas = Schemas(self.json, ordered=True)
+        self.error = {"headers": {"X-REQUEST-ID": {"$ref": "#/components/headers/RequestId"}, "Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                      "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
         # Literal segments win: the patterns with most of them come first.
         self.patterns = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path)
                          for path in sorted(self.json["paths"], key=lambda path: path.count("{"))]
@@ -92,10 +93,7 @@ class Document:
     def path_of(self, target):
         path = target.split("?")[0]
         if path not in self.paths:
-            # httpd decodes a path and takes /./, /../ and // out of it before it looks what is there; not what would be a slash.
-            plain = re.sub("/+", "/", urllib.parse.unquote(path.replace("%2F", "%252F").replace("%2f", "%252f")))
-            plain = posixpath.normpath(plain) + ("/" if plain.endswith("/") else "") if "/." in plain else plain
-            self.paths[path] = next((pattern for regexp, pattern in self.patterns if regexp.fullmatch(plain)), None)
+            self.paths[path] = next((pattern for regexp, pattern in self.patterns if regexp.fullmatch(path)), None)
         return self.paths[path]
 
     def operation_of(self, answer):
@@ -194,7 +192,8 @@ def main():
                     first = complaints.setdefault(key, [answer, place, message, 0])
                     first[3] += 1
     for (known, status, _, _), (answer, place, message, times) in complaints.items():
-        print(f"{known}: {answer['method']} {answer['target'][:200]} {status} at {place or 'the whole'}: {message[:1000]} ({times} times, first in {answer['from']})")
+        print(f"{known}: {answer['method']} {answer['target'][:200]} {status} at {place or 'the whole'}: {message[:1000]}"
+              f" ({times} times, first in {answer['from']})")
     if not count:
         print("no answer was recorded")
     print(f"# {count} answers, {len(complaints)} complaints")

@@ -1,16 +1,22 @@
 #!/usr/bin/python3
-"""usage: document.py DOCUMENT      or: document.py --cases < CASES
+"""usage: document.py DOCUMENT      or: document.py --cases DOCUMENT < CASES
 
 Says what is wrong with an OpenAPI 3.1 document, one complaint a line; exit status 1 where there is one. It must keep openapi-3.1.json beside this script (what of
 the specification is used here, as a schema), its schemas must be JSON Schemas of 2020-12 of known keywords, and what it names must be there.
---cases reads a JSON object of name to document and writes one of name to complaints.
+--cases reads a JSON object of name to a list of changes, each [STEP, ..., VALUE], and writes one of name to the complaints about the document so changed. The steps
+lead to the member that is set; the value "-" takes it away.
 """
+import copy
+import functools
 import json
 import os
 import re
 import sys
 
 import jsonschema
+
+sys.dont_write_bytecode = True
+from check import Schemas  # beside this script
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # Where schemas stand inside a schema: a list of them, an object of them, or one.
@@ -21,7 +27,7 @@ PLAIN = ("$ref", "type", "enum", "const", "required", "pattern", "format", "minL
          "uniqueItems", "minProperties", "maxProperties", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly")
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi-3.1.json"), encoding="utf-8") as file:
-    SPECIFICATION = jsonschema.Draft202012Validator(json.load(file))
+    SPECIFICATION = Schemas({name: value for name, value in json.load(file).items() if name != "$schema"}, ordered=False)
 
 
 def resolve(document, reference):
@@ -68,6 +74,15 @@ def schemas(document):
                 yield f"{place}/schema", member
             else:
                 stack.append((f"{place}/{name}", member))
+
+
+@functools.lru_cache(maxsize=None)
+def fault_of(text):
+    try:
+        jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    except jsonschema.SchemaError as error:
+        return f"{'/'.join(map(str, error.path))}: {error.message[:300]}"
+    return None
 
 
 def check_schema(place, schema):
@@ -125,17 +140,13 @@ def check_operation(document, path, method, operation, ids):
 
 
 def complaints(document):
-    found = [f"/{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}" for error in SPECIFICATION.iter_errors(document)]
+    found = [f"{place}: {message[:300]}" for place, message in SPECIFICATION.faults(SPECIFICATION.document, document)]
     if found:
         return found
     found += check_references(document)
     for place, schema in schemas(document):
-        try:
-            jsonschema.Draft202012Validator.check_schema(schema)
-        except jsonschema.SchemaError as error:
-            found.append(f"{place}/{'/'.join(map(str, error.path))}: {error.message[:300]}")
-        else:
-            found += check_schema(place, schema)
+        fault = fault_of(json.dumps(schema))
+        found += [f"{place}/{fault}"] if fault else check_schema(place, schema)
     ids = {}
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -144,12 +155,27 @@ def complaints(document):
     return found
 
 
+def changed(document, changes):
+    document = copy.deepcopy(document)
+    for *steps, value in changes:
+        at = document
+        last = steps.pop()
+        for step in steps:
+            at = at[step]
+        if value == "-":
+            del at[last]
+        else:
+            at[last] = value
+    return document
+
+
 def main():
-    if sys.argv[1:] == ["--cases"]:
-        json.dump({name: complaints(document) for name, document in json.load(sys.stdin).items()}, sys.stdout)
+    with open(sys.argv[-1], encoding="utf-8") as lines:
+        document = json.load(lines)
+    if sys.argv[1] == "--cases":
+        json.dump({name: complaints(changed(document, changes)) for name, changes in json.load(sys.stdin).items()}, sys.stdout)
         return
-    with open(sys.argv[1], encoding="utf-8") as lines:
-        found = complaints(json.load(lines))
+    found = complaints(document)
     print("".join(line + "\n" for line in found), end="")
     sys.exit(1 if found else 0)
 

@@ -24,7 +24,13 @@ my ($kept, $keeper);
 sub record
 {
     my ($self, $request, $front) = @_;
-    my ($method, $target) = $request =~ m{^(\S+) (/v(?:[0-9]+|x)(?:[/?].*)?)$}s or return;
+    my ($method, $path, $query) = $request =~ m{^(\S+) ([^?]+)(.*)$}s or return;
+    # What httpd does to a path before it looks whose it is.
+    $path =~ s/%(?!2[Ff]|00)([0-9A-Fa-f]{2})/chr hex $1/ge;
+    $path =~ s{//+}{/}g;
+    $path =~ s{/\.(?=/|$)}{}g;
+    1 while $path =~ s{/[^/]+/\.\.(?=/|$)}{};
+    return unless $path =~ m{^/v(?:[0-9]+|x)(?:/|$)};
     if (!$kept || $keeper != $$) {
         (my $name = $0) =~ s{.*/}{};
         open $kept, '>>', "$ENV{IDENTITY_ANSWERS}/$name.$$.jsonl" or die "$ENV{IDENTITY_ANSWERS}: $!";
@@ -32,7 +38,7 @@ sub record
         $keeper = $$;
     }
     my $type = $self->header('Content-Type');
-    my %line = (from => $0, method => $method, target => $target, status => $self->{status}, type => $type, headers => $self->{headers});
+    my %line = (from => $0, method => $method, target => "$path$query", status => $self->{status}, type => $type, headers => $self->{headers});
     $line{front} = JSON::PP::true if $front;
     # Bytes that are no UTF-8 are kept as they look, and complained about as no JSON would be.
     if (!defined $type || $type =~ m{^application/json} || $method eq 'HEAD') {
