@@ -145,7 +145,8 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) t/answers/unit.t t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(UNITS) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 test:
 	@$(DEPS) build test
