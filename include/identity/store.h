@@ -173,8 +173,14 @@ const char *identity_user_order_key(apr_pool_t *pool, const identity_user_row_t 
 identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
                                            const char *prefix, const char *domain, const char *only_id,
                                            apr_int64_t limit, apr_array_header_t **rows);
-/* Active users with a direct ADMIN membership in the account. */
-identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_int64_t *count);
+/* Who administers an account now: active users with an ADMIN membership, their own or a team's. */
+typedef enum {
+    IDENTITY_ADMINS_NONE,
+    IDENTITY_ADMINS_PASSING, /* all of them by team memberships that end */
+    IDENTITY_ADMINS_LASTING
+} identity_admins_t;
+identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,
+                                             identity_admins_t *admins);
 
 typedef enum { IDENTITY_MEMBER_ADMIN, IDENTITY_MEMBER_USER, IDENTITY_MEMBER_PARTNER } identity_member_type_t;
 const char *identity_member_type_name(identity_member_type_t type);
@@ -198,6 +204,9 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
 /* Of all the owners at once (one statement), by owner, then oldest first. */
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+/* Type and roles of a user's or a team's membership, all of them. In a write transaction. NONE: not there. */
+identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
+                                                const apr_array_header_t *role_ids);
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
 /* On acceptance: the invitation's become the user's; those in accounts where the user has one meanwhile are dropped. */
 identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
@@ -213,6 +222,10 @@ typedef struct identity_team_row {
     const char *id, *entity_id, *name;
     apr_time_t created_at;
 } identity_team_row_t;
+identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
+identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_array_header_t **rows);
+const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
 
@@ -225,6 +238,7 @@ identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
                             const identity_team_member_row_t *row); /* CONFLICT: already one in that team */
 identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
 identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
 identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
 

@@ -165,10 +165,10 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
 {
     identity_call_t call;
     const identity_route_t *route;
-    const char *id, *allow;
+    const char *ids[IDENTITY_PATH_IDS], *allow;
 
     memset(out, 0, sizeof *out);
-    if (identity_route_match(pool, in->method, in->path, &route, &id, &allow) != IDENTITY_MATCH_ROUTE)
+    if (identity_route_match(pool, in->method, in->path, &route, ids, &allow) != IDENTITY_MATCH_ROUTE)
         return;
     identity_call_begin(&call, pool, env, in);
     if (!authenticate(&call, route, out)) {

@@ -60,6 +60,9 @@ static const identity_field_t role_reference[] = {STRING("id", 0, 64), STRING("n
 const identity_field_t identity_membership_fields[] = {
     STRING("account_id", IDENTITY_FIELD_REQUIRED, 64), ENUM("type", IDENTITY_FIELD_REQUIRED, member_types),
     LIST("role_ids", 200, NULL), LIST("roles", 200, role_reference), END};
+const identity_field_t membership_update_body[] = {STRING("account_id", 0, 64), ENUM("type", 0, member_types),
+                                                   LIST("role_ids", 200, NULL), LIST("roles", 200, role_reference),
+                                                   END};
 const identity_field_t identity_team_member_fields[] = {STRING("team_id", IDENTITY_FIELD_REQUIRED, 64),
                                                         TIME("start_at"), TIME("end_at"), END};
 
@@ -68,6 +71,9 @@ const identity_field_t invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), STRIN
                                         LIST("team_memberships", 100, identity_team_member_fields), END};
 const identity_field_t revoke_invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), END};
 
+const identity_field_t team_create_body[] = {
+    RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
+    STRING("entity_id", 0, 64), END};
 const identity_field_t role_create_body[] = {
     RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
     RULED("description", 0, 1024, identity_text_valid, "text without control characters"),

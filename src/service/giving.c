@@ -21,10 +21,16 @@ static bool holds_all(identity_call_t *call, const identity_principal_t *who, co
 
 /* ---- what a body gives ------------------------------------------------------------------------------------------ */
 
+bool identity_membership_covered(identity_call_t *call, const identity_membership_row_t *row,
+                                 const apr_array_header_t *role_ids, const identity_roles_t *roles)
+{
+    return holds_all(call, call->who, call->route->permission, row, role_ids, roles);
+}
+
 static bool may_give(identity_call_t *call, const identity_membership_row_t *row, const apr_array_header_t *role_ids,
                      const identity_roles_t *roles, const char *field)
 {
-    if (holds_all(call, call->who, call->route->permission, row, role_ids, roles))
+    if (identity_membership_covered(call, row, role_ids, roles))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field,
                          "Nobody can give what they do not hold themselves in that account.");

@@ -1,10 +1,8 @@
-/* A user's account memberships: list, add. */
+/* A user's account memberships: list, add, change. */
 #include <string.h>
 
 #include "service_int.h"
 #include "users_int.h"
-
-#define LIST_PREFIX "account_memberships.0."
 
 /* ---- GET /users/{id}/memberships -------------------------------------------------------------------------------- */
 
@@ -19,21 +17,16 @@ bool identity_memberships_list(identity_call_t *call)
 
 /* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */
 
-/* The body is what an invitation gives as one of several: read the same way, its fields named without the list around
- * it. */
-static bool read_one(identity_call_t *call, identity_wanted_t *wanted)
+bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                                const char *account_id)
 {
-    json_t *body = call->body;
+    const apr_array_header_t *present = apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING);
 
-    call->body = identity_json_own(call->pool, json_pack("{s:[O]}", "account_memberships", body));
-    bool read = identity_wanted_read(call, wanted);
-    call->body = body;
-    const char *field = call->problem.field;
-    if (!read && field && strncmp(field, LIST_PREFIX, strlen(LIST_PREFIX)) == 0)
-        call->problem.field = field + strlen(LIST_PREFIX);
-    else if (!read && field)
-        call->problem.field = NULL;
-    return read;
+    for (int i = 0; present && i < present->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(present, i, identity_membership_row_t *)->account.id, account_id) == 0)
+            return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id",
+                                 "There is a membership of this account already.");
+    return true;
 }
 
 static bool write_membership(identity_call_t *call, void *data)
@@ -43,24 +36,101 @@ static bool write_membership(identity_call_t *call, void *data)
     identity_audit_t audit = {
         .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
 
-    if (!identity_user_load(call, view) || !read_one(call, &wanted))
+    if (!identity_user_load(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted))
         return false;
-    const identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
-    const apr_array_header_t *present = apr_hash_get(view->holdings->memberships, call->id, APR_HASH_KEY_STRING);
-    for (int i = 0; present && i < present->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(present, i, identity_membership_row_t *)->account.id, row->account.id) == 0)
-            return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id",
-                                 "The user is a member of this account already.");
-    audit.account = &row->account;
-    return identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
-           identity_user_load(call, view);
+    audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
+           identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
+           identity_user_load(call, view) &&
+           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
 }
 
 bool identity_memberships_add(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
+    return identity_write(call, write_membership, &view);
+}
 
-    if (!identity_write(call, write_membership, &view))
+/* ---- PATCH /users/{id}/memberships/{membership} ----------------------------------------------------------------- */
+
+static const identity_membership_row_t *membership_of(const identity_call_t *call, const identity_holdings_t *holdings)
+{
+    const apr_array_header_t *rows = apr_hash_get(holdings->memberships, call->id, APR_HASH_KEY_STRING);
+
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
+        if (strcmp(row->id, call->inner_id) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+/* What the body asks for, with what it leaves out taken from the present (RFC 7396): the whole membership. */
+static bool complete(identity_call_t *call, const identity_membership_row_t *present,
+                     const apr_array_header_t *role_ids)
+{
+    json_t *body = call->body;
+    const char *account = identity_json_string(body, "account_id");
+    bool mentioned = json_object_get(body, "role_ids") || json_object_get(body, "roles");
+
+    if (account && strcmp(account, present->account.id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_id",
+                             "A membership stays in its account; a further one can be added.");
+    json_object_set_new(body, "account_id", json_string(present->account.id));
+    if (!identity_json_has(body, "type"))
+        json_object_set_new(body, "type", json_string(identity_member_type_name(present->type)));
+    if (mentioned)
+        return true;
+    json_t *ids = json_array();
+    for (int i = 0; role_ids && i < role_ids->nelts; i++)
+        json_array_append_new(ids, json_string(APR_ARRAY_IDX(role_ids, i, const char *)));
+    json_object_set_new(body, "role_ids", ids);
+    return true;
+}
+
+static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present)
+{
+    identity_wanted_t wanted;
+    identity_administered_t administered;
+    identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP", .type = "USER", .id = call->id};
+
+    if (!identity_wanted_read_one(call, "account_memberships", &wanted) ||
+        !identity_administrators_before(call, view->holdings, call->id, &administered))
         return false;
-    return identity_answer(call, 201, identity_memberships_json(call, view.holdings, call->id));
+    identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
+    row->id = present->id;
+    audit.account = &row->account;
+    audit.message = apr_psprintf(call->pool, "An account membership was changed to %s with %d roles.",
+                                 identity_member_type_name(row->type),
+                                 APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *)->nelts);
+    return identity_db_ok(call, identity_membership_update(call->db, row,
+                                                           APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *))) &&
+           identity_administrators_remain(call, &administered) && identity_audit(call, &audit);
+}
+
+static bool write_change(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+
+    if (!identity_user_load(call, view))
+        return false;
+    const identity_membership_row_t *present = membership_of(call, view->holdings);
+    if (!present)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    const apr_array_header_t *role_ids =
+        apr_hash_get(view->holdings->membership_roles, present->id, APR_HASH_KEY_STRING);
+    /* Nor is it for anybody to take what they could not give. */
+    if (!identity_membership_covered(call, present, role_ids, view->holdings->roles))
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This membership holds more than the caller does in that account.");
+    return complete(call, present, role_ids) && change(call, view, present) && identity_user_load(call, view);
+}
+
+bool identity_memberships_update(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+
+    if (!identity_write(call, write_change, &view))
+        return false;
+    return identity_answer(call, 200, identity_memberships_json(call, view.holdings, call->id));
 }

@@ -108,7 +108,7 @@ bool identity_page_load(identity_call_t *call, identity_listing_t *page, identit
     if (!identity_db_ok(call, read(call->db, &page->query, &page->rows)))
         return false;
     cut(page);
-    if (page->total != NOT_COUNTED)
+    if (page->total != NOT_COUNTED || !count)
         return true;
     if (page->page == 1 && !page->more_after) {
         page->total = page->rows->nelts > 0;
@@ -141,17 +141,17 @@ static const char *link_to(identity_call_t *call, const char *name, const char *
                        identity_query_escape(call->pool, value), NULL);
 }
 
-static json_t *link_from(identity_call_t *call, const identity_listing_t *page, int row, bool backward,
-                         const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
-                         const char *(*id_of)(const void *))
+static const char *link_from(identity_call_t *call, const identity_listing_t *page, int row, bool backward,
+                             const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
+                             const char *(*id_of)(const void *))
 {
     const void *edge = APR_ARRAY_IDX(page->rows, row, const void *);
     identity_cursor_t cursor = {.key = key_of(call, page, edge),
                                 .id = id_of(edge),
                                 .backward = backward,
                                 .page = backward && page->page == 1 ? 1 : page->page + (backward ? -1 : 1),
-                                .total = page->total};
-    return json_string(link_to(call, "cursor", identity_cursor_encode(call->pool, &cursor)));
+                                .total = page->total == NOT_COUNTED ? -1 : page->total};
+    return link_to(call, "cursor", identity_cursor_encode(call->pool, &cursor));
 }
 
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
@@ -163,18 +163,35 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
 
     json_object_set_new(links, "first", json_string(link_to(call, "page", "1")));
     json_object_set_new(links, "previous",
-                        page->more_before ? link_from(call, page, 0, true, key_of, id_of) : json_null());
+                        page->more_before ? json_string(link_from(call, page, 0, true, key_of, id_of)) : json_null());
     json_object_set_new(
         links, "current",
         json_string(cursor ? link_to(call, "cursor", cursor)
                            : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page))));
     json_object_set_new(links, "next",
-                        page->more_after ? link_from(call, page, page->rows->nelts - 1, false, key_of, id_of)
-                                         : json_null());
+                        page->more_after
+                            ? json_string(link_from(call, page, page->rows->nelts - 1, false, key_of, id_of))
+                            : json_null());
     json_object_set_new(wrapper, "data", data);
     json_object_set_new(wrapper, "links", links);
     json_object_set_new(wrapper, "page", json_integer(page->page));
     json_object_set_new(wrapper, "limit", json_integer(page->limit));
     json_object_set_new(wrapper, "total_number_of_pages", page->total >= 0 ? json_integer(page->total) : json_null());
     return wrapper;
+}
+
+void identity_page_header(identity_call_t *call, const identity_listing_t *page,
+                          const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
+                          const char *(*id_of)(const void *))
+{
+    const char *links = NULL;
+
+    if (page->more_before)
+        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, key_of, id_of), ">; rel=\"prev\"", NULL);
+    if (page->more_after)
+        links =
+            apr_pstrcat(call->pool, links ? links : "", links ? ", " : "", "<",
+                        link_from(call, page, page->rows->nelts - 1, false, key_of, id_of), ">; rel=\"next\"", NULL);
+    if (links)
+        identity_header(call, "Link", links);
 }

@@ -12,20 +12,25 @@ const identity_route_t identity_routes[] = {
 
 const int identity_route_count = sizeof identity_routes / sizeof identity_routes[0];
 
-/* Compares segment by segment. *literals counts the literal ones, so that /users/search wins over /users/{user}. */
-static bool pattern_fits(const char *pattern, const char *path, int *literals, const char **segment, size_t *length)
+typedef struct fit {
+    int literals; /* segments, so that /users/search wins over /users/{user} */
+    int count;
+    const char *segments[IDENTITY_PATH_IDS]; /* in braces */
+    size_t lengths[IDENTITY_PATH_IDS];
+} fit_t;
+
+static bool pattern_fits(const char *pattern, const char *path, fit_t *fit)
 {
-    *literals = 0;
-    *segment = NULL;
+    memset(fit, 0, sizeof *fit);
     while (*pattern == '/' && *path == '/') {
         size_t wanted = strcspn(++pattern, "/"), given = strcspn(++path, "/");
         if (*pattern == '{') {
-            if (given == 0)
+            if (given == 0 || fit->count == IDENTITY_PATH_IDS)
                 return false;
-            *segment = path;
-            *length = given;
+            fit->segments[fit->count] = path;
+            fit->lengths[fit->count++] = given;
         } else if (wanted == given && memcmp(pattern, path, given) == 0) {
-            ++*literals;
+            fit->literals++;
         } else {
             return false;
         }
@@ -48,7 +53,8 @@ static const char *allowed(apr_pool_t *pool, const char *pattern)
 }
 
 identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
-                                      const identity_route_t **route, const char **id, const char **allow)
+                                      const identity_route_t **route, const char *ids[IDENTITY_PATH_IDS],
+                                      const char **allow)
 {
     const identity_route_t *best = NULL;
     int most = -1;
@@ -56,19 +62,17 @@ identity_match_t identity_route_match(apr_pool_t *pool, const char *method, cons
     if (strcmp(method, "HEAD") == 0)
         method = "GET";
     *route = NULL;
-    *id = NULL;
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *candidate = &identity_routes[i];
-        const char *segment;
-        size_t length = 0;
-        int literals;
-        if (!pattern_fits(candidate->pattern, path, &literals, &segment, &length) || literals < most)
+        fit_t fit;
+        if (!pattern_fits(candidate->pattern, path, &fit) || fit.literals < most)
             continue;
-        if (literals > most) {
-            most = literals;
+        if (fit.literals > most) {
+            most = fit.literals;
             best = candidate;
             *route = NULL;
-            *id = segment ? apr_pstrmemdup(pool, segment, length) : NULL;
+            for (int s = 0; s < IDENTITY_PATH_IDS; s++)
+                ids[s] = s < fit.count ? apr_pstrmemdup(pool, fit.segments[s], fit.lengths[s]) : NULL;
         }
         if (strcmp(candidate->method, method) == 0)
             *route = candidate;

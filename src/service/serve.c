@@ -17,9 +17,9 @@ static bool other_version(const char *path)
 
 static bool match(identity_call_t *call)
 {
-    const char *allow = NULL, *segment = NULL;
+    const char *allow = NULL, *ids[IDENTITY_PATH_IDS] = {NULL};
     identity_match_t found =
-        identity_route_match(call->pool, call->in->method, call->in->path, &call->route, &segment, &allow);
+        identity_route_match(call->pool, call->in->method, call->in->path, &call->route, ids, &allow);
 
     if (found == IDENTITY_MATCH_PATH) {
         identity_header(call, "Allow", allow);
@@ -32,7 +32,8 @@ static bool match(identity_call_t *call)
                              "This version of the interface is not served; use /v1.");
     if (found == IDENTITY_MATCH_NOTHING)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is nothing at this address.");
-    call->id = segment;
+    call->id = ids[0];
+    call->inner_id = ids[1];
     return true;
 }
 
@@ -60,16 +61,19 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
 }
 
 /* An id that is none is answered as an unknown one: there is nothing to learn from it. */
-static bool path_id(identity_call_t *call)
+static bool path_ids(identity_call_t *call)
 {
-    if (!call->id)
-        return true;
-    const char *open = strchr(call->route->pattern, '{') + 1;
-    const char *prefix = apr_pstrmemdup(call->pool, open, strcspn(open, "}"));
-    if (identity_id_valid(call->id, prefix))
-        return true;
-    return identity_deny(
-        call, strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND : IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    const char *ids[] = {call->id, call->inner_id}, *at = call->route->pattern;
+
+    for (int i = 0; i < IDENTITY_PATH_IDS && ids[i]; i++) {
+        at = strchr(at, '{') + 1;
+        const char *prefix = apr_pstrmemdup(call->pool, at, strcspn(at, "}"));
+        if (!identity_id_valid(ids[i], prefix))
+            return identity_deny(
+                call, strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND : IDENTITY_PROBLEM_NOT_FOUND, NULL,
+                NULL);
+    }
+    return true;
 }
 
 static bool json_content(const char *type)
@@ -158,7 +162,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     if (!call->route)
         return true; /* OPTIONS is answered */
     call->out->operation = call->route->operation;
-    return permit(call, authentication) && path_id(call) &&
+    return permit(call, authentication) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
            call->route->handler(call);
 }

@@ -37,10 +37,12 @@ extern const identity_route_t identity_routes[];
 extern const int identity_route_count;
 
 typedef enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE } identity_match_t;
-/* PATH: the path exists, the method does not; *allow lists those that do. *id: the segment in braces, NULL without one.
- */
+#define IDENTITY_PATH_IDS 2
+/* PATH: the path exists, the method does not; *allow lists those that do. ids: the segments in braces, NULL without
+ * one. */
 identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
-                                      const identity_route_t **route, const char **id, const char **allow);
+                                      const identity_route_t **route, const char *ids[IDENTITY_PATH_IDS],
+                                      const char **allow);
 
 /* ---- a call ----------------------------------------------------------------------------------------------------- */
 
@@ -55,7 +57,7 @@ struct identity_call {
     identity_permset_t permissions;  /* that hold in this call */
     bool partner;                    /* sees no user but itself */
     const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
-    const char *id;                  /* of the path, well-formed */
+    const char *id, *inner_id;       /* of the path, well-formed; NULL without one */
     apr_table_t *query;
     json_t *body; /* checked; an object */
     apr_time_t now;
@@ -167,6 +169,15 @@ typedef struct identity_wanted {
 /* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller holds what
  * it gives: 400 naming the position, 403. */
 bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted);
+/* The same where the body itself is one membership of that list (account_memberships, team_memberships): a problem
+ * names its fields without the list. */
+bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted);
+/* Does the caller hold, in its account, the route's permission and all that a membership gives? */
+bool identity_membership_covered(identity_call_t *call, const identity_membership_row_t *row,
+                                 const apr_array_header_t *role_ids, const identity_roles_t *roles);
+/* The owner has no membership of the account yet: 409. */
+bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                                const char *account_id);
 /* The caller may give all of it: 403 naming the position otherwise. */
 bool identity_wanted_permitted(identity_call_t *call, const identity_wanted_t *wanted);
 /* Writes them for the owner, with new ids. */
@@ -203,7 +214,7 @@ typedef identity_db_status_t identity_page_read_t(identity_db_t *db, const ident
                                                   apr_array_header_t **rows);
 typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const identity_page_query_t *query,
                                                    apr_int64_t cap, apr_int64_t *count);
-/* Reads the rows (cut to limit) and counts where no cursor knows the count. */
+/* Reads the rows (cut to limit) and counts where no cursor knows the count. count NULL: not asked for. */
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
                         identity_page_count_t *count);
 /* The wrapper; takes data. key_of: the order key of a row of rows. */
@@ -211,6 +222,11 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
                            const char *(*key_of)(identity_call_t *call, const identity_listing_t *page,
                                                  const void *row),
                            const char *(*id_of)(const void *row));
+
+/* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
+void identity_page_header(identity_call_t *call, const identity_listing_t *page,
+                          const char *(*key_of)(identity_call_t *call, const identity_listing_t *page, const void *row),
+                          const char *(*id_of)(const void *row));
 
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
@@ -247,9 +263,15 @@ bool identity_session_live(const identity_session_row_t *session, const identity
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_refresh_cookie_clear(identity_call_t *call);
 
-/* Each of the accounts still has an active administrator (security 63): asked inside identity_write, after a change
- * that took one from them. */
-bool identity_administrators_remain(identity_call_t *call, const apr_array_header_t *account_ids);
+/* Nothing takes the last administrator from an account (security 63). Both inside identity_write: how the accounts that
+ * the user administers stand before a change, and that none of them stands worse after it (409). */
+typedef struct identity_administered {
+    apr_array_header_t *account_ids; /* of const char * */
+    apr_array_header_t *before;      /* beside them: of identity_admins_t */
+} identity_administered_t;
+bool identity_administrators_before(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
+                                    identity_administered_t *administered);
+bool identity_administrators_remain(identity_call_t *call, const identity_administered_t *administered);
 
 /* How an open invitation of a user ends, with its pending memberships and its link. */
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);

@@ -160,8 +160,6 @@ static bool allowed(identity_call_t *call, update_t *update)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, update->password ? "password" : "username",
                              "An API key cannot change a person's password or address.");
     /* Whoever sets another's password can become that other: never upward (security 62). */
-    if (!update->own && !identity_user_holdings(call, update->user, &update->holdings))
-        return false;
     if (!update->own)
         covers = identity_principal_covers_holdings(call, call->who, call->route->permission, update->holdings,
                                                     update->user->id, 0);
@@ -170,10 +168,16 @@ static bool allowed(identity_call_t *call, update_t *update)
     return true;
 }
 
+static bool load_update(identity_call_t *call, update_t *update)
+{
+    return identity_user_found(call, call->id, &update->user) &&
+           identity_user_holdings(call, update->user, &update->holdings);
+}
+
 static bool read_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
-    return identity_user_found(call, call->id, &update->user) && wants(call, update) && allowed(call, update);
+    return load_update(call, update) && wants(call, update) && allowed(call, update);
 }
 
 static bool write_refusal(identity_call_t *call, void *data)
@@ -204,34 +208,12 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
 }
 
-bool identity_administrators_remain(identity_call_t *call, const apr_array_header_t *account_ids)
+/* Sessions and open invitations end with it. */
+static bool deactivate(identity_call_t *call, const update_t *update)
 {
-    for (int i = 0; i < account_ids->nelts; i++) {
-        apr_int64_t left = 0;
-        if (!identity_db_ok(call,
-                            identity_account_admins(call->db, APR_ARRAY_IDX(account_ids, i, const char *), &left)))
-            return false;
-        if (left == 0)
-            return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                                 "This would leave an account without an administrator.");
-    }
-    return true;
-}
-
-/* Sessions, open invitations and administration end with it. */
-static bool deactivate(identity_call_t *call, update_t *update, bool was_active)
-{
-    apr_array_header_t *accounts = apr_array_make(call->pool, 4, sizeof(const char *)), *rows;
     bool open;
 
-    rows = apr_hash_get(update->holdings->memberships, update->user->id, APR_HASH_KEY_STRING);
-    for (int i = 0; was_active && rows && i < rows->nelts; i++) {
-        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
-        if (row->type == IDENTITY_MEMBER_ADMIN)
-            APR_ARRAY_PUSH(accounts, const char *) = row->account.id;
-    }
-    return identity_administrators_remain(call, accounts) &&
-           identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
+    return identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
            identity_invitation_end(call, update->user, &open);
@@ -255,15 +237,12 @@ static bool write_update(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "UPDATE", .type = "USER", .id = update->user->id};
     apr_int64_t checked = update->user->version;
 
-    if (!identity_user_found(call, call->id, &update->user))
+    /* Memberships may have grown while the password was hashed. */
+    if (!load_update(call, update) || !allowed(call, update))
         return false;
     user = update->user;
-    /* Memberships may have grown while the password was hashed. */
-    if (!allowed(call, update))
-        return false;
     if (user->version != checked)
         return identity_db_ok(call, IDENTITY_DB_NONE);
-    bool was_active = user->status == IDENTITY_USER_ACTIVE;
     audit.message =
         apr_pstrcat(call->pool, "Changed:", update->username ? " username" : "", update->password ? " password" : "",
                     update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
@@ -277,6 +256,9 @@ static bool write_update(identity_call_t *call, void *data)
         user->password_changed_at = call->now;
     }
     bool ends = update->to_status && strcmp(update->to_status, "INACTIVE") == 0;
+    identity_administered_t administered;
+    if (ends && !identity_administrators_before(call, update->holdings, user->id, &administered))
+        return false;
     if (update->to_status)
         user->status = ends                                       ? IDENTITY_USER_INACTIVE
                        : strcmp(update->to_status, "ACTIVE") == 0 ? IDENTITY_USER_ACTIVE
@@ -285,9 +267,9 @@ static bool write_update(identity_call_t *call, void *data)
     identity_db_status_t status = identity_user_update(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
-    return identity_db_ok(call, status) && identity_user_holdings(call, user, &update->holdings) &&
-           (!ends || deactivate(call, update, was_active)) && end_credentials(call, update) &&
-           identity_audit(call, &audit);
+    return identity_db_ok(call, status) &&
+           (!ends || (identity_administrators_remain(call, &administered) && deactivate(call, update))) &&
+           end_credentials(call, update) && identity_audit(call, &audit);
 }
 
 bool identity_users_update(identity_call_t *call)
@@ -303,13 +285,7 @@ bool identity_users_update(identity_call_t *call)
          !identity_hash_password(call, identity_password_normalise(call->pool, update.password), &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status;
-    identity_user_view_t view = {.id = call->id};
-    if (!changes) {
-        if (!identity_read(call, identity_user_load, &view))
-            return false;
-        return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
-    }
-    if (!identity_write(call, write_update, &update))
+    if (changes && !identity_write(call, write_update, &update))
         return false;
     return identity_answer(call, 200, identity_user_json(call, update.user, update.holdings));
 }

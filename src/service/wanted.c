@@ -256,6 +256,20 @@ bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
     return identity_wanted_permitted(call, wanted);
 }
 
+bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted)
+{
+    json_t *body = call->body;
+    const char *prefix = apr_pstrcat(call->pool, list, ".0", NULL);
+
+    call->body = identity_json_own(call->pool, json_pack("{s:[O]}", list, body));
+    bool read = identity_wanted_read(call, wanted);
+    call->body = body;
+    const char *field = call->problem.field;
+    if (!read && field && strncmp(field, prefix, strlen(prefix)) == 0)
+        call->problem.field = field[strlen(prefix)] == '.' ? field + strlen(prefix) + 1 : NULL;
+    return read;
+}
+
 bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
                            const identity_wanted_t *wanted)
 {

@@ -74,6 +74,21 @@ identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t
     return db_list(db, sql[owner], DB_ARGS(S(db_json(db, owner_ids))), read_membership, rows);
 }
 
+identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
+                                                const apr_array_header_t *role_ids)
+{
+    identity_db_status_t status = db_in_write(db, "MEMBERSHIP_TYPE");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_guarded(db, IDENTITY_SQL_MEMBERSHIP_TYPE,
+                            DB_ARGS(S(type_names[row->type]), S(row->id), S(row->entity_id)));
+    if (status == IDENTITY_DB_OK)
+        status = db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLES_DELETE, DB_ARGS(S(row->id)), NULL);
+    if (status != IDENTITY_DB_OK || role_ids->nelts == 0)
+        return status;
+    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT, DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
+}
+
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
 {
     static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_DELETE_USER, IDENTITY_SQL_MEMBERSHIPS_DELETE_TEAM,
@@ -127,7 +142,7 @@ identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user
 
 /* ---- teams ------------------------------------------------------------------------------------------------------ */
 
-static void *read_team(const db_row_t *row, int from)
+void *db_read_team(const db_row_t *row, int from)
 {
     identity_team_row_t *team = apr_palloc(db_pool(row), sizeof *team);
 
@@ -152,10 +167,16 @@ static void *read_team_member(const db_row_t *row, int from)
     return member;
 }
 
+identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row)
+{
+    return db_insert(db, IDENTITY_SQL_TEAM_INSERT,
+                     DB_ARGS(S(row->id), S(row->entity_id), S(row->name), N(row->created_at)));
+}
+
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row)
 {
-    return db_one(db, IDENTITY_SQL_TEAM_GET, DB_ARGS(S(id), S(entity_id)), read_team, row);
+    return db_one(db, IDENTITY_SQL_TEAM_GET, DB_ARGS(S(id), S(entity_id)), db_read_team, row);
 }
 
 identity_db_status_t identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
@@ -175,6 +196,11 @@ identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_
                    owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_TEAM_MEMBERS_OF_USERS
                                                 : IDENTITY_SQL_TEAM_MEMBERS_OF_INVITATIONS,
                    DB_ARGS(S(db_json(db, owner_ids))), read_team_member, rows);
+}
+
+identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id)
+{
+    return db_guarded(db, IDENTITY_SQL_TEAM_MEMBER_DELETE, DB_ARGS(S(id), S(entity_id)));
 }
 
 identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)

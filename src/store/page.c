@@ -32,6 +32,7 @@ static const resource_t roles = {
     "ROLES_PAGE", ROLE_COLUMNS, "roles r", "r",
     "canonical",  true,         NULL,      " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
     db_read_role};
+static const resource_t teams = {"TEAMS_PAGE", TEAM_COLUMNS, "teams t", "t", NULL, false, NULL, NULL, db_read_team};
 static const resource_t keys = {"KEYS_PAGE", KEY_COLUMNS, "api_keys k", "k",        NULL,
                                 false,       "k.active",  NULL,         db_read_key};
 
@@ -195,6 +196,12 @@ identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page
     return count_rows(db, &roles, query, cap, count);
 }
 
+identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_array_header_t **rows)
+{
+    return page(db, &teams, query, rows);
+}
+
 identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
                                         apr_array_header_t **rows)
 {
@@ -229,6 +236,11 @@ const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *r
     return time_key(pool, row->created_at);
 }
 
+const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row)
+{
+    return time_key(pool, row->created_at);
+}
+
 /* ---- for the test of the plans ---------------------------------------------------------------------------------- */
 
 static void see(apr_pool_t *pool, const resource_t *resource, const identity_page_query_t *query, db_text_seen_t *seen,
@@ -245,10 +257,10 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
 
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
-    static const resource_t *const all[] = {&users, &roles, &keys};
+    static const resource_t *const all[] = {&users, &roles, &keys, &teams};
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
-    for (unsigned bits = 0; bits < 3 * 256; bits++) {
+    for (unsigned bits = 0; bits < 4 * 256; bits++) {
         const resource_t *resource = all[bits / 256];
         identity_page_query_t query = {.entity_id = "x",
                                        .active = bits & 1 ? 1 : -1,

@@ -132,7 +132,14 @@ identity_db_status_t identity_users_search(identity_db_t *db, const char *entity
     return db_list(db, IDENTITY_SQL_USERS_ALL, DB_ARGS(S(entity_id), N(limit)), db_read_user, rows);
 }
 
-identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_int64_t *count)
+identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,
+                                             identity_admins_t *admins)
 {
-    return db_count(db, IDENTITY_SQL_ACCOUNT_ADMINS, DB_ARGS(S(account_id)), count);
+    apr_int64_t value = 0;
+    identity_db_status_t status =
+        db_count(db, IDENTITY_SQL_ACCOUNT_ADMINS,
+                 DB_ARGS(S(account_id), S(account_id), N(now), S(account_id), N(now), N(now)), &value);
+
+    *admins = (identity_admins_t)value;
+    return status;
 }

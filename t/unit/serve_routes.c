@@ -3,7 +3,7 @@
 #include "../../src/service/service_int.h"
 #include "serve.h"
 
-static const char *nobody, *nobody_id, *target_id;
+static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id;
 
 static const struct {
     const char *operation, *body;
@@ -15,7 +15,11 @@ static const struct {
               {"invite_user", "{\"username\":\"new@example.org\"}"},
               {"revoke_invite", "{\"username\":\"open@example.org\"}"},
               {"update_user", "{\"status\":\"INACTIVE\"}"},
-              {"add_user_membership", NULL}, /* needs the account: body_of */
+              {"add_user_membership", NULL}, /* need an account or a team: body_of */
+              {"add_user_team", NULL},
+              {"add_team_membership", NULL},
+              {"update_user_membership", "{\"type\":\"USER\"}"},
+              {"create_team", "{\"name\":\"New\"}"},
               {"create_role", "{\"name\":\"New\"}"},
               {"create_api_key", "{}"}};
 
@@ -26,17 +30,40 @@ static const char *body_of(const identity_route_t *route)
         return NULL;
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         if (strcmp(bodies[i].operation, route->operation) == 0)
-            return bodies[i].body ? bodies[i].body : member(door->second_account_id, "USER", "");
+            return bodies[i].body                                   ? bodies[i].body
+                   : strcmp(route->operation, "add_user_team") == 0 ? text("{\"team_id\":\"%s\"}", team_id)
+                                                                    : member(door->second_account_id, "USER", "");
     bail(text("no body for %s is known: add one to this test", route->operation));
 }
 
-/* The route's path with an id in it. */
+/* One that is there, for a prefix in braces. */
+static const char *known_id(const char *braces)
+{
+    const struct {
+        const char *prefix, *id;
+    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}};
+
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
+            return ids[i].id;
+    bail(text("no id for %s is known: add one to this test", braces));
+}
+
+/* The route's path with ids in it: the one given (NULL: a known one) at the position, known ones elsewhere. */
+static const char *path_with(const identity_route_t *route, int position, const char *id)
+{
+    const char *rest = route->pattern, *made = "", *open;
+
+    for (int i = 0; (open = strchr(rest, '{')) != NULL; i++) {
+        made = text("%s%.*s%s", made, (int)(open - rest), rest, id && i == position ? id : known_id(open));
+        rest = strchr(open, '}') + 1;
+    }
+    return text("%s%s", made, rest);
+}
+
 static const char *path_of(const identity_route_t *route, const char *id)
 {
-    const char *open = strchr(route->pattern, '{');
-    if (!open)
-        return route->pattern;
-    return text("%.*s%s%s", (int)(open - route->pattern), route->pattern, id, strchr(open, '}') + 1);
+    return path_with(route, 0, id);
 }
 
 static door_answer_t call(const identity_route_t *route, const char *id, const char *credential)
@@ -69,7 +96,7 @@ static void test_methods(void)
 {
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
-        door_answer_t answer = door_call(door, "TRACE", path_of(route, target_id), NULL, NULL);
+        door_answer_t answer = door_call(door, "TRACE", path_of(route, NULL), NULL, NULL);
         refused(answer, 405, "INVALID_OPERATION", "", "TRACE %s # security 76", route->pattern);
         const char *allow = header(&answer, "Allow"), *at = allow ? strstr(allow, route->method) : NULL;
         ok(at && strstr(at, "OPTIONS") && (strcmp(route->method, "GET") != 0 || strncmp(at, "GET, HEAD, ", 11) == 0),
@@ -89,12 +116,12 @@ static void test_let_in(void)
         const identity_route_t *route = &identity_routes[i];
         if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
             continue;
-        answer = call(route, target_id, NULL);
+        answer = call(route, NULL, NULL);
         refused(answer, 401, "UNAUTHORISED", "", "%s without a credential", route->operation);
         is_int(answer.statements, 0, "... costs the database nothing");
-        answer = call(route, target_id, gone);
+        answer = call(route, NULL, gone);
         refused(answer, 401, "UNAUTHORISED", "", "%s with an ended session # security 37", route->operation);
-        answer = call(route, target_id, nobody);
+        answer = call(route, NULL, nobody);
         refused(answer, 403, "USER_NOT_ALLOWED", "", "%s by a user with no roles", route->operation);
         is_str(header(&answer, "WWW-Authenticate"),
                text("Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"%s\"", route->permission),
@@ -113,7 +140,7 @@ static void test_read_only(void)
         bool view = route->permission && strstr(route->permission, ".VIEW");
         if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
             continue;
-        door_answer_t answer = call(route, target_id, door->read_key);
+        door_answer_t answer = call(route, NULL, door->read_key);
         is_int(answer.status, view ? 200 : 403, "%s by a READ_ONLY key # security 58", route->operation);
     }
     is_str(state(), before, "none of it changed a row");
@@ -147,20 +174,28 @@ static void test_foreign_ids(void)
 
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
-        if (!strchr(route->pattern, '{'))
-            continue;
-        asked++;
-        door_answer_t unknown = call(route, "user_00000000000000000000", door->key);
-        refused(unknown, 404, "USER_NOT_FOUND", "", "%s of an unknown id", route->operation);
-        door_answer_t foreign = call(route, target_id, door->other_key);
-        refused(foreign, 404, "USER_NOT_FOUND", "", "%s of another entity's id # security 60", route->operation);
-        is_str(foreign.text, unknown.text, "... in the words for an unknown one");
-        for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
-            door_answer_t answer = call(route, malformed[m], door->key);
-            refused(answer, 404, "USER_NOT_FOUND", "", "%s of \"%s\", which is no id", route->operation, malformed[m]);
+        const char *at = route->pattern;
+        for (int position = 0; (at = strchr(at, '{')) != NULL; position++, at++) {
+            const char *code = strncmp(at, "{user}", 6) == 0 ? "USER_NOT_FOUND" : "RESOURCE_NOT_FOUND";
+            const char *prefix = text("%.*s", (int)strcspn(at + 1, "}"), at + 1), *body = body_of(route);
+            asked++;
+            door_answer_t unknown =
+                door_call(door, route->method, path_with(route, position, text("%s_00000000000000000000", prefix)),
+                          door->key, body);
+            refused(unknown, 404, code, "", "%s of an unknown id", route->operation);
+            if (position == 0) {
+                door_answer_t foreign = call(route, NULL, door->other_key);
+                refused(foreign, 404, code, "", "%s of another entity's id # security 60", route->operation);
+                is_str(foreign.text, unknown.text, "... in the words for an unknown one");
+            }
+            for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
+                door_answer_t answer =
+                    door_call(door, route->method, path_with(route, position, malformed[m]), door->key, body);
+                refused(answer, 404, code, "", "%s of \"%s\", which is no id", route->operation, malformed[m]);
+            }
         }
     }
-    ok(asked >= 4, "%d routes have an id", asked);
+    ok(asked >= 10, "%d ids stand in the routes", asked);
     is_str(state(), before, "none of it changed a row");
 }
 
@@ -195,6 +230,8 @@ int main(void)
     person_with("ada@example.org", "ADMIN", "");
     nobody_id = door_person(door, "nobody@example.org", PASSWORD, "[]");
     target_id = person_with("target@example.org", "USER", named("Quote Viewer"));
+    membership_id = rows(text("SELECT id FROM memberships WHERE user_id = '%s'", target_id));
+    team_id = serve_team("Team");
     person_with("gone@example.org", "ADMIN", "");
     post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
     post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
