@@ -39,6 +39,11 @@ static const sample_t world_samples[] = {
     {"PATCH /v1/users/{user}", 200, "/v1/users/$newuser$", "{\"status\":\"INACTIVE\"}"},
     {"POST /v1/users/{user}/memberships", 201, "/v1/users/$newuser$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\",\"role_ids\":[\"$role$\"]}"},
+    {"PATCH /v1/users/{user}/memberships/{memb}", 200, NULL, "{\"role_ids\":[\"$role$\"]}"},
+    {"POST /v1/users/{user}/teams", 201, "/v1/users/$newuser$/teams", "{\"team_id\":\"$team$\"}"},
+    {"POST /v1/teams", 201, NULL, "{\"name\":\"$label$ team $n$\"}"},
+    {"POST /v1/teams/{team}/memberships", 201, "/v1/teams/$newteam$/memberships",
+     "{\"account_id\":\"$account$\",\"type\":\"USER\"}"},
     {"POST /v1/roles", 200, NULL, "{\"name\":\"$label$ role $n$\"}"},
     {"POST /v1/api-keys", 201, NULL, "{\"description\":\"$label$ key\"}"},
 };
