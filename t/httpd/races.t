@@ -113,4 +113,22 @@ for my $round (1 .. 5) {
     is api(PATCH => "/v1/users/$_", {status => 'ACTIVE'}, @{$pair->{key}})->status, 200, 'both are active again' for grep { $_ ne $left[0]{id} } @ids;
 }
 
+my @seats = map { (db("SELECT id FROM memberships WHERE user_id = '$_'"))[0]{id} } @ids;
+for my $round (1 .. 5) {
+    my @bearers = map { [bearer_of(login($_, $password))] } @pair;
+    my @statuses = together(2, sub { my $of = 1 - $_[0]; api(PATCH => "/v1/users/$ids[$of]/memberships/$seats[$of]", {type => 'USER'}, @{$bearers[$_[0]]})->status });
+    my @left = db("SELECT id FROM memberships WHERE id IN ('$seats[0]', '$seats[1]') AND type = 'ADMIN'");
+    is scalar @left, 1, "two administrators demote each other, round $round: one stays (@statuses)" or last;
+    is scalar(grep { $_ == 200 } @statuses), 1, 'and one succeeds';
+    is api(PATCH => "/v1/users/$ids[$_]/memberships/$seats[$_]", {type => 'ADMIN'}, @{$pair->{key}})->status, 200, 'both are administrators again'
+        for grep { $seats[$_] ne $left[0]{id} } 0, 1;
+}
+
+# ---- one place in a team -------------------------------------------------------------------------------------------------------------------------
+
+my $team = api(POST => '/v1/teams', {name => 'One place'}, @{$pair->{key}})->json->{id};
+is tally(together($many, sub { api(POST => "/v1/users/$ids[0]/teams", {team_id => $team}, @{$pair->{key}})->status })), '1x201 15x409', 'one joining of sixteen';
+is tally(together($many, sub { api(POST => "/v1/teams/$team/memberships", {account_id => $pair->{account}, type => 'USER'}, @{$pair->{key}})->status })), '1x201 15x409',
+    'one membership of a team of sixteen';
+
 done_testing;

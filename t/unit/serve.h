@@ -205,10 +205,15 @@ static inline const char *outcome_of(const door_answer_t *answer)
     return text("%d %s %s%s", answer->status, door_code(answer), door_field(answer), misshape_of(answer));
 }
 
+static inline const char *serve_outcome(door_answer_t answer)
+{
+    return outcome_of(&answer);
+}
+
 #define refused(answer, status, code, field, ...)                                                                      \
-    tap_is_str(outcome_of(&(answer)), text("%d %s %s", status, code, field), __FILE__, __LINE__, __VA_ARGS__)
+    tap_is_str(serve_outcome(answer), text("%d %s %s", status, code, field), __FILE__, __LINE__, __VA_ARGS__)
 #define accepted(answer, status, ...)                                                                                  \
-    tap_is_str(outcome_of(&(answer)), text("%d", status), __FILE__, __LINE__, __VA_ARGS__)
+    tap_is_str(serve_outcome(answer), text("%d", status), __FILE__, __LINE__, __VA_ARGS__)
 
 /* ---- people, roles, teams --------------------------------------------------------------------------------------- */
 

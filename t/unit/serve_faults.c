@@ -75,7 +75,8 @@ static void try(const attempt_t *attempt)
     exhaust(attempt);
 }
 
-/* route invite_user revoke_invite create_user update_user add_user_membership */
+/* route invite_user revoke_invite create_user update_user add_user_membership update_user_membership add_user_team
+ * list_user_teams */
 static void test_users(void)
 {
     const char *roles = ",\"roles\":[{\"name\":\"Quote Viewer\"},{\"name\":\"Clerk\"}]";
@@ -95,6 +96,14 @@ static void test_users(void)
         {"create without", "POST", "/v1/users", door->key, NULL, "{\"username\":\"n3@example.org\"}", 201},
         {"give a membership", "POST", text("/v1/users/%s/memberships", bob_id), ada, NULL,
          member(door->account_id, "USER", roles), 201},
+        {"change a membership", "PATCH",
+         rows("SELECT '/v1/users/' || u.id || '/memberships/' || m.id FROM users u JOIN memberships m ON m.user_id = "
+              "u.id "
+              "WHERE u.canonical = 'eve@example.org'"),
+         ada, NULL, text("{\"type\":\"ADMIN\"%s}", named("Clerk")), 200},
+        {"join a team", "POST", text("/v1/users/%s/teams", bob_id), ada, NULL,
+         text("{\"team_id\":\"%s\"}", serve_team("Joined")), 201},
+        {"list teams of a user", "GET", text("/v1/users/%s/teams", bob_id), ada, NULL, NULL, 200},
         {"change one's own password", "PATCH", text("/v1/users/%s", ada_id), ada, NULL,
          "{\"password\":\"Another1one\",\"current_password\":\"" PASSWORD "\"}", 200},
         {"deactivate", "PATCH", text("/v1/users/%s", bob_id), ada, NULL, "{\"status\":\"INACTIVE\"}", 200},
@@ -102,6 +111,22 @@ static void test_users(void)
         {"search", "GET", "/v1/users/search", door->key, NULL, NULL, 200},
         {"get", "GET", text("/v1/users/%s", bob_id), ada, NULL, NULL, 200},
         {"list memberships", "GET", text("/v1/users/%s/memberships", bob_id), ada, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
+/* route create_team list_teams get_team add_team_membership */
+static void test_teams(void)
+{
+    const char *team = text("/v1/teams/%s", serve_team("Faulty"));
+    const attempt_t attempts[] = {
+        {"create a team", "POST", "/v1/teams", ada, NULL, "{\"name\":\"Another\"}", 201},
+        {"give a team a membership", "POST", text("%s/memberships", team), ada, NULL,
+         member(door->account_id, "USER", named("Clerk")), 201},
+        {"get a team", "GET", team, ada, NULL, NULL, 200},
+        {"list teams", "GET", "/v1/teams", ada, NULL, NULL, 200},
     };
 
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
@@ -246,6 +271,7 @@ int main(void)
     post("/v1/roles", door->key, text("{\"name\":\"Clerk\",\"child_role_ids\":[\"%s\"]}", role_named("Wallet Viewer")));
     ada = login("ada@example.org");
     test_users();
+    test_teams();
     test_resources();
     test_oauth();
     test_all_routes();

@@ -37,6 +37,8 @@ my %shapes = (
         id => 'id:plat', reference => 'text', account_type_code => 'text?', environment => 'one:LIVE,TEST', account_group_id => 'text?',
         parent_id => 'id:plat?', platform_id => 'id:plat'],
     team_member => [team_id => 'id:team', start_at => 'time', end_at => 'time?', account_memberships => '[membership]'],
+    team => [id => 'id:team', entity_id => 'id:enti', name => 'text', account_memberships => '[membership]'],
+    'teams of a user' => [data => '[team_member]'],
     role => [
         object_type => 'one:ROLE', id => 'id:role', name => 'text', description => 'text?', entity_id => 'id:enti?', child_role_ids => '[id:role]',
         child_roles => '[role]', slug => 'slug', permissions => '[permission]'],
