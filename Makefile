@@ -131,6 +131,9 @@ $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
+# Counts the rows that SQLite reads.
+$(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
+
 -include $(OBJECTS:.o=.d)
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ PROVE := prove --timer
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
 check: test-packages all units
-	@$(PROVE) $(UNITS) t/guard
+	@$(PROVE) -j$(JOBS) $(UNITS) t/guard
 
 test:
 	@$(DEPS) build test

@@ -270,7 +270,7 @@ static inline const char *world_text(const world_t *world, const char *template)
     return text("%s%s", made, template);
 }
 
-/* The pattern with the world's ids; name: of a placeholder that gets value instead, or NULL. */
+/* The pattern with the world's ids; value stands for the one in braces that is called name (or NULL). */
 static inline const char *world_pattern(const world_t *world, const identity_route_t *route, const char *name,
                                         const char *value)
 {
