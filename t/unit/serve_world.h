@@ -17,7 +17,8 @@ typedef struct world {
     const char *second;           /* Bearer of an ADMIN of the second account only */
     const char *user;             /* USER of the first account by memb, with role; in team */
     const char *pending;          /* invited, with a membership */
-    const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth, *audi;
+    const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth;
+    const char *audi; /* of what was done in the first account */
 } world_t;
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
@@ -45,7 +46,14 @@ static const sample_t world_samples[] = {
     {"POST /v1/teams/{team}/memberships", 201, "/v1/teams/$newteam$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\"}"},
     {"POST /v1/roles", 200, NULL, "{\"name\":\"$label$ role $n$\"}"},
+    {"PATCH /v1/roles/{role}", 200, "/v1/roles/$newrole$", "{\"description\":\"$label$ $n$\"}"},
+    {"DELETE /v1/roles/{role}", 200, "/v1/roles/$newrole$", NULL},
     {"POST /v1/api-keys", 201, NULL, "{\"description\":\"$label$ key\"}"},
+    {"PATCH /v1/api-keys/{apik}", 200, NULL, "{\"description\":\"$label$ $n$\"}"},
+    {"GET /v1/api-keys/{apik}/decrypt", 409, NULL, NULL},
+    {"POST /v1/api-keys/search", 200, NULL, "{\"resource_id\":\"$apik$\"}"},
+    {"POST /v1/authentication-providers", 201, NULL, "{\"type\":\"DEFAULT\",\"name\":\"$label$ $n$\"}"},
+    {"PATCH /v1/authentication-providers/{auth}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
 };
 
 static inline const char *world_name_of(const identity_route_t *route)
@@ -206,7 +214,9 @@ static inline world_t *world_make(const char *label)
     world->apik = world_must(world, "/v1/api-keys", text("{\"description\":\"%s key\"}", label), "id");
     world->auth = world_provider(world);
     world_people(world);
-    world->audi = rows(text("SELECT id FROM audit_records WHERE entity_id = '%s' ORDER BY id LIMIT 1", world->entity));
+    world->audi = rows(
+        text("SELECT id FROM audit_records WHERE entity_id = '%s' AND target_platform_id = '%s' ORDER BY id LIMIT 1",
+             world->entity, world->account));
     return world;
 }
 
