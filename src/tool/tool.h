@@ -13,7 +13,8 @@ typedef struct tool {
     /* Options of a command; NULL or empty where not given. */
     const char *name, *environment, *type, *parent, *description, *role, *slug, *account;
     apr_interval_time_t expires; /* 0: not given */
-    bool password_stdin;
+    bool password_stdin, hash_stdin;
+    unsigned target; /* milliseconds */
     apr_array_header_t *permissions, *children, *roles;
     const char *argument; /* what the command is about: a reference, a username, a name */
     identity_env_t env;
@@ -40,6 +41,7 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
 /* commands.c */
 int tool_migrate(tool_t *tool);
 int tool_check(tool_t *tool);
+int tool_calibrate(tool_t *tool); /* calibrate.c */
 int tool_entity_add(tool_t *tool);
 int tool_entity_list(tool_t *tool);
 int tool_account_add(tool_t *tool);
