@@ -264,6 +264,10 @@ const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const c
                           const identity_random_t *random);
 char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad);
 
+/* Reads a sealing key as its file has it: 32 bytes as 64 hexadecimal digits or in base64 (either alphabet, padded or
+ * not), and perhaps the end of the line. False for anything else. */
+bool identity_sealing_key_read(const char *text, unsigned char key[32]);
+
 /* ---- passwords -------------------------------------------------------------------------------------------------- */
 
 #define IDENTITY_PASSWORD_MAX    1024  /* bytes */

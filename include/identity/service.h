@@ -18,6 +18,7 @@ typedef struct identity_settings {
     identity_hash_parameters_t hash;
     size_t password_minimum;
     bool password_grant;
+    const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
 } identity_settings_t;

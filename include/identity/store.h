@@ -252,6 +252,12 @@ typedef struct identity_role_row {
 /* CONFLICT: name or slug taken among the entity's own and the built-in ones. */
 identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
+/* Writes name, canonical and description where the row still has row->version, and moves it on; replaces its children
+ * and its permissions where the lists are not NULL. NONE: changed meanwhile. CONFLICT: name taken, as above. */
+identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t *row,
+                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
+/* CONFLICT: in use by a membership, an open invitation or as a child; or no role of the entity. */
+identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_id, const char *id);
 /* The entity's own and the built-in ones, as one order. */
 identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
                                          apr_array_header_t **rows);
@@ -274,6 +280,13 @@ typedef struct identity_role_permission_row {
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions);
+
+/* The roles that have the role in them, to two levels above it: its parents and theirs. */
+typedef struct identity_role_ancestor_row {
+    const char *id;
+    int height; /* 1: a parent, 2: a parent's parent; an id may come with both */
+} identity_role_ancestor_row_t;
+identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows);
 
 /* What a user holds now, directly and by teams inside their window: a row for each (membership, role of the closure,
  * own permission). One statement. */
@@ -304,6 +317,12 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
                                          const apr_array_header_t *permissions);
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id,
                                       identity_key_row_t **row); /* over all entities: for authentication */
+identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_key_row_t **row);
+/* Writes description, active, narrowed, role and expires_at where the row still has row->version, and moves it on;
+ * replaces its permissions where the list is not NULL. NONE: changed meanwhile. */
+identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *row,
+                                         const apr_array_header_t *permissions);
 /* Permissions of each of the keys (role_id is the key's id here). */
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
                                               apr_array_header_t **rows);

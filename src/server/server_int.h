@@ -77,6 +77,8 @@ bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const 
 /* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text);
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
+/* The sealing key of IdentityKeyEscrow; wiped with the pool. */
+const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
 const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */

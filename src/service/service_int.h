@@ -142,6 +142,11 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
 /* A user with what it holds now. The user must be ACTIVE. */
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
+/* The permissions that narrow a key (array of const char *; empty where it is not narrowed). Reads. */
+bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names);
+/* What the key holds in each account of its entity, into an empty set. */
+void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, const apr_array_header_t *names,
+                        identity_permset_t *set);
 /* What the caller holds in the account that the call acts on (or in all of its accounts alike): call->permissions,
  * account_id, partner. */
 bool identity_permissions_select(identity_call_t *call);
