@@ -9,6 +9,7 @@
 
 typedef struct creation {
     identity_key_view_t view;
+    identity_key_row_t row;
     const char *key; /* in clear */
 } creation_t;
 
@@ -70,22 +71,21 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
 
 bool identity_keys_create(identity_call_t *call)
 {
-    identity_key_row_t made = {.version = 1}, *row = &made;
-    creation_t creation = {.view = {.row = row}};
+    creation_t creation = {.row = {.version = 1}};
+    identity_key_row_t *row = creation.view.row = &creation.row;
 
     if (!read_creation(call, &creation.view))
         return false;
     row->id = identity_call_id(call, "apik");
-    const char *key = row->id ? identity_key_make(call->pool, row->id, &call->env->random) : NULL;
-    creation.key = key;
-    if (!key)
+    creation.key = row->id ? identity_key_make(call->pool, row->id, &call->env->random) : NULL;
+    if (!creation.key)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    row->digest = identity_token_digest(call->pool, key);
-    row->mask = identity_key_mask(call->pool, key);
+    row->digest = identity_token_digest(call->pool, creation.key);
+    row->mask = identity_key_mask(call->pool, creation.key);
     row->entity_id = call->who->entity_id;
     row->created_by = call->who->id;
     row->created_at = call->now;
-    return identity_key_seal(call, row, key) && identity_write(call, write_creation, &creation);
+    return identity_key_seal(call, row, creation.key) && identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /api-keys/{id} --------------------------------------------------------------------------------------- */

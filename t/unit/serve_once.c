@@ -76,7 +76,8 @@ static const struct {
               {"create_team", "{\"name\":\"New\"}", false},
               {"create_role", "{\"name\":\"New\"}", false},
               {"create_api_key", "{\"description\":\"once\"}", false},
-              {"search_api_key", "{\"include_inactive\":true}", true}};
+              {"search_api_key", "{\"include_inactive\":true}", true},
+              {"create_authentication_provider", "{\"type\":\"DEFAULT\",\"name\":\"Once\"}", false}};
 
 static const char *body_of(const identity_route_t *route, bool *reads)
 {
