@@ -131,6 +131,9 @@ $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
+# Counts the rows that SQLite reads.
+$(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
+
 -include $(OBJECTS:.o=.d)
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
@@ -145,7 +148,8 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) t/answers/unit.t t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(UNITS) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 test:
 	@$(DEPS) build test

@@ -94,7 +94,8 @@ static void test_declared(void)
                          strcmp(route->operation, "enabled_authentication_providers") == 0 ||
                          strcmp(route->operation, "get_openapi") == 0;
             ok(known && !route->permission,
-               "%s is public: an oauth call, one that a mailed token opens, or the document # security 59", route->operation);
+               "%s is public: an oauth call, one that a mailed token opens, or the document # security 59",
+               route->operation);
         }
         ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
         ok(!route->body || strcmp(route->method, "GET") != 0, "%s: no body is asked of a GET", route->operation);
