@@ -77,6 +77,8 @@ typedef struct identity_principal {
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *if_match, *if_none_match;
+    const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 
 typedef struct identity_request {
@@ -166,6 +168,12 @@ bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const ch
  *              what comes with type ADMIN. */
 bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,
                            json_t **answer, identity_problem_t *problem);
+
+/* ---- cleaning --------------------------------------------------------------------------------------------------- */
+
+/* Deletes a batch of what has had its time (answers to Idempotency-Keys, 48 hours old). Returns how many rows went: 0
+ * where nothing is left, which costs one read. Never fails: logs. */
+int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 

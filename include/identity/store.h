@@ -496,4 +496,30 @@ identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owne
 /* Mails to a user of a kind (invite, reset) that are not sent yet will not be (their link is dead). */
 identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
 
+/* What was answered to an Idempotency-Key (identity-api.md, section 1), of one credential: a user's or key's id. */
+typedef struct identity_idempotency_row {
+    const char *credential_id, *key;
+    const char *digest;      /* of the request */
+    bool running;            /* else answered */
+    int status;              /* of the answer */
+    const char *owner;       /* while running: the mark of the request that answers it; else NULL */
+    const char *sealed;      /* the answer; NULL while running */
+    const char *sealed_with; /* kid of the signing key whose derived keys made digest and sealed */
+    apr_time_t created_at;
+} identity_idempotency_row_t;
+/* running, with its owner; CONFLICT: there is one of this key. */
+identity_db_status_t identity_idempotency_reserve(identity_db_t *db, const identity_idempotency_row_t *row);
+identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *credential_id, const char *key,
+                                              identity_idempotency_row_t **row);
+/* The same for one that is there and has had its time: compare-and-set, NONE where it is not as `seen` any more. */
+identity_db_status_t identity_idempotency_take(identity_db_t *db, const identity_idempotency_row_t *seen,
+                                               const identity_idempotency_row_t *row);
+/* From running to answered; NONE where row->owner does not hold it any more. */
+identity_db_status_t identity_idempotency_store(identity_db_t *db, const identity_idempotency_row_t *row);
+/* Deletes it, where row->owner holds it and it is still running. OK also where not. */
+identity_db_status_t identity_idempotency_free(identity_db_t *db, const identity_idempotency_row_t *row);
+/* How many are older (counted to 1 at most), and the deletion of about `limit` of them, the oldest first. */
+identity_db_status_t identity_idempotency_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
+identity_db_status_t identity_idempotency_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
+
 #endif

@@ -8,7 +8,7 @@
 
 #define NONCE_SIZE 12
 #define TAG_SIZE   16
-#define PLAIN_MAX  (1 << 20)
+#define PLAIN_MAX  (1 << 24)
 #define KEY_SIZE   32
 
 static bool encrypt(const unsigned char key[32], unsigned char *sealed, const char *plain, int size, const char *aad)

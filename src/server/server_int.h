@@ -105,7 +105,7 @@ struct identity_site {
     apr_array_header_t *pools; /* of identity_pool_t * */
     apr_global_mutex_t *write;
     identity_gate_t *gate;
-    identity_job_t *job; /* NULL where no mail is sent */
+    identity_job_t *job; /* NULL without mod_watchdog */
 };
 
 /* A tagged line of the server's own at a level of httpd's. */
@@ -152,6 +152,12 @@ typedef struct identity_state {
 /* claim.c: NULL where the request is not ours (any more). */
 identity_state_t *identity_state(const request_rec *r);
 identity_state_t *identity_claimed(const request_rec *r);
+
+/* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
+ * the path has). */
+void identity_cors_answer(request_rec *r, apr_table_t *headers);
+void identity_cors_withdraw(apr_table_t *headers);
+void identity_cors_preflight(request_rec *r, const char *allow);
 
 /* authn.c: httpd skips the phase where an internal redirect or a subrequest keeps the configuration of a request that
  * passed it. */

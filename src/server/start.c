@@ -173,7 +173,7 @@ int identity_start_hosts(identity_site_t *site)
     return OK;
 }
 
-/* ---- 5. signing keys, sealing key ----------------------------------------------------------------------------------- */
+/* ---- 5. signing keys, sealing key ------------------------------------------------------------------------------- */
 
 static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
 {

@@ -7,6 +7,12 @@
 
 /* ---- POST /api-keys --------------------------------------------------------------------------------------------- */
 
+typedef struct creation {
+    identity_key_view_t view;
+    identity_key_row_t row;
+    const char *key; /* in clear */
+} creation_t;
+
 /* A key holds the same in every account of the entity, so its maker must. */
 static bool may_create(identity_call_t *call, const identity_key_view_t *view)
 {
@@ -20,12 +26,14 @@ static bool may_create(identity_call_t *call, const identity_key_view_t *view)
 
 static bool write_creation(identity_call_t *call, void *data)
 {
-    identity_key_view_t *view = data;
+    creation_t *creation = data;
+    identity_key_view_t *view = &creation->view;
     identity_audit_t audit = {
         .action = "CREATE", .type = "API_KEY", .id = view->row->id, .message = "An API key was created."};
 
     return may_create(call, view) && identity_db_ok(call, identity_key_insert(call->db, view->row, view->names)) &&
-           identity_audit(call, &audit) && identity_key_accounts_load(call, &view->accounts);
+           identity_audit(call, &audit) && identity_key_accounts_load(call, &view->accounts) &&
+           identity_answer(call, 201, identity_key_view_json(call, view, creation->key));
 }
 
 static identity_key_role_t role_of(const char *name)
@@ -63,23 +71,21 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
 
 bool identity_keys_create(identity_call_t *call)
 {
-    identity_key_row_t made = {.version = 1}, *row = &made;
-    identity_key_view_t view = {.row = row};
+    creation_t creation = {.row = {.version = 1}};
+    identity_key_row_t *row = creation.view.row = &creation.row;
 
-    if (!read_creation(call, &view))
+    if (!read_creation(call, &creation.view))
         return false;
     row->id = identity_call_id(call, "apik");
-    const char *key = row->id ? identity_key_make(call->pool, row->id, &call->env->random) : NULL;
-    if (!key)
+    creation.key = row->id ? identity_key_make(call->pool, row->id, &call->env->random) : NULL;
+    if (!creation.key)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    row->digest = identity_token_digest(call->pool, key);
-    row->mask = identity_key_mask(call->pool, key);
+    row->digest = identity_token_digest(call->pool, creation.key);
+    row->mask = identity_key_mask(call->pool, creation.key);
     row->entity_id = call->who->entity_id;
     row->created_by = call->who->id;
     row->created_at = call->now;
-    if (!identity_key_seal(call, row, key) || !identity_write(call, write_creation, &view))
-        return false;
-    return identity_answer(call, 201, identity_key_view_json(call, &view, key));
+    return identity_key_seal(call, row, creation.key) && identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /api-keys/{id} --------------------------------------------------------------------------------------- */

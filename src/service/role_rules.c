@@ -71,7 +71,7 @@ static int depth_below(const identity_roles_t *roles, const char *id, int most)
     const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
     int deepest = 0;
 
-    for (int i = 0; most > 0 && children && i < children->nelts; i++) {
+    for (int i = 0; deepest < most && children && i < children->nelts; i++) {
         int depth = 1 + depth_below(roles, APR_ARRAY_IDX(children, i, const char *), most - 1);
         if (depth > deepest)
             deepest = depth;

@@ -62,7 +62,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return false;
     identity_role_sum(call, creation->permissions, creation->children, creation->roles, &granted);
     return identity_role_covered(call, &granted, "permissions", LACKING) && insert_role(call, creation) &&
-           identity_audit(call, &audit) && identity_role_load(call, creation->row.id, &creation->roles);
+           identity_audit(call, &audit) && identity_role_load(call, creation->row.id, &creation->roles) &&
+           identity_answer(call, 200, identity_role_json(call, creation->roles, creation->row.id, 2));
 }
 
 bool identity_roles_create(identity_call_t *call)
@@ -82,10 +83,8 @@ bool identity_roles_create(identity_call_t *call)
     if (!canonical_name(call, row->name, &row->canonical))
         return false;
     row->id = identity_call_id(call, "role");
-    if (!row->id || !identity_permissions_read(call, &creation.permissions) ||
-        !identity_write(call, write_creation, &creation))
-        return false;
-    return identity_answer(call, 200, identity_role_json(call, creation.roles, row->id, 2));
+    return row->id && identity_permissions_read(call, &creation.permissions) &&
+           identity_write(call, write_creation, &creation);
 }
 
 /* ---- what PATCH and DELETE begin with ---------------------------------------------------------------------------- */
@@ -201,7 +200,12 @@ static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
 
-    if (!load_changeable(call, &update->row, &update->before) || !wants(call, update) || !may_change(call, update))
+    if (!load_changeable(call, &update->row, &update->before))
+        return false;
+    if (identity_conditional(call) &&
+        !identity_precondition(call, identity_role_json(call, update->before, call->id, 2)))
+        return false;
+    if (!wants(call, update) || !may_change(call, update))
         return false;
     if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
         return false;
@@ -219,7 +223,7 @@ bool identity_roles_update(identity_call_t *call)
         return false;
     if (!identity_write(call, write_update, &update))
         return false;
-    return identity_answer(call, 200, identity_role_json(call, update.roles, call->id, 2));
+    return identity_answer_tagged(call, 200, identity_role_json(call, update.roles, call->id, 2));
 }
 
 /* ---- DELETE /roles/{id} ----------------------------------------------------------------------------------------- */

@@ -88,5 +88,5 @@ bool identity_roles_get(identity_call_t *call)
 
     if (!identity_read(call, load_one, &roles))
         return false;
-    return identity_answer(call, 200, identity_role_json(call, roles, call->id, 2));
+    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, 2));
 }

@@ -174,6 +174,18 @@ static void test_keys(void)
     is_str(identity_key_make(pool, id, &no_random), NULL, "none without random bytes");
 }
 
+static void test_keyed_digest(void)
+{
+    unsigned char key[32];
+
+    for (int i = 0; i < 32; i++)
+        key[i] = (unsigned char)i;
+    is_str(identity_keyed_digest(pool, key, "what do ya want for nothing?", 28),
+           "099805f4ac310786968565c098db515cc50862b420ae31e20238312344bed36a", "a keyed digest is HMAC-SHA256");
+    is_str(identity_keyed_digest(pool, key, "", 0), "d38b42096d80f45f826b44a9d5607de72496a415d3f4a1a8c88e3bb9da8dc1cb",
+           "of nothing too");
+}
+
 static void test_sealing(void)
 {
     static const unsigned char key[32] = "0123456789abcdef0123456789abcde";
@@ -255,6 +267,7 @@ int main(void)
     test_odd_secrets();
     test_successor();
     test_keys();
+    test_keyed_digest();
     test_sealing();
     test_sealing_key();
     return fixture_end();

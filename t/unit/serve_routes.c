@@ -114,6 +114,31 @@ static void test_methods(void)
     }
 }
 
+/* HEAD works where GET does, and nowhere else; OPTIONS works everywhere and asks nobody who it is. */
+static void test_head(void)
+{
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        const char *path = path_of(route, NULL);
+        bool reads = strcmp(route->method, "GET") == 0;
+        door_answer_t options = door_call(door, "OPTIONS", path, NULL, NULL);
+        is_int(options.status, 204, "OPTIONS %s", route->pattern);
+        is_int(options.statements, 0, "... without the database");
+        const char *allow = header(&options, "Allow");
+        door_answer_t head = door_call(door, "HEAD", path, door->key, NULL);
+        if (!strstr(allow, "GET")) {
+            refused(head, 405, "INVALID_OPERATION", "", "HEAD %s, which has no GET", path);
+            is_str(header(&head, "Allow"), allow, "... is told %s", allow);
+        } else if (reads) {
+            door_answer_t whole = get(path, door->key);
+            is_int(head.status, whole.status, "HEAD %s", path);
+            is_int(head.length, whole.length, "... with the length of GET");
+            is_str(head.content_type, whole.content_type, "... its type");
+            is_str(headers_of(&head), headers_of(&whole), "... its headers");
+        }
+    }
+}
+
 /* Nobody, somebody whose session ended, and somebody without a role. */
 static void test_let_in(void)
 {
@@ -264,6 +289,7 @@ int main(void)
     get("/v1/roles", door->other_key);
     test_declared();
     test_methods();
+    test_head();
     test_let_in();
     test_read_only();
     test_own_record();

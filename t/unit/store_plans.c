@@ -62,7 +62,8 @@ static bool by_key(const apr_array_header_t *details)
 {
     for (int i = 0; i < details->nelts; i++)
         if (strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (id=?") ||
-            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)"))
+            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)") ||
+            strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (credential_id=? AND idempotency_key=?)"))
             return true;
     return false;
 }
@@ -80,6 +81,12 @@ static const struct {
     {"ROLE_DELETE", "(entity_id=? AND role_id=?)"},
     {"ROLE_UPDATE", "(entity_id=? AND canonical=?)"},
     {"SESSIONS_END", "(user_id=? AND ended_at=?)"},
+    {"IDEMPOTENCY_GET", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_TAKE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_STORE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_FREE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_OLD", "COVERING INDEX idempotency_age (created_at<?)"},
+    {"IDEMPOTENCY_PURGE", "idempotency_age (created_at<?)"},
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
 };
 
