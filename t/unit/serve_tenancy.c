@@ -166,20 +166,26 @@ static void told(const side_t *side, const question_t *question, const char *exp
 
 /* ---- in the path ------------------------------------------------------------------------------------------------ */
 
-static void ask_path(const side_t *side, const identity_route_t *route, const char *body, const char *name)
+/* Nor do the conditions of a request tell that something is there. */
+static void ask_path(const side_t *side, const identity_route_t *route, const char *body, const char *name,
+                     bool conditional)
 {
     const char *const *tokens = tokens_of(name);
 
     for (int i = 0; i < 4 && tokens[i]; i++) {
-        question_t question = {.route = route,
-                               .where = text("the other's %s in the path", tokens[i]),
-                               .foreign = world_token(side->other, tokens[i]),
-                               .none = unknown(name)};
+        question_t question = {
+            .route = route,
+            .where = text("the other's %s in the path%s", tokens[i], conditional ? " under conditions" : ""),
+            .foreign = world_token(side->other, tokens[i]),
+            .none = unknown(name)};
         const char *before = commits();
+        door->if_match = conditional ? "\"x\"" : NULL;
+        door->if_none_match = conditional ? "*" : NULL;
         question.answer = door_call(door, route->method, world_pattern(side->own, route, name, question.foreign),
                                     side->credential, body);
         question.known = door_call(door, route->method, world_pattern(side->own, route, name, question.none),
                                    side->credential, body);
+        door->if_match = door->if_none_match = NULL;
         told(side, &question, "404", before);
     }
 }
@@ -188,8 +194,11 @@ static int test_path(const side_t *side, const identity_route_t *route, const ch
 {
     int asked = 0;
 
-    for (const char *at = strchr(route->pattern, '{'); at; at = strchr(at + 1, '{'), asked++)
-        ask_path(side, route, body, text("%.*s", (int)strcspn(at + 1, "}"), at + 1));
+    for (const char *at = strchr(route->pattern, '{'); at; at = strchr(at + 1, '{'), asked++) {
+        const char *name = text("%.*s", (int)strcspn(at + 1, "}"), at + 1);
+        ask_path(side, route, body, name, false);
+        ask_path(side, route, body, name, true);
+    }
     return asked;
 }
 
@@ -449,6 +458,31 @@ static void test_shown(const side_t *side, const identity_route_t *route, const 
     is_str(seen, "", "%s by %s: %d pages with nothing of the other # security 60", route->operation, side->who, pages);
 }
 
+/* What was answered to somebody under an Idempotency-Key is nobody else's, not even for the very same request. */
+static void test_once(const side_t *side, const identity_route_t *route)
+{
+    world_request_t theirs = world_request(side->other, route);
+
+    door->idempotency_key = text("once %s", route->operation);
+    door_answer_t first = door_call(door, route->method, theirs.path, side->other->key, theirs.body);
+    door_answer_t again = door_call(door, route->method, theirs.path, side->other->key, theirs.body);
+    door_answer_t answer = door_call(door, route->method, theirs.path, side->credential, theirs.body);
+    door->idempotency_key = NULL;
+    is_int(first.status, theirs.status, "%s under an Idempotency-Key", route->operation);
+    is_str(again.text, first.text, "... is answered again");
+    ok(!header(&answer, "Idempotent-Replayed") && strcmp(door_code(&answer), "IDEMPOTENCY_CHECK_FAILED") != 0 &&
+           strcmp(answer.text, first.text) != 0,
+       "... but not to %s: %d", side->who, answer.status);
+}
+
+static void test_onces(const side_t *side)
+{
+    for (int i = 0; i < identity_route_count; i++)
+        if (identity_routes[i].credential == IDENTITY_CREDENTIAL_REQUIRED &&
+            strcmp(identity_routes[i].method, "POST") == 0)
+            test_once(side, &identity_routes[i]);
+}
+
 /* ---- everything ------------------------------------------------------------------------------------------------- */
 
 /* What belongs to the other's entity: its rows of the tables that name it, and theirs in turn. */
@@ -511,7 +545,10 @@ int main(void)
     worlds[1] = world_make("wilhelmina");
     gather_needles(0);
     gather_needles(1);
-    test_side(&(side_t){worlds[1], worlds[0], worlds[1]->key, "the other's key"});
-    test_side(&(side_t){worlds[0], worlds[1], worlds[0]->admin, "the other's administrator"});
+    side_t by_key = {worlds[1], worlds[0], worlds[1]->key, "the other's key"},
+           by_user = {worlds[0], worlds[1], worlds[0]->admin, "the other's administrator"};
+    test_side(&by_key);
+    test_side(&by_user);
+    test_onces(&by_key);
     return serve_end();
 }
