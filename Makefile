@@ -62,7 +62,7 @@ TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
-PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json
+PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
 
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/pages.o
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
@@ -130,6 +130,9 @@ $(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
 $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+
+# Counts the rows that SQLite reads.
+$(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
 -include $(OBJECTS:.o=.d)
 
