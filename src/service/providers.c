@@ -111,7 +111,7 @@ static bool write_creation(identity_call_t *call, void *data)
         .action = "CREATE", .type = RESOURCE, .id = row->id, .message = "An authentication provider was created."};
 
     return may_change(call) && identity_db_ok(call, identity_provider_insert(call->db, row)) &&
-           identity_audit(call, &audit);
+           identity_audit(call, &audit) && identity_answer(call, 201, identity_provider_json(call, row, NULL));
 }
 
 bool identity_providers_create(identity_call_t *call)
@@ -119,9 +119,7 @@ bool identity_providers_create(identity_call_t *call)
     identity_provider_row_t row = {.entity_id = call->who->entity_id, .created_at = call->now, .version = 1};
 
     row.id = identity_call_id(call, "auth");
-    if (!row.id || !identity_provider_read(call, call->body, &row) || !identity_write(call, write_creation, &row))
-        return false;
-    return identity_answer(call, 201, identity_provider_json(call, &row, NULL));
+    return row.id && identity_provider_read(call, call->body, &row) && identity_write(call, write_creation, &row);
 }
 
 /* ---- GET, PATCH /authentication-providers/{id} ------------------------------------------------------------------ */

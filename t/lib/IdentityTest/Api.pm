@@ -240,7 +240,10 @@ sub curl
         $headers{lc $name} = exists $headers{lc $name} ? [ref $headers{lc $name} ? @{$headers{lc $name}} : $headers{lc $name}, $value] : $value;
     }
     my ($status) = $line =~ m{^HTTP/1\.1 (\d+)} or die "no status: $line\n";
-    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body});
+    my ($method) = $command =~ /-X (\w+)/;
+    my ($target) = $command =~ m{https?://[^/\s]+(/[^\s'"]*)};
+    $method //= 'GET';
+    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body}, "$method $target");
 }
 
 # What the database holds in the place of a secret.
