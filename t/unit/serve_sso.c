@@ -71,57 +71,57 @@ static void test_secret_in_form(void)
     ok(!strstr(provider->request[PROVIDER_TOKEN], "Authorization:"), "... and there alone");
 }
 
-/* Security 71. */
+/* Security 71: what looks like a configured address, or is read as one by somebody. */
+static const char *const tricks[] = {
+    "https://app.example.org/sso/",
+    "https://app.example.org/sso?",
+    "https://app.example.org/sso#",
+    "https://app.example.org/SSO",
+    "https://APP.example.org/sso",
+    "HTTPS://app.example.org/sso",
+    "http://app.example.org/sso",
+    "https://app.example.org:443/sso",
+    "https://app.example.org./sso",
+    "https://app.example.org/./sso",
+    "https://app.example.org/x/../sso",
+    "https://app.example.org/sso/..",
+    "https://app.example.org/%73so",
+    "https://app.example.org//sso",
+    "https://app.example.org\\sso",
+    "https:/app.example.org/sso",
+    "https:app.example.org/sso",
+    "//app.example.org/sso",
+    "///app.example.org/sso",
+    "/sso",
+    "sso",
+    "https://evil.example.org/sso",
+    "https://app.example.org.evil.org/sso",
+    "https://evil.org/https://app.example.org/sso",
+    "https://evil.org#https://app.example.org/sso",
+    "https://evil.org?https://app.example.org/sso",
+    "https://evil.org\\@app.example.org/sso",
+    "https://app.example.org@evil.org/sso",
+    "https://app.example.org:x@evil.org/sso",
+    "https://app.example.org%2f@evil.org/sso",
+    "https://app.example.org%00.evil.org/sso",
+    "https://app.example.org\xe3\x80\x82"
+    "evil.org/sso",
+    " https://app.example.org/sso",
+    "https://app.example.org/sso ",
+    "https://app.example.org/sso\t",
+    "https://app.example.org/sso\r\nSet-Cookie: a=b",
+    "https://app.example.org/sso https://evil.org",
+    "https://app.example.org/sso,https://evil.org",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "http://localhost:3000/sso",
+    "http://localhost:3000/sso?from=provider&x=1",
+    "http://127.0.0.1:3000/sso?from=provider",
+    "*",
+};
+
 static void test_redirects(void)
 {
-    static const char *const tricks[] = {
-        "https://app.example.org/sso/",
-        "https://app.example.org/sso?",
-        "https://app.example.org/sso#",
-        "https://app.example.org/SSO",
-        "https://APP.example.org/sso",
-        "HTTPS://app.example.org/sso",
-        "http://app.example.org/sso",
-        "https://app.example.org:443/sso",
-        "https://app.example.org./sso",
-        "https://app.example.org/./sso",
-        "https://app.example.org/x/../sso",
-        "https://app.example.org/sso/..",
-        "https://app.example.org/%73so",
-        "https://app.example.org//sso",
-        "https://app.example.org\\sso",
-        "https:/app.example.org/sso",
-        "https:app.example.org/sso",
-        "//app.example.org/sso",
-        "///app.example.org/sso",
-        "/sso",
-        "sso",
-        "https://evil.example.org/sso",
-        "https://app.example.org.evil.org/sso",
-        "https://evil.org/https://app.example.org/sso",
-        "https://evil.org#https://app.example.org/sso",
-        "https://evil.org?https://app.example.org/sso",
-        "https://evil.org\\@app.example.org/sso",
-        "https://app.example.org@evil.org/sso",
-        "https://app.example.org:x@evil.org/sso",
-        "https://app.example.org%2f@evil.org/sso",
-        "https://app.example.org%00.evil.org/sso",
-        "https://app.example.org\xe3\x80\x82"
-        "evil.org/sso",
-        " https://app.example.org/sso",
-        "https://app.example.org/sso ",
-        "https://app.example.org/sso\t",
-        "https://app.example.org/sso\r\nSet-Cookie: a=b",
-        "https://app.example.org/sso https://evil.org",
-        "https://app.example.org/sso,https://evil.org",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "http://localhost:3000/sso",
-        "http://localhost:3000/sso?from=provider&x=1",
-        "http://127.0.0.1:3000/sso?from=provider",
-        "*",
-    };
-
     fresh();
     for (size_t i = 0; i < sizeof tricks / sizeof tricks[0]; i++) {
         door_answer_t answer = authorize("work", tricks[i]);
@@ -140,6 +140,10 @@ static void test_redirects(void)
     refused(authorize("auth_00000000000000000000", HERE), 400, "INVALID_FIELD", "provider", "an unknown id");
     refused(authorize("Work", HERE), 400, "INVALID_FIELD", "provider", "a name in other letters");
     is_int(provider->asked[PROVIDER_DISCOVERY], 0, "nobody was called for any of it");
+    door->refuse_borrow = true;
+    is_int(authorize("work", HERE).status, 302, "a provider of the configuration needs no database");
+    refused(authorize("auth_00000000000000000000", HERE), 503, "INTERNAL_ERROR", "", "a row does # security 86");
+    door->refuse_borrow = false;
     door_answer_t answer = authorize(first.id, SECOND);
     is_int(answer.status, 302, "by its id, and to the second address");
     is_str(parameter(header(&answer, "Location"), "redirect_uri"), SECOND, "... which is told to the letter");
