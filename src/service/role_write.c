@@ -201,12 +201,7 @@ static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
 
-    if (!load_changeable(call, &update->row, &update->before))
-        return false;
-    if (identity_conditional(call) &&
-        !identity_precondition(call, identity_role_json(call, update->before, call->id, 2)))
-        return false;
-    if (!wants(call, update) || !may_change(call, update))
+    if (!load_changeable(call, &update->row, &update->before) || !wants(call, update) || !may_change(call, update))
         return false;
     if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
         return false;
