@@ -62,7 +62,7 @@ TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
-PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json
+PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
 
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/pages.o
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)

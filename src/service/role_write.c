@@ -96,7 +96,8 @@ static bool load_changeable(identity_call_t *call, identity_role_row_t **row, id
         return false;
     if (!(*row)->entity_id[0])
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Built-in roles cannot be changed or deleted.");
-    return identity_role_load(call, call->id, roles);
+    return identity_role_load(call, call->id, roles) &&
+           (!identity_conditional(call) || identity_precondition(call, identity_role_json(call, *roles, call->id, 2)));
 }
 
 /* ---- PATCH /roles/{id} ------------------------------------------------------------------------------------------ */
@@ -200,12 +201,7 @@ static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
 
-    if (!load_changeable(call, &update->row, &update->before))
-        return false;
-    if (identity_conditional(call) &&
-        !identity_precondition(call, identity_role_json(call, update->before, call->id, 2)))
-        return false;
-    if (!wants(call, update) || !may_change(call, update))
+    if (!load_changeable(call, &update->row, &update->before) || !wants(call, update) || !may_change(call, update))
         return false;
     if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
         return false;

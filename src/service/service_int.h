@@ -273,6 +273,8 @@ void identity_page_header(identity_call_t *call, const identity_listing_t *page,
 
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
+/* May a password be set? 400 naming the field and the reason otherwise. */
+bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field);
 /* Hashes inside the gate; 503 where it is full. No connection may be held. */
 bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash);
 /* Verifies inside the gate; *fresh: a hash that should replace the present one, or NULL. */

@@ -358,7 +358,7 @@ static const struct {
      "api_keys",
      SLACK,
      "INTO api_keys (id, entity_id, digest, mask, created_by, active, narrowed, role_type, created_at, version) SELECT "
-     "printf('apik_%020d', i), " ENTITY ", 'd' || i, 'm', '', 1, 0, 'READ_ONLY', 1900000000000000 + i / 3, 1",
+     "printf('apik_%020d', i), " ENTITY ", 'd' || i, 'idk_...aaaa', '', 1, 0, 'READ_ONLY', 1900000000000000 + i / 3, 1",
      {{"order_by=created_at", "created_at", "desc", ""},
       {"order_direction=asc", "created_at", "asc", ""},
       {"active=true", "created_at", "desc", ""}}},
