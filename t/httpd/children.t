@@ -101,7 +101,7 @@ found_elsewhere(
     {name => 'list by name', request => sub { GET => "/v1/users?username=$_[0]{username}" }, finds => \&heads},
     {name => 'search', request => sub { GET => "/v1/users/search?username=$_[0]{username}" }, finds => sub { @{$_[0]} == 1 && same($_[0][0], $_[1]) }},
     {name => 'search by prefix', request => sub { GET => '/v1/users/search?username=user' }, finds => sub { grep { same($_, $_[1]) } @{$_[0]} }},
-    {name => 'search by domain', request => sub { GET => '/v1/users/search?username=@children.example' }, finds => sub { my $made = $_[1]; grep { same($_, $made) } @{$_[0]} }},
+    {name => 'search by domain', request => sub { GET => '/v1/users/search?username=@children.example' }, finds => sub { grep { same($_, $_[1]) } @{$_[0]} }},
     {name => 'get', request => sub { GET => "/v1/users/$_[0]{id}" }, finds => \&same},
     {name => 'login', request => sub { POST => '/v1/oauth/token', {username => $_[0]{username}, password => $password}, 'X-API-KEY' => undef },
         finds => sub { $_[0]{access_token} }});
