@@ -237,6 +237,8 @@ bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const 
  * whenever they begin? Of what was given until then (0: all). */
 bool identity_principal_covers_holdings(identity_call_t *call, const identity_principal_t *who, const char *permission,
                                         const identity_holdings_t *holdings, const char *owner_id, apr_time_t until);
+/* What an invitation gave is taken back or replaced only by who has the route's permission in each of its accounts. */
+bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id);
 extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
 
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */
