@@ -60,6 +60,7 @@ struct identity_call {
     const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
     const char *id, *inner_id;       /* of the path, well-formed; NULL without one */
     apr_table_t *query;
+    bool paged;              /* limit was read */
     json_t *body;            /* checked; an object */
     const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
     identity_once_t *once;   /* NULL: no Idempotency-Key */
@@ -99,6 +100,12 @@ void identity_log(const identity_call_t *call, identity_log_level_t level, const
     __attribute__((format(printf, 3, 4)));
 
 const char *identity_call_id(identity_call_t *call, const char *prefix); /* NULL with INTERNAL on a random fault */
+/* An answer takes memory and time by its size, and roles within roles multiply. While a connection is held, others may
+ * be waiting for it. */
+#define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
+#define IDENTITY_ANSWER_HELD_MAX (4 * 1024 * 1024)
+/* The text of an answer; takes the reference. NULL where it would be too large (400, naming `limit` of a page). */
+const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length);
 /* Answers with JSON; takes the reference. */
 bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
