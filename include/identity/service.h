@@ -9,6 +9,18 @@
 
 /* ---- what the operations are told and lent ---------------------------------------------------------------------- */
 
+/* Classes of routes that IdentityRateLimit knows. */
+typedef enum {
+    IDENTITY_RATE_NONE,
+    IDENTITY_RATE_LOGIN,  /* failed logins, by client address and by account */
+    IDENTITY_RATE_TOKEN,  /* failed uses of mailed secrets, alike */
+    IDENTITY_RATE_RESET,  /* mails asked for, by the address that they go to */
+    IDENTITY_RATE_INVITE, /* requests, by credential; so the next two */
+    IDENTITY_RATE_READ,
+    IDENTITY_RATE_WRITE,
+    IDENTITY_RATE_CLASSES
+} identity_rate_class_t;
+
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
     const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */

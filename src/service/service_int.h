@@ -25,10 +25,11 @@ typedef struct identity_route {
     const char *permission;       /* NULL: none is needed, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
     const identity_field_t *body; /* NULL: no body is read */
+    identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
 } identity_route_t;
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
     bool handler(identity_call_t *call);
 #include "routes.def"
 #undef ROUTE
