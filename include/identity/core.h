@@ -30,8 +30,11 @@ typedef enum {
     IDENTITY_PROBLEM_TIMEOUT,        /* 408 BAD_REQUEST: the body did not arrive in time */
     IDENTITY_PROBLEM_EXISTS,         /* 409 RESOURCE_ALREADY_EXISTS */
     IDENTITY_PROBLEM_STATE,          /* 409 INVALID_OPERATION: not allowed in the present state */
+    IDENTITY_PROBLEM_KEY_REUSED,     /* 409 IDEMPOTENCY_CHECK_FAILED: the key came with another request before */
+    IDENTITY_PROBLEM_PRECONDITION,   /* 412 INVALID_OPERATION: If-Match, If-None-Match */
     IDENTITY_PROBLEM_TOO_LARGE,      /* 413 BAD_REQUEST */
     IDENTITY_PROBLEM_MEDIA_TYPE,     /* 415 UNSUPPORTED_MEDIA_TYPE */
+    IDENTITY_PROBLEM_KEY_RUNNING,    /* 422 IDEMPOTENCY_CHECK_FAILED: the first request of the key still runs */
     IDENTITY_PROBLEM_THROTTLED,      /* 429 UNABLE_TO_PROCESS_INSTRUCTIONS */
     IDENTITY_PROBLEM_INTERNAL,       /* 500 INTERNAL_ERROR, type API_ERROR */
     IDENTITY_PROBLEM_UNAVAILABLE     /* 503 INTERNAL_ERROR, type API_ERROR, with Retry-After */
@@ -226,6 +229,8 @@ void identity_wipe_with_pool(apr_pool_t *pool, char *text);
 /* Constant-time comparison of two strings of equal length; false for different lengths. (security 18) */
 bool identity_secret_equal(const char *a, const char *b);
 const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size);
+/* HMAC-SHA256 in hex: a digest that says nothing, even of a guessable text, to who does not have the key. */
+const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size);
 const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size);
 /* NULL where it is not base64url without padding. */
 unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size);
@@ -316,6 +321,9 @@ bool identity_counters_marked(identity_counters_t *counters, const char *key, ap
 /* A text as one line of a log: control characters, marks that turn the direction of writing and bytes that are no UTF-8
  * become \xHH (security 85). */
 const char *identity_log_text(apr_pool_t *pool, const char *text);
+/* Reads a sealing key as its file has it: 32 bytes as 64 hexadecimal digits or in base64 (either alphabet, padded or
+ * not), and perhaps the end of the line. False for anything else. */
+bool identity_sealing_key_read(const char *text, unsigned char key[32]);
 
 /* ---- passwords -------------------------------------------------------------------------------------------------- */
 

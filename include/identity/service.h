@@ -39,6 +39,7 @@ typedef struct identity_settings {
     size_t password_minimum;
     bool password_grant;
     identity_rates_t rates;
+    const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
 } identity_settings_t;
@@ -102,6 +103,8 @@ typedef struct identity_principal {
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *if_match, *if_none_match;
+    const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 
 typedef struct identity_request {
@@ -181,6 +184,12 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
                       identity_problem_t *problem);
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
+
+/* ---- cleaning --------------------------------------------------------------------------------------------------- */
+
+/* Deletes a batch of what has had its time (answers to Idempotency-Keys, 48 hours old). Returns how many rows went: 0
+ * where nothing is left, which costs one read. Never fails: logs. */
+int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 

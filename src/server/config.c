@@ -127,6 +127,31 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
     return NULL;
 }
 
+static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char *value)
+{
+    identity_directory_conf_t *directory = directory_;
+    const char *name = cmd->cmd->name, *origin, *fault;
+    bool none = strcasecmp(value, "None") == 0;
+
+    fault = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+    if (fault)
+        return fault;
+    /* The answers go to pages with the credentials of whoever looks at them. */
+    if (strchr(value, '*') || strcasecmp(value, "null") == 0)
+        return apr_psprintf(cmd->pool,
+                            "%s names each origin by itself, such as https://app.example.org; %s would be "
+                            "anybody's.",
+                            name, value);
+    if (!none && (fault = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
+        return fault;
+    if (!directory->cors_origins)
+        directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    if (!none)
+        APR_ARRAY_PUSH(directory->cors_origins, const char *) = origin;
+    directory->set |= 1u << DIRECTORY_BIT_cors_origins;
+    return NULL;
+}
+
 static const char *set_public_url(cmd_parms *cmd, void *directory, const char *value)
 {
     (void)directory;

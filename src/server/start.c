@@ -174,7 +174,7 @@ int identity_start_hosts(identity_site_t *site)
     return OK;
 }
 
-/* ---- 5. signing keys -------------------------------------------------------------------------------------------- */
+/* ---- 5. signing keys, sealing key ------------------------------------------------------------------------------- */
 
 static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
 {
@@ -205,6 +205,8 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
 
         if (!sentence)
             sentence = identity_keys_load(site->pool, paths, &keys);
+        if (!sentence && host->conf->key_escrow)
+            sentence = identity_escrow_load(site->pool, host->conf->key_escrow, &host->settings.key_escrow);
         if (sentence) {
             IDENTITY_SAY(APLOG_EMERG, host->server, "ID0528: %s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;

@@ -25,6 +25,10 @@
     {                                                                                                                  \
         name, IDENTITY_FIELD_TIME, 0, 0, 0, NULL, NULL, NULL, NULL                                                     \
     }
+#define NULLABLE_TIME(name)                                                                                            \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_TIME, IDENTITY_FIELD_NULLABLE, 0, 0, NULL, NULL, NULL, NULL                               \
+    }
 #define LIST(name, max, items)                                                                                         \
     {                                                                                                                  \
         name, IDENTITY_FIELD_LIST, 0, 0, max, NULL, items, NULL, NULL                                                  \
@@ -36,6 +40,7 @@
 
 static const char *const user_statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE", NULL};
 static const char *const member_types[] = {"ADMIN", "USER", "PARTNER", NULL};
+static const char *const user_types[] = {"MORTAL", "API", NULL};
 static const char *const key_statuses[] = {"ACTIVE", "INACTIVE", NULL};
 static const char *const key_roles[] = {"ADMINISTRATOR", "READ_ONLY", NULL};
 
@@ -81,6 +86,13 @@ const identity_field_t role_create_body[] = {
     RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
     LIST("permissions", 500, NULL),
     END};
+const identity_field_t role_update_body[] = {
+    RULED("name", 0, 256, identity_text_valid, "text without control characters"),
+    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, identity_text_valid, "text without control characters"),
+    LIST("child_role_ids", 200, NULL),
+    RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
+    LIST("permissions", 500, NULL),
+    END};
 const identity_field_t key_create_body[] = {
     ENUM("status", 0, key_statuses),
     RULED("description", 0, 1024, identity_text_valid, "text without control characters"),
@@ -89,3 +101,13 @@ const identity_field_t key_create_body[] = {
     TIME("expires_at"),
     LIST("permissions", 500, NULL),
     END};
+const identity_field_t key_update_body[] = {
+    ENUM("status", 0, key_statuses),
+    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, identity_text_valid, "text without control characters"),
+    ENUM("role_type", 0, key_roles),
+    BOOLEAN("active"),
+    NULLABLE_TIME("expires_at"),
+    LIST("permissions", 500, NULL),
+    END};
+const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRING("username", 0, 1024),
+                                            ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};

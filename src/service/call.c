@@ -76,7 +76,7 @@ static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *d
     identity_db_use(call->db, call->pool);
     if (!identity_db_ok(call, identity_db_begin(call->db, true)))
         return false;
-    if (work(call, data))
+    if (work(call, data) && identity_once_store(call))
         return identity_db_ok(call, identity_db_commit(call->db));
     identity_db_rollback(call->db);
     return false;
@@ -163,6 +163,7 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.action = audit->action;
     row.message = audit->message;
     row.reference = call->in ? call->in->request_id : NULL;
+    row.idempotency_key = identity_once_key(call);
     row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
     row.created_at = call->now;
     return identity_db_ok(call, identity_audit_insert(call->db, &row));

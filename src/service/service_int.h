@@ -8,6 +8,7 @@
 #include "identity/service.h"
 
 typedef struct identity_call identity_call_t;
+typedef struct identity_once identity_once_t;
 
 /* ---- routes.def ------------------------------------------------------------------------------------------------- */
 
@@ -72,7 +73,9 @@ struct identity_call {
     const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
     const char *id, *inner_id;       /* of the path, well-formed; NULL without one */
     apr_table_t *query;
-    json_t *body; /* checked; an object */
+    json_t *body;            /* checked; an object */
+    const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
+    identity_once_t *once;   /* NULL: no Idempotency-Key */
     apr_time_t now;
     identity_db_t *db; /* only inside identity_read and identity_write */
     identity_limit_t limit;
@@ -87,6 +90,8 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
 /* True for OK and NONE; *found tells which. */
 bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found);
 
+/* The work of a POST ends in its identity_answer: the answer to an Idempotency-Key is stored by the transaction that
+ * makes the change. A change of a POST that came with a key and has no answer by then is rolled back (500). */
 typedef bool identity_work_t(identity_call_t *call, void *data);
 /* Borrows a connection, runs work, gives it back. */
 bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
@@ -128,6 +133,30 @@ void identity_limit_proved(identity_call_t *call, const char *account);
 bool identity_limit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
 bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
+/* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
+
+/* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
+ * 304. Takes the reference. What one operation shows of a thing must be what every other shows of it, byte by byte. */
+bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation);
+/* Does the request make a condition at all? If not there is no need to read for it. */
+bool identity_conditional(const identity_call_t *call);
+/* Holds If-Match (and If-None-Match) against what GET would answer now: true, or 412. Asked inside identity_write
+ * before the change, so that of several requests with one tag one is carried out. Takes the reference. */
+bool identity_precondition(identity_call_t *call, json_t *representation);
+
+/* ---- Idempotency-Key (idempotency.c) ---------------------------------------------------------------------------- */
+
+#define IDENTITY_ONCE_KEPT apr_time_from_sec(48 * 3600)
+/* Before the handler of a POST: *answered where the stored answer was given again. False: refused. */
+bool identity_once_begin(identity_call_t *call, bool *answered);
+/* Inside identity_write, just before COMMIT: stores the answer, which must have been made by then. */
+bool identity_once_store(identity_call_t *call);
+/* After the handler: stores the answer of what changed nothing, or gives the key free again. Keeps the problem. */
+void identity_once_end(identity_call_t *call, bool done);
+/* The key that goes into the audit record, or NULL. */
+const char *identity_once_key(const identity_call_t *call);
+/* May the same request be sent again at once with the same key? */
+bool identity_once_free(const identity_call_t *call);
 
 /* ---- audit ------------------------------------------------------------------------------------------------------ */
 
@@ -146,6 +175,11 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
 /* A user with what it holds now. The user must be ACTIVE. */
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
+/* The permissions that narrow a key (array of const char *; empty where it is not narrowed). Reads. */
+bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names);
+/* What the key holds in each account of its entity, into an empty set. */
+void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, const apr_array_header_t *names,
+                        identity_permset_t *set);
 /* What the caller holds in the account that the call acts on (or in all of its accounts alike): call->permissions,
  * account_id, partner. */
 bool identity_permissions_select(identity_call_t *call);
@@ -270,7 +304,11 @@ bool identity_hash_password(identity_call_t *call, const char *normalised, const
 bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
                               const char **fresh);
 
-#define IDENTITY_SEAL_OUTBOX "outbox" /* what the key that seals links on their way is derived for */
+#define IDENTITY_SEAL_OUTBOX "outbox"             /* what the key that seals links on their way is derived for */
+#define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
+#define IDENTITY_SEAL_DIGEST "idempotency-digest" /* ... digests of requests */
+/* The key derived for a purpose from the signing key named by kid; false where that is not among the keys any more. */
+bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose, unsigned char key[32]);
 /* A secret made, sealed and ready to be written; made before the transaction. */
 typedef struct identity_link {
     const char *token, *digest, *sealed, *sealed_with, *outbox_id;

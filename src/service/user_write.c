@@ -30,7 +30,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return false;
     if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
         return false;
-    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings);
+    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
+           identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
 }
 
 /* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
@@ -81,9 +82,7 @@ bool identity_users_create(identity_call_t *call)
         user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
     }
     user->id = identity_call_id(call, "user");
-    if (!user->id || !identity_write(call, write_creation, &creation))
-        return false;
-    return identity_answer(call, 201, identity_user_json(call, user, creation.holdings));
+    return user->id && identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /users/{id} ------------------------------------------------------------------------------------------ */
@@ -169,10 +168,13 @@ static bool allowed(identity_call_t *call, update_t *update)
     return true;
 }
 
+/* With If-Match: is the user still as the caller saw it? */
 static bool load_update(identity_call_t *call, update_t *update)
 {
     return identity_user_found(call, call->id, &update->user) &&
-           identity_user_holdings(call, update->user, &update->holdings);
+           identity_user_holdings(call, update->user, &update->holdings) &&
+           (!identity_conditional(call) ||
+            identity_precondition(call, identity_user_json(call, update->user, update->holdings)));
 }
 
 static bool read_update(identity_call_t *call, void *data)
@@ -290,5 +292,5 @@ bool identity_users_update(identity_call_t *call)
     bool changes = update.username || update.password || update.to_status;
     if (changes && !identity_write(call, write_update, &update))
         return false;
-    return identity_answer(call, 200, identity_user_json(call, update.user, update.holdings));
+    return identity_answer_tagged(call, 200, identity_user_json(call, update.user, update.holdings));
 }

@@ -65,6 +65,46 @@ static void test_keys(void)
     ok(read->last_used_at == NOW + 60, "the last use is the latest");
 }
 
+static identity_db_status_t change_key(identity_key_row_t *row, const apr_array_header_t *permissions)
+{
+    must(identity_db_begin(db, true), "begin");
+    identity_db_status_t status = identity_key_update(db, row, permissions);
+    must(identity_db_commit(db), "commit");
+    return status;
+}
+
+static void test_key_changes(void)
+{
+    identity_key_row_t *read, row, late;
+    apr_array_header_t *rows;
+
+    is_int(identity_key_find(db, OTHER, id("apik", 1), &read), IDENTITY_DB_NONE, "not another entity's key");
+    must(identity_key_find(db, ENTITY, id("apik", 1), &read), "find");
+    row = late = *read;
+    row.description = NULL;
+    row.active = row.narrowed = false;
+    row.role = IDENTITY_KEY_ADMINISTRATOR;
+    row.expires_at = 0;
+    is_int(identity_key_update(db, &row, NULL), IDENTITY_DB_FAILED, "outside of a write transaction no key is changed");
+    must(change_key(&row, ids_of(0)), "change");
+    is_int(row.version, 5, "its version moves on");
+    must(identity_key_find(db, ENTITY, row.id, &read), "find");
+    EQUAL(active), EQUAL(narrowed), EQUAL(role), EQUAL(expires_at), EQUAL(version);
+    SAME(description), SAME(digest), SAME(mask), SAME(sealed);
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 0, "an empty list clears them");
+    must(change_key(&row, ids_of(2, "C.VIEW", "B.VIEW")), "change");
+    must(change_key(&row, NULL), "change");
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 2, "without a list they stay");
+    is_int(change_key(&late, ids_of(0)), IDENTITY_DB_NONE, "who has read an older version changes nothing");
+    late.version = row.version;
+    late.entity_id = OTHER;
+    is_int(change_key(&late, ids_of(0)), IDENTITY_DB_NONE, "nor another entity");
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 2, "... not even what belongs to it");
+}
+
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
 static void test_invitations(void)
@@ -340,6 +380,7 @@ int main(void)
     account = add_account(db, ENTITY, 1);
     role = identity_builtin_role(1)->id;
     test_keys();
+    test_key_changes();
     test_invitations();
     test_secrets();
     test_sessions();

@@ -15,6 +15,7 @@ static const allowed_t small[] = {
     {NULL, "SCAN n", "the rows counted, capped by a LIMIT"},
     {NULL, "SCAN w", "one row"},
     {NULL, "SCAN c", "roles of a closure, while it is made"},
+    {"ROLE_ANCESTORS", "SCAN a", "roles above one, while they are found"},
     {"GRANTS_OF_USER", "SCAN m", "memberships of one user"},
     {"GRANTS_OF_USER", "SCAN r", "roles of these memberships"},
     {"ENTITIES_LIST", "SCAN e USING INDEX entities_created", "the 500 oldest, in the order of the index"},
@@ -61,7 +62,8 @@ static bool by_key(const apr_array_header_t *details)
 {
     for (int i = 0; i < details->nelts; i++)
         if (strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (id=?") ||
-            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)"))
+            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)") ||
+            strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (credential_id=? AND idempotency_key=?)"))
             return true;
     return false;
 }
@@ -76,7 +78,15 @@ static const struct {
     {"OUTBOX_DUE", "(state=? AND next_attempt_at<?)"},
     {"OUTBOX_CANCEL", "(user_id=? AND kind=? AND state=?)"},
     {"ACCOUNT_ADMINS", "(account_id=? AND type=? AND user_id>?)"},
+    {"ROLE_DELETE", "(entity_id=? AND role_id=?)"},
+    {"ROLE_UPDATE", "(entity_id=? AND canonical=?)"},
     {"SESSIONS_END", "(user_id=? AND ended_at=?)"},
+    {"IDEMPOTENCY_GET", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_TAKE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_STORE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_FREE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_OLD", "COVERING INDEX idempotency_age (created_at<?)"},
+    {"IDEMPOTENCY_PURGE", "idempotency_age (created_at<?)"},
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
 };
 
