@@ -144,6 +144,13 @@ const char *identity_username_domain(const char *canonical);
 /* An address that mail can be sent to: one @, a dot in the domain, no space, comma, quote, angle bracket, control
  * character, at most 254 bytes. */
 bool identity_mail_address_valid(const char *address);
+/* The domain of such an address: labels of letters, digits, inner hyphens and what is not ASCII, at least two. */
+bool identity_domain_valid(const char *domain);
+/* This machine itself: localhost, 127.0.0.0/8, ::1. */
+bool identity_host_loopback(const char *host);
+/* An OpenID issuer: https (http only on loopback), a host, perhaps port and path; no user, query or fragment, at most
+ * 512 bytes. */
+bool identity_issuer_valid(apr_pool_t *pool, const char *url);
 /* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
  * there is no end. */
 const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);

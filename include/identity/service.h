@@ -185,6 +185,16 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
 
+/* What a user (an id or a username) of the entity holds now, and where each permission comes from:
+ *   user       a User
+ *   teams      {team_id, name, start_at, end_at, counts}: of which memberships count now
+ *   effective  {account_id, reference, environment, permissions: [{permission, sources}]}, empty for who is not ACTIVE.
+ *              permission: a name, `*` for all, `*.VIEW` for all to view. A source: {membership_id, team (its name, or
+ *              null), type, roles}: the roles' names, from the one that was given to the child that grants; none for
+ *              what comes with type ADMIN. */
+bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,
+                           json_t **answer, identity_problem_t *problem);
+
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
 /* Deletes a batch of what has had its time (answers to Idempotency-Keys, 48 hours old). Returns how many rows went: 0

@@ -154,6 +154,10 @@ typedef struct identity_page_query {
     const char *name;    /* canonical, exact, or NULL */
     int active;          /* users and keys: 1 only ACTIVE, 0 only others, -1 all */
     bool childless;      /* roles: only those without children */
+    const char *domain;  /* providers: only those that are ENABLED and open to addresses of it, or NULL */
+    /* Audit records: NULL where not asked for. */
+    const char *user_id, *target_id, *target_type, *platform_id;
+    apr_time_t from, to; /* audit records: made in [from, to); 0: open */
     identity_order_t order;
     bool descending;
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
@@ -412,17 +416,46 @@ identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
                                            apr_array_header_t **rows); /* newest first, 500 at most */
 
+/* How people sign in: by a password, or at somebody else's. */
+typedef struct identity_provider_row {
+    const char *id, *entity_id;
+    const char *type;                         /* DEFAULT or SSO */
+    const char *name, *status;                /* status: ENABLED or DISABLED */
+    const char *variant, *issuer, *client_id; /* "" where none */
+    const char *settings;                     /* a JSON object; of SSO: allowed_domains (lower case), okta, microsoft */
+    apr_time_t created_at;
+    apr_int64_t version;
+} identity_provider_row_t;
+identity_db_status_t identity_provider_insert(identity_db_t *db, const identity_provider_row_t *row);
+identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity_id, const char *id,
+                                           identity_provider_row_t **row);
+/* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
+ * meanwhile. */
+identity_db_status_t identity_provider_update(identity_db_t *db, identity_provider_row_t *row);
+identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
+                                             apr_array_header_t **rows);
+identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                              apr_int64_t *count);
+const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row);
+
 typedef struct identity_audit_row {
     const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
     const char *target_entity_id, *target_platform_id; /* NULL where none */
     const char *target_resource_type, *target_id; /* USER, ROLE, API_KEY, SESSION, ...; target_id NULL where none */
-    const char *target_environment;               /* NULL where none */
+    const char *target_environment;               /* NULL: that of the account target_platform_id, if any */
     const char *action, *message;                 /* action: INVITE, LOGIN, LOGIN_FAILED, ... */
     const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
     const char *client_address;
     apr_time_t created_at;
 } identity_audit_row_t;
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
+identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
+                                        identity_audit_row_t **row);
+identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
+                                          apr_array_header_t **rows);
+identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                           apr_int64_t *count);
+const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage, from the project's root: sh src/pages/embed.sh OUTPUT.c [FOLDER]
 #
-# Turns the pages and mail templates beside this script into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
+# Turns the pages and mail templates beside this script, and conf/openapi.json, into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
 # as one <style> and one <script>, and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
 # With FOLDER the finished pages (NAME.html) and their policies (NAME.csp) are kept there as well, for tests.
 #
@@ -84,6 +84,13 @@ emit_mail() {
     printf '};\n'
 }
 
+emit_document() {
+    check_source conf/openapi.json
+    printf '\nstatic const char openapi[] = {\n'
+    characters conf/openapi.json
+    printf '};\nconst identity_document_t identity_document_openapi = {openapi, sizeof(openapi) - 1};\n'
+}
+
 for source in page.css page.js activate.html reset.html; do
     check_source "$sources/$source"
 done
@@ -99,6 +106,7 @@ script_hash=$(hash_of "$sources/page.js")
     emit_mail invite html html
     emit_mail reset txt text
     emit_mail reset html html
+    emit_document
 } > "$work/pages.c"
 
 if [ $# -gt 1 ]; then

@@ -168,3 +168,18 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.created_at = call->now;
     return identity_db_ok(call, identity_audit_insert(call->db, &row));
 }
+
+bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
+                             const apr_array_header_t *memberships)
+{
+    identity_audit_t one = *audit;
+
+    if (!memberships || memberships->nelts == 0)
+        return identity_audit(call, audit);
+    for (int i = 0; i < memberships->nelts; i++) {
+        one.account = &APR_ARRAY_IDX(memberships, i, identity_membership_row_t *)->account;
+        if (!identity_audit(call, &one))
+            return false;
+    }
+    return true;
+}

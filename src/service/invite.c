@@ -175,12 +175,10 @@ static bool write_invite(identity_call_t *call, void *data)
     invite->owner = invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
     invite->owner_id = invitation->adds ? invitation->id : invite->user->id;
     audit.id = invite->user->id;
-    if (invite->wanted.memberships->nelts)
-        audit.account = &APR_ARRAY_IDX(invite->wanted.memberships, 0, identity_membership_row_t *)->account;
     APR_ARRAY_PUSH(owners, const char *) = invite->owner_id;
     return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
-           identity_audit(call, &audit) && identity_holdings_load(call, invite->owner, owners, &invite->holdings) &&
-           answer_invite(call, invite);
+           identity_audit_accounts(call, &audit, invite->wanted.memberships) &&
+           identity_holdings_load(call, invite->owner, owners, &invite->holdings) && answer_invite(call, invite);
 }
 
 bool identity_users_invite(identity_call_t *call)
@@ -214,6 +212,7 @@ static bool write_revoke(identity_call_t *call, void *data)
     identity_user_view_t *view = data;
     identity_invitation_row_t *open = NULL;
     identity_audit_t audit = {.action = "REVOKE_INVITE", .type = "USER", .message = "An invitation was revoked."};
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *)), *given = NULL;
     bool found;
 
     if (!find_invited(call, &view->user) ||
@@ -221,7 +220,11 @@ static bool write_revoke(identity_call_t *call, void *data)
         return false;
     if (!found || open->expires_at <= call->now)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
-    if (!identity_invitation_end(call, view->user, &found))
+    APR_ARRAY_PUSH(owners, const char *) = open->adds ? open->id : view->user->id;
+    if (!identity_db_ok(call,
+                        identity_memberships_of(call->db, open->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
+                                                owners, &given)) ||
+        !identity_invitation_end(call, view->user, &found))
         return false;
     if (view->user->status == IDENTITY_USER_INVITED) {
         view->user->status = IDENTITY_USER_INVITE_REVOKED;
@@ -230,7 +233,7 @@ static bool write_revoke(identity_call_t *call, void *data)
             return false;
     }
     audit.id = view->user->id;
-    return identity_audit(call, &audit) && identity_user_holdings(call, view->user, &view->holdings) &&
+    return identity_audit_accounts(call, &audit, given) && identity_user_holdings(call, view->user, &view->holdings) &&
            identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
 }
 

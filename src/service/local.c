@@ -5,8 +5,8 @@
 
 #define LABEL_MAX 128
 
-static bool run(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write, identity_work_t *work,
-                void *data, identity_problem_t *problem)
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem)
 {
     identity_authentication_t local;
     identity_call_t call;
@@ -62,7 +62,7 @@ bool identity_entity_add(apr_pool_t *pool, const identity_env_t *env, const char
     *made = apr_pcalloc(pool, sizeof **made);
     (*made)->reference = reference;
     (*made)->name = name ? name : reference;
-    return run(pool, env, "", true, write_entity, *made, problem);
+    return identity_run_local(pool, env, "", true, write_entity, *made, problem);
 }
 
 static bool read_entities(identity_call_t *call, void *data)
@@ -73,7 +73,7 @@ static bool read_entities(identity_call_t *call, void *data)
 bool identity_entities(apr_pool_t *pool, const identity_env_t *env, apr_array_header_t **rows,
                        identity_problem_t *problem)
 {
-    return run(pool, env, "", false, read_entities, rows, problem);
+    return identity_run_local(pool, env, "", false, read_entities, rows, problem);
 }
 
 typedef struct named {
@@ -95,7 +95,7 @@ bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const ch
                            identity_entity_row_t **row, identity_problem_t *problem)
 {
     named_t named = {.name = id_or_reference};
-    bool done = run(pool, env, "", false, read_named, &named, problem);
+    bool done = identity_run_local(pool, env, "", false, read_named, &named, problem);
     *row = named.entity;
     return done;
 }
@@ -150,7 +150,7 @@ bool identity_account_add(apr_pool_t *pool, const identity_env_t *env, const cha
     addition->row.account_type_code = account_type_code ? account_type_code : "PLATFORM";
     addition->parent = parent;
     *made = &addition->row;
-    return run(pool, env, entity_id, true, write_account, addition, problem);
+    return identity_run_local(pool, env, entity_id, true, write_account, addition, problem);
 }
 
 typedef struct listed {
@@ -168,7 +168,7 @@ bool identity_accounts(apr_pool_t *pool, const identity_env_t *env, const char *
                        identity_problem_t *problem)
 {
     listed_t listed = {entity_id, rows};
-    return run(pool, env, entity_id, false, read_accounts, &listed, problem);
+    return identity_run_local(pool, env, entity_id, false, read_accounts, &listed, problem);
 }
 
 /* ---- aliases ---------------------------------------------------------------------------------------------------- */
@@ -225,7 +225,7 @@ bool identity_alias_add(apr_pool_t *pool, const identity_env_t *env, const char 
     addition->row.description = description ? description : "";
     addition->row.digest = identity_token_digest(pool, *secret);
     addition->row.expires_at = lifetime;
-    return run(pool, env, "", true, write_alias, addition, problem);
+    return identity_run_local(pool, env, "", true, write_alias, addition, problem);
 }
 
 static bool read_aliases(identity_call_t *call, void *data)
@@ -238,5 +238,5 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
                       identity_problem_t *problem)
 {
     listed_t listed = {entity_id, rows};
-    return run(pool, env, entity_id, false, read_aliases, &listed, problem);
+    return identity_run_local(pool, env, entity_id, false, read_aliases, &listed, problem);
 }

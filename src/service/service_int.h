@@ -99,6 +99,10 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
  * succeeded. */
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 
+/* Work of the command line in an entity, without a request: as its owner. */
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem);
+
 /* For what may be written another time: where others write just now it is left out. Says nothing. */
 void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
 
@@ -169,6 +173,10 @@ typedef struct identity_audit {
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
+/* The same for each account of the memberships (identity_membership_row_t *; NULL or empty: once, for none), so that
+ * whoever looks after one of them finds it there. */
+bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
+                             const apr_array_header_t *memberships);
 
 /* ---- permissions ------------------------------------------------------------------------------------------------ */
 
@@ -274,7 +282,7 @@ typedef struct identity_listing {
     bool more_before, more_after;
 } identity_listing_t;
 /* Reads page, limit, order_by, order_direction, cursor. name_order: what order_by calls IDENTITY_ORDER_NAME, or NULL.
- */
+ * The entity is the caller's; without a caller the handler sets it. */
 bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
 /* A boolean of the query: -1 absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
@@ -352,5 +360,10 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
  * identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
                           const identity_link_t *link, identity_invitation_row_t **made);
+
+/* The person of a live invitation's token that was sent to the address (canonical): 400 in the words of activate-user,
+ * and to any other address those for an unknown token. Reads, spends nothing. */
+bool identity_invitation_of_token(identity_call_t *call, const char *token, const char *email,
+                                  identity_user_row_t **user);
 
 #endif

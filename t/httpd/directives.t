@@ -183,7 +183,7 @@ sub lay
 open $in, '<', "$top/t/conf/base.conf" or die $!;
 my @modules = grep { !/mod_(?:dbd|watchdog)\.so/ } <$in>;
 chomp @modules;
-my $idle = IdentityTest::Server->new(start => 0, state => $state);
+my $idle = IdentityTest::Server->new(front => 1, start => 0, state => $state);
 lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so");
 $idle->start;
 is $idle->api(GET => '/v1/users')->status, 404, 'loaded and not switched on: httpd as it was, without mod_dbd';

@@ -71,7 +71,8 @@ static void starve(const attempt_t *attempt, bool writes)
 
 static void try(const attempt_t *attempt)
 {
-    starve(attempt, strcmp(attempt->method, "GET") != 0);
+    /* A POST that asks. */
+    starve(attempt, strcmp(attempt->method, "GET") != 0 && !strstr(attempt->path, "/enabled"));
     exhaust(attempt);
 }
 
@@ -127,6 +128,31 @@ static void test_teams(void)
          member(door->account_id, "USER", named("Clerk")), 201},
         {"get a team", "GET", team, ada, NULL, NULL, 200},
         {"list teams", "GET", "/v1/teams", ada, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
+/* route create_authentication_provider update_authentication_provider get_authentication_provider
+ * list_authentication_providers list_audit_records get_audit_record */
+static void test_providers(void)
+{
+    door_answer_t made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
+    const char *path = text("/v1/authentication-providers/%s", door_text(&made, "id"));
+    const attempt_t attempts[] = {
+        {"create a provider", "POST", "/v1/authentication-providers", door->key, NULL,
+         "{\"type\":\"SSO\",\"sso\":{\"variant\":\"GOOGLE\"}}", 201},
+        {"create a provider as a user", "POST", "/v1/authentication-providers", ada, NULL, "{\"type\":\"DEFAULT\"}",
+         403},
+        {"change a provider", "PATCH", path, door->key, NULL, "{\"status\":\"DISABLED\"}", 200},
+        {"get a provider", "GET", path, ada, NULL, NULL, 200},
+        {"list providers", "GET", "/v1/authentication-providers?limit=1", ada, NULL, NULL, 200},
+        {"list audit records", "GET", "/v1/audit-records?limit=1&target_type=USER", ada, NULL, NULL, 200},
+        {"get an audit record", "GET",
+         text("/v1/audit-records/%s",
+              rows("SELECT id FROM audit_records WHERE target_resource_type = 'API_KEY' LIMIT 1")),
+         door->key, NULL, NULL, 200},
     };
 
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
@@ -199,7 +225,8 @@ static const char *mailed(const char *path, const char *body, const char *addres
     return token ? token : (bail(text("no mail for %s", address)), NULL);
 }
 
-/* route obtain_token refresh_token logout request_password_reset reset_password activate_user */
+/* route obtain_token refresh_token logout request_password_reset reset_password activate_user
+ * enabled_authentication_providers */
 static void test_oauth(void)
 {
     const char *cookie, *spent, *bearer = door_login(door, "eve@example.org", PASSWORD, &cookie), *alias;
@@ -227,6 +254,8 @@ static void test_oauth(void)
         {"sign in by an alias", "POST", "/v1/oauth/token", NULL, NULL, text("{\"token_alias\":\"%s\"}", alias), 200},
         {"refresh", "POST", "/v1/oauth/refresh-token", NULL, cookie, NULL, 200},
         {"refresh with a stolen token", "POST", "/v1/oauth/refresh-token", NULL, spent, NULL, 401},
+        {"ask for providers", "POST", "/v1/authentication-providers/enabled", NULL, NULL,
+         text("{\"token\":\"%s\",\"email\":\"fay@example.org\"}", invited), 200},
         {"accept", "POST", "/v1/oauth/activate-user", NULL, NULL,
          text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", invited), 200},
         {"accept more", "POST", "/v1/oauth/activate-user", bearer, NULL, text("{\"token\":\"%s\"}", added), 200},
@@ -311,6 +340,7 @@ int main(void)
     ada = login("ada@example.org");
     test_users();
     test_teams();
+    test_providers();
     test_roles();
     test_keys();
     test_oauth();

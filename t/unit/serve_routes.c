@@ -3,7 +3,8 @@
 #include "../../src/service/service_int.h"
 #include "serve.h"
 
-static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id;
+static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,
+    *record_id;
 
 static const struct {
     const char *operation, *body;
@@ -21,6 +22,9 @@ static const struct {
               {"update_user_membership", "{\"type\":\"USER\"}"},
               {"create_team", "{\"name\":\"New\"}"},
               {"create_role", "{\"name\":\"New\"}"},
+              {"enabled_authentication_providers", "{\"token\":\"x\",\"email\":\"ada@example.org\"}"},
+              {"create_authentication_provider", "{\"type\":\"DEFAULT\"}"},
+              {"update_authentication_provider", "{\"status\":\"DISABLED\"}"},
               {"update_role", "{\"description\":\"Changed\"}"},
               {"create_api_key", "{}"},
               {"search_api_key", "{}"},
@@ -44,8 +48,8 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {
-        {"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{role}", role_id}, {"{apik}", key_id}};
+    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{auth}", provider_id},
+               {"{audi}", record_id}, {"{role}", role_id},       {"{apik}", key_id}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -86,8 +90,12 @@ static void test_declared(void)
             ok(route->permission && identity_permission_valid(route->permission),
                "%s declares a permission # security 59", route->operation);
         } else {
-            ok(strncmp(route->pattern, "/v1/oauth/", 10) == 0 && !route->permission,
-               "%s is public and one of the oauth calls # security 59", route->operation);
+            bool known = strncmp(route->pattern, "/v1/oauth/", 10) == 0 ||
+                         strcmp(route->operation, "enabled_authentication_providers") == 0 ||
+                         strcmp(route->operation, "get_openapi") == 0;
+            ok(known && !route->permission,
+               "%s is public: an oauth call, one that a mailed token opens, or the document # security 59",
+               route->operation);
         }
         ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
         ok(!route->body || strcmp(route->method, "GET") != 0, "%s: no body is asked of a GET", route->operation);
@@ -250,6 +258,10 @@ static void test_foreign_names(void)
     is_int(size_at(&answer, "data"), 1, "no key of another entity is listed # security 60");
     answer = get("/v1/roles?name=Ours", door->other_key);
     is_int(size_at(&answer, "data"), 0, "no role of another entity is listed # security 60");
+    answer = get("/v1/authentication-providers", door->other_key);
+    is_int(size_at(&answer, "data"), 0, "no provider of another entity is listed # security 60");
+    answer = get(text("/v1/audit-records?target_id=%s", provider_id), door->other_key);
+    is_int(size_at(&answer, "data"), 0, "nor what was recorded there # security 60");
     answer = get("/v1/roles?name=Ours", door->key);
     is_int(size_at(&answer, "data"), 1, "... which is there");
     answer = post("/v1/api-keys/search", door->other_key, text("{\"resource_id\":\"%s\"}", key_id));
@@ -271,6 +283,9 @@ int main(void)
     door->settings.key_escrow = (const unsigned char *)"0123456789abcdef0123456789abcdef";
     door_answer_t made = post("/v1/api-keys", door->key, "{\"role_type\":\"READ_ONLY\"}");
     key_id = door_text(&made, "id");
+    made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
+    provider_id = door_text(&made, "id");
+    record_id = rows(text("SELECT id FROM audit_records WHERE target_id = '%s'", provider_id));
     nobody = login("nobody@example.org");
     get("/v1/roles", door->read_key); /* writes the last use of the keys */
     get("/v1/roles", door->other_key);

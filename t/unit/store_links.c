@@ -1,5 +1,5 @@
-/* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, audit: every column comes back as
- * it went, and every guarded change says what became of it. */
+/* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, providers, audit: every column
+ * comes back as it went, and every guarded change says what became of it. */
 #include "store_fixture.h"
 
 static identity_db_t *db;
@@ -359,6 +359,61 @@ static void test_audit(void)
            "1", "with nothing where there is nothing");
 }
 
+/* The environment is that of the account, where nothing else is said. */
+static void test_audit_environment(void)
+{
+    identity_audit_row_t row = {"audi_3", ENTITY, user, ENTITY, account,   "USER", user,
+                                NULL,     "X",    "",   NULL,   "client1", "",     NOW + 1},
+                         *read;
+
+    must(identity_audit_insert(db, &row), "insert");
+    must(identity_audit_get(db, ENTITY, "audi_3", &read), "get");
+    SAME(id), SAME(entity_id), SAME(user_id), SAME(target_entity_id), SAME(target_platform_id), SAME(target_id);
+    SAME(target_resource_type), SAME(action), SAME(message), SAME(reference), SAME(idempotency_key);
+    SAME(client_address);
+    EQUAL(created_at);
+    is_str(read->target_environment, "LIVE", "the account's environment");
+    is_int(identity_audit_get(db, OTHER, "audi_3", &read), IDENTITY_DB_NONE, "not of another entity");
+    must(identity_audit_get(db, "enti_1", "audi_1", &read), "get");
+    is_str(read->target_environment, "LIVE", "one that was given");
+    sql(db, "DELETE FROM audit_records WHERE id = 'audi_3'");
+}
+
+static void test_providers(void)
+{
+    identity_provider_row_t row = {.id = id("auth", 1),
+                                   .entity_id = ENTITY,
+                                   .type = "SSO",
+                                   .name = "Work",
+                                   .status = "ENABLED",
+                                   .variant = "OIDC",
+                                   .issuer = "https://login.example.org",
+                                   .client_id = "client",
+                                   .settings = "{\"allowed_domains\":[]}",
+                                   .created_at = NOW,
+                                   .version = 3},
+                            *read, stale;
+
+    is_int(identity_provider_insert(db, &row), IDENTITY_DB_OK, "a provider");
+    is_int(identity_provider_insert(db, &row), IDENTITY_DB_CONFLICT, "is one only once");
+    must(identity_provider_get(db, ENTITY, row.id, &read), "get");
+    SAME(id), SAME(entity_id), SAME(type), SAME(name), SAME(status), SAME(variant), SAME(issuer), SAME(client_id);
+    SAME(settings);
+    EQUAL(created_at), EQUAL(version);
+    is_int(identity_provider_get(db, OTHER, row.id, &read), IDENTITY_DB_NONE, "not of another entity");
+    stale = row;
+    row.type = "DEFAULT", row.name = "Password", row.status = "DISABLED", row.settings = "{}";
+    row.variant = row.issuer = row.client_id = "";
+    must(identity_provider_update(db, &row), "update");
+    is_int(row.version, 4, "moves on");
+    must(identity_provider_get(db, ENTITY, row.id, &read), "get");
+    SAME(type), SAME(name), SAME(status), SAME(variant), SAME(issuer), SAME(client_id), SAME(settings);
+    EQUAL(version);
+    is_int(identity_provider_update(db, &stale), IDENTITY_DB_NONE, "one that somebody else changed is NONE");
+    row.entity_id = OTHER;
+    is_int(identity_provider_update(db, &row), IDENTITY_DB_NONE, "and so is another entity's");
+}
+
 /* What hangs on a user goes with it; what was recorded stays. */
 static void test_deletion(void)
 {
@@ -387,6 +442,8 @@ int main(void)
     test_refresh();
     test_aliases();
     test_audit();
+    test_audit_environment();
+    test_providers();
     test_deletion();
     return fixture_end();
 }

@@ -90,6 +90,30 @@ static const struct {
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
 };
 
+/* An index of one of the columns that are asked for, or else that of the entity, entered at every bound. */
+static const char *missed_audit_way(const char *statement, const char *plan)
+{
+    static const char *const columns[] = {"user_id", "target_id", "target_resource_type", "target_platform_id"};
+    static const struct {
+        const char *text, *way;
+    } bounds[] = {{".created_at >= %lld", "created_at>?"},
+                  {".created_at < %lld", "created_at<?"},
+                  {".id) < (%lld", "(created_at,id)<(?,?)"},
+                  {".id) > (%lld", "(created_at,id)>(?,?)"}};
+    bool asked = false, entered = false;
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        asked = asked || strstr(statement, text(".%s = %%s", columns[i]));
+        entered = entered || strstr(plan, text("(entity_id=? AND %s=?", columns[i]));
+    }
+    if (asked != entered)
+        return "one of the columns";
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        if (strstr(statement, bounds[i].text) && !strstr(plan, bounds[i].way))
+            return bounds[i].way;
+    return "";
+}
+
 /* What a page's text asks for must be what its index is entered with. */
 static const char *missed_way(const char *name, const char *statement, const char *plan)
 {
@@ -98,6 +122,8 @@ static const char *missed_way(const char *name, const char *statement, const cha
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(ways[i].name, name) == 0 && !strstr(plan, ways[i].detail))
             return ways[i].detail;
+    if (strcmp(name, "AUDIT_PAGE") == 0)
+        return missed_audit_way(statement, plan);
     if (key || !strstr(name, "_PAGE"))
         return "";
     if (strstr(statement, ".active = %lld") && !strstr(plan, "active=?"))
@@ -164,6 +190,10 @@ int main(void)
     ok(fault_of("x",
                 "UPDATE outbox SET attempts = 0 WHERE state = 'queued' AND id IN (SELECT value FROM json_each(%s))")[0],
        "and a walk to rows whose keys are known");
+    ok(fault_of("AUDIT_PAGE",
+                "SELECT 1 FROM audit_records d WHERE d.entity_id = %s AND +d.user_id = %s AND d.user_id = %s "
+                "AND d.created_at < %lld AND (d.created_at, d.id) < (%lld, %s)")[0],
+       "and a bound that an index cannot be entered at beside another");
     ok(fault_of("USERS_DOMAIN", "SELECT 1 FROM users u WHERE u.entity_id = %s")[0], "and a wrong way in");
     return fixture_end();
 }

@@ -309,6 +309,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     else
         identity_authenticate(door->pool, &door->env, &in, &authentication);
     identity_serve(door->pool, &door->env, &in, &authentication, &out);
+    door_record(method, target, &out);
     if (door->borrowed || door->writers)
         bail("a connection or the writers' gate was not given back");
     answer.status = out.status;

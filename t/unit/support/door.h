@@ -43,6 +43,10 @@ typedef struct door_answer {
     unsigned long statements; /* that the request took, its authentication too */
 } door_answer_t;
 
+/* Where IDENTITY_ANSWERS names a folder, every answer is kept there for t/answers/unit.t. door_call does it by itself.
+ */
+void door_record(const char *method, const char *path, const identity_response_t *answer);
+
 door_t *door_open(void);
 void door_close(door_t *door);
 /* A request. credential: an API key, a `Bearer ...` text, or NULL. body: JSON text, or NULL for none. */
