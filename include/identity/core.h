@@ -320,7 +320,6 @@ apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const 
                                            apr_time_t now);
 apr_interval_time_t identity_counters_count(identity_counters_t *counters, const char *key, const identity_rate_t *rate,
                                             bool growing, apr_time_t now);
-void identity_counters_forget(identity_counters_t *counters, const char *key);
 /* The same table as a set of names, each until its time. */
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now);
 bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now);

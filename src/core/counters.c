@@ -151,18 +151,6 @@ apr_interval_time_t identity_counters_count(identity_counters_t *counters, const
     return wait;
 }
 
-void identity_counters_forget(identity_counters_t *counters, const char *key)
-{
-    place_t place;
-
-    if (!enter(counters, key, &place))
-        return;
-    entry_t *entry = find(&place);
-    if (entry)
-        memset(entry, 0, sizeof *entry);
-    leave(&place);
-}
-
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now)
 {
     place_t place;

@@ -171,14 +171,14 @@ bool identity_limit_failed(identity_call_t *call)
 {
     const identity_limit_t *limit = &call->limit;
 
-    if (limit->class != IDENTITY_RATE_NONE)
-        tell(call, "failed", limit->class);
     for (int i = 0; i < limit->count; i++) {
         apr_interval_time_t wait =
             identity_counters_count(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, true, now(call));
         if (wait > 0)
             return refuse(call, limit->class, wait);
     }
+    if (limit->class != IDENTITY_RATE_NONE)
+        tell(call, "failed", limit->class);
     return true;
 }
 
@@ -283,11 +283,8 @@ bool identity_limit_self(identity_call_t *call)
 
 void identity_limit_proved(identity_call_t *call, const char *account)
 {
-    if (!limited(call, IDENTITY_RATE_LOGIN))
-        return;
     apr_time_t moment = now(call);
-    if (call->env->proofs)
+
+    if (limited(call, IDENTITY_RATE_LOGIN) && call->env->proofs)
         identity_counters_mark(call->env->proofs, proof_of(call, account), moment + PROOF_LIFETIME, moment);
-    identity_counters_forget(call->env->counters,
-                             key_of(call, IDENTITY_RATE_LOGIN, "network", network(call, 24, 48), account));
 }

@@ -136,9 +136,6 @@ static void test_names(void)
     ok(identity_counters_wait(counters, "one", &ten, START) > 0, "one name is full");
     is_int(identity_counters_wait(counters, "other", &ten, START), 0, "another is not");
     is_int(identity_counters_wait(counters, "one ", &ten, START), 0, "nor one that looks alike");
-    identity_counters_forget(counters, "one");
-    identity_counters_forget(counters, "never seen");
-    is_int(identity_counters_wait(counters, "one", &ten, START), 0, "forgotten");
     identity_counters_mark(counters, "proof", START + MINUTE, START);
     ok(identity_counters_marked(counters, "proof", START + MINUTE - 1), "marked until its time");
     ok(!identity_counters_marked(counters, "proof", START + MINUTE), "and no longer");

@@ -248,6 +248,7 @@ static void test_lockout(void)
     is_int(failures("203.0.113.7", victim, 50), 10, "a neighbour fails");
     is_int(attempt("203.0.113.51", victim, PASSWORD).status, 429, "who is not known there waits");
     accepted(attempt("203.0.113.50", victim, PASSWORD), 200, "the victim at home does not # security 13");
+    is_int(attempt("203.0.113.51", victim, PASSWORD).status, 429, "... which helps nobody else there");
     attack();
     accepted(attempt("203.0.113.50", victim, PASSWORD), 200, "... nor for all the world's trying");
     is_int(failures("203.0.113.50", victim, 20), 10, "... but its own failures count");
