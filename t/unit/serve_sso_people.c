@@ -352,5 +352,6 @@ int main(void)
     test_listed();
     test_limit();
     test_faults();
+    is_int(provider->most_held + other->most_held, 0, "no connection and no gate was held while a provider was asked");
     return serve_end();
 }

@@ -91,6 +91,9 @@ static void *serve(void *data)
     if (hear(visit->socket, text, sizeof text)) {
         const char *path = strchr(text, ' ') ? strchr(text, ' ') + 1 : "";
         pthread_mutex_lock(&server->mutex);
+        for (int i = 0; i < 2; i++)
+            if (provider->held[i] && *provider->held[i] > provider->most_held)
+                provider->most_held = *provider->held[i];
         for (int i = 0; i < PROVIDER_PATHS && !known; i++) {
             known = strncmp(path, provider_paths[i], strlen(provider_paths[i])) == 0;
             if (!known)
