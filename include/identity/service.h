@@ -76,6 +76,7 @@ typedef struct identity_principal {
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
 } identity_headers_t;
 
 typedef struct identity_request {

@@ -68,6 +68,8 @@ static void describe(request_rec *r, identity_state_t *state)
         .platform_id = header(r, "X-Platform-Id"),
         .resource_id = header(r, "resource_id"),
         .user_agent = header(r, "User-Agent"),
+        .origin = header(r, "Origin"),
+        .fetch_site = header(r, "Sec-Fetch-Site"),
     };
     in->client_address = r->useragent_ip;
     in->secure = ap_ssl_conn_is_ssl(r->connection);

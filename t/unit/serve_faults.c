@@ -228,6 +228,8 @@ static void test_all_routes(void)
         const char *path =
             open ? text("%.*s%s%s", (int)(open - route->pattern), route->pattern, bob_id, strchr(open, '}') + 1)
                  : route->pattern;
+        if (route->form && !route->body)
+            continue; /* answered otherwise: test_forms */
         door->refuse_borrow = true;
         door->cookie = cookie;
         door_answer_t answer =

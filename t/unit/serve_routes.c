@@ -3,7 +3,7 @@
 #include "../../src/service/service_int.h"
 #include "serve.h"
 
-static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id;
+static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *session_id;
 
 static const struct {
     const char *operation, *body;
@@ -41,7 +41,7 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}};
+    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{sess}", session_id}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -82,11 +82,14 @@ static void test_declared(void)
             ok(route->permission && identity_permission_valid(route->permission),
                "%s declares a permission # security 59", route->operation);
         } else {
-            ok(strncmp(route->pattern, "/v1/oauth/", 10) == 0 && !route->permission,
+            ok((strncmp(route->pattern, "/v1/oauth/", 10) == 0 || strncmp(route->pattern, "/.well-known/", 13) == 0) &&
+                   !route->permission,
                "%s is public and one of the oauth calls # security 59", route->operation);
         }
         ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
-        ok(!route->body || strcmp(route->method, "GET") != 0, "%s: no body is asked of a GET", route->operation);
+        ok((!route->body && !route->form) || strcmp(route->method, "POST") == 0 ||
+               (route->body && !route->form && strcmp(route->method, "PATCH") == 0),
+           "%s: a body is asked of a POST or PATCH only", route->operation);
     }
     ok(required >= 13, "%d routes need a credential", required);
 }
@@ -236,6 +239,8 @@ int main(void)
     post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
     post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
     nobody = login("nobody@example.org");
+    login("target@example.org");
+    session_id = rows(text("SELECT id FROM sessions WHERE user_id = '%s'", target_id));
     get("/v1/roles", door->read_key); /* writes the last use of the keys */
     get("/v1/roles", door->other_key);
     test_declared();
