@@ -77,6 +77,10 @@ static const struct {
     {"OUTBOX_CANCEL", "(user_id=? AND kind=? AND state=?)"},
     {"ACCOUNT_ADMINS", "(account_id=? AND type=? AND user_id>?)"},
     {"SESSIONS_END", "(user_id=? AND ended_at=?)"},
+    {"SESSIONS_LIVE", "(user_id=? AND ended_at=?)"},
+    {"SESSIONS_COUNT", "(user_id=? AND ended_at=?)"},
+    {"SESSIONS_EXPIRE", "(user_id=? AND ended_at=?)"},
+    {"SESSIONS_TRIM", "(user_id=? AND ended_at=?)"},
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
 };
 
