@@ -62,7 +62,7 @@ TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
-PAGES := $(wildcard src/pages/*.* src/pages/mail/*)
+PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
 
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/pages.o
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
@@ -131,6 +131,9 @@ $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
+# Counts the rows that SQLite reads.
+$(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
+
 -include $(OBJECTS:.o=.d)
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
@@ -139,14 +142,21 @@ PROVE := prove --timer
 # A parent that runs as root can only be tried by root.
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
+# Every answer that a test sees is kept there, and held against conf/openapi.json.
+ANSWERS := $(CURDIR)/$(BUILD)/answers
+fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
+
 check: test-packages all units
-	@$(PROVE) $(UNITS) t/guard
+	$(fresh_answers)
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(UNITS) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 test:
 	@$(DEPS) build test
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
-	@$(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/guard $(wildcard t/pages) $(SUITES)
+	$(fresh_answers)
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/answers/unit.t t/guard $(wildcard t/pages) $(SUITES) t/answers/operations.t
 
 run:
 	@$(DEPS) build

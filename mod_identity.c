@@ -21,7 +21,7 @@
  *   4. post_config  the databases: migrated or checked by a connection that is closed before any child is forked
  *   5. post_config  the signing keys, read while the parent may; the first one is made
  *   6. post_config  the gates that all children share
- *   7. post_config  the watchdog that sends mail; mod_watchdog itself starts later in this hook
+ *   7. post_config  the watchdog that sends mail and purges; mod_watchdog itself starts later in this hook
  *   8. child_init   libraries, the gates' and the pools' halves in this process
  */
 

@@ -30,8 +30,11 @@ typedef enum {
     IDENTITY_PROBLEM_TIMEOUT,        /* 408 BAD_REQUEST: the body did not arrive in time */
     IDENTITY_PROBLEM_EXISTS,         /* 409 RESOURCE_ALREADY_EXISTS */
     IDENTITY_PROBLEM_STATE,          /* 409 INVALID_OPERATION: not allowed in the present state */
+    IDENTITY_PROBLEM_KEY_REUSED,     /* 409 IDEMPOTENCY_CHECK_FAILED: the key came with another request before */
+    IDENTITY_PROBLEM_PRECONDITION,   /* 412 INVALID_OPERATION: If-Match, If-None-Match */
     IDENTITY_PROBLEM_TOO_LARGE,      /* 413 BAD_REQUEST */
     IDENTITY_PROBLEM_MEDIA_TYPE,     /* 415 UNSUPPORTED_MEDIA_TYPE */
+    IDENTITY_PROBLEM_KEY_RUNNING,    /* 422 IDEMPOTENCY_CHECK_FAILED: the first request of the key still runs */
     IDENTITY_PROBLEM_THROTTLED,      /* 429 UNABLE_TO_PROCESS_INSTRUCTIONS */
     IDENTITY_PROBLEM_INTERNAL,       /* 500 INTERNAL_ERROR, type API_ERROR */
     IDENTITY_PROBLEM_UNAVAILABLE     /* 503 INTERNAL_ERROR, type API_ERROR, with Retry-After */
@@ -141,6 +144,13 @@ const char *identity_username_domain(const char *canonical);
 /* An address that mail can be sent to: one @, a dot in the domain, no space, comma, quote, angle bracket, control
  * character, at most 254 bytes. */
 bool identity_mail_address_valid(const char *address);
+/* The domain of such an address: labels of letters, digits, inner hyphens and what is not ASCII, at least two. */
+bool identity_domain_valid(const char *domain);
+/* This machine itself: localhost, 127.0.0.0/8, ::1. */
+bool identity_host_loopback(const char *host);
+/* An OpenID issuer: https (http only on loopback), a host, perhaps port and path; no user, query or fragment, at most
+ * 512 bytes. */
+bool identity_issuer_valid(apr_pool_t *pool, const char *url);
 /* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
  * there is no end. */
 const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);
@@ -235,6 +245,8 @@ void identity_wipe_with_pool(apr_pool_t *pool, char *text);
 /* Constant-time comparison of two strings of equal length; false for different lengths. (security 18) */
 bool identity_secret_equal(const char *a, const char *b);
 const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size);
+/* HMAC-SHA256 in hex: a digest that says nothing, even of a guessable text, to who does not have the key. */
+const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size);
 const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size);
 /* NULL where it is not base64url without padding. */
 unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size);
@@ -268,6 +280,10 @@ const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const c
                           const identity_random_t *random);
 char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad);
 
+/* Reads a sealing key as its file has it: 32 bytes as 64 hexadecimal digits or in base64 (either alphabet, padded or
+ * not), and perhaps the end of the line. False for anything else. */
+bool identity_sealing_key_read(const char *text, unsigned char key[32]);
+
 /* ---- passwords -------------------------------------------------------------------------------------------------- */
 
 #define IDENTITY_PASSWORD_MAX    1024  /* bytes */
@@ -279,10 +295,21 @@ typedef struct identity_hash_parameters {
     unsigned passes;
 } identity_hash_parameters_t;
 
-/* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case, valid UTF-8 without NUL or
- * control characters. INVALID_FIELD on `field` otherwise; the message never holds the password. Length is checked
- * before anything else (security 4). */
-bool identity_password_acceptable(apr_pool_t *pool, const char *password, const char *username, size_t minimum,
+/* Words that a new password may not be, whatever their case and with digits and signs around them (security 6): one a
+ * line, lines with # at their beginning left out. In pool; used by many threads at once. */
+typedef struct identity_blocklist identity_blocklist_t;
+identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text, size_t length);
+unsigned identity_blocklist_count(const identity_blocklist_t *list);
+
+typedef struct identity_password_policy {
+    size_t minimum;                        /* bytes; less than 8 counts as 8 */
+    const identity_blocklist_t *blocklist; /* or NULL */
+    const char *username, *site;           /* words of these are not enough for a password; either may be NULL */
+} identity_password_policy_t;
+/* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case nor made of it and the site's
+ * name, not on the block list, valid UTF-8 without NUL or control characters. INVALID_FIELD on `field` otherwise, with
+ * the reason; the message never holds the password. Length is checked before anything else (security 4). */
+bool identity_password_acceptable(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy,
                                   const char *field, identity_problem_t *problem);
 /* NFKC, once, before hashing and before verifying (security 3). NULL for invalid UTF-8 or over the cap. Wiped with the
  * pool. */
@@ -296,9 +323,13 @@ typedef enum {
     IDENTITY_PASSWORD_WRONG,
     IDENTITY_PASSWORD_NO_MEMORY
 } identity_password_verdict_t;
-/* Compares; *weaker says that the hash should be replaced by one with the parameters. */
-identity_password_verdict_t identity_password_verify(const char *hash, const char *normalised,
+/* Compares; *weaker, right or wrong: the hash is not (or less than) Argon2id with the parameters. Hashes of other
+ * programs (bcrypt, apr1, {SHA}, SHA-crypt, md5-crypt, yescrypt, PBKDF2, scrypt) are compared with what was typed, byte
+ * for byte: where they would look at a part of it only, a longer password is wrong (security 3). */
+identity_password_verdict_t identity_password_verify(const char *hash, const char *typed, const char *normalised,
                                                      const identity_hash_parameters_t *parameters, bool *weaker);
+/* Could a password be verified against it, within the memory of the parameters? */
+bool identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters);
 /* A well-formed PHC string of these parameters that no password has: what an unknown user's login is verified against
  * (security 16). */
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters);

@@ -1,5 +1,5 @@
-/* The pages behind mailed links, embedded at build time from src/pages/. They hold no data: the token stays in the
- * fragment, which a browser never sends. */
+/* Text that is embedded at build time: the pages behind mailed links and the mails from src/pages/, and the description
+ * of the interface. The pages hold no data: the token stays in the fragment, which a browser never sends. */
 #ifndef IDENTITY_PAGES_H
 #define IDENTITY_PAGES_H
 
@@ -18,5 +18,14 @@ extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-pass
 /* The built-in mail templates, text and HTML (src/pages/mail/). */
 extern const char identity_mail_invite_text[], identity_mail_invite_html[], identity_mail_reset_text[],
     identity_mail_reset_html[];
+
+/* Files of conf/ as they are. */
+typedef struct identity_document {
+    const char *text;
+    size_t length;
+} identity_document_t;
+
+extern const identity_document_t identity_document_openapi;   /* GET /v1/openapi.json */
+extern const identity_document_t identity_document_blocklist; /* password-blocklist.txt */
 
 #endif

@@ -37,7 +37,7 @@ int identity_start_databases(identity_site_t *site, apr_pool_t *temporary);
 int identity_start_keys(identity_site_t *site, apr_pool_t *temporary);
 /* The writers' mutex and the gate of password hashing, which all children share. */
 int identity_start_gates(identity_site_t *site);
-/* The job that sends mail. */
+/* The job that sends mail and purges. */
 int identity_start_watchdog(identity_site_t *site);
 
 /* Name of the writers' mutex for httpd's Mutex directive. */

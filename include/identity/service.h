@@ -17,7 +17,9 @@ typedef struct identity_settings {
     apr_interval_time_t access_lifetime, refresh_idle, refresh_absolute, invite_lifetime, reset_lifetime;
     identity_hash_parameters_t hash;
     size_t password_minimum;
+    const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
+    const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
 } identity_settings_t;
@@ -77,6 +79,8 @@ typedef struct identity_principal {
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
+    const char *if_match, *if_none_match;
+    const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 
 typedef struct identity_request {
@@ -87,6 +91,7 @@ typedef struct identity_request {
     const char *client_address; /* of the person (behind mod_remoteip the real one) */
     bool secure;                /* TLS */
     bool loopback;              /* the connection itself comes over loopback */
+    bool origin_granted;        /* Origin is one that IdentityCORSOrigin names */
     const char *request_id;     /* reqr_..., made with identity_request_id */
     bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
     /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST.
@@ -156,6 +161,28 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
                       identity_problem_t *problem);
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
+
+/* The block list of passwords that comes with the module. */
+identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool);
+/* A user of an entity, ACTIVE, with the hash of a password that another program made: replaced at the first login. */
+bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
+                          const char *hash, identity_user_row_t **made, identity_problem_t *problem);
+
+/* What a user (an id or a username) of the entity holds now, and where each permission comes from:
+ *   user       a User
+ *   teams      {team_id, name, start_at, end_at, counts}: of which memberships count now
+ *   effective  {account_id, reference, environment, permissions: [{permission, sources}]}, empty for who is not ACTIVE.
+ *              permission: a name, `*` for all, `*.VIEW` for all to view. A source: {membership_id, team (its name, or
+ *              null), type, roles}: the roles' names, from the one that was given to the child that grants; none for
+ *              what comes with type ADMIN. */
+bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,
+                           json_t **answer, identity_problem_t *problem);
+
+/* ---- cleaning --------------------------------------------------------------------------------------------------- */
+
+/* Deletes a batch of what has had its time (answers to Idempotency-Keys, 48 hours old). Returns how many rows went: 0
+ * where nothing is left, which costs one read. Never fails: logs. */
+int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 

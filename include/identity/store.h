@@ -154,6 +154,10 @@ typedef struct identity_page_query {
     const char *name;    /* canonical, exact, or NULL */
     int active;          /* users and keys: 1 only ACTIVE, 0 only others, -1 all */
     bool childless;      /* roles: only those without children */
+    const char *domain;  /* providers: only those that are ENABLED and open to addresses of it, or NULL */
+    /* Audit records: NULL where not asked for. */
+    const char *user_id, *target_id, *target_type, *platform_id;
+    apr_time_t from, to; /* audit records: made in [from, to); 0: open */
     identity_order_t order;
     bool descending;
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
@@ -252,6 +256,12 @@ typedef struct identity_role_row {
 /* CONFLICT: name or slug taken among the entity's own and the built-in ones. */
 identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
+/* Writes name, canonical and description where the row still has row->version, and moves it on; replaces its children
+ * and its permissions where the lists are not NULL. NONE: changed meanwhile. CONFLICT: name taken, as above. */
+identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t *row,
+                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
+/* CONFLICT: in use by a membership, an open invitation or as a child; or no role of the entity. */
+identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_id, const char *id);
 /* The entity's own and the built-in ones, as one order. */
 identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
                                          apr_array_header_t **rows);
@@ -274,6 +284,13 @@ typedef struct identity_role_permission_row {
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions);
+
+/* The roles that have the role in them, to two levels above it: its parents and theirs. */
+typedef struct identity_role_ancestor_row {
+    const char *id;
+    int height; /* 1: a parent, 2: a parent's parent; an id may come with both */
+} identity_role_ancestor_row_t;
+identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows);
 
 /* What a user holds now, directly and by teams inside their window: a row for each (membership, role of the closure,
  * own permission). One statement. */
@@ -304,6 +321,12 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
                                          const apr_array_header_t *permissions);
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id,
                                       identity_key_row_t **row); /* over all entities: for authentication */
+identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_key_row_t **row);
+/* Writes description, active, narrowed, role and expires_at where the row still has row->version, and moves it on;
+ * replaces its permissions where the list is not NULL. NONE: changed meanwhile. */
+identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *row,
+                                         const apr_array_header_t *permissions);
 /* Permissions of each of the keys (role_id is the key's id here). */
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
                                               apr_array_header_t **rows);
@@ -405,17 +428,46 @@ identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
                                            apr_array_header_t **rows); /* newest first, 500 at most */
 
+/* How people sign in: by a password, or at somebody else's. */
+typedef struct identity_provider_row {
+    const char *id, *entity_id;
+    const char *type;                         /* DEFAULT or SSO */
+    const char *name, *status;                /* status: ENABLED or DISABLED */
+    const char *variant, *issuer, *client_id; /* "" where none */
+    const char *settings;                     /* a JSON object; of SSO: allowed_domains (lower case), okta, microsoft */
+    apr_time_t created_at;
+    apr_int64_t version;
+} identity_provider_row_t;
+identity_db_status_t identity_provider_insert(identity_db_t *db, const identity_provider_row_t *row);
+identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity_id, const char *id,
+                                           identity_provider_row_t **row);
+/* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
+ * meanwhile. */
+identity_db_status_t identity_provider_update(identity_db_t *db, identity_provider_row_t *row);
+identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
+                                             apr_array_header_t **rows);
+identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                              apr_int64_t *count);
+const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row);
+
 typedef struct identity_audit_row {
     const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
     const char *target_entity_id, *target_platform_id; /* NULL where none */
     const char *target_resource_type, *target_id; /* USER, ROLE, API_KEY, SESSION, ...; target_id NULL where none */
-    const char *target_environment;               /* NULL where none */
+    const char *target_environment;               /* NULL: that of the account target_platform_id, if any */
     const char *action, *message;                 /* action: INVITE, LOGIN, LOGIN_FAILED, ... */
     const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
     const char *client_address;
     apr_time_t created_at;
 } identity_audit_row_t;
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
+identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
+                                        identity_audit_row_t **row);
+identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
+                                          apr_array_header_t **rows);
+identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                           apr_int64_t *count);
+const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {
@@ -455,5 +507,31 @@ identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, a
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
 /* Mails to a user of a kind (invite, reset) that are not sent yet will not be (their link is dead). */
 identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
+
+/* What was answered to an Idempotency-Key (identity-api.md, section 1), of one credential: a user's or key's id. */
+typedef struct identity_idempotency_row {
+    const char *credential_id, *key;
+    const char *digest;      /* of the request */
+    bool running;            /* else answered */
+    int status;              /* of the answer */
+    const char *owner;       /* while running: the mark of the request that answers it; else NULL */
+    const char *sealed;      /* the answer; NULL while running */
+    const char *sealed_with; /* kid of the signing key whose derived keys made digest and sealed */
+    apr_time_t created_at;
+} identity_idempotency_row_t;
+/* running, with its owner; CONFLICT: there is one of this key. */
+identity_db_status_t identity_idempotency_reserve(identity_db_t *db, const identity_idempotency_row_t *row);
+identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *credential_id, const char *key,
+                                              identity_idempotency_row_t **row);
+/* The same for one that is there and has had its time: compare-and-set, NONE where it is not as `seen` any more. */
+identity_db_status_t identity_idempotency_take(identity_db_t *db, const identity_idempotency_row_t *seen,
+                                               const identity_idempotency_row_t *row);
+/* From running to answered; NONE where row->owner does not hold it any more. */
+identity_db_status_t identity_idempotency_store(identity_db_t *db, const identity_idempotency_row_t *row);
+/* Deletes it, where row->owner holds it and it is still running. OK also where not. */
+identity_db_status_t identity_idempotency_free(identity_db_t *db, const identity_idempotency_row_t *row);
+/* How many are older (counted to 1 at most), and the deletion of about `limit` of them, the oldest first. */
+identity_db_status_t identity_idempotency_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
+identity_db_status_t identity_idempotency_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
 
 #endif

@@ -191,6 +191,24 @@ static bool domain_valid(const char *domain)
     return dot && before != '.' && before != '-';
 }
 
+static bool has_space(const char *text)
+{
+    for (utf8proc_int32_t character; (character = next_char(&text)) > 0;) {
+        if (is_space(character)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool identity_domain_valid(const char *domain)
+{
+    size_t characters;
+
+    return domain != NULL && strlen(domain) <= MAIL_ADDRESS_MAX && identity_text_scan(domain, &characters) &&
+           !has_space(domain) && domain_valid(domain);
+}
+
 bool identity_mail_address_valid(const char *address)
 {
     size_t characters;
@@ -199,14 +217,8 @@ bool identity_mail_address_valid(const char *address)
         return false;
     }
     const char *at = strchr(address, '@');
-    if (at == NULL || at == address || strpbrk(address, "()<>[]:;\\,\"") != NULL) {
+    if (at == NULL || at == address || strpbrk(address, "()<>[]:;\\,\"") != NULL || has_space(address)) {
         return false;
-    }
-    const char *scan = address;
-    for (utf8proc_int32_t character; (character = next_char(&scan)) > 0;) {
-        if (is_space(character)) {
-            return false;
-        }
     }
     return domain_valid(at + 1);
 }

@@ -25,8 +25,14 @@ static const problem_kind_t kinds[] = {
     [IDENTITY_PROBLEM_TIMEOUT] = {408, "BAD_REQUEST", "The request did not arrive in time."},
     [IDENTITY_PROBLEM_EXISTS] = {409, "RESOURCE_ALREADY_EXISTS", "Such a resource exists already."},
     [IDENTITY_PROBLEM_STATE] = {409, "INVALID_OPERATION", "This is not possible in the present state."},
+    [IDENTITY_PROBLEM_KEY_REUSED] = {409, "IDEMPOTENCY_CHECK_FAILED",
+                                     "This Idempotency-Key was sent with another request before."},
+    [IDENTITY_PROBLEM_PRECONDITION] = {412, "INVALID_OPERATION",
+                                       "The resource is not in the state that the request asks for."},
     [IDENTITY_PROBLEM_TOO_LARGE] = {413, "BAD_REQUEST", "The request is too large."},
     [IDENTITY_PROBLEM_MEDIA_TYPE] = {415, "UNSUPPORTED_MEDIA_TYPE", "The body must be of type application/json."},
+    [IDENTITY_PROBLEM_KEY_RUNNING] = {422, "IDEMPOTENCY_CHECK_FAILED",
+                                      "The first request with this Idempotency-Key is still being answered."},
     [IDENTITY_PROBLEM_THROTTLED] = {429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "Too many requests; try again later."},
     [IDENTITY_PROBLEM_INTERNAL] = {500, "INTERNAL_ERROR", "Something went wrong on our side."},
     [IDENTITY_PROBLEM_UNAVAILABLE] = {503, "INTERNAL_ERROR", "The service is busy; try again shortly."},
@@ -74,6 +80,8 @@ identity_problem_kind_t identity_problem_of_status(int status)
         return IDENTITY_PROBLEM_TIMEOUT;
     case 409:
         return IDENTITY_PROBLEM_STATE;
+    case 412:
+        return IDENTITY_PROBLEM_PRECONDITION;
     case 413:
         return IDENTITY_PROBLEM_TOO_LARGE;
     case 415:

@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <sodium.h>
 
 #include "core_int.h"
 
 #define NONCE_SIZE 12
 #define TAG_SIZE   16
-#define PLAIN_MAX  (1 << 20)
+#define PLAIN_MAX  (1 << 24)
+#define KEY_SIZE   32
 
 static bool encrypt(const unsigned char key[32], unsigned char *sealed, const char *plain, int size, const char *aad)
 {
@@ -81,4 +83,29 @@ char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char 
     }
     plain[size] = '\0';
     return plain;
+}
+
+/* Nothing, or the end of a line and nothing after it. */
+static bool ends_here(const char *rest)
+{
+    return *rest == '\0' || strcmp(rest, "\n") == 0 || strcmp(rest, "\r\n") == 0;
+}
+
+bool identity_sealing_key_read(const char *text, unsigned char key[32])
+{
+    static const int variants[] = {sodium_base64_VARIANT_ORIGINAL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+                                   sodium_base64_VARIANT_URLSAFE, sodium_base64_VARIANT_URLSAFE_NO_PADDING};
+    size_t length = strcspn(text, "\r\n"), size = 0;
+    bool read = false;
+
+    if (!ends_here(text + length)) {
+        return false;
+    }
+    if (length == 2 * KEY_SIZE) {
+        return sodium_hex2bin(key, KEY_SIZE, text, length, NULL, &size, NULL) == 0 && size == KEY_SIZE;
+    }
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0] && !read; i++) {
+        read = sodium_base642bin(key, KEY_SIZE, text, length, NULL, &size, NULL, variants[i]) == 0 && size == KEY_SIZE;
+    }
+    return read;
 }

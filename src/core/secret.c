@@ -50,6 +50,15 @@ const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size)
     return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
 }
 
+const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size)
+{
+    unsigned char digest[IDENTITY_SHA256_SIZE];
+    char *hex = apr_palloc(pool, 2 * sizeof digest + 1);
+
+    identity_hmac_sha256(key, 32, data, size, digest);
+    return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
+}
+
 const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size)
 {
     size_t room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);

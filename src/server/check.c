@@ -74,6 +74,14 @@ static const char *check_keys(apr_pool_t *pool, const identity_conf_t *conf)
     return sentence ? apr_psprintf(pool, "ID0509: %s", sentence) : NULL;
 }
 
+static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
+{
+    const unsigned char *key;
+    const char *sentence = conf->key_escrow ? identity_escrow_load(pool, conf->key_escrow, &key) : NULL;
+
+    return sentence ? apr_psprintf(pool, "ID0511: %s", sentence) : NULL;
+}
+
 /* A connection is set up once, for all who share it. */
 static const char *check_sync(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
                               const identity_dbd_t *dbd)
@@ -100,6 +108,8 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
         sentence = check_origin(pool, conf);
     if (!sentence)
         sentence = check_keys(pool, conf);
+    if (!sentence)
+        sentence = check_escrow(pool, conf);
     if (!sentence)
         sentence = check_sync(pool, main_server, conf, &dbd);
     return sentence;

@@ -70,10 +70,14 @@ static void describe(request_rec *r, identity_state_t *state)
         .user_agent = header(r, "User-Agent"),
         .origin = header(r, "Origin"),
         .fetch_site = header(r, "Sec-Fetch-Site"),
+        .if_match = header(r, "If-Match"),
+        .if_none_match = header(r, "If-None-Match"),
+        .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };
     in->client_address = r->useragent_ip;
     in->secure = ap_ssl_conn_is_ssl(r->connection);
     in->loopback = loopback(r);
+    in->origin_granted = identity_cors_granted(r);
     in->request_id = state->request_id;
     identity_body_announce(r, state);
 }
@@ -112,6 +116,7 @@ static identity_state_t *begin(request_rec *r)
         apr_table_setn(r->err_headers_out, "X-REQUEST-ID", state->request_id);
         apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
     }
+    identity_cors_answer(r, r->err_headers_out);
     drop_error_documents(r);
     return state;
 }
@@ -135,6 +140,7 @@ int identity_claim(request_rec *r)
         if (identity_state(r)) {
             ap_set_module_config(r->request_config, &identity_module, NULL);
             apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
+            identity_cors_withdraw(r->err_headers_out);
             apr_table_unset(r->subprocess_env, "IDENTITY_REQUEST_ID");
         }
         return DECLINED;

@@ -3,6 +3,8 @@
 
 #include "server_int.h"
 
+#define BLOCKLIST_LARGEST (64 * 1024 * 1024)
+
 /* ---- struct, create, merge -------------------------------------------------------------------------------------- */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) BIT_##member,
@@ -119,6 +121,31 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
     directory->set |= 1u << DIRECTORY_BIT_engine;
     if (on)
         identity_conf(cmd->server)->engine = true;
+    return NULL;
+}
+
+static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char *value)
+{
+    identity_directory_conf_t *directory = directory_;
+    const char *name = cmd->cmd->name, *origin, *fault;
+    bool none = strcasecmp(value, "None") == 0;
+
+    fault = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+    if (fault)
+        return fault;
+    /* The answers go to pages with the credentials of whoever looks at them. */
+    if (strchr(value, '*') || strcasecmp(value, "null") == 0)
+        return apr_psprintf(cmd->pool,
+                            "%s names each origin by itself, such as https://app.example.org; %s would be "
+                            "anybody's.",
+                            name, value);
+    if (!none && (fault = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
+        return fault;
+    if (!directory->cors_origins)
+        directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    if (!none)
+        APR_ARRAY_PUSH(directory->cors_origins, const char *) = origin;
+    directory->set |= 1u << DIRECTORY_BIT_cors_origins;
     return NULL;
 }
 
@@ -244,6 +271,34 @@ static const char *set_password_minimum(cmd_parms *cmd, void *directory, const c
     (void)directory;
     *member = number;
     return fault;
+}
+
+static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *value)
+{
+    const identity_blocklist_t **list = member_set(cmd);
+    const char *path, *fault = file_path(cmd, value, &path);
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_size_t length = 0;
+    char *text = NULL;
+
+    (void)directory;
+    if (fault)
+        return fault;
+    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, cmd->temp_pool);
+    if (status == APR_SUCCESS)
+        status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
+    if (status == APR_SUCCESS && (info.filetype != APR_REG || info.size > BLOCKLIST_LARGEST))
+        return apr_psprintf(cmd->pool, "%s: %s is no file, or one of more than 64 MiB.", cmd->cmd->name, path);
+    if (status == APR_SUCCESS && info.size > 0) {
+        text = apr_palloc(cmd->temp_pool, (apr_size_t)info.size + 1);
+        status = apr_file_read_full(file, text, (apr_size_t)info.size, &length);
+        text[length] = '\0';
+    }
+    if (status != APR_SUCCESS)
+        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path, &status);
+    *list = identity_blocklist_make(cmd->pool, text ? text : "", length);
+    return NULL;
 }
 
 static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)

@@ -43,6 +43,7 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
     apr_table_unset(r->headers_in, "Range");
     /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */
     apr_table_setn(r->headers_out, "X-REQUEST-ID", state->request_id);
+    identity_cors_answer(r, r->headers_out);
     apr_table_do(keep_header, r, response.headers, NULL);
     ap_set_content_type(r, response.content_type);
     ap_set_content_length(r, (apr_off_t)response.length);

@@ -11,7 +11,10 @@ static int set_header(void *r_, const char *name, const char *value)
 {
     request_rec *r = r_;
 
-    if (strcasecmp(name, "Set-Cookie") == 0)
+    /* Where mod_deflate looks for it. */
+    if (strcasecmp(name, "ETag") == 0)
+        apr_table_setn(r->headers_out, name, value);
+    else if (strcasecmp(name, "Set-Cookie") == 0)
         apr_table_addn(r->err_headers_out, name, value);
     else
         apr_table_setn(r->err_headers_out, name, value);
@@ -23,6 +26,7 @@ static int answer(request_rec *r, const identity_response_t *response)
     r->status = response->status;
     r->status_line = NULL;
     apr_table_do(set_header, r, response->headers, NULL);
+    identity_cors_preflight(r, apr_table_get(response->headers, "Allow"));
     /* A part of an answer is no JSON. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");

@@ -75,6 +75,35 @@ const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths
     return sentence;
 }
 
+#define ESCROW_SIZE 32
+
+static apr_status_t wipe_escrow(void *key)
+{
+    identity_wipe(key, ESCROW_SIZE);
+    return APR_SUCCESS;
+}
+
+const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key)
+{
+    unsigned char *made = apr_palloc(pool, ESCROW_SIZE);
+    apr_pool_t *texts;
+    char *text = NULL;
+
+    apr_pool_cleanup_register(pool, made, wipe_escrow, apr_pool_cleanup_null);
+    apr_pool_create(&texts, pool);
+    const char *sentence = identity_secret_read(texts, path, &text);
+    if (sentence)
+        sentence = apr_pstrcat(pool, "IdentityKeyEscrow ", sentence, NULL);
+    else if (!identity_sealing_key_read(text, made))
+        sentence = apr_psprintf(pool,
+                                "IdentityKeyEscrow %s does not hold 32 bytes as 64 hexadecimal digits or in base64; "
+                                "`openssl rand -hex 32` makes them.",
+                                path);
+    *key = made;
+    apr_pool_destroy(texts);
+    return sentence;
+}
+
 static bool put(int file, const char *text)
 {
     size_t left = strlen(text);

@@ -77,6 +77,8 @@ bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const 
 /* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text);
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
+/* The sealing key of IdentityKeyEscrow; wiped with the pool. */
+const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
 const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */
@@ -99,11 +101,12 @@ struct identity_host {
 struct identity_site {
     apr_pool_t *pool; /* of this configuration */
     server_rec *main_server;
-    apr_array_header_t *hosts; /* of identity_host_t * */
-    apr_array_header_t *pools; /* of identity_pool_t * */
+    const identity_blocklist_t *blocklist; /* that comes with the module */
+    apr_array_header_t *hosts;             /* of identity_host_t * */
+    apr_array_header_t *pools;             /* of identity_pool_t * */
     apr_global_mutex_t *write;
     identity_gate_t *gate;
-    identity_job_t *job; /* NULL where no mail is sent */
+    identity_job_t *job; /* NULL without mod_watchdog */
 };
 
 /* A tagged line of the server's own at a level of httpd's. */
@@ -150,6 +153,13 @@ typedef struct identity_state {
 /* claim.c: NULL where the request is not ours (any more). */
 identity_state_t *identity_state(const request_rec *r);
 identity_state_t *identity_claimed(const request_rec *r);
+
+/* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
+ * the path has). */
+void identity_cors_answer(request_rec *r, apr_table_t *headers);
+bool identity_cors_granted(const request_rec *r); /* is its Origin one of those that are named? */
+void identity_cors_withdraw(apr_table_t *headers);
+void identity_cors_preflight(request_rec *r, const char *allow);
 
 /* authn.c: httpd skips the phase where an internal redirect or a subrequest keeps the configuration of a request that
  * passed it. */

@@ -18,6 +18,7 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
 
     site->pool = configuration;
     site->main_server = main_server;
+    site->blocklist = identity_blocklist_shipped(configuration);
     site->hosts = apr_array_make(configuration, 2, sizeof(identity_host_t *));
     site->pools = apr_array_make(configuration, 1, sizeof(identity_pool_t *));
     return site;
@@ -99,6 +100,7 @@ static void settings_of(identity_host_t *host)
         .reset_lifetime = conf->reset_lifetime,
         .hash = conf->password_hash,
         .password_minimum = conf->password_minimum,
+        .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
     };
 }
@@ -173,7 +175,7 @@ int identity_start_hosts(identity_site_t *site)
     return OK;
 }
 
-/* ---- 5. signing keys -------------------------------------------------------------------------------------------- */
+/* ---- 5. signing keys, sealing key ------------------------------------------------------------------------------- */
 
 static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
 {
@@ -204,6 +206,8 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
 
         if (!sentence)
             sentence = identity_keys_load(site->pool, paths, &keys);
+        if (!sentence && host->conf->key_escrow)
+            sentence = identity_escrow_load(site->pool, host->conf->key_escrow, &host->settings.key_escrow);
         if (sentence) {
             IDENTITY_SAY(APLOG_EMERG, host->server, "ID0528: %s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;

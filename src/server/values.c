@@ -117,11 +117,7 @@ bool identity_origin_loopback(apr_pool_t *pool, const char *origin)
 {
     apr_uri_t uri;
 
-    if (apr_uri_parse(pool, origin, &uri) != APR_SUCCESS || !uri.hostname)
-        return false;
-    bool number = !uri.hostname[strspn(uri.hostname, "0123456789.")];
-    return (number && strncmp(uri.hostname, "127.", 4) == 0) || strcmp(uri.hostname, "localhost") == 0 ||
-           strcmp(uri.hostname, "::1") == 0;
+    return apr_uri_parse(pool, origin, &uri) == APR_SUCCESS && uri.hostname && identity_host_loopback(uri.hostname);
 }
 
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text)

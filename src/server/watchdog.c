@@ -1,5 +1,5 @@
-/* Mail: mod_watchdog's thread, in one child of the server at a time, looks into the outbox of each database every
- * second. */
+/* mod_watchdog's thread, in one child of the server at a time, looks into the outbox of each database every second, and
+ * every minute after what has had its time. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -13,12 +13,15 @@
 
 APLOG_USE_MODULE(identity);
 
-#define EVERY apr_time_from_sec(1)
+#define EVERY       apr_time_from_sec(1)
+#define PURGE_EVERY apr_time_from_sec(60)
 
 struct identity_job {
     apr_pool_t *pool;
-    apr_array_header_t *hosts; /* of identity_host_t *: one for each outbox */
+    apr_array_header_t *hosts;  /* of identity_host_t *: one for each outbox */
+    apr_array_header_t *stores; /* ... for each database */
     /* of this process */
+    apr_time_t purged_at;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
     bool running;
@@ -47,6 +50,19 @@ static int deliver(identity_job_t *job, apr_pool_t *pool)
     return sent;
 }
 
+static void purge(identity_job_t *job, apr_pool_t *pool)
+{
+    for (int i = 0; i < job->stores->nelts; i++) {
+        const identity_env_t *env = &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env;
+        for (int gone = 1; gone > 0 && !stopping(job);) {
+            apr_pool_t *round;
+            apr_pool_create(&round, pool);
+            gone = identity_purge(round, env);
+            apr_pool_destroy(round);
+        }
+    }
+}
+
 static void set_running(identity_job_t *job, bool running)
 {
     apr_thread_mutex_lock(job->mutex);
@@ -71,6 +87,10 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
         sent = deliver(job, round);
         apr_pool_destroy(round);
     }
+    if (apr_time_now() - job->purged_at >= PURGE_EVERY) {
+        job->purged_at = apr_time_now();
+        purge(job, pool);
+    }
     set_running(job, false);
     return APR_SUCCESS;
 }
@@ -94,19 +114,21 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     if (apr_thread_cond_create(&job->ended, job->pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&job->mutex, APR_THREAD_MUTEX_DEFAULT, job->pool) != APR_SUCCESS) {
         job->mutex = NULL;
-        IDENTITY_SAY(APLOG_CRIT, ap_server_conf, "ID0550: no mutex can be made: this child sends no mail");
+        IDENTITY_SAY(APLOG_CRIT, ap_server_conf,
+                     "ID0550: no mutex can be made: this child sends no mail and purges nothing");
         return;
     }
     apr_pool_pre_cleanup_register(child, job, quiesce);
 }
 
-/* One of the hosts that share an outbox, and have the keys that its mails are sealed with, is enough. */
-static bool known(const identity_job_t *job, const identity_host_t *host)
+/* One of the hosts that share a database is enough; of those that send mail, since it has the keys that the others'
+ * mails are sealed with too. */
+static void enter(apr_array_header_t *hosts, identity_host_t *host)
 {
-    for (int i = 0; i < job->hosts->nelts; i++)
-        if (APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->pool == host->pool)
-            return true;
-    return false;
+    for (int i = 0; i < hosts->nelts; i++)
+        if (APR_ARRAY_IDX(hosts, i, identity_host_t *)->pool == host->pool)
+            return;
+    APR_ARRAY_PUSH(hosts, identity_host_t *) = host;
 }
 
 int identity_start_watchdog(identity_site_t *site)
@@ -119,13 +141,19 @@ int identity_start_watchdog(identity_site_t *site)
 
     job->pool = site->pool;
     job->hosts = apr_array_make(site->pool, 1, sizeof(identity_host_t *));
+    job->stores = apr_array_make(site->pool, 1, sizeof(identity_host_t *));
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
-        if (host->settings.mail && !known(job, host))
-            APR_ARRAY_PUSH(job->hosts, identity_host_t *) = host;
+        enter(job->stores, host);
+        if (host->settings.mail)
+            enter(job->hosts, host);
     }
-    if (!job->hosts->nelts)
+    if (!instance || !callback) {
+        /* With mail, check.c has refused that. */
+        IDENTITY_SAY(APLOG_WARNING, site->main_server,
+                     "ID0552: mod_watchdog is not loaded: the database keeps what has had its time");
         return OK;
+    }
     site->job = job;
     apr_status_t status = instance(&watchdog, "_identity_", 0, 1, site->pool);
     if (status == APR_SUCCESS)
@@ -133,6 +161,6 @@ int identity_start_watchdog(identity_site_t *site)
     if (status == APR_SUCCESS)
         return OK;
     ap_log_error(APLOG_MARK, APLOG_EMERG, status, site->main_server,
-                 "ID0551: mod_watchdog does not take the job that sends mail");
+                 "ID0551: mod_watchdog does not take the job that sends mail and purges");
     return HTTP_INTERNAL_SERVER_ERROR;
 }

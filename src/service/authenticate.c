@@ -57,7 +57,7 @@ static bool key_live(const identity_key_row_t *row, apr_time_t now)
     return row->active && !(row->expires_at && row->expires_at <= now);
 }
 
-bool identity_key_load(identity_call_t *call, const char *text, identity_key_row_t **row)
+bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row)
 {
     bool found;
 
@@ -73,7 +73,7 @@ static bool load_key(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
 
-    if (!identity_key_load(call, credential->text, &credential->key))
+    if (!identity_key_shown(call, credential->text, &credential->key))
         return false;
     return !credential->key || identity_principal_of_key(call, credential->key, &credential->who);
 }

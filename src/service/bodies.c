@@ -25,10 +25,23 @@
     {                                                                                                                  \
         name, IDENTITY_FIELD_TIME, 0, 0, 0, NULL, NULL, NULL, NULL                                                     \
     }
+#define NULLABLE_TIME(name)                                                                                            \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_TIME, IDENTITY_FIELD_NULLABLE, 0, 0, NULL, NULL, NULL, NULL                               \
+    }
 #define LIST(name, max, items)                                                                                         \
     {                                                                                                                  \
         name, IDENTITY_FIELD_LIST, 0, 0, max, NULL, items, NULL, NULL                                                  \
     }
+#define OBJECT(name, flags, items)                                                                                     \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_OBJECT, flags, 0, 0, NULL, items, NULL, NULL                                              \
+    }
+#define NAMES(name, flags, max, valid, rule)                                                                           \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_LIST, flags, 0, max, NULL, NULL, valid, rule                                              \
+    }
+#define PRINTABLE             "text without control characters"
 /* The length rules of a password name the field themselves, after the cap of the body has bounded it. */
 #define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
 #define USERNAME(flags)                                                                                                \
@@ -36,6 +49,7 @@
 
 static const char *const user_statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE", NULL};
 static const char *const member_types[] = {"ADMIN", "USER", "PARTNER", NULL};
+static const char *const user_types[] = {"MORTAL", "API", NULL};
 static const char *const key_statuses[] = {"ACTIVE", "INACTIVE", NULL};
 static const char *const key_roles[] = {"ADMINISTRATOR", "READ_ONLY", NULL};
 
@@ -93,6 +107,13 @@ const identity_field_t role_create_body[] = {
     RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
     LIST("permissions", 500, NULL),
     END};
+const identity_field_t role_update_body[] = {
+    RULED("name", 0, 256, identity_text_valid, "text without control characters"),
+    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, identity_text_valid, "text without control characters"),
+    LIST("child_role_ids", 200, NULL),
+    RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
+    LIST("permissions", 500, NULL),
+    END};
 const identity_field_t key_create_body[] = {
     ENUM("status", 0, key_statuses),
     RULED("description", 0, 1024, identity_text_valid, "text without control characters"),
@@ -101,3 +122,37 @@ const identity_field_t key_create_body[] = {
     TIME("expires_at"),
     LIST("permissions", 500, NULL),
     END};
+const identity_field_t key_update_body[] = {
+    ENUM("status", 0, key_statuses),
+    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, identity_text_valid, "text without control characters"),
+    ENUM("role_type", 0, key_roles),
+    BOOLEAN("active"),
+    NULLABLE_TIME("expires_at"),
+    LIST("permissions", 500, NULL),
+    END};
+const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRING("username", 0, 1024),
+                                            ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};
+
+/* What goes with what is for the service to say (provider.c). */
+static const char *const provider_types[] = {"DEFAULT", "SSO", NULL};
+static const char *const provider_statuses[] = {"ENABLED", "DISABLED", NULL};
+static const char *const provider_variants[] = {"GOOGLE", "OKTA", "MICROSOFT", "OIDC", NULL};
+static const identity_field_t connection_fields[] = {
+    RULED("connection", IDENTITY_FIELD_NULLABLE, 256, identity_text_valid, PRINTABLE), END};
+static const identity_field_t sso_fields[] = {
+    ENUM("variant", 0, provider_variants),
+    NAMES("allowed_domains", IDENTITY_FIELD_NULLABLE, 100, identity_domain_valid, "a domain such as example.org"),
+    OBJECT("okta", IDENTITY_FIELD_NULLABLE, connection_fields),
+    OBJECT("microsoft", IDENTITY_FIELD_NULLABLE, connection_fields),
+    STRING("issuer", IDENTITY_FIELD_NULLABLE, 512),
+    RULED("client_id", IDENTITY_FIELD_NULLABLE, 256, identity_text_valid, PRINTABLE),
+    END};
+#define PROVIDER_FIELDS(required)                                                                                      \
+    ENUM("type", required, provider_types),                                                                            \
+        RULED("name", IDENTITY_FIELD_NULLABLE, 256, identity_text_valid, PRINTABLE),                                   \
+        ENUM("status", 0, provider_statuses), OBJECT("sso", IDENTITY_FIELD_NULLABLE, sso_fields), END
+const identity_field_t provider_create_body[] = {PROVIDER_FIELDS(IDENTITY_FIELD_REQUIRED)};
+const identity_field_t provider_update_body[] = {PROVIDER_FIELDS(0)};
+const identity_field_t enabled_providers_body[] = {
+    STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
+    STRING("email", IDENTITY_FIELD_REQUIRED, 1024), END};

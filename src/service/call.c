@@ -76,7 +76,7 @@ static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *d
     identity_db_use(call->db, call->pool);
     if (!identity_db_ok(call, identity_db_begin(call->db, true)))
         return false;
-    if (work(call, data))
+    if (work(call, data) && identity_once_store(call))
         return identity_db_ok(call, identity_db_commit(call->db));
     identity_db_rollback(call->db);
     return false;
@@ -163,7 +163,23 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.action = audit->action;
     row.message = audit->message;
     row.reference = call->in ? call->in->request_id : NULL;
+    row.idempotency_key = identity_once_key(call);
     row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
     row.created_at = call->now;
     return identity_db_ok(call, identity_audit_insert(call->db, &row));
+}
+
+bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
+                             const apr_array_header_t *memberships)
+{
+    identity_audit_t one = *audit;
+
+    if (!memberships || memberships->nelts == 0)
+        return identity_audit(call, audit);
+    for (int i = 0; i < memberships->nelts; i++) {
+        one.account = &APR_ARRAY_IDX(memberships, i, identity_membership_row_t *)->account;
+        if (!identity_audit(call, &one))
+            return false;
+    }
+    return true;
 }

@@ -69,15 +69,11 @@ static bool write_claim(identity_call_t *call, void *data)
 static const char *unseal(identity_call_t *call, const identity_outbox_row_t *row)
 {
     unsigned char key[32];
-    const char *kid, *token = NULL;
 
-    for (int i = 0; !token && (kid = identity_keyset_kid(call->env->keys, i)) != NULL; i++) {
-        if (strcmp(kid, row->sealed_with) != 0 ||
-            !identity_keyset_derive(call->env->keys, i, IDENTITY_SEAL_OUTBOX, key))
-            continue;
-        token = identity_unseal(call->pool, key, row->sealed, row->id);
-        identity_wipe(key, sizeof key);
-    }
+    if (!identity_sealing_key(call, row->sealed_with, IDENTITY_SEAL_OUTBOX, key))
+        return NULL;
+    const char *token = identity_unseal(call->pool, key, row->sealed, row->id);
+    identity_wipe(key, sizeof key);
     return token;
 }
 

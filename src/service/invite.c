@@ -150,6 +150,18 @@ static bool settle_user(identity_call_t *call, invite_t *invite)
     return renew_user(call, invite, username);
 }
 
+static bool answer_invite(identity_call_t *call, const invite_t *invite)
+{
+    json_t *answer = json_object();
+
+    json_object_set_new(answer, "username", json_string(invite->user->username));
+    json_object_set_new(answer, "entity_id", json_string(invite->user->entity_id));
+    json_object_set_new(answer, "account_memberships",
+                        identity_memberships_json(call, invite->holdings, invite->owner_id));
+    json_object_set_new(answer, "team_memberships", identity_teams_json(call, invite->holdings, invite->owner_id));
+    return identity_answer(call, 200, answer);
+}
+
 static bool write_invite(identity_call_t *call, void *data)
 {
     invite_t *invite = data;
@@ -163,11 +175,10 @@ static bool write_invite(identity_call_t *call, void *data)
     invite->owner = invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
     invite->owner_id = invitation->adds ? invitation->id : invite->user->id;
     audit.id = invite->user->id;
-    if (invite->wanted.memberships->nelts)
-        audit.account = &APR_ARRAY_IDX(invite->wanted.memberships, 0, identity_membership_row_t *)->account;
     APR_ARRAY_PUSH(owners, const char *) = invite->owner_id;
     return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
-           identity_audit(call, &audit) && identity_holdings_load(call, invite->owner, owners, &invite->holdings);
+           identity_audit_accounts(call, &audit, invite->wanted.memberships) &&
+           identity_holdings_load(call, invite->owner, owners, &invite->holdings) && answer_invite(call, invite);
 }
 
 bool identity_users_invite(identity_call_t *call)
@@ -178,16 +189,8 @@ bool identity_users_invite(identity_call_t *call)
 
     if (entity && strcmp(entity, call->who->entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
-    if (!identity_mail_possible(call, username, "username") ||
-        !identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) || !identity_write(call, write_invite, &invite))
-        return false;
-    json_t *answer = json_object();
-    json_object_set_new(answer, "username", json_string(invite.user->username));
-    json_object_set_new(answer, "entity_id", json_string(invite.user->entity_id));
-    json_object_set_new(answer, "account_memberships",
-                        identity_memberships_json(call, invite.holdings, invite.owner_id));
-    json_object_set_new(answer, "team_memberships", identity_teams_json(call, invite.holdings, invite.owner_id));
-    return identity_answer(call, 200, answer);
+    return identity_mail_possible(call, username, "username") &&
+           identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) && identity_write(call, write_invite, &invite);
 }
 
 /* ---- POST /users/revoke-invite ---------------------------------------------------------------------------------- */
@@ -209,6 +212,7 @@ static bool write_revoke(identity_call_t *call, void *data)
     identity_user_view_t *view = data;
     identity_invitation_row_t *open = NULL;
     identity_audit_t audit = {.action = "REVOKE_INVITE", .type = "USER", .message = "An invitation was revoked."};
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *)), *given = NULL;
     bool found;
 
     if (!find_invited(call, &view->user) ||
@@ -216,7 +220,11 @@ static bool write_revoke(identity_call_t *call, void *data)
         return false;
     if (!found || open->expires_at <= call->now)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
-    if (!identity_invitation_end(call, view->user, &found))
+    APR_ARRAY_PUSH(owners, const char *) = open->adds ? open->id : view->user->id;
+    if (!identity_db_ok(call,
+                        identity_memberships_of(call->db, open->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
+                                                owners, &given)) ||
+        !identity_invitation_end(call, view->user, &found))
         return false;
     if (view->user->status == IDENTITY_USER_INVITED) {
         view->user->status = IDENTITY_USER_INVITE_REVOKED;
@@ -225,14 +233,13 @@ static bool write_revoke(identity_call_t *call, void *data)
             return false;
     }
     audit.id = view->user->id;
-    return identity_audit(call, &audit) && identity_user_holdings(call, view->user, &view->holdings);
+    return identity_audit_accounts(call, &audit, given) && identity_user_holdings(call, view->user, &view->holdings) &&
+           identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
 }
 
 bool identity_users_revoke_invite(identity_call_t *call)
 {
     identity_user_view_t view = {.id = NULL};
 
-    if (!identity_write(call, write_revoke, &view))
-        return false;
-    return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+    return identity_write(call, write_revoke, &view);
 }

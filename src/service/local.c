@@ -5,8 +5,8 @@
 
 #define LABEL_MAX 128
 
-static bool run(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write, identity_work_t *work,
-                void *data, identity_problem_t *problem)
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem)
 {
     identity_authentication_t local;
     identity_call_t call;
@@ -62,7 +62,7 @@ bool identity_entity_add(apr_pool_t *pool, const identity_env_t *env, const char
     *made = apr_pcalloc(pool, sizeof **made);
     (*made)->reference = reference;
     (*made)->name = name ? name : reference;
-    return run(pool, env, "", true, write_entity, *made, problem);
+    return identity_run_local(pool, env, "", true, write_entity, *made, problem);
 }
 
 static bool read_entities(identity_call_t *call, void *data)
@@ -73,7 +73,7 @@ static bool read_entities(identity_call_t *call, void *data)
 bool identity_entities(apr_pool_t *pool, const identity_env_t *env, apr_array_header_t **rows,
                        identity_problem_t *problem)
 {
-    return run(pool, env, "", false, read_entities, rows, problem);
+    return identity_run_local(pool, env, "", false, read_entities, rows, problem);
 }
 
 typedef struct named {
@@ -95,7 +95,7 @@ bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const ch
                            identity_entity_row_t **row, identity_problem_t *problem)
 {
     named_t named = {.name = id_or_reference};
-    bool done = run(pool, env, "", false, read_named, &named, problem);
+    bool done = identity_run_local(pool, env, "", false, read_named, &named, problem);
     *row = named.entity;
     return done;
 }
@@ -150,7 +150,7 @@ bool identity_account_add(apr_pool_t *pool, const identity_env_t *env, const cha
     addition->row.account_type_code = account_type_code ? account_type_code : "PLATFORM";
     addition->parent = parent;
     *made = &addition->row;
-    return run(pool, env, entity_id, true, write_account, addition, problem);
+    return identity_run_local(pool, env, entity_id, true, write_account, addition, problem);
 }
 
 typedef struct listed {
@@ -168,7 +168,44 @@ bool identity_accounts(apr_pool_t *pool, const identity_env_t *env, const char *
                        identity_problem_t *problem)
 {
     listed_t listed = {entity_id, rows};
-    return run(pool, env, entity_id, false, read_accounts, &listed, problem);
+    return identity_run_local(pool, env, entity_id, false, read_accounts, &listed, problem);
+}
+
+/* ---- users of other programs ------------------------------------------------------------------------------------ */
+
+static bool write_import(identity_call_t *call, void *data)
+{
+    identity_user_row_t *user = data;
+    identity_audit_t audit = {.action = "IMPORT", .type = "USER", .message = "A user was taken over with a password."};
+
+    user->id = identity_call_id(call, "user");
+    user->entity_id = call->who->entity_id;
+    user->created_at = user->updated_at = user->password_changed_at = call->now;
+    identity_db_status_t status = user->id ? identity_user_insert(call->db, user) : IDENTITY_DB_FAILED;
+    if (status == IDENTITY_DB_CONFLICT)
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
+    audit.id = user->id;
+    return identity_db_ok(call, status) && identity_audit(call, &audit);
+}
+
+bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
+                          const char *hash, identity_user_row_t **made, identity_problem_t *problem)
+{
+    identity_user_row_t *user = apr_pcalloc(pool, sizeof *user);
+
+    *made = user;
+    if (!identity_username_valid(username))
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
+                               "username must be an e-mail address of at most 256 characters.");
+    if (!identity_password_importable(hash, &env->settings->hash))
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                               "This is no hash of a password that could be verified here within the memory of one.");
+    user->username = username;
+    user->canonical = identity_username_canonical(pool, username);
+    user->status = IDENTITY_USER_ACTIVE;
+    user->password_hash = hash;
+    user->version = 1;
+    return identity_run_local(pool, env, entity_id, true, write_import, user, problem);
 }
 
 /* ---- aliases ---------------------------------------------------------------------------------------------------- */
@@ -225,7 +262,7 @@ bool identity_alias_add(apr_pool_t *pool, const identity_env_t *env, const char 
     addition->row.description = description ? description : "";
     addition->row.digest = identity_token_digest(pool, *secret);
     addition->row.expires_at = lifetime;
-    return run(pool, env, "", true, write_alias, addition, problem);
+    return identity_run_local(pool, env, "", true, write_alias, addition, problem);
 }
 
 static bool read_aliases(identity_call_t *call, void *data)
@@ -238,5 +275,5 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
                       identity_problem_t *problem)
 {
     listed_t listed = {entity_id, rows};
-    return run(pool, env, entity_id, false, read_aliases, &listed, problem);
+    return identity_run_local(pool, env, entity_id, false, read_aliases, &listed, problem);
 }

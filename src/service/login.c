@@ -103,7 +103,7 @@ const char *identity_refresh_cookie(identity_call_t *call)
 bool identity_same_origin(identity_call_t *call)
 {
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
-    bool fits = origin ? strcmp(origin, call->env->settings->public_url) == 0
+    bool fits = origin ? strcmp(origin, call->env->settings->public_url) == 0 || call->in->origin_granted
                        : !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
 
     return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,

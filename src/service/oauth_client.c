@@ -60,7 +60,7 @@ static bool load(identity_call_t *call, void *data)
     const search_t *search = data;
     identity_client_t *client = search->client;
 
-    return identity_key_load(call, search->secret, &client->key) &&
+    return identity_key_shown(call, search->secret, &client->key) &&
            (!client->key || identity_principal_of_key(call, client->key, &client->who));
 }
 

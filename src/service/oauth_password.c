@@ -57,12 +57,13 @@ bool identity_oauth_request_reset(identity_call_t *call)
 /* ---- what the two mailed links have in common ------------------------------------------------------------------- */
 
 typedef struct redemption {
-    const char *token, *digest, *password, *hash;
+    const char *digest, *password, *hash;
     identity_secret_kind_t kind;
     identity_secret_row_t *secret;
     identity_user_row_t *user;
     identity_invitation_row_t *invitation; /* of INVITE */
     identity_holdings_t *holdings;
+    const apr_array_header_t *given; /* memberships that come with the invitation, or NULL */
 } redemption_t;
 
 /* Unknown, used, revoked, replaced: one text (contract, errors). */
@@ -77,18 +78,21 @@ static bool expired(identity_call_t *call)
                          "This link has expired; please ask for a new one.");
 }
 
-static bool read_secret(identity_call_t *call, redemption_t *redemption)
+static bool find_secret(identity_call_t *call, redemption_t *redemption)
 {
     bool found;
 
-    if (!identity_db_found(
-            call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
-        return false;
-    if (!found || redemption->secret->ended_at)
+    return identity_db_found(call,
+                             identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret),
+                             &found) &&
+           (found || dead(call));
+}
+
+static bool secret_lives(identity_call_t *call, const redemption_t *redemption)
+{
+    if (redemption->secret->ended_at)
         return dead(call);
-    if (redemption->secret->expires_at <= call->now)
-        return expired(call);
-    return true;
+    return redemption->secret->expires_at > call->now || expired(call);
 }
 
 static bool read_user(identity_call_t *call, redemption_t *redemption)
@@ -102,8 +106,7 @@ static bool read_user(identity_call_t *call, redemption_t *redemption)
 
 static bool new_hash(identity_call_t *call, redemption_t *redemption)
 {
-    return identity_password_acceptable(call->pool, redemption->password, redemption->user->username,
-                                        call->env->settings->password_minimum, "new_password", &call->problem) &&
+    return identity_password_permitted(call, redemption->password, redemption->user->username, "new_password") &&
            identity_hash_password(call, identity_password_normalise(call->pool, redemption->password),
                                   &redemption->hash);
 }
@@ -121,7 +124,7 @@ static bool spend(identity_call_t *call, redemption_t *redemption)
 static bool read_reset(identity_call_t *call, void *data)
 {
     redemption_t *reset = data;
-    if (!read_secret(call, reset) || !read_user(call, reset))
+    if (!find_secret(call, reset) || !secret_lives(call, reset) || !read_user(call, reset))
         return false;
     return reset->user->status == IDENTITY_USER_ACTIVE || dead(call);
 }
@@ -146,16 +149,23 @@ static bool write_reset(identity_call_t *call, void *data)
            identity_audit(call, &audit);
 }
 
-static bool begin_redemption(identity_call_t *call, identity_secret_kind_t kind, const char *prefix,
+static bool begin_redemption(identity_call_t *call, identity_secret_kind_t kind, const char *prefix, const char *token,
                              redemption_t *redemption)
 {
     memset(redemption, 0, sizeof *redemption);
     redemption->kind = kind;
-    redemption->token = identity_json_string(call->body, "token");
-    redemption->password = identity_json_string(call->body, "new_password");
-    if (!identity_token_valid(redemption->token, prefix))
+    if (!identity_token_valid(token, prefix))
         return dead(call);
-    redemption->digest = identity_token_digest(call->pool, redemption->token);
+    redemption->digest = identity_token_digest(call->pool, token);
+    return true;
+}
+
+static bool begin_with_body(identity_call_t *call, identity_secret_kind_t kind, const char *prefix,
+                            redemption_t *redemption)
+{
+    if (!begin_redemption(call, kind, prefix, identity_json_string(call->body, "token"), redemption))
+        return false;
+    redemption->password = identity_json_string(call->body, "new_password");
     return true;
 }
 
@@ -163,7 +173,7 @@ bool identity_oauth_reset(identity_call_t *call)
 {
     redemption_t reset;
 
-    if (!begin_redemption(call, IDENTITY_SECRET_RESET, IDENTITY_TOKEN_RESET, &reset) ||
+    if (!begin_with_body(call, IDENTITY_SECRET_RESET, IDENTITY_TOKEN_RESET, &reset) ||
         !identity_read(call, read_reset, &reset) || !new_hash(call, &reset) ||
         !identity_write(call, write_reset, &reset))
         return false;
@@ -221,31 +231,64 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
     return true;
 }
 
+static bool find_invitation(identity_call_t *call, redemption_t *accept)
+{
+    bool found;
+
+    return find_secret(call, accept) && read_user(call, accept) &&
+           identity_db_found(call,
+                             identity_invitation_get(call->db, accept->user->entity_id, accept->secret->invitation_id,
+                                                     &accept->invitation),
+                             &found) &&
+           (found || dead(call));
+}
+
+static bool invitation_lives(identity_call_t *call, const redemption_t *accept)
+{
+    if (!secret_lives(call, accept))
+        return false;
+    if (accept->invitation->state != IDENTITY_INVITATION_INVITED ||
+        accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
+        return dead(call);
+    return accept->invitation->expires_at > call->now || expired(call);
+}
+
+/* What the invitation gives, and that it is still there to be given. */
+static bool still_given(identity_call_t *call, redemption_t *accept)
+{
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
+    bool adds = accept->invitation->adds, holds;
+
+    APR_ARRAY_PUSH(owners, const char *) = adds ? accept->invitation->id : accept->user->id;
+    if (!identity_holdings_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
+                                &accept->holdings) ||
+        !inviter_holds(call, accept, &holds))
+        return false;
+    accept->given =
+        apr_hash_get(accept->holdings->memberships, APR_ARRAY_IDX(owners, 0, const char *), APR_HASH_KEY_STRING);
+    return holds || dead(call);
+}
+
 static bool read_accept(identity_call_t *call, void *data)
 {
     redemption_t *accept = data;
-    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
-    bool found, holds;
+    return find_invitation(call, accept) && invitation_lives(call, accept) && right_person(call, accept) &&
+           still_given(call, accept);
+}
 
-    if (!read_secret(call, accept) || !read_user(call, accept))
+bool identity_invitation_of_token(identity_call_t *call, const char *token, const char *email,
+                                  identity_user_row_t **user)
+{
+    redemption_t accept;
+
+    if (!begin_redemption(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, token, &accept) ||
+        !find_invitation(call, &accept))
         return false;
-    if (!identity_db_found(call,
-                           identity_invitation_get(call->db, accept->user->entity_id, accept->secret->invitation_id,
-                                                   &accept->invitation),
-                           &found))
-        return false;
-    if (!found || accept->invitation->state != IDENTITY_INVITATION_INVITED ||
-        accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
+    /* Before anything is told of the token: it is nothing to anybody else, be it live or expired. */
+    if (strcmp(identity_username_canonical(call->pool, accept.invitation->email), email) != 0)
         return dead(call);
-    if (accept->invitation->expires_at <= call->now)
-        return expired(call);
-    APR_ARRAY_PUSH(owners, const char *) = accept->invitation->adds ? accept->invitation->id : accept->user->id;
-    if (!right_person(call, accept) ||
-        !identity_holdings_load(call, accept->invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
-                                owners, &accept->holdings) ||
-        !inviter_holds(call, accept, &holds))
-        return false;
-    return holds || dead(call);
+    *user = accept.user;
+    return invitation_lives(call, &accept) && still_given(call, &accept);
 }
 
 static bool write_accept(identity_call_t *call, void *data)
@@ -273,14 +316,15 @@ static bool write_accept(identity_call_t *call, void *data)
         if (!identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
-    return identity_user_holdings(call, user, &accept->holdings) && identity_audit(call, &audit);
+    return identity_audit_accounts(call, &audit, accept->given) &&
+           identity_user_holdings(call, user, &accept->holdings);
 }
 
 bool identity_oauth_activate(identity_call_t *call)
 {
     redemption_t accept;
 
-    if (!begin_redemption(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, &accept) ||
+    if (!begin_with_body(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, &accept) ||
         !identity_read(call, read_accept, &accept))
         return false;
     if (!accept.invitation->adds) {

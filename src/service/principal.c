@@ -63,27 +63,16 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
 {
     identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
-    identity_permset_t narrow = {0};
+    apr_array_header_t *names;
 
     made->kind = IDENTITY_CALLER_KEY;
     made->id = made->name = key->id;
     made->method = "key";
     made->entity_id = key->entity_id;
     made->entity_wide = true;
-    if (key->role == IDENTITY_KEY_ADMINISTRATOR)
-        made->entity_permissions.all = true;
-    else
-        identity_permset_add_view(&made->entity_permissions);
-    if (key->narrowed) {
-        APR_ARRAY_PUSH(ids, const char *) = key->id;
-        if (!identity_db_ok(call, identity_key_permissions(call->db, ids, &rows)))
-            return false;
-        for (int i = 0; i < rows->nelts; i++)
-            identity_permset_add(call->pool, &narrow,
-                                 APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *)->permission);
-        identity_permset_intersect(call->pool, &made->entity_permissions, &narrow);
-    }
+    if (!identity_key_narrowing(call, key, &names))
+        return false;
+    identity_key_holds(call, key, names, &made->entity_permissions);
     *who = made;
     return true;
 }

@@ -1,7 +1,5 @@
-/* Roles: list, create. */
-#include <string.h>
-
-#include "service_int.h"
+/* Roles: list, get. */
+#include "roles_int.h"
 
 /* ---- GET /roles ------------------------------------------------------------------------------------------------- */
 
@@ -55,144 +53,40 @@ bool identity_roles_list(identity_call_t *call)
     return identity_answer(call, 200, identity_page_json(call, &list.page, data, role_key, role_id));
 }
 
-/* ---- POST /roles ------------------------------------------------------------------------------------------------ */
+/* ---- GET /roles/{id} -------------------------------------------------------------------------------------------- */
 
-typedef struct creation {
-    identity_role_row_t row;
-    apr_array_header_t *children, *permissions;
-    bool slug_given;
-    identity_roles_t *roles;
-} creation_t;
-
-static apr_array_header_t *strings(identity_call_t *call, const char *name)
+bool identity_role_found(identity_call_t *call, const char *id, identity_role_row_t **row)
 {
-    apr_array_header_t *list = apr_array_make(call->pool, 8, sizeof(const char *));
-    apr_hash_t *seen = apr_hash_make(call->pool);
-    size_t i;
-    json_t *item;
+    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
 
-    json_array_foreach (json_object_get(call->body, name), i, item) {
-        const char *text = json_string_value(item);
-        if (apr_hash_get(seen, text, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(seen, text, APR_HASH_KEY_STRING, text);
-        APR_ARRAY_PUSH(list, const char *) = text;
-    }
-    return list;
-}
-
-bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach (json_object_get(call->body, "permissions"), i, item)
-        if (!identity_permission_valid(json_string_value(item)))
-            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD,
-                                 apr_psprintf(call->pool, "permissions.%" APR_SIZE_T_FMT, (apr_size_t)i),
-                                 "A permission is made of upper-case words joined by dots, such as REPORT.VIEW.");
-    *list = strings(call, "permissions");
+    APR_ARRAY_PUSH(ids, const char *) = id;
+    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, ids, NULL, NULL, &rows)))
+        return false;
+    if (rows->nelts == 0)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    *row = APR_ARRAY_IDX(rows, 0, identity_role_row_t *);
     return true;
 }
 
-/* Children of children are shown and counted to depth 2; a child that is itself two deep would hide what it grants. */
-static bool check_children(identity_call_t *call, const creation_t *creation)
+bool identity_role_load(identity_call_t *call, const char *id, identity_roles_t **roles)
 {
-    size_t i;
-    json_t *item;
-
-    /* By the body's own list: creation->children holds each only once, at another position. */
-    json_array_foreach (json_object_get(call->body, "child_role_ids"), i, item) {
-        const char *child = json_string_value(item),
-                   *field = apr_psprintf(call->pool, "child_role_ids.%" APR_SIZE_T_FMT, (apr_size_t)i);
-        const identity_role_row_t *row = apr_hash_get(creation->roles->rows, child, APR_HASH_KEY_STRING);
-        if (!row || (row->entity_id[0] && strcmp(row->entity_id, call->who->entity_id) != 0))
-            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such role.");
-        const apr_array_header_t *second = apr_hash_get(creation->roles->children, child, APR_HASH_KEY_STRING);
-        for (int s = 0; s < second->nelts; s++) {
-            const apr_array_header_t *third =
-                apr_hash_get(creation->roles->children, APR_ARRAY_IDX(second, s, const char *), APR_HASH_KEY_STRING);
-            if (third && third->nelts)
-                return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                                     "Child roles may be nested two deep at most.");
-        }
-    }
-    return true;
-}
-
-static bool may_define(identity_call_t *call, const creation_t *creation)
-{
-    identity_permset_t want = {0};
-    bool covers;
-
-    identity_permset_add(call->pool, &want, call->route->permission);
-    for (int i = 0; i < creation->permissions->nelts; i++)
-        identity_permset_add(call->pool, &want, APR_ARRAY_IDX(creation->permissions, i, const char *));
-    for (int i = 0; i < creation->children->nelts; i++)
-        identity_roles_add_permissions(call, creation->roles, APR_ARRAY_IDX(creation->children, i, const char *),
-                                       &want);
-    if (!identity_principal_covers_entity(call, &want, &covers))
-        return false;
-    return covers || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "permissions",
-                                   "Nobody can put into a role what they do not hold themselves.");
-}
-
-static bool insert_role(identity_call_t *call, creation_t *creation)
-{
-    identity_role_row_t *row = &creation->row;
-    apr_array_header_t *names = apr_array_make(call->pool, 1, sizeof(const char *)), *taken = NULL;
-
-    APR_ARRAY_PUSH(names, const char *) = row->canonical;
-    if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, NULL, &taken)))
-        return false;
-    if (taken->nelts)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a role of this name.");
-    identity_db_status_t status = identity_role_insert(call->db, row, creation->children, creation->permissions);
-    if (status == IDENTITY_DB_CONFLICT && !creation->slug_given) {
-        /* Made from the name, so ours to change: Night Shift and night-shift may both be names. The end of the id tells
-         * them apart. */
-        row->slug = identity_slug_of_name(
-            call->pool, apr_psprintf(call->pool, "%.48s-%s", row->slug, row->id + strlen(row->id) - 10));
-        status = identity_role_insert(call->db, row, creation->children, creation->permissions);
-    }
-    if (status != IDENTITY_DB_CONFLICT)
-        return identity_db_ok(call, status);
-    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "slug", "There is a role of this slug.");
-}
-
-static bool write_creation(identity_call_t *call, void *data)
-{
-    creation_t *creation = data;
-    identity_audit_t audit = {
-        .action = "CREATE", .type = "ROLE", .id = creation->row.id, .message = "A role was created."};
     apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
 
-    APR_ARRAY_PUSH(ids, const char *) = creation->row.id;
-    return identity_roles_load(call, creation->children, &creation->roles) && check_children(call, creation) &&
-           may_define(call, creation) && insert_role(call, creation) && identity_audit(call, &audit) &&
-           identity_roles_load(call, ids, &creation->roles);
+    APR_ARRAY_PUSH(ids, const char *) = id;
+    return identity_roles_load(call, ids, roles);
 }
 
-bool identity_roles_create(identity_call_t *call)
+static bool load_one(identity_call_t *call, void *data)
 {
-    creation_t creation = {.children = strings(call, "child_role_ids")};
-    identity_role_row_t *row = &creation.row;
-    const char *slug = identity_json_string(call->body, "slug"),
-               *description = identity_json_string(call->body, "description");
+    identity_role_row_t *row;
+    return identity_role_found(call, call->id, &row) && identity_role_load(call, row->id, data);
+}
 
-    row->name = identity_json_string(call->body, "name");
-    row->canonical = identity_name_canonical(call->pool, row->name);
-    row->slug = slug ? slug : identity_slug_of_name(call->pool, row->name);
-    row->description = description ? description : "";
-    row->entity_id = call->who->entity_id;
-    row->created_at = call->now;
-    row->version = 1;
-    creation.slug_given = slug != NULL;
-    if (!row->canonical || !*row->canonical)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "name", "name must be text.");
-    row->id = identity_call_id(call, "role");
-    if (!row->id || !identity_permissions_read(call, &creation.permissions) ||
-        !identity_write(call, write_creation, &creation))
+bool identity_roles_get(identity_call_t *call)
+{
+    identity_roles_t *roles;
+
+    if (!identity_read(call, load_one, &roles))
         return false;
-    return identity_answer(call, 200, identity_role_json(call, creation.roles, row->id, 2));
+    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, 2));
 }

@@ -129,6 +129,8 @@ static bool body(identity_call_t *call)
         in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length);
     if (fault != IDENTITY_PROBLEM_NONE)
         return identity_deny(call, fault, NULL, NULL);
+    if (in->headers.idempotency_key)
+        call->body_digest = identity_sha256_hex(call->pool, text, length);
     call->body = call->standard ? identity_form_parse(call->pool, text, length, &call->problem)
                                 : identity_json_parse(call->pool, text, length, &call->problem);
     identity_wipe(text, length);
@@ -156,6 +158,13 @@ static void challenge(identity_call_t *call, const identity_authentication_t *au
         identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_request\"");
 }
 
+/* A client that sent an Idempotency-Key asks whether it may simply try again. */
+static bool asks_to_retry(const identity_call_t *call)
+{
+    return call->in->headers.idempotency_key && call->route && strcmp(call->route->method, "POST") == 0 &&
+           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
+}
+
 static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
 {
     identity_problem_t *problem = &call->problem;
@@ -173,11 +182,21 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
         challenge(call, authentication);
         body = identity_problem_json(problem);
     }
+    apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */
+    if (status >= 500 && asks_to_retry(call))
+        identity_header(call, "Idempotency-Retryable", identity_once_free(call) ? "true" : "false");
     if (status == 429 || status == 503)
         identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
     call->out->status = status;
     call->out->content_type = "application/json";
     call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
+}
+
+/* Under an Idempotency-Key only the first of several requests gets to the handler. */
+static bool perform(identity_call_t *call)
+{
+    bool answered;
+    return identity_once_begin(call, &answered) && (answered || call->route->handler(call));
 }
 
 static bool handle(identity_call_t *call, const identity_authentication_t *authentication)
@@ -190,7 +209,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     call->standard = standard(call);
     return permit(call, authentication) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
-           call->route->handler(call);
+           perform(call);
 }
 
 void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
@@ -205,7 +224,9 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
     identity_header(&call, "X-REQUEST-ID", in->request_id);
     identity_header(&call, "Cache-Control", "no-store");
     identity_header(&call, "X-Content-Type-Options", "nosniff");
-    if (!handle(&call, authentication))
+    bool done = handle(&call, authentication);
+    identity_once_end(&call, done);
+    if (!done)
         refuse(&call, authentication);
 }
 

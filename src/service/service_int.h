@@ -8,6 +8,7 @@
 #include "identity/service.h"
 
 typedef struct identity_call identity_call_t;
+typedef struct identity_once identity_once_t;
 
 /* ---- routes.def ------------------------------------------------------------------------------------------------- */
 
@@ -63,6 +64,8 @@ struct identity_call {
     json_t *body;            /* checked; an object */
     bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
     const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
+    const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
+    identity_once_t *once;   /* NULL: no Idempotency-Key */
     apr_time_t now;
     identity_db_t *db; /* only inside identity_read and identity_write */
     identity_problem_t problem;
@@ -76,12 +79,18 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
 /* True for OK and NONE; *found tells which. */
 bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found);
 
+/* The work of a POST ends in its identity_answer: the answer to an Idempotency-Key is stored by the transaction that
+ * makes the change. A change of a POST that came with a key and has no answer by then is rolled back (500). */
 typedef bool identity_work_t(identity_call_t *call, void *data);
 /* Borrows a connection, runs work, gives it back. */
 bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
 /* The same in one write transaction, behind the writers' gate: COMMIT only where work is true and every statement
  * succeeded. */
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
+
+/* Work of the command line in an entity, without a request: as its owner. */
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem);
 
 /* For what may be written another time: where others write just now it is left out. Says nothing. */
 void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
@@ -98,6 +107,31 @@ bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
 void identity_header(identity_call_t *call, const char *name, const char *value);
 
+/* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
+
+/* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
+ * 304. Takes the reference. What one operation shows of a thing must be what every other shows of it, byte by byte. */
+bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation);
+/* Does the request make a condition at all? If not there is no need to read for it. */
+bool identity_conditional(const identity_call_t *call);
+/* Holds If-Match (and If-None-Match) against what GET would answer now: true, or 412. Asked inside identity_write
+ * before the change, so that of several requests with one tag one is carried out. Takes the reference. */
+bool identity_precondition(identity_call_t *call, json_t *representation);
+
+/* ---- Idempotency-Key (idempotency.c) ---------------------------------------------------------------------------- */
+
+#define IDENTITY_ONCE_KEPT apr_time_from_sec(48 * 3600)
+/* Before the handler of a POST: *answered where the stored answer was given again. False: refused. */
+bool identity_once_begin(identity_call_t *call, bool *answered);
+/* Inside identity_write, just before COMMIT: stores the answer, which must have been made by then. */
+bool identity_once_store(identity_call_t *call);
+/* After the handler: stores the answer of what changed nothing, or gives the key free again. Keeps the problem. */
+void identity_once_end(identity_call_t *call, bool done);
+/* The key that goes into the audit record, or NULL. */
+const char *identity_once_key(const identity_call_t *call);
+/* May the same request be sent again at once with the same key? */
+bool identity_once_free(const identity_call_t *call);
+
 /* ---- audit ------------------------------------------------------------------------------------------------------ */
 
 typedef struct identity_audit {
@@ -109,12 +143,21 @@ typedef struct identity_audit {
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
+/* The same for each account of the memberships (identity_membership_row_t *; NULL or empty: once, for none), so that
+ * whoever looks after one of them finds it there. */
+bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
+                             const apr_array_header_t *memberships);
 
 /* ---- permissions ------------------------------------------------------------------------------------------------ */
 
 /* A user with what it holds now. The user must be ACTIVE. */
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
+/* The permissions that narrow a key (array of const char *; empty where it is not narrowed). Reads. */
+bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names);
+/* What the key holds in each account of its entity, into an empty set. */
+void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, const apr_array_header_t *names,
+                        identity_permset_t *set);
 /* What the caller holds in the account that the call acts on (or in all of its accounts alike): call->permissions,
  * account_id, partner. */
 bool identity_permissions_select(identity_call_t *call);
@@ -209,7 +252,7 @@ typedef struct identity_listing {
     bool more_before, more_after;
 } identity_listing_t;
 /* Reads page, limit, order_by, order_direction, cursor. name_order: what order_by calls IDENTITY_ORDER_NAME, or NULL.
- */
+ * The entity is the caller's; without a caller the handler sets it. */
 bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
 /* A boolean of the query: -1 absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
@@ -233,13 +276,19 @@ void identity_page_header(identity_call_t *call, const identity_listing_t *page,
 
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
+/* May a password be set? 400 naming the field and the reason otherwise. */
+bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field);
 /* Hashes inside the gate; 503 where it is full. No connection may be held. */
 bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash);
 /* Verifies inside the gate; *fresh: a hash that should replace the present one, or NULL. */
 bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
                               const char **fresh);
 
-#define IDENTITY_SEAL_OUTBOX "outbox" /* what the key that seals links on their way is derived for */
+#define IDENTITY_SEAL_OUTBOX "outbox"             /* what the key that seals links on their way is derived for */
+#define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
+#define IDENTITY_SEAL_DIGEST "idempotency-digest" /* ... digests of requests */
+/* The key derived for a purpose from the signing key named by kid; false where that is not among the keys any more. */
+bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose, unsigned char key[32]);
 /* A secret made, sealed and ready to be written; made before the transaction. */
 typedef struct identity_link {
     const char *token, *digest, *sealed, *sealed_with, *outbox_id;
@@ -292,7 +341,7 @@ bool identity_same_origin(identity_call_t *call);
 /* What stands behind a scheme in Authorization, NULL for another scheme. */
 const char *identity_scheme(const char *authorization, const char *name);
 /* The live key of that text: *row NULL for anything else. Reads. */
-bool identity_key_load(identity_call_t *call, const char *text, identity_key_row_t **row);
+bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
 #define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
 /* What a live access token stands for: *who NULL for anything else. user is NULL for a key's. */
 typedef struct identity_bearer {
@@ -347,5 +396,10 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
  * identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
                           const identity_link_t *link, identity_invitation_row_t **made);
+
+/* The person of a live invitation's token that was sent to the address (canonical): 400 in the words of activate-user,
+ * and to any other address those for an unknown token. Reads, spends nothing. */
+bool identity_invitation_of_token(identity_call_t *call, const char *token, const char *email,
+                                  identity_user_row_t **user);
 
 #endif

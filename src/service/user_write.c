@@ -30,7 +30,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return false;
     if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
         return false;
-    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings);
+    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
+           identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
 }
 
 /* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
@@ -69,8 +70,7 @@ bool identity_users_create(identity_call_t *call)
         return false;
     if (password) {
         user->password_changed_at = call->now;
-        if (!identity_password_acceptable(call->pool, password, username, call->env->settings->password_minimum,
-                                          "password", &call->problem) ||
+        if (!identity_password_permitted(call, password, username, "password") ||
             !identity_hash_password(call, identity_password_normalise(call->pool, password), &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
@@ -80,9 +80,7 @@ bool identity_users_create(identity_call_t *call)
         user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
     }
     user->id = identity_call_id(call, "user");
-    if (!user->id || !identity_write(call, write_creation, &creation))
-        return false;
-    return identity_answer(call, 201, identity_user_json(call, user, creation.holdings));
+    return user->id && identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /users/{id} ------------------------------------------------------------------------------------------ */
@@ -168,10 +166,13 @@ static bool allowed(identity_call_t *call, update_t *update)
     return true;
 }
 
+/* With If-Match: is the user still as the caller saw it? */
 static bool load_update(identity_call_t *call, update_t *update)
 {
     return identity_user_found(call, call->id, &update->user) &&
-           identity_user_holdings(call, update->user, &update->holdings);
+           identity_user_holdings(call, update->user, &update->holdings) &&
+           (!identity_conditional(call) ||
+            identity_precondition(call, identity_user_json(call, update->user, update->holdings)));
 }
 
 static bool read_update(identity_call_t *call, void *data)
@@ -279,13 +280,12 @@ bool identity_users_update(identity_call_t *call)
     if (!identity_read(call, read_update, &update) || !prove_owner(call, &update))
         return false;
     if (update.password &&
-        (!identity_password_acceptable(call->pool, update.password,
-                                       update.username ? update.username : update.user->username,
-                                       call->env->settings->password_minimum, "password", &call->problem) ||
+        (!identity_password_permitted(call, update.password, update.username ? update.username : update.user->username,
+                                      "password") ||
          !identity_hash_password(call, identity_password_normalise(call->pool, update.password), &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status;
     if (changes && !identity_write(call, write_update, &update))
         return false;
-    return identity_answer(call, 200, identity_user_json(call, update.user, update.holdings));
+    return identity_answer_tagged(call, 200, identity_user_json(call, update.user, update.holdings));
 }

@@ -99,7 +99,7 @@ bool identity_users_get(identity_call_t *call)
 
     if (!identity_read(call, identity_user_load, &view))
         return false;
-    return identity_answer(call, 200, identity_user_json(call, view.user, view.holdings));
+    return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.holdings));
 }
 
 /* ---- GET /users/search ------------------------------------------------------------------------------------------ */

@@ -1,11 +1,38 @@
-/* Audit records: written, never changed. */
-#include "db_int.h"
+/* Audit records: written, never changed. Pages of them are in page.c. */
+#include "rows_int.h"
+
+void *db_read_audit(const db_row_t *row, int from)
+{
+    identity_audit_row_t *audit = apr_palloc(db_pool(row), sizeof *audit);
+
+    audit->id = db_text(row, from);
+    audit->entity_id = db_text(row, from + 1);
+    audit->user_id = db_text(row, from + 2);
+    audit->target_entity_id = db_text_or_null(row, from + 3);
+    audit->target_platform_id = db_text_or_null(row, from + 4);
+    audit->target_resource_type = db_text(row, from + 5);
+    audit->target_id = db_text_or_null(row, from + 6);
+    audit->target_environment = db_text_or_null(row, from + 7);
+    audit->action = db_text(row, from + 8);
+    audit->message = db_text(row, from + 9);
+    audit->reference = db_text_or_null(row, from + 10);
+    audit->idempotency_key = db_text_or_null(row, from + 11);
+    audit->client_address = db_text(row, from + 12);
+    audit->created_at = db_number(row, from + 13);
+    return audit;
+}
 
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row)
 {
     return db_insert(db, IDENTITY_SQL_AUDIT_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id),
                              S(row->target_platform_id), S(row->target_resource_type), S(row->target_id),
-                             S(row->target_environment), S(row->action), S(row->message), S(row->reference),
-                             S(row->idempotency_key), S(row->client_address), N(row->created_at)));
+                             S(row->target_environment), S(row->target_platform_id), S(row->action), S(row->message),
+                             S(row->reference), S(row->idempotency_key), S(row->client_address), N(row->created_at)));
+}
+
+identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
+                                        identity_audit_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_AUDIT_GET, DB_ARGS(S(id), S(entity_id)), db_read_audit, row);
 }

@@ -30,6 +30,13 @@ void *db_read_key(const db_row_t *row, int from)
     return key;
 }
 
+static identity_db_status_t insert_permissions(identity_db_t *db, const char *id, const apr_array_header_t *permissions)
+{
+    if (!permissions || permissions->nelts == 0)
+        return IDENTITY_DB_OK;
+    return db_change(db, IDENTITY_SQL_KEY_PERMISSION_INSERT, DB_ARGS(S(id), S(db_json(db, permissions))), NULL);
+}
+
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
                                          const apr_array_header_t *permissions)
 {
@@ -41,16 +48,34 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
                                    S(row->sealed), S(row->created_by), N(row->active), N(row->narrowed),
                                    S(role_names[row->role]), N(row->created_at), N(row->expires_at),
                                    N(row->last_used_at), N(row->version)));
+    return status == IDENTITY_DB_OK ? insert_permissions(db, row->id, permissions) : status;
+}
 
-    if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
-        status =
-            db_change(db, IDENTITY_SQL_KEY_PERMISSION_INSERT, DB_ARGS(S(row->id), S(db_json(db, permissions))), NULL);
-    return status;
+identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *row,
+                                         const apr_array_header_t *permissions)
+{
+    identity_db_status_t status = db_in_write(db, "KEY_UPDATE");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_guarded(db, IDENTITY_SQL_KEY_UPDATE,
+                            DB_ARGS(S(row->description), N(row->active), N(row->narrowed), S(role_names[row->role]),
+                                    N(row->expires_at), S(row->id), S(row->entity_id), N(row->version)));
+    if (status == IDENTITY_DB_OK)
+        row->version++;
+    if (status == IDENTITY_DB_OK && permissions)
+        status = db_change(db, IDENTITY_SQL_KEY_PERMISSIONS_DELETE, DB_ARGS(S(row->id)), NULL);
+    return status == IDENTITY_DB_OK ? insert_permissions(db, row->id, permissions) : status;
 }
 
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id, identity_key_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_KEY_GET, DB_ARGS(S(id)), db_read_key, row);
+}
+
+identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,
+                                       identity_key_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_KEY_FIND, DB_ARGS(S(id), S(entity_id)), db_read_key, row);
 }
 
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,

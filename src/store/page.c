@@ -1,13 +1,21 @@
-/* Pages of users, roles and keys: a total order (order column, id), entered at a key, never by counting rows behind a
- * cursor.
+/* Pages of users, roles, keys, teams, providers and audit records: a total order (order column, id), entered at a key,
+ * never by counting rows behind a cursor.
  *
  * A page's text is put together from the fragments below: order, direction, cursor or not, filters. That makes a finite
  * set, each prepared once a connection, and a test looks at the plan of every one of them: ranges of an index, and no
  * sorting.
  */
+#include <stddef.h>
+
 #include "rows_int.h"
 
 #define ARGUMENTS 12
+
+/* A column that must be equal to a text of the query, where that is given. */
+typedef struct filter {
+    const char *column; /* NULL ends a list */
+    size_t wanted;      /* offset of the const char * in identity_page_query_t */
+} filter_t;
 
 typedef struct resource {
     const char *name;    /* in the log */
@@ -19,6 +27,9 @@ typedef struct resource {
     const char *active; /* column, or NULL */
     const char *childless;
     db_reader_t *reader;
+    const char *open_to;     /* for query->domain, or NULL */
+    const filter_t *filters; /* or NULL */
+    bool between;            /* query->from and to hold */
 } resource_t;
 
 /* Columns as sql.def has them. */
@@ -26,15 +37,54 @@ typedef struct resource {
 #include "sql.def"
 #undef SQL
 
-static const resource_t users = {"USERS_PAGE", USER_COLUMNS, "users u", "u",         "canonical",
-                                 false,        "u.active",   NULL,      db_read_user};
-static const resource_t roles = {
-    "ROLES_PAGE", ROLE_COLUMNS, "roles r", "r",
-    "canonical",  true,         NULL,      " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
-    db_read_role};
-static const resource_t teams = {"TEAMS_PAGE", TEAM_COLUMNS, "teams t", "t", NULL, false, NULL, NULL, db_read_team};
-static const resource_t keys = {"KEYS_PAGE", KEY_COLUMNS, "api_keys k", "k",        NULL,
-                                false,       "k.active",  NULL,         db_read_key};
+static const filter_t audit_filters[] = {{"user_id", offsetof(identity_page_query_t, user_id)},
+                                         {"target_id", offsetof(identity_page_query_t, target_id)},
+                                         {"target_resource_type", offsetof(identity_page_query_t, target_type)},
+                                         {"target_platform_id", offsetof(identity_page_query_t, platform_id)},
+                                         {NULL, 0}};
+
+static const resource_t users = {.name = "USERS_PAGE",
+                                 .columns = USER_COLUMNS,
+                                 .from = "users u",
+                                 .alias = "u",
+                                 .name_column = "canonical",
+                                 .active = "u.active",
+                                 .reader = db_read_user},
+                        roles = {.name = "ROLES_PAGE",
+                                 .columns = ROLE_COLUMNS,
+                                 .from = "roles r",
+                                 .alias = "r",
+                                 .name_column = "canonical",
+                                 .builtin = true,
+                                 .childless = " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
+                                 .reader = db_read_role},
+                        keys = {.name = "KEYS_PAGE",
+                                .columns = KEY_COLUMNS,
+                                .from = "api_keys k",
+                                .alias = "k",
+                                .active = "k.active",
+                                .reader = db_read_key},
+                        teams = {.name = "TEAMS_PAGE",
+                                 .columns = TEAM_COLUMNS,
+                                 .from = "teams t",
+                                 .alias = "t",
+                                 .reader = db_read_team},
+                        providers = {.name = "PROVIDERS_PAGE",
+                                     .columns = PROVIDER_COLUMNS,
+                                     .from = "providers v",
+                                     .alias = "v",
+                                     .open_to = " AND v.status = 'ENABLED' AND (v.type = 'DEFAULT' OR "
+                                                "json_array_length(v.settings, '$.allowed_domains') = 0 OR EXISTS "
+                                                "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
+                                                "WHERE j.value = %s))",
+                                     .reader = db_read_provider},
+                        audits = {.name = "AUDIT_PAGE",
+                                  .columns = AUDIT_COLUMNS,
+                                  .from = "audit_records d",
+                                  .alias = "d",
+                                  .filters = audit_filters,
+                                  .between = true,
+                                  .reader = db_read_audit};
 
 typedef struct text {
     apr_pool_t *pool;
@@ -83,6 +133,29 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
         add_argument(text, apr_pstrcat(text->pool, " AND ", resource->active, " = %lld", NULL), N(query->active));
     if (resource->childless && query->childless)
         add(text, resource->childless);
+    if (resource->open_to && query->domain)
+        add_argument(text, resource->open_to, S(query->domain));
+    for (const filter_t *filter = resource->filters; filter && filter->column; filter++) {
+        const char *wanted = *(const char *const *)((const char *)query + filter->wanted);
+        if (wanted)
+            add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".", filter->column, " = %s", NULL), S(wanted));
+    }
+}
+
+/* An index is entered at one lower and one upper end: a cursor, which lies between the bounds, takes the place of the
+ * one that it is nearer to. */
+static void add_bounds(text_t *text, const resource_t *resource, const identity_page_query_t *query, bool cursor)
+{
+    bool upper = cursor && query->cursor && query->descending != backward(query),
+         lower = cursor && query->cursor && !upper;
+
+    if (!resource->between)
+        return;
+    if (query->from && !lower)
+        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->alias, ".created_at >= %lld", NULL),
+                     N(query->from));
+    if (query->to && !upper)
+        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->alias, ".created_at < %lld", NULL), N(query->to));
 }
 
 static void add_cursor(text_t *text, const resource_t *resource, const identity_page_query_t *query)
@@ -104,6 +177,7 @@ static void add_select(text_t *text, const resource_t *resource, const identity_
 {
     add(text, apr_pstrcat(text->pool, "SELECT ", columns, " FROM ", resource->from, NULL));
     add_filters(text, resource, query, entity);
+    add_bounds(text, resource, query, cursor);
     if (cursor)
         add_cursor(text, resource, query);
 }
@@ -214,6 +288,30 @@ identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_
     return count_rows(db, &keys, query, cap, count);
 }
 
+identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
+                                             apr_array_header_t **rows)
+{
+    return page(db, &providers, query, rows);
+}
+
+identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                              apr_int64_t *count)
+{
+    return count_rows(db, &providers, query, cap, count);
+}
+
+identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
+                                          apr_array_header_t **rows)
+{
+    return page(db, &audits, query, rows);
+}
+
+identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                           apr_int64_t *count)
+{
+    return count_rows(db, &audits, query, cap, count);
+}
+
 /* ---- keys of cursors -------------------------------------------------------------------------------------------- */
 
 static const char *time_key(apr_pool_t *pool, apr_time_t time)
@@ -236,7 +334,17 @@ const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *r
     return time_key(pool, row->created_at);
 }
 
+const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row)
+{
+    return time_key(pool, row->created_at);
+}
+
 const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row)
+{
+    return time_key(pool, row->created_at);
+}
+
+const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row)
 {
     return time_key(pool, row->created_at);
 }
@@ -255,22 +363,31 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
     seen(context, resource->name, text.sql);
 }
 
+/* Every filter, alone and with every other: those that a resource does not know leave its text as it is. */
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
-    static const resource_t *const all[] = {&users, &roles, &keys, &teams};
+    static const resource_t *const all[] = {&users, &roles, &keys, &teams, &providers, &audits};
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
-    for (unsigned bits = 0; bits < 4 * 256; bits++) {
-        const resource_t *resource = all[bits / 256];
-        identity_page_query_t query = {.entity_id = "x",
-                                       .active = bits & 1 ? 1 : -1,
-                                       .order = bits & 2 ? IDENTITY_ORDER_NAME : IDENTITY_ORDER_CREATED_AT};
-        query.descending = bits & 4;
-        query.cursor = bits & 8 ? &cursor : NULL;
-        cursor.backward = bits & 16;
+    for (unsigned bits = 0; bits < sizeof all / sizeof all[0] << 9; bits++) {
+        const resource_t *resource = all[bits >> 9];
+        bool audit = resource == &audits;
+        identity_page_query_t query = {.entity_id = "x", .active = -1};
+        query.descending = bits & 1;
+        query.cursor = bits & 2 ? &cursor : NULL;
+        cursor.backward = bits & 4;
+        query.order = bits & 8 && !audit ? IDENTITY_ORDER_NAME : IDENTITY_ORDER_CREATED_AT;
+        query.active = bits & 16 && !audit ? 1 : -1;
         query.name = bits & 32 && resource->name_column ? "x" : NULL;
-        query.only_id = bits & 64 ? "x" : NULL;
+        query.only_id = bits & 64 && !audit ? "x" : NULL;
         query.childless = bits & 128;
+        query.domain = bits & 256 ? "x" : NULL;
+        query.user_id = bits & 8 ? "x" : NULL;
+        query.target_id = bits & 16 ? "x" : NULL;
+        query.target_type = bits & 32 ? "x" : NULL;
+        query.platform_id = bits & 64 ? "x" : NULL;
+        query.from = bits & 128;
+        query.to = bits & 256;
         see(pool, resource, &query, seen, context);
     }
 }

@@ -34,6 +34,18 @@ static void *read_edge(const db_row_t *row, int from)
     return edge;
 }
 
+static identity_db_status_t insert_content(identity_db_t *db, const char *id, const apr_array_header_t *child_ids,
+                                           const apr_array_header_t *permissions)
+{
+    identity_db_status_t status = IDENTITY_DB_OK;
+
+    if (child_ids && child_ids->nelts)
+        status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT, DB_ARGS(S(id), S(db_json(db, child_ids))), NULL);
+    if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
+        status = db_change(db, IDENTITY_SQL_ROLE_PERMISSION_INSERT, DB_ARGS(S(id), S(db_json(db, permissions))), NULL);
+    return status;
+}
+
 identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
 {
@@ -44,13 +56,68 @@ identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role
                            DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
                                    S(row->description), N(row->created_at), N(row->version), S(row->canonical),
                                    S(row->slug)));
+    return status == IDENTITY_DB_OK ? insert_content(db, row->id, child_ids, permissions) : status;
+}
 
-    if (status == IDENTITY_DB_OK && child_ids && child_ids->nelts)
-        status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT, DB_ARGS(S(row->id), S(db_json(db, child_ids))), NULL);
-    if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
+static void *read_id(const db_row_t *row, int from)
+{
+    return (void *)db_text(row, from);
+}
+
+static identity_db_status_t update_row(identity_db_t *db, identity_role_row_t *row)
+{
+    const char *holder;
+    identity_db_status_t status =
+        db_guarded(db, IDENTITY_SQL_ROLE_UPDATE,
+                   DB_ARGS(S(row->name), S(row->canonical), S(row->description), S(row->id), N(row->version),
+                           S(row->entity_id), S(row->canonical), S(row->id)));
+
+    if (status == IDENTITY_DB_OK)
+        row->version++;
+    if (status != IDENTITY_DB_NONE)
+        return status;
+    /* Nothing was changed: was it the name, or somebody faster? */
+    status = db_one(db, IDENTITY_SQL_ROLE_NAME_TAKEN, DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id)),
+                    read_id, &holder);
+    return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
+}
+
+identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t *row,
+                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
+{
+    identity_db_status_t status = db_in_write(db, "ROLE_UPDATE");
+
+    if (status == IDENTITY_DB_OK)
+        status = update_row(db, row);
+    if (status == IDENTITY_DB_OK && child_ids)
+        status = db_change(db, IDENTITY_SQL_ROLE_CHILDREN_DELETE, DB_ARGS(S(row->id)), NULL);
+    if (status == IDENTITY_DB_OK && permissions)
+        status = db_change(db, IDENTITY_SQL_ROLE_PERMISSIONS_DELETE, DB_ARGS(S(row->id)), NULL);
+    return status == IDENTITY_DB_OK ? insert_content(db, row->id, child_ids, permissions) : status;
+}
+
+identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_id, const char *id)
+{
+    identity_db_status_t status = db_in_write(db, "ROLE_DELETE");
+
+    if (status == IDENTITY_DB_OK)
         status =
-            db_change(db, IDENTITY_SQL_ROLE_PERMISSION_INSERT, DB_ARGS(S(row->id), S(db_json(db, permissions))), NULL);
-    return status;
+            db_guarded(db, IDENTITY_SQL_ROLE_DELETE, DB_ARGS(S(id), S(entity_id), S(id), S(id), S(entity_id), S(id)));
+    return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
+}
+
+static void *read_ancestor(const db_row_t *row, int from)
+{
+    identity_role_ancestor_row_t *ancestor = apr_palloc(db_pool(row), sizeof *ancestor);
+
+    ancestor->id = db_text(row, from);
+    ancestor->height = (int)db_number(row, from + 1);
+    return ancestor;
+}
+
+identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ROLE_ANCESTORS, DB_ARGS(S(id)), read_ancestor, rows);
 }
 
 identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,

@@ -6,7 +6,8 @@ set -eu
 
 build="apache2-bin apache2-dev gcc libapr1-dev libaprutil1-dbd-sqlite3 libaprutil1-dev libc6-dev libcjose-dev libcrypt-dev
  libcurl4-openssl-dev libjansson-dev libsodium-dev libssl-dev libutf8proc-dev make openssl perl"
-test="chromium chromium-driver clang-format curl libapache2-mod-perl2 libwww-perl procps python3 python3-aiosmtpd sqlite3 util-linux valgrind"
+test="chromium chromium-driver clang-format curl libapache2-mod-perl2 libsqlite3-dev libwww-perl procps python3 python3-aiosmtpd python3-jsonschema
+ sqlite3 util-linux valgrind"
 
 check=
 [ "${1-}" = --check ] && { check=1; shift; }

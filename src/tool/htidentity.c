@@ -17,21 +17,31 @@ static const char usage[] =
     "\n"
     "  migrate                       make the database, or bring it up to date\n"
     "  check                         look for faults in it\n"
+    "  calibrate                     [--time MILLISECONDS] propose the cost of password hashes for this machine\n"
     "  entity  add REFERENCE         [--name NAME]\n"
     "  account add REFERENCE         [--environment LIVE|TEST] [--type CODE] [--parent ID|REFERENCE]\n"
     "  user    add USERNAME          [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
-    "                                with --password-stdin the user is active; else an invitation is mailed\n"
-    "                                by the server ([--signing-key FILE])\n"
+    "                                with --password-stdin, or --hash-stdin (a line of another program, such as\n"
+    "                                htpasswd), the user is active; else an invitation is mailed by the server\n"
+    "                                ([--signing-key FILE])\n"
+    "  user    show USERNAME|ID      what somebody holds now, and where each permission comes from\n"
+    "  team    add NAME              [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
     "  role    add NAME              [--description TEXT] [--slug SLUG] [--permission P]... [--child ROLE-ID]...\n"
     "  key     add                   [--description TEXT] [--role ADMINISTRATOR|READ_ONLY] [--expires 90d] "
     "[--permission P]...\n"
     "                                prints the key, once\n"
     "  alias   add USERNAME          [--expires 1d] [--description TEXT]\n"
     "                                prints the alias, once\n"
-    "  entity|account|user|role|key|alias list\n"
+    "  provider add DEFAULT|GOOGLE|OKTA|MICROSOFT|OIDC\n"
+    "                                [--name NAME] [--connection TEXT] [--issuer URL --client-id ID] [--domain "
+    "DOMAIN]...\n"
+    "                                [--disabled]\n"
+    "  audit   list                  [--user USERNAME|ID] [--target ID] [--target-type TYPE] [--account ID|REFERENCE]\n"
+    "                                [--since TIME|90d] [--until TIME|90d]\n"
+    "  entity|account|user|team|role|key|alias|provider list\n"
     "\n"
     "The database is named as by DBDriver and DBDParams, such as sqlite3:/var/lib/identity/identity.db, or by the\n"
-    "variable IDENTITY_DB. Durations take s, m, h or d.\n";
+    "variable IDENTITY_DB. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z.\n";
 
 #define LONGEST (36500 * (apr_int64_t)86400) /* seconds: a hundred years */
 
@@ -45,18 +55,26 @@ typedef struct command {
 static const command_t commands[] = {
     {"migrate", NULL, tool_migrate, NULL, ""},
     {"check", NULL, tool_check, NULL, ""},
+    {"calibrate", NULL, tool_calibrate, NULL, "time"},
     {"entity", "add", tool_entity_add, "a reference", "name"},
     {"entity", "list", tool_entity_list, NULL, ""},
     {"account", "add", tool_account_add, "a reference", "entity environment type parent"},
     {"account", "list", tool_account_list, NULL, "entity"},
-    {"user", "add", tool_user_add, "a username", "entity account type role password-stdin signing-key"},
+    {"user", "add", tool_user_add, "a username", "entity account type role password-stdin hash-stdin signing-key"},
     {"user", "list", tool_user_list, NULL, "entity"},
+    {"user", "show", tool_user_show, "a username or an id", "entity"},
+    {"team", "add", tool_team_add, "a name", "entity account type role"},
+    {"team", "list", tool_team_list, NULL, "entity"},
     {"role", "add", tool_role_add, "a name", "entity description slug permission child"},
     {"role", "list", tool_role_list, NULL, "entity"},
     {"key", "add", tool_key_add, NULL, "entity description role expires permission"},
     {"key", "list", tool_key_list, NULL, "entity"},
     {"alias", "add", tool_alias_add, "a username", "expires description"},
     {"alias", "list", tool_alias_list, NULL, "entity"},
+    {"provider", "add", tool_provider_add, "DEFAULT, GOOGLE, OKTA, MICROSOFT or OIDC",
+     "entity name connection issuer client-id domain disabled"},
+    {"provider", "list", tool_provider_list, NULL, "entity"},
+    {"audit", "list", tool_audit_list, NULL, "entity user target target-type account since until"},
 };
 
 enum {
@@ -75,7 +93,19 @@ enum {
     PASSWORD,
     PERMISSION,
     CHILD,
-    SIGNING_KEY
+    SIGNING_KEY,
+    CONNECTION,
+    ISSUER,
+    CLIENT_ID,
+    DOMAIN,
+    DISABLED,
+    USER,
+    TARGET,
+    TARGET_TYPE,
+    SINCE,
+    UNTIL,
+    HASH,
+    TIME
 };
 
 static const struct option options[] = {
@@ -95,6 +125,18 @@ static const struct option options[] = {
     {"permission", required_argument, NULL, PERMISSION},
     {"child", required_argument, NULL, CHILD},
     {"signing-key", required_argument, NULL, SIGNING_KEY},
+    {"connection", required_argument, NULL, CONNECTION},
+    {"issuer", required_argument, NULL, ISSUER},
+    {"client-id", required_argument, NULL, CLIENT_ID},
+    {"domain", required_argument, NULL, DOMAIN},
+    {"disabled", no_argument, NULL, DISABLED},
+    {"user", required_argument, NULL, USER},
+    {"target", required_argument, NULL, TARGET},
+    {"target-type", required_argument, NULL, TARGET_TYPE},
+    {"since", required_argument, NULL, SINCE},
+    {"until", required_argument, NULL, UNTIL},
+    {"hash-stdin", no_argument, NULL, HASH},
+    {"time", required_argument, NULL, TIME},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -111,7 +153,7 @@ int tool_fail(const char *format, ...)
     return 1;
 }
 
-static bool duration(const char *text, apr_interval_time_t *value)
+bool tool_duration(const char *text, apr_interval_time_t *value)
 {
     static const char units[] = "smhd";
     static const apr_int64_t seconds[] = {1, 60, 3600, 86400};
@@ -125,6 +167,15 @@ static bool duration(const char *text, apr_interval_time_t *value)
     return true;
 }
 
+static bool milliseconds(const char *text, unsigned *value)
+{
+    char *end;
+    apr_int64_t number = apr_strtoi64(text, &end, 10);
+
+    *value = (unsigned)number;
+    return text[0] >= '0' && text[0] <= '9' && !*end && number >= 10 && number <= 5000;
+}
+
 static bool database(tool_t *tool, const char *text)
 {
     const char *colon = text ? strchr(text, ':') : NULL;
@@ -136,39 +187,33 @@ static bool database(tool_t *tool, const char *text)
     return true;
 }
 
+/* Options that are one text, kept as it is. */
 static void set_text(tool_t *tool, int option, const char *value)
 {
-    switch (option) {
-    case ENTITY:
-        tool->entity = value;
-        break;
-    case NAME:
-        tool->name = value;
-        break;
-    case ENVIRONMENT:
-        tool->environment = value;
-        break;
-    case TYPE:
-        tool->type = value;
-        break;
-    case PARENT:
-        tool->parent = value;
-        break;
-    case DESCRIPTION:
-        tool->description = value;
-        break;
-    case SLUG:
-        tool->slug = value;
-        break;
-    case ACCOUNT:
-        tool->account = value;
-        break;
-    case SIGNING_KEY:
-        tool->signing_key = value;
-        break;
-    default:
-        break;
-    }
+    const struct {
+        int option;
+        const char **text;
+    } texts[] = {{ENTITY, &tool->entity},
+                 {NAME, &tool->name},
+                 {ENVIRONMENT, &tool->environment},
+                 {TYPE, &tool->type},
+                 {PARENT, &tool->parent},
+                 {DESCRIPTION, &tool->description},
+                 {SLUG, &tool->slug},
+                 {ACCOUNT, &tool->account},
+                 {SIGNING_KEY, &tool->signing_key},
+                 {CONNECTION, &tool->connection},
+                 {ISSUER, &tool->issuer},
+                 {CLIENT_ID, &tool->client_id},
+                 {USER, &tool->user},
+                 {TARGET, &tool->target},
+                 {TARGET_TYPE, &tool->target_type},
+                 {SINCE, &tool->since},
+                 {UNTIL, &tool->until}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].option == option)
+            *texts[i].text = value;
 }
 
 /* 0, or the exit status. */
@@ -182,14 +227,22 @@ static int set_option(tool_t *tool, int option, const char *value)
         return 2;
     if (option == DB && !database(tool, value))
         return tool_fail("--db must be DRIVER:PARAMS, such as sqlite3:/var/lib/identity/identity.db");
-    if (option == EXPIRES && !duration(value, &tool->expires))
+    if (option == EXPIRES && !tool_duration(value, &tool->expires))
         return tool_fail("--expires must be a duration such as 90d or 12h");
+    if (option == TIME && !milliseconds(value, &tool->milliseconds))
+        return tool_fail("--time must be a number of milliseconds from 10 to 5000");
     if (option == JSON)
         tool->json = true;
+    else if (option == HASH)
+        tool->hash_stdin = true;
     else if (option == PASSWORD)
         tool->password_stdin = true;
     else if (option == PERMISSION)
         APR_ARRAY_PUSH(tool->permissions, const char *) = value;
+    else if (option == DISABLED)
+        tool->disabled = true;
+    else if (option == DOMAIN)
+        APR_ARRAY_PUSH(tool->domains, const char *) = value;
     else if (option == CHILD)
         APR_ARRAY_PUSH(tool->children, const char *) = value;
     else if (option == ROLE)
@@ -261,6 +314,7 @@ static int run(tool_t *tool, int argc, char **argv)
     tool->permissions = apr_array_make(tool->pool, 4, sizeof(const char *));
     tool->children = apr_array_make(tool->pool, 4, sizeof(const char *));
     tool->roles = apr_array_make(tool->pool, 4, sizeof(const char *));
+    tool->domains = apr_array_make(tool->pool, 4, sizeof(const char *));
     while ((option = getopt_long(argc, argv, "h", options, &place)) != -1) {
         if ((status = set_option(tool, option, optarg)) != 0)
             return status;
@@ -273,7 +327,7 @@ static int run(tool_t *tool, int argc, char **argv)
         return status;
     if (command->argument)
         tool->argument = argv[argc - 1];
-    if (!tool->driver && !database(tool, getenv("IDENTITY_DB")))
+    if (command->run != tool_calibrate && !tool->driver && !database(tool, getenv("IDENTITY_DB")))
         return tool_fail("which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
     return command->run(tool);
 }

@@ -1,4 +1,4 @@
-/* Commands on what the interface serves: users, roles, keys. */
+/* Commands on what the interface serves: users, roles, keys; and what these share with the others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 #define PASSWORD_LINE 4096
 
-static json_t *strings(const apr_array_header_t *list)
+json_t *tool_strings(const apr_array_header_t *list)
 {
     json_t *array = json_array();
 
@@ -17,18 +17,17 @@ static json_t *strings(const apr_array_header_t *list)
     return array;
 }
 
-static void set_text(json_t *object, const char *name, const char *value)
+void tool_set_text(json_t *object, const char *name, const char *value)
 {
     if (value)
         json_object_set_new(object, name, json_string(value));
 }
 
-/* Every page of a list, as it comes. */
-static int print_pages(tool_t *tool, const char *path, const char *const *names)
+int tool_print_pages(tool_t *tool, const char *path, const char *filters, const char *const *names)
 {
-    const char *query = "limit=500&order_direction=asc";
     apr_pool_t *pool = tool->pool;
-    int status = tool_open_entity(tool);
+    const char *query = apr_pstrcat(pool, "limit=500&order_direction=asc", filters, NULL);
+    int status = 0;
 
     while (status == 0 && query) {
         json_t *page, *item;
@@ -36,15 +35,29 @@ static int print_pages(tool_t *tool, const char *path, const char *const *names)
         apr_pool_create(&tool->pool, pool);
         status = tool_call(tool, "GET", path, query, NULL, &page);
         if (status == 0)
-            json_array_foreach (json_object_get(page, "data"), i, item)
+            json_array_foreach (json_is_array(page) ? page : json_object_get(page, "data"), i, item)
                 tool_print(tool, item, names);
-        const char *next =
-            status == 0 ? json_string_value(json_object_get(json_object_get(page, "links"), "next")) : NULL;
-        query = next && strchr(next, '?') ? apr_pstrdup(pool, strchr(next, '?') + 1) : NULL;
+        query = status == 0 && tool->next ? apr_pstrdup(pool, tool->next) : NULL;
         apr_pool_destroy(tool->pool);
         tool->pool = pool;
     }
     return status;
+}
+
+static int print_all(tool_t *tool, const char *path, const char *const *names)
+{
+    int status = tool_open_entity(tool);
+    return status ? status : tool_print_pages(tool, path, "", names);
+}
+
+int tool_find_account(tool_t *tool)
+{
+    identity_account_row_t *row = NULL;
+
+    if (identity_account_find(tool->db, tool->entity_id, tool->account, &row) != IDENTITY_DB_OK)
+        return tool_fail("there is no account %s", tool->account);
+    tool->account_id = row->id;
+    return 0;
 }
 
 /* ---- users ------------------------------------------------------------------------------------------------------ */
@@ -70,20 +83,20 @@ static bool role_exists(tool_t *tool, const char *name)
     return json_array_size(json_object_get(page, "data")) > 0 || tool_fail("there is no role %s", name) == 0;
 }
 
-/* The membership that --account, --type and --role describe; NULL where none is asked for. */
-static int membership(tool_t *tool, json_t **object)
+int tool_membership(tool_t *tool, json_t **object)
 {
-    identity_account_row_t *row = NULL;
+    int status;
 
     *object = NULL;
     if (!tool->account)
         return tool->type || tool->roles->nelts ? tool_fail("--type and --role go with --account") : 0;
-    if (identity_account_find(tool->db, tool->entity_id, tool->account, &row) != IDENTITY_DB_OK)
-        return tool_fail("there is no account %s", tool->account);
+    if ((status = tool_find_account(tool)) != 0)
+        return status;
     *object = identity_json_own(tool->pool, json_object());
-    set_text(*object, "account_id", row->id);
-    set_text(*object, "type", tool->type ? tool->type : "USER");
+    tool_set_text(*object, "account_id", tool->account_id);
+    tool_set_text(*object, "type", tool->type ? tool->type : "USER");
     json_object_set_new(*object, "roles", json_array());
+    tool->account_id = NULL;
     for (int i = 0; i < tool->roles->nelts; i++)
         if (!role_exists(tool, APR_ARRAY_IDX(tool->roles, i, const char *)))
             return 1;
@@ -95,18 +108,41 @@ static int membership(tool_t *tool, json_t **object)
 
 static const char *const user_columns[] = {"id", "status", "username", "created_at", NULL};
 
-static int add_active(tool_t *tool, json_t *given)
+static int add_with_password(tool_t *tool, json_t **user)
 {
-    json_t *body, *user, *memberships;
     char *password;
     int status = read_password(tool, &password);
+    json_t *body;
 
     if (status)
         return status;
     body = json_object();
-    set_text(body, "username", tool->argument);
-    set_text(body, "password", password);
-    status = tool_call(tool, "POST", "/v1/users", NULL, body, &user);
+    tool_set_text(body, "username", tool->argument);
+    tool_set_text(body, "password", password);
+    return tool_call(tool, "POST", "/v1/users", NULL, body, user);
+}
+
+/* The hash alone, or a line of htpasswd: what stands in front of its first colon is not the username here. */
+static int add_with_hash(tool_t *tool, json_t **user)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    identity_user_row_t *row;
+    char *line;
+    int status = read_password(tool, &line);
+
+    if (status)
+        return status;
+    const char *colon = strchr(line, ':'), *hash = colon ? colon + 1 : line;
+    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, hash, &row, &problem))
+        return tool_problem(&problem);
+    return tool_call(tool, "GET", apr_pstrcat(tool->pool, "/v1/users/", row->id, NULL), NULL, NULL, user);
+}
+
+static int add_active(tool_t *tool, json_t *given)
+{
+    json_t *user, *memberships;
+    int status = tool->hash_stdin ? add_with_hash(tool, &user) : add_with_password(tool, &user);
+
     if (status)
         return status;
     if (given) {
@@ -129,7 +165,7 @@ static int add_invited(tool_t *tool, json_t *given)
     if (status)
         return status;
     body = json_object();
-    set_text(body, "username", tool->argument);
+    tool_set_text(body, "username", tool->argument);
     if (given)
         json_object_set_new(body, "account_memberships", json_pack("[O]", given));
     status = tool_call(tool, "POST", "/v1/users/invite", NULL, body, &answer);
@@ -144,15 +180,17 @@ int tool_user_add(tool_t *tool)
     int status = tool_open_entity(tool);
 
     if (status == 0)
-        status = membership(tool, &given);
+        status = tool_membership(tool, &given);
     if (status)
         return status;
-    return tool->password_stdin ? add_active(tool, given) : add_invited(tool, given);
+    if (tool->password_stdin && tool->hash_stdin)
+        return tool_fail("--password-stdin and --hash-stdin cannot both be");
+    return tool->password_stdin || tool->hash_stdin ? add_active(tool, given) : add_invited(tool, given);
 }
 
 int tool_user_list(tool_t *tool)
 {
-    return print_pages(tool, "/v1/users", user_columns);
+    return print_all(tool, "/v1/users", user_columns);
 }
 
 /* ---- roles ------------------------------------------------------------------------------------------------------ */
@@ -164,11 +202,11 @@ int tool_role_add(tool_t *tool)
     json_t *body = json_object(), *answer;
     int status = tool_open_entity(tool);
 
-    set_text(body, "name", tool->argument);
-    set_text(body, "description", tool->description);
-    set_text(body, "slug", tool->slug);
-    json_object_set_new(body, "permissions", strings(tool->permissions));
-    json_object_set_new(body, "child_role_ids", strings(tool->children));
+    tool_set_text(body, "name", tool->argument);
+    tool_set_text(body, "description", tool->description);
+    tool_set_text(body, "slug", tool->slug);
+    json_object_set_new(body, "permissions", tool_strings(tool->permissions));
+    json_object_set_new(body, "child_role_ids", tool_strings(tool->children));
     if (status == 0)
         status = tool_call(tool, "POST", "/v1/roles", NULL, json_incref(body), &answer);
     json_decref(body);
@@ -179,7 +217,7 @@ int tool_role_add(tool_t *tool)
 
 int tool_role_list(tool_t *tool)
 {
-    return print_pages(tool, "/v1/roles", role_columns);
+    return print_all(tool, "/v1/roles", role_columns);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
@@ -190,11 +228,11 @@ int tool_key_add(tool_t *tool)
     json_t *body = json_object(), *answer;
     int status = tool_open_entity(tool);
 
-    set_text(body, "description", tool->description);
-    set_text(body, "role_type", tool->role);
-    json_object_set_new(body, "permissions", strings(tool->permissions));
+    tool_set_text(body, "description", tool->description);
+    tool_set_text(body, "role_type", tool->role);
+    json_object_set_new(body, "permissions", tool_strings(tool->permissions));
     if (tool->expires)
-        set_text(body, "expires_at", identity_time_format(tool->pool, apr_time_now() + tool->expires));
+        tool_set_text(body, "expires_at", identity_time_format(tool->pool, apr_time_now() + tool->expires));
     if (status == 0)
         status = tool_call(tool, "POST", "/v1/api-keys", NULL, json_incref(body), &answer);
     json_decref(body);
@@ -207,5 +245,5 @@ int tool_key_list(tool_t *tool)
 {
     static const char *const columns[] = {"id",         "status",       "role_type",   "api_key",
                                           "created_at", "last_used_at", "description", NULL};
-    return print_pages(tool, "/v1/api-keys", columns);
+    return print_all(tool, "/v1/api-keys", columns);
 }

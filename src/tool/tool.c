@@ -65,6 +65,7 @@ static void settle(tool_t *tool)
     settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
+    settings->blocklist = identity_blocklist_shipped(tool->pool);
     settings->mail = &by_server;
     tool->env.settings = settings;
     tool->env.random.fill = fill;
@@ -166,6 +167,19 @@ static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t
     return *length > limit ? IDENTITY_PROBLEM_TOO_LARGE : IDENTITY_PROBLEM_NONE;
 }
 
+/* In the answer's links, or in the header Link of an answer that is a plain list. */
+static const char *next_page(const tool_t *tool, const json_t *answer, const char *header)
+{
+    const char *url = json_string_value(json_object_get(json_object_get(answer, "links"), "next")),
+               *end = header ? strstr(header, ">; rel=\"next\"") : NULL;
+
+    while (end && end > header && end[-1] != '<')
+        end--;
+    if (end)
+        url = apr_pstrmemdup(tool->pool, end, strcspn(end, ">"));
+    return url && strchr(url, '?') ? strchr(url, '?') + 1 : NULL;
+}
+
 int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body, json_t **answer)
 {
     identity_authentication_t local;
@@ -181,10 +195,12 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
         in.body_context = text;
         in.headers.content_type = "application/json";
     }
+    in.headers.platform_id = tool->account_id;
     in.request_id = identity_request_id(tool->pool, &tool->env);
     identity_authenticate_local(tool->pool, tool->entity_id, &local);
     identity_serve(tool->pool, &tool->env, &in, &local, &out);
     *answer = identity_json_own(tool->pool, out.body ? json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL) : NULL);
+    tool->next = next_page(tool, *answer, apr_table_get(out.headers, "Link"));
     if (out.status < 300)
         return 0;
     const char *field = json_string_value(json_object_get(*answer, "field"));

@@ -17,19 +17,19 @@ sub post { api(POST => '/v1/users/invite', @_) }
 # An answer out of the bytes of a connection; what is left of them.
 sub parse
 {
-    my ($bytes) = @_;
+    my ($bytes, $line) = @_;
     my ($head, $rest) = split /\r\n\r\n/, $bytes, 2;
     my ($status) = ($head // '') =~ m{^HTTP/1\.1 (\d+)} or die "no answer: $bytes\n";
     my %headers = map { /^([^:]+):\s*(.*)$/ ? (lc $1 => $2) : () } split /\r\n/, $head;
     my $length = $headers{'content-length'} // 0;
-    return (IdentityTest::Response->new({status => $status, headers => \%headers, content => substr $rest, 0, $length}), substr $rest, $length);
+    return (IdentityTest::Response->new({status => $status, headers => \%headers, content => substr $rest, 0, $length}, $line), substr $rest, $length);
 }
 
 # The answer to a request that no client library would send: its first line, headers and body.
 sub sent
 {
     my ($line, $headers, $body) = @_;
-    my ($answer) = parse(raw(join("\r\n", "$line HTTP/1.1", "Host: $host", 'Connection: close', @$headers, '', $body // '')));
+    my ($answer) = parse(raw(join("\r\n", "$line HTTP/1.1", "Host: $host", 'Connection: close', @$headers, '', $body // '')), $line);
     return $answer;
 }
 

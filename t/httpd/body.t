@@ -27,10 +27,13 @@ sub invitation
     return $body;
 }
 
+my $asked;
+
 # Bytes as they are over a connection of their own: status, whole answer.
 sub send_raw
 {
     my ($path, $headers, @parts) = @_;
+    $asked = "POST $path";
     my $socket = IO::Socket::INET->new(PeerAddr => $server->host, Timeout => 10) or die "connect: $@";
     local $SIG{PIPE} = 'IGNORE';
     $socket->autoflush(1);
@@ -56,7 +59,7 @@ sub answer
     my ($head, $body) = split /\r\n\r\n/, $text, 2;
     my ($status) = ($head // '') =~ m{^HTTP/1\.1 (\d+)} or return IdentityTest::Response->new({status => 0, headers => {}, content => $text});
     my %headers = map { /^([^:]+): (.*)$/ ? (lc $1 => $2) : () } split /\r\n/, $head;
-    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body});
+    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body}, $asked);
 }
 
 sub chunk { my ($text) = @_; return sprintf "%x\r\n%s\r\n", length $text, $text }

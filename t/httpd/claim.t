@@ -17,7 +17,7 @@ put($_, 'a file') for 'v1/users/index.html', 'v1/roles/index.html', 'v1/users/se
 put('v1/users/.htaccess', "Require all denied\n");
 put('docs/.htaccess', "RewriteEngine On\nRewriteRule ^users\$ /v1/users [PT]\nRewriteRule ^page-of-users\$ /v1/users?limit=1 [R=302]\n");
 
-my $server = IdentityTest::Server->new(modules => [qw(rewrite proxy proxy_http cgi negotiation)], directives => <<"END_OF_DIRECTIVES");
+my $server = IdentityTest::Server->new(front => 1, modules => [qw(rewrite proxy proxy_http cgi negotiation)], directives => <<"END_OF_DIRECTIVES");
 DocumentRoot "$site"
 <Directory "$site">
     Options +MultiViews

@@ -4,7 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 use File::Copy 'copy';
 use File::Path 'make_path';
-use MIME::Base64 'decode_base64url';
+use MIME::Base64 qw(decode_base64url encode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use IdentityTest;
@@ -34,7 +34,15 @@ my $group = put('group.pem', 0640, pem('-algorithm EC -pkeyopt ec_paramgen_curve
 my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-384'));
 my $no_key = put('none.pem', 0600, "no key\n");
 my $secret = put('secret', 0600, "mail-password\n");
+my $words = put('words.txt', 0644, "Horsefeathers\n");
 my $open_secret = put('open-secret', 0604, "mail-password\n");
+
+my $escrow_text = unpack('H*', 'The key that seals, of 32 bytes.');
+my $escrow = put('escrow', 0600, "$escrow_text\n");
+my $escrow_base64 = put('escrow-base64', 0400, encode_base64('The key that seals, of 32 bytes.'));
+my $short_escrow = put('short-escrow', 0600, substr($escrow_text, 2) . "\n");
+my $raw_escrow = put('raw-escrow', 0600, 'The key that seals, of 32 bytes.');
+my $open_escrow = put('open-escrow', 0644, "$escrow_text\n");
 
 my $server = IdentityTest::Server->new;
 my $state = $server->state_folder;
@@ -97,12 +105,22 @@ my @refused = (
     'IdentityPasswordMinLength 7' => qr/must be from 8 to 1024; it is given 7\./,
     'IdentityPasswordMinLength 1025' => qr/must be from 8 to 1024/,
     'IdentityPasswordMinLength ten' => qr/needs a whole number, not ten\./,
+    "IdentityPasswordBlockList $files/missing.txt" => qr/IdentityPasswordBlockList: \S+missing\.txt cannot be read: No such file/,
+    "IdentityPasswordBlockList $files" => qr/IdentityPasswordBlockList: \S+ is no file/,
     "IdentitySigningKey $files/missing.pem" => qr/ID0509: \S+missing\.pem cannot be read: No such file/,
     "IdentitySigningKey $open" => qr/ID0509: \S+open\.pem holds a secret, but others .*chmod 600/,
     "IdentitySigningKey $group" => qr/ID0509: \S+group\.pem holds a secret, but others .*chmod 600/,
     "IdentitySigningKey $other_curve" => qr/ID0509: .*P-256/,
     "IdentitySigningKey $first $no_key" => qr/ID0509: .*none\.pem: \S/,
     "IdentitySigningKey $files" => qr/ID0509: \S+ is no file\./,
+    "IdentityKeyEscrow $files/missing" => qr/ID0511: IdentityKeyEscrow \S+missing cannot be read: No such file/,
+    "IdentityKeyEscrow $open_escrow" => qr/ID0511: IdentityKeyEscrow \S+open-escrow holds a secret, but others .*chmod 600/,
+    "IdentityKeyEscrow $files" => qr/ID0511: IdentityKeyEscrow \S+ is no file\./,
+    "IdentityKeyEscrow $short_escrow" => qr/ID0511: IdentityKeyEscrow \S+ does not hold 32 bytes as 64 hexadecimal digits or in base64; `openssl rand -hex 32`/,
+    "IdentityKeyEscrow $raw_escrow" => qr/ID0511: .*does not hold 32 bytes/,
+    "IdentityKeyEscrow $first" => qr/ID0511: .*does not hold 32 bytes/,
+    "IdentityKeyEscrow $escrow $escrow" => qr/takes one argument/,
+    "<VirtualHost *:1>\nIdentityKeyEscrow $short_escrow\n</VirtualHost>" => qr/ID0511: .*does not hold 32 bytes/,
     'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
     'IdentityMailURL maildir:mail' => qr/IdentityMailURL: .*whole path/,
     'IdentityMailURL smtp://user:password@mail.example.org' => qr/IdentityMailURL: .*no password/,
@@ -125,12 +143,14 @@ my (undef, $said) = check('IdentityPublicURL https://user:hunter2@id.example.org
 unlike $said, qr/hunter2/, 'a password in a URL is not repeated';
 (undef, $said) = check('IdentityMailURL smtp://user:hunter2@mail.example.org');
 unlike $said, qr/hunter2/, 'nor in that of the mail';
+(undef, $said) = check("IdentityKeyEscrow $short_escrow");
+unlike $said, qr/${\substr $escrow_text, 2, 16}/i, 'nor what a file of secrets holds';
 
 my @taken = (
     'IdentityPublicURL https://ID.example.org/', 'IdentityPublicURL https://[2001:db8::1]:8443', 'IdentityPublicURL http://localhost:8080',
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
-    'IdentityPasswordMinLength 1024', "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
+    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
@@ -146,6 +166,8 @@ my $lines = $shipped =~ s/^(\s*)#(Identity)/$1$2/mg;
 cmp_ok $lines, '>=', 18, 'the shipped file has them all';
 $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
+$shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
+$shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 my $whole = put('identity.conf', 0644, $shipped);
 my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
 is $status, 0, 'with all of them in force it is taken' or diag $text;
@@ -165,7 +187,7 @@ sub lay
 open $in, '<', "$top/t/conf/base.conf" or die $!;
 my @modules = grep { !/mod_(?:dbd|watchdog)\.so/ } <$in>;
 chomp @modules;
-my $idle = IdentityTest::Server->new(start => 0, state => $state);
+my $idle = IdentityTest::Server->new(front => 1, start => 0, state => $state);
 lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so");
 $idle->start;
 is $idle->api(GET => '/v1/users')->status, 404, 'loaded and not switched on: httpd as it was, without mod_dbd';
@@ -238,6 +260,7 @@ IdentityInviteLifetime 2d
 IdentityResetLifetime 30m
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
+IdentityPasswordBlockList $words
 IdentityMailFrom "Example <noreply\@example.org>"
 END_OF_DIRECTIVES
 my @public = ('X-API-KEY' => undef);
@@ -249,6 +272,7 @@ my $mail = $set->wait_mail($address);
 like $mail->{link}, qr{^https://id\.example\.org/v1/oauth/activate-user#}, 'IdentityPublicURL begins the links';
 like $mail->{from}, qr/^"?Example"? <noreply\@example\.org>$/, 'IdentityMailFrom';
 refused_is($set->activate($mail->{token}, 'Correct1Hor'), 400, INVALID_FIELD => 'new_password', 'IdentityPasswordMinLength');
+refused_is($set->activate($mail->{token}, 'HORSEFEATHERS26'), 400, INVALID_FIELD => 'new_password', 'IdentityPasswordBlockList');
 is $set->activate($mail->{token}, 'Correct1Horse')->status, 200, 'a longer one';
 my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address'");
 like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';
@@ -264,6 +288,23 @@ is $row->{life}, 1800 * 1e6, 'IdentityResetLifetime';
 my $json = JSON::PP->new;
 my ($head, $claims) = map { $json->decode(decode_base64url($_)) } (split /\./, $login->json->{access_token})[0, 1];
 is $claims->{iss}, 'https://id.example.org', 'IdentityPublicURL is the issuer';
+
+# A key is kept where there is a sealing key, and can be shown by the one that sealed it.
+my ($early) = map { $_->json } $set->api(POST => '/v1/api-keys', {});
+refused_is($set->api(GET => "/v1/api-keys/$early->{id}/decrypt"), 409, INVALID_OPERATION => undef, 'no IdentityKeyEscrow');
+my $keeps = IdentityTest::Server->new(state => $set->state_folder, directives => "IdentityKeyEscrow $escrow\n");
+my $kept = $keeps->api(POST => '/v1/api-keys', {})->json;
+is $keeps->api(GET => "/v1/api-keys/$kept->{id}/decrypt")->json->{api_key}, $kept->{api_key}, 'IdentityKeyEscrow: a key made since is shown';
+refused_is($keeps->api(GET => "/v1/api-keys/$early->{id}/decrypt"), 409, INVALID_OPERATION => undef, 'IdentityKeyEscrow: one made before is not');
+$keeps->stop;
+$keeps = IdentityTest::Server->new(state => $set->state_folder, directives => "IdentityKeyEscrow $escrow_base64\n");
+is $keeps->api(GET => "/v1/api-keys/$kept->{id}/decrypt")->json->{api_key}, $kept->{api_key}, 'IdentityKeyEscrow: the same bytes in base64';
+$keeps->stop;
+my $other_escrow = put('other-escrow', 0600, unpack('H*', 'Another one that has 32 bytes...'));
+$keeps = IdentityTest::Server->new(state => $set->state_folder, directives => "IdentityKeyEscrow $other_escrow\n");
+refused_is($keeps->api(GET => "/v1/api-keys/$kept->{id}/decrypt"), 409, INVALID_OPERATION => undef, 'IdentityKeyEscrow: one that another sealed is not');
+like $keeps->error_log, qr/ID0306: $kept->{id} cannot be unsealed/, 'and the log says why';
+$keeps->stop;
 
 # A new key in front: it signs, the old one still verifies; without the old one its tokens end.
 my $kid = $head->{kid};

@@ -36,7 +36,7 @@ sub h2
     my ($head, $text) = map { -e $_ ? slurp($_) : '' } "$root/head", "$root/body";
     my ($code) = $head =~ m{^HTTP/2 (\d+)} or die "no HTTP/2: $head\n";
     my %fields = map { /^([^:]+): (.*)$/ ? (lc $1 => $2) : () } split /\r\n/, $head;
-    return IdentityTest::Response->new({status => $code, headers => \%fields, content => $method eq 'HEAD' ? '' : $text});
+    return IdentityTest::Response->new({status => $code, headers => \%fields, content => $method eq 'HEAD' ? '' : $text}, "$method $path");
 }
 
 my $key = 'X-API-KEY: ' . $server->key;

@@ -6,7 +6,7 @@ use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
-my $server = IdentityTest::Server->new(modules => [qw(allowmethods rewrite)], directives => <<'END_OF_DIRECTIVES');
+my $server = IdentityTest::Server->new(front => 1, modules => [qw(allowmethods rewrite)], directives => <<'END_OF_DIRECTIVES');
 ErrorDocument 400 "a text"
 ErrorDocument 401 /index.html
 ErrorDocument 403 /index.html

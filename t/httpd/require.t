@@ -48,7 +48,7 @@ $rules
 </VirtualHost>
 END_OF_HOST
 }
-my $server = IdentityTest::Server->new(port => $base, modules => [qw(rewrite access_compat)], directives => $hosts);
+my $server = IdentityTest::Server->new(front => 1, port => $base, modules => [qw(rewrite access_compat)], directives => $hosts);
 my @no_key = ('X-API-KEY' => undef);
 my @false = ('X-API-KEY' => 'idk_false');
 my @basic = (Authorization => 'Basic ' . encode_base64('front:door', ''));

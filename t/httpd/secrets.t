@@ -10,7 +10,16 @@ use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
-my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 1s\n");
+my $escrow = unpack('H*', substr(Digest::SHA::sha256("escrow $$ " . time), 0, 32));
+my $escrow_file = "$ENV{IDENTITY_TOP}/t/servers/escrow-secrets.$$";
+{
+    my $mask = umask 077;
+    open my $out, '>', $escrow_file or die "$escrow_file: $!";
+    print {$out} "$escrow\n";
+    close $out or die $!;
+    umask $mask;
+}
+my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 1s\nIdentityKeyEscrow $escrow_file\n");
 my $state = $server->state_folder;
 my @no_key = ('X-API-KEY' => undef);
 my %secrets;
@@ -88,7 +97,12 @@ token_of('alias', oauth(token => {token_alias => $alias}));
 is oauth(token => {token_alias => canary('invented alias', 'ida_' . 'Vw2' x 16 . 'A')})->status, 401, 'an invented alias';
 is oauth(token => {token_alias => $alias, password => password('beside an alias')})->status, 400, 'an alias and a password';
 
-my $key = canary('new key', call(POST => '/v1/api-keys', {description => 'canary'})->json->{api_key});
+canary('sealing key', $escrow);
+my $made_key = call(POST => '/v1/api-keys', {description => 'canary'})->json;
+my $key = canary('new key', $made_key->{api_key});
+is call(GET => "/v1/api-keys/$made_key->{id}/decrypt")->json->{api_key}, $key, 'it is kept, and shown';
+is call(PATCH => "/v1/api-keys/$made_key->{id}", {description => 'changed'})->status, 200, 'it is changed';
+canary('sealed key', ($server->db("SELECT sealed FROM api_keys WHERE id = '$made_key->{id}'"))[0]{sealed});
 is call(GET => '/v1/users', undef, 'X-API-KEY' => $key)->status, 200, 'a new key opens';
 is call(GET => '/v1/users', undef, Authorization => "ApiKey $key")->status, 200, 'both ways';
 is call(GET => '/v1/users', undef, 'X-API-KEY' => canary('broken key', substr($key, 0, -12) . 'AAAAAAAAAAAA'))->status, 401, 'a broken one does not';
@@ -160,7 +174,7 @@ ok index($all, '/v1/oauth/token') > 0 && index($all, $ada->json->{id}) > 0, 'tho
 # The database and what lies beside it hold digests, hashes and sealed texts.
 my $held = '';
 File::Find::find({no_chdir => 1, wanted => sub { $held .= slurp($_) if -f && !m{/(?:mail/|[a-z]+-api-key$|identity-signing-key\.pem$)} }}, $state);
-is join("\n", grep { !/^hash of / && index($held, $secrets{$_}) >= 0 } sort keys %secrets), '', 'none of them stands in the database';
+is join("\n", grep { !/^(?:hash of|sealed) / && index($held, $secrets{$_}) >= 0 } sort keys %secrets), '', 'none of them stands in the database';
 ok index($held, digest_of($key)) >= 0, 'but the digest of a key does';
 is sprintf('%o', (stat "$state/identity.db")[2] & 07777), '600', 'which only its owner can read';
 

@@ -173,6 +173,62 @@ static void test_slugs(void)
     ok(identity_slug_valid(identity_slug_of_name(pool, repeat("x", 300))), "a long name's slug is valid");
 }
 
+static bool issuer_valid(const char *url)
+{
+    return identity_issuer_valid(pool, url);
+}
+
+static void test_addresses_of_others(void)
+{
+    const text_case_t issuers[] = {{"https://login.example.org", true},
+                                   {"https://login.example.org/realms/a%20b/", true},
+                                   {"https://login.example.org:8443", true},
+                                   {"http://127.0.0.1:9000", true},
+                                   {"http://localhost/a", true},
+                                   {"http://[::1]:9000", true},
+                                   {"http://login.example.org", false},
+                                   {"http://127.0.0.1.example.org", false},
+                                   {"http://localhost.example.org", false},
+                                   {"ftp://login.example.org", false},
+                                   {"HTTPS://login.example.org", false},
+                                   {"login.example.org", false},
+                                   {"https://", false},
+                                   {"https:///a", false},
+                                   {"https://user@login.example.org", false},
+                                   {"https://user:x@login.example.org", false},
+                                   {"https://login.example.org?a", false},
+                                   {"https://login.example.org#a", false},
+                                   {"https://login.example.org:", false},
+                                   {"https://login.example.org:0", false},
+                                   {"https://login.example.org:99999", false},
+                                   {"https://login.example.org/a b", false},
+                                   {"https://login.example.org/\"", false},
+                                   {"https://l\xc3\xb6gin.example.org", false},
+                                   {"https://login.example.org/\\", false},
+                                   {"", false}};
+    const text_case_t domains[] = {{"example.org", true},
+                                   {"A-1.Example.ORG", true},
+                                   {"m\xc3\xbcller.example", true},
+                                   {"localhost", false},
+                                   {"@example.org", false},
+                                   {"example..org", false},
+                                   {".example.org", false},
+                                   {"example.org.", false},
+                                   {"-a.example", false},
+                                   {"exa mple.org", false},
+                                   {"exa\xc2\xa0mple.org", false},
+                                   {"*.example.org", false},
+                                   {"", false}};
+
+    check("issuer", issuer_valid, CASES(issuers));
+    check("domain", identity_domain_valid, CASES(domains));
+    ok(issuer_valid(apr_pstrcat(pool, "https://e.org/", repeat("x", 498), NULL)), "an issuer of 512 bytes");
+    ok(!issuer_valid(apr_pstrcat(pool, "https://e.org/", repeat("x", 499), NULL)), "and not one more");
+    ok(identity_host_loopback("127.1.2.3") && identity_host_loopback("LocalHost") &&
+           !identity_host_loopback("128.0.0.1") && !identity_host_loopback("") && !identity_host_loopback("127.0.0.1x"),
+       "this machine itself");
+}
+
 int main(void)
 {
     fixture_begin();
@@ -185,5 +241,6 @@ int main(void)
     test_canonical();
     test_prefix_end();
     test_slugs();
+    test_addresses_of_others();
     return fixture_end();
 }

@@ -174,6 +174,18 @@ static void test_keys(void)
     is_str(identity_key_make(pool, id, &no_random), NULL, "none without random bytes");
 }
 
+static void test_keyed_digest(void)
+{
+    unsigned char key[32];
+
+    for (int i = 0; i < 32; i++)
+        key[i] = (unsigned char)i;
+    is_str(identity_keyed_digest(pool, key, "what do ya want for nothing?", 28),
+           "099805f4ac310786968565c098db515cc50862b420ae31e20238312344bed36a", "a keyed digest is HMAC-SHA256");
+    is_str(identity_keyed_digest(pool, key, "", 0), "d38b42096d80f45f826b44a9d5607de72496a415d3f4a1a8c88e3bb9da8dc1cb",
+           "of nothing too");
+}
+
 static void test_sealing(void)
 {
     static const unsigned char key[32] = "0123456789abcdef0123456789abcde";
@@ -204,6 +216,47 @@ static void test_sealing(void)
     is_str(identity_seal(pool, key, plain, "apik_1", &no_random), NULL, "none without random bytes");
 }
 
+static void test_sealing_key(void)
+{
+    static const char hex[] = "000102030405060708090a0b0c0d0e0fF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF",
+                      base64[] = "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8=";
+    static const struct {
+        const char *what, *text;
+        bool good;
+    } cases[] = {
+        {"hexadecimal digits", hex, true},
+        {"... with the end of the line", "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\n", true},
+        {"base64", base64, true},
+        {"... of a file from elsewhere", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8=\r\n", true},
+        {"... without padding", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8", true},
+        {"base64url", "AAECAwQFBgcICQoLDA0OD_Dx8vP09fb3-Pn6-_z9_v8=\n", true},
+        {"... without padding", "AAECAwQFBgcICQoLDA0OD_Dx8vP09fb3-Pn6-_z9_v8", true},
+        {"nothing", "", false},
+        {"an empty line", "\n", false},
+        {"31 bytes", "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfe", false},
+        {"33 bytes", "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff00", false},
+        {"64 characters that are no digits", "x00102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", false},
+        {"31 bytes in base64", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/g==", false},
+        {"33 bytes in base64", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8A", false},
+        {"both alphabets", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3-Pn6-_z9_v8=", false},
+        {"two lines", "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\n\n", false},
+        {"a remark before it", "# key\n000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\n", false},
+        {"a blank before it", " AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8=", false},
+        {"a blank after it", "AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v8= ", false},
+        {"32 raw bytes", "0123456789abcdef0123456789abcdef", false},
+        {"43 raw bytes", "What is this, that it should be any secret?", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char key[32] = {0};
+        bool right = true;
+        is_int(identity_sealing_key_read(cases[i].text, key), cases[i].good, "a sealing key: %s", cases[i].what);
+        for (int b = 0; b < 32; b++)
+            right = right && key[b] == (b < 16 ? b : 0xe0 + b);
+        ok(right || !cases[i].good, "... byte by byte");
+    }
+}
+
 int main(void)
 {
     fixture_begin();
@@ -214,6 +267,8 @@ int main(void)
     test_odd_secrets();
     test_successor();
     test_keys();
+    test_keyed_digest();
     test_sealing();
+    test_sealing_key();
     return fixture_end();
 }

@@ -72,6 +72,7 @@ static inline door_answer_t call_with(const char *method, const char *path, iden
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_authenticate(door->pool, &door->env, &in, &authentication);
     identity_serve(door->pool, &door->env, &in, &authentication, &out);
+    door_record(method, path, &out);
     door_answer_t answer = {.status = out.status,
                             .content_type = out.content_type,
                             .text = out.body,

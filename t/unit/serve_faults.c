@@ -86,7 +86,8 @@ static void starve(const attempt_t *attempt, bool writes)
 
 static void try(const attempt_t *attempt)
 {
-    starve(attempt, strcmp(attempt->method, "GET") != 0);
+    /* A POST that asks. */
+    starve(attempt, strcmp(attempt->method, "GET") != 0 && !strstr(attempt->path, "/enabled"));
     exhaust(attempt);
 }
 
@@ -148,25 +149,88 @@ static void test_teams(void)
         try(&attempts[i]);
 }
 
-/* route create_role list_roles create_api_key list_api_keys */
-static void test_resources(void)
+/* route create_authentication_provider update_authentication_provider get_authentication_provider
+ * list_authentication_providers list_audit_records get_audit_record */
+static void test_providers(void)
 {
+    door_answer_t made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
+    const char *path = text("/v1/authentication-providers/%s", door_text(&made, "id"));
+    const attempt_t attempts[] = {
+        {"create a provider", "POST", "/v1/authentication-providers", door->key, NULL,
+         "{\"type\":\"SSO\",\"sso\":{\"variant\":\"GOOGLE\"}}", 201},
+        {"create a provider as a user", "POST", "/v1/authentication-providers", ada, NULL, "{\"type\":\"DEFAULT\"}",
+         403},
+        {"change a provider", "PATCH", path, door->key, NULL, "{\"status\":\"DISABLED\"}", 200},
+        {"get a provider", "GET", path, ada, NULL, NULL, 200},
+        {"list providers", "GET", "/v1/authentication-providers?limit=1", ada, NULL, NULL, 200},
+        {"list audit records", "GET", "/v1/audit-records?limit=1&target_type=USER", ada, NULL, NULL, 200},
+        {"get an audit record", "GET",
+         text("/v1/audit-records/%s",
+              rows("SELECT id FROM audit_records WHERE target_resource_type = 'API_KEY' LIMIT 1")),
+         door->key, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
+/* route create_role list_roles get_role update_role delete_role */
+static void test_roles(void)
+{
+    const char *viewer = role_named("Quote Viewer"), *clerk = role_named("Clerk");
+    door_answer_t made =
+        post("/v1/roles", door->key,
+             text("{\"name\":\"Present\",\"permissions\":[\"SITE.A\"],\"child_role_ids\":[\"%s\"]}", clerk));
+    const char *path = text("/v1/roles/%s", door_text(&made, "id"));
+    const char *all = text("{\"name\":\"Next\",\"description\":\"x\",\"permissions\":[\"SITE.B\"],"
+                           "\"child_role_ids\":[\"%s\"]}",
+                           viewer);
     const attempt_t attempts[] = {
         {"create a role", "POST", "/v1/roles", door->key, NULL,
-         text("{\"name\":\"Own\",\"permissions\":[\"SITE.A\",\"SITE.B\"],\"child_role_ids\":[\"%s\",\"%s\"]}",
-              role_named("Quote Viewer"), role_named("Clerk")),
+         text("{\"name\":\"Own\",\"permissions\":[\"SITE.A\",\"SITE.B\"],\"child_role_ids\":[\"%s\",\"%s\"]}", viewer,
+              clerk),
          200},
+        {"list roles", "GET", "/v1/roles?include_child_roles=true&limit=500", door->key, NULL, NULL, 200},
+        {"get a role", "GET", path, door->key, NULL, NULL, 200},
+        {"change a role", "PATCH", path, door->key, NULL, all, 200},
+        {"give a role a taken name", "PATCH", path, door->key, NULL, "{\"name\":\"Own\"}", 409},
+        {"change a role as a user of one account", "PATCH", path, ada, NULL, "{\"permissions\":[]}", 403},
+        {"delete a role", "DELETE", path, door->key, NULL, NULL, 200},
+        {"delete a role in use", "DELETE", text("/v1/roles/%s", clerk), door->key, NULL, NULL, 409},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
+/* route create_api_key list_api_keys search_api_key get_api_key update_api_key decrypt_api_key */
+static void test_keys(void)
+{
+    door->settings.key_escrow = (const unsigned char *)"0123456789abcdef0123456789abcdef";
+    door_answer_t made = post("/v1/api-keys", door->key, "{\"permissions\":[\"SITE.A\"]}");
+    const char *path = text("/v1/api-keys/%s", door_text(&made, "id"));
+    const char *all = "{\"status\":\"INACTIVE\",\"description\":\"x\",\"permissions\":[\"SITE.B\",\"SITE.C\"],"
+                      "\"expires_at\":\"2040-01-01T00:00:00Z\",\"role_type\":\"READ_ONLY\"}";
+    const attempt_t attempts[] = {
         {"create a key", "POST", "/v1/api-keys", door->key, NULL, "{\"permissions\":[\"QUOTE.VIEW\",\"SITE.A\"]}", 201},
         {"create a key as a user", "POST", "/v1/api-keys", ada, NULL,
          "{\"role_type\":\"READ_ONLY\",\"permissions\":[\"QUOTE.VIEW\"]}", 403},
-        {"list roles", "GET", "/v1/roles?include_child_roles=true&limit=500", door->key, NULL, NULL, 200},
         {"list keys", "GET", "/v1/api-keys", door->key, NULL, NULL, 200},
+        {"get a key", "GET", path, door->key, NULL, NULL, 200},
+        {"change a key as a user of one account", "PATCH", path, ada, NULL, "{\"status\":\"INACTIVE\"}", 403},
+        {"change a key", "PATCH", path, door->key, NULL, all, 200},
     };
+    /* The one reads by POST, the other is on record. */
+    const attempt_t search = {
+        "search a key", "POST", "/v1/api-keys/search", door->key, NULL, "{\"include_inactive\":true}", 200};
+    const attempt_t decrypt = {"decrypt a key", "GET", text("%s/decrypt", path), door->key, NULL, NULL, 200};
 
-    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
-        starve(&attempts[i], strcmp(attempts[i].method, "GET") != 0);
-        exhaust(&attempts[i]);
-    }
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+    starve(&search, false);
+    exhaust(&search);
+    starve(&decrypt, true);
+    exhaust(&decrypt);
 }
 
 static const char *mailed(const char *path, const char *body, const char *address)
@@ -176,7 +240,8 @@ static const char *mailed(const char *path, const char *body, const char *addres
     return token ? token : (bail(text("no mail for %s", address)), NULL);
 }
 
-/* route obtain_token refresh_token logout request_password_reset reset_password activate_user */
+/* route obtain_token refresh_token logout request_password_reset reset_password activate_user
+ * enabled_authentication_providers */
 static void test_oauth(void)
 {
     const char *cookie, *spent, *bearer = door_login(door, "eve@example.org", PASSWORD, &cookie), *alias;
@@ -204,6 +269,8 @@ static void test_oauth(void)
         {"sign in by an alias", "POST", "/v1/oauth/token", NULL, NULL, text("{\"token_alias\":\"%s\"}", alias), 200},
         {"refresh", "POST", "/v1/oauth/refresh-token", NULL, cookie, NULL, 200},
         {"refresh with a stolen token", "POST", "/v1/oauth/refresh-token", NULL, spent, NULL, 401},
+        {"ask for providers", "POST", "/v1/authentication-providers/enabled", NULL, NULL,
+         text("{\"token\":\"%s\",\"email\":\"fay@example.org\"}", invited), 200},
         {"accept", "POST", "/v1/oauth/activate-user", NULL, NULL,
          text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", invited), 200},
         {"accept more", "POST", "/v1/oauth/activate-user", bearer, NULL, text("{\"token\":\"%s\"}", added), 200},
@@ -299,15 +366,16 @@ static void test_all_routes(void)
 
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
-        const char *open = strchr(route->pattern, '{');
         const char *token = identity_token_make(
             door->pool, strstr(route->pattern, "reset") ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE,
             &door->env.random);
-        const char *path =
-            open ? text("%.*s%s%s", (int)(open - route->pattern), route->pattern, bob_id, strchr(open, '}') + 1)
-                 : route->pattern;
         if (route->form && !route->body)
             continue; /* answered otherwise: test_forms */
+        const char *path = "", *rest = route->pattern;
+        for (const char *open; (open = strchr(rest, '{')) != NULL; rest = strchr(open, '}') + 1)
+            path = text("%s%.*s%.*s%s", path, (int)(open - rest), rest, (int)strcspn(open + 1, "}"), open + 1,
+                        strchr(bob_id, '_'));
+        path = text("%s%s", path, rest);
         door->refuse_borrow = true;
         door->cookie = cookie;
         door_answer_t answer =
@@ -352,7 +420,9 @@ int main(void)
     ada = login("ada@example.org");
     test_users();
     test_teams();
-    test_resources();
+    test_providers();
+    test_roles();
+    test_keys();
     test_forms();
     test_sessions();
     test_oauth();

@@ -3,7 +3,8 @@
 #include "../../src/service/service_int.h"
 #include "serve.h"
 
-static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *session_id;
+static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,
+    *record_id, *session_id;
 
 static const struct {
     const char *operation, *body;
@@ -21,7 +22,13 @@ static const struct {
               {"update_user_membership", "{\"type\":\"USER\"}"},
               {"create_team", "{\"name\":\"New\"}"},
               {"create_role", "{\"name\":\"New\"}"},
-              {"create_api_key", "{}"}};
+              {"enabled_authentication_providers", "{\"token\":\"x\",\"email\":\"ada@example.org\"}"},
+              {"create_authentication_provider", "{\"type\":\"DEFAULT\"}"},
+              {"update_authentication_provider", "{\"status\":\"DISABLED\"}"},
+              {"update_role", "{\"description\":\"Changed\"}"},
+              {"create_api_key", "{}"},
+              {"search_api_key", "{}"},
+              {"update_api_key", "{\"status\":\"INACTIVE\"}"}};
 
 /* A body that the operation would carry out. */
 static const char *body_of(const identity_route_t *route)
@@ -41,7 +48,8 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{sess}", session_id}};
+    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{auth}", provider_id},
+               {"{audi}", record_id}, {"{role}", role_id},       {"{apik}", key_id},  {"{sess}", session_id}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -82,9 +90,13 @@ static void test_declared(void)
             ok(route->permission && identity_permission_valid(route->permission),
                "%s declares a permission # security 59", route->operation);
         } else {
-            ok((strncmp(route->pattern, "/v1/oauth/", 10) == 0 || strncmp(route->pattern, "/.well-known/", 13) == 0) &&
-                   !route->permission,
-               "%s is public and one of the oauth calls # security 59", route->operation);
+            bool known = strncmp(route->pattern, "/v1/oauth/", 10) == 0 ||
+                         strncmp(route->pattern, "/.well-known/", 13) == 0 ||
+                         strcmp(route->operation, "enabled_authentication_providers") == 0 ||
+                         strcmp(route->operation, "get_openapi") == 0;
+            ok(known && !route->permission,
+               "%s is public: an oauth call, one that a mailed token opens, or a document # security 59",
+               route->operation);
         }
         ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
         ok((!route->body && !route->form) || strcmp(route->method, "POST") == 0 ||
@@ -104,6 +116,31 @@ static void test_methods(void)
         const char *allow = header(&answer, "Allow"), *at = allow ? strstr(allow, route->method) : NULL;
         ok(at && strstr(at, "OPTIONS") && (strcmp(route->method, "GET") != 0 || strncmp(at, "GET, HEAD, ", 11) == 0),
            "... is told %s", allow);
+    }
+}
+
+/* HEAD works where GET does, and nowhere else; OPTIONS works everywhere and asks nobody who it is. */
+static void test_head(void)
+{
+    for (int i = 0; i < identity_route_count; i++) {
+        const identity_route_t *route = &identity_routes[i];
+        const char *path = path_of(route, NULL);
+        bool reads = strcmp(route->method, "GET") == 0;
+        door_answer_t options = door_call(door, "OPTIONS", path, NULL, NULL);
+        is_int(options.status, 204, "OPTIONS %s", route->pattern);
+        is_int(options.statements, 0, "... without the database");
+        const char *allow = header(&options, "Allow");
+        door_answer_t head = door_call(door, "HEAD", path, door->key, NULL);
+        if (!strstr(allow, "GET")) {
+            refused(head, 405, "INVALID_OPERATION", "", "HEAD %s, which has no GET", path);
+            is_str(header(&head, "Allow"), allow, "... is told %s", allow);
+        } else if (reads) {
+            door_answer_t whole = get(path, door->key);
+            is_int(head.status, whole.status, "HEAD %s", path);
+            is_int(head.length, whole.length, "... with the length of GET");
+            is_str(head.content_type, whole.content_type, "... its type");
+            is_str(headers_of(&head), headers_of(&whole), "... its headers");
+        }
     }
 }
 
@@ -146,6 +183,7 @@ static void test_read_only(void)
         door_answer_t answer = call(route, NULL, door->read_key);
         is_int(answer.status, view ? 200 : 403, "%s by a READ_ONLY key # security 58", route->operation);
     }
+    is_int(change("DELETE FROM audit_records WHERE action = 'DECRYPT'"), 1, "what shows a key is on record");
     is_str(state(), before, "none of it changed a row");
 }
 
@@ -223,8 +261,14 @@ static void test_foreign_names(void)
     is_int(size_at(&answer, "data"), 1, "no key of another entity is listed # security 60");
     answer = get("/v1/roles?name=Ours", door->other_key);
     is_int(size_at(&answer, "data"), 0, "no role of another entity is listed # security 60");
+    answer = get("/v1/authentication-providers", door->other_key);
+    is_int(size_at(&answer, "data"), 0, "no provider of another entity is listed # security 60");
+    answer = get(text("/v1/audit-records?target_id=%s", provider_id), door->other_key);
+    is_int(size_at(&answer, "data"), 0, "nor what was recorded there # security 60");
     answer = get("/v1/roles?name=Ours", door->key);
     is_int(size_at(&answer, "data"), 1, "... which is there");
+    answer = post("/v1/api-keys/search", door->other_key, text("{\"resource_id\":\"%s\"}", key_id));
+    refused(answer, 404, "RESOURCE_NOT_FOUND", "", "no key of another entity is found # security 60");
 }
 
 int main(void)
@@ -238,6 +282,13 @@ int main(void)
     person_with("gone@example.org", "ADMIN", "");
     post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
     post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
+    role_id = role_named("Ours");
+    door->settings.key_escrow = (const unsigned char *)"0123456789abcdef0123456789abcdef";
+    door_answer_t made = post("/v1/api-keys", door->key, "{\"role_type\":\"READ_ONLY\"}");
+    key_id = door_text(&made, "id");
+    made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
+    provider_id = door_text(&made, "id");
+    record_id = rows(text("SELECT id FROM audit_records WHERE target_id = '%s'", provider_id));
     nobody = login("nobody@example.org");
     login("target@example.org");
     session_id = rows(text("SELECT id FROM sessions WHERE user_id = '%s'", target_id));
@@ -250,5 +301,6 @@ int main(void)
     test_own_record();
     test_foreign_ids();
     test_foreign_names();
+    test_head();
     return serve_end();
 }

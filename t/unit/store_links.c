@@ -1,5 +1,5 @@
-/* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, audit: every column comes back as
- * it went, and every guarded change says what became of it. */
+/* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, providers, audit: every column
+ * comes back as it went, and every guarded change says what became of it. */
 #include "store_fixture.h"
 
 static identity_db_t *db;
@@ -63,6 +63,46 @@ static void test_keys(void)
     must(identity_key_touch(db, row.id, NOW + 50), "touch by one who is late");
     must(identity_key_get(db, row.id, &read), "get");
     ok(read->last_used_at == NOW + 60, "the last use is the latest");
+}
+
+static identity_db_status_t change_key(identity_key_row_t *row, const apr_array_header_t *permissions)
+{
+    must(identity_db_begin(db, true), "begin");
+    identity_db_status_t status = identity_key_update(db, row, permissions);
+    must(identity_db_commit(db), "commit");
+    return status;
+}
+
+static void test_key_changes(void)
+{
+    identity_key_row_t *read, row, late;
+    apr_array_header_t *rows;
+
+    is_int(identity_key_find(db, OTHER, id("apik", 1), &read), IDENTITY_DB_NONE, "not another entity's key");
+    must(identity_key_find(db, ENTITY, id("apik", 1), &read), "find");
+    row = late = *read;
+    row.description = NULL;
+    row.active = row.narrowed = false;
+    row.role = IDENTITY_KEY_ADMINISTRATOR;
+    row.expires_at = 0;
+    is_int(identity_key_update(db, &row, NULL), IDENTITY_DB_FAILED, "outside of a write transaction no key is changed");
+    must(change_key(&row, ids_of(0)), "change");
+    is_int(row.version, 5, "its version moves on");
+    must(identity_key_find(db, ENTITY, row.id, &read), "find");
+    EQUAL(active), EQUAL(narrowed), EQUAL(role), EQUAL(expires_at), EQUAL(version);
+    SAME(description), SAME(digest), SAME(mask), SAME(sealed);
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 0, "an empty list clears them");
+    must(change_key(&row, ids_of(2, "C.VIEW", "B.VIEW")), "change");
+    must(change_key(&row, NULL), "change");
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 2, "without a list they stay");
+    is_int(change_key(&late, ids_of(0)), IDENTITY_DB_NONE, "who has read an older version changes nothing");
+    late.version = row.version;
+    late.entity_id = OTHER;
+    is_int(change_key(&late, ids_of(0)), IDENTITY_DB_NONE, "nor another entity");
+    must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
+    is_int(rows->nelts, 2, "... not even what belongs to it");
 }
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
@@ -357,6 +397,61 @@ static void test_audit(void)
            "1", "with nothing where there is nothing");
 }
 
+/* The environment is that of the account, where nothing else is said. */
+static void test_audit_environment(void)
+{
+    identity_audit_row_t row = {"audi_3", ENTITY, user, ENTITY, account,   "USER", user,
+                                NULL,     "X",    "",   NULL,   "client1", "",     NOW + 1},
+                         *read;
+
+    must(identity_audit_insert(db, &row), "insert");
+    must(identity_audit_get(db, ENTITY, "audi_3", &read), "get");
+    SAME(id), SAME(entity_id), SAME(user_id), SAME(target_entity_id), SAME(target_platform_id), SAME(target_id);
+    SAME(target_resource_type), SAME(action), SAME(message), SAME(reference), SAME(idempotency_key);
+    SAME(client_address);
+    EQUAL(created_at);
+    is_str(read->target_environment, "LIVE", "the account's environment");
+    is_int(identity_audit_get(db, OTHER, "audi_3", &read), IDENTITY_DB_NONE, "not of another entity");
+    must(identity_audit_get(db, "enti_1", "audi_1", &read), "get");
+    is_str(read->target_environment, "LIVE", "one that was given");
+    sql(db, "DELETE FROM audit_records WHERE id = 'audi_3'");
+}
+
+static void test_providers(void)
+{
+    identity_provider_row_t row = {.id = id("auth", 1),
+                                   .entity_id = ENTITY,
+                                   .type = "SSO",
+                                   .name = "Work",
+                                   .status = "ENABLED",
+                                   .variant = "OIDC",
+                                   .issuer = "https://login.example.org",
+                                   .client_id = "client",
+                                   .settings = "{\"allowed_domains\":[]}",
+                                   .created_at = NOW,
+                                   .version = 3},
+                            *read, stale;
+
+    is_int(identity_provider_insert(db, &row), IDENTITY_DB_OK, "a provider");
+    is_int(identity_provider_insert(db, &row), IDENTITY_DB_CONFLICT, "is one only once");
+    must(identity_provider_get(db, ENTITY, row.id, &read), "get");
+    SAME(id), SAME(entity_id), SAME(type), SAME(name), SAME(status), SAME(variant), SAME(issuer), SAME(client_id);
+    SAME(settings);
+    EQUAL(created_at), EQUAL(version);
+    is_int(identity_provider_get(db, OTHER, row.id, &read), IDENTITY_DB_NONE, "not of another entity");
+    stale = row;
+    row.type = "DEFAULT", row.name = "Password", row.status = "DISABLED", row.settings = "{}";
+    row.variant = row.issuer = row.client_id = "";
+    must(identity_provider_update(db, &row), "update");
+    is_int(row.version, 4, "moves on");
+    must(identity_provider_get(db, ENTITY, row.id, &read), "get");
+    SAME(type), SAME(name), SAME(status), SAME(variant), SAME(issuer), SAME(client_id), SAME(settings);
+    EQUAL(version);
+    is_int(identity_provider_update(db, &stale), IDENTITY_DB_NONE, "one that somebody else changed is NONE");
+    row.entity_id = OTHER;
+    is_int(identity_provider_update(db, &row), IDENTITY_DB_NONE, "and so is another entity's");
+}
+
 /* What hangs on a user goes with it; what was recorded stays. */
 static void test_deletion(void)
 {
@@ -378,6 +473,7 @@ int main(void)
     account = add_account(db, ENTITY, 1);
     role = identity_builtin_role(1)->id;
     test_keys();
+    test_key_changes();
     test_invitations();
     test_secrets();
     test_sessions();
@@ -385,6 +481,8 @@ int main(void)
     test_refresh();
     test_aliases();
     test_audit();
+    test_audit_environment();
+    test_providers();
     test_deletion();
     return fixture_end();
 }

@@ -15,6 +15,7 @@ static const allowed_t small[] = {
     {NULL, "SCAN n", "the rows counted, capped by a LIMIT"},
     {NULL, "SCAN w", "one row"},
     {NULL, "SCAN c", "roles of a closure, while it is made"},
+    {"ROLE_ANCESTORS", "SCAN a", "roles above one, while they are found"},
     {"GRANTS_OF_USER", "SCAN m", "memberships of one user"},
     {"GRANTS_OF_USER", "SCAN r", "roles of these memberships"},
     {"ENTITIES_LIST", "SCAN e USING INDEX entities_created", "the 500 oldest, in the order of the index"},
@@ -61,7 +62,8 @@ static bool by_key(const apr_array_header_t *details)
 {
     for (int i = 0; i < details->nelts; i++)
         if (strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (id=?") ||
-            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)"))
+            strstr(APR_ARRAY_IDX(details, i, const char *), "(digest=?)") ||
+            strstr(APR_ARRAY_IDX(details, i, const char *), "PRIMARY KEY (credential_id=? AND idempotency_key=?)"))
             return true;
     return false;
 }
@@ -76,13 +78,45 @@ static const struct {
     {"OUTBOX_DUE", "(state=? AND next_attempt_at<?)"},
     {"OUTBOX_CANCEL", "(user_id=? AND kind=? AND state=?)"},
     {"ACCOUNT_ADMINS", "(account_id=? AND type=? AND user_id>?)"},
+    {"ROLE_DELETE", "(entity_id=? AND role_id=?)"},
+    {"ROLE_UPDATE", "(entity_id=? AND canonical=?)"},
     {"SESSIONS_END", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_LIVE", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_COUNT", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_EXPIRE", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_TRIM", "(user_id=? AND ended_at=?)"},
+    {"IDEMPOTENCY_GET", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_TAKE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_STORE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_FREE", "PRIMARY KEY (credential_id=? AND idempotency_key=?)"},
+    {"IDEMPOTENCY_OLD", "COVERING INDEX idempotency_age (created_at<?)"},
+    {"IDEMPOTENCY_PURGE", "idempotency_age (created_at<?)"},
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
 };
+
+/* An index of one of the columns that are asked for, or else that of the entity, entered at every bound. */
+static const char *missed_audit_way(const char *statement, const char *plan)
+{
+    static const char *const columns[] = {"user_id", "target_id", "target_resource_type", "target_platform_id"};
+    static const struct {
+        const char *text, *way;
+    } bounds[] = {{".created_at >= %lld", "created_at>?"},
+                  {".created_at < %lld", "created_at<?"},
+                  {".id) < (%lld", "(created_at,id)<(?,?)"},
+                  {".id) > (%lld", "(created_at,id)>(?,?)"}};
+    bool asked = false, entered = false;
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        asked = asked || strstr(statement, text(".%s = %%s", columns[i]));
+        entered = entered || strstr(plan, text("(entity_id=? AND %s=?", columns[i]));
+    }
+    if (asked != entered)
+        return "one of the columns";
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        if (strstr(statement, bounds[i].text) && !strstr(plan, bounds[i].way))
+            return bounds[i].way;
+    return "";
+}
 
 /* What a page's text asks for must be what its index is entered with. */
 static const char *missed_way(const char *name, const char *statement, const char *plan)
@@ -92,6 +126,8 @@ static const char *missed_way(const char *name, const char *statement, const cha
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(ways[i].name, name) == 0 && !strstr(plan, ways[i].detail))
             return ways[i].detail;
+    if (strcmp(name, "AUDIT_PAGE") == 0)
+        return missed_audit_way(statement, plan);
     if (key || !strstr(name, "_PAGE"))
         return "";
     if (strstr(statement, ".active = %lld") && !strstr(plan, "active=?"))
@@ -158,6 +194,10 @@ int main(void)
     ok(fault_of("x",
                 "UPDATE outbox SET attempts = 0 WHERE state = 'queued' AND id IN (SELECT value FROM json_each(%s))")[0],
        "and a walk to rows whose keys are known");
+    ok(fault_of("AUDIT_PAGE",
+                "SELECT 1 FROM audit_records d WHERE d.entity_id = %s AND +d.user_id = %s AND d.user_id = %s "
+                "AND d.created_at < %lld AND (d.created_at, d.id) < (%lld, %s)")[0],
+       "and a bound that an index cannot be entered at beside another");
     ok(fault_of("USERS_DOMAIN", "SELECT 1 FROM users u WHERE u.entity_id = %s")[0], "and a wrong way in");
     return fixture_end();
 }

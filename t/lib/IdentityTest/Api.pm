@@ -49,20 +49,31 @@ my %shapes = (
     token => [
         issued_at => 'time', access_token => 'text', expires_in => 'number', expires_at => 'time', token_type => 'one:Bearer', scope => 'text?',
         id_token => 'text?'],
+    provider => [
+        id => 'id:auth', entity_id => 'id:enti', type => 'one:DEFAULT,SSO', name => 'text', status => 'one:ENABLED,DISABLED', sso => 'sso?'],
+    sso => [
+        variant => 'one:GOOGLE,OKTA,MICROSOFT,OIDC', allowed_domains => '[text]', okta => 'connection?', microsoft => 'connection?', issuer => 'text?',
+        client_id => 'text?'],
+    connection => [connection => 'text'],
+    audit_record => [
+        object_type => 'one:AUDIT_RECORD', id => 'id:audi', user_id => 'text?', target_entity_id => 'id:enti', target_platform_id => 'id:plat?',
+        target_resource_type => 'type', target_id => 'text?', target_environment => 'one:LIVE,TEST?', action => 'type', created_at => 'time',
+        message => 'text', reference => 'id:reqr?', idempotency_key => 'text?'],
     invite => [username => 'text', entity_id => 'id:enti', account_memberships => '[membership]', team_memberships => '[team_member]'],
     links => [first => 'link', previous => 'link?', current => 'link', next => 'link?'],
 );
 # No row stands behind it: what a key may do follows from its type.
 $shapes{membership_of_key} = [@{$shapes{membership}}];
 $shapes{membership_of_key}[3] = 'null';
-for my $item (qw(user role api_key)) {
+for my $item (qw(user role api_key provider audit_record)) {
     $shapes{"page of $item"} = [data => "[$item]", links => 'links', page => 'number', limit => 'number', total_number_of_pages => 'number?'];
 }
 
 my $forms = {
     text => qr/^".*"$/s, number => qr/^\d+$/, boolean => qr/^(?:true|false)$/, null => qr/^null$/, slug => qr/^"[a-z0-9-]+"$/,
     time => qr/^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"$/, permission => qr/^"[A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)+"$/,
-    link => qr{^"/v1/[a-z-]+\?[^"]+"$},
+    type => qr/^"[A-Z][A-Z_]*"$/,
+    link => qr{^"/v1/[a-z/-]+\?[^"]+"$},
 };
 
 # What is wrong with the value at `where`; '' where nothing is.
@@ -229,7 +240,10 @@ sub curl
         $headers{lc $name} = exists $headers{lc $name} ? [ref $headers{lc $name} ? @{$headers{lc $name}} : $headers{lc $name}, $value] : $value;
     }
     my ($status) = $line =~ m{^HTTP/1\.1 (\d+)} or die "no status: $line\n";
-    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body});
+    my ($method) = $command =~ /-X (\w+)/;
+    my ($target) = $command =~ m{https?://[^/\s]+(/[^\s'"]*)};
+    $method //= 'GET';
+    return IdentityTest::Response->new({status => $status, headers => \%headers, content => $body}, "$method $target");
 }
 
 # What the database holds in the place of a secret.

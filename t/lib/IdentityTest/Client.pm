@@ -60,7 +60,7 @@ sub api
     }
     delete @headers{grep { !defined $headers{$_} } keys %headers};
     my $answer = $self->http->request($method, "http://$self->{host}$path", {headers => \%headers, (defined $body ? (content => $body) : ())});
-    return IdentityTest::Response->new($answer, "$method $path");
+    return IdentityTest::Response->new($answer, "$method $path", $self->{front});
 }
 
 # Sends these bytes over a connection of their own and returns everything that comes back.

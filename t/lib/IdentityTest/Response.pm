@@ -1,16 +1,51 @@
 package IdentityTest::Response;
 # An answer: status, header(NAME), headers (hash, lower case; a list where one came twice), text (bytes), json, keys_of(PATH), cookie(NAME).
+# Where it is told to which request ("GET /v1/users"), it is kept, and held against conf/openapi.json at the end of the run (t/answers/check.py); front: see
+# IdentityTest::Server.
 use strict;
 use warnings FATAL => 'all';
+use IO::Handle ();
 use JSON::PP ();
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
 sub new
 {
-    my ($class, $answer, $request) = @_;
+    my ($class, $answer, $request, $front) = @_;
     die 'no answer to ', $request // 'a request', ": $answer->{content}\n" if $answer->{status} == 599;
-    return bless {status => 0 + $answer->{status}, headers => $answer->{headers}, text => $answer->{content} // ''}, $class;
+    my $self = bless {status => 0 + $answer->{status}, headers => $answer->{headers}, text => $answer->{content} // ''}, $class;
+    $self->record($request, $front) if $request && $ENV{IDENTITY_ANSWERS};
+    return $self;
+}
+
+my ($kept, $keeper);
+
+# What is ours by conf/identity.conf; a file of its own for each process.
+sub record
+{
+    my ($self, $request, $front) = @_;
+    my ($method, $path, $query) = $request =~ m{^(\S+) ([^?]+)(.*)$}s or return;
+    # What httpd does to a path before it looks whose it is.
+    $path =~ s/%(?!2[Ff]|00)([0-9A-Fa-f]{2})/chr hex $1/ge;
+    $path =~ s{//+}{/}g;
+    $path =~ s{/\.(?=/|$)}{}g;
+    1 while $path =~ s{/[^/]+/\.\.(?=/|$)}{};
+    return unless $path =~ m{^/v(?:[0-9]+|x)(?:/|$)};
+    if (!$kept || $keeper != $$) {
+        (my $name = $0) =~ s{.*/}{};
+        open $kept, '>>', "$ENV{IDENTITY_ANSWERS}/$name.$$.jsonl" or die "$ENV{IDENTITY_ANSWERS}: $!";
+        $kept->autoflush(1);
+        $keeper = $$;
+    }
+    my $type = $self->header('Content-Type');
+    my %line = (from => $0, method => $method, target => "$path$query", status => $self->{status}, type => $type, headers => $self->{headers});
+    $line{front} = JSON::PP::true if $front;
+    # Bytes that are no UTF-8 are kept as they look, and complained about as no JSON would be.
+    if (!defined $type || $type =~ m{^application/json} || $method eq 'HEAD') {
+        $line{body} = $self->{text};
+        utf8::decode($line{body});
+    }
+    print {$kept} $json->encode(\%line), "\n";
 }
 
 sub status { $_[0]{status} }

@@ -6,6 +6,8 @@ package IdentityTest::Server;
 #     $server->stop;                                                # else at the end of the test
 #
 # directives come last, so they win. state: an existing folder instead of a fresh one. start => 0 only writes the configuration (for `check`).
+# front => 1: other directives stand in front of the API, which may refuse by themselves or lead elsewhere: of its answers only the refusals are held against
+# conf/openapi.json, and only as errors.
 use strict;
 use warnings FATAL => 'all';
 use parent -norequire, 'IdentityTest::Client';
@@ -31,6 +33,7 @@ sub new
     my @as_root = $ENV{ALLOW_ROOT} ? ('-D', 'AS_ROOT') : ();
     %$self = (
         %$self,
+        front => $given{front},
         root => $root,
         pid_file => "$root/logs/httpd.pid",
         command => ["$top/bin/httpd", '-d', $root, '-f', "$root/httpd.conf", @as_root],

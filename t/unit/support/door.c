@@ -142,6 +142,7 @@ static void settle(door_t *door)
     settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
+    settings->blocklist = identity_blocklist_shipped(door->pool);
     settings->password_grant = true;
     settings->mail = identity_mail_target_parse(
         door->pool, apr_pstrcat(door->pool, "maildir:", door->folder, "/mail", NULL), &error);
@@ -276,6 +277,9 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.headers.cookie = door->cookie;
     in.headers.platform_id = door->platform_id;
     in.headers.resource_id = door->resource_id;
+    in.headers.if_match = door->if_match;
+    in.headers.if_none_match = door->if_none_match;
+    in.headers.idempotency_key = door->idempotency_key;
     in.headers.content_type = door->content_type ? door->content_type : text ? "application/json" : NULL;
     in.has_body = text && length > 0;
     in.read_body = text ? read_body : NULL;
@@ -286,6 +290,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     else
         identity_authenticate(door->pool, &door->env, &in, &authentication);
     identity_serve(door->pool, &door->env, &in, &authentication, &out);
+    door_record(method, target, &out);
     if (door->borrowed || door->writers)
         bail("a connection or the writers' gate was not given back");
     answer.status = out.status;

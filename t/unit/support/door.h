@@ -29,6 +29,7 @@ typedef struct door {
     const char *other_entity_id, *other_account_id, *other_key; /* entity `other` */
     /* Further properties of the next requests. */
     const char *cookie, *platform_id, *resource_id, *content_type, *client_address;
+    const char *if_match, *if_none_match, *idempotency_key;
     bool insecure; /* neither TLS nor loopback */
 } door_t;
 
@@ -40,6 +41,10 @@ typedef struct door_answer {
     apr_table_t *headers;
     unsigned long statements; /* that the request took, its authentication too */
 } door_answer_t;
+
+/* Where IDENTITY_ANSWERS names a folder, every answer is kept there for t/answers/unit.t. door_call does it by itself.
+ */
+void door_record(const char *method, const char *path, const identity_response_t *answer);
 
 door_t *door_open(void);
 void door_close(door_t *door);

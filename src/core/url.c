@@ -1,0 +1,54 @@
+/* Addresses of others: what may be called or believed. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <apr_lib.h>
+#include <apr_uri.h>
+
+#include "identity/core.h"
+
+#define ISSUER_MAX 512
+
+bool identity_host_loopback(const char *host)
+{
+    bool number = host[strspn(host, "0123456789.")] == '\0';
+
+    return (number && strncmp(host, "127.", 4) == 0) || strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+}
+
+static bool plain(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (!apr_isgraph(*text) || strchr("\"<>\\^`{|}", *text) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool port_valid(const char *port)
+{
+    size_t length = strlen(port);
+    long number = length > 0 && length < 6 && strspn(port, "0123456789") == length ? strtol(port, NULL, 10) : 0;
+
+    return number > 0 && number < 65536;
+}
+
+bool identity_issuer_valid(apr_pool_t *pool, const char *url)
+{
+    apr_uri_t uri;
+
+    if (url == NULL || strlen(url) > ISSUER_MAX || !plain(url) || apr_uri_parse(pool, url, &uri) != APR_SUCCESS) {
+        return false;
+    }
+    if (uri.scheme == NULL || uri.hostname == NULL || uri.hostname[0] == '\0' || uri.user != NULL ||
+        uri.password != NULL || uri.query != NULL || uri.fragment != NULL) {
+        return false;
+    }
+    if (uri.port_str != NULL && !port_valid(uri.port_str)) {
+        return false;
+    }
+    return strcmp(uri.scheme, "https") == 0 ||
+           (strcmp(uri.scheme, "http") == 0 && identity_host_loopback(uri.hostname));
+}

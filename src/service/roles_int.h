@@ -1,0 +1,30 @@
+/* What the files about roles share. */
+#ifndef IDENTITY_ROLES_INT_H
+#define IDENTITY_ROLES_INT_H
+
+#include "service_int.h"
+
+/* The role of that id, the entity's own or a built-in one: 404 otherwise. Reads. */
+bool identity_role_found(identity_call_t *call, const char *id, identity_role_row_t **row);
+/* identity_roles_load of one. */
+bool identity_role_load(identity_call_t *call, const char *id, identity_roles_t **roles);
+
+/* ---- role_rules.c: what POST and PATCH judge alike -------------------------------------------------------------- */
+
+/* The strings of a list of the body, each once. */
+apr_array_header_t *identity_body_strings(identity_call_t *call, const char *name);
+/* The body's child_role_ids as children of the role id (NULL: of one that is still to be made): each is there, none is
+ * the role itself or has it in it, and no chain of roles becomes longer than two steps, be it below the role or above.
+ * 400 naming the position. children: the closure of them. Asked inside identity_write: what it judges must not change
+ * before it is written. */
+bool identity_role_children_fit(identity_call_t *call, const char *id, const identity_roles_t *children);
+/* Does the caller hold in every account what a role grants, and the permission of the call? 403 on field with the
+ * sentence otherwise. */
+bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted, const char *field,
+                           const char *sentence);
+/* Adds what a list of permissions and a list of children with their closure grant. */
+void identity_role_sum(identity_call_t *call, const apr_array_header_t *permissions,
+                       const apr_array_header_t *child_ids, const identity_roles_t *children,
+                       identity_permset_t *granted);
+
+#endif

@@ -1,0 +1,68 @@
+#!/usr/bin/perl
+# The operations of the interface, one line each, from the route table: which of them a real httpd has answered with success in this run of `make test`, and what
+# else it answered (t/run-httpd.sh leaves CONFIG.seen in the folder IDENTITY_ANSWERS).
+use strict;
+use warnings FATAL => 'all';
+use JSON::PP ();
+use Test::More;
+use lib 't/lib';
+use IdentityGuard qw(slurp code_of);
+
+# How many the published interface has, by the first part of their paths.
+my @parts = ([oauth => 9], [users => 12], [roles => 5], [teams => 4], ['api-keys' => 6], ['authentication-providers' => 5], ['audit-records' => 2]);
+# What needs a service outside comes later.
+my %later = (
+    'POST /v1/oauth/demo-token' => 'needs a captcha service', 'POST /v1/oauth/sandbox-token' => 'needs a captcha service',
+    'POST /v1/oauth/callback' => 'needs a sign-on provider');
+# Ours, beside the published ones.
+my $beside = qr{^GET /v1/(?:oauth/|openapi\.json$)|^POST /v1/oauth/(?:introspect|revoke)$};
+
+my $folder = $ENV{IDENTITY_ANSWERS} // BAIL_OUT('IDENTITY_ANSWERS names no folder: make test sets it');
+my %seen;
+for my $file (glob "$folder/*.seen") {
+    my $counts = JSON::PP->new->decode(slurp($file));
+    for my $operation (keys %$counts) {
+        $seen{$operation}{$_} += $counts->{$operation}{$_} for keys %{$counts->{$operation}};
+    }
+}
+ok scalar keys %seen, 'what the servers answered was kept' or diag "no file $folder/*.seen";
+
+my (%of_part, @others);
+while (code_of('src/service/routes.def', strings => 1) =~ /\bROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/g) {
+    my $row = [$1, "$2 $3"];
+    my ($part) = $3 =~ m{^/v1/([^/]+)};
+    push @{$row->[1] =~ $beside ? \@others : $of_part{$part} //= []}, $row;
+}
+
+# prove shows what comes on standard error.
+sub say_line { print STDERR '# ', @_, "\n" }
+
+sub tell
+{
+    my ($operation, $name) = @_;
+    my $statuses = $seen{$operation} // {};
+    my $told = join ', ', map { "$_ x$statuses->{$_}" } sort keys %$statuses;
+    my $held = ok scalar(grep { /^2/ } keys %$statuses), "$name ($operation)";
+    say_line sprintf '%-6s %-48s %-34s %s', $held ? 'ok' : 'NOT OK', $name, $operation, $told || 'was never asked';
+}
+
+my $total = 0;
+say_line '';
+for my $part (@parts) {
+    my ($name, $published) = @$part;
+    my $rows = delete $of_part{$name} // [];
+    tell(@$_) for @$rows;
+    my %there = map { $_->[1] => 1 } @$rows;
+    my @missing = grep { m{^\S+ /v1/$name/} && !$there{$_} } sort keys %later;
+    for my $missing (@missing) {
+        say_line sprintf '%-6s %-48s %s', 'skip', $missing, $later{$missing};
+        SKIP: { skip "$missing: $later{$missing}", 1 }
+    }
+    is @$rows + @missing, $published, "$published operations of $name";
+    $total += @$rows + @missing;
+}
+is $total, 43, '43 operations in all';
+is join(' ', sort keys %of_part), '', 'and no others';
+say_line "$total operations of the published interface; beside them:";
+tell(@$_) for @others;
+done_testing;
