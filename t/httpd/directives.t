@@ -1,4 +1,5 @@
 # Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
+# run on: event asan
 # has from the server around. (api/directives.md; security 93)
 use strict;
 use warnings FATAL => 'all';
