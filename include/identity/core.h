@@ -75,6 +75,8 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root);
 json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
 /* Compact text (no spaces, UTF-8 kept, order kept). */
 const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length);
+/* The same within max bytes: NULL with *length past max where it would be longer. */
+const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max, size_t *length);
 
 typedef enum {
     IDENTITY_FIELD_STRING,
@@ -342,10 +344,21 @@ typedef struct identity_hash_parameters {
     unsigned passes;
 } identity_hash_parameters_t;
 
-/* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case, valid UTF-8 without NUL or
- * control characters. INVALID_FIELD on `field` otherwise; the message never holds the password. Length is checked
- * before anything else (security 4). */
-bool identity_password_acceptable(apr_pool_t *pool, const char *password, const char *username, size_t minimum,
+/* Words that a new password may not be, whatever their case and with digits and signs around them (security 6): one a
+ * line, lines with # at their beginning left out. In pool; used by many threads at once. */
+typedef struct identity_blocklist identity_blocklist_t;
+identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text, size_t length);
+unsigned identity_blocklist_count(const identity_blocklist_t *list);
+
+typedef struct identity_password_policy {
+    size_t minimum;                        /* bytes; less than 8 counts as 8 */
+    const identity_blocklist_t *blocklist; /* or NULL */
+    const char *username, *site;           /* words of these are not enough for a password; either may be NULL */
+} identity_password_policy_t;
+/* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case nor made of it and the site's
+ * name, not on the block list, valid UTF-8 without NUL or control characters. INVALID_FIELD on `field` otherwise, with
+ * the reason; the message never holds the password. Length is checked before anything else (security 4). */
+bool identity_password_acceptable(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy,
                                   const char *field, identity_problem_t *problem);
 /* NFKC, once, before hashing and before verifying (security 3). NULL for invalid UTF-8 or over the cap. Wiped with the
  * pool. */
@@ -359,9 +372,13 @@ typedef enum {
     IDENTITY_PASSWORD_WRONG,
     IDENTITY_PASSWORD_NO_MEMORY
 } identity_password_verdict_t;
-/* Compares; *weaker says that the hash should be replaced by one with the parameters. */
-identity_password_verdict_t identity_password_verify(const char *hash, const char *normalised,
+/* Compares; *weaker, right or wrong: the hash is not (or less than) Argon2id with the parameters. Hashes of other
+ * programs (bcrypt, apr1, {SHA}, SHA-crypt, md5-crypt, yescrypt, PBKDF2, scrypt) are compared with what was typed, byte
+ * for byte: where they would look at a part of it only, a longer password is wrong (security 3). */
+identity_password_verdict_t identity_password_verify(const char *hash, const char *typed, const char *normalised,
                                                      const identity_hash_parameters_t *parameters, bool *weaker);
+/* Could a password be verified against it, within the memory of the parameters? */
+bool identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters);
 /* A well-formed PHC string of these parameters that no password has: what an unknown user's login is verified against
  * (security 16). */
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters);

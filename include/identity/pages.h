@@ -19,12 +19,13 @@ extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-pass
 extern const char identity_mail_invite_text[], identity_mail_invite_html[], identity_mail_reset_text[],
     identity_mail_reset_html[];
 
-/* conf/openapi.json as it is. */
+/* Files of conf/ as they are. */
 typedef struct identity_document {
     const char *text;
     size_t length;
 } identity_document_t;
 
-extern const identity_document_t identity_document_openapi; /* GET /v1/openapi.json */
+extern const identity_document_t identity_document_openapi;   /* GET /v1/openapi.json */
+extern const identity_document_t identity_document_blocklist; /* password-blocklist.txt */
 
 #endif

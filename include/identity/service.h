@@ -37,6 +37,7 @@ typedef struct identity_settings {
     apr_interval_time_t access_lifetime, refresh_idle, refresh_absolute, invite_lifetime, reset_lifetime;
     identity_hash_parameters_t hash;
     size_t password_minimum;
+    const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
     identity_rates_t rates;
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
@@ -184,6 +185,12 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
                       identity_problem_t *problem);
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
+
+/* The block list of passwords that comes with the module. */
+identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool);
+/* A user of an entity, ACTIVE, with the hash of a password that another program made: replaced at the first login. */
+bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
+                          const char *hash, identity_user_row_t **made, identity_problem_t *problem);
 
 /* What a user (an id or a username) of the entity holds now, and where each permission comes from:
  *   user       a User

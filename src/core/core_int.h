@@ -28,6 +28,12 @@ const EVP_CIPHER *identity_crypto_aes256gcm(void);
 /* Has libsodium picked its implementations? Makes it so; false where it cannot. */
 bool identity_crypto_ready(void);
 
+/* Hashes of other programs: crypt(3) of libxcrypt, htpasswd's, PBKDF2 and scrypt as passlib and Django write them.
+ * known: one of these, that asks for no more than memory_kib and a bounded time. The password is taken as it was typed.
+ */
+bool identity_foreign_known(const char *hash, unsigned memory_kib);
+identity_password_verdict_t identity_foreign_verify(const char *hash, const char *typed, unsigned memory_kib);
+
 #define IDENTITY_SHA256_SIZE 32
 void identity_sha256(const void *data, size_t size, unsigned char digest[IDENTITY_SHA256_SIZE]);
 void identity_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,

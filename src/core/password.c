@@ -1,12 +1,10 @@
-/* Passwords: which are taken, and Argon2id by libsodium in PHC strings. */
+/* Hashes of passwords: Argon2id by libsodium in PHC strings; those of other programs are in password_foreign.c. */
 #include <string.h>
 
 #include <apr_strings.h>
 #include <sodium.h>
 
 #include "core_int.h"
-
-#define LENGTH_MIN 8
 
 /* What a stored hash may ask of us, whoever wrote it: more is refused before memory is taken or a processor held for
  * seconds. */
@@ -18,72 +16,7 @@
 #define PHC_START "$argon2id$v=19$"
 #define HASH_SIZE 32
 
-/* ---- which are taken -------------------------------------------------------------------------------------------- */
-
-typedef struct password_traits {
-    bool readable, digit, capital;
-} password_traits_t;
-
-static password_traits_t traits_of(const char *password, size_t length)
-{
-    password_traits_t traits = {.readable = true};
-    const unsigned char *at = (const unsigned char *)password;
-    const unsigned char *end = at + length;
-
-    while (at < end) {
-        utf8proc_int32_t character;
-        utf8proc_ssize_t size = utf8proc_iterate(at, end - at, &character);
-        if (size <= 0) {
-            traits.readable = false;
-            break;
-        }
-        utf8proc_category_t category = utf8proc_category(character);
-        traits.readable &= category != UTF8PROC_CATEGORY_CC;
-        traits.digit |= category == UTF8PROC_CATEGORY_ND;
-        traits.capital |= category == UTF8PROC_CATEGORY_LU;
-        at += size;
-    }
-    return traits;
-}
-
-static bool is_username(apr_pool_t *pool, const char *password, const char *username)
-{
-    char *folded = (char *)identity_name_canonical(pool, password);
-    const char *name = username != NULL ? identity_name_canonical(pool, username) : NULL;
-    bool same = folded != NULL && name != NULL && strcmp(folded, name) == 0;
-
-    identity_wipe_string(folded);
-    return same;
-}
-
-bool identity_password_acceptable(apr_pool_t *pool, const char *password, const char *username, size_t minimum,
-                                  const char *field, identity_problem_t *problem)
-{
-    size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
-    const char *must = NULL;
-
-    if (minimum < LENGTH_MIN) {
-        minimum = LENGTH_MIN;
-    }
-    if (length > IDENTITY_PASSWORD_MAX) {
-        must = apr_psprintf(pool, "have at most %d bytes", IDENTITY_PASSWORD_MAX);
-    } else if (length < minimum) {
-        must = apr_psprintf(pool, "have at least %" APR_SIZE_T_FMT " bytes", minimum);
-    } else {
-        password_traits_t traits = traits_of(password, length);
-        if (!traits.readable) {
-            must = "be UTF-8 without control characters";
-        } else if (!traits.digit) {
-            must = "have a digit";
-        } else if (!traits.capital) {
-            must = "have a capital letter";
-        } else if (is_username(pool, password, username)) {
-            must = "not be the user name";
-        }
-    }
-    return must == NULL ||
-           identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s must %s.", field, must);
-}
+/* ---- hashes ----------------------------------------------------------------------------------------------------- */
 
 char *identity_password_normalise(apr_pool_t *pool, const char *password)
 {
@@ -97,8 +30,6 @@ char *identity_password_normalise(apr_pool_t *pool, const char *password)
     identity_wipe_with_pool(pool, normalised);
     return normalised;
 }
-
-/* ---- hashes ----------------------------------------------------------------------------------------------------- */
 
 const char *identity_password_hash(apr_pool_t *pool, const identity_hash_parameters_t *parameters,
                                    const char *normalised)
@@ -174,16 +105,21 @@ static bool read_stored(const char *text, stored_hash_t *stored)
 
 /* crypto_pwhash_str_verify() calls lack of memory a mismatch: a busy machine would answer that a right password is
  * wrong. Hence the hash is computed and compared here. */
-identity_password_verdict_t identity_password_verify(const char *hash, const char *normalised,
+identity_password_verdict_t identity_password_verify(const char *hash, const char *typed, const char *normalised,
                                                      const identity_hash_parameters_t *parameters, bool *weaker)
 {
     stored_hash_t stored;
     unsigned char computed[HASH_SIZE];
 
     *weaker = false;
-    if (hash == NULL || !read_stored(hash, &stored)) {
+    if (hash == NULL) {
         return IDENTITY_PASSWORD_WRONG;
     }
+    if (!read_stored(hash, &stored)) {
+        *weaker = true;
+        return identity_foreign_verify(hash, typed, parameters->memory_kib);
+    }
+    *weaker = stored.memory_kib < parameters->memory_kib || stored.passes < parameters->passes;
     if (!identity_crypto_ready() ||
         crypto_pwhash(computed, sizeof computed, normalised, strlen(normalised), stored.salt, stored.passes,
                       (size_t)stored.memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
@@ -192,11 +128,15 @@ identity_password_verdict_t identity_password_verify(const char *hash, const cha
     bool right = sodium_memcmp(computed, stored.hash, sizeof computed) == 0;
     identity_wipe(computed, sizeof computed);
     identity_wipe(&stored.hash, sizeof stored.hash);
-    if (!right) {
-        return IDENTITY_PASSWORD_WRONG;
-    }
-    *weaker = stored.memory_kib < parameters->memory_kib || stored.passes < parameters->passes;
-    return IDENTITY_PASSWORD_RIGHT;
+    return right ? IDENTITY_PASSWORD_RIGHT : IDENTITY_PASSWORD_WRONG;
+}
+
+bool identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters)
+{
+    stored_hash_t stored;
+
+    return read_stored(hash, &stored) ? stored.memory_kib <= parameters->memory_kib
+                                      : identity_foreign_known(hash, parameters->memory_kib);
 }
 
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage, from the project's root: sh src/pages/embed.sh OUTPUT.c [FOLDER]
 #
-# Turns the pages and mail templates beside this script, and conf/openapi.json, into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
+# Turns the pages and mail templates beside this script, conf/openapi.json and the block list of passwords into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
 # as one <style> and one <script>, and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
 # With FOLDER the finished pages (NAME.html) and their policies (NAME.csp) are kept there as well, for tests.
 #
@@ -85,10 +85,10 @@ emit_mail() {
 }
 
 emit_document() {
-    check_source conf/openapi.json
-    printf '\nstatic const char openapi[] = {\n'
-    characters conf/openapi.json
-    printf '};\nconst identity_document_t identity_document_openapi = {openapi, sizeof(openapi) - 1};\n'
+    check_source "$2"
+    printf '\nstatic const char %s[] = {\n' "$1"
+    characters "$2"
+    printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
 for source in page.css page.js activate.html reset.html; do
@@ -106,7 +106,8 @@ script_hash=$(hash_of "$sources/page.js")
     emit_mail invite html html
     emit_mail reset txt text
     emit_mail reset html html
-    emit_document
+    emit_document openapi conf/openapi.json
+    emit_document blocklist conf/password-blocklist.txt
 } > "$work/pages.c"
 
 if [ $# -gt 1 ]; then

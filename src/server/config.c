@@ -3,6 +3,8 @@
 
 #include "server_int.h"
 
+#define BLOCKLIST_LARGEST (64 * 1024 * 1024)
+
 /* ---- struct, create, merge -------------------------------------------------------------------------------------- */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) BIT_##member,
@@ -274,6 +276,34 @@ static const char *set_password_minimum(cmd_parms *cmd, void *directory, const c
     (void)directory;
     *member = number;
     return fault;
+}
+
+static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *value)
+{
+    const identity_blocklist_t **list = member_set(cmd);
+    const char *path, *fault = file_path(cmd, value, &path);
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_size_t length = 0;
+    char *text = NULL;
+
+    (void)directory;
+    if (fault)
+        return fault;
+    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, cmd->temp_pool);
+    if (status == APR_SUCCESS)
+        status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
+    if (status == APR_SUCCESS && (info.filetype != APR_REG || info.size > BLOCKLIST_LARGEST))
+        return apr_psprintf(cmd->pool, "%s: %s is no file, or one of more than 64 MiB.", cmd->cmd->name, path);
+    if (status == APR_SUCCESS && info.size > 0) {
+        text = apr_palloc(cmd->temp_pool, (apr_size_t)info.size + 1);
+        status = apr_file_read_full(file, text, (apr_size_t)info.size, &length);
+        text[length] = '\0';
+    }
+    if (status != APR_SUCCESS)
+        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path, &status);
+    *list = identity_blocklist_make(cmd->pool, text ? text : "", length);
+    return NULL;
 }
 
 static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_name, const char *value)

@@ -108,8 +108,9 @@ struct identity_host {
 struct identity_site {
     apr_pool_t *pool; /* of this configuration */
     server_rec *main_server;
-    apr_array_header_t *hosts; /* of identity_host_t * */
-    apr_array_header_t *pools; /* of identity_pool_t * */
+    const identity_blocklist_t *blocklist; /* that comes with the module */
+    apr_array_header_t *hosts;             /* of identity_host_t * */
+    apr_array_header_t *pools;             /* of identity_pool_t * */
     apr_global_mutex_t *write;
     identity_gate_t *gate;
     identity_job_t *job; /* NULL without mod_watchdog */

@@ -18,6 +18,7 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
 
     site->pool = configuration;
     site->main_server = main_server;
+    site->blocklist = identity_blocklist_shipped(configuration);
     site->hosts = apr_array_make(configuration, 2, sizeof(identity_host_t *));
     site->pools = apr_array_make(configuration, 1, sizeof(identity_pool_t *));
     return site;
@@ -99,6 +100,7 @@ static void settings_of(identity_host_t *host)
         .reset_lifetime = conf->reset_lifetime,
         .hash = conf->password_hash,
         .password_minimum = conf->password_minimum,
+        .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
         .rates = conf->rates.rates,
     };

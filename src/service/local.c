@@ -171,6 +171,43 @@ bool identity_accounts(apr_pool_t *pool, const identity_env_t *env, const char *
     return identity_run_local(pool, env, entity_id, false, read_accounts, &listed, problem);
 }
 
+/* ---- users of other programs ------------------------------------------------------------------------------------ */
+
+static bool write_import(identity_call_t *call, void *data)
+{
+    identity_user_row_t *user = data;
+    identity_audit_t audit = {.action = "IMPORT", .type = "USER", .message = "A user was taken over with a password."};
+
+    user->id = identity_call_id(call, "user");
+    user->entity_id = call->who->entity_id;
+    user->created_at = user->updated_at = user->password_changed_at = call->now;
+    identity_db_status_t status = user->id ? identity_user_insert(call->db, user) : IDENTITY_DB_FAILED;
+    if (status == IDENTITY_DB_CONFLICT)
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
+    audit.id = user->id;
+    return identity_db_ok(call, status) && identity_audit(call, &audit);
+}
+
+bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
+                          const char *hash, identity_user_row_t **made, identity_problem_t *problem)
+{
+    identity_user_row_t *user = apr_pcalloc(pool, sizeof *user);
+
+    *made = user;
+    if (!identity_username_valid(username))
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
+                               "username must be an e-mail address of at most 256 characters.");
+    if (!identity_password_importable(hash, &env->settings->hash))
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                               "This is no hash of a password that could be verified here within the memory of one.");
+    user->username = username;
+    user->canonical = identity_username_canonical(pool, username);
+    user->status = IDENTITY_USER_ACTIVE;
+    user->password_hash = hash;
+    user->version = 1;
+    return identity_run_local(pool, env, entity_id, true, write_import, user, problem);
+}
+
 /* ---- aliases ---------------------------------------------------------------------------------------------------- */
 
 typedef struct alias_addition {

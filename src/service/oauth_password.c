@@ -110,8 +110,7 @@ static bool read_user(identity_call_t *call, redemption_t *redemption)
 
 static bool new_hash(identity_call_t *call, redemption_t *redemption)
 {
-    return identity_password_acceptable(call->pool, redemption->password, redemption->user->username,
-                                        call->env->settings->password_minimum, "new_password", &call->problem) &&
+    return identity_password_permitted(call, redemption->password, redemption->user->username, "new_password") &&
            identity_hash_password(call, identity_password_normalise(call->pool, redemption->password),
                                   &redemption->hash);
 }

@@ -96,7 +96,8 @@ static bool load_changeable(identity_call_t *call, identity_role_row_t **row, id
         return false;
     if (!(*row)->entity_id[0])
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Built-in roles cannot be changed or deleted.");
-    return identity_role_load(call, call->id, roles);
+    return identity_role_load(call, call->id, roles) &&
+           (!identity_conditional(call) || identity_precondition(call, identity_role_json(call, *roles, call->id, 2)));
 }
 
 /* ---- PATCH /roles/{id} ------------------------------------------------------------------------------------------ */
@@ -200,16 +201,13 @@ static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
 
-    if (!load_changeable(call, &update->row, &update->before))
-        return false;
-    if (identity_conditional(call) &&
-        !identity_precondition(call, identity_role_json(call, update->before, call->id, 2)))
-        return false;
-    if (!wants(call, update) || !may_change(call, update))
+    if (!load_changeable(call, &update->row, &update->before) || !wants(call, update) || !may_change(call, update))
         return false;
     if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
         return false;
-    return identity_role_load(call, call->id, &update->roles);
+    /* Before COMMIT: what grew too large to be shown is not made. */
+    return identity_role_load(call, call->id, &update->roles) &&
+           identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, 2));
 }
 
 bool identity_roles_update(identity_call_t *call)
@@ -221,9 +219,7 @@ bool identity_roles_update(identity_call_t *call)
         return false;
     if (identity_json_has(call->body, "permissions") && !identity_permissions_read(call, &update.asked))
         return false;
-    if (!identity_write(call, write_update, &update))
-        return false;
-    return identity_answer_tagged(call, 200, identity_role_json(call, update.roles, call->id, 2));
+    return identity_write(call, write_update, &update);
 }
 
 /* ---- DELETE /roles/{id} ----------------------------------------------------------------------------------------- */

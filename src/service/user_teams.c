@@ -40,7 +40,9 @@ static bool write_team(identity_call_t *call, void *data)
     const char *team_id = APR_ARRAY_IDX(wanted.teams, 0, identity_team_member_row_t *)->team_id;
     audit.message = apr_pstrcat(call->pool, "The user joined the team ", team_id, ".", NULL);
     return make_room(call, view, team_id) && identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) &&
-           identity_audit(call, &audit) && identity_user_load(call, view) &&
+           identity_user_load(call, view) &&
+           identity_audit_accounts(call, &audit,
+                                   apr_hash_get(view->holdings->team_memberships, team_id, APR_HASH_KEY_STRING)) &&
            identity_answer(call, 201, identity_teams_json(call, view->holdings, call->id));
 }
 

@@ -70,8 +70,7 @@ bool identity_users_create(identity_call_t *call)
         return false;
     if (password) {
         user->password_changed_at = call->now;
-        if (!identity_password_acceptable(call->pool, password, username, call->env->settings->password_minimum,
-                                          "password", &call->problem) ||
+        if (!identity_password_permitted(call, password, username, "password") ||
             !identity_hash_password(call, identity_password_normalise(call->pool, password), &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
@@ -284,9 +283,8 @@ bool identity_users_update(identity_call_t *call)
     if (!identity_read(call, read_update, &update) || !prove_owner(call, &update))
         return false;
     if (update.password &&
-        (!identity_password_acceptable(call->pool, update.password,
-                                       update.username ? update.username : update.user->username,
-                                       call->env->settings->password_minimum, "password", &call->problem) ||
+        (!identity_password_permitted(call, update.password, update.username ? update.username : update.user->username,
+                                      "password") ||
          !identity_hash_password(call, identity_password_normalise(call->pool, update.password), &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status;

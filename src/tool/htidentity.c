@@ -17,11 +17,13 @@ static const char usage[] =
     "\n"
     "  migrate                       make the database, or bring it up to date\n"
     "  check                         look for faults in it\n"
+    "  calibrate                     [--time MILLISECONDS] propose the cost of password hashes for this machine\n"
     "  entity  add REFERENCE         [--name NAME]\n"
     "  account add REFERENCE         [--environment LIVE|TEST] [--type CODE] [--parent ID|REFERENCE]\n"
     "  user    add USERNAME          [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
-    "                                with --password-stdin the user is active; else an invitation is mailed\n"
-    "                                by the server ([--signing-key FILE])\n"
+    "                                with --password-stdin, or --hash-stdin (a line of another program, such as\n"
+    "                                htpasswd), the user is active; else an invitation is mailed by the server\n"
+    "                                ([--signing-key FILE])\n"
     "  user    show USERNAME|ID      what somebody holds now, and where each permission comes from\n"
     "  team    add NAME              [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
     "  role    add NAME              [--description TEXT] [--slug SLUG] [--permission P]... [--child ROLE-ID]...\n"
@@ -53,11 +55,12 @@ typedef struct command {
 static const command_t commands[] = {
     {"migrate", NULL, tool_migrate, NULL, ""},
     {"check", NULL, tool_check, NULL, ""},
+    {"calibrate", NULL, tool_calibrate, NULL, "time"},
     {"entity", "add", tool_entity_add, "a reference", "name"},
     {"entity", "list", tool_entity_list, NULL, ""},
     {"account", "add", tool_account_add, "a reference", "entity environment type parent"},
     {"account", "list", tool_account_list, NULL, "entity"},
-    {"user", "add", tool_user_add, "a username", "entity account type role password-stdin signing-key"},
+    {"user", "add", tool_user_add, "a username", "entity account type role password-stdin hash-stdin signing-key"},
     {"user", "list", tool_user_list, NULL, "entity"},
     {"user", "show", tool_user_show, "a username or an id", "entity"},
     {"team", "add", tool_team_add, "a name", "entity account type role"},
@@ -100,7 +103,9 @@ enum {
     TARGET,
     TARGET_TYPE,
     SINCE,
-    UNTIL
+    UNTIL,
+    HASH,
+    TIME
 };
 
 static const struct option options[] = {
@@ -130,6 +135,8 @@ static const struct option options[] = {
     {"target-type", required_argument, NULL, TARGET_TYPE},
     {"since", required_argument, NULL, SINCE},
     {"until", required_argument, NULL, UNTIL},
+    {"hash-stdin", no_argument, NULL, HASH},
+    {"time", required_argument, NULL, TIME},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -158,6 +165,15 @@ bool tool_duration(const char *text, apr_interval_time_t *value)
         return false;
     *value = number * seconds[unit - units] * APR_USEC_PER_SEC;
     return true;
+}
+
+static bool milliseconds(const char *text, unsigned *value)
+{
+    char *end;
+    apr_int64_t number = apr_strtoi64(text, &end, 10);
+
+    *value = (unsigned)number;
+    return text[0] >= '0' && text[0] <= '9' && !*end && number >= 10 && number <= 5000;
 }
 
 static bool database(tool_t *tool, const char *text)
@@ -213,8 +229,12 @@ static int set_option(tool_t *tool, int option, const char *value)
         return tool_fail("--db must be DRIVER:PARAMS, such as sqlite3:/var/lib/identity/identity.db");
     if (option == EXPIRES && !tool_duration(value, &tool->expires))
         return tool_fail("--expires must be a duration such as 90d or 12h");
+    if (option == TIME && !milliseconds(value, &tool->milliseconds))
+        return tool_fail("--time must be a number of milliseconds from 10 to 5000");
     if (option == JSON)
         tool->json = true;
+    else if (option == HASH)
+        tool->hash_stdin = true;
     else if (option == PASSWORD)
         tool->password_stdin = true;
     else if (option == PERMISSION)
@@ -307,7 +327,7 @@ static int run(tool_t *tool, int argc, char **argv)
         return status;
     if (command->argument)
         tool->argument = argv[argc - 1];
-    if (!tool->driver && !database(tool, getenv("IDENTITY_DB")))
+    if (command->run != tool_calibrate && !tool->driver && !database(tool, getenv("IDENTITY_DB")))
         return tool_fail("which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
     return command->run(tool);
 }

@@ -31,6 +31,7 @@ put_conf() { # file, target
 put 644 build/mod_identity.so "$modules/mod_identity.so"
 put 755 build/htidentity "$prefix/bin/htidentity"
 put 644 conf/openapi.json "$prefix/share/identity/openapi.json"
+put 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
 if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
     put 644 conf/identity.load /etc/apache2/mods-available/identity.load
     put_conf conf/identity.conf /etc/apache2/mods-available/identity.conf

@@ -108,18 +108,41 @@ int tool_membership(tool_t *tool, json_t **object)
 
 static const char *const user_columns[] = {"id", "status", "username", "created_at", NULL};
 
-static int add_active(tool_t *tool, json_t *given)
+static int add_with_password(tool_t *tool, json_t **user)
 {
-    json_t *body, *user, *memberships;
     char *password;
     int status = read_password(tool, &password);
+    json_t *body;
 
     if (status)
         return status;
     body = json_object();
     tool_set_text(body, "username", tool->argument);
     tool_set_text(body, "password", password);
-    status = tool_call(tool, "POST", "/v1/users", NULL, body, &user);
+    return tool_call(tool, "POST", "/v1/users", NULL, body, user);
+}
+
+/* The hash alone, or a line of htpasswd: what stands in front of its first colon is not the username here. */
+static int add_with_hash(tool_t *tool, json_t **user)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    identity_user_row_t *row;
+    char *line;
+    int status = read_password(tool, &line);
+
+    if (status)
+        return status;
+    const char *colon = strchr(line, ':'), *hash = colon ? colon + 1 : line;
+    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, hash, &row, &problem))
+        return tool_problem(&problem);
+    return tool_call(tool, "GET", apr_pstrcat(tool->pool, "/v1/users/", row->id, NULL), NULL, NULL, user);
+}
+
+static int add_active(tool_t *tool, json_t *given)
+{
+    json_t *user, *memberships;
+    int status = tool->hash_stdin ? add_with_hash(tool, &user) : add_with_password(tool, &user);
+
     if (status)
         return status;
     if (given) {
@@ -160,7 +183,9 @@ int tool_user_add(tool_t *tool)
         status = tool_membership(tool, &given);
     if (status)
         return status;
-    return tool->password_stdin ? add_active(tool, given) : add_invited(tool, given);
+    if (tool->password_stdin && tool->hash_stdin)
+        return tool_fail("--password-stdin and --hash-stdin cannot both be");
+    return tool->password_stdin || tool->hash_stdin ? add_active(tool, given) : add_invited(tool, given);
 }
 
 int tool_user_list(tool_t *tool)

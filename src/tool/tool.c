@@ -65,6 +65,7 @@ static void settle(tool_t *tool)
     settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
+    settings->blocklist = identity_blocklist_shipped(tool->pool);
     settings->mail = &by_server;
     tool->env.settings = settings;
     tool->env.random.fill = fill;

@@ -15,7 +15,8 @@ typedef struct tool {
     const char *connection, *issuer, *client_id;
     const char *user, *target, *target_type, *since, *until;
     apr_interval_time_t expires; /* 0: not given */
-    bool password_stdin, disabled;
+    bool password_stdin, hash_stdin, disabled;
+    unsigned milliseconds;
     apr_array_header_t *permissions, *children, *roles, *domains;
     const char *argument; /* what the command is about: a reference, a username, a name */
     identity_env_t env;
@@ -44,6 +45,7 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
 /* commands.c */
 int tool_migrate(tool_t *tool);
 int tool_check(tool_t *tool);
+int tool_calibrate(tool_t *tool); /* calibrate.c */
 int tool_entity_add(tool_t *tool);
 int tool_entity_list(tool_t *tool);
 int tool_account_add(tool_t *tool);

@@ -1,5 +1,6 @@
 # Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
 # has from the server around. (api/directives.md; security 93)
+# run on: event asan
 use strict;
 use warnings FATAL => 'all';
 use File::Copy 'copy';
@@ -34,6 +35,7 @@ my $group = put('group.pem', 0640, pem('-algorithm EC -pkeyopt ec_paramgen_curve
 my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-384'));
 my $no_key = put('none.pem', 0600, "no key\n");
 my $secret = put('secret', 0600, "mail-password\n");
+my $words = put('words.txt', 0644, "Horsefeathers\n");
 my $open_secret = put('open-secret', 0604, "mail-password\n");
 
 my $escrow_text = unpack('H*', 'The key that seals, of 32 bytes.');
@@ -104,6 +106,8 @@ my @refused = (
     'IdentityPasswordMinLength 7' => qr/must be from 8 to 1024; it is given 7\./,
     'IdentityPasswordMinLength 1025' => qr/must be from 8 to 1024/,
     'IdentityPasswordMinLength ten' => qr/needs a whole number, not ten\./,
+    "IdentityPasswordBlockList $files/missing.txt" => qr/IdentityPasswordBlockList: \S+missing\.txt cannot be read: No such file/,
+    "IdentityPasswordBlockList $files" => qr/IdentityPasswordBlockList: \S+ is no file/,
     "IdentitySigningKey $files/missing.pem" => qr/ID0509: \S+missing\.pem cannot be read: No such file/,
     "IdentitySigningKey $open" => qr/ID0509: \S+open\.pem holds a secret, but others .*chmod 600/,
     "IdentitySigningKey $group" => qr/ID0509: \S+group\.pem holds a secret, but others .*chmod 600/,
@@ -160,7 +164,7 @@ my @taken = (
     'IdentityPublicURL https://ID.example.org/', 'IdentityPublicURL https://[2001:db8::1]:8443', 'IdentityPublicURL http://localhost:8080',
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
-    'IdentityPasswordMinLength 1024', 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
+    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
@@ -177,6 +181,7 @@ cmp_ok $lines, '>=', 18, 'the shipped file has them all';
 $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
+$shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 my $whole = put('identity.conf', 0644, $shipped);
 my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
 is $status, 0, 'with all of them in force it is taken' or diag $text;
@@ -269,6 +274,7 @@ IdentityInviteLifetime 2d
 IdentityResetLifetime 30m
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
+IdentityPasswordBlockList $words
 IdentityMailFrom "Example <noreply\@example.org>"
 END_OF_DIRECTIVES
 my @public = ('X-API-KEY' => undef);
@@ -280,6 +286,7 @@ my $mail = $set->wait_mail($address);
 like $mail->{link}, qr{^https://id\.example\.org/v1/oauth/activate-user#}, 'IdentityPublicURL begins the links';
 like $mail->{from}, qr/^"?Example"? <noreply\@example\.org>$/, 'IdentityMailFrom';
 refused_is($set->activate($mail->{token}, 'Correct1Hor'), 400, INVALID_FIELD => 'new_password', 'IdentityPasswordMinLength');
+refused_is($set->activate($mail->{token}, 'HORSEFEATHERS26'), 400, INVALID_FIELD => 'new_password', 'IdentityPasswordBlockList');
 is $set->activate($mail->{token}, 'Correct1Horse')->status, 200, 'a longer one';
 my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address'");
 like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';

@@ -67,16 +67,19 @@ $shipped->stop;
 
 # ---- one tag, sixteen changes ------------------------------------------------------------------------------------------------------------------
 
-my $key = 'X-API-KEY';
 for my $round (1 .. 3) {
-    my $id = api(POST => '/v1/users', {username => address('race'), password => 'Correct1Horse'})->json->{id};
-    my $tag = api(GET => "/v1/users/$id")->header('ETag');
-    my @answers = together(16, sub { my $answer = api(PATCH => "/v1/users/$id", {status => 'INACTIVE'}, 'If-Match' => $tag); [$answer->status, $answer->header('ETag')] });
-    my @won = grep { $_->[0] == 200 } @answers;
-    is scalar @won, 1, "round $round: one of sixteen changes with one tag is made";
-    is scalar(grep { $_->[0] == 412 } @answers), 15, 'the others are told' or diag join ' ', map { $_->[0] } @answers;
-    is $won[0][1], api(GET => "/v1/users/$id")->header('ETag'), "the winner's tag is that of what is there";
-    is rows("SELECT 1 FROM audit_records WHERE target_id = '$id' AND action = 'UPDATE'"), 1, 'one record';
+    my %made = (users => {username => address('race'), password => 'Correct1Horse'}, roles => {name => 'Race ' . address()});
+    my %change = (users => {status => 'INACTIVE'}, roles => {description => 'changed'});
+    for my $kind (sort keys %made) {
+        my $id = api(POST => "/v1/$kind", $made{$kind})->json->{id};
+        my $tag = api(GET => "/v1/$kind/$id")->header('ETag');
+        my @answers = together(16, sub { my $answer = api(PATCH => "/v1/$kind/$id", $change{$kind}, 'If-Match' => $tag); [$answer->status, $answer->header('ETag')] });
+        my @won = grep { $_->[0] == 200 } @answers;
+        is scalar @won, 1, "$kind, round $round: one of sixteen changes with one tag is made";
+        is scalar(grep { $_->[0] == 412 } @answers), 15, 'the others are told' or diag join ' ', map { $_->[0] } @answers;
+        is $won[0][1], api(GET => "/v1/$kind/$id")->header('ETag'), "the winner's tag is that of what is there";
+        is rows("SELECT 1 FROM audit_records WHERE target_id = '$id' AND action = 'UPDATE'"), 1, 'one record';
+    }
 }
 
 done_testing;

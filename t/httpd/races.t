@@ -34,11 +34,11 @@ my %token = map { $_ => wait_mail($_)->{token} } values %address, @pair;
 # ---- one token, sixteen passwords ------------------------------------------------------------------------------------------------------------
 
 my $name = $address{activated};
-my @answers = together($many, sub { my $answer = activate($token{$name}, "Password1-$_[0]"); [$answer->status, $answer->field, $_[0]] });
+my @answers = together($many, sub { my $answer = activate($token{$name}, "Correct1Horse-$_[0]"); [$answer->status, $answer->field, $_[0]] });
 is tally(map { $_->[0] } @answers), '1x200 15x400', 'one activation of sixteen with one token';
 is tally(map { $_->[1] } grep { $_->[0] == 400 } @answers), '15xtoken', 'the others are told that the link is dead';
 my ($winner) = map { $_->[2] } grep { $_->[0] == 200 } @answers;
-my @wins = grep { login($name, "Password1-$_")->status == 200 } $winner, ($winner + 1) % $many, ($winner + 5) % $many;
+my @wins = grep { login($name, "Correct1Horse-$_")->status == 200 } $winner, ($winner + 1) % $many, ($winner + 5) % $many;
 is "@wins", $winner, "the password is the winner's";
 is rows("SELECT 1 FROM audit_records a JOIN users u ON u.id = a.target_id WHERE u.username = '$name' AND a.action = 'ACTIVATE'"), 1, 'one record';
 
@@ -88,7 +88,7 @@ for (1 .. 100) {
     Time::HiRes::sleep(0.1);
 }
 ok $reset, 'whose mail comes' or BAIL_OUT('no mail of the live secret');
-is tally(together($many, sub { api(POST => '/v1/oauth/reset-password', {token => $reset, new_password => "Changed1-$_[0]"}, @no_key)->status })), '1x200 15x400',
+is tally(together($many, sub { api(POST => '/v1/oauth/reset-password', {token => $reset, new_password => "Changed1Horse-$_[0]"}, @no_key)->status })), '1x200 15x400',
     'one reset of sixteen with one token';
 
 # ---- accepted or revoked -----------------------------------------------------------------------------------------------------------------------

@@ -47,8 +47,15 @@ static const password_case_t cases[] = {
      "\xef\xbc\xa1"
      "da1@example.com",
      "not be the user name", 8},
-    {"a part of the user name", "Ada1@Example.co", NULL, 8},
+    {"a part of the user name", "Ada1@Example.co", "not be made of the user name", 8},
+    {"the user name among other words", "Ada1@Example rides a horse", NULL, 8},
 };
+
+static bool acceptable(const char *password, const char *username, size_t minimum, identity_problem_t *problem)
+{
+    const identity_password_policy_t policy = {.minimum = minimum, .username = username};
+    return identity_password_acceptable(pool, password, &policy, "new_password", problem);
+}
 
 static void test_acceptable(void)
 {
@@ -57,8 +64,7 @@ static void test_acceptable(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const password_case_t *c = &cases[i];
         problem = (identity_problem_t){.kind = IDENTITY_PROBLEM_NONE};
-        bool taken =
-            identity_password_acceptable(pool, c->password, "ada1@example.com", c->minimum, "new_password", &problem);
+        bool taken = acceptable(c->password, "ada1@example.com", c->minimum, &problem);
 
         ok(taken == (c->told == NULL), "%s: %s", c->what, c->told == NULL ? "taken" : "refused");
         if (c->told != NULL) {
@@ -69,14 +75,13 @@ static void test_acceptable(void)
                "%s: the password is not repeated # security 84", c->what);
         }
     }
-    ok(identity_password_acceptable(pool, "Abcdefg1", NULL, 8, "password", &problem), "no user name: taken");
+    ok(acceptable("Abcdefg1", NULL, 8, &problem), "no user name: taken");
     const char *longest = apr_pstrcat(pool, "A1", repeat("x", IDENTITY_PASSWORD_MAX - 2), NULL);
-    ok(identity_password_acceptable(pool, longest, "a@b.c", 8, "password", &problem), "1,024 bytes # security 4");
-    ok(!identity_password_acceptable(pool, apr_pstrcat(pool, longest, "x", NULL), "a@b.c", 8, "password", &problem),
+    ok(acceptable(longest, "a@b.c", 8, &problem), "1,024 bytes # security 4");
+    ok(!acceptable(apr_pstrcat(pool, longest, "x", NULL), "a@b.c", 8, &problem),
        "1,025 bytes are refused # security 4");
-    is_str(problem.message, "password must have at most 1024 bytes.", "and told");
-    ok(!identity_password_acceptable(pool, repeat("\xff", 2000), "a@b.c", 8, "password", &problem) &&
-           strstr(problem.message, "at most") != NULL,
+    is_str(problem.message, "new_password must have at most 1024 bytes.", "and told");
+    ok(!acceptable(repeat("\xff", 2000), "a@b.c", 8, &problem) && strstr(problem.message, "at most") != NULL,
        "the length is judged before anything else # security 4");
 }
 
@@ -96,7 +101,7 @@ static void test_normalise(void)
 static identity_password_verdict_t verify(const char *hash, const char *password)
 {
     bool weaker;
-    return identity_password_verify(hash, password, &cheap, &weaker);
+    return identity_password_verify(hash, password, password, &cheap, &weaker);
 }
 
 static void test_hash(void)
@@ -107,20 +112,21 @@ static void test_hash(void)
     ok(strncmp(hash, "$argon2id$v=19$m=19456,t=2,p=1$", 31) == 0, "a PHC string of the floor # security 1");
     ok(strcmp(hash, identity_password_hash(pool, &floor_cost, "Correct horse 1")) != 0, "a salt each # security 2");
     is_int(strchr(hash + 31, '$') - (hash + 31), 22, "of 16 bytes # security 2");
-    is_int(identity_password_verify(hash, "Correct horse 1", &floor_cost, &weaker), IDENTITY_PASSWORD_RIGHT, "right");
+    is_int(identity_password_verify(hash, "Correct horse 1", "Correct horse 1", &floor_cost, &weaker),
+           IDENTITY_PASSWORD_RIGHT, "right");
     ok(!weaker, "not weaker than its own parameters");
     ok(crypto_pwhash_str_verify(hash, "Correct horse 1", 15) == 0, "libsodium verifies it too");
-    is_int(identity_password_verify(hash, "Correct horse 2", &floor_cost, &weaker), IDENTITY_PASSWORD_WRONG,
-           "the last byte differs # security 3");
+    is_int(identity_password_verify(hash, "Correct horse 2", "Correct horse 2", &floor_cost, &weaker),
+           IDENTITY_PASSWORD_WRONG, "the last byte differs # security 3");
 
     hash = identity_password_hash(pool, &cheap, "x");
-    identity_password_verify(hash, "x", &(identity_hash_parameters_t){2048, 1}, &weaker);
+    identity_password_verify(hash, "x", "x", &(identity_hash_parameters_t){2048, 1}, &weaker);
     ok(weaker, "less memory is weaker # security 8");
-    identity_password_verify(hash, "y", &floor_cost, &weaker);
-    ok(!weaker, "not told of a wrong password");
-    identity_password_verify(hash, "x", &(identity_hash_parameters_t){1024, 2}, &weaker);
+    identity_password_verify(hash, "y", "y", &floor_cost, &weaker);
+    ok(weaker, "told of a wrong password too: both must cost the same # security 15");
+    identity_password_verify(hash, "x", "x", &(identity_hash_parameters_t){1024, 2}, &weaker);
     ok(weaker, "fewer passes are weaker # security 8");
-    identity_password_verify(hash, "x", &(identity_hash_parameters_t){512, 1}, &weaker);
+    identity_password_verify(hash, "x", "x", &(identity_hash_parameters_t){512, 1}, &weaker);
     ok(!weaker, "more memory is not");
 }
 
@@ -215,12 +221,12 @@ static void test_dummy(void)
     ok(strncmp(dummy, hash, 31) == 0, "of the same parameters # security 16");
     double start = processor_seconds();
     for (int i = 0; i < 3; i++) {
-        identity_password_verify(hash, "y", &floor_cost, &weaker);
+        identity_password_verify(hash, "y", "y", &floor_cost, &weaker);
     }
     double of_hash = processor_seconds() - start;
     start = processor_seconds();
     for (int i = 0; i < 3; i++) {
-        is_int(identity_password_verify(dummy, "y", &floor_cost, &weaker), IDENTITY_PASSWORD_WRONG,
+        is_int(identity_password_verify(dummy, "y", "y", &floor_cost, &weaker), IDENTITY_PASSWORD_WRONG,
                "no password has it");
     }
     double of_dummy = processor_seconds() - start;
@@ -241,7 +247,7 @@ static void test_no_memory(void)
         struct rlimit limit = {200u << 20, 200u << 20};
         bool weaker;
         setrlimit(RLIMIT_AS, &limit);
-        bool told = identity_password_verify(hash, "x", &large, &weaker) == IDENTITY_PASSWORD_NO_MEMORY &&
+        bool told = identity_password_verify(hash, "x", "x", &large, &weaker) == IDENTITY_PASSWORD_NO_MEMORY &&
                     identity_password_hash(pool, &large, "x") == NULL;
         /* were memory tried for, it would lack */
         for (size_t i = 0; i < ABSURD_COUNT; i++) {

@@ -292,7 +292,12 @@ static void test_accounts(void)
     is_str(written("ACTIVATE", "zoe@example.org"), two, "... and its acceptance");
     accepted(post("/v1/users/invite", door->key, "{\"username\":\"yan@example.org\"}"), 200, "one to no account");
     is_str(written("INVITE", "yan@example.org"), "-|-", "... is on record once, of none");
-    person_with("xia@example.org", "USER", "");
+    const char *team = serve_team("Support"), *xia = person_with("xia@example.org", "USER", "");
+    serve_team_gives(team, door->account_id, "USER", "");
+    serve_team_gives(team, door->second_account_id, "USER", "");
+    accepted(post(text("/v1/users/%s/teams", xia), door->key, text("{\"team_id\":\"%s\"}", team)), 201,
+             "to join a team");
+    is_str(written("ADD_TEAM", "xia@example.org"), two, "... is on record in each account that it gives");
     post("/v1/users/invite", door->key,
          text("{\"username\":\"xia@example.org\",\"account_memberships\":[%s]}",
               member(door->second_account_id, "USER", "")));

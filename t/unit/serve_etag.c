@@ -150,10 +150,49 @@ static void test_membership_counts(void)
     refused(answer, 412, "INVALID_OPERATION", "", "... which changes the user");
 }
 
+/* ---- roles ----------------------------------------------------------------------------------------------------------
+ */
+
+static const char *made(const char *body)
+{
+    door_answer_t answer = post("/v1/roles", door->key, body);
+    const char *id = door_text(&answer, "id");
+    return id ? text("/v1/roles/%s", id) : (bail(answer.text), NULL);
+}
+
+static void test_roles(void)
+{
+    const char *child = made("{\"name\":\"Child\"}");
+    const char *parent = made(text("{\"name\":\"Parent\",\"child_role_ids\":[\"%s\"]}", child + strlen("/v1/roles/")));
+    const char *tag = tag_at(child), *above = tag_at(parent);
+    const char *rename = "{\"name\":\"Grown\"}", *builtin = text("/v1/roles/%s", role_named("Quote Viewer"));
+
+    ok(strcmp(tag, above) != 0 && strcmp(tag_at(builtin), tag) != 0, "each role has its own");
+    door_answer_t answer = with("GET", child, NULL, tag, NULL);
+    is_int(answer.status, 304, "If-None-Match");
+    answer = with("PATCH", child, above, NULL, rename);
+    refused(answer, 412, "INVALID_OPERATION", "", "If-Match of another role's");
+    answer = with("PATCH", child, tag, NULL, "{\"name\":\"Child\"}");
+    is_str(header(&answer, "ETag"), tag, "a change of nothing keeps the tag");
+    answer = with("PATCH", child, text("\"%s-gzip\"", inside(tag)), NULL, rename);
+    accepted(answer, 200, "If-Match");
+    is_str(header(&answer, "ETag"), tag_at(child), "... answers with the next tag");
+    ok(strcmp(tag_at(child), tag) != 0 && strcmp(tag_at(parent), above) != 0,
+       "... and what shows the role has another");
+    answer = with("PATCH", child, tag, NULL, "{\"description\":\"x\"}");
+    refused(answer, 412, "INVALID_OPERATION", "", "the old tag");
+    answer = with("DELETE", parent, above, NULL, NULL);
+    refused(answer, 412, "INVALID_OPERATION", "", "DELETE with an old tag");
+    answer = with("DELETE", parent, tag_at(parent), NULL, NULL);
+    accepted(answer, 200, "DELETE with the present one");
+    answer = with("PATCH", builtin, tag_at(builtin), NULL, rename);
+    refused(answer, 409, "INVALID_OPERATION", "", "built-in roles are not changed with any");
+}
+
 /* ---- two at once --------------------------------------------------------------------------------------------------
  */
 
-static const char *rival;
+static const char *rival, *rival_target, *rival_body;
 
 /* Before this writer gets in another one has been there. */
 static bool enter_second(void *context)
@@ -164,22 +203,25 @@ static bool enter_second(void *context)
     rival = NULL;
     if (match) {
         door->writers--;
-        door_answer_t answer = with("PATCH", bob, match, NULL, "{\"status\":\"INACTIVE\"}");
+        door_answer_t answer = with("PATCH", rival_target, match, NULL, rival_body);
         door->writers++;
         accepted(answer, 200, "the one that comes first");
     }
     return true;
 }
 
-static void test_race(void)
+static void test_race(const char *target, const char *table, const char *body)
 {
     bool (*enter)(void *) = door->env.enter_write;
-    const char *tag = tag_at(bob), *version = text("SELECT version FROM users WHERE id = '%s'", bob_id);
+    const char *tag = tag_at(target),
+               *version = text("SELECT version FROM %s WHERE id = '%s'", table, strrchr(target, '/') + 1);
     long long before = count(version);
 
     rival = tag;
+    rival_target = target;
+    rival_body = body;
     door->env.enter_write = enter_second;
-    door_answer_t answer = with("PATCH", bob, tag, NULL, "{\"status\":\"INACTIVE\"}");
+    door_answer_t answer = with("PATCH", target, tag, NULL, body);
     refused(answer, 412, "INVALID_OPERATION", "", "the other, that had read the same, is told");
     door->env.enter_write = enter;
     is_int(count(version), before + 1, "one change was made");
@@ -211,7 +253,9 @@ int main(void)
     test_none_match();
     test_match();
     test_membership_counts();
-    test_race();
+    test_roles();
+    test_race(bob, "users", status_of(false));
+    test_race(made("{\"name\":\"Raced\"}"), "roles", "{\"description\":\"x\"}");
     test_cost();
     return serve_end();
 }

@@ -291,11 +291,11 @@ int main(void)
     get("/v1/roles", door->other_key);
     test_declared();
     test_methods();
-    test_head();
     test_let_in();
     test_read_only();
     test_own_record();
     test_foreign_ids();
     test_foreign_names();
+    test_head();
     return serve_end();
 }

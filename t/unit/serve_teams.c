@@ -142,7 +142,8 @@ static void test_window(void)
     is_int(size_at(&answer, ""), 1, "... told as a list of all teams");
     is_str(members_at(&answer, "0"), "team_id,start_at,end_at,account_memberships", "... each of these fields");
     is_str(door_text(&answer, "0.account_memberships.0.roles.0.name"), "Role Viewer", "... with what it gives");
-    is_str(last_audit(), text("ADD_TEAM|USER|%s|-", bob_id), "... audited # security 82");
+    is_str(last_audit(), text("ADD_TEAM|USER|%s|%s", bob_id, door->account_id),
+           "... audited in the account that the team gives # security 82");
     door_answer_t shown = get(list, door->key);
     is_str(shown.text, text("{\"data\":%s}", answer.text), "the list holds data and nothing else");
     refused(get(roles, bob), 403, "USER_NOT_ALLOWED", "", "it counts not yet");

@@ -166,20 +166,26 @@ static void told(const side_t *side, const question_t *question, const char *exp
 
 /* ---- in the path ------------------------------------------------------------------------------------------------ */
 
-static void ask_path(const side_t *side, const identity_route_t *route, const char *body, const char *name)
+/* Nor do the conditions of a request tell that something is there. */
+static void ask_path(const side_t *side, const identity_route_t *route, const char *body, const char *name,
+                     bool conditional)
 {
     const char *const *tokens = tokens_of(name);
 
     for (int i = 0; i < 4 && tokens[i]; i++) {
-        question_t question = {.route = route,
-                               .where = text("the other's %s in the path", tokens[i]),
-                               .foreign = world_token(side->other, tokens[i]),
-                               .none = unknown(name)};
+        question_t question = {
+            .route = route,
+            .where = text("the other's %s in the path%s", tokens[i], conditional ? " under conditions" : ""),
+            .foreign = world_token(side->other, tokens[i]),
+            .none = unknown(name)};
         const char *before = commits();
+        door->if_match = conditional ? "\"x\"" : NULL;
+        door->if_none_match = conditional ? "*" : NULL;
         question.answer = door_call(door, route->method, world_pattern(side->own, route, name, question.foreign),
                                     side->credential, body);
         question.known = door_call(door, route->method, world_pattern(side->own, route, name, question.none),
                                    side->credential, body);
+        door->if_match = door->if_none_match = NULL;
         told(side, &question, "404", before);
     }
 }
@@ -188,8 +194,11 @@ static int test_path(const side_t *side, const identity_route_t *route, const ch
 {
     int asked = 0;
 
-    for (const char *at = strchr(route->pattern, '{'); at; at = strchr(at + 1, '{'), asked++)
-        ask_path(side, route, body, text("%.*s", (int)strcspn(at + 1, "}"), at + 1));
+    for (const char *at = strchr(route->pattern, '{'); at; at = strchr(at + 1, '{'), asked++) {
+        const char *name = text("%.*s", (int)strcspn(at + 1, "}"), at + 1);
+        ask_path(side, route, body, name, false);
+        ask_path(side, route, body, name, true);
+    }
     return asked;
 }
 
@@ -217,16 +226,57 @@ static void test_nested(const side_t *side, const identity_route_t *route, const
 
 /* ---- in the query ----------------------------------------------------------------------------------------------- */
 
-/* Parameters by which a read is narrowed to what belongs to an id or a name. */
+/* Parameters by which a read is narrowed to what belongs to an id, and some more that a read might take. */
 static const struct {
     const char *name, *prefix;
 } parameters[] = {
-    {"user_id", "user"},     {"user_id", "apik"},    {"target_entity_id", "enti"},
-    {"target_id", "user"},   {"target_id", "role"},  {"target_id", "team"},
-    {"target_id", "apik"},   {"target_id", "auth"},  {"target_platform_id", "plat"},
-    {"entity_id", "enti"},   {"account_id", "plat"}, {"resource_id", "user"},
+    {"user_id", "user"},     {"user_id", "apik"},    {"target_entity_id", "enti"},   {"target_id", "user"},
+    {"target_id", "role"},   {"target_id", "team"},  {"target_id", "apik"},          {"target_id", "auth"},
+    {"entity_id", "enti"},   {"account_id", "plat"}, {"target_platform_id", "plat"}, {"resource_id", "user"},
     {"resource_id", "apik"},
 };
+
+/* Those that the description names and that hold no id. */
+static const char *const no_id_parameters[] = {"active",   "created_at", "cursor",          "include_child_roles",
+                                               "limit",    "name",       "order_by",        "only_childless_roles",
+                                               "page",     "username",   "order_direction", "target_type",
+                                               "user_type"};
+
+static bool known_parameter(const char *name)
+{
+    for (int i = 0; i < COUNT(parameters); i++)
+        if (strcmp(parameters[i].name, name) == 0)
+            return true;
+    for (int i = 0; i < COUNT(no_id_parameters); i++)
+        if (strcmp(no_id_parameters[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Every parameter of the description is one that is asked here, or holds no id. */
+static void test_parameters(void)
+{
+    json_t *document = get("/v1/openapi.json", NULL).json, *methods, *operation, *parameter;
+    const char *path, *method;
+    int found = 0;
+    size_t i;
+
+    json_object_foreach (json_object_get(document, "paths"), path, methods)
+        json_object_foreach (methods, method, operation)
+            json_array_foreach (json_object_get(operation, "parameters"), i, parameter) {
+                const char *ref = json_string_value(json_object_get(parameter, "$ref"));
+                json_t *meant =
+                    ref ? door_at(document, text("components.parameters.%s", strrchr(ref, '/') + 1)) : parameter;
+                const char *name = json_string_value(json_object_get(meant, "name")),
+                           *in = json_string_value(json_object_get(meant, "in"));
+                if (!in || strcmp(in, "query") != 0)
+                    continue;
+                found++;
+                if (!known_parameter(name))
+                    ok(false, "%s of %s holds an id or none: say so in this test", name, path);
+            }
+    ok(found >= 20, "%d parameters of queries are known", found);
+}
 
 static void test_query(const side_t *side, const identity_route_t *route, const char *path)
 {
@@ -449,6 +499,31 @@ static void test_shown(const side_t *side, const identity_route_t *route, const 
     is_str(seen, "", "%s by %s: %d pages with nothing of the other # security 60", route->operation, side->who, pages);
 }
 
+/* What was answered to somebody under an Idempotency-Key is nobody else's, not even for the very same request. */
+static void test_once(const side_t *side, const identity_route_t *route)
+{
+    world_request_t theirs = world_request(side->other, route);
+
+    door->idempotency_key = text("once %s", route->operation);
+    door_answer_t first = door_call(door, route->method, theirs.path, side->other->key, theirs.body);
+    door_answer_t again = door_call(door, route->method, theirs.path, side->other->key, theirs.body);
+    door_answer_t answer = door_call(door, route->method, theirs.path, side->credential, theirs.body);
+    door->idempotency_key = NULL;
+    is_int(first.status, theirs.status, "%s under an Idempotency-Key", route->operation);
+    is_str(again.text, first.text, "... is answered again");
+    ok(!header(&answer, "Idempotent-Replayed") && strcmp(door_code(&answer), "IDEMPOTENCY_CHECK_FAILED") != 0 &&
+           strcmp(answer.text, first.text) != 0,
+       "... but not to %s: %d", side->who, answer.status);
+}
+
+static void test_onces(const side_t *side)
+{
+    for (int i = 0; i < identity_route_count; i++)
+        if (identity_routes[i].credential == IDENTITY_CREDENTIAL_REQUIRED &&
+            strcmp(identity_routes[i].method, "POST") == 0)
+            test_once(side, &identity_routes[i]);
+}
+
 /* ---- everything ------------------------------------------------------------------------------------------------- */
 
 /* What belongs to the other's entity: its rows of the tables that name it, and theirs in turn. */
@@ -511,7 +586,11 @@ int main(void)
     worlds[1] = world_make("wilhelmina");
     gather_needles(0);
     gather_needles(1);
-    test_side(&(side_t){worlds[1], worlds[0], worlds[1]->key, "the other's key"});
-    test_side(&(side_t){worlds[0], worlds[1], worlds[0]->admin, "the other's administrator"});
+    side_t by_key = {worlds[1], worlds[0], worlds[1]->key, "the other's key"},
+           by_user = {worlds[0], worlds[1], worlds[0]->admin, "the other's administrator"};
+    test_side(&by_key);
+    test_side(&by_user);
+    test_onces(&by_key);
+    test_parameters();
     return serve_end();
 }

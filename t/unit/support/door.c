@@ -145,6 +145,7 @@ static void settle(door_t *door)
     settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
+    settings->blocklist = identity_blocklist_shipped(door->pool);
     settings->password_grant = true;
     settings->mail = identity_mail_target_parse(
         door->pool, apr_pstrcat(door->pool, "maildir:", door->folder, "/mail", NULL), &error);

@@ -1,0 +1,212 @@
+/* Which passwords are taken (identity-api.md, section 3; security 4 to 6). */
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "core_int.h"
+
+#define LENGTH_MIN     8
+#define WORD_MIN       3 /* of a name that a password may not be made of */
+#define LETTERS_OF_OWN 4 /* that it must have beside such words */
+
+/* ---- words that many people use -------------------------------------------------------------------------------- */
+
+struct identity_blocklist {
+    apr_hash_t *words; /* in the form that names are compared in */
+};
+
+identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text, size_t length)
+{
+    identity_blocklist_t *list = apr_palloc(pool, sizeof *list);
+    const char *end = text + length;
+
+    list->words = apr_hash_make(pool);
+    while (text < end) {
+        size_t size = strcspn(text, "\r\n");
+        if (size > (size_t)(end - text)) {
+            size = (size_t)(end - text);
+        }
+        const char *word = size > 0 && *text != '#' ? apr_pstrmemdup(pool, text, size) : NULL;
+        word = word != NULL ? identity_name_canonical(pool, word) : NULL;
+        if (word != NULL && *word != '\0') {
+            apr_hash_set(list->words, word, APR_HASH_KEY_STRING, word);
+        }
+        text += size + 1;
+    }
+    return list;
+}
+
+unsigned identity_blocklist_count(const identity_blocklist_t *list)
+{
+    return apr_hash_count(list->words);
+}
+
+static bool listed(const identity_blocklist_t *list, const char *word)
+{
+    return apr_hash_get(list->words, word, APR_HASH_KEY_STRING) != NULL;
+}
+
+/* ---- what a password is made of --------------------------------------------------------------------------------- */
+
+/* Bytes of other scripts count as letters. */
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
+}
+
+/* What a digit or a sign in the middle of a word stands for; as it is where it stands for nothing. */
+static char letter_for(char c)
+{
+    static const char signs[] = "0134578@$!", letters[] = "oieastbasi";
+    const char *at = c != '\0' ? strchr(signs, c) : NULL;
+
+    return at != NULL ? letters[at - signs] : c;
+}
+
+/* Cuts what is no letter from both ends, in place. */
+static char *trimmed(char *folded)
+{
+    char *end = folded + strlen(folded);
+
+    while (end > folded && !is_letter(end[-1])) {
+        *--end = '\0';
+    }
+    while (*folded != '\0' && !is_letter(*folded)) {
+        folded++;
+    }
+    return folded;
+}
+
+static bool is_common(const identity_blocklist_t *list, char *folded)
+{
+    if (listed(list, folded)) {
+        return true;
+    }
+    char *core = trimmed(folded);
+    if (*core != '\0' && listed(list, core)) {
+        return true;
+    }
+    for (char *at = core; *at != '\0'; at++) {
+        *at = letter_for(*at);
+    }
+    return *core != '\0' && listed(list, core);
+}
+
+/* Takes every occurrence of the words of name (its runs of letters) out of letters, in place. */
+static bool remove_words(apr_pool_t *pool, const char *name, char *letters)
+{
+    char *words = name != NULL ? (char *)identity_name_canonical(pool, name) : NULL;
+    bool found = false;
+
+    for (char *word = words, *end; word != NULL && *word != '\0'; word = end) {
+        while (*word != '\0' && !is_letter(*word)) {
+            word++;
+        }
+        for (end = word; is_letter(*end);) {
+            end++;
+        }
+        size_t size = (size_t)(end - word);
+        if (size < WORD_MIN) {
+            continue;
+        }
+        const char *of = apr_pstrmemdup(pool, word, size);
+        for (char *at = letters; (at = strstr(at, of)) != NULL; found = true) {
+            memmove(at, at + size, strlen(at + size) + 1);
+        }
+    }
+    return found;
+}
+
+/* Of hardly anything but the user's name and the site's? */
+static bool is_made_of_names(apr_pool_t *pool, const identity_password_policy_t *policy, char *folded)
+{
+    char *to = folded;
+
+    for (const char *from = folded; *from != '\0'; from++) {
+        if (is_letter(*from)) {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    bool found = remove_words(pool, policy->username, folded);
+    found |= remove_words(pool, policy->site, folded);
+    return found && strlen(folded) < LETTERS_OF_OWN;
+}
+
+static const char *too_easy(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy)
+{
+    char *folded = (char *)identity_name_canonical(pool, password);
+    char *copy = folded != NULL ? apr_pstrdup(pool, folded) : NULL;
+    const char *name = policy->username != NULL ? identity_name_canonical(pool, policy->username) : NULL;
+    const char *must = NULL;
+
+    if (folded == NULL) {
+        return NULL;
+    }
+    identity_wipe_with_pool(pool, copy);
+    if (name != NULL && strcmp(folded, name) == 0) {
+        must = "not be the user name";
+    } else if (is_made_of_names(pool, policy, copy)) {
+        must = "not be made of the user name or the name of this site";
+    } else if (policy->blocklist != NULL && is_common(policy->blocklist, folded)) {
+        must = "not be one that many people use, nor such a one with digits or signs around it";
+    }
+    identity_wipe_string(folded);
+    return must;
+}
+
+/* ---- which are taken -------------------------------------------------------------------------------------------- */
+
+typedef struct password_traits {
+    bool readable, digit, capital;
+} password_traits_t;
+
+static password_traits_t traits_of(const char *password, size_t length)
+{
+    password_traits_t traits = {.readable = true};
+    const unsigned char *at = (const unsigned char *)password;
+    const unsigned char *end = at + length;
+
+    while (at < end) {
+        utf8proc_int32_t character;
+        utf8proc_ssize_t size = utf8proc_iterate(at, end - at, &character);
+        if (size <= 0) {
+            traits.readable = false;
+            break;
+        }
+        utf8proc_category_t category = utf8proc_category(character);
+        traits.readable &= category != UTF8PROC_CATEGORY_CC;
+        traits.digit |= category == UTF8PROC_CATEGORY_ND;
+        traits.capital |= category == UTF8PROC_CATEGORY_LU;
+        at += size;
+    }
+    return traits;
+}
+
+bool identity_password_acceptable(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy,
+                                  const char *field, identity_problem_t *problem)
+{
+    size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
+    size_t minimum = policy->minimum > LENGTH_MIN ? policy->minimum : LENGTH_MIN;
+    const char *must = NULL;
+
+    if (length > IDENTITY_PASSWORD_MAX) {
+        must = apr_psprintf(pool, "have at most %d bytes", IDENTITY_PASSWORD_MAX);
+    } else if (length < minimum) {
+        must = apr_psprintf(pool, "have at least %" APR_SIZE_T_FMT " bytes", minimum);
+    } else {
+        password_traits_t traits = traits_of(password, length);
+        if (!traits.readable) {
+            must = "be UTF-8 without control characters";
+        } else if (!traits.digit) {
+            must = "have a digit";
+        } else if (!traits.capital) {
+            must = "have a capital letter";
+        } else {
+            must = too_easy(pool, password, policy);
+        }
+    }
+    return must == NULL ||
+           identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s must %s.", field, must);
+}
