@@ -244,7 +244,9 @@ identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
 identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
-identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
+/* Those of an invitation become the user's, in teams that the user is not in (any more). */
+identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id,
+                                                 apr_time_t now);
 
 typedef struct identity_role_row {
     const char *id, *entity_id; /* "" for a built-in role */

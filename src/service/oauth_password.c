@@ -311,7 +311,7 @@ static bool write_accept(identity_call_t *call, void *data)
     audit.entity_id = user->entity_id;
     if (accept->invitation->adds) {
         if (!identity_db_ok(call, identity_memberships_adopt(call->db, accept->invitation->id, user->id)) ||
-            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id)))
+            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id, call->now)))
             return false;
     } else {
         user->password_hash = accept->hash;

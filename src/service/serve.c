@@ -160,6 +160,26 @@ static void challenge(identity_call_t *call, const identity_authentication_t *au
         identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_request\"");
 }
 
+/* Which of the path's things is not there; as it was asked for, be it an id or not. */
+static void name_resource(identity_call_t *call)
+{
+    static const struct {
+        const char *prefix, *type;
+    } types[] = {{"{user}", "USER"},         {"{memb}", "MEMBERSHIP"}, {"{role}", "ROLE"},
+                 {"{team}", "TEAM"},         {"{apik}", "API_KEY"},    {"{auth}", "AUTHENTICATION_PROVIDER"},
+                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"}};
+    identity_problem_t *problem = &call->problem;
+    bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
+
+    if (!call->id || (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
+        return;
+    const char *braces = user ? strchr(call->route->pattern, '{') : strrchr(call->route->pattern, '{');
+    problem->resource_id = !user && call->inner_id ? call->inner_id : call->id;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strncmp(braces, types[i].prefix, strlen(types[i].prefix)) == 0)
+            problem->resource_type = types[i].type;
+}
+
 /* A client that sent an Idempotency-Key asks whether it may simply try again. */
 static bool asks_to_retry(const identity_call_t *call)
 {
@@ -182,6 +202,7 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
         body = identity_oauth_problem(call, &status);
     } else {
         challenge(call, authentication);
+        name_resource(call);
         body = identity_problem_json(problem);
     }
     apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */

@@ -175,8 +175,9 @@ static inline const char *misshape_of(const door_answer_t *answer)
 
     if (!answer->content_type || strcmp(answer->content_type, "application/json") != 0)
         return " (not application/json)";
-    if (!message ||
-        strcmp(members_at(answer, ""), field ? "type,code,message,field,fields" : "type,code,message,fields"))
+    const char *members = text("type,code,message%s%s,fields", field ? ",field" : "",
+                               door_text(answer, "resource_id") ? ",resource_id,resource_type" : "");
+    if (!message || strcmp(members_at(answer, ""), members))
         return text(" (members %s)", members_at(answer, ""));
     if (strcmp(type ? type : "", answer->status >= 500 ? "API_ERROR" : "INVALID_REQUEST") != 0)
         return " (wrong type)";

@@ -198,6 +198,26 @@ static void test_own_record(void)
     }
 }
 
+static const char *type_of(const char *prefix)
+{
+    static const char *const types[][2] = {{"user", "USER"},         {"memb", "MEMBERSHIP"},
+                                           {"role", "ROLE"},         {"team", "TEAM"},
+                                           {"apik", "API_KEY"},      {"auth", "AUTHENTICATION_PROVIDER"},
+                                           {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"}};
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i][0], prefix) == 0)
+            return types[i][1];
+    return (bail(text("what is there called of whose id is %s_?", prefix)), NULL);
+}
+
+/* What an answer says of whatever id it was asked for. */
+static const char *without_id(const door_answer_t *answer)
+{
+    json_object_del(answer->json, "resource_id");
+    return json_at(answer, "");
+}
+
 /* Security 60: for each operation and each foreign object. */
 static void test_foreign_ids(void)
 {
@@ -224,10 +244,12 @@ static void test_foreign_ids(void)
                 door_call(door, route->method, path_with(route, position, text("%s_00000000000000000000", prefix)),
                           door->key, body);
             refused(unknown, 404, code, "", "%s of an unknown id", route->operation);
+            is_str(text("%s %s", door_text(&unknown, "resource_type"), door_text(&unknown, "resource_id")),
+                   text("%s %s_00000000000000000000", type_of(prefix), prefix), "... which is named");
             if (position == 0) {
                 door_answer_t foreign = call(route, NULL, door->other_key);
                 refused(foreign, 404, code, "", "%s of another entity's id # security 60", route->operation);
-                is_str(foreign.text, unknown.text, "... in the words for an unknown one");
+                is_str(without_id(&foreign), without_id(&unknown), "... in the words for an unknown one");
             }
             for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
                 door_answer_t answer =

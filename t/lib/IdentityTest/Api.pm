@@ -151,6 +151,11 @@ sub refused_is
         @want{qw(field fields)} = ($field, {$field => $message});
         splice @order, 3, 0, 'field';
     }
+    # What is not there is named where the path asked for it.
+    if ($status == 404 && defined $got->{resource_id}) {
+        @want{qw(resource_id resource_type)} = ($got->{resource_id}, ($got->{resource_type} // '') =~ /^([A-Z_]+)$/);
+        splice @order, -1, 0, qw(resource_id resource_type);
+    }
     my %headers = (401 => 'WWW-Authenticate', 405 => 'Allow', 429 => 'Retry-After', 503 => 'Retry-After');
     my @faults;
     push @faults, common($answer) unless common($answer) =~ m{^status: $status, Content-Type: application/json, .* reqr_$};
