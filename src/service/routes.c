@@ -6,7 +6,7 @@
 /* What a body may be, where it is not JSON alone. */
 #define FORM(table)               NULL, .form = table
 #define JSON_OR_FORM(json, table) json, .form = table
-#define ROUTE(name, verb, path, wants, needs, own, takes, serves)                                                      \
+#define ROUTE(name, verb, path, wants, needs, own, takes, limit, serves)                                               \
     {.operation = #name,                                                                                               \
      .method = verb,                                                                                                   \
      .pattern = path,                                                                                                  \
@@ -14,6 +14,7 @@
      .permission = needs,                                                                                              \
      .self = own,                                                                                                      \
      .body = takes,                                                                                                    \
+     .rate = IDENTITY_RATE_##limit,                                                                                    \
      .handler = serves},
 const identity_route_t identity_routes[] = {
 #include "routes.def"
