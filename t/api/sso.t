@@ -2,7 +2,7 @@
 # try in between is in t/unit/serve_sso.c. (identity-api.md, section 3; security 67 to 72)
 # route authorize oauth_callback
 # run on: event asan
-# needs npm
+# needs: npm
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
