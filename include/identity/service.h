@@ -9,6 +9,26 @@
 
 /* ---- what the operations are told and lent ---------------------------------------------------------------------- */
 
+/* Classes of routes that IdentityRateLimit knows. */
+typedef enum {
+    IDENTITY_RATE_NONE,
+    IDENTITY_RATE_LOGIN,  /* failed logins, by client address and by account */
+    IDENTITY_RATE_TOKEN,  /* failed uses of mailed secrets, alike */
+    IDENTITY_RATE_RESET,  /* mails asked for, by the address that they go to */
+    IDENTITY_RATE_INVITE, /* requests, by credential; so the next two */
+    IDENTITY_RATE_READ,
+    IDENTITY_RATE_WRITE,
+    IDENTITY_RATE_CLASSES
+} identity_rate_class_t;
+
+typedef struct identity_rates {
+    identity_rate_t of[IDENTITY_RATE_CLASSES];
+} identity_rates_t;
+extern const identity_rates_t identity_rates_standard;
+/* login, token, ...: NULL for NONE; NONE for what is no name of a class. */
+const char *identity_rate_class_name(identity_rate_class_t class);
+identity_rate_class_t identity_rate_class_find(const char *name);
+
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
     const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
@@ -19,6 +39,7 @@ typedef struct identity_settings {
     size_t password_minimum;
     const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
+    identity_rates_t rates;
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
@@ -45,6 +66,11 @@ typedef struct identity_env {
     /* The gate of password hashing (architecture, decision 6): false at once where its queue is full. */
     bool (*enter_hash)(void *context);
     void (*leave_hash)(void *context);
+    /* What IdentityRateLimit is counted by, shared by all children: failures and requests; and which clients have
+     * proved to be who they say. NULL: nothing is limited. counters_scope: what the names of users and keys belong to
+     * (the database). */
+    identity_counters_t *counters, *proofs;
+    const char *counters_scope;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;
@@ -78,6 +104,7 @@ typedef struct identity_principal {
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
     const char *if_match, *if_none_match;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
@@ -90,6 +117,7 @@ typedef struct identity_request {
     const char *client_address; /* of the person (behind mod_remoteip the real one) */
     bool secure;                /* TLS */
     bool loopback;              /* the connection itself comes over loopback */
+    bool origin_granted;        /* Origin is one that IdentityCORSOrigin names */
     const char *request_id;     /* reqr_..., made with identity_request_id */
     bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
     /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST.

@@ -396,6 +396,18 @@ identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr
 /* All live ones of a user but except (or NULL). OK also where there were none. */
 identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_id, const char *except, apr_time_t now);
 
+/* Of a user, newest first. */
+identity_db_status_t identity_sessions_live(identity_db_t *db, const char *user_id, apr_time_t now, apr_int64_t limit,
+                                            apr_array_header_t **rows);
+/* Not ended, though their time may be up; counted to cap at most. */
+identity_db_status_t identity_sessions_count(identity_db_t *db, const char *user_id, apr_int64_t cap,
+                                             apr_int64_t *count);
+/* Ends those whose time is up. */
+identity_db_status_t identity_sessions_expire(identity_db_t *db, const char *user_id, apr_time_t now);
+/* Ends all but the newest ones; *ended: how many. */
+identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_id, apr_int64_t keep, apr_time_t now,
+                                            int *ended);
+
 typedef struct identity_refresh_row {
     const char *digest, *session_id;
     const char *nonce; /* of the successor, "" while live */

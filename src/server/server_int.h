@@ -23,6 +23,11 @@ typedef struct identity_refresh_lifetime {
     apr_interval_time_t idle, absolute;
 } identity_refresh_lifetime_t;
 
+typedef struct identity_rate_conf {
+    identity_rates_t rates;
+    unsigned set; /* bits of the classes that a directive has set */
+} identity_rate_conf_t;
+
 typedef struct identity_host identity_host_t;
 
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;
@@ -57,6 +62,8 @@ const char *identity_read_size(apr_pool_t *pool, const char *name, const char *t
                                apr_size_t *value);
 const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text, unsigned least, unsigned most,
                                  unsigned *value);
+/* N/D, or off. */
+const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value);
 const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value);
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text);
 /* Scheme, host and the port where it is not the scheme's own (or 0). */
@@ -130,6 +137,10 @@ void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
 bool identity_gate_enter(identity_gate_t *gate);
 void identity_gate_leave(identity_gate_t *gate);
 
+/* counters.c: what the rate limits of all hosts are counted by; false without shared memory. Both generations of a
+ * graceful restart count in the same. */
+bool identity_counters_share(identity_site_t *site);
+
 /* watchdog.c */
 void identity_job_child(identity_job_t *job, apr_pool_t *child);
 
@@ -157,6 +168,7 @@ identity_state_t *identity_claimed(const request_rec *r);
 /* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
  * the path has). */
 void identity_cors_answer(request_rec *r, apr_table_t *headers);
+bool identity_cors_granted(const request_rec *r); /* is its Origin one of those that are named? */
 void identity_cors_withdraw(apr_table_t *headers);
 void identity_cors_preflight(request_rec *r, const char *allow);
 

@@ -25,11 +25,13 @@ typedef struct identity_route {
     identity_credential_t credential;
     const char *permission;       /* NULL: none is needed, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
-    const identity_field_t *body; /* NULL: no body is read */
+    const identity_field_t *body; /* of JSON; NULL: none is read */
+    const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: none is taken */
+    identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
 } identity_route_t;
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
     bool handler(identity_call_t *call);
 #include "routes.def"
 #undef ROUTE
@@ -47,6 +49,18 @@ identity_match_t identity_route_match(apr_pool_t *pool, const char *method, cons
 
 /* ---- a call ----------------------------------------------------------------------------------------------------- */
 
+/* The counters that a failure of this call would be counted by. */
+#define IDENTITY_LIMIT_BOUNDS 3
+typedef struct identity_limit_bound {
+    const char *key;
+    identity_rate_t rate;
+} identity_limit_bound_t;
+typedef struct identity_limit {
+    identity_rate_class_t class;
+    identity_limit_bound_t bounds[IDENTITY_LIMIT_BOUNDS];
+    int count;
+} identity_limit_t;
+
 struct identity_call {
     apr_pool_t *pool;
     const identity_env_t *env;
@@ -62,10 +76,13 @@ struct identity_call {
     apr_table_t *query;
     bool paged;              /* limit was read */
     json_t *body;            /* checked; an object */
+    bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
+    const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
     const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
     identity_once_t *once;   /* NULL: no Idempotency-Key */
     apr_time_t now;
     identity_db_t *db; /* only inside identity_read and identity_write */
+    identity_limit_t limit;
     identity_problem_t problem;
 };
 
@@ -111,6 +128,25 @@ bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
 void identity_header(identity_call_t *call, const char *name, const char *value);
 
+/* ---- rate limits (limit.c) -------------------------------------------------------------------------------------- */
+/* All are true where the call may go on; else the problem is 429 with the seconds to wait. */
+
+/* By the route's class, before its permission is asked: counts invite, read, write; looks at the address's counter of
+ * login, token. */
+bool identity_limit_enter(identity_call_t *call);
+/* login, token: a handler says whose account is meant (canonical user name, or an id; NULL: nobody's), as soon as it
+ * knows and before it looks at any secret. A handler of the class login must call it. */
+bool identity_limit_account(identity_call_t *call, const char *account);
+/* ... and what became of it: the secret was wrong (counted, and logged; afterwards the problem is the caller's to set),
+ * or right, before anything follows from that. */
+bool identity_limit_failed(identity_call_t *call);
+bool identity_limit_passed(identity_call_t *call);
+/* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
+void identity_limit_proved(identity_call_t *call, const char *account);
+/* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
+bool identity_limit_self(identity_call_t *call);
+/* Counts one of the class by what: an address, a credential. */
+bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
 /* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
 
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
@@ -307,6 +343,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
 /* Is the site able to send mail, and may mail go to this address? (503, 400 naming the field) */
 bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
 
+#define IDENTITY_SESSIONS_MAX 100 /* of one user at a time; then the oldest ends (security 40) */
 /* Session, first refresh token and audit row. Inside identity_write. */
 typedef struct identity_login {
     const identity_user_row_t *user;
@@ -315,11 +352,74 @@ typedef struct identity_login {
     const char *refresh; /* the token for the cookie */
 } identity_login_t;
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
-/* 200 Token and the cookie. No connection is needed. */
+/* 200 Token and the cookie; to a form both tokens in the body and no cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
+/* By user name and password; answers. */
+bool identity_login_by_password(identity_call_t *call, const char *username, const char *password);
+/* Rotates a refresh token: session and refresh of *login are set where it was good, else both are NULL. */
+bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login);
+/* The session (and its user) that a refresh token belongs to, spent or not; both NULL where there is none that lives.
+ * Reads. */
+bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
+                              identity_session_row_t **session, identity_user_row_t **user);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_refresh_cookie_clear(identity_call_t *call);
+
+/* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never. */
+typedef struct identity_access {
+    const char *subject, *session_id, *client_id, *entity_id;
+    apr_time_t ends, issued_at, expires_at;
+    const char *text;
+} identity_access_t;
+bool identity_access_sign(identity_call_t *call, identity_access_t *access);
+
+/* Was a request that a cookie came with sent by a page of ours, or by no browser at all? 403 otherwise (security 42).
+ */
+bool identity_same_origin(identity_call_t *call);
+
+/* ---- credentials ------------------------------------------------------------------------------------------------ */
+
+/* What stands behind a scheme in Authorization, NULL for another scheme. */
+const char *identity_scheme(const char *authorization, const char *name);
+/* The live key of that text: *row NULL for anything else. Reads. */
+bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
+#define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
+/* What a live access token stands for: *who NULL for anything else. user is NULL for a key's. */
+typedef struct identity_bearer {
+    identity_claims_t claims;
+    identity_principal_t *who;
+    identity_session_row_t *session;
+    identity_user_row_t *user;
+    identity_key_row_t *key;
+} identity_bearer_t;
+/* Signature and claims; no look-up. */
+bool identity_bearer_verify(identity_call_t *call, const char *text, identity_bearer_t *bearer);
+/* identity_work_t: looks up what the verified claims name. */
+bool identity_bearer_load(identity_call_t *call, void *bearer);
+
+/* ---- OAuth in its standard forms (oauth_form.c, oauth_client.c) ---------------------------------------------------
+ */
+
+/* POST /oauth/token with a form. */
+bool identity_oauth_grant(identity_call_t *call);
+/* 200 of RFC 6749, 5.1. refresh: NULL without one. */
+bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access, const char *refresh);
+/* The call's problem as RFC 6749, 5.2, has it, with its headers. *status: in, that of the problem's kind; out, that of
+ * the answer. A new reference. */
+json_t *identity_oauth_problem(identity_call_t *call, int *status);
+/* Sets the problem, with the name that a standard answer gives it, and is false. */
+#define identity_oauth_deny(call, error, kind, ...)                                                                    \
+    ((call)->oauth_error = (error), identity_deny(call, kind, NULL, __VA_ARGS__))
+
+/* A program that shows its API key as a client of OAuth does: by HTTP Basic, in the form, or in the headers that any
+ * call takes. */
+typedef struct identity_client {
+    identity_key_row_t *key; /* NULL: it shows none */
+    identity_principal_t *who;
+} identity_client_t;
+/* One that is not valid, or shown in two ways at once, is refused. */
+bool identity_oauth_client(identity_call_t *call, identity_client_t *client);
 
 /* Nothing takes the last administrator from an account (security 63). Both inside identity_write: how the accounts that
  * the user administers stand before a change, and that none of them stands worse after it (409). */

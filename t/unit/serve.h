@@ -67,7 +67,7 @@ static inline door_answer_t call_with(const char *method, const char *path, iden
     identity_response_t out;
     unsigned long before = identity_db_statements(door->db);
 
-    if (body)
+    if (body && !headers.content_type)
         in.headers.content_type = "application/json";
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_authenticate(door->pool, &door->env, &in, &authentication);

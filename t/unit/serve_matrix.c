@@ -187,6 +187,10 @@ static const struct {
     {"GET /v1/oauth/activate-user", "a page that says nothing"},
     {"POST /v1/oauth/activate-user", "by a mailed secret"},
     {"POST /v1/authentication-providers/enabled", "by a mailed secret"},
+    {"POST /v1/oauth/introspect", "judges who asks by itself, since clients come by Basic too"},
+    {"POST /v1/oauth/revoke", "by the token"},
+    {"GET /.well-known/jwks.json", "tells of nobody"},
+    {"GET /.well-known/oauth-authorization-server", "tells of nobody"},
     {"GET /v1/openapi.json", "tells of nobody"},
 };
 
