@@ -109,21 +109,16 @@ bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *us
     return identity_holdings_load(call, IDENTITY_OWNER_USER, ids, holdings);
 }
 
-static json_t *text_or_null(const char *text)
-{
-    return text && *text ? json_string(text) : json_null();
-}
-
 static json_t *account_json(const identity_account_row_t *account)
 {
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(account->id));
     json_object_set_new(object, "reference", json_string(account->reference));
-    json_object_set_new(object, "account_type_code", text_or_null(account->account_type_code));
+    json_object_set_new(object, "account_type_code", identity_json_text_or_null(account->account_type_code));
     json_object_set_new(object, "environment", json_string(account->environment));
-    json_object_set_new(object, "account_group_id", text_or_null(account->account_group_id));
-    json_object_set_new(object, "parent_id", text_or_null(account->parent_id));
+    json_object_set_new(object, "account_group_id", identity_json_text_or_null(account->account_group_id));
+    json_object_set_new(object, "parent_id", identity_json_text_or_null(account->parent_id));
     json_object_set_new(object, "platform_id", json_string(account->id));
     return object;
 }
@@ -140,7 +135,7 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
         json_array_append_new(list, identity_role_json(call, roles, role, 2));
     }
     json_object_set_new(object, "object_type", json_string("MEMBERSHIP"));
-    json_object_set_new(object, "id", text_or_null(id));
+    json_object_set_new(object, "id", identity_json_text_or_null(id));
     json_object_set_new(object, "account_id", json_string(account->id));
     json_object_set_new(object, "account", account_json(account));
     json_object_set_new(object, "type", json_string(identity_member_type_name(type)));

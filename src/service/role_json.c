@@ -77,9 +77,8 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
     json_object_set_new(role, "object_type", json_string("ROLE"));
     json_object_set_new(role, "id", json_string(row->id));
     json_object_set_new(role, "name", json_string(row->name));
-    json_object_set_new(role, "description",
-                        row->description && row->description[0] ? json_string(row->description) : json_null());
-    json_object_set_new(role, "entity_id", row->entity_id[0] ? json_string(row->entity_id) : json_null());
+    json_object_set_new(role, "description", identity_json_text_or_null(row->description));
+    json_object_set_new(role, "entity_id", identity_json_text_or_null(row->entity_id));
     json_object_set_new(role, "child_role_ids", child_ids);
     json_object_set_new(role, "child_roles", child_roles);
     json_object_set_new(role, "slug", json_string(row->slug));

@@ -20,14 +20,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_roles_load(call, ids, &list->roles);
 }
 
-static const char *role_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    return identity_role_order_key(call->pool, row, page->query.order);
-}
-
-static const char *role_id(const void *row)
-{
-    return ((const identity_role_row_t *)row)->id;
+    const identity_role_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 bool identity_roles_list(identity_call_t *call)
@@ -47,10 +43,10 @@ bool identity_roles_list(identity_call_t *call)
         return false;
     json_t *data = json_array();
     for (int i = 0; i < list.page.rows->nelts; i++)
-        json_array_append_new(data,
-                              identity_role_json(call, list.roles, role_id(APR_ARRAY_IDX(list.page.rows, i, void *)),
-                                                 nested == 1 ? 2 : 0));
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, role_key, role_id));
+        json_array_append_new(data, identity_role_json(call, list.roles,
+                                                       place_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
+                                                       nested == 1 ? 2 : 0));
+    return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
 }
 
 /* ---- GET /roles/{id} -------------------------------------------------------------------------------------------- */

@@ -305,16 +305,17 @@ typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const iden
 /* Reads the rows (cut to limit) and counts where no cursor knows the count. count NULL: not asked for. */
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
                         identity_page_count_t *count);
-/* The wrapper; takes data. key_of: the order key of a row of rows. */
+/* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
+typedef struct identity_place {
+    const char *id, *name;
+    apr_time_t created_at;
+} identity_place_t;
+typedef identity_place_t identity_place_of_t(const void *row);
+/* The wrapper; takes data. */
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
-                           const char *(*key_of)(identity_call_t *call, const identity_listing_t *page,
-                                                 const void *row),
-                           const char *(*id_of)(const void *row));
-
+                           identity_place_of_t *place_of);
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
-void identity_page_header(identity_call_t *call, const identity_listing_t *page,
-                          const char *(*key_of)(identity_call_t *call, const identity_listing_t *page, const void *row),
-                          const char *(*id_of)(const void *row));
+void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of);
 
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
