@@ -101,12 +101,15 @@ bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const
     return load_roles(call, memberships, of_teams, made);
 }
 
+bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                          identity_holdings_t **holdings)
+{
+    return identity_holdings_load(call, owner, identity_list_of(call->pool, owner_id), holdings);
+}
+
 bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    push_ids(ids, user->id);
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids, holdings);
+    return identity_holdings_of(call, IDENTITY_OWNER_USER, user->id, holdings);
 }
 
 static json_t *account_json(const identity_account_row_t *account)

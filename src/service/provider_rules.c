@@ -14,6 +14,11 @@ static const struct {
 
 #define CONNECTIONS (sizeof connections / sizeof connections[0])
 
+static json_t *text_or_null(const char *text)
+{
+    return *text ? json_string(text) : json_null();
+}
+
 static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *row, const char *domain)
 {
     json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)), *sso = json_object();
@@ -28,8 +33,8 @@ static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *ro
         json_t *connection = json_object_get(settings, connections[i].member);
         json_object_set_new(sso, connections[i].member, connection ? json_incref(connection) : json_null());
     }
-    json_object_set_new(sso, "issuer", identity_json_text_or_null(row->issuer));
-    json_object_set_new(sso, "client_id", identity_json_text_or_null(row->client_id));
+    json_object_set_new(sso, "issuer", text_or_null(row->issuer));
+    json_object_set_new(sso, "client_id", text_or_null(row->client_id));
     return sso;
 }
 

@@ -30,9 +30,8 @@ typedef struct creation {
 static bool insert_role(identity_call_t *call, creation_t *creation)
 {
     identity_role_row_t *row = &creation->row;
-    apr_array_header_t *names = apr_array_make(call->pool, 1, sizeof(const char *)), *taken = NULL;
+    apr_array_header_t *names = identity_list_of(call->pool, row->canonical), *taken = NULL;
 
-    APR_ARRAY_PUSH(names, const char *) = row->canonical;
     if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, NULL, &taken)))
         return false;
     if (taken->nelts)

@@ -53,10 +53,10 @@ bool identity_roles_list(identity_call_t *call)
 
 bool identity_role_found(identity_call_t *call, const char *id, identity_role_row_t **row)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
+    apr_array_header_t *rows = NULL;
 
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, ids, NULL, NULL, &rows)))
+    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, identity_list_of(call->pool, id),
+                                                  NULL, NULL, &rows)))
         return false;
     if (rows->nelts == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -66,10 +66,7 @@ bool identity_role_found(identity_call_t *call, const char *id, identity_role_ro
 
 bool identity_role_load(identity_call_t *call, const char *id, identity_roles_t **roles)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    return identity_roles_load(call, ids, roles);
+    return identity_roles_load(call, identity_list_of(call->pool, id), roles);
 }
 
 static bool load_one(identity_call_t *call, void *data)

@@ -116,7 +116,8 @@ void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity
 void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *identity_call_id(identity_call_t *call, const char *prefix); /* NULL with INTERNAL on a random fault */
+apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only); /* a list of one text */
+const char *identity_call_id(identity_call_t *call, const char *prefix);  /* NULL with INTERNAL on a random fault */
 /* An answer takes memory and time by its size, and roles within roles multiply. While a connection is held, others may
  * be waiting for it. */
 #define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
@@ -235,14 +236,16 @@ typedef struct identity_holdings {
 /* Reads what the owners hold, in a number of statements that does not grow with them. */
 bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
                             identity_holdings_t **holdings);
+/* The same of one. */
+bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                          identity_holdings_t **holdings);
+bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
 json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_membership_json(identity_call_t *call, const char *id, const identity_account_row_t *account,
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
 json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
-/* One user with all it holds. Reads. */
-bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
 
 /* ---- memberships in a body -------------------------------------------------------------------------------------- */
 

@@ -19,14 +19,6 @@ static json_t *team_json(identity_call_t *call, const identity_team_row_t *team,
     return object;
 }
 
-static bool load_holdings(identity_call_t *call, const char *id, identity_holdings_t **holdings)
-{
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, holdings);
-}
-
 static bool load_team(identity_call_t *call, void *data)
 {
     view_t *view = data;
@@ -36,7 +28,7 @@ static bool load_team(identity_call_t *call, void *data)
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    return load_holdings(call, call->id, &view->holdings);
+    return identity_holdings_of(call, IDENTITY_OWNER_TEAM, call->id, &view->holdings);
 }
 
 /* ---- GET /teams ------------------------------------------------------------------------------------------------- */
@@ -98,7 +90,8 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
 
     return identity_db_ok(call, identity_team_insert(call->db, team)) && identity_audit(call, &audit) &&
-           load_holdings(call, team->id, &none) && identity_answer(call, 201, team_json(call, team, none));
+           identity_holdings_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
+           identity_answer(call, 201, team_json(call, team, none));
 }
 
 bool identity_teams_create(identity_call_t *call)
