@@ -165,14 +165,9 @@ static void name_resource(identity_call_t *call)
 {
     static const struct {
         const char *prefix, *type;
-    } types[] = {{"{user}", "USER"},
-                 {"{memb}", "MEMBERSHIP"},
-                 {"{sess}", "SESSION"},
-                 {"{role}", "ROLE"},
-                 {"{team}", "TEAM"},
-                 {"{apik}", "API_KEY"},
-                 {"{auth}", "AUTHENTICATION_PROVIDER"},
-                 {"{audi}", "AUDIT_RECORD"}};
+    } types[] = {{"{user}", "USER"},         {"{memb}", "MEMBERSHIP"}, {"{role}", "ROLE"},
+                 {"{team}", "TEAM"},         {"{apik}", "API_KEY"},    {"{auth}", "AUTHENTICATION_PROVIDER"},
+                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"}};
     identity_problem_t *problem = &call->problem;
     bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
 

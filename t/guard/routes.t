@@ -26,9 +26,9 @@ for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
     my ($methods, $folder) = ('', '');
     while ($row =~ m{`(?:([A-Z, ]+) )?(/[^`]*)`}g) {
         my ($given, $path) = ($1, $2);
-        my $under = ($given ? $path : $folder) =~ m{^/[.]well-known} ? '' : '/v1';
         ($methods, $folder) = ($given, $path =~ s{/[^/]*$}{}r) if $given;
-        $listed{"$_ $under" . ($given ? $path : "$folder$path")} = 1 for split /, /, $methods;
+        my $beside = $path =~ m{^/\.well-known/} ? '' : '/v1';
+        $listed{"$_ $beside" . ($given ? $path : "$folder$path")} = 1 for split /, /, $methods;
     }
 }
 verdict('README lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);

@@ -379,6 +379,28 @@ static void test_transport(void)
     granted(call_with("POST", "/v1/oauth/token", headers, false, true, body), "over loopback");
 }
 
+/* Failures of both forms count together; what cannot be guessed is not held up by them (security 12). */
+static void test_limits(void)
+{
+    door_answer_t in;
+    const char *wrong = "grant_type=password&username=ada@example.org&password=Wrong1password";
+
+    pass(40 * 86400);
+    in = form_login("ada@example.org");
+    door->settings.rates.of[IDENTITY_RATE_LOGIN] = (identity_rate_t){3, apr_time_from_sec(60)};
+    denied(token_form(wrong), "400 invalid_grant", "a failure");
+    post("/v1/oauth/token", NULL, "{\"username\":\"ada@example.org\",\"password\":\"x\"}");
+    denied(token_form(wrong), "400 invalid_grant", "... the third, with one in JSON");
+    door_answer_t answer = token_form(wrong);
+    denied(answer, "429 temporarily_unavailable", "the next is throttled # security 12, 80");
+    ok(strtol(header(&answer, "Retry-After"), NULL, 10) > 0, "... and told for how long");
+    is_int(answer.statements, 0, "... at no cost of the database");
+    denied(form_login("ada@example.org"), "429 temporarily_unavailable", "the right password too # security 13");
+    granted(form_refresh(refresh_of(&in)), "a refresh token goes on");
+    granted(token_form(by_body(key_id(door->key), door->key)), "... and so does a key");
+    door->settings.rates.of[IDENTITY_RATE_LOGIN] = (identity_rate_t){0, 0};
+}
+
 int main(void)
 {
     serve_begin();
@@ -397,5 +419,6 @@ int main(void)
     test_no_bearer_in_forms();
     test_transport();
     test_lifetimes();
+    test_limits();
     return serve_end();
 }

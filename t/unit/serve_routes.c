@@ -200,14 +200,10 @@ static void test_own_record(void)
 
 static const char *type_of(const char *prefix)
 {
-    static const char *const types[][2] = {{"user", "USER"},
-                                           {"memb", "MEMBERSHIP"},
-                                           {"sess", "SESSION"},
-                                           {"role", "ROLE"},
-                                           {"team", "TEAM"},
-                                           {"apik", "API_KEY"},
-                                           {"auth", "AUTHENTICATION_PROVIDER"},
-                                           {"audi", "AUDIT_RECORD"}};
+    static const char *const types[][2] = {{"user", "USER"},         {"memb", "MEMBERSHIP"},
+                                           {"role", "ROLE"},         {"team", "TEAM"},
+                                           {"apik", "API_KEY"},      {"auth", "AUTHENTICATION_PROVIDER"},
+                                           {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"}};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i][0], prefix) == 0)

@@ -241,8 +241,8 @@ static const struct {
 
 /* Those that the description names and that hold no id. */
 static const char *const no_id_parameters[] = {
-    "active",   "created_at",           "cursor", "except_current", "include_child_roles", "limit",       "name",
-    "order_by", "only_childless_roles", "page",   "username",       "order_direction",     "target_type", "user_type"};
+    "active",   "except_current",       "created_at", "cursor",   "include_child_roles", "limit",       "name",
+    "order_by", "only_childless_roles", "page",       "username", "order_direction",     "target_type", "user_type"};
 
 static bool known_parameter(const char *name)
 {
