@@ -135,7 +135,7 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
     for (int i = 0; role_ids && i < role_ids->nelts; i++) {
         const char *role = APR_ARRAY_IDX(role_ids, i, const char *);
         json_array_append_new(ids, json_string(role));
-        json_array_append_new(list, identity_role_json(call, roles, role, 2));
+        json_array_append_new(list, identity_role_json(call, roles, role, IDENTITY_ROLE_DEPTH));
     }
     json_object_set_new(object, "object_type", json_string("MEMBERSHIP"));
     json_object_set_new(object, "id", identity_json_text_or_null(id));

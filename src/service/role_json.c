@@ -3,8 +3,6 @@
 
 #include "service_int.h"
 
-#define DEPTH 2 /* of nested child_roles */
-
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
 {
     apr_array_header_t *rows = NULL, *edges = NULL, *permissions = NULL;
@@ -13,7 +11,7 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
     made->rows = apr_hash_make(call->pool);
     made->children = apr_hash_make(call->pool);
     made->permissions = apr_hash_make(call->pool);
-    for (int i = 0; i <= DEPTH; i++)
+    for (int i = 0; i <= IDENTITY_ROLE_DEPTH; i++)
         made->rendered[i] = apr_hash_make(call->pool);
     *roles = made;
     if (ids->nelts == 0)
@@ -60,7 +58,7 @@ static void add_permissions(identity_call_t *call, const identity_roles_t *roles
 void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
                                     identity_permset_t *set)
 {
-    add_permissions(call, roles, id, DEPTH, set);
+    add_permissions(call, roles, id, IDENTITY_ROLE_DEPTH, set);
 }
 
 static json_t *render(identity_call_t *call, identity_roles_t *roles, const identity_role_row_t *row, int levels)

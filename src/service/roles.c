@@ -45,7 +45,7 @@ bool identity_roles_list(identity_call_t *call)
     for (int i = 0; i < list.page.rows->nelts; i++)
         json_array_append_new(data, identity_role_json(call, list.roles,
                                                        place_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
-                                                       nested == 1 ? 2 : 0));
+                                                       nested == 1 ? IDENTITY_ROLE_DEPTH : 0));
     return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
 }
 
@@ -81,5 +81,5 @@ bool identity_roles_get(identity_call_t *call)
 
     if (!identity_read(call, load_one, &roles))
         return false;
-    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, 2));
+    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, IDENTITY_ROLE_DEPTH));
 }

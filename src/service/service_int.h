@@ -212,18 +212,20 @@ bool identity_principal_is_partner(const identity_principal_t *who, const char *
 
 /* ---- memberships, teams and roles of many owners at once -------------------------------------------------------- */
 
+#define IDENTITY_ROLE_DEPTH 2 /* levels of roles within a role; the closures of sql.def go as deep */
+
 typedef struct identity_roles {
-    apr_hash_t *rows;        /* role id -> identity_role_row_t */
-    apr_hash_t *children;    /* role id -> array of const char * */
-    apr_hash_t *permissions; /* role id -> identity_permset_t, own permissions only */
-    apr_hash_t *rendered[3]; /* role id -> json_t, by depth */
+    apr_hash_t *rows;                              /* role id -> identity_role_row_t */
+    apr_hash_t *children;                          /* role id -> array of const char * */
+    apr_hash_t *permissions;                       /* role id -> identity_permset_t, own permissions only */
+    apr_hash_t *rendered[IDENTITY_ROLE_DEPTH + 1]; /* role id -> json_t, by depth */
 } identity_roles_t;
 /* Reads the closure of the ids: three statements at most. */
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
 /* Adds what a role and its children grant. */
 void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
                                     identity_permset_t *set);
-/* New reference; levels of child_roles to show (2, or 0 for none). */
+/* New reference; levels of child_roles to show, 0 for none. */
 json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels);
 
 typedef struct identity_holdings {
