@@ -106,6 +106,9 @@ identity_account_insert(identity_db_t *db,
                         const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
 identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id, const char *id_or_reference,
                                            identity_account_row_t **row);
+/* Counted to cap + 1 at most. */
+identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id, apr_int64_t cap,
+                                             apr_int64_t *count);
 identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
 
