@@ -319,8 +319,6 @@ static void test_lacking(void)
     accepted(answer, 200, "... and what it has");
 }
 
-/* ---- a change holds from the next request on (security 37) ------------------------------------------------------ */
-
 /* However many accounts the entity has, their administrator is that of all, and one of all but one is not. */
 static void test_many_accounts(void)
 {
@@ -344,6 +342,8 @@ static void test_many_accounts(void)
     refused(answer, 403, "USER_NOT_ALLOWED", "permissions", "who administers all but one does not # security 62");
     change("DELETE FROM accounts WHERE reference LIKE 'many%'");
 }
+
+/* ---- a change holds from the next request on (security 37) ------------------------------------------------------ */
 
 static void test_effect(void)
 {
