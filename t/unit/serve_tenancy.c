@@ -239,10 +239,12 @@ static const struct {
     {"resource_id", "apik"},
 };
 
-/* Those that the description names and that hold no id. */
+/* Those that the description names and that hold no id; provider is that of a sign-on, which nobody has an entity for
+ * yet (serve_sso_people.c). */
 static const char *const no_id_parameters[] = {
     "active",   "except_current",       "created_at", "cursor",   "include_child_roles", "limit",       "name",
-    "order_by", "only_childless_roles", "page",       "username", "order_direction",     "target_type", "user_type"};
+    "order_by", "only_childless_roles", "page",       "username", "order_direction",     "target_type", "user_type",
+    "provider", "redirect_uri"};
 
 static bool known_parameter(const char *name)
 {
