@@ -145,7 +145,8 @@ $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
 
-PROVE := prove --timer
+# As many files at once as there are processors. What is held against the document at the end of its lane comes after those that recorded it.
+PROVE := prove --timer -j$(JOBS) --rules='seq={$(BUILD)/t/unit-*,t/answers/unit.t}' --rules='seq={t/suite/event.t,t/answers/operations.t}' --rules='par=**'
 # A parent that runs as root can only be tried by root.
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
@@ -155,8 +156,7 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(UNITS) t/guard
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) t/answers/unit.t t/guard
 
 test:
 	@$(DEPS) build test
