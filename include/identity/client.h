@@ -63,6 +63,55 @@ typedef enum {
 identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_target_t *target,
                                        const identity_mail_t *mail, const char **error);
 
+/* ---- OpenID providers (oidc.c, oidc_token.c) -------------------------------------------------------------------- */
+
+/* One provider and what is remembered of it: its discovery document and its keys, an hour each. Used by many threads at
+ * once; of those that want the same document one fetches it and the others wait. */
+typedef struct identity_oidc identity_oidc_t;
+
+typedef struct identity_oidc_options {
+    const char *issuer; /* https; http only for this machine itself */
+    const char *client_id, *client_secret;
+    bool private_network; /* its addresses may be those of a private network; loopback may be called where the issuer
+                             itself names it */
+    apr_interval_time_t connect_timeout, timeout; /* timeout: of all calls of one sign-on together; 0: 3 s, 10 s */
+} identity_oidc_options_t;
+
+/* Lives as long as the pool. The options' texts must live as long. NULL with *error a sentence where the issuer is none
+ * that may be called. */
+identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_options_t *options, const char **error);
+
+typedef enum {
+    IDENTITY_OIDC_DONE,
+    IDENTITY_OIDC_REFUSED,    /* the provider does not vouch, or not in a way that can be believed */
+    IDENTITY_OIDC_UNAVAILABLE /* down, slow, talking nonsense, or at odds with our configuration: nobody's credential is
+                                 wrong */
+} identity_oidc_status_t;
+
+/* A sign-on on its way. All texts are the caller's. */
+typedef struct identity_oidc_sign_on {
+    const char *redirect_uri, *state, *nonce, *verifier; /* verifier: of PKCE */
+    const char *code;                                    /* from here on: of identity_oidc_exchange */
+    apr_time_t now;                                      /* of the caller's clock */
+    apr_time_t deadline; /* of apr_time_now(), for all that is called; 0: set by the first call */
+    /* found */
+    identity_vouched_t vouched;
+    const char *access_token;
+} identity_oidc_sign_on_t;
+
+/* *error: for the log, without anything secret. NULL when done. */
+
+/* Where the browser is sent to. May call the provider. */
+identity_oidc_status_t identity_oidc_authorization(apr_pool_t *pool, identity_oidc_t *oidc,
+                                                   identity_oidc_sign_on_t *sign_on, const char **url,
+                                                   const char **error);
+/* Gives the code and has an ID token in return, which is verified: sign_on->vouched, access_token. */
+identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                              const char **error);
+/* Asks for the address where the ID token has not told one. Done, too, where the provider has nowhere to ask. */
+identity_oidc_status_t identity_oidc_address(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                             const char **error);
+
 /* Once a process, before threads use this room; and at its end. */
 bool identity_client_start(void);
 void identity_client_stop(void);

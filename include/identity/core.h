@@ -129,6 +129,8 @@ typedef struct identity_random {
 /* prefix_ + 20 characters of [0-9A-Za-z]: 9 of microseconds, 11 random, so that ids sort (bytewise) by creation time.
  * NULL on a random fault. */
 const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random);
+/* The same id for the same name at all times, older than any other: of things that have no row. */
+const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char *name);
 /* Is it prefix_ and 20 characters of the alphabet? */
 bool identity_id_valid(const char *id, const char *prefix);
 /* 32 upper-case hex digits: 12 of milliseconds, 20 random. NULL on a random fault. */
@@ -151,6 +153,8 @@ bool identity_host_loopback(const char *host);
 /* An OpenID issuer: https (http only on loopback), a host, perhaps port and path; no user, query or fragment, at most
  * 512 bytes. */
 bool identity_issuer_valid(apr_pool_t *pool, const char *url);
+/* Where a sign-on may come back to: as an issuer, but with a path and perhaps a query, without *, at most 256 bytes. */
+bool identity_redirect_valid(apr_pool_t *pool, const char *url);
 /* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
  * there is no end. */
 const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);
@@ -258,6 +262,12 @@ const char *identity_token_digest(apr_pool_t *pool, const char *token);
  * one can be given it again. */
 const char *identity_refresh_successor(apr_pool_t *pool, const char *token, const char *nonce);
 
+#define IDENTITY_TOKEN_SIGN_ON "ids" /* the cookie that binds a sign-on to its browser */
+/* HMAC-SHA256 in base64url (43 characters): what follows from a secret and from nothing else. */
+const char *identity_mac_text(apr_pool_t *pool, const void *key, size_t key_size, const char *text);
+/* SHA-256 in base64url, as PKCE's S256 spells a challenge (RFC 7636). */
+const char *identity_sha256_base64url(apr_pool_t *pool, const char *text);
+
 /* API keys: idk_ + the 20 characters of the key's id + _ + 43 characters of base64url + 6 of checksum. */
 const char *identity_key_make(apr_pool_t *pool, const char *key_id, const identity_random_t *random);
 /* The id (apik_...) that a well-formed key names; NULL for anything else, so that no look-up is made for it. */
@@ -355,5 +365,35 @@ const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys, c
  * nothing more. */
 bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer,
                          const char *audience, apr_time_t now, identity_claims_t *claims);
+
+/* ---- ID tokens of OpenID providers (OpenID Connect Core 1.0, 3.1.3.7; idtoken.c) -------------------------------- */
+
+typedef struct identity_id_token_rules {
+    const char *issuer, *client_id, *nonce; /* exactly these */
+    const char *access_token;               /* that came with it: must be the one of at_hash; or NULL */
+    apr_time_t now;
+} identity_id_token_rules_t;
+
+/* Whom a provider vouches for. */
+typedef struct identity_vouched {
+    const char *subject; /* with the issuer the identity; the address never is (security 69) */
+    const char *email;   /* NULL where none was told */
+    bool email_verified;
+} identity_vouched_t;
+
+typedef enum {
+    IDENTITY_ID_TOKEN_RIGHT,
+    IDENTITY_ID_TOKEN_UNKNOWN_KEY, /* the key set is perhaps an old one */
+    IDENTITY_ID_TOKEN_WRONG
+} identity_id_token_verdict_t;
+
+/* Signature (RS256, PS256 or ES256 and nothing else) by a key of the provider's JWKS that is of the algorithm's kind;
+ * iss, aud, azp, nonce, at_hash exactly; exp and iat with a tolerance of 60 s. *why: what was wrong, in a few words
+ * without anything out of the token. */
+identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks, const char *token,
+                                                     const identity_id_token_rules_t *rules,
+                                                     identity_vouched_t *vouched, const char **why);
+/* Takes email and email_verified of a claims object, where both are of their types. */
+void identity_vouched_address(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched);
 
 #endif

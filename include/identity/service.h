@@ -9,6 +9,16 @@
 
 /* ---- what the operations are told and lent ---------------------------------------------------------------------- */
 
+/* An OpenID provider of the configuration. It is there for every entity, or for one; an entity's own row of the same
+ * provider takes its place there. */
+typedef struct identity_configured_provider {
+    const char *id; /* auth_..., made of the name */
+    const char *name, *issuer, *client_id;
+    const char *entity;                /* id or reference; NULL: all */
+    const apr_array_header_t *domains; /* of const char *, lower case: whose addresses it may vouch for; empty: all */
+    identity_oidc_t *oidc;
+} identity_configured_provider_t;
+
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
     const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
@@ -22,6 +32,9 @@ typedef struct identity_settings {
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
+    const apr_array_header_t *providers;     /* of identity_configured_provider_t *; NULL: none */
+    const apr_array_header_t *redirect_uris; /* of const char *: where a sign-on may come back to; NULL: nowhere */
+    bool sso_provision;                      /* unknown people of a listed domain become users */
 } identity_settings_t;
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;

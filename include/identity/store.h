@@ -438,6 +438,23 @@ identity_db_status_t identity_providers_count(identity_db_t *db, const identity_
                                               apr_int64_t *count);
 const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row);
 
+/* Without an entity: for a sign-on, which begins with nothing but the provider's id. */
+identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row);
+/* All of type SSO of an entity, whatever their status. */
+identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
+
+/* Marks a sign-on as used and forgets some that have expired. CONFLICT: it was used before. */
+identity_db_status_t identity_sso_state_spend(identity_db_t *db, const char *digest, apr_time_t now,
+                                              apr_time_t expires_at);
+/* Who somebody is at a provider: (issuer, subject). */
+identity_db_status_t identity_provider_link_get(identity_db_t *db, const char *issuer, const char *subject,
+                                                identity_user_row_t **user);
+identity_db_status_t identity_provider_link_insert(identity_db_t *db, const char *issuer, const char *subject,
+                                                   const char *user_id, apr_time_t now);
+/* How many links of the issuer the user has. */
+identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *user_id, const char *issuer,
+                                                apr_int64_t *count);
+
 typedef struct identity_audit_row {
     const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
     const char *target_entity_id, *target_platform_id; /* NULL where none */

@@ -3,7 +3,7 @@
 
 #include <apr_strings.h>
 
-#include "identity/core.h"
+#include "core_int.h"
 
 #define ID_LENGTH         20
 #define ID_TIME_LENGTH    9 /* 62^9 microseconds reach to the year 2398 */
@@ -39,6 +39,20 @@ const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t no
     put_base62(tail + ID_TIME_LENGTH + 5, ID_RANDOM_LENGTH - 5, words[1]);
     tail[ID_LENGTH] = '\0';
     return id;
+}
+
+const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char *name)
+{
+    unsigned char digest[IDENTITY_SHA256_SIZE];
+    char tail[ID_LENGTH + 1];
+
+    identity_sha256(name, strlen(name), digest);
+    put_base62(tail, ID_TIME_LENGTH, 0);
+    for (int i = 0; i < ID_RANDOM_LENGTH; i++) {
+        tail[ID_TIME_LENGTH + i] = alphabet[digest[i] % 62];
+    }
+    tail[ID_LENGTH] = '\0';
+    return apr_pstrcat(pool, prefix, "_", tail, NULL);
 }
 
 static bool is_base62(char c)

@@ -50,6 +50,24 @@ const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size)
     return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
 }
 
+const char *identity_mac_text(apr_pool_t *pool, const void *key, size_t key_size, const char *text)
+{
+    unsigned char mac[IDENTITY_SHA256_SIZE];
+
+    identity_hmac_sha256(key, key_size, text, strlen(text), mac);
+    const char *spelled = identity_base64url_encode(pool, mac, sizeof mac);
+    identity_wipe(mac, sizeof mac);
+    return spelled;
+}
+
+const char *identity_sha256_base64url(apr_pool_t *pool, const char *text)
+{
+    unsigned char digest[IDENTITY_SHA256_SIZE];
+
+    identity_sha256(text, strlen(text), digest);
+    return identity_base64url_encode(pool, digest, sizeof digest);
+}
+
 const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size)
 {
     unsigned char digest[IDENTITY_SHA256_SIZE];

@@ -8,7 +8,8 @@
 
 #include "identity/core.h"
 
-#define ISSUER_MAX 512
+#define ISSUER_MAX   512
+#define REDIRECT_MAX 256
 
 bool identity_host_loopback(const char *host)
 {
@@ -35,20 +36,31 @@ static bool port_valid(const char *port)
     return number > 0 && number < 65536;
 }
 
+/* https, or http to this machine itself; a host, perhaps a port, no user, no fragment. */
+static bool address_valid(apr_pool_t *pool, const char *url, size_t longest, apr_uri_t *uri)
+{
+    if (url == NULL || strlen(url) > longest || !plain(url) || apr_uri_parse(pool, url, uri) != APR_SUCCESS) {
+        return false;
+    }
+    if (uri->scheme == NULL || uri->hostname == NULL || uri->hostname[0] == '\0' || uri->user != NULL ||
+        uri->password != NULL || uri->fragment != NULL) {
+        return false;
+    }
+    if (uri->port_str != NULL && !port_valid(uri->port_str)) {
+        return false;
+    }
+    return strcmp(uri->scheme, "https") == 0 ||
+           (strcmp(uri->scheme, "http") == 0 && identity_host_loopback(uri->hostname));
+}
+
 bool identity_issuer_valid(apr_pool_t *pool, const char *url)
 {
     apr_uri_t uri;
+    return address_valid(pool, url, ISSUER_MAX, &uri) && uri.query == NULL;
+}
 
-    if (url == NULL || strlen(url) > ISSUER_MAX || !plain(url) || apr_uri_parse(pool, url, &uri) != APR_SUCCESS) {
-        return false;
-    }
-    if (uri.scheme == NULL || uri.hostname == NULL || uri.hostname[0] == '\0' || uri.user != NULL ||
-        uri.password != NULL || uri.query != NULL || uri.fragment != NULL) {
-        return false;
-    }
-    if (uri.port_str != NULL && !port_valid(uri.port_str)) {
-        return false;
-    }
-    return strcmp(uri.scheme, "https") == 0 ||
-           (strcmp(uri.scheme, "http") == 0 && identity_host_loopback(uri.hostname));
+bool identity_redirect_valid(apr_pool_t *pool, const char *url)
+{
+    apr_uri_t uri;
+    return address_valid(pool, url, REDIRECT_MAX, &uri) && uri.path != NULL && strchr(url, '*') == NULL;
 }

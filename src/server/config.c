@@ -318,6 +318,38 @@ static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *va
     return identity_read_sender(cmd->temp_pool, cmd->cmd->name, value);
 }
 
+static const char *set_redirect_uri(cmd_parms *cmd, void *directory, const char *value)
+{
+    apr_array_header_t **list = member_set(cmd);
+
+    (void)directory;
+    if (!identity_redirect_valid(cmd->temp_pool, value))
+        return apr_psprintf(cmd->pool,
+                            "%s needs whole https addresses with a path (http only on this machine itself), without "
+                            "user, fragment and *, of at most 256 bytes, not %s.",
+                            cmd->cmd->name, value);
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(*list, const char *) = value;
+    return NULL;
+}
+
+static const char *set_provider(cmd_parms *cmd, void *directory, int count, char *const arguments[])
+{
+    apr_array_header_t **list = member_set(cmd);
+    identity_provider_conf_t *provider = apr_pcalloc(cmd->pool, sizeof *provider);
+    const char *fault = identity_read_provider(cmd->pool, cmd->cmd->name, count, arguments, provider);
+
+    (void)directory;
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(identity_provider_conf_t *));
+    for (int i = 0; i < (*list)->nelts && !fault; i++)
+        fault = identity_provider_clash(cmd->pool, cmd->cmd->name, provider,
+                                        APR_ARRAY_IDX(*list, i, identity_provider_conf_t *));
+    APR_ARRAY_PUSH(*list, identity_provider_conf_t *) = provider;
+    return fault;
+}
+
 /* ---- the command table ------------------------------------------------------------------------------------------ */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},

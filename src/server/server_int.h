@@ -23,6 +23,14 @@ typedef struct identity_refresh_lifetime {
     apr_interval_time_t idle, absolute;
 } identity_refresh_lifetime_t;
 
+/* A line of IdentityProvider. */
+typedef struct identity_provider_conf {
+    const char *name, *issuer, *client_id, *secret_file;
+    const char *entity;          /* NULL: all */
+    apr_array_header_t *domains; /* of const char *, lower case */
+    bool private_network;
+} identity_provider_conf_t;
+
 typedef struct identity_host identity_host_t;
 
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;
@@ -63,6 +71,12 @@ const char *identity_read_sender(apr_pool_t *pool, const char *name, const char 
 const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, unsigned port);
 /* Is the host of an origin this machine itself? */
 bool identity_origin_loopback(apr_pool_t *pool, const char *origin);
+
+/* providers.c: of one line, and of two. */
+const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
+                                   identity_provider_conf_t *provider);
+const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
+                                    const identity_provider_conf_t *other);
 
 /* What mod_dbd's and mod_ssl's directives say for a server (tree.c). */
 typedef struct identity_dbd {
@@ -114,6 +128,11 @@ struct identity_site {
 
 /* env.c: the members of host->env that call into httpd and the system. */
 void identity_env_fill(identity_host_t *host);
+
+/* providers.c: what the directives about signing on say together, and what is made of them, secrets read. NULL, or a
+ * sentence. */
+const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf);
+const char *identity_start_sso(identity_host_t *host);
 
 /* pool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
 identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host);

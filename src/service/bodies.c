@@ -121,6 +121,15 @@ const identity_field_t key_update_body[] = {
 const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRING("username", 0, 1024),
                                             ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};
 
+#define BETWEEN(name, flags, min, max)                                                                                 \
+    {                                                                                                                  \
+        name, IDENTITY_FIELD_STRING, flags, min, max, NULL, NULL, NULL, NULL                                           \
+    }
+const identity_field_t callback_body[] = {BETWEEN("code", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 1, 256),
+                                          BETWEEN("redirect_uri", IDENTITY_FIELD_REQUIRED, 1, 256),
+                                          BETWEEN("state", IDENTITY_FIELD_REQUIRED, 1, 256), BETWEEN("iss", 0, 1, 512),
+                                          END};
+
 /* What goes with what is for the service to say (provider.c). */
 static const char *const provider_types[] = {"DEFAULT", "SSO", NULL};
 static const char *const provider_statuses[] = {"ENABLED", "DISABLED", NULL};

@@ -49,33 +49,37 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login)
 
 /* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
  * ends TLS. */
-static void set_cookie(identity_call_t *call, const char *value, apr_int64_t seconds)
+void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
 {
     bool plain = !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
 
     identity_header(call, "Set-Cookie",
                     apr_psprintf(call->pool,
-                                 COOKIE_NAME "=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
-                                             "; HttpOnly%s; SameSite=Strict",
-                                 value, seconds, plain ? "" : "; Secure"));
+                                 "%s=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
+                                 "; HttpOnly%s; SameSite=Strict",
+                                 name, value, seconds, plain ? "" : "; Secure"));
 }
 
 void identity_refresh_cookie_clear(identity_call_t *call)
 {
-    set_cookie(call, "", 0);
+    identity_cookie_set(call, COOKIE_NAME, "", 0);
+}
+
+const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
+{
+    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
+    size_t length = strlen(name);
+
+    for (char *part = apr_strtok(cookies, "; ", &state); part; part = apr_strtok(NULL, "; ", &state)) {
+        if (strncmp(part, name, length) == 0 && part[length] == '=' && identity_token_valid(part + length + 1, prefix))
+            return part + length + 1;
+    }
+    return NULL;
 }
 
 const char *identity_refresh_cookie(identity_call_t *call)
 {
-    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
-
-    for (char *part = apr_strtok(cookies, "; ", &state); part; part = apr_strtok(NULL, "; ", &state)) {
-        size_t length = strlen(COOKIE_NAME);
-        if (strncmp(part, COOKIE_NAME, length) == 0 && part[length] == '=' &&
-            identity_token_valid(part + length + 1, IDENTITY_TOKEN_REFRESH))
-            return part + length + 1;
-    }
-    return NULL;
+    return identity_cookie(call, COOKIE_NAME, IDENTITY_TOKEN_REFRESH);
 }
 
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
@@ -107,6 +111,6 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
-    set_cookie(call, login->refresh, apr_time_sec(idle - call->now));
+    identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
     return identity_answer(call, 200, token);
 }

@@ -253,20 +253,26 @@ static bool invitation_lives(identity_call_t *call, const redemption_t *accept)
     return accept->invitation->expires_at > call->now || expired(call);
 }
 
-/* What the invitation gives, and that it is still there to be given. */
-static bool still_given(identity_call_t *call, redemption_t *accept)
+/* What the invitation gives, and whether it is still there to be given. */
+static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
 {
     apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
-    bool adds = accept->invitation->adds, holds;
+    bool adds = accept->invitation->adds;
 
     APR_ARRAY_PUSH(owners, const char *) = adds ? accept->invitation->id : accept->user->id;
     if (!identity_holdings_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
                                 &accept->holdings) ||
-        !inviter_holds(call, accept, &holds))
+        !inviter_holds(call, accept, holds))
         return false;
     accept->given =
         apr_hash_get(accept->holdings->memberships, APR_ARRAY_IDX(owners, 0, const char *), APR_HASH_KEY_STRING);
-    return holds || dead(call);
+    return true;
+}
+
+static bool still_given(identity_call_t *call, redemption_t *accept)
+{
+    bool holds;
+    return find_given(call, accept, &holds) && (holds || dead(call));
 }
 
 static bool read_accept(identity_call_t *call, void *data)
@@ -291,17 +297,14 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
     return invitation_lives(call, &accept) && still_given(call, &accept);
 }
 
-static bool write_accept(identity_call_t *call, void *data)
+static bool write_accepted(identity_call_t *call, redemption_t *accept)
 {
-    redemption_t *accept = data;
-    identity_user_row_t *user;
+    identity_user_row_t *user = accept->user;
     identity_audit_t audit = {.action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted."};
 
-    if (!read_accept(call, accept) || !spend(call, accept) ||
-        !identity_db_ok(
+    if (!identity_db_ok(
             call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED, call->now)))
         return false;
-    user = accept->user;
     audit.id = audit.actor = user->id;
     audit.entity_id = user->entity_id;
     if (accept->invitation->adds) {
@@ -312,12 +315,40 @@ static bool write_accept(identity_call_t *call, void *data)
         user->password_hash = accept->hash;
         user->status = IDENTITY_USER_ACTIVE;
         user->invite_expires_at = 0;
-        user->verified_at = user->password_changed_at = user->updated_at = call->now;
+        user->verified_at = user->updated_at = call->now;
+        user->password_changed_at = accept->hash ? call->now : 0;
         if (!identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
-    return identity_audit_accounts(call, &audit, accept->given) &&
-           identity_user_holdings(call, user, &accept->holdings);
+    return identity_audit_accounts(call, &audit, accept->given);
+}
+
+static bool write_accept(identity_call_t *call, void *data)
+{
+    redemption_t *accept = data;
+
+    return read_accept(call, accept) && spend(call, accept) && write_accepted(call, accept) &&
+           identity_user_holdings(call, accept->user, &accept->holdings);
+}
+
+/* Whatever password the user had before is gone with it: nobody had proved to own the address (security 70). */
+bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user, bool *accepted)
+{
+    redemption_t accept = {.kind = IDENTITY_SECRET_INVITE, .user = user};
+
+    *accepted = false;
+    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &accept.invitation), accepted))
+        return false;
+    *accepted = *accepted && !accept.invitation->adds && accept.invitation->expires_at > call->now &&
+                strcmp(identity_username_canonical(call->pool, accept.invitation->email), user->canonical) == 0;
+    if (!*accepted)
+        return true;
+    if (!find_given(call, &accept, accepted))
+        return false;
+    return !*accepted ||
+           (identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
+            identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")) &&
+            write_accepted(call, &accept));
 }
 
 bool identity_oauth_activate(identity_call_t *call)

@@ -43,7 +43,7 @@ json_t *identity_provider_json(identity_call_t *call, const identity_provider_ro
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(row->id));
-    json_object_set_new(object, "entity_id", json_string(row->entity_id));
+    json_object_set_new(object, "entity_id", text_or_null(row->entity_id)); /* null: of the configuration */
     json_object_set_new(object, "type", json_string(row->type));
     json_object_set_new(object, "name", json_string(row->name));
     json_object_set_new(object, "status", json_string(row->status));

@@ -17,10 +17,37 @@ static const char *provider_id(const void *row)
     return ((const identity_provider_row_t *)row)->id;
 }
 
-static bool answer_page(identity_call_t *call, const identity_listing_t *page, const char *domain)
+/* A page and what stands in front of the first one, beyond its limit: the providers of the configuration. */
+typedef struct provider_list {
+    identity_listing_t page;
+    apr_array_header_t *builtin; /* NULL: another page */
+    const char *token, *email;   /* of POST .../enabled */
+} provider_list_t;
+
+static bool load_list(identity_call_t *call, void *data)
 {
+    provider_list_t *list = data;
+    const identity_page_query_t *query = &list->page.query;
+
+    if (!identity_page_load(call, &list->page, identity_providers_page, identity_providers_count))
+        return false;
+    if (list->page.page > 1 || query->cursor)
+        return true;
+    if (!identity_providers_builtin(call, query->entity_id, query->domain, &list->builtin))
+        return false;
+    if (list->builtin->nelts && list->page.total == 0)
+        list->page.total = 1;
+    return true;
+}
+
+static bool answer_page(identity_call_t *call, const provider_list_t *list, const char *domain)
+{
+    const identity_listing_t *page = &list->page;
     json_t *data = json_array();
 
+    for (int i = 0; list->builtin && i < list->builtin->nelts; i++)
+        json_array_append_new(
+            data, identity_provider_json(call, APR_ARRAY_IDX(list->builtin, i, identity_provider_row_t *), domain));
     for (int i = 0; i < page->rows->nelts; i++)
         json_array_append_new(
             data, identity_provider_json(call, APR_ARRAY_IDX(page->rows, i, identity_provider_row_t *), domain));
@@ -29,45 +56,35 @@ static bool answer_page(identity_call_t *call, const identity_listing_t *page, c
 
 /* ---- GET /authentication-providers ------------------------------------------------------------------------------ */
 
-static bool load_list(identity_call_t *call, void *data)
-{
-    return identity_page_load(call, data, identity_providers_page, identity_providers_count);
-}
-
 bool identity_providers_list(identity_call_t *call)
 {
-    identity_listing_t page;
+    provider_list_t list = {.builtin = NULL};
 
-    return identity_page_parse(call, NULL, &page) && identity_read(call, load_list, &page) &&
-           answer_page(call, &page, NULL);
+    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_list, &list) &&
+           answer_page(call, &list, NULL);
 }
 
 /* ---- POST /authentication-providers/enabled --------------------------------------------------------------------- */
 
-typedef struct enabled {
-    identity_listing_t page;
-    const char *token, *email;
-} enabled_t;
-
 static bool load_enabled(identity_call_t *call, void *data)
 {
-    enabled_t *enabled = data;
+    provider_list_t *list = data;
     identity_user_row_t *user;
 
-    if (!identity_invitation_of_token(call, enabled->token, enabled->email, &user))
+    if (!identity_invitation_of_token(call, list->token, list->email, &user))
         return false;
-    enabled->page.query.entity_id = user->entity_id;
-    enabled->page.query.domain = identity_username_domain(enabled->email);
-    return load_list(call, &enabled->page);
+    list->page.query.entity_id = user->entity_id;
+    list->page.query.domain = identity_username_domain(list->email);
+    return load_list(call, list);
 }
 
 bool identity_providers_enabled(identity_call_t *call)
 {
-    enabled_t enabled = {.token = identity_json_string(call->body, "token"),
-                         .email = identity_canonical_field(call, "email")};
+    provider_list_t list = {.token = identity_json_string(call->body, "token"),
+                            .email = identity_canonical_field(call, "email")};
 
-    return identity_page_parse(call, NULL, &enabled.page) && identity_read(call, load_enabled, &enabled) &&
-           answer_page(call, &enabled.page, identity_username_domain(enabled.email));
+    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_enabled, &list) &&
+           answer_page(call, &list, identity_username_domain(list.email));
 }
 
 /* ---- POST /authentication-providers ----------------------------------------------------------------------------- */
@@ -107,11 +124,27 @@ bool identity_providers_create(identity_call_t *call)
 
 /* ---- GET, PATCH /authentication-providers/{id} ------------------------------------------------------------------ */
 
+/* One of the configuration, or NULL. */
+static bool load_builtin(identity_call_t *call, identity_provider_row_t **row)
+{
+    apr_array_header_t *builtin;
+
+    *row = NULL;
+    if (!identity_providers_builtin(call, call->who->entity_id, NULL, &builtin))
+        return false;
+    for (int i = 0; i < builtin->nelts && !*row; i++)
+        if (strcmp(APR_ARRAY_IDX(builtin, i, identity_provider_row_t *)->id, call->id) == 0)
+            *row = APR_ARRAY_IDX(builtin, i, identity_provider_row_t *);
+    return true;
+}
+
 static bool load_provider(identity_call_t *call, void *data)
 {
     identity_provider_row_t **row = data;
     bool found;
 
+    if (!load_builtin(call, row) || *row)
+        return *row != NULL;
     if (!identity_db_found(call, identity_provider_get(call->db, call->who->entity_id, call->id, row), &found))
         return false;
     return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -144,7 +177,12 @@ static bool write_update(identity_call_t *call, void *data)
     identity_provider_row_t *row = data, *present;
     identity_audit_t audit = {.action = "UPDATE", .type = RESOURCE, .id = call->id};
 
-    if (!load_provider(call, &present) || !may_change(call) || !identity_provider_merge(call, present, row))
+    if (!load_provider(call, &present) || !may_change(call))
+        return false;
+    if (!*present->entity_id)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                             "This provider is one of the server's configuration and cannot be changed here.");
+    if (!identity_provider_merge(call, present, row))
         return false;
     const char *changes = changes_of(call, present, row);
     if (!*changes)

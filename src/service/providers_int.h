@@ -14,4 +14,9 @@ bool identity_provider_read(identity_call_t *call, const json_t *whole, identity
 bool identity_provider_merge(identity_call_t *call, const identity_provider_row_t *present,
                              identity_provider_row_t *row);
 
+/* Of the configuration: those that an entity has beside its own rows, as rows. domain: only those that are open to it,
+ * or NULL. Reads. */
+bool identity_providers_builtin(identity_call_t *call, const char *entity_id, const char *domain,
+                                apr_array_header_t **rows);
+
 #endif

@@ -311,6 +311,10 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_refresh_cookie_clear(identity_call_t *call);
+/* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
+ * HttpOnly, SameSite=Strict, Secure but for plain HTTP over loopback. seconds 0: it is taken back. */
+const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
+void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
 
 /* Nothing takes the last administrator from an account (security 63). Both inside identity_write: how the accounts that
  * the user administers stand before a change, and that none of them stands worse after it (409). */
@@ -329,6 +333,10 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
  * identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
                           const identity_link_t *link, identity_invitation_row_t **made);
+
+/* Accepts the open invitation of somebody INVITED whose address was proved in another way than by its link: the user
+ * becomes ACTIVE, without a password. *accepted: whether there was one that still holds. Inside identity_write. */
+bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user, bool *accepted);
 
 /* The person of a live invitation's token that was sent to the address (canonical): 400 in the words of activate-user,
  * and to any other address those for an unknown token. Reads, spends nothing. */

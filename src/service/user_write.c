@@ -100,7 +100,7 @@ static bool leads(const identity_user_row_t *user, const char *wanted)
     if (strcmp(wanted, "INACTIVE") == 0)
         return true;
     return user->status == IDENTITY_USER_INACTIVE &&
-           strcmp(wanted, user->password_hash ? "ACTIVE" : "INVITE_REVOKED") == 0;
+           strcmp(wanted, user->password_hash || user->verified_at ? "ACTIVE" : "INVITE_REVOKED") == 0;
 }
 
 static bool wants_status(identity_call_t *call, update_t *update)
@@ -193,7 +193,8 @@ static bool write_refusal(identity_call_t *call, void *data)
 
 static bool prove_owner(identity_call_t *call, const update_t *update)
 {
-    const char *current = identity_json_string(call->body, "current_password"), *fresh;
+    const char *current = identity_json_string(call->body, "current_password"), *hash = update->user->password_hash,
+               *fresh;
     bool right;
 
     if (!update->own || !(update->username || update->password))
@@ -201,7 +202,10 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
     if (!current)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password",
                              "current_password is needed to change one's own username or password.");
-    if (!identity_verify_password(call, update->user->password_hash, current, &right, &fresh))
+    /* Who signs on at a provider has no password, and comes to one by a mailed link. */
+    if (!hash)
+        hash = identity_password_dummy(call->pool, &call->env->settings->hash);
+    if (!identity_verify_password(call, hash, current, &right, &fresh))
         return false;
     if (!right && !identity_write(call, write_refusal, NULL))
         return false;

@@ -76,6 +76,7 @@ static void test_tables(void)
                                          "aliases",
                                          "providers",
                                          "provider_links",
+                                         "sso_states",
                                          "audit_records",
                                          "outbox",
                                          "idempotency",

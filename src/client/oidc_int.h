@@ -1,0 +1,25 @@
+/* What the files about OpenID providers share. */
+#ifndef IDENTITY_CLIENT_OIDC_INT_H
+#define IDENTITY_CLIENT_OIDC_INT_H
+
+#include "fetch.h"
+
+/* What of a discovery document is used; checked. */
+typedef struct oidc_metadata {
+    const char *authorization_endpoint, *token_endpoint, *jwks_uri;
+    const char *userinfo_endpoint; /* or NULL */
+    bool secret_in_form;           /* client_secret_post; else client_secret_basic */
+} oidc_metadata_t;
+
+const identity_oidc_options_t *oidc_options(const identity_oidc_t *oidc);
+/* Reads the discovery document, fetched or remembered. */
+identity_oidc_status_t oidc_metadata(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                     oidc_metadata_t *metadata, const char **error);
+/* The provider's keys; again: those that are remembered do not do. *known: they are as fresh as they get, so that what
+ * they do not verify is wrong. */
+identity_oidc_status_t oidc_keys(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                 const oidc_metadata_t *metadata, bool again, const char **jwks, const char **error);
+/* The bounds of a request to the provider. */
+void oidc_request(identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const char *url, fetch_request_t *request);
+
+#endif

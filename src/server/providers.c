@@ -1,0 +1,171 @@
+/* IdentityProvider, IdentityRedirectURI, IdentitySSOProvision: signing on at OpenID providers. */
+#include <string.h>
+
+#include <apr_lib.h>
+
+#include "server_int.h"
+
+#define NAME_MAX_LENGTH 64
+#define CLIENT_MAX      256
+
+/* ---- IdentityProvider NAME ISSUER CLIENT-ID SECRET-FILE [option...] --------------------------------------------- */
+
+static bool name_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++)
+        if (!apr_isalnum(name[i]) && !strchr("._-", name[i]))
+            return false;
+    return length > 0 && length <= NAME_MAX_LENGTH;
+}
+
+static const char *read_domains(apr_pool_t *pool, const char *name, const char *text, apr_array_header_t *domains)
+{
+    char *list = apr_pstrdup(pool, text), *rest;
+
+    for (char *domain = apr_strtok(list, ",", &rest); domain; domain = apr_strtok(NULL, ",", &rest)) {
+        if (!identity_domain_valid(domain))
+            return apr_psprintf(pool, "%s: domains= takes domains such as example.org, with commas between them.",
+                                name);
+        APR_ARRAY_PUSH(domains, const char *) = identity_username_canonical(pool, domain);
+    }
+    return domains->nelts ? NULL : apr_psprintf(pool, "%s: domains= names no domain.", name);
+}
+
+static const char *read_option(apr_pool_t *pool, const char *name, const char *option,
+                               identity_provider_conf_t *provider)
+{
+    if (strncmp(option, "domains=", 8) == 0)
+        return read_domains(pool, name, option + 8, provider->domains);
+    if (strncmp(option, "entity=", 7) == 0 && option[7]) {
+        provider->entity = option + 7;
+        return NULL;
+    }
+    if (strcmp(option, "network=private") == 0) {
+        provider->private_network = true;
+        return NULL;
+    }
+    return apr_psprintf(pool, "%s takes domains=, entity= and network=private after the four values, not %s.", name,
+                        option);
+}
+
+const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
+                                   identity_provider_conf_t *provider)
+{
+    const char *fault = NULL;
+
+    if (count < 4)
+        return apr_psprintf(pool, "%s needs a name, the issuer, the client id and the file with the client's secret.",
+                            name);
+    provider->name = arguments[0];
+    provider->issuer = arguments[1];
+    provider->client_id = arguments[2];
+    provider->domains = apr_array_make(pool, 2, sizeof(const char *));
+    if (!name_valid(provider->name))
+        return apr_psprintf(pool,
+                            "%s needs a name of at most %d letters, digits, dots, hyphens and underscores, not %s.",
+                            name, NAME_MAX_LENGTH, provider->name);
+    if (!identity_issuer_valid(pool, provider->issuer)) /* which is not repeated: a password may stand in it */
+        return apr_psprintf(pool,
+                            "%s %s: the issuer must be an https URL without user, query and fragment, such as "
+                            "https://login.example.org (http only on this machine itself).",
+                            name, provider->name);
+    if (!identity_text_valid(provider->client_id) || strlen(provider->client_id) > CLIENT_MAX)
+        return apr_psprintf(pool, "%s %s: the client id must be text of at most %d bytes.", name, provider->name,
+                            CLIENT_MAX);
+    provider->secret_file = ap_server_root_relative(pool, arguments[3]);
+    if (!provider->secret_file)
+        return apr_psprintf(pool, "%s %s needs the path of the file with the client's secret.", name, provider->name);
+    for (int i = 4; i < count && !fault; i++)
+        fault = read_option(pool, name, arguments[i], provider);
+    return fault;
+}
+
+const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
+                                    const identity_provider_conf_t *other)
+{
+    if (strcmp(one->name, other->name) == 0)
+        return apr_psprintf(pool, "%s: there are two providers of the name %s.", name, one->name);
+    if (strcmp(one->issuer, other->issuer) == 0 && strcmp(one->client_id, other->client_id) == 0)
+        return apr_psprintf(pool, "%s: %s and %s are the same client of the same issuer.", name, other->name,
+                            one->name);
+    return NULL;
+}
+
+/* ---- together --------------------------------------------------------------------------------------------------- */
+
+static const identity_provider_conf_t *provider_at(const identity_conf_t *conf, int index)
+{
+    return APR_ARRAY_IDX(conf->providers, index, const identity_provider_conf_t *);
+}
+
+/* The secret of the file's first line. */
+static const char *read_secret(apr_pool_t *pool, const identity_provider_conf_t *provider, char **secret)
+{
+    const char *sentence = identity_secret_read(pool, provider->secret_file, secret);
+
+    if (sentence)
+        return apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, sentence);
+    (*secret)[strcspn(*secret, "\r\n")] = '\0';
+    return **secret ? NULL
+                    : apr_psprintf(pool, "IdentityProvider %s: %s holds no secret in its first line.", provider->name,
+                                   provider->secret_file);
+}
+
+const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf)
+{
+    char *secret;
+
+    if (conf->sso_provision && !conf->providers)
+        return "ID0571: IdentitySSOProvision is On, but there is no IdentityProvider by which anybody could come.";
+    if (conf->providers && !conf->redirect_uris)
+        return "ID0572: IdentityProvider is set, but IdentityRedirectURI does not say to which page a sign-on comes "
+               "back.";
+    for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
+        const char *sentence = read_secret(temporary, provider_at(conf, i), &secret);
+        if (sentence)
+            return apr_psprintf(temporary, "ID0573: %s", sentence);
+    }
+    return NULL;
+}
+
+static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
+                        identity_configured_provider_t *provider)
+{
+    identity_oidc_options_t options = {
+        .issuer = conf->issuer, .client_id = conf->client_id, .private_network = conf->private_network};
+    char *secret;
+    const char *sentence = read_secret(pool, conf, &secret);
+
+    if (sentence)
+        return sentence;
+    options.client_secret = secret;
+    *provider = (identity_configured_provider_t){.id = identity_id_of_name(pool, "auth", conf->name),
+                                                 .name = conf->name,
+                                                 .issuer = conf->issuer,
+                                                 .client_id = conf->client_id,
+                                                 .entity = conf->entity,
+                                                 .domains = conf->domains};
+    provider->oidc = identity_oidc_make(pool, &options, &sentence);
+    return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, sentence) : NULL;
+}
+
+const char *identity_start_sso(identity_host_t *host)
+{
+    const identity_conf_t *conf = host->conf;
+    apr_pool_t *pool = host->site->pool;
+    apr_array_header_t *providers = apr_array_make(pool, 2, sizeof(identity_configured_provider_t *));
+
+    host->settings.redirect_uris = conf->redirect_uris;
+    host->settings.sso_provision = conf->sso_provision;
+    host->settings.providers = providers;
+    for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
+        identity_configured_provider_t *provider = apr_palloc(pool, sizeof *provider);
+        const char *sentence = make(pool, provider_at(conf, i), provider);
+        if (sentence)
+            return sentence;
+        APR_ARRAY_PUSH(providers, identity_configured_provider_t *) = provider;
+    }
+    return NULL;
+}
