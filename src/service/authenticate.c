@@ -88,6 +88,8 @@ static bool load_session(identity_call_t *call, void *data)
     identity_user_row_t *user = NULL;
     bool found;
 
+    if (identity_id_valid(credential->claims.subject, "sess"))
+        return identity_principal_of_visitor(call, credential->claims.subject, &credential->who);
     if (!identity_db_found(call, identity_session_get(call->db, credential->claims.session_id, &session, &user),
                            &found))
         return false;

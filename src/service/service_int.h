@@ -298,14 +298,17 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
 /* Is the site able to send mail, and may mail go to this address? (503, 400 naming the field) */
 bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
 
-/* Session, first refresh token and audit row. Inside identity_write. */
+/* Session, first refresh token and audit row; 401 where the user's entity, a sandbox, has had its time. Inside
+ * identity_write. */
 typedef struct identity_login {
-    const identity_user_row_t *user;
+    const identity_user_row_t *user; /* NULL: a visitor */
     const char *method;
     identity_session_row_t *session;
-    const char *refresh; /* the token for the cookie */
+    const char *refresh; /* the token for the cookie; NULL: there is none */
 } identity_login_t;
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
+/* The session of a visitor of the demo account: short, and nothing renews it. */
+bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
 /* 200 Token and the cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
@@ -325,6 +328,18 @@ typedef struct identity_administered {
 bool identity_administrators_before(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
                                     identity_administered_t *administered);
 bool identity_administrators_remain(identity_call_t *call, const identity_administered_t *administered);
+
+/* ---- visitors (visitors.c) -------------------------------------------------------------------------------------- */
+
+/* What one sandbox, and all of them together, may take of a database. */
+#define IDENTITY_SANDBOXES           100
+#define IDENTITY_SANDBOX_CHANGES     1000
+#define IDENTITY_SANDBOX_INVITATIONS 50
+
+/* The demo account, NULL where there is none or not one. Reads. */
+bool identity_demo_account(identity_call_t *call, identity_account_row_t **account);
+/* Who looks at it in this session, NULL where it is over. Reads. */
+bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_principal_t **who);
 
 /* How an open invitation of a user ends, with its pending memberships and its link. */
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);

@@ -114,7 +114,9 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, &sign_on->user), &found))
+    /* Nobody is led into a stranger's sandbox. */
+    if (!identity_db_ok(call, identity_user_give_way(call->db, canonical, NULL)) ||
+        !identity_db_found(call, identity_user_by_name(call->db, canonical, &sign_on->user), &found))
         return false;
     if (!found)
         sign_on->user = NULL;
