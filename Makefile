@@ -60,6 +60,7 @@ LIBRARY_SOURCES := $(wildcard src/core/*.c src/store/*.c src/service/*.c src/cli
 MODULE_SOURCES := $(wildcard mod_identity.c src/server/*.c)
 TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
+BENCH_SOURCES := $(wildcard t/bench/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
 PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
@@ -70,14 +71,16 @@ TOOL_OBJECTS := $(TOOL_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_SUPPORT_OBJECTS := $(UNIT_SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
 UNITS := $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/t/unit-%)
-OBJECTS := $(LIBRARY_OBJECTS) $(MODULE_OBJECTS) $(TOOL_OBJECTS) $(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS)
+BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
+BENCHES := $(BENCH_SOURCES:t/bench/%.c=$(BUILD)/t/bench-%)
+OBJECTS := $(LIBRARY_OBJECTS) $(MODULE_OBJECTS) $(TOOL_OBJECTS) $(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS) $(BENCH_OBJECTS)
 
 LIBRARY := $(BUILD)/libidentity.a
 MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units check test run install deps packages test-packages clean FORCE
+.PHONY: all units check test bench run install deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)
@@ -131,6 +134,10 @@ $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
+$(BUILD)/t/bench-%: $(BUILD)/t/bench/%.o $(UNIT_SUPPORT) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES) -lm
+
 # Counts the rows that SQLite reads.
 $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
@@ -157,6 +164,11 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
 	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/answers/unit.t t/guard $(wildcard t/pages) $(SUITES) t/answers/operations.t
+
+bench:
+	@$(DEPS) build test
+	+@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
+	@for bench in $(BENCHES); do $$bench || exit 1; done
 
 run:
 	@$(DEPS) build

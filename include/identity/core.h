@@ -75,6 +75,8 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root);
 json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
 /* Compact text (no spaces, UTF-8 kept, order kept). */
 const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length);
+/* The same within max bytes: NULL with *length past max where it would be longer. */
+const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max, size_t *length);
 
 typedef enum {
     IDENTITY_FIELD_STRING,

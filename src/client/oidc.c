@@ -197,7 +197,10 @@ static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, 
 static const char *endpoint(apr_pool_t *pool, const identity_oidc_t *oidc, const json_t *root, const char *name)
 {
     const char *url = identity_json_string(root, name);
-    return url && client_url_valid(url, oidc->plain) ? apr_pstrdup(pool, url) : NULL;
+    bool valid = url && client_url_valid(url, oidc->plain) &&
+                 (strncasecmp(url, "https:", 6) == 0 || client_url_loopback(pool, url));
+
+    return valid ? apr_pstrdup(pool, url) : NULL;
 }
 
 static bool lists(const json_t *root, const char *name, const char *wanted)

@@ -134,7 +134,7 @@ json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, i
 /* Text grows on the stack and, past that, in malloc; the pool gets one block of the right size. */
 typedef struct growing_text {
     char *data;
-    size_t length, size;
+    size_t length, size, max;
     char *heap;
 } growing_text_t;
 
@@ -142,6 +142,10 @@ static int grow_text(const char *piece, size_t size, void *context)
 {
     growing_text_t *text = context;
 
+    if (size > text->max - text->length) {
+        text->length = text->max + 1;
+        return -1;
+    }
     if (size > text->size - text->length) {
         size_t wanted = (text->size + size) * 2;
         char *heap = realloc(text->heap, wanted);
@@ -159,20 +163,24 @@ static int grow_text(const char *piece, size_t size, void *context)
     return 0;
 }
 
-const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length)
+const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max, size_t *length)
 {
     char start[4096];
-    growing_text_t text = {.data = start, .size = sizeof start};
+    growing_text_t text = {.data = start, .size = sizeof start, .max = max};
     const char *result = NULL;
 
     if (json_dump_callback(value, grow_text, &text, JSON_COMPACT | JSON_ENCODE_ANY) == 0) {
         result = apr_pstrmemdup(pool, text.data, text.length);
     }
-    if (length != NULL) {
-        *length = result == NULL ? 0 : text.length;
-    }
+    *length = result != NULL || text.length > max ? text.length : 0;
     free(text.heap);
     return result;
+}
+
+const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length)
+{
+    size_t ignored;
+    return identity_json_text_within(pool, value, SIZE_MAX - 1, length != NULL ? length : &ignored);
 }
 
 /* ---- checked bodies --------------------------------------------------------------------------------------------- */

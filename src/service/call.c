@@ -127,15 +127,29 @@ void identity_header(identity_call_t *call, const char *name, const char *value)
     apr_table_addn(call->out->headers, name, value);
 }
 
+const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length)
+{
+    size_t max = call->db ? IDENTITY_ANSWER_HELD_MAX : IDENTITY_ANSWER_MAX;
+    const char *text = NULL;
+
+    *length = 0;
+    if (identity_json_own(call->pool, body))
+        text = identity_json_text_within(call->pool, body, max, length);
+    if (!text && *length > max)
+        identity_deny(call, call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
+                      call->paged ? "limit" : NULL, "The answer would be too large%s.",
+                      call->paged ? ": ask for less at a time" : "");
+    else if (!text)
+        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return text;
+}
+
 bool identity_answer(identity_call_t *call, int status, json_t *body)
 {
-    identity_json_own(call->pool, body);
     call->out->status = status;
     call->out->content_type = "application/json";
-    call->out->body = body ? identity_json_text(call->pool, body, &call->out->length) : NULL;
-    if (!call->out->body)
-        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    return true;
+    call->out->body = identity_answer_text(call, body, &call->out->length);
+    return call->out->body != NULL;
 }
 
 bool identity_answer_empty(identity_call_t *call, int status)

@@ -71,11 +71,11 @@ bool identity_conditional(const identity_call_t *call)
 
 bool identity_precondition(identity_call_t *call, json_t *representation)
 {
-    size_t length = 0;
-    const char *text = identity_json_text(call->pool, identity_json_own(call->pool, representation), &length);
+    size_t length;
+    const char *text = identity_answer_text(call, representation, &length);
 
     if (!text)
-        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+        return false;
     const char *tag = tag_of(call, text, length);
     if (!match_holds(call, tag))
         return changed(call);

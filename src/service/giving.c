@@ -125,6 +125,31 @@ bool identity_principal_covers_holdings(identity_call_t *call, const identity_pr
     return covers;
 }
 
+static bool may_take_rows(identity_call_t *call, const apr_array_header_t *rows)
+{
+    identity_permset_t want = {0};
+
+    identity_permset_add(call->pool, &want, call->route->permission);
+    for (int i = 0; rows && i < rows->nelts; i++)
+        if (!identity_principal_covers(call->who, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
+                                       &want))
+            return false;
+    return true;
+}
+
+bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id)
+{
+    const apr_array_header_t *teams = apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
+    bool may = may_take_rows(call, apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING));
+
+    for (int i = 0; may && teams && i < teams->nelts; i++)
+        may = may_take_rows(call, apr_hash_get(holdings->team_memberships,
+                                               APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id,
+                                               APR_HASH_KEY_STRING));
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "username",
+                                "This person was invited into an account where the caller may not do this.");
+}
+
 bool identity_principal_holds_anywhere(const identity_principal_t *who, const char *permission)
 {
     bool holds = who->entity_wide && identity_permset_has(&who->entity_permissions, permission);

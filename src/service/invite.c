@@ -65,6 +65,33 @@ typedef struct invite {
     identity_holdings_t *holdings;
 } invite_t;
 
+/* Of an open invitation: what waits with it for somebody active, else what the user was given with it. */
+static bool load_given(identity_call_t *call, const identity_user_row_t *user, const identity_invitation_row_t *open,
+                       identity_holdings_t **given, const char **owner_id)
+{
+    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
+
+    *owner_id = open && open->adds ? open->id : user->id;
+    APR_ARRAY_PUSH(owners, const char *) = *owner_id;
+    return identity_holdings_load(call, open && open->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
+                                  given);
+}
+
+/* The new invitation takes the place of what another may have given. */
+static bool may_replace(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_invitation_row_t *open = NULL;
+    identity_holdings_t *given;
+    const char *owner_id;
+    bool found;
+
+    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &open), &found))
+        return false;
+    if (!found && user->status == IDENTITY_USER_ACTIVE)
+        return true;
+    return load_given(call, user, found ? open : NULL, &given, &owner_id) && identity_may_take(call, given, owner_id);
+}
+
 /* Takes out what the user has in its own right already; what remains is the added. */
 static bool keep_added(identity_call_t *call, invite_t *invite)
 {
@@ -152,6 +179,8 @@ static bool settle_user(identity_call_t *call, invite_t *invite)
     if (invite->user->status == IDENTITY_USER_INACTIVE)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
                              "This user is inactive: make the user active instead.");
+    if (!may_replace(call, invite->user))
+        return false;
     if (invite->user->status == IDENTITY_USER_ACTIVE)
         return keep_added(call, invite);
     return renew_user(call, invite, username);
@@ -219,7 +248,8 @@ static bool write_revoke(identity_call_t *call, void *data)
     identity_user_view_t *view = data;
     identity_invitation_row_t *open = NULL;
     identity_audit_t audit = {.action = "REVOKE_INVITE", .type = "USER", .message = "An invitation was revoked."};
-    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *)), *given = NULL;
+    identity_holdings_t *given;
+    const char *owner_id;
     bool found;
 
     if (!find_invited(call, &view->user) ||
@@ -227,10 +257,7 @@ static bool write_revoke(identity_call_t *call, void *data)
         return false;
     if (!found || open->expires_at <= call->now)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
-    APR_ARRAY_PUSH(owners, const char *) = open->adds ? open->id : view->user->id;
-    if (!identity_db_ok(call,
-                        identity_memberships_of(call->db, open->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
-                                                owners, &given)) ||
+    if (!load_given(call, view->user, open, &given, &owner_id) || !identity_may_take(call, given, owner_id) ||
         !identity_invitation_end(call, view->user, &found))
         return false;
     if (view->user->status == IDENTITY_USER_INVITED) {
@@ -240,7 +267,8 @@ static bool write_revoke(identity_call_t *call, void *data)
             return false;
     }
     audit.id = view->user->id;
-    return identity_audit_accounts(call, &audit, given) && identity_user_holdings(call, view->user, &view->holdings) &&
+    return identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
+           identity_user_holdings(call, view->user, &view->holdings) &&
            identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
 }
 

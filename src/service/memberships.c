@@ -123,14 +123,12 @@ static bool write_change(identity_call_t *call, void *data)
     if (!identity_membership_covered(call, present, role_ids, view->holdings->roles))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This membership holds more than the caller does in that account.");
-    return complete(call, present, role_ids) && change(call, view, present) && identity_user_load(call, view);
+    return complete(call, present, role_ids) && change(call, view, present) && identity_user_load(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
 }
 
 bool identity_memberships_update(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
-
-    if (!identity_write(call, write_change, &view))
-        return false;
-    return identity_answer(call, 200, identity_memberships_json(call, view.holdings, call->id));
+    return identity_write(call, write_change, &view);
 }

@@ -61,6 +61,7 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
     const char *cursor = apr_table_get(call->query, "cursor");
 
     memset(page, 0, sizeof *page);
+    call->paged = true;
     page->query.entity_id = call->who ? call->who->entity_id : "";
     page->query.active = -1;
     page->total = NOT_COUNTED;

@@ -205,7 +205,9 @@ static bool write_update(identity_call_t *call, void *data)
         return false;
     if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
         return false;
-    return identity_role_load(call, call->id, &update->roles);
+    /* Before COMMIT: what grew too large to be shown is not made. */
+    return identity_role_load(call, call->id, &update->roles) &&
+           identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, 2));
 }
 
 bool identity_roles_update(identity_call_t *call)
@@ -217,9 +219,7 @@ bool identity_roles_update(identity_call_t *call)
         return false;
     if (identity_json_has(call->body, "permissions") && !identity_permissions_read(call, &update.asked))
         return false;
-    if (!identity_write(call, write_update, &update))
-        return false;
-    return identity_answer_tagged(call, 200, identity_role_json(call, update.roles, call->id, 2));
+    return identity_write(call, write_update, &update);
 }
 
 /* ---- DELETE /roles/{id} ----------------------------------------------------------------------------------------- */

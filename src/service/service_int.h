@@ -60,6 +60,7 @@ struct identity_call {
     const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
     const char *id, *inner_id;       /* of the path, well-formed; NULL without one */
     apr_table_t *query;
+    bool paged;              /* limit was read */
     json_t *body;            /* checked; an object */
     const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
     identity_once_t *once;   /* NULL: no Idempotency-Key */
@@ -99,6 +100,12 @@ void identity_log(const identity_call_t *call, identity_log_level_t level, const
     __attribute__((format(printf, 3, 4)));
 
 const char *identity_call_id(identity_call_t *call, const char *prefix); /* NULL with INTERNAL on a random fault */
+/* An answer takes memory and time by its size, and roles within roles multiply. While a connection is held, others may
+ * be waiting for it. */
+#define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
+#define IDENTITY_ANSWER_HELD_MAX (4 * 1024 * 1024)
+/* The text of an answer; takes the reference. NULL where it would be too large (400, naming `limit` of a page). */
+const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length);
 /* Answers with JSON; takes the reference. */
 bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
@@ -230,6 +237,8 @@ bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const 
  * whenever they begin? Of what was given until then (0: all). */
 bool identity_principal_covers_holdings(identity_call_t *call, const identity_principal_t *who, const char *permission,
                                         const identity_holdings_t *holdings, const char *owner_id, apr_time_t until);
+/* What an invitation gave is taken back or replaced only by who has the route's permission in each of its accounts. */
+bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id);
 extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
 
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */

@@ -112,7 +112,8 @@ bool identity_oauth_authorize(identity_call_t *call)
     const char *redirect_uri, *cookie, *url, *error;
 
     if (!ask(call, "provider", &search.name) || !ask(call, "redirect_uri", &redirect_uri) ||
-        !redirect_allowed(call, redirect_uri) || !identity_read(call, find_provider, &search))
+        !redirect_allowed(call, redirect_uri) ||
+        (!sso_provider_configured(call, search.name, &search.provider) && !identity_read(call, find_provider, &search)))
         return false;
     if (!search.provider.configured)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "provider",

@@ -14,6 +14,8 @@ typedef struct sso_provider {
     const char *entity_id;                            /* of the row, or NULL */
 } sso_provider_t;
 
+/* By id or name of the configuration; false: it may be a row. */
+bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
 /* By id or, for those of the configuration, by name. Reads only for a row. */
 bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
 /* Is the provider open to addresses of the domain in the entity? listed: the domain must be named. Reads. */

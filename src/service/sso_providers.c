@@ -55,17 +55,23 @@ static bool enabled(const identity_provider_row_t *row)
     return strcmp(row->status, "ENABLED") == 0;
 }
 
-bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider)
+bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_provider_t *provider)
 {
-    identity_provider_row_t *row;
-    bool found;
-
     *provider = (sso_provider_t){.configured = NULL};
     for (int i = 0; i < configured_count(call) && !provider->configured; i++)
         if (strcmp(configured_at(call, i)->id, id_or_name) == 0 ||
             strcmp(configured_at(call, i)->name, id_or_name) == 0)
             provider->configured = configured_at(call, i);
-    if (provider->configured || !configured_count(call) || !identity_id_valid(id_or_name, "auth"))
+    /* No row is one of something, and nothing else is a row's id. */
+    return provider->configured || !configured_count(call) || !identity_id_valid(id_or_name, "auth");
+}
+
+bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider)
+{
+    identity_provider_row_t *row;
+    bool found;
+
+    if (sso_provider_configured(call, id_or_name, provider))
         return true;
     if (!identity_db_found(call, identity_provider_by_id(call->db, id_or_name, &row), &found))
         return false;

@@ -110,12 +110,22 @@ typedef struct search {
     identity_holdings_t *holdings;
 } search_t;
 
+static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
+{
+    return identity_db_ok(call, identity_users_search(call->db, call->who->entity_id, exact, prefix, search->domain,
+                                                      search->only_id, SEARCH_LIMIT, &search->users));
+}
+
 static bool load_search(identity_call_t *call, void *data)
 {
     search_t *search = data;
-    return identity_db_ok(call, identity_users_search(call->db, call->who->entity_id, search->exact, search->prefix,
-                                                      search->domain, search->only_id, SEARCH_LIMIT, &search->users)) &&
-           identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
+
+    if (!search_by(call, search, search->exact, search->prefix))
+        return false;
+    /* ada@example.c has the form of an address and may be the beginning of one. */
+    if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
+        return false;
+    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
 }
 
 bool identity_users_find(identity_call_t *call)

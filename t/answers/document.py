@@ -130,7 +130,7 @@ def check_operation(document, path, method, operation, ids):
         yield f"{place}: a parameter stands there twice"
     if sorted(re.findall(r"\{(\w+)\}", path)) != sorted(name for where, name in names if where == "path"):
         yield f"{place}: the parameters of the path are not those that it names"
-    if not any(status.startswith("2") for status in operation["responses"]):
+    if not any(status[0] in "23" for status in operation["responses"]):
         yield f"{place}: no success is described"
     for scheme in (scheme for requirement in operation["security"] for scheme in requirement):
         if scheme not in document["components"]["securitySchemes"]:

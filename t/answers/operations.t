@@ -28,16 +28,17 @@ for my $file (glob "$folder/*.seen") {
 ok scalar keys %seen, 'what the servers answered was kept' or diag "no file $folder/*.seen";
 
 my (%of_part, @others);
-while (code_of('src/service/routes.def', strings => 1) =~ /\bROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/g) {
-    my $row = [$1, "$2 $3"];
-    my ($part) = $3 =~ m{^/v1/([^/]+)};
-    push @{$row->[1] =~ $beside ? \@others : $of_part{$part} //= []}, $row;
+my $table = code_of('src/service/routes.def', strings => 1);
+while ($table =~ /\bROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/g) {
+    my ($operation, $name, $path) = ($1, "$2 $3", $3);
+    my ($part) = $path =~ m{^/v1/([^/]+)};
+    push @{$name =~ $beside ? \@others : ($of_part{$part // $path} //= [])}, [$operation, $name];
 }
 
 # prove shows what comes on standard error.
 sub say_line { print STDERR '# ', @_, "\n" }
 
-sub tell
+sub judge
 {
     my ($operation, $name) = @_;
     my $statuses = $seen{$operation} // {};
@@ -51,7 +52,7 @@ say_line '';
 for my $part (@parts) {
     my ($name, $published) = @$part;
     my $rows = delete $of_part{$name} // [];
-    tell(@$_) for @$rows;
+    judge(@$_) for @$rows;
     my %there = map { $_->[1] => 1 } @$rows;
     my @missing = grep { m{^\S+ /v1/$name/} && !$there{$_} } sort keys %later;
     for my $missing (@missing) {
@@ -64,5 +65,5 @@ for my $part (@parts) {
 is $total, 43, '43 operations in all';
 is join(' ', sort keys %of_part), '', 'and no others';
 say_line "$total operations of the published interface; beside them:";
-tell(@$_) for @others;
+judge(@$_) for @others;
 done_testing;

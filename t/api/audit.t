@@ -1,4 +1,5 @@
 # Audit records over HTTP.
+# run on: event asan
 # route list_audit_records get_audit_record
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 # One API key over HTTP: get, change, search; decrypt by a sealing key.
+# run on: event asan
 # route get_api_key update_api_key search_api_key decrypt_api_key
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 # Account memberships over HTTP: change. (List and add stand in users.t.)
+# run on: event asan
 # route update_user_membership
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 # Authentication providers over HTTP, and which of them an invited person may use.
+# run on: event asan
 # route list_authentication_providers create_authentication_provider get_authentication_provider update_authentication_provider
 # route enabled_authentication_providers
 use strict;

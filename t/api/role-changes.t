@@ -1,4 +1,5 @@
 # One role over HTTP: get, change, delete.
+# run on: event asan
 # route get_role update_role delete_role
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 # Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
+# run on: event asan
 # has from the server around. (api/directives.md; security 93)
 use strict;
 use warnings FATAL => 'all';
@@ -168,6 +169,7 @@ $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
 $shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
+$shipped =~ s{^(\s*IdentityProvider \S+ \S+ \S+ )\S+}{$1$secret}m;
 my $whole = put('identity.conf', 0644, $shipped);
 my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
 is $status, 0, 'with all of them in force it is taken' or diag $text;

@@ -1,4 +1,5 @@
 # Passwords that are too easy, passwords of other programs, and what hashing should cost here. (security 1, 6, 8)
+# run on: event asan
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

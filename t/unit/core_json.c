@@ -153,6 +153,12 @@ static void test_text(void)
     const char *got = identity_json_text(pool, list, &length);
     ok(strcmp(got, expected) == 0, "a text of 192,000 bytes is whole");
     is_int(length, strlen(expected), "its length");
+
+    got = identity_json_text_within(pool, list, strlen(expected), &length);
+    ok(got && strcmp(got, expected) == 0, "... within just as many");
+    is_int(length, strlen(expected), "its length");
+    ok(!identity_json_text_within(pool, list, strlen(expected) - 1, &length), "... but not within one less");
+    ok(length > strlen(expected) - 1, "which the length tells");
 }
 
 static void test_members(void)

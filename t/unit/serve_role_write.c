@@ -63,6 +63,63 @@ static void test_get(void)
     refused(answer, 404, "RESOURCE_NOT_FOUND", "", "another entity's is not # security 60");
 }
 
+/* ---- size ------------------------------------------------------------------------------------------------------- */
+
+#define WIDTH 35
+
+/* As many long permissions, or as many children, as WIDTH. */
+static const char *wide(const char *permission, const char *const *children)
+{
+    const char *list = "";
+
+    for (int i = 0; i < WIDTH; i++)
+        list = text("%s%s\"%s%s\"", list, i ? "," : "", children ? children[i] : permission,
+                    children ? "" : text("_%02d", i));
+    return text(",\"%s\":[%s]", children ? "child_role_ids" : "permissions", list);
+}
+
+/* Roles within roles multiply: what a few requests make must not take a server's memory, or its writers' time. */
+static void test_size(void)
+{
+    const char *inner[WIDTH], *middle[WIDTH], *permission = "SITE.X";
+    door_answer_t answer;
+
+    while (strlen(permission) < 120)
+        permission = text("%sX", permission);
+    for (int i = 0; i < WIDTH; i++)
+        inner[i] = make(text("Inner %d", i), wide(permission, NULL));
+    for (int i = 0; i < WIDTH; i++)
+        middle[i] = make(text("Middle %d", i), wide(NULL, inner));
+    const char *outer = make("Wide", "");
+    long long before = version(outer);
+    const char *body = text("{\"name\":\"Widest\"%s}", wide(NULL, middle));
+
+    answer = post("/v1/roles", door->key, body);
+    refused(answer, 400, "BAD_REQUEST", "", "a role that is too large to be shown is not made");
+    is_int(count("SELECT COUNT(*) FROM roles WHERE name = 'Widest'"), 0, "... indeed not");
+    answer = set(outer, door->key, body);
+    refused(answer, 400, "BAD_REQUEST", "", "nor does one become so");
+    is_int(version(outer), before, "... indeed not");
+    /* Made from the inside out it can become so unseen. */
+    for (int i = 0; i < 7; i++) {
+        outer = make(text("Grown %d", i), "");
+        change(text(
+            "INSERT INTO role_children (role_id, position, child_id) SELECT '%s', ROW_NUMBER() OVER (ORDER BY id), "
+            "id FROM roles WHERE name LIKE 'Middle %%'",
+            outer));
+    }
+    answer = role(outer, door->key);
+    ok(answer.status == 200 && answer.length > 5 * 1024 * 1024, "one that has become large is shown");
+    answer = get("/v1/roles?include_child_roles=true&limit=500", door->key);
+    refused(answer, 400, "INVALID_FIELD", "limit", "but not many of them at once");
+    answer = get("/v1/roles?include_child_roles=true&limit=1", door->key);
+    is_int(answer.status, 200, "... a few are");
+    answer = patch(text("/v1/roles/%s", outer), door->key, "{\"description\":\"Changed\"}");
+    refused(answer, 400, "BAD_REQUEST", "", "it is not changed but to something smaller");
+    answer = patch(text("/v1/roles/%s", outer), door->key, "{\"child_role_ids\":[]}");
+    is_int(answer.status, 200, "... which it is");
+}
+
 /* ---- change ----------------------------------------------------------------------------------------------------- */
 
 static void test_fields(void)
@@ -345,6 +402,7 @@ int main(void)
                      member(door->second_account_id, "USER", named("Keeper"))));
     person_with("half@example.org", "ADMIN", "");
     test_get();
+    test_size();
     test_fields();
     test_sent_back();
     test_refusals();

@@ -12,6 +12,7 @@ static const struct {
               {"request_password_reset", "{\"email\":\"ada@example.org\"}"},
               {"reset_password", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
               {"activate_user", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
+              {"oauth_callback", "{\"code\":\"c\",\"redirect_uri\":\"https://app.example.org/\",\"state\":\"s\"}"},
               {"create_user", "{\"username\":\"new@example.org\",\"password\":\"" PASSWORD "\"}"},
               {"invite_user", "{\"username\":\"new@example.org\"}"},
               {"revoke_invite", "{\"username\":\"open@example.org\"}"},

@@ -97,7 +97,8 @@ static void test_transitions(void)
             is_str(last_audit("action, target_id, message"), text("UPDATE|%s|Changed: status %s", id, t->to),
                    "... and an audit record written # security 82");
     }
-    change(text("UPDATE users SET status = 'INACTIVE', active = 0, password_hash = NULL WHERE id = '%s'", id));
+    change(text(
+        "UPDATE users SET status = 'INACTIVE', active = 0, password_hash = NULL, verified_at = 0 WHERE id = '%s'", id));
     door_answer_t answer = change_user(id, door->key, "{\"status\":\"ACTIVE\"}");
     refused(answer, 409, "INVALID_OPERATION", "status", "nobody becomes active without ever having accepted");
     answer = change_user(id, door->key, "{\"status\":\"INVITE_REVOKED\"}");

@@ -133,7 +133,8 @@ static const struct {
     {"/v1/users/user_00000000000000000020", NULL, NULL, -1},
     {"/v1/users/search?username=probe158380%40probe.example", NULL, "users_canonical", 1},
     {"/v1/users/search?username=Probe158380%40PROBE.example&user_type=MORTAL", NULL, "users_canonical", 1},
-    {"/v1/users/search?username=nobody%40probe.example", NULL, "users_canonical", 0},
+    {"/v1/users/search?username=nobody%40probe.example", NULL, "users_name", 0},
+    {"/v1/users/search?username=probe158380%40probe.exam", NULL, "users_name", 1},
     {"/v1/users/search?username=probe", NULL, "users_name", 50},
     {"/v1/users/search?username=probe158380", NULL, "users_name", 1},
     {"/v1/users/search?username=probe158380%40pro", NULL, "users_name", 1},
@@ -302,7 +303,7 @@ static void test_user_pages(void)
 /* Counting ends behind 10,000; total_number_of_pages says nothing then. */
 static void test_count(void)
 {
-    static const char *const targets[] = {"/v1/users?limit=50", "/v1/users?limit=500&page=7",
+    static const char *const targets[] = {"/v1/users?limit=50", "/v1/users?limit=100&page=7",
                                           "/v1/users?limit=50&active=false&order_by=username"};
     door_answer_t answer;
 
@@ -323,8 +324,8 @@ static void test_statements(const char *list)
     const char *sign = strchr(list, '?') ? "&" : "?";
     int one = cost_of(text("%s%slimit=2", list, sign), &answer).statements;
 
-    is_int(cost_of(text("%s%slimit=500", list, sign), &answer).statements, one,
-           "%s: 500 rows in as many statements as 2", list);
+    is_int(cost_of(text("%s%slimit=100", list, sign), &answer).statements, one,
+           "%s: 100 rows in as many statements as 2", list);
     ok(one <= 9, "... %d", one);
 }
 
@@ -541,6 +542,9 @@ int main(void)
 {
     cost_t few[COUNT(alike)], many[COUNT(alike)];
 
+    /* The same kinds of answers are held against the description by the other tests: not some megabytes of them here.
+     */
+    unsetenv("IDENTITY_ANSWERS");
     serve_begin();
     change("PRAGMA synchronous = OFF");
     change("PRAGMA cache_size = -65536");

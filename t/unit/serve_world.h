@@ -50,7 +50,6 @@ static const sample_t world_samples[] = {
     {"DELETE /v1/roles/{role}", 200, "/v1/roles/$newrole$", NULL},
     {"POST /v1/api-keys", 201, NULL, "{\"description\":\"$label$ key\"}"},
     {"PATCH /v1/api-keys/{apik}", 200, NULL, "{\"description\":\"$label$ $n$\"}"},
-    {"GET /v1/api-keys/{apik}/decrypt", 409, NULL, NULL},
     {"POST /v1/api-keys/search", 200, NULL, "{\"resource_id\":\"$apik$\"}"},
     {"POST /v1/authentication-providers", 201, NULL, "{\"type\":\"DEFAULT\",\"name\":\"$label$ $n$\"}"},
     {"PATCH /v1/authentication-providers/{auth}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
@@ -120,44 +119,9 @@ static inline const char *world_person(const world_t *world, const char *name, c
     return accept_mailed(address);
 }
 
-/* Past the service where it has no route for it yet. */
-static inline bool world_served(const char *name)
-{
-    for (int i = 0; i < identity_route_count; i++)
-        if (strcmp(world_name_of(&identity_routes[i]), name) == 0)
-            return true;
-    return false;
-}
-
 static inline const char *world_team(const world_t *world, const char *name)
 {
-    if (world_served("POST /v1/teams"))
-        return world_must(world, "/v1/teams", text("{\"name\":\"%s %s\"}", world->label, name), "id");
-    return serve_team_of(world->entity, text("%s %s", world->label, name));
-}
-
-static inline void world_team_grants(const world_t *world, const char *team)
-{
-    if (world_served("POST /v1/teams/{team}/memberships"))
-        world_must(world, text("/v1/teams/%s/memberships", team),
-                   member(world->account, "USER", text(",\"role_ids\":[\"%s\"]", world->role)), "0.id");
-    else
-        change(text("INSERT INTO memberships (id, entity_id, team_id, account_id, type, created_at) VALUES ('%s', "
-                    "'%s', '%s', '%s', 'USER', 1)",
-                    identity_id_make(door->pool, "memb", ++door->now, &door->env.random), world->entity, team,
-                    world->account));
-}
-
-static inline const char *world_provider(const world_t *world)
-{
-    if (world_served("POST /v1/authentication-providers"))
-        return world_must(world, "/v1/authentication-providers",
-                          text("{\"type\":\"DEFAULT\",\"name\":\"%s provider\"}", world->label), "id");
-    const char *id = identity_id_make(door->pool, "auth", ++door->now, &door->env.random);
-    change(text("INSERT INTO providers (id, entity_id, type, name, status, settings, created_at, version) VALUES "
-                "('%s', '%s', 'DEFAULT', '%s provider', 'ENABLED', '{}', 1, 1)",
-                id, world->entity, world->label));
-    return id;
+    return world_must(world, "/v1/teams", text("{\"name\":\"%s %s\"}", world->label, name), "id");
 }
 
 static inline const char *world_account(const world_t *world, const char *reference)
@@ -194,11 +158,13 @@ static inline void world_people(world_t *world)
 
 static inline world_t *world_make(const char *label)
 {
+    static const unsigned char escrow[32] = {1};
     world_t *world = apr_pcalloc(door->pool, sizeof *world);
     identity_entity_row_t *entity;
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
 
     world->label = label;
+    door->settings.key_escrow = escrow;
     if (!identity_entity_add(door->pool, &door->env, label, label, &entity, &problem))
         bail("no entity could be made");
     world->entity = entity->id;
@@ -210,9 +176,11 @@ static inline world_t *world_make(const char *label)
     world->role = world_must(world, "/v1/roles",
                              text("{\"name\":\"%s parent\",\"child_role_ids\":[\"%s\"]}", label, world->child), "id");
     world->team = world_team(world, "team");
-    world_team_grants(world, world->team);
+    world_must(world, text("/v1/teams/%s/memberships", world->team),
+               member(world->account, "USER", text(",\"role_ids\":[\"%s\"]", world->role)), "0.id");
     world->apik = world_must(world, "/v1/api-keys", text("{\"description\":\"%s key\"}", label), "id");
-    world->auth = world_provider(world);
+    world->auth = world_must(world, "/v1/authentication-providers",
+                             text("{\"type\":\"DEFAULT\",\"name\":\"%s provider\"}", label), "id");
     world_people(world);
     world->audi = rows(
         text("SELECT id FROM audit_records WHERE entity_id = '%s' AND target_platform_id = '%s' ORDER BY id LIMIT 1",

@@ -5,6 +5,7 @@ package IdentityTest::Response;
 use strict;
 use warnings FATAL => 'all';
 use IO::Handle ();
+use IO::Uncompress::Gunzip ();
 use JSON::PP ();
 
 my $json = JSON::PP->new->utf8->allow_nonref;
@@ -31,6 +32,8 @@ sub record
     $path =~ s{/\.(?=/|$)}{}g;
     1 while $path =~ s{/[^/]+/\.\.(?=/|$)}{};
     return unless $path =~ m{^/v(?:[0-9]+|x)(?:/|$)};
+    # Packed by another module: t/httpd/etag.t compares it with the same as it is.
+    return if defined $self->header('Content-Encoding');
     if (!$kept || $keeper != $$) {
         (my $name = $0) =~ s{.*/}{};
         open $kept, '>>', "$ENV{IDENTITY_ANSWERS}/$name.$$.jsonl" or die "$ENV{IDENTITY_ANSWERS}: $!";
@@ -42,8 +45,12 @@ sub record
     $line{front} = JSON::PP::true if $front;
     # Bytes that are no UTF-8 are kept as they look, and complained about as no JSON would be.
     if (!defined $type || $type =~ m{^application/json} || $method eq 'HEAD') {
-        $line{body} = $self->{text};
-        utf8::decode($line{body});
+        my $text = $self->{text};
+        my $coding = $self->header('Content-Encoding') // '';
+        IO::Uncompress::Gunzip::gunzip(\$self->{text} => \$text) or die "no gzip: $IO::Uncompress::Gunzip::GunzipError" if $coding eq 'gzip' && length $text;
+        utf8::decode($text);
+        # Perl itself reads no other coding; the same answer without it is seen by other tests.
+        $line{body} = $text unless $coding && $coding ne 'gzip';
     }
     print {$kept} $json->encode(\%line), "\n";
 }
