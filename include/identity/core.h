@@ -283,6 +283,62 @@ const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const c
                           const identity_random_t *random);
 char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char *sealed, const char *aad);
 
+/* ---- rates and counters (rate.c, counters.c) -------------------------------------------------------------------- */
+
+/* At most count in any period; a count of 0 is no limit, and nothing below is called with it. */
+typedef struct identity_rate {
+    unsigned count;
+    apr_interval_time_t period;
+} identity_rate_t;
+
+#define IDENTITY_RATE_GROUPS 10
+typedef struct identity_rate_group {
+    apr_time_t last;
+    unsigned count;
+} identity_rate_group_t;
+
+/* What one counter remembers. Zeroed memory: nothing. */
+typedef struct identity_rate_state {
+    apr_time_t until, quiet; /* of a growing wait: its end, and when it is forgotten that there was one */
+    apr_time_t first;        /* beginning of the newest group */
+    identity_rate_group_t groups[IDENTITY_RATE_GROUPS]; /* oldest first */
+    int used;
+    unsigned waits;
+} identity_rate_state_t;
+
+/* How long until the next one is allowed; 0: now. After so long it is, whatever is asked meanwhile. */
+apr_interval_time_t identity_rate_wait(const identity_rate_state_t *state, const identity_rate_t *rate, apr_time_t now);
+/* Counts one that is allowed (0), else counts nothing and tells the wait. Never more than the rate in any period.
+ *
+ * growing: the one that reaches the rate starts a wait of one period. When it is over the next one is allowed, and if
+ * that is counted too the wait begins again, twice as long, up to identity_rate_longest. Who stays away after a wait
+ * for as long as it was starts anew. */
+apr_interval_time_t identity_rate_count(identity_rate_state_t *state, const identity_rate_t *rate, bool growing,
+                                        apr_time_t now);
+/* 16 periods, but at most an hour; a period, where that is longer. */
+apr_interval_time_t identity_rate_longest(const identity_rate_t *rate);
+/* From when on the state says nothing that zeroed memory does not. */
+apr_time_t identity_rate_idle_at(const identity_rate_state_t *state, const identity_rate_t *rate);
+
+/* Counters by name, in memory that processes may share and that never grows: where it is full, the counter that was
+ * used longest ago gives way. Safe for threads and processes. */
+typedef struct identity_counters identity_counters_t;
+
+size_t identity_counters_size(unsigned entries);
+/* memory: zeroed, on a border of 64, of identity_counters_size(entries). NULL where the machine fails. */
+identity_counters_t *identity_counters_make(void *memory, unsigned entries, const identity_random_t *random);
+/* identity_rate_wait and identity_rate_count of the counter of that name. */
+apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const char *key, const identity_rate_t *rate,
+                                           apr_time_t now);
+apr_interval_time_t identity_counters_count(identity_counters_t *counters, const char *key, const identity_rate_t *rate,
+                                            bool growing, apr_time_t now);
+/* The same table as a set of names, each until its time. */
+void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now);
+bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now);
+
+/* A text as one line of a log: control characters, marks that turn the direction of writing and bytes that are no UTF-8
+ * become \xHH (security 85). */
+const char *identity_log_text(apr_pool_t *pool, const char *text);
 /* Reads a sealing key as its file has it: 32 bytes as 64 hexadecimal digits or in base64 (either alphabet, padded or
  * not), and perhaps the end of the line. False for anything else. */
 bool identity_sealing_key_read(const char *text, unsigned char key[32]);

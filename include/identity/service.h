@@ -19,6 +19,26 @@ typedef struct identity_configured_provider {
     identity_oidc_t *oidc;
 } identity_configured_provider_t;
 
+/* Classes of routes that IdentityRateLimit knows. */
+typedef enum {
+    IDENTITY_RATE_NONE,
+    IDENTITY_RATE_LOGIN,  /* failed logins, by client address and by account */
+    IDENTITY_RATE_TOKEN,  /* failed uses of mailed secrets, alike */
+    IDENTITY_RATE_RESET,  /* mails asked for, by the address that they go to */
+    IDENTITY_RATE_INVITE, /* requests, by credential; so the next two */
+    IDENTITY_RATE_READ,
+    IDENTITY_RATE_WRITE,
+    IDENTITY_RATE_CLASSES
+} identity_rate_class_t;
+
+typedef struct identity_rates {
+    identity_rate_t of[IDENTITY_RATE_CLASSES];
+} identity_rates_t;
+extern const identity_rates_t identity_rates_standard;
+/* login, token, ...: NULL for NONE; NONE for what is no name of a class. */
+const char *identity_rate_class_name(identity_rate_class_t class);
+identity_rate_class_t identity_rate_class_find(const char *name);
+
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
     const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
@@ -29,6 +49,7 @@ typedef struct identity_settings {
     size_t password_minimum;
     const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
+    identity_rates_t rates;
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
@@ -63,6 +84,11 @@ typedef struct identity_env {
     /* The gate of password hashing (architecture, decision 6): false at once where its queue is full. */
     bool (*enter_hash)(void *context);
     void (*leave_hash)(void *context);
+    /* What IdentityRateLimit is counted by, shared by all children: failures and requests; and which clients have
+     * proved to be who they say. NULL: nothing is limited. counters_scope: what the names of users and keys belong to
+     * (the database). */
+    identity_counters_t *counters, *proofs;
+    const char *counters_scope;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;

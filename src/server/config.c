@@ -41,6 +41,11 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
 #include "directives.def"
 #undef SERVER
 #undef DIRECTORY
+    merged->rates = base->rates;
+    merged->rates.set |= added->rates.set;
+    for (int class = 0; class < IDENTITY_RATE_CLASSES; class ++)
+        if (added->rates.set & 1u << class)
+            merged->rates.rates.of[class] = added->rates.rates.of[class];
     merged->set = base->set | added->set;
     merged->engine = base->engine || added->engine;
     return merged;
@@ -299,6 +304,20 @@ static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *va
         return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path, &status);
     *list = identity_blocklist_make(cmd->pool, text ? text : "", length);
     return NULL;
+}
+
+static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_name, const char *value)
+{
+    identity_rate_conf_t *conf = member_set(cmd);
+    identity_rate_class_t class = identity_rate_class_find(class_name);
+
+    (void)directory;
+    if (class == IDENTITY_RATE_NONE)
+        return apr_psprintf(cmd->pool, "%s begins with a class: login, token, reset, invite, read or write, not %s.",
+                            cmd->cmd->name, class_name);
+    conf->set |= 1u << class;
+    return identity_read_rate(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
+                              &conf->rates.of[class]);
 }
 
 static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)

@@ -37,6 +37,11 @@ typedef struct identity_captcha_conf {
     bool private_network;
 } identity_captcha_conf_t;
 
+typedef struct identity_rate_conf {
+    identity_rates_t rates;
+    unsigned set; /* bits of the classes that a directive has set */
+} identity_rate_conf_t;
+
 typedef struct identity_host identity_host_t;
 
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;
@@ -71,6 +76,8 @@ const char *identity_read_size(apr_pool_t *pool, const char *name, const char *t
                                apr_size_t *value);
 const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text, unsigned least, unsigned most,
                                  unsigned *value);
+/* N/D, or off. */
+const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value);
 const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value);
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text);
 /* Scheme, host and the port where it is not the scheme's own (or 0). */
@@ -166,6 +173,10 @@ identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *proce
 void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
 bool identity_gate_enter(identity_gate_t *gate);
 void identity_gate_leave(identity_gate_t *gate);
+
+/* counters.c: what the rate limits of all hosts are counted by; false without shared memory. Both generations of a
+ * graceful restart count in the same. */
+bool identity_counters_share(identity_site_t *site);
 
 /* watchdog.c */
 void identity_job_child(identity_job_t *job, apr_pool_t *child);

@@ -102,6 +102,7 @@ static void settings_of(identity_host_t *host)
         .password_minimum = conf->password_minimum,
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
+        .rates = conf->rates.rates,
     };
 }
 
@@ -274,9 +275,10 @@ int identity_start_gates(identity_site_t *site)
     /* Room for the children of two generations. */
     site->gate = identity_gate_open(site->pool, site->main_server->process->pool, hash_slots(site),
                                     2 * (unsigned)(processes > 0 ? processes : 1));
-    if (site->gate)
+    if (site->gate && identity_counters_share(site))
         return OK;
-    IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0525: There is no shared memory for the gate of password hashing.");
+    IDENTITY_SAY(APLOG_EMERG, site->main_server,
+                 "ID0525: There is no shared memory for the gate of password hashing and the rate limits.");
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 

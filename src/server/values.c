@@ -7,7 +7,8 @@
 
 #include "server_int.h"
 
-#define LONGEST_DAYS 3650
+#define LONGEST_DAYS   3650
+#define RATE_COUNT_MAX 1000000
 
 /* A whole number without sign and what stands behind it; false where there is none or it is too large for anything. */
 static bool whole(const char *text, uint64_t *value, const char **rest)
@@ -82,6 +83,24 @@ const char *identity_read_number(apr_pool_t *pool, const char *name, const char 
                              : apr_psprintf(pool, "%s must be from %u to %u; it is given %s.", name, least, most, text);
     *value = (unsigned)number;
     return NULL;
+}
+
+const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value)
+{
+    const char *slash = strchr(text, '/'), *fault;
+
+    if (strcasecmp(text, "off") == 0) {
+        value->count = 0;
+        return NULL;
+    }
+    if (!slash)
+        return apr_psprintf(pool, "%s needs a number and a duration, such as 10/1m, or off, not %s.", name, text);
+    fault =
+        identity_read_number(pool, apr_pstrcat(pool, name, " (before the /)", NULL),
+                             apr_pstrmemdup(pool, text, (apr_size_t)(slash - text)), 1, RATE_COUNT_MAX, &value->count);
+    return fault ? fault
+                 : identity_read_duration(pool, apr_pstrcat(pool, name, " (behind the /)", NULL), slash + 1, false,
+                                          &value->period);
 }
 
 const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value)

@@ -17,7 +17,7 @@ void identity_log(const identity_call_t *call, identity_log_level_t level, const
 {
     va_list arguments;
     va_start(arguments, format);
-    const char *line = apr_pvsprintf(call->pool, format, arguments);
+    const char *line = identity_log_text(call->pool, apr_pvsprintf(call->pool, format, arguments));
     va_end(arguments);
     call->env->log(call->env->context, level, call->in ? call->in->request_id : NULL, line);
 }

@@ -48,7 +48,10 @@ bool identity_oauth_request_reset(identity_call_t *call)
 {
     reset_request_t request = {.canonical = identity_canonical_field(call, "email")};
 
-    if (!identity_mail_possible(call, NULL, NULL) || !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
+    /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
+    if (!identity_mail_possible(call, NULL, NULL) ||
+        !identity_limit_take(call, IDENTITY_RATE_RESET, request.canonical) ||
+        !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
         return false;
     return identity_answer_empty(call, 200);
@@ -69,23 +72,24 @@ typedef struct redemption {
 /* Unknown, used, revoked, replaced: one text (contract, errors). */
 static bool dead(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
+    return identity_limit_failed(call) &&
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
 }
 
 static bool expired(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
-                         "This link has expired; please ask for a new one.");
+    return identity_limit_failed(call) && identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
+                                                        "This link has expired; please ask for a new one.");
 }
 
 static bool find_secret(identity_call_t *call, redemption_t *redemption)
 {
     bool found;
 
-    return identity_db_found(call,
-                             identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret),
-                             &found) &&
-           (found || dead(call));
+    if (!identity_db_found(
+            call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
+        return false;
+    return found ? identity_limit_account(call, redemption->secret->user_id) : dead(call);
 }
 
 static bool secret_lives(identity_call_t *call, const redemption_t *redemption)
@@ -177,6 +181,7 @@ bool identity_oauth_reset(identity_call_t *call)
         !identity_read(call, read_reset, &reset) || !new_hash(call, &reset) ||
         !identity_write(call, write_reset, &reset))
         return false;
+    identity_limit_proved(call, reset.user->canonical);
     return identity_answer(call, 200, json_string("The password has been changed."));
 }
 
@@ -366,6 +371,7 @@ bool identity_oauth_activate(identity_call_t *call)
     }
     if (!identity_write(call, write_accept, &accept))
         return false;
+    identity_limit_proved(call, accept.user->canonical);
     return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
 }
 

@@ -80,8 +80,11 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
     bool usable = attempt->user && attempt->user->status == IDENTITY_USER_ACTIVE && attempt->user->password_hash;
     const char *hash =
         usable ? attempt->user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
-    return identity_verify_password(call, hash, password, &right, &attempt->fresh) &&
-           (!usable || !right || identity_write(call, write_login, attempt));
+    if (!identity_verify_password(call, hash, password, &right, &attempt->fresh))
+        return false;
+    if (!usable || !right)
+        return true;
+    return identity_limit_passed(call) && identity_write(call, write_login, attempt);
 }
 
 static bool login_by_password(identity_call_t *call, const char *username, const char *password)
@@ -94,17 +97,19 @@ static bool login_by_password(identity_call_t *call, const char *username, const
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
                              IDENTITY_PASSWORD_MAX);
+    if (!identity_limit_account(call, attempt.canonical))
+        return false;
     /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
      * it. */
     if (!try_password(call, &attempt, password) || (attempt.moved && !try_password(call, &attempt, password)))
         return false;
     if (attempt.moved)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
-    if (attempt.login.session)
+    if (attempt.login.session) {
+        identity_limit_proved(call, attempt.canonical);
         return identity_login_answer(call, &attempt.login);
-    if (!identity_write(call, write_failure, &attempt))
-        return false;
-    return wrong(call);
+    }
+    return identity_limit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
 }
 
 static bool write_alias_login(identity_call_t *call, void *data)
@@ -122,7 +127,7 @@ static bool write_alias_login(identity_call_t *call, void *data)
     if (!found || attempt->alias->expires_at <= call->now || attempt->user->status != IDENTITY_USER_ACTIVE) {
         if (!found)
             attempt->user = NULL;
-        return write_failure(call, attempt);
+        return identity_limit_failed(call) && write_failure(call, attempt);
     }
     attempt->login.user = attempt->user;
     attempt->login.method = "alias";
@@ -134,12 +139,16 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
 {
     attempt_t attempt = {.digest = identity_token_digest(call->pool, alias)};
 
+    if (!identity_limit_account(call, NULL))
+        return false;
     if (identity_token_valid(alias, IDENTITY_TOKEN_ALIAS)) {
         if (!identity_write(call, write_alias_login, &attempt))
             return false;
-        if (attempt.login.session)
+        if (attempt.login.session) {
+            identity_limit_proved(call, attempt.user->canonical);
             return identity_login_answer(call, &attempt.login);
-    } else if (!identity_write(call, write_failure, &attempt)) {
+        }
+    } else if (!identity_limit_failed(call) || !identity_write(call, write_failure, &attempt)) {
         return false;
     }
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The alias is not valid.");

@@ -3,8 +3,9 @@
 #include "service_int.h"
 #include "bodies.h"
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
-    {#operation, method, pattern, IDENTITY_CREDENTIAL_##credential, permission, self, body, handler},
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
+    {#operation,           method, pattern, IDENTITY_CREDENTIAL_##credential, permission, self, body,                  \
+     IDENTITY_RATE_##rate, handler},
 const identity_route_t identity_routes[] = {
 #include "routes.def"
 };

@@ -46,6 +46,8 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
         return false;
     }
     call->who = authentication ? authentication->principal : NULL;
+    if (!identity_limit_enter(call))
+        return false;
     if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
         return true;
     if (!call->who)

@@ -26,10 +26,11 @@ typedef struct identity_route {
     const char *permission;       /* NULL: none is needed, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
     const identity_field_t *body; /* NULL: no body is read */
+    identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
 } identity_route_t;
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, handler)                                 \
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
     bool handler(identity_call_t *call);
 #include "routes.def"
 #undef ROUTE
@@ -46,6 +47,18 @@ identity_match_t identity_route_match(apr_pool_t *pool, const char *method, cons
                                       const char **allow);
 
 /* ---- a call ----------------------------------------------------------------------------------------------------- */
+
+/* The counters that a failure of this call would be counted by. */
+#define IDENTITY_LIMIT_BOUNDS 3
+typedef struct identity_limit_bound {
+    const char *key;
+    identity_rate_t rate;
+} identity_limit_bound_t;
+typedef struct identity_limit {
+    identity_rate_class_t class;
+    identity_limit_bound_t bounds[IDENTITY_LIMIT_BOUNDS];
+    int count;
+} identity_limit_t;
 
 struct identity_call {
     apr_pool_t *pool;
@@ -66,6 +79,7 @@ struct identity_call {
     identity_once_t *once;   /* NULL: no Idempotency-Key */
     apr_time_t now;
     identity_db_t *db; /* only inside identity_read and identity_write */
+    identity_limit_t limit;
     identity_problem_t problem;
 };
 
@@ -111,6 +125,25 @@ bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
 void identity_header(identity_call_t *call, const char *name, const char *value);
 
+/* ---- rate limits (limit.c) -------------------------------------------------------------------------------------- */
+/* All are true where the call may go on; else the problem is 429 with the seconds to wait. */
+
+/* By the route's class, before its permission is asked: counts invite, read, write; looks at the address's counter of
+ * login, token. */
+bool identity_limit_enter(identity_call_t *call);
+/* login, token: a handler says whose account is meant (canonical user name, or an id; NULL: nobody's), as soon as it
+ * knows and before it looks at any secret. A handler of the class login must call it. */
+bool identity_limit_account(identity_call_t *call, const char *account);
+/* ... and what became of it: the secret was wrong (counted, and logged; afterwards the problem is the caller's to set),
+ * or right, before anything follows from that. */
+bool identity_limit_failed(identity_call_t *call);
+bool identity_limit_passed(identity_call_t *call);
+/* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
+void identity_limit_proved(identity_call_t *call, const char *account);
+/* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
+bool identity_limit_self(identity_call_t *call);
+/* Counts one of the class by what: an address, a credential. */
+bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
 /* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
 
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with

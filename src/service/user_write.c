@@ -76,6 +76,7 @@ bool identity_users_create(identity_call_t *call)
             !identity_hash_password(call, identity_password_normalise(call->pool, password), &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
+               !identity_limit_take(call, IDENTITY_RATE_INVITE, call->who->id) ||
                !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
         return false;
     } else {
@@ -207,7 +208,8 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
     /* Who signs on at a provider has no password, and comes to one by a mailed link. */
     if (!hash)
         hash = identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_verify_password(call, hash, current, &right, &fresh))
+    if (!identity_limit_self(call) || !identity_verify_password(call, hash, current, &right, &fresh) ||
+        !(right ? identity_limit_passed(call) : identity_limit_failed(call)))
         return false;
     if (!right && !identity_write(call, write_refusal, NULL))
         return false;

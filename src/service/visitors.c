@@ -29,7 +29,8 @@ static bool solved(identity_call_t *call)
     case IDENTITY_CAPTCHA_PASSED:
         return true;
     case IDENTITY_CAPTCHA_REFUSED:
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "captcha_token",
+        return identity_limit_failed(call) &&
+               identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "captcha_token",
                              "captcha_token was not accepted; please solve the captcha again.");
     case IDENTITY_CAPTCHA_UNAVAILABLE:
         break;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh          (that is `make install`)
-# Module to where httpd looks for modules, htidentity to prefix/bin, the interface's description to prefix/share/identity, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra.
+# Module to where httpd looks for modules, htidentity to prefix/bin, the interface's description to prefix/share/identity, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra;
+# fail2ban's filter to its folder on Debian, else beside the description.
 # An identity.conf that differs from ours stays as it is; ours is then laid beside it as identity.conf.new.
 set -eu
 
@@ -34,6 +35,8 @@ put 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.t
 if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
     put 644 conf/identity.load /etc/apache2/mods-available/identity.load
     put_conf conf/identity.conf /etc/apache2/mods-available/identity.conf
+    put_conf conf/fail2ban/identity.conf /etc/fail2ban/filter.d/identity.conf
 else
     put_conf conf/identity.conf "$configuration/extra/identity.conf"
+    put 644 conf/fail2ban/identity.conf "$prefix/share/identity/fail2ban/identity.conf"
 fi

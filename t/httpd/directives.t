@@ -1,6 +1,6 @@
 # Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
-# run on: event asan
 # has from the server around. (api/directives.md; security 93)
+# run on: event asan
 use strict;
 use warnings FATAL => 'all';
 use File::Copy 'copy';
@@ -122,6 +122,19 @@ my @refused = (
     "IdentityKeyEscrow $first" => qr/ID0511: .*does not hold 32 bytes/,
     "IdentityKeyEscrow $escrow $escrow" => qr/takes one argument/,
     "<VirtualHost *:1>\nIdentityKeyEscrow $short_escrow\n</VirtualHost>" => qr/ID0511: .*does not hold 32 bytes/,
+    'IdentityRateLimit 10/1m' => qr/takes two arguments/,
+    'IdentityRateLimit logins 10/1m' => qr/begins with a class: login, token, reset, invite, read or write, not logins\./,
+    'IdentityRateLimit none off' => qr/begins with a class/,
+    'IdentityRateLimit login 10' => qr{IdentityRateLimit login needs a number and a duration, such as 10/1m, or off, not 10\.},
+    'IdentityRateLimit login on' => qr/or off, not on\./,
+    'IdentityRateLimit login 0/1m' => qr{login \(before the /\) must be from 1 to 1000000; it is given 0\.},
+    'IdentityRateLimit login 1000001/1m' => qr{login \(before the /\) must be from 1 to 1000000},
+    'IdentityRateLimit login ten/1m' => qr{login \(before the /\) needs a whole number, not ten\.},
+    'IdentityRateLimit login /1m' => qr{login \(before the /\) needs a whole number, not \.},
+    'IdentityRateLimit token 10/1' => $duration,
+    'IdentityRateLimit token 10/' => $duration,
+    'IdentityRateLimit read 10/1m/1m' => $duration,
+    'IdentityRateLimit write 10/0s' => qr{write \(behind the /\) must be longer than nothing},
     'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
     'IdentityMailURL maildir:mail' => qr/IdentityMailURL: .*whole path/,
     'IdentityMailURL smtp://user:password@mail.example.org' => qr/IdentityMailURL: .*no password/,
@@ -151,7 +164,7 @@ my @taken = (
     'IdentityPublicURL https://ID.example.org/', 'IdentityPublicURL https://[2001:db8::1]:8443', 'IdentityPublicURL http://localhost:8080',
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
-    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
+    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {

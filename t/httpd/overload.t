@@ -11,6 +11,7 @@ use IdentityTest::Server;
 my $server = IdentityTest::Server->new(directives => <<'END_OF_DIRECTIVES');
 IdentityPasswordHash argon2id m=19456 t=10
 IdentityHashMemory 20M
+IdentityRateLimit login off
 IdentityDatabaseWait 1s
 # A server short of workers closes kept connections when it likes; a client must then ask again, which this one does not.
 KeepAlive Off

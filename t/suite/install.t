@@ -31,7 +31,7 @@ is "$modules $configuration", '/usr/lib/apache2/modules /etc/apache2', 'this apx
 my $debian = "$base/debian";
 install("DESTDIR=$debian");
 is_deeply [sort split /\n/, `cd '$debian' && find . -type f`],
-    ['./etc/apache2/mods-available/identity.conf', './etc/apache2/mods-available/identity.load', './usr/lib/apache2/modules/mod_identity.so', './usr/local/bin/htidentity',
+    ['./etc/apache2/mods-available/identity.conf', './etc/apache2/mods-available/identity.load', './etc/fail2ban/filter.d/identity.conf', './usr/lib/apache2/modules/mod_identity.so', './usr/local/bin/htidentity',
         './usr/local/share/identity/openapi.json', './usr/local/share/identity/password-blocklist.txt'],
     'Debian\'s places';
 is slurp("$debian/etc/apache2/mods-available/identity.conf"), slurp('conf/identity.conf'), 'the shipped conf';
@@ -55,8 +55,8 @@ close $out;
 chmod 0755, "$base/apxs";
 install("DESTDIR=$base/plain", 'prefix=/opt/identity', "APXS=$base/apxs");
 is_deeply [sort split /\n/, `cd '$base/plain' && find . -type f`],
-    ['./opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity', './opt/identity/share/identity/openapi.json',
-        './opt/identity/share/identity/password-blocklist.txt'],
+    ['./opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity', './opt/identity/share/identity/fail2ban/identity.conf',
+        './opt/identity/share/identity/openapi.json', './opt/identity/share/identity/password-blocklist.txt'],
     'apxs\' own places';
 
 # What Debian's a2enmod would link, as a whole server: .load lines name Debian's path, which stands for the folder just filled.

@@ -93,6 +93,8 @@ static void test_operation(const identity_route_t *route, const json_t *operatio
     ok(json_object_get(responses, "500") && json_object_get(responses, "503"), "%s: our faults", route->operation);
     is_int(json_object_get(responses, "415") != NULL, route->body != NULL, "%s: 415 where there is a body",
            route->operation);
+    is_int(json_object_get(responses, "429") != NULL, route->rate != IDENTITY_RATE_NONE,
+           "%s: 429 where there is a limit", route->operation);
     if (required)
         ok(json_object_get(responses, "401") && json_object_get(responses, "403"), "%s: who is let in",
            route->operation);

@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,10 @@ static void leave_hash(void *context)
 
 static void log_line(void *context, identity_log_level_t level, const char *request_id, const char *line)
 {
-    (void)context;
+    door_t *door = context;
     (void)level;
+    if (door->log)
+        door->log = apr_pstrcat(door->pool, door->log, line, "\n", NULL);
     diag("log %s %s", request_id ? request_id : "-", line);
 }
 
@@ -162,6 +165,22 @@ static void settle(door_t *door)
     door->env.context = door;
 }
 
+static identity_counters_t *counters_of(door_t *door, unsigned entries)
+{
+    void *memory = apr_pcalloc(door->pool, identity_counters_size(entries) + 64);
+    identity_counters_t *counters =
+        identity_counters_make((void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), entries, &door->env.random);
+    return counters ? counters : (bail("no counters"), NULL);
+}
+
+/* Nothing is limited until a test sets rates. */
+static void limit(door_t *door)
+{
+    door->env.counters = counters_of(door, 4096);
+    door->env.proofs = counters_of(door, 1024);
+    door->env.counters_scope = door->params;
+}
+
 static void connect_database(door_t *door)
 {
     identity_db_options_t *options = apr_pcalloc(door->pool, sizeof *options);
@@ -203,6 +222,7 @@ door_t *door_open(void)
         bail(error ? error : "no signing key");
     connect_database(door);
     settle(door);
+    limit(door);
     seed(door);
     return door;
 }

@@ -23,6 +23,7 @@ typedef struct door {
     bool refuse_hash;   /* the hash gate is full */
     int writers;        /* inside the writers' gate; must be 0 between requests */
     int borrowed;       /* connections out; must be 0 between requests */
+    const char *log;    /* where a test sets it to "", the lines that are logged from then on */
     const char *entity_id, *account_id,
         *second_account_id;     /* accounts `default` (LIVE) and `second` (TEST) of entity `default` */
     const char *key, *read_key; /* X-API-KEY: ADMINISTRATOR, READ_ONLY */

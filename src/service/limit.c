@@ -1,0 +1,290 @@
+/* Rate limits (IdentityRateLimit; security 12 to 14, 80).
+ *
+ * login and token count failures. Such a call is bound by several counters at once: that of its client address (IPv4:
+ * the address, IPv6: its /64), and of the account that it speaks of: one for each network (/24, /48) that fails there,
+ * and one, ten times as high, for all networks together. Each is looked at before a password is hashed, and once more
+ * when the verdict is known, so that of many tries at once no more count than one after the other.
+ *
+ * A stranger must not lock anybody out. The counters of an account do not bind an address from which its owner has
+ * signed in (or opened a mailed link) within the last 30 days; and whoever brings a live refresh cookie of that very
+ * user is bound by a counter of its own alone, also behind an address that others have spoilt.
+ *
+ * Known and unknown names are treated alike: nothing here asks whether there is such a user.
+ */
+#include <string.h>
+
+#include <arpa/inet.h>
+
+#include "service_int.h"
+
+#define ALL_NETWORKS   10 /* times the rate */
+#define PROOF_LIFETIME apr_time_from_sec(30 * 86400)
+
+#define MINUTE apr_time_from_sec(60)
+#define HOUR   apr_time_from_sec(3600)
+const identity_rates_t identity_rates_standard = {.of = {[IDENTITY_RATE_LOGIN] = {10, MINUTE},
+                                                         [IDENTITY_RATE_TOKEN] = {30, MINUTE},
+                                                         [IDENTITY_RATE_RESET] = {5, HOUR},
+                                                         [IDENTITY_RATE_INVITE] = {1000, HOUR}}};
+
+static const char *const names[IDENTITY_RATE_CLASSES] = {
+    [IDENTITY_RATE_LOGIN] = "login",   [IDENTITY_RATE_TOKEN] = "token", [IDENTITY_RATE_RESET] = "reset",
+    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_READ] = "read",   [IDENTITY_RATE_WRITE] = "write"};
+
+const char *identity_rate_class_name(identity_rate_class_t class)
+{
+    return names[class];
+}
+
+identity_rate_class_t identity_rate_class_find(const char *name)
+{
+    for (int class = IDENTITY_RATE_NONE + 1; class < IDENTITY_RATE_CLASSES; class ++)
+        if (strcasecmp(names[class], name) == 0)
+            return (identity_rate_class_t) class;
+    return IDENTITY_RATE_NONE;
+}
+
+/* ---- names of counters ------------------------------------------------------------------------------------------ */
+
+/* The network of an address with so many bits, in hex; the text itself where it is no address. */
+static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6)
+{
+    const char *text = call->in && call->in->client_address ? call->in->client_address : "";
+    unsigned char bytes[16];
+    char *hex = apr_palloc(call->pool, 2 * sizeof bytes + 2), *to = hex;
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    unsigned bits = bits6, first = 0;
+
+    if (inet_pton(AF_INET, text, bytes + sizeof mapped) == 1)
+        memcpy(bytes, mapped, sizeof mapped);
+    else if (inet_pton(AF_INET6, text, bytes) != 1)
+        return text;
+    if (memcmp(bytes, mapped, sizeof mapped) == 0) {
+        bits = bits4;
+        first = sizeof mapped;
+    }
+    *to++ = first ? '4' : '6';
+    for (unsigned i = first; i < first + bits / 8; i++, to += 2)
+        apr_snprintf(to, 3, "%02x", bytes[i]);
+    return hex;
+}
+
+static const char *address_of(identity_call_t *call)
+{
+    return network(call, 32, 64);
+}
+
+/* A rate belongs to the name: hosts with other ones count for themselves. what comes last, since it may hold anything.
+ */
+static const char *key_of(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *where,
+                          const char *what)
+{
+    const identity_rate_t *rate = &call->env->settings->rates.of[class];
+
+    return apr_psprintf(call->pool, "%s %u/%" APR_INT64_T_FMT " %s %s\n%s\n%s", names[class], rate->count,
+                        (apr_int64_t)rate->period, kind, where, call->env->counters_scope, what);
+}
+
+static const char *proof_of(identity_call_t *call, const char *account)
+{
+    return apr_psprintf(call->pool, "%s\n%s\n%s", address_of(call), call->env->counters_scope, account);
+}
+
+/* ---- what all classes do ---------------------------------------------------------------------------------------- */
+
+static apr_time_t now(const identity_call_t *call)
+{
+    return call->env->now(call->env->context);
+}
+
+static bool limited(const identity_call_t *call, identity_rate_class_t class)
+{
+    bool local = call->who && call->who->kind == IDENTITY_CALLER_LOCAL;
+    return class != IDENTITY_RATE_NONE && call->env->counters && call->env->settings->rates.of[class].count > 0 &&
+           !local;
+}
+
+/* The line that conf/fail2ban matches. No user name stands in it: people type passwords there. */
+static void tell(const identity_call_t *call, const char *what, identity_rate_class_t class)
+{
+    const char *address = call->in && call->in->client_address ? call->in->client_address : "-";
+
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0361: %s %s from %s", what, names[class], address);
+}
+
+static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
+{
+    tell(call, "throttled", class);
+    identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL, "Too many of these requests; please try again later.");
+    call->problem.retry_after = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
+    return false;
+}
+
+bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
+{
+    if (!limited(call, class))
+        return true;
+    apr_interval_time_t wait = identity_counters_count(call->env->counters, key_of(call, class, "of", "", what),
+                                                       &call->env->settings->rates.of[class], false, now(call));
+    return wait == 0 || refuse(call, class, wait);
+}
+
+/* ---- failures --------------------------------------------------------------------------------------------------- */
+
+static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what, unsigned times)
+{
+    identity_limit_t *limit = &call->limit;
+    const char *key = key_of(call, limit->class, kind, where, what);
+
+    for (int i = 0; i < limit->count; i++)
+        if (strcmp(limit->bounds[i].key, key) == 0)
+            return;
+    if (limit->count == IDENTITY_LIMIT_BOUNDS)
+        return;
+    identity_limit_bound_t *bound = &limit->bounds[limit->count++];
+    bound->key = key;
+    bound->rate = call->env->settings->rates.of[limit->class];
+    bound->rate.count *= times;
+}
+
+static apr_interval_time_t longest_wait(identity_call_t *call)
+{
+    const identity_limit_t *limit = &call->limit;
+    apr_interval_time_t longest = 0;
+
+    for (int i = 0; i < limit->count; i++) {
+        apr_interval_time_t wait =
+            identity_counters_wait(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, now(call));
+        if (wait > longest)
+            longest = wait;
+    }
+    return longest;
+}
+
+bool identity_limit_passed(identity_call_t *call)
+{
+    apr_interval_time_t wait = longest_wait(call);
+    return wait == 0 || refuse(call, call->limit.class, wait);
+}
+
+bool identity_limit_failed(identity_call_t *call)
+{
+    const identity_limit_t *limit = &call->limit;
+
+    for (int i = 0; i < limit->count; i++) {
+        apr_interval_time_t wait =
+            identity_counters_count(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, true, now(call));
+        if (wait > 0)
+            return refuse(call, limit->class, wait);
+    }
+    if (limit->class != IDENTITY_RATE_NONE)
+        tell(call, "failed", limit->class);
+    return true;
+}
+
+/* ---- the user's own browser ------------------------------------------------------------------------------------- */
+
+typedef struct device {
+    const char *digest, *account;
+    bool known;
+} device_t;
+
+static bool find_device(identity_call_t *call, void *data)
+{
+    device_t *device = data;
+    identity_refresh_row_t *refresh;
+    identity_session_row_t *session;
+    identity_user_row_t *user;
+    bool found;
+
+    if (!identity_db_found(call, identity_refresh_get(call->db, device->digest, &refresh), &found))
+        return false;
+    if (!found || refresh->spent_at)
+        return true;
+    if (!identity_db_found(call, identity_session_get(call->db, refresh->session_id, &session, &user), &found))
+        return false;
+    device->known =
+        found && identity_session_live(session, user, call->now) && strcmp(user->canonical, device->account) == 0;
+    return true;
+}
+
+/* Asks the database only for who would be turned away otherwise. False for a fault. */
+static bool rebind_device(identity_call_t *call, const char *account)
+{
+    const char *token = identity_refresh_cookie(call);
+    device_t device = {.account = account};
+
+    if (!token)
+        return true;
+    device.digest = identity_token_digest(call->pool, token);
+    if (!identity_read(call, find_device, &device))
+        return false;
+    if (device.known) {
+        call->limit.count = 0;
+        bind_to(call, "device", "", account, 1);
+    }
+    return true;
+}
+
+/* ---- what the classes do ---------------------------------------------------------------------------------------- */
+
+static bool enter_failures(identity_call_t *call)
+{
+    call->limit.class = call->route->rate;
+    if (!limited(call, call->limit.class))
+        return true;
+    bind_to(call, "address", address_of(call), "", 1);
+    /* Where the cookie may make a difference the body has to say whose account it is about. */
+    if (call->limit.class == IDENTITY_RATE_LOGIN && call->route->handler == identity_oauth_token &&
+        identity_refresh_cookie(call))
+        return true;
+    return identity_limit_passed(call);
+}
+
+bool identity_limit_enter(identity_call_t *call)
+{
+    switch (call->route->rate) {
+    case IDENTITY_RATE_LOGIN:
+    case IDENTITY_RATE_TOKEN:
+        return enter_failures(call);
+    case IDENTITY_RATE_INVITE:
+    case IDENTITY_RATE_READ:
+    case IDENTITY_RATE_WRITE:
+        return !call->who || identity_limit_take(call, call->route->rate, call->who->id);
+    default:
+        return true;
+    }
+}
+
+bool identity_limit_account(identity_call_t *call, const char *account)
+{
+    if (!limited(call, call->limit.class))
+        return true;
+    if (account && call->limit.class != IDENTITY_RATE_LOGIN)
+        bind_to(call, "account", "", account, 1);
+    else if (account &&
+             !(call->env->proofs && identity_counters_marked(call->env->proofs, proof_of(call, account), now(call)))) {
+        bind_to(call, "network", network(call, 24, 48), account, 1);
+        bind_to(call, "account", "", account, ALL_NETWORKS);
+    }
+    if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))
+        return false;
+    return identity_limit_passed(call);
+}
+
+bool identity_limit_self(identity_call_t *call)
+{
+    call->limit.class = IDENTITY_RATE_LOGIN;
+    if (!limited(call, IDENTITY_RATE_LOGIN))
+        return true;
+    bind_to(call, "self", "", call->who->id, 1);
+    return identity_limit_passed(call);
+}
+
+void identity_limit_proved(identity_call_t *call, const char *account)
+{
+    apr_time_t moment = now(call);
+
+    if (limited(call, IDENTITY_RATE_LOGIN) && call->env->proofs)
+        identity_counters_mark(call->env->proofs, proof_of(call, account), moment + PROOF_LIFETIME, moment);
+}
