@@ -135,7 +135,8 @@ bool identity_oauth_authorize(identity_call_t *call)
 /* Unknown, expired, used, or another browser's: one text. */
 static bool dead(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
+    return identity_limit_failed(call) &&
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
                          "This sign-on is not valid any more, or was begun in another browser; please start again.");
 }
 
@@ -198,7 +199,7 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
 {
     identity_log(call, IDENTITY_LOG_WARNING, "ID0372: a sign-on at %s was refused: %s",
                  sign_on->provider.configured->name, error);
-    if (!identity_write(call, write_failure, sign_on))
+    if (!identity_limit_failed(call) || !identity_write(call, write_failure, sign_on))
         return false;
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                          "What the provider answered cannot be accepted; please start again.");
@@ -230,6 +231,8 @@ static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_o
 
 static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
+    if (!identity_limit_failed(call))
+        return false;
     identity_log(call, IDENTITY_LOG_INFO, "ID0373: a sign-on at %s was turned away: %s",
                  sign_on->provider.configured->name, sign_on->refused);
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
@@ -263,5 +266,8 @@ bool identity_oauth_callback(identity_call_t *call)
         return error ? unavailable(call, &sign_on, error) : false;
     if (!identity_write(call, sso_finish, &sign_on))
         return false;
-    return sign_on.refused ? turn_away(call, &sign_on) : identity_login_answer(call, &sign_on.login);
+    if (sign_on.refused)
+        return turn_away(call, &sign_on);
+    identity_limit_proved(call, sign_on.user->canonical);
+    return identity_login_answer(call, &sign_on.login);
 }

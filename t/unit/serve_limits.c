@@ -4,6 +4,7 @@
 #include "serve.h"
 
 #define WRONG "Wrong1horse"
+#define PAGE  "https://app.example.org/sso"
 
 static const char *const victim = "victim@example.org";
 
@@ -457,9 +458,10 @@ static void test_credentials(void)
 static door_answer_t call_route(const identity_route_t *route)
 {
     const char *path = route->pattern, *open, *made = "";
-    const char *body = route->rate == IDENTITY_RATE_LOGIN ? "{\"username\":\"a@b.c\",\"password\":\"" WRONG "\"}"
-                                                          : "{\"token\":\"x\",\"new_password\":\"" PASSWORD
-                                                            "\",\"email\":\"a@b.c\"}";
+    const char *body = route->rate == IDENTITY_RATE_LOGIN
+                           ? "{\"username\":\"a@b.c\",\"password\":\"" WRONG
+                             "\",\"code\":\"x\",\"state\":\"x\",\"redirect_uri\":\"" PAGE "\"}"
+                           : "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\",\"email\":\"a@b.c\"}";
 
     for (; (open = strchr(path, '{')) != NULL; path = strchr(open, '}') + 1)
         made = text("%s%.*s%.*s_00000000000000000000", made, (int)(open - path), path, (int)strcspn(open + 1, "}"),
@@ -472,7 +474,10 @@ static door_answer_t call_route(const identity_route_t *route)
 static void test_routes(void)
 {
     int classes[IDENTITY_RATE_CLASSES] = {0};
+    apr_array_header_t *pages = apr_array_make(door->pool, 1, sizeof(const char *));
 
+    APR_ARRAY_PUSH(pages, const char *) = PAGE;
+    door->settings.redirect_uris = pages;
     for (int class = IDENTITY_RATE_NONE + 1; class < IDENTITY_RATE_CLASSES; class ++)
         rate((identity_rate_class_t) class, 2, 60);
     for (int i = 0; i < identity_route_count; i++) {

@@ -397,5 +397,6 @@ int main(void)
     test_mix_up();
     test_unavailable();
     test_address();
+    is_int(provider->most_held + other->most_held, 0, "no connection and no gate was held while a provider was asked");
     return serve_end();
 }

@@ -160,6 +160,8 @@ static inline void sso_begin(void)
     serve_begin();
     provider = provider_open(door->pool);
     other = provider_open(door->pool);
+    provider->held[0] = other->held[0] = &door->borrowed;
+    provider->held[1] = other->held[1] = &door->writers;
     key = signer_make(door->pool, 2048, "k1");
     stranger = signer_make(door->pool, 2048, "new");
     apr_array_header_t *providers = apr_array_make(door->pool, 2, sizeof(void *));

@@ -291,6 +291,28 @@ static void test_listed(void)
     second.domains = NULL;
 }
 
+/* What fails counts as a failed login of the address (security 12, 80). */
+static void test_limit(void)
+{
+    door->settings.rates = identity_rates_standard;
+    for (int i = 0; i < 10; i++) {
+        flow_t flow = begin();
+        vouch(&flow, "s-eve-com", "eve@example.com", i % 2 ? "{\"nonce\":\"x\"}" : "{\"sub\":\"s-unknown\"}");
+        door_answer_t answer = finish(&flow);
+        is_int(answer.status, i % 2 ? 401 : 403, "failure %d", i + 1);
+    }
+    flow_t flow = begin();
+    vouch(&flow, "s-eve-com", "eve@example.com", NULL);
+    int asked = provider->asked[PROVIDER_TOKEN];
+    refused(finish(&flow), 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "and no more # security 80");
+    is_int(provider->asked[PROVIDER_TOKEN], asked, "the provider is not asked then");
+    pass(61);
+    flow = begin();
+    vouch(&flow, "s-eve-com", "eve@example.com", NULL);
+    accepted(finish(&flow), 200, "later it goes on");
+    memset(&door->settings.rates, 0, sizeof door->settings.rates);
+}
+
 /* No connection is held while the provider is asked: one thread's only connection is back before. */
 static void test_faults(void)
 {
@@ -328,6 +350,8 @@ int main(void)
     test_entities();
     test_rows();
     test_listed();
+    test_limit();
     test_faults();
+    is_int(provider->most_held + other->most_held, 0, "no connection and no gate was held while a provider was asked");
     return serve_end();
 }

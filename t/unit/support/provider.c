@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -84,12 +85,15 @@ static void *serve(void *data)
     server_t *server = visit->server;
     provider_t *provider = &server->provider;
     provider_answer_t with = {.status = 404};
-    char text[65536];
+    char text[65536], *body = NULL;
     bool known = false;
 
     if (hear(visit->socket, text, sizeof text)) {
         const char *path = strchr(text, ' ') ? strchr(text, ' ') + 1 : "";
         pthread_mutex_lock(&server->mutex);
+        for (int i = 0; i < 2; i++)
+            if (provider->held[i] && *provider->held[i] > provider->most_held)
+                provider->most_held = *provider->held[i];
         for (int i = 0; i < PROVIDER_PATHS && !known; i++) {
             known = strncmp(path, provider_paths[i], strlen(provider_paths[i])) == 0;
             if (!known)
@@ -97,12 +101,15 @@ static void *serve(void *data)
             provider->asked[i]++;
             provider->request[i] = apr_pstrdup(server->pool, text);
             with = provider->answers[i];
+            /* A slow answer may outlive the test that set it. */
+            with.body = body = with.body ? strdup(with.body) : NULL;
         }
         if (!known)
             provider->asked_else++;
         pthread_mutex_unlock(&server->mutex);
         answer(visit->socket, &with);
     }
+    free(body);
     shutdown(visit->socket, SHUT_WR);
     close(visit->socket);
     free(visit);
@@ -127,7 +134,7 @@ static void *listen_on(void *data)
 
 provider_t *provider_open(apr_pool_t *pool)
 {
-    server_t *server = apr_pcalloc(pool, sizeof *server);
+    server_t *server = calloc(1, sizeof *server); /* for its threads, which nobody ends */
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     pthread_t thread;

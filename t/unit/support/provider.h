@@ -25,6 +25,8 @@ typedef struct provider {
     int asked[PROVIDER_PATHS];           /* how often */
     const char *request[PROVIDER_PATHS]; /* the whole last request */
     int asked_else;                      /* for any other path */
+    const int *held[2];                  /* numbers of the test, or NULL; looked at with every request: */
+    int most_held;                       /* the largest that any of them was */
 } provider_t;
 
 extern const char *const provider_paths[PROVIDER_PATHS];
