@@ -78,6 +78,12 @@ cp "$build/mod_identity.so" "$build/htidentity" "$stage/bin/"
 cp -R "$source/conf" "$stage/"
 tar cf - -C "$source" --exclude=t/unit --exclude=t/logs t | tar xf - -C "$stage"
 
+# Packages of npm lie where node looks for them from t/.
+if (cd "$source" && grep -q '^# needs: npm' "${files[@]}"); then
+    "$source/t/npm/install.sh" "$source/build/npm" || { echo "Bail out! The packages of t/npm are not there."; exit 1; }
+    cp -R "$source/build/npm/node_modules" "$stage/"
+fi
+
 libexec=$(apxs -q LIBEXECDIR)
 httpd=$(apxs -q SBINDIR)/$(apxs -q TARGET)
 for module in "mpm_$mpm" authn_core authz_core authz_host authz_user auth_basic authn_file unixd log_config mime alias dir env headers setenvif dbd watchdog \

@@ -176,8 +176,17 @@ bool identity_text_valid(const char *text);
 /* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or one
  * given twice. query may be NULL. */
 bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem);
+/* One name or value of it. NULL for a bad escape, a NUL or what is no UTF-8. */
+char *identity_query_unescape(apr_pool_t *pool, const char *text, size_t length);
 /* Percent-encodes for a query value (unreserved characters stay). */
 const char *identity_query_escape(apr_pool_t *pool, const char *text);
+
+/* Reads a body of application/x-www-form-urlencoded as an object of strings, by the rules of a query; a parameter
+ * without a value counts as absent. NULL with *problem otherwise. Owned by pool; no other copy of a value stays. */
+json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
+/* What stands behind `Basic ` in Authorization: both halves decoded as RFC 6749 (2.3.1) has clients encode them, wiped
+ * with the pool. */
+bool identity_basic_parse(apr_pool_t *pool, const char *credentials, const char **name, const char **secret);
 
 /* Where a page of a total order (key, id) begins. Opaque on the wire, no secret: every reader checks tenancy by itself.
  */

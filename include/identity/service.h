@@ -123,6 +123,7 @@ typedef struct identity_principal {
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
     const char *if_match, *if_none_match;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
@@ -135,6 +136,7 @@ typedef struct identity_request {
     const char *client_address; /* of the person (behind mod_remoteip the real one) */
     bool secure;                /* TLS */
     bool loopback;              /* the connection itself comes over loopback */
+    bool origin_granted;        /* Origin is one that IdentityCORSOrigin names */
     const char *request_id;     /* reqr_..., made with identity_request_id */
     bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
     /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST.

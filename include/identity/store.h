@@ -259,7 +259,9 @@ identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
 identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
-identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
+/* Those of an invitation become the user's, in teams that the user is not in (any more). */
+identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id,
+                                                 apr_time_t now);
 
 typedef struct identity_role_row {
     const char *id, *entity_id; /* "" for a built-in role */
@@ -417,6 +419,18 @@ identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, a
 identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr_time_t now); /* NONE: ended already */
 /* All live ones of a user but except (or NULL). OK also where there were none. */
 identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_id, const char *except, apr_time_t now);
+
+/* Of a user, newest first. */
+identity_db_status_t identity_sessions_live(identity_db_t *db, const char *user_id, apr_time_t now, apr_int64_t limit,
+                                            apr_array_header_t **rows);
+/* Not ended, though their time may be up; counted to cap at most. */
+identity_db_status_t identity_sessions_count(identity_db_t *db, const char *user_id, apr_int64_t cap,
+                                             apr_int64_t *count);
+/* Ends those whose time is up. */
+identity_db_status_t identity_sessions_expire(identity_db_t *db, const char *user_id, apr_time_t now);
+/* Ends all but the newest ones; *ended: how many. */
+identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_id, apr_int64_t keep, apr_time_t now,
+                                            int *ended);
 
 typedef struct identity_refresh_row {
     const char *digest, *session_id;

@@ -17,8 +17,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* NULL for a bad escape, a NUL or what is no UTF-8. */
-static const char *decode(apr_pool_t *pool, const char *text, size_t length)
+char *identity_query_unescape(apr_pool_t *pool, const char *text, size_t length)
 {
     char *result = apr_palloc(pool, length + 1);
     size_t size = 0;
@@ -63,13 +62,16 @@ static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length, apr
 {
     const char *equals = memchr(pair, '=', length);
     size_t name_length = equals != NULL ? (size_t)(equals - pair) : length;
-    const char *name = decode(pool, pair, name_length);
-    const char *value = equals != NULL ? decode(pool, equals + 1, length - name_length - 1) : "";
+    const char *name = identity_query_unescape(pool, pair, name_length);
+    char *value =
+        equals != NULL ? identity_query_unescape(pool, equals + 1, length - name_length - 1) : apr_pstrdup(pool, "");
 
     if (name == NULL || value == NULL) {
+        identity_wipe_string(value);
         return refuse_parameter(pool, problem, name, "is not encoded as UTF-8 with percent escapes");
     }
     if (apr_table_get(parameters, name) != NULL) {
+        identity_wipe_string(value); /* in a form it may be a password */
         return refuse_parameter(pool, problem, name, "is given twice");
     }
     if (apr_table_elts(parameters)->nelts == PARAMETERS_MAX) {

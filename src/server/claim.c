@@ -68,6 +68,8 @@ static void describe(request_rec *r, identity_state_t *state)
         .platform_id = header(r, "X-Platform-Id"),
         .resource_id = header(r, "resource_id"),
         .user_agent = header(r, "User-Agent"),
+        .origin = header(r, "Origin"),
+        .fetch_site = header(r, "Sec-Fetch-Site"),
         .if_match = header(r, "If-Match"),
         .if_none_match = header(r, "If-None-Match"),
         .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
@@ -75,6 +77,7 @@ static void describe(request_rec *r, identity_state_t *state)
     in->client_address = r->useragent_ip;
     in->secure = ap_ssl_conn_is_ssl(r->connection);
     in->loopback = loopback(r);
+    in->origin_granted = identity_cors_granted(r);
     in->request_id = state->request_id;
     identity_body_announce(r, state);
 }

@@ -32,6 +32,11 @@ static const char *granted_origin(const request_rec *r)
     return NULL;
 }
 
+bool identity_cors_granted(const request_rec *r)
+{
+    return granted_origin(r) != NULL;
+}
+
 void identity_cors_withdraw(apr_table_t *headers)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

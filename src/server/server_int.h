@@ -205,6 +205,7 @@ identity_state_t *identity_claimed(const request_rec *r);
 /* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
  * the path has). */
 void identity_cors_answer(request_rec *r, apr_table_t *headers);
+bool identity_cors_granted(const request_rec *r); /* is its Origin one of those that are named? */
 void identity_cors_withdraw(apr_table_t *headers);
 void identity_cors_preflight(request_rec *r, const char *allow);
 

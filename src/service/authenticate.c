@@ -9,13 +9,11 @@ typedef struct credential {
     credential_kind_t kind;
     const char *text;
     identity_principal_t *who; /* NULL after a look-up: not valid */
-    identity_claims_t claims;  /* of a bearer */
-    bool stale_use;            /* the key's last use is to be written */
+    identity_key_row_t *key;   /* shown itself, or by a token of it */
+    identity_bearer_t bearer;
 } credential_t;
 
-#define LAST_USE_STEP apr_time_from_sec(60)
-
-static const char *scheme(const char *authorization, const char *name)
+const char *identity_scheme(const char *authorization, const char *name)
 {
     size_t length = strlen(name);
     if (strncasecmp(authorization, name, length) != 0 || authorization[length] != ' ')
@@ -42,9 +40,9 @@ static bool find(identity_call_t *call, credential_t *credential)
     if (key) {
         credential->kind = CREDENTIAL_KEY;
         credential->text = key;
-    } else if (authorization && (credential->text = scheme(authorization, "Bearer")) != NULL) {
+    } else if (authorization && (credential->text = identity_scheme(authorization, "Bearer")) != NULL) {
         credential->kind = CREDENTIAL_BEARER;
-    } else if (authorization && (credential->text = scheme(authorization, "ApiKey")) != NULL) {
+    } else if (authorization && (credential->text = identity_scheme(authorization, "ApiKey")) != NULL) {
         credential->kind = CREDENTIAL_KEY;
     } else if (authorization) {
         credential->kind = CREDENTIAL_UNKNOWN;
@@ -52,28 +50,41 @@ static bool find(identity_call_t *call, credential_t *credential)
     return true;
 }
 
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
+
+static bool key_live(const identity_key_row_t *row, apr_time_t now)
+{
+    return row->active && !(row->expires_at && row->expires_at <= now);
+}
+
+bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, text), row), &found))
+        return false;
+    if (!found || !identity_secret_equal((*row)->digest, identity_token_digest(call->pool, text)) ||
+        !key_live(*row, call->now))
+        *row = NULL;
+    return true;
+}
+
 static bool load_key(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    identity_key_row_t *row = NULL;
-    bool found;
 
-    if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, credential->text), &row),
-                           &found))
+    if (!identity_key_shown(call, credential->text, &credential->key))
         return false;
-    if (!found || !identity_secret_equal(row->digest, identity_token_digest(call->pool, credential->text)))
-        return true;
-    if (!row->active || (row->expires_at && row->expires_at <= call->now))
-        return true;
-    credential->stale_use = call->now - row->last_used_at >= LAST_USE_STEP;
-    return identity_principal_of_key(call, row, &credential->who);
+    return !credential->key || identity_principal_of_key(call, credential->key, &credential->who);
 }
 
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, credential->who->id, call->now));
+    return identity_db_ok(call, identity_key_touch(call->db, credential->key->id, call->now));
 }
+
+/* ---- access tokens ---------------------------------------------------------------------------------------------- */
 
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now)
 {
@@ -81,47 +92,89 @@ bool identity_session_live(const identity_session_row_t *session, const identity
            user->status == IDENTITY_USER_ACTIVE;
 }
 
-static bool load_session(identity_call_t *call, void *data)
+static bool load_session(identity_call_t *call, identity_bearer_t *bearer)
 {
-    credential_t *credential = data;
+    const identity_claims_t *claims = &bearer->claims;
     identity_session_row_t *session = NULL;
     identity_user_row_t *user = NULL;
     bool found;
 
-    if (identity_id_valid(credential->claims.subject, "sess"))
-        return identity_principal_of_visitor(call, credential->claims.subject, &credential->who);
-    if (!identity_db_found(call, identity_session_get(call->db, credential->claims.session_id, &session, &user),
-                           &found))
+    if (!identity_db_found(call, identity_session_get(call->db, claims->session_id, &session, &user), &found))
         return false;
-    if (!found || !identity_session_live(session, user, call->now) || strcmp(user->id, credential->claims.subject) != 0)
+    if (!found || !identity_session_live(session, user, call->now) || strcmp(user->id, claims->subject) != 0)
         return true;
-    if (!identity_principal_of_user(call, user, &credential->who))
+    if (!identity_principal_of_user(call, user, &bearer->who))
         return false;
-    credential->who->session_id = session->id;
-    credential->who->authenticated_at = session->authenticated_at;
+    bearer->session = session;
+    bearer->user = user;
+    bearer->who->session_id = session->id;
+    bearer->who->authenticated_at = session->authenticated_at;
+    return true;
+}
+
+/* A key's token holds what the key holds now, and no longer than the key. */
+static bool load_key_of(identity_call_t *call, identity_bearer_t *bearer)
+{
+    const identity_claims_t *claims = &bearer->claims;
+    identity_key_row_t *row = NULL;
+    bool found;
+
+    if (!identity_db_found(call, identity_key_get(call->db, claims->subject, &row), &found))
+        return false;
+    if (!found || !key_live(row, call->now) || strcmp(row->entity_id, claims->entity_id) != 0)
+        return true;
+    if (!identity_principal_of_key(call, row, &bearer->who))
+        return false;
+    bearer->key = row;
+    bearer->who->method = "bearer";
+    return true;
+}
+
+bool identity_bearer_verify(identity_call_t *call, const char *text, identity_bearer_t *bearer)
+{
+    const char *issuer = call->env->settings->public_url;
+
+    memset(bearer, 0, sizeof *bearer);
+    return identity_jwt_verify(call->pool, call->env->keys, text, issuer, issuer, call->now, &bearer->claims);
+}
+
+bool identity_bearer_load(identity_call_t *call, void *data)
+{
+    identity_bearer_t *bearer = data;
+
+    bearer->who = NULL;
+    if (identity_id_valid(bearer->claims.subject, "sess"))
+        return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->who);
+    return identity_id_valid(bearer->claims.subject, "apik") ? load_key_of(call, bearer) : load_session(call, bearer);
+}
+
+/* ---- the phase -------------------------------------------------------------------------------------------------- */
+
+static bool load_bearer(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+
+    if (!identity_bearer_load(call, &credential->bearer))
+        return false;
+    credential->who = credential->bearer.who;
+    credential->key = credential->bearer.key;
     return true;
 }
 
 /* False only for a fault; an invalid credential leaves who NULL. */
 static bool check(identity_call_t *call, credential_t *credential)
 {
-    const char *issuer = call->env->settings->public_url;
+    bool known = credential->kind == CREDENTIAL_KEY
+                     ? identity_key_id(call->pool, credential->text) != NULL
+                     : credential->kind == CREDENTIAL_BEARER &&
+                           identity_bearer_verify(call, credential->text, &credential->bearer);
 
-    if (credential->kind == CREDENTIAL_KEY) {
-        if (!identity_key_id(call->pool, credential->text))
-            return true;
-        if (!identity_read(call, load_key, credential))
-            return false;
-        if (credential->who && credential->stale_use)
-            identity_write_aside(call, write_last_use, credential);
+    if (!known)
         return true;
-    }
-    if (credential->kind == CREDENTIAL_BEARER) {
-        if (!identity_jwt_verify(call->pool, call->env->keys, credential->text, issuer, issuer, call->now,
-                                 &credential->claims))
-            return true;
-        return identity_read(call, load_session, credential);
-    }
+    if (!identity_read(call, credential->kind == CREDENTIAL_KEY ? load_key : load_bearer, credential))
+        return false;
+    if (credential->who && credential->key && call->now - credential->key->last_used_at >= IDENTITY_LAST_USE_STEP)
+        identity_write_aside(call, write_last_use, credential);
     return true;
 }
 

@@ -55,6 +55,18 @@ static const char *const key_roles[] = {"ADMINISTRATOR", "READ_ONLY", NULL};
 
 const identity_field_t token_body[] = {STRING("username", 0, 1024), PASSWORD("password", 0),
                                        STRING("token_alias", IDENTITY_FIELD_SECRET, 256), END};
+/* RFC 6749; RFC 7662 and 7009. client_id and client_secret: a key, where it does not come in a header. */
+const identity_field_t token_form[] = {STRING("grant_type", IDENTITY_FIELD_REQUIRED, 256),
+                                       STRING("username", 0, 1024),
+                                       PASSWORD("password", 0),
+                                       STRING("refresh_token", IDENTITY_FIELD_SECRET, 256),
+                                       STRING("client_id", 0, 256),
+                                       STRING("client_secret", IDENTITY_FIELD_SECRET, 256),
+                                       STRING("scope", 0, 1024),
+                                       END};
+const identity_field_t token_question_form[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 8192),
+                                                STRING("token_type_hint", 0, 256), STRING("client_id", 0, 256),
+                                                STRING("client_secret", IDENTITY_FIELD_SECRET, 256), END};
 const identity_field_t request_reset_body[] = {STRING("email", IDENTITY_FIELD_REQUIRED, 1024), END};
 const identity_field_t reset_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
                                        PASSWORD("new_password", IDENTITY_FIELD_REQUIRED), END};

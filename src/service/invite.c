@@ -120,8 +120,11 @@ static bool keep_added(identity_call_t *call, invite_t *invite)
     for (int i = 0; i < wanted->teams->nelts; i++) {
         identity_team_member_row_t *row = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *);
         bool has = false;
-        for (int t = 0; teams && t < teams->nelts; t++)
-            has = has || strcmp(APR_ARRAY_IDX(teams, t, identity_team_member_row_t *)->team_id, row->team_id) == 0;
+        for (int t = 0; teams && t < teams->nelts; t++) {
+            const identity_team_member_row_t *had = APR_ARRAY_IDX(teams, t, identity_team_member_row_t *);
+            bool over = had->end_at && had->end_at <= call->now;
+            has = has || (!over && strcmp(had->team_id, row->team_id) == 0);
+        }
         if (!has)
             APR_ARRAY_PUSH(added.teams, identity_team_member_row_t *) = row;
     }

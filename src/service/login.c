@@ -18,6 +18,28 @@ static const char *user_agent(identity_call_t *call)
     return identity_text_valid(text) ? text : "";
 }
 
+/* Of those that have not ended: first whose time is up go, then the oldest. */
+static bool make_room(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_audit_t audit = {.action = "SESSION_LIMIT",
+                              .type = "USER",
+                              .id = user->id,
+                              .entity_id = user->entity_id,
+                              .actor = user->id,
+                              .message = "The oldest session was ended: there were too many."};
+    apr_int64_t count = 0;
+    int ended = 0;
+
+    if (!identity_db_ok(call, identity_sessions_count(call->db, user->id, IDENTITY_SESSIONS_MAX, &count)))
+        return false;
+    if (count < IDENTITY_SESSIONS_MAX)
+        return true;
+    if (!identity_db_ok(call, identity_sessions_expire(call->db, user->id, call->now)) ||
+        !identity_db_ok(call, identity_sessions_trim(call->db, user->id, IDENTITY_SESSIONS_MAX - 1, call->now, &ended)))
+        return false;
+    return !ended || identity_audit(call, &audit);
+}
+
 static bool begin_session(identity_call_t *call, identity_login_t *login, const char *entity_id,
                           apr_interval_time_t idle, apr_interval_time_t absolute)
 {
@@ -64,7 +86,7 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login)
     refresh.digest = identity_token_digest(call->pool, login->refresh);
     refresh.session_id = audit.id = login->session->id;
     audit.message = apr_pstrcat(call->pool, "Signed in by ", login->method, ".", NULL);
-    return end_with_entity(call, login->session) &&
+    return end_with_entity(call, login->session) && make_room(call, login->user) &&
            identity_db_ok(call, identity_session_insert(call->db, login->session)) &&
            identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);
 }
@@ -119,32 +141,57 @@ const char *identity_refresh_cookie(identity_call_t *call)
     return identity_cookie(call, COOKIE_NAME, IDENTITY_TOKEN_REFRESH);
 }
 
-bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
+bool identity_same_origin(identity_call_t *call)
+{
+    const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
+    bool fits = origin ? strcmp(origin, call->env->settings->public_url) == 0 || call->in->origin_granted
+                       : !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+
+    return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                 "A page of another origin may not use the session's cookie.");
+}
+
+bool identity_access_sign(identity_call_t *call, identity_access_t *access)
 {
     const identity_settings_t *settings = call->env->settings;
-    const identity_session_row_t *session = login->session;
-    apr_time_t issued = call->now - call->now % APR_USEC_PER_SEC, expires = issued + settings->access_lifetime;
-    apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at;
     identity_claims_t claims = {.issuer = settings->public_url,
                                 .audience = settings->public_url,
-                                .client_id = login->user ? "identity" : "demo",
-                                .subject = login->user ? login->user->id : session->id,
-                                .session_id = session->id,
-                                .entity_id = session->entity_id,
-                                .issued_at = issued};
+                                .client_id = access->client_id,
+                                .subject = access->subject,
+                                .session_id = access->session_id,
+                                .entity_id = access->entity_id};
 
-    if (expires > idle || !login->user) /* what nothing renews lasts to the end */
-        expires = idle - idle % APR_USEC_PER_SEC;
-    claims.expires_at = expires;
+    access->issued_at = call->now - call->now % APR_USEC_PER_SEC;
+    access->expires_at = access->issued_at + settings->access_lifetime;
+    if (access->ends && (access->expires_at > access->ends || access->whole))
+        access->expires_at = access->ends - access->ends % APR_USEC_PER_SEC;
+    claims.issued_at = access->issued_at;
+    claims.expires_at = access->expires_at;
     claims.jwt_id = identity_call_id(call, "tokn");
-    const char *text = claims.jwt_id ? identity_jwt_sign(call->pool, call->env->keys, &claims) : NULL;
-    if (!text)
-        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    access->text = claims.jwt_id ? identity_jwt_sign(call->pool, call->env->keys, &claims) : NULL;
+    return access->text || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+}
+
+bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
+{
+    const identity_session_row_t *session = login->session;
+    apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at;
+    identity_access_t access = {.subject = login->user ? login->user->id : session->id,
+                                .session_id = session->id,
+                                .client_id = login->user ? "identity" : "demo",
+                                .entity_id = session->entity_id,
+                                .whole = !login->user,
+                                .ends = idle};
+
+    if (!identity_access_sign(call, &access))
+        return false;
+    if (call->standard)
+        return identity_oauth_answer(call, &access, login->refresh);
     json_t *token = json_object();
-    json_object_set_new(token, "issued_at", identity_time_json(issued));
-    json_object_set_new(token, "access_token", json_string(text));
-    json_object_set_new(token, "expires_in", json_integer(apr_time_sec(expires - issued)));
-    json_object_set_new(token, "expires_at", identity_time_json(expires));
+    json_object_set_new(token, "issued_at", identity_time_json(access.issued_at));
+    json_object_set_new(token, "access_token", json_string(access.text));
+    json_object_set_new(token, "expires_in", json_integer(apr_time_sec(access.expires_at - access.issued_at)));
+    json_object_set_new(token, "expires_at", identity_time_json(access.expires_at));
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());

@@ -314,7 +314,7 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
     audit.entity_id = user->entity_id;
     if (accept->invitation->adds) {
         if (!identity_db_ok(call, identity_memberships_adopt(call->db, accept->invitation->id, user->id)) ||
-            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id)))
+            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id, call->now)))
             return false;
     } else {
         user->password_hash = accept->hash;

@@ -1,4 +1,4 @@
-/* token, refresh-token, logout. */
+/* token, refresh-token, logout as the published interface has them; their forms are in oauth_form.c. */
 #include <string.h>
 
 #include "service_int.h"
@@ -87,7 +87,7 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
     return identity_limit_passed(call) && identity_write(call, write_login, attempt);
 }
 
-static bool login_by_password(identity_call_t *call, const char *username, const char *password)
+bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
 {
     attempt_t attempt = {.canonical = identity_username_canonical(call->pool, username)};
 
@@ -160,6 +160,8 @@ bool identity_oauth_token(identity_call_t *call)
                *password = identity_json_string(call->body, "password");
     const char *alias = identity_json_string(call->body, "token_alias");
 
+    if (call->standard)
+        return identity_oauth_grant(call);
     if (alias && (username || password))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token_alias",
                              "token_alias stands alone, without username and password.");
@@ -169,34 +171,46 @@ bool identity_oauth_token(identity_call_t *call)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "username", "username is needed.");
     if (!password)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "password", "password is needed.");
-    return login_by_password(call, username, password);
+    return identity_login_by_password(call, username, password);
 }
 
 /* ---- POST /oauth/refresh-token ---------------------------------------------------------------------------------- */
 
 typedef struct renewal {
-    const char *token, *digest;
+    const char *token;
     identity_refresh_row_t *refresh;
     identity_user_row_t *user;
     identity_login_t login;
     bool live, reused;
 } renewal_t;
 
+bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
+                              identity_session_row_t **session, identity_user_row_t **user)
+{
+    bool found;
+
+    *session = NULL;
+    *user = NULL;
+    if (!identity_db_found(call, identity_refresh_get(call->db, identity_token_digest(call->pool, token), refresh),
+                           &found))
+        return false;
+    if (found &&
+        !identity_db_found(call, identity_session_get(call->db, (*refresh)->session_id, session, user), &found))
+        return false;
+    if (!found || !identity_session_live(*session, *user, call->now)) {
+        *session = NULL;
+        *user = NULL;
+    }
+    return true;
+}
+
 static bool find_refresh(identity_call_t *call, void *data)
 {
     renewal_t *renewal = data;
-    bool found;
 
-    renewal->live = false;
-    if (!identity_db_found(call, identity_refresh_get(call->db, renewal->digest, &renewal->refresh), &found))
+    if (!identity_refresh_session(call, renewal->token, &renewal->refresh, &renewal->login.session, &renewal->user))
         return false;
-    if (!found)
-        return true;
-    if (!identity_db_found(
-            call, identity_session_get(call->db, renewal->refresh->session_id, &renewal->login.session, &renewal->user),
-            &found))
-        return false;
-    renewal->live = found && identity_session_live(renewal->login.session, renewal->user, call->now);
+    renewal->live = renewal->login.session != NULL;
     renewal->login.user = renewal->user;
     return true;
 }
@@ -220,15 +234,25 @@ static bool rotate(identity_call_t *call, renewal_t *renewal)
     identity_session_row_t *session = renewal->login.session;
     identity_refresh_row_t next = {.session_id = session->id, .nonce = "", .created_at = call->now};
     const char *nonce = identity_call_id(call, "nonc");
+    identity_audit_t audit = {.action = "REFRESH",
+                              .type = "SESSION",
+                              .id = session->id,
+                              .entity_id = session->entity_id,
+                              .actor = session->user_id,
+                              .message = "A refresh token was exchanged."};
 
     if (!nonce)
         return false;
     renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, nonce);
     next.digest = identity_token_digest(call->pool, renewal->login.refresh);
     session->idle_expires_at = call->now + call->env->settings->refresh_idle;
-    return identity_db_ok(call, identity_refresh_spend(call->db, renewal->digest, nonce, call->now)) &&
+    if (session->idle_expires_at > session->expires_at) /* never past the absolute end (security 34) */
+        session->idle_expires_at = session->expires_at;
+    const char *digest = identity_token_digest(call->pool, renewal->token);
+    return identity_db_ok(call, identity_refresh_spend(call->db, digest, nonce, call->now)) &&
            identity_db_ok(call, identity_refresh_insert(call->db, &next)) &&
-           identity_db_ok(call, identity_session_touch(call->db, session->id, session->idle_expires_at));
+           identity_db_ok(call, identity_session_touch(call->db, session->id, session->idle_expires_at)) &&
+           identity_audit(call, &audit);
 }
 
 static bool write_renewal(identity_call_t *call, void *data)
@@ -247,19 +271,31 @@ static bool write_renewal(identity_call_t *call, void *data)
     return true;
 }
 
+bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login)
+{
+    renewal_t renewal = {.token = token};
+
+    memset(login, 0, sizeof *login);
+    if (!identity_token_valid(token, IDENTITY_TOKEN_REFRESH))
+        return true;
+    /* Looked up first, so that made-up tokens never queue among the writers. */
+    if (!identity_read(call, find_refresh, &renewal) ||
+        (renewal.live && !identity_write(call, write_renewal, &renewal)))
+        return false;
+    if (renewal.live && !renewal.reused)
+        *login = renewal.login;
+    return true;
+}
+
 bool identity_oauth_refresh(identity_call_t *call)
 {
-    renewal_t renewal = {.token = identity_refresh_cookie(call)};
+    const char *token = identity_refresh_cookie(call);
+    identity_login_t login = {.refresh = NULL};
 
-    if (renewal.token) {
-        renewal.digest = identity_token_digest(call->pool, renewal.token);
-        /* Looked up first, so that made-up tokens never queue among the writers. */
-        if (!identity_read(call, find_refresh, &renewal) ||
-            (renewal.live && !identity_write(call, write_renewal, &renewal)))
-            return false;
-    }
-    if (renewal.live && !renewal.reused)
-        return identity_login_answer(call, &renewal.login);
+    if (token && (!identity_same_origin(call) || !identity_session_renew(call, token, &login)))
+        return false;
+    if (login.refresh)
+        return identity_login_answer(call, &login);
     identity_refresh_cookie_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session; please sign in again.");
 }
@@ -306,14 +342,17 @@ static bool write_logout(identity_call_t *call, void *data)
 bool identity_oauth_logout(identity_call_t *call)
 {
     logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
+    bool bearer = call->who && call->who->session_id;
 
-    /* Made-up tokens never queue among the writers. */
-    if (logout.cookie.token) {
-        logout.cookie.digest = identity_token_digest(call->pool, logout.cookie.token);
-        if (!identity_read(call, find_refresh, &logout.cookie))
+    if (logout.cookie.token && !identity_same_origin(call)) {
+        if (!bearer)
             return false;
+        logout.cookie.token = NULL;
     }
-    if (((call->who && call->who->session_id) || logout.cookie.live) && !identity_write(call, write_logout, &logout))
+    /* Made-up tokens never queue among the writers. */
+    if (logout.cookie.token && !identity_read(call, find_refresh, &logout.cookie))
+        return false;
+    if ((bearer || logout.cookie.live) && !identity_write(call, write_logout, &logout))
         return false;
     identity_refresh_cookie_clear(call);
     if (!logout.ended)

@@ -3,9 +3,19 @@
 #include "service_int.h"
 #include "bodies.h"
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
-    {#operation,           method, pattern, IDENTITY_CREDENTIAL_##credential, permission, self, body,                  \
-     IDENTITY_RATE_##rate, handler},
+/* What a body may be, where it is not JSON alone. */
+#define FORM(table)               NULL, .form = table
+#define JSON_OR_FORM(json, table) json, .form = table
+#define ROUTE(name, verb, path, wants, needs, own, takes, limit, serves)                                               \
+    {.operation = #name,                                                                                               \
+     .method = verb,                                                                                                   \
+     .pattern = path,                                                                                                  \
+     .credential = IDENTITY_CREDENTIAL_##wants,                                                                        \
+     .permission = needs,                                                                                              \
+     .self = own,                                                                                                      \
+     .body = takes,                                                                                                    \
+     .rate = IDENTITY_RATE_##limit,                                                                                    \
+     .handler = serves},
 const identity_route_t identity_routes[] = {
 #include "routes.def"
 };

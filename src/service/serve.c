@@ -78,16 +78,38 @@ static bool path_ids(identity_call_t *call)
     return true;
 }
 
-static bool json_content(const char *type)
+static bool content_is(const identity_call_t *call, const char *wanted)
 {
+    const char *type = call->in->headers.content_type;
     size_t length = type ? strcspn(type, "; \t") : 0;
-    return length == strlen("application/json") && strncasecmp(type, "application/json", length) == 0;
+    return length == strlen(wanted) && strncasecmp(type, wanted, length) == 0;
+}
+
+/* Has the caller sent a form where one is taken, or called what takes nothing else? Told before anything is refused. */
+static bool standard(const identity_call_t *call)
+{
+    const identity_route_t *route = call->route;
+    return route->form && (!route->body || content_is(call, "application/x-www-form-urlencoded"));
+}
+
+static bool content_fits(identity_call_t *call)
+{
+    const identity_route_t *route = call->route;
+
+    if (!call->in->has_body)
+        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "A %s is needed as the request's body.",
+                             call->standard ? "form" : "JSON object");
+    if (call->standard ? content_is(call, "application/x-www-form-urlencoded") : content_is(call, "application/json"))
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL, "The request's body must have Content-Type: %s%s.",
+                         route->body ? "application/json" : "application/x-www-form-urlencoded",
+                         route->body && route->form ? " or application/x-www-form-urlencoded" : "");
 }
 
 /* jansson frees its copies as they are: they are overwritten in place, just before that (security 18). */
-static void wipe_secrets_later(identity_call_t *call)
+static void wipe_secrets_later(identity_call_t *call, const identity_field_t *table)
 {
-    for (const identity_field_t *field = call->route->body; field->name; field++) {
+    for (const identity_field_t *field = table; field->name; field++) {
         json_t *value = json_object_get(call->body, field->name);
         if ((field->flags & IDENTITY_FIELD_SECRET) && json_is_string(value))
             identity_wipe_with_pool(call->pool, (char *)json_string_value(value));
@@ -97,28 +119,26 @@ static void wipe_secrets_later(identity_call_t *call)
 static bool body(identity_call_t *call)
 {
     const identity_request_t *in = call->in;
+    const identity_field_t *table = call->standard ? call->route->form : call->route->body;
     char *text = NULL;
     size_t length = 0;
 
-    if (!call->route->body)
+    if (!table)
         return true;
-    if (!in->has_body)
-        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                             "A JSON object is needed as the request's body.");
-    if (!json_content(in->headers.content_type))
-        return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL,
-                             "The request's body must have Content-Type: application/json.");
+    if (!content_fits(call))
+        return false;
     identity_problem_kind_t fault =
         in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length);
     if (fault != IDENTITY_PROBLEM_NONE)
         return identity_deny(call, fault, NULL, NULL);
     if (in->headers.idempotency_key)
         call->body_digest = identity_sha256_hex(call->pool, text, length);
-    call->body = identity_json_parse(call->pool, text, length, &call->problem);
+    call->body = call->standard ? identity_form_parse(call->pool, text, length, &call->problem)
+                                : identity_json_parse(call->pool, text, length, &call->problem);
     identity_wipe(text, length);
     if (call->body)
-        wipe_secrets_later(call);
-    return call->body && identity_fields_check(call->pool, call->body, call->route->body, &call->problem);
+        wipe_secrets_later(call, table);
+    return call->body && identity_fields_check(call->pool, call->body, table, &call->problem);
 }
 
 static void challenge(identity_call_t *call, const identity_authentication_t *authentication)
@@ -140,6 +160,26 @@ static void challenge(identity_call_t *call, const identity_authentication_t *au
         identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_request\"");
 }
 
+/* Which of the path's things is not there; as it was asked for, be it an id or not. */
+static void name_resource(identity_call_t *call)
+{
+    static const struct {
+        const char *prefix, *type;
+    } types[] = {{"{user}", "USER"},         {"{memb}", "MEMBERSHIP"}, {"{role}", "ROLE"},
+                 {"{team}", "TEAM"},         {"{apik}", "API_KEY"},    {"{auth}", "AUTHENTICATION_PROVIDER"},
+                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"}};
+    identity_problem_t *problem = &call->problem;
+    bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
+
+    if (!call->id || (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
+        return;
+    const char *braces = user ? strchr(call->route->pattern, '{') : strrchr(call->route->pattern, '{');
+    problem->resource_id = !user && call->inner_id ? call->inner_id : call->id;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strncmp(braces, types[i].prefix, strlen(types[i].prefix)) == 0)
+            problem->resource_type = types[i].type;
+}
+
 /* A client that sent an Idempotency-Key asks whether it may simply try again. */
 static bool asks_to_retry(const identity_call_t *call)
 {
@@ -150,6 +190,7 @@ static bool asks_to_retry(const identity_call_t *call)
 static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
 {
     identity_problem_t *problem = &call->problem;
+    json_t *body;
 
     if (problem->kind == IDENTITY_PROBLEM_NONE)
         problem->kind = IDENTITY_PROBLEM_INTERNAL;
@@ -157,7 +198,13 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     if (status >= 500)
         identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
                      problem->field ? problem->field : "-", status);
-    challenge(call, authentication);
+    if (call->standard) {
+        body = identity_oauth_problem(call, &status);
+    } else {
+        challenge(call, authentication);
+        name_resource(call);
+        body = identity_problem_json(problem);
+    }
     apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */
     if (status >= 500 && asks_to_retry(call))
         identity_header(call, "Idempotency-Retryable", identity_once_free(call) ? "true" : "false");
@@ -165,8 +212,7 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
         identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
     call->out->status = status;
     call->out->content_type = "application/json";
-    call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, identity_problem_json(problem)),
-                                         &call->out->length);
+    call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
 }
 
 /* Under an Idempotency-Key only the first of several requests gets to the handler. */
@@ -183,6 +229,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     if (!call->route)
         return true; /* OPTIONS is answered */
     call->out->operation = call->route->operation;
+    call->standard = standard(call);
     return permit(call, authentication) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
            perform(call);

@@ -25,7 +25,8 @@ typedef struct identity_route {
     identity_credential_t credential;
     const char *permission;       /* NULL: none is needed, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
-    const identity_field_t *body; /* NULL: no body is read */
+    const identity_field_t *body; /* of JSON; NULL: none is read */
+    const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: none is taken */
     identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
 } identity_route_t;
@@ -75,6 +76,8 @@ struct identity_call {
     apr_table_t *query;
     bool paged;              /* limit was read */
     json_t *body;            /* checked; an object */
+    bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
+    const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
     const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
     identity_once_t *once;   /* NULL: no Idempotency-Key */
     apr_time_t now;
@@ -340,6 +343,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
 /* Is the site able to send mail, and may mail go to this address? (503, 400 naming the field) */
 bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
 
+#define IDENTITY_SESSIONS_MAX 100 /* of one user at a time; then the oldest ends (security 40) */
 /* Session, first refresh token and audit row; 401 where the user's entity, a sandbox, has had its time. Inside
  * identity_write. */
 typedef struct identity_login {
@@ -351,15 +355,80 @@ typedef struct identity_login {
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
 /* The session of a visitor of the demo account: short, and nothing renews it. */
 bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
-/* 200 Token and the cookie. No connection is needed. */
+/* 200 Token and the cookie; to a form both tokens in the body and no cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
+/* By user name and password; answers. */
+bool identity_login_by_password(identity_call_t *call, const char *username, const char *password);
+/* Rotates a refresh token: session and refresh of *login are set where it was good, else both are NULL. */
+bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login);
+/* The session (and its user) that a refresh token belongs to, spent or not; both NULL where there is none that lives.
+ * Reads. */
+bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
+                              identity_session_row_t **session, identity_user_row_t **user);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_refresh_cookie_clear(identity_call_t *call);
 /* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
  * HttpOnly, SameSite=Strict, Secure but for plain HTTP over loopback. seconds 0: it is taken back. */
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
+
+/* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never; whole: then and not
+ * before. */
+typedef struct identity_access {
+    const char *subject, *session_id, *client_id, *entity_id;
+    bool whole;
+    apr_time_t ends, issued_at, expires_at;
+    const char *text;
+} identity_access_t;
+bool identity_access_sign(identity_call_t *call, identity_access_t *access);
+
+/* Was a request that a cookie came with sent by a page of ours, or by no browser at all? 403 otherwise (security 42).
+ */
+bool identity_same_origin(identity_call_t *call);
+
+/* ---- credentials ------------------------------------------------------------------------------------------------ */
+
+/* What stands behind a scheme in Authorization, NULL for another scheme. */
+const char *identity_scheme(const char *authorization, const char *name);
+/* The live key of that text: *row NULL for anything else. Reads. */
+bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
+#define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
+/* What a live access token stands for: *who NULL for anything else. user is NULL for a key's and a visitor's. */
+typedef struct identity_bearer {
+    identity_claims_t claims;
+    identity_principal_t *who;
+    identity_session_row_t *session;
+    identity_user_row_t *user;
+    identity_key_row_t *key;
+} identity_bearer_t;
+/* Signature and claims; no look-up. */
+bool identity_bearer_verify(identity_call_t *call, const char *text, identity_bearer_t *bearer);
+/* identity_work_t: looks up what the verified claims name. */
+bool identity_bearer_load(identity_call_t *call, void *bearer);
+
+/* ---- OAuth in its standard forms (oauth_form.c, oauth_client.c) ---------------------------------------------------
+ */
+
+/* POST /oauth/token with a form. */
+bool identity_oauth_grant(identity_call_t *call);
+/* 200 of RFC 6749, 5.1. refresh: NULL without one. */
+bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access, const char *refresh);
+/* The call's problem as RFC 6749, 5.2, has it, with its headers. *status: in, that of the problem's kind; out, that of
+ * the answer. A new reference. */
+json_t *identity_oauth_problem(identity_call_t *call, int *status);
+/* Sets the problem, with the name that a standard answer gives it, and is false. */
+#define identity_oauth_deny(call, error, kind, ...)                                                                    \
+    ((call)->oauth_error = (error), identity_deny(call, kind, NULL, __VA_ARGS__))
+
+/* A program that shows its API key as a client of OAuth does: by HTTP Basic, in the form, or in the headers that any
+ * call takes. */
+typedef struct identity_client {
+    identity_key_row_t *key; /* NULL: it shows none */
+    identity_principal_t *who;
+} identity_client_t;
+/* One that is not valid, or shown in two ways at once, is refused. */
+bool identity_oauth_client(identity_call_t *call, identity_client_t *client);
 
 /* Nothing takes the last administrator from an account (security 63). Both inside identity_write: how the accounts that
  * the user administers stand before a change, and that none of them stands worse after it (409). */
@@ -380,8 +449,9 @@ bool identity_administrators_remain(identity_call_t *call, const identity_admini
 
 /* The demo account, NULL where there is none or not one. Reads. */
 bool identity_demo_account(identity_call_t *call, identity_account_row_t **account);
-/* Who looks at it in this session, NULL where it is over. Reads. */
-bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_principal_t **who);
+/* Who looks at it in the session, both NULL where it is over. Reads. */
+bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **session,
+                                   identity_principal_t **who);
 
 /* How an open invitation of a user ends, with its pending memberships and its link. */
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);

@@ -55,12 +55,14 @@ bool identity_demo_account(identity_call_t *call, identity_account_row_t **accou
     return status == IDENTITY_DB_NONE || status == IDENTITY_DB_CONFLICT || identity_db_ok(call, status);
 }
 
-bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_principal_t **who)
+bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **live,
+                                   identity_principal_t **who)
 {
     identity_session_row_t *session;
     identity_account_row_t *account;
     bool found;
 
+    *live = NULL;
     *who = NULL;
     if (!identity_db_found(call, identity_session_of_visitor(call->db, session_id, &session), &found))
         return false;
@@ -70,6 +72,7 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
         return false;
     if (!account || strcmp(account->entity_id, session->entity_id) != 0)
         return true;
+    *live = session;
     identity_principal_t *made = *who = apr_pcalloc(call->pool, sizeof *made);
     made->kind = IDENTITY_CALLER_USER;
     made->visitor = true;

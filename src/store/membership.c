@@ -211,10 +211,14 @@ identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_ow
                      DB_ARGS(S(owner_id)), NULL);
 }
 
-identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
+identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id,
+                                                 apr_time_t now)
 {
     identity_db_status_t status = db_in_write(db, "TEAM_MEMBERS_ADOPT");
 
+    if (status == IDENTITY_DB_OK)
+        status =
+            db_change(db, IDENTITY_SQL_TEAM_MEMBERS_MAKE_ROOM, DB_ARGS(S(user_id), N(now), S(invitation_id)), NULL);
     if (status == IDENTITY_DB_OK)
         status =
             db_change(db, IDENTITY_SQL_TEAM_MEMBERS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);

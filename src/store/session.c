@@ -87,6 +87,29 @@ identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_i
     return db_change(db, IDENTITY_SQL_SESSIONS_END, DB_ARGS(N(now), S(user_id), S(except ? except : "")), NULL);
 }
 
+identity_db_status_t identity_sessions_live(identity_db_t *db, const char *user_id, apr_time_t now, apr_int64_t limit,
+                                            apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_SESSIONS_LIVE, DB_ARGS(S(user_id), N(now), N(now), N(limit)), read_session, rows);
+}
+
+identity_db_status_t identity_sessions_count(identity_db_t *db, const char *user_id, apr_int64_t cap,
+                                             apr_int64_t *count)
+{
+    return db_count(db, IDENTITY_SQL_SESSIONS_COUNT, DB_ARGS(S(user_id), N(cap)), count);
+}
+
+identity_db_status_t identity_sessions_expire(identity_db_t *db, const char *user_id, apr_time_t now)
+{
+    return db_change(db, IDENTITY_SQL_SESSIONS_EXPIRE, DB_ARGS(N(now), S(user_id), N(now), N(now)), NULL);
+}
+
+identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_id, apr_int64_t keep, apr_time_t now,
+                                            int *ended)
+{
+    return db_change(db, IDENTITY_SQL_SESSIONS_TRIM, DB_ARGS(N(now), S(user_id), S(user_id), N(keep)), ended);
+}
+
 /* ---- refresh tokens --------------------------------------------------------------------------------------------- */
 
 static void *read_refresh(const db_row_t *row, int from)

@@ -9,8 +9,8 @@ build="apache2-bin apache2-dev gcc libapr1-dev libaprutil1-dbd-sqlite3 libapruti
 test="chromium chromium-driver clang-format curl libapache2-mod-perl2 libsqlite3-dev libwww-perl procps python3 python3-aiosmtpd python3-jsonschema
  sqlite3 util-linux valgrind"
 
-# Node's own packages bring npm along, and do not go with Debian's npm.
-command -v node >/dev/null && command -v npm >/dev/null || test="$test nodejs npm"
+# Node of another origin brings npm along, and Debian's npm would not go beside it.
+command -v npm >/dev/null || test="$test nodejs npm"
 
 check=
 [ "${1-}" = --check ] && { check=1; shift; }

@@ -20,6 +20,18 @@ for my $path (files(qr{^t/api/.*\.t$})) {
     $tested{$_}{$path} = 1 for map { split } slurp($path) =~ /^#\s*route\s+(.*?)\s*$/mg;
 }
 verdict(scalar(keys %operations) . ' routes are read', @unread, %operations ? () : "no row is found in $table");
+# README's table: `GET, POST /users/{id}`; what follows in shorthand (`/logout`) has the methods and the folder of what stands before it in its row.
+my %listed;
+for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
+    my ($methods, $folder) = ('', '');
+    while ($row =~ m{`(?:([A-Z, ]+) )?(/[^`]*)`}g) {
+        my ($given, $path) = ($1, $2);
+        ($methods, $folder) = ($given, $path =~ s{/[^/]*$}{}r) if $given;
+        my $beside = $path =~ m{^/\.well-known/} ? '' : '/v1';
+        $listed{"$_ $beside" . ($given ? $path : "$folder$path")} = 1 for split /, /, $methods;
+    }
+}
+verdict('README lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);
 verdict('no operation and no method of a path twice', @twice);
 verdict('every operation is tested in t/api', map { $tested{$_} ? () : "$_ ($operations{$_})" } sort keys %operations);
 verdict('every operation that a test names is there', map { $operations{$_} ? () : "$_ in @{[sort keys %{$tested{$_}}]}" } sort keys %tested);

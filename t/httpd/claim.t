@@ -53,7 +53,7 @@ refused_is($server->api(GET => '/v1/users/'), 404, RESOURCE_NOT_FOUND => undef, 
 refused_is($server->api(GET => '/v1'), 404, RESOURCE_NOT_FOUND => undef, '/v1 itself');
 
 refused_is($server->api(GET => $_), 404, UNSUPPORTED_VERSION => undef, $_) for '/v2/users', '/v10/', '/vx/users', '/v2';
-refused_is($server->api(GET => "/.well-known/$_"), 404, RESOURCE_NOT_FOUND => undef, "/.well-known/$_") for qw(jwks.json oauth-authorization-server);
+is $server->api(GET => "/.well-known/$_")->status, 200, "/.well-known/$_" for qw(jwks.json oauth-authorization-server);
 
 # ---- other URLs are none of ours ------------------------------------------------------------------------------------------------------------
 

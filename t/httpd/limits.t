@@ -12,6 +12,8 @@ use IdentityTest::Server;
 my $port = IdentityTest::Server::free_port();
 my ($strict, $off) = grep { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1, ReuseAddr => 1) } $port + 1 .. $port + 9;
 my $server = IdentityTest::Server->new(port => $port, modules => ['remoteip'], directives => <<"END_OF_DIRECTIVES");
+# A child that is to end waits for whoever holds a connection open.
+KeepAliveTimeout 2
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1
 CustomLog \${LOGS}/children_log "%P %s"

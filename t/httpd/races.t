@@ -59,6 +59,31 @@ is rows("SELECT 1 FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id J
 is rows("SELECT 1 FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id JOIN users u ON u.id = s.user_id WHERE u.username = '$name'"), 4, 'and no more than it must';
 is tally(together($many, sub { api(POST => '/v1/oauth/logout', undef, @no_key, Cookie => $cookie)->status })), '1x200 15x401', 'one logout of sixteen';
 
+# The same by the standard form, and both ways at once.
+my @form = (@no_key, 'Content-Type' => 'application/x-www-form-urlencoded');
+my $form = login($name, $password)->cookie('identity_refresh') =~ s/.*=//r;
+for my $round (1 .. 3) {
+    @answers = together($many, sub {
+        my $by_form = $round < 3 || $_[0] % 2;
+        my $answer = $by_form ? api(POST => '/v1/oauth/token', "grant_type=refresh_token&refresh_token=$form", @form)
+                              : api(POST => '/v1/oauth/refresh-token', undef, @no_key, Cookie => "identity_refresh=$form");
+        [$answer->status, $by_form ? $answer->json->{refresh_token} : $answer->cookie('identity_refresh') =~ s/.*=//r];
+    });
+    is tally(map { $_->[0] } @answers), '16x200', "sixteen refreshes by the form, round $round # security 35";
+    is tally(map { $_->[1] } @answers), "16x$answers[0][1]", 'get the same successor # security 36';
+    $form = $answers[0][1];
+}
+is rows("SELECT 1 FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id JOIN users u ON u.id = s.user_id WHERE u.username = '$name' AND r.spent_at = 0 AND s.ended_at = 0"), 1,
+    'the family has one live leaf # security 35';
+my $spent = $form;
+api(POST => '/v1/oauth/token', "grant_type=refresh_token&refresh_token=$spent", @form);
+alter_db("UPDATE refresh_tokens SET spent_at = spent_at - 11000000 WHERE digest = '@{[digest_of($spent)]}'");
+is tally(together($many, sub { api(POST => '/v1/oauth/token', "grant_type=refresh_token&refresh_token=$spent", @form)->status })), '16x400', 'sixteen thieves';
+is rows("SELECT 1 FROM audit_records a JOIN users u ON u.id = a.user_id WHERE u.username = '$name' AND a.action = 'REFRESH_REUSED'"), 1, 'make one record # security 36';
+$form = login($name, $password)->cookie('identity_refresh') =~ s/.*=//r;
+is tally(together($many, sub { api(POST => '/v1/oauth/revoke', "token=$form", @form)->status })), '16x200', 'sixteen revocations';
+is rows("SELECT 1 FROM audit_records a JOIN users u ON u.id = a.user_id WHERE u.username = '$name' AND a.action = 'TOKEN_REVOKED'"), 1, 'make one record';
+
 # ---- one address -------------------------------------------------------------------------------------------------------------------------------
 
 $name = address('Once');

@@ -87,7 +87,7 @@ is oauth(token => $_->[1], @{$_->[2] // []})->status, $_->[0], 'a login of the w
     [400, {username => $person{ada}, password => password('much too long') x 60}],
     [400, {username => {x => password('in an object')}, password => 'x'}],
     [400, '{"username":"a@example.com","password":"' . password('with NUL') . '\u0000"}'],
-    [415, 'grant_type=password&username=a&password=' . password('in a form'), ['Content-Type' => 'application/x-www-form-urlencoded']],
+    [415, 'grant_type=password&username=a&password=' . password('in a form of another type'), ['Content-Type' => 'text/plain']],
     [413, {password => password('in a large body') x 5000}]);
 
 my (undef, $alias) = $server->tool('alias', 'add', $person{ada});
@@ -107,6 +107,31 @@ is call(GET => '/v1/users', undef, 'X-API-KEY' => $key)->status, 200, 'a new key
 is call(GET => '/v1/users', undef, Authorization => "ApiKey $key")->status, 200, 'both ways';
 is call(GET => '/v1/users', undef, 'X-API-KEY' => canary('broken key', substr($key, 0, -12) . 'AAAAAAAAAAAA'))->status, 401, 'a broken one does not';
 is call(GET => '/v1/users', undef, 'X-API-KEY' => canary('nonsense', 'nonsense-' . 'Tt5' x 12))->status, 401, 'nor nonsense';
+
+my @form = ('Content-Type' => 'application/x-www-form-urlencoded');
+my $key_id = 'apik_' . substr $key, 4, 20;
+sub form { my ($call, $body, @headers) = @_; return oauth($call, $body, @form, @headers) }
+my $formed = form(token => "grant_type=password&username=$person{ada}&password=$ada_password");
+is $formed->status, 200, 'a login by a form';
+my $form_token = canary('access token of a form', $formed->json->{access_token});
+my $form_refresh = canary('refresh token of a form', $formed->json->{refresh_token});
+my $client = form(token => "grant_type=client_credentials&client_id=$key_id&client_secret=$key");
+is $client->status, 200, 'a key in a form';
+canary('access token of a key', $client->json->{access_token});
+is form(token => $_->[1], @{$_->[2] // []})->status, $_->[0], 'a form of the wrong kind' for (
+    [400, 'grant_type=password&username=a&password=' . password('in a form')],
+    [400, 'grant_type=password&username=a&password=' . password('once in a form') . '&password=' . password('twice in a form')],
+    [400, 'grant_type=password&username=a&password=%ff' . password('badly encoded')],
+    [400, 'grant_type=' . password('as a grant')],
+    [400, 'grant_type=password&username=a&password=x&scope=' . password('as a scope')],
+    [400, 'grant_type=refresh_token&refresh_token=' . canary('invented refresh token of a form', 'idr_' . 'Wb6' x 16 . 'A')],
+    [401, "grant_type=client_credentials&client_id=$key_id&client_secret=" . canary('broken key in a form', substr($key, 0, -12) . 'BBBBBBBBBBBB')],
+    [401, 'grant_type=client_credentials', [Authorization => 'Basic ' . canary('client by basic', encode_base64("$key_id:" . password('of a client'), ''))]]);
+my $form_renewed = form(token => "grant_type=refresh_token&refresh_token=$form_refresh");
+canary('refresh token of a form, renewed', $form_renewed->json->{refresh_token});
+is form(introspect => "token=$form_token", 'X-API-KEY' => $key)->status, 200, 'a token is asked about';
+is form(introspect => 'token=' . canary('token that is none', 'nonsense-' . 'Ss8' x 12), Authorization => 'Basic ' . canary('right client by basic', encode_base64("$key_id:$key", '')))->status, 200, 'and one that is none';
+is form(revoke => "token=$form_token")->status, 200, 'and ended';
 
 my $path = '/v1/users/' . $ada->json->{id};
 my $ada_next = password('ada, changed');

@@ -17,7 +17,7 @@ for command in node npm; do
 done
 cp "$here/package.json" "$here/package-lock.json" "$folder/"
 (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=2 --fetch-timeout=60000 9>&-) >&2 || {
-    echo "npm cannot install oidc-provider, the other side of the tests of single sign-on: is its registry within reach?" >&2
+    echo "npm cannot install what the tests run as the other side: is its registry within reach?" >&2
     exit 1
 }
 cp "$folder/package-lock.json" "$folder/done"

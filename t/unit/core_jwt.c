@@ -382,6 +382,69 @@ static void test_forged(void)
     ok(!verify(apr_pstrcat(pool, input, ".", identity_base64url_encode(pool, zeros, 64), NULL)), "a signature of ones");
 }
 
+/* Keys that a token brings along or points at are none of ours. */
+static void test_foreign_keys(void)
+{
+    char *stranger = identity_signing_key_make(pool);
+    const char *error = NULL, *pem[] = {stranger}, *kid = identity_keyset_kid(keys, 0);
+    json_t *jwks =
+        identity_json_own(pool, identity_keyset_jwks(identity_keyset_load(pool, (const char *const *)pem, 1, &error)));
+    const json_t *jwk = json_array_get(json_object_get(jwks, "keys"), 0);
+    const char *own_kid = identity_json_string(jwk, "kid"), *text = identity_json_text(pool, jwk, NULL);
+    const char *headers[] = {
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\",\"jwk\":%s}", kid, text),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\",\"jwk\":%s}", own_kid, text),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"jwk\":%s}", text),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\",\"jku\":\"https://evil.example/\"}",
+                     kid),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\",\"x5u\":\"https://evil.example/\"}",
+                     kid),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", own_kid),
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"../../%s\"}", kid),
+    };
+
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        const char *input = input_of(headers[i], good_payload());
+        ok(!verify(apr_pstrcat(pool, input, ".", signature_es256(stranger, input), NULL)),
+           "a stranger's key by header %s # security 48", headers[i]);
+    }
+}
+
+/* Only the compact form, with one signature (RFC 7515, 7.2 knows others). */
+static void test_serialisations(void)
+{
+    const char *token = signed_token(good_header(), good_payload());
+    const char *first = strchr(token, '.'), *second = strchr(first + 1, '.');
+    const char *protected = apr_pstrmemdup(pool, token, (apr_size_t)(first - token));
+    const char *payload = apr_pstrmemdup(pool, first + 1, (apr_size_t)(second - first - 1)), *signature = second + 1;
+    const char *flat = apr_psprintf(pool, "{\"payload\":\"%s\",\"protected\":\"%s\",\"signature\":\"%s\"}", payload,
+                                    protected, signature);
+    const char *one = apr_psprintf(pool, "{\"protected\":\"%s\",\"signature\":\"%s\"}", protected, signature);
+    const char *all[] = {
+        flat,
+        apr_psprintf(pool, "{\"payload\":\"%s\",\"signatures\":[%s]}", payload, one),
+        apr_psprintf(pool, "{\"payload\":\"%s\",\"signatures\":[%s,%s]}", payload, one, one),
+        identity_base64url_encode(pool, flat, strlen(flat)),
+        apr_pstrcat(pool, token, ".", signature, NULL),
+        apr_pstrcat(pool, token, signature, NULL),
+        apr_pstrcat(pool, protected, ".", payload, ".", signature, ".", payload, ".", signature, NULL),
+        apr_pstrcat(pool, protected, "..", signature, NULL),
+        apr_pstrcat(pool, ".", payload, ".", signature, NULL),
+    };
+
+    ok(verify(token), "the compact form is verified");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        ok(!verify(all[i]), "another serialisation, %d, is not # security 48", (int)i);
+    }
+    const char *unencoded =
+        apr_psprintf(pool, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"%s\",\"b64\":false,\"crit\":[\"b64\"]}",
+                     identity_keyset_kid(keys, 0));
+    const char *input =
+        apr_pstrcat(pool, identity_base64url_encode(pool, unencoded, strlen(unencoded)), ".", good_payload(), NULL);
+    ok(!verify(apr_pstrcat(pool, input, ".", signature_es256(pems[0], input), NULL)),
+       "nor a payload that is not encoded (RFC 7797) # security 48");
+}
+
 static void test_tampered(void)
 {
     const char *token = signed_token(good_header(), good_payload());
@@ -552,6 +615,8 @@ int main(void)
     test_control();
     test_headers();
     test_forged();
+    test_foreign_keys();
+    test_serialisations();
     test_tampered();
     test_instants();
     test_claims();

@@ -49,9 +49,14 @@ static const json_t *operation_of(const identity_route_t *route)
 }
 
 /* By what name the document tells the credential that a route wants. */
-static const char *security_of(identity_credential_t credential)
+static const char *security_of(const identity_route_t *route)
 {
-    switch (credential) {
+    if (strcmp(route->operation, "introspect_token") ==
+        0) /* which judges for itself, since clients come by Basic too */
+        return "[{\"api_key\":[]},{\"bearer\":[]},{\"api_key_scheme\":[]},{\"client\":[]}]";
+    if (strcmp(route->operation, "revoke_token") == 0)
+        return "[{\"api_key\":[]},{\"bearer\":[]},{\"api_key_scheme\":[]},{\"client\":[]},{}]";
+    switch (route->credential) {
     case IDENTITY_CREDENTIAL_NONE:
         return "[]";
     case IDENTITY_CREDENTIAL_OPTIONAL:
@@ -83,15 +88,16 @@ static void test_operation(const identity_route_t *route, const json_t *operatio
     is_str(string_at(operation, "operationId"), route->operation, "%s %s: operationId", route->method, route->pattern);
     is_str(string_at(operation, "x-identity-permission"), route->permission, "%s: permission", route->operation);
     is_int(json_is_true(json_object_get(operation, "x-identity-self")), route->self, "%s: self", route->operation);
-    is_str(security ? identity_json_text(door->pool, security, NULL) : NULL, security_of(route->credential),
-           "%s: credential", route->operation);
-    is_int(json_object_get(operation, "requestBody") != NULL, route->body != NULL, "%s: has a body", route->operation);
+    is_str(security ? identity_json_text(door->pool, security, NULL) : NULL, security_of(route), "%s: credential",
+           route->operation);
+    is_int(json_object_get(operation, "requestBody") != NULL, route->body || route->form, "%s: has a body",
+           route->operation);
     is_int(has_parameter(operation, "header", "x-platform-id"), required, "%s: x-platform-id", route->operation);
     is_int(has_parameter(operation, "header", "Idempotency-Key"), required && strcmp(route->method, "POST") == 0,
            "%s: Idempotency-Key", route->operation);
     const json_t *responses = json_object_get(operation, "responses");
     ok(json_object_get(responses, "500") && json_object_get(responses, "503"), "%s: our faults", route->operation);
-    is_int(json_object_get(responses, "415") != NULL, route->body != NULL, "%s: 415 where there is a body",
+    is_int(json_object_get(responses, "415") != NULL, route->body || route->form, "%s: 415 where there is a body",
            route->operation);
     is_int(json_object_get(responses, "429") != NULL, route->rate != IDENTITY_RATE_NONE,
            "%s: 429 where there is a limit", route->operation);
@@ -125,12 +131,14 @@ static void test_nothing_more(void)
 
 static void test_fields(const char *path, json_t *given, const identity_field_t *table);
 
+static bool in_form; /* where there is no null */
+
 /* What `type` must be: null is no fault where a field may be left out. */
 static void test_type(const char *path, const json_t *schema, const char *type, bool required)
 {
     const json_t *given = json_object_get(schema, "type");
 
-    if (required)
+    if (required || in_form)
         is_str(json_string_value(given), type, "%s: type", path);
     else
         ok(json_is_array(given) && json_array_size(given) == 2 && lists(given, type) && lists(given, "null"),
@@ -250,7 +258,16 @@ static void test_body(const identity_route_t *route, const json_t *operation)
     const json_t *body = json_object_get(operation, "requestBody"), *content = json_object_get(body, "content");
 
     ok(json_is_true(json_object_get(body, "required")), "%s: the body is needed", route->operation);
-    test_fields(route->operation, json_object_get(json_object_get(content, "application/json"), "schema"), route->body);
+    const json_t *json = json_object_get(content, "application/json"),
+                 *form = json_object_get(content, "application/x-www-form-urlencoded");
+    is_int(json != NULL, route->body != NULL, "%s: JSON is taken", route->operation);
+    is_int(form != NULL, route->form != NULL, "%s: a form is taken", route->operation);
+    if (route->body)
+        test_fields(route->operation, json_object_get(json, "schema"), route->body);
+    in_form = true;
+    if (route->form)
+        test_fields(text("%s (form)", route->operation), json_object_get(form, "schema"), route->form);
+    in_form = false;
 }
 
 /* ---- as it is served -------------------------------------------------------------------------------------------- */
@@ -285,7 +302,7 @@ int main(void)
             continue;
         test_operation(route, operation);
         patching = strcmp(route->method, "PATCH") == 0;
-        if (route->body)
+        if (route->body || route->form)
             test_body(route, operation);
     }
     test_nothing_more();

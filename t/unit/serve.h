@@ -67,7 +67,7 @@ static inline door_answer_t call_with(const char *method, const char *path, iden
     identity_response_t out;
     unsigned long before = identity_db_statements(door->db);
 
-    if (body)
+    if (body && !headers.content_type)
         in.headers.content_type = "application/json";
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_authenticate(door->pool, &door->env, &in, &authentication);
@@ -175,8 +175,9 @@ static inline const char *misshape_of(const door_answer_t *answer)
 
     if (!answer->content_type || strcmp(answer->content_type, "application/json") != 0)
         return " (not application/json)";
-    if (!message ||
-        strcmp(members_at(answer, ""), field ? "type,code,message,field,fields" : "type,code,message,fields"))
+    const char *members = text("type,code,message%s%s,fields", field ? ",field" : "",
+                               door_text(answer, "resource_id") ? ",resource_id,resource_type" : "");
+    if (!message || strcmp(members_at(answer, ""), members))
         return text(" (members %s)", members_at(answer, ""));
     if (strcmp(type ? type : "", answer->status >= 500 ? "API_ERROR" : "INVALID_REQUEST") != 0)
         return " (wrong type)";

@@ -235,6 +235,27 @@ static void test_added(void)
     refused(answer, 409, "INVALID_OPERATION", "username", "then there is nothing to add");
 }
 
+/* Who was in a team once can be invited into it again. */
+static void test_added_again(void)
+{
+    const char *name = "again@example.org", *id = person_with(name, "USER", named("Quote Viewer")),
+               *team = serve_team("Again");
+    const char *invitation = text("{\"username\":\"%s\",\"team_memberships\":[{\"team_id\":\"%s\"}]}", name, team);
+    door_answer_t answer = post(
+        text("/v1/users/%s/teams", id), door->key,
+        text("{\"team_id\":\"%s\",\"start_at\":\"2020-01-01T00:00:00Z\",\"end_at\":\"2020-02-01T00:00:00Z\"}", team));
+
+    accepted(answer, 201, "in a team, for a time that is over");
+    answer = post("/v1/users/invite", door->key, invitation);
+    accepted(answer, 200, "... and invited into it again");
+    answer = accept_with(door_mailed_token(door, name), NULL, login(name));
+    accepted(answer, 200, "... which is accepted");
+    is_str(json_at(&answer, "team_memberships.0.end_at"), "null", "... and open");
+    is_int(count(text("SELECT count(*) FROM team_members WHERE user_id = '%s'", id)), 1, "... in place of the old one");
+    answer = post("/v1/users/invite", door->key, invitation);
+    refused(answer, 409, "INVALID_OPERATION", "username", "then there is nothing to add");
+}
+
 /* Two ways to the same membership meet: what the person has stays, and the link is no dead end. */
 static void test_added_twice(void)
 {
@@ -314,6 +335,7 @@ int main(void)
     test_expiry();
     test_inviter();
     test_added();
+    test_added_again();
     test_added_twice();
     test_added_revoked();
     test_race();

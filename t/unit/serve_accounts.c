@@ -34,6 +34,8 @@ static const struct {
     {"PATCH /v1/users/{user}/memberships/{memb}", NULL, "{\"role_ids\":[]}", "403 USER_NOT_ALLOWED "},
     {"POST /v1/users/{user}/teams", "/v1/users/$newuser$/teams", "{\"team_id\":\"$team$\"}",
      "403 USER_NOT_ALLOWED team_id"},
+    {"DELETE /v1/users/{user}/sessions", NULL, NULL, "403 USER_NOT_ALLOWED "},
+    {"DELETE /v1/users/{user}/sessions/{sess}", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"POST /v1/teams", NULL, "{\"name\":\"$label$ team $n$\"}", NULL},
     {"POST /v1/teams/{team}/memberships", "/v1/teams/$newteam$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\"}", "403 USER_NOT_ALLOWED "},

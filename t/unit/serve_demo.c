@@ -129,6 +129,44 @@ static void test_public_routes(void)
     refused(post("/v1/oauth/refresh-token", bearer, NULL), 401, "UNAUTHORISED", "", "nothing renews the visit");
 }
 
+static door_answer_t ask(const char *path, const char *credential, const char *bearer)
+{
+    door->content_type = "application/x-www-form-urlencoded";
+    door_answer_t answer = post(path, credential, text("token=%s", bearer + strlen("Bearer ")));
+    door->content_type = NULL;
+    return answer;
+}
+
+/* RFC 7662 and 7009: marked, and ended by who holds it. */
+static void test_introspection(void)
+{
+    const char *bearer = visitor(), *session = claim(bearer, "sid");
+    const char *const seers[] = {shop->key, shop->admin, bearer};
+
+    for (size_t i = 0; i < sizeof seers / sizeof seers[0]; i++) {
+        door_answer_t answer = ask("/v1/oauth/introspect", seers[i], bearer);
+        is_str(json_at(&answer, "active"), "true", "introspection: live");
+        is_str(door_text(&answer, "auth_method"), "demo", "... marked");
+        is_str(door_text(&answer, "client_id"), "demo", "... twice");
+        is_str(door_text(&answer, "sub"), session, "... and nobody's");
+        is_str(door_text(&answer, "username"), NULL, "... without a name");
+    }
+    door_answer_t answer = ask("/v1/oauth/introspect", other->key, bearer);
+    is_str(answer.text, "{\"active\":false}", "others hear nothing # security 47");
+    answer = ask("/v1/oauth/introspect", bearer, shop->admin);
+    is_str(json_at(&answer, "active"), "true", "a visitor may view, so it may ask");
+    answer = ask("/v1/oauth/revoke", bearer, shop->admin);
+    is_int(answer.status, 200, "a visitor revokes somebody's token");
+    accepted(get("/v1/users", shop->admin), 200, "... to no effect");
+    answer = ask("/v1/oauth/revoke", NULL, bearer);
+    is_int(answer.status, 200, "its own is revoked by who holds it");
+    refused(get("/v1/users", bearer), 401, "UNAUTHORISED", "", "... and dead # security 46");
+    answer = ask("/v1/oauth/introspect", shop->key, bearer);
+    is_str(answer.text, "{\"active\":false}", "... as introspection says");
+    is_str(rows(text("SELECT user_id FROM audit_records WHERE action = 'TOKEN_REVOKED' AND target_id = '%s'", session)),
+           session, "... and the trail");
+}
+
 static void test_account(void)
 {
     const char *bearer = visitor(), *session = claim(bearer, "sid");
@@ -288,6 +326,7 @@ int main(void)
     test_token();
     test_routes();
     test_public_routes();
+    test_introspection();
     test_account();
     test_administrators();
     test_end();

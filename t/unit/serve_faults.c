@@ -1,7 +1,7 @@
 /* The database fails at every statement of every kind of call, one after the other: 503, nothing half made, and the
  * same request done afterwards (security 86). */
 #include "../../src/service/service_int.h"
-#include "serve.h"
+#include "oauth.h"
 
 #define STATEMENTS_MAX 100
 
@@ -12,12 +12,27 @@ typedef struct attempt {
 
 static const char *ada, *ada_id, *bob_id;
 
+/* What is no JSON is a form, and its refusals are RFC 6749's. */
+static bool is_form(const attempt_t *attempt)
+{
+    return attempt->body && attempt->body[0] != '{';
+}
+
 static door_answer_t call(const attempt_t *attempt)
 {
     door->cookie = attempt->cookie;
+    door->content_type = is_form(attempt) ? "application/x-www-form-urlencoded" : NULL;
     door_answer_t answer = door_call(door, attempt->method, attempt->path, attempt->credential, attempt->body);
-    door->cookie = NULL;
+    door->cookie = door->content_type = NULL;
     return answer;
+}
+
+static void unavailable(const attempt_t *attempt, door_answer_t answer, const char *why)
+{
+    if (is_form(attempt))
+        denied(answer, "503 temporarily_unavailable", "%s: %s # security 86", attempt->what, why);
+    else
+        refused(answer, 503, "INTERNAL_ERROR", "", "%s: %s # security 86", attempt->what, why);
 }
 
 /* The Nth statement fails, for N from 1 until no statement is left to fail. */
@@ -35,7 +50,7 @@ static void exhaust(const attempt_t *attempt)
             is_int(answer.status, attempt->outcome, "%s: done, when none of %d statements fails", attempt->what, n - 1);
             break;
         }
-        refused(answer, 503, "INTERNAL_ERROR", "", "%s: statement %d fails # security 86", attempt->what, n);
+        unavailable(attempt, answer, text("statement %d fails", n));
         is_str(state(), before, "... and nothing is half made");
     }
     ok(n > 1 && n < STATEMENTS_MAX, "%s: every statement was tried", attempt->what);
@@ -56,12 +71,12 @@ static void starve(const attempt_t *attempt, bool writes)
     door->refuse_borrow = true;
     door_answer_t answer = call(attempt);
     door->refuse_borrow = false;
-    refused(answer, 503, "INTERNAL_ERROR", "", "%s: no connection # security 86", attempt->what);
+    unavailable(attempt, answer, "no connection");
     door->env.enter_write = closed;
     answer = call(attempt);
     door->env.enter_write = enter;
     if (writes)
-        refused(answer, 503, "INTERNAL_ERROR", "", "%s: the writers' gate is closed # security 86", attempt->what);
+        unavailable(attempt, answer, "the writers' gate is closed");
     else
         is_int(answer.status, attempt->outcome, "%s: needs no writers' gate", attempt->what);
     is_str(state(), before, "... and nothing is changed");
@@ -275,6 +290,69 @@ static void test_oauth(void)
     try(&reset);
 }
 
+#define TOKEN   "POST", "/v1/oauth/token", NULL, NULL
+#define REVOKE  "POST", "/v1/oauth/revoke", NULL, NULL
+#define INQUIRE "POST", "/v1/oauth/introspect", NULL, NULL
+
+/* route obtain_token introspect_token revoke_token */
+static void test_forms(void)
+{
+    door_answer_t live = form_login("eve@example.org"), spent = form_login("eve@example.org"),
+                  ended = form_login("eve@example.org"), narrow;
+    const char *client = text("client_id=%s&client_secret=%s", key_id(door->key), door->key);
+
+    narrow = post("/v1/api-keys", door->key, "{\"permissions\":[\"USER.MORTAL.VIEW\"]}");
+    const char *narrowed =
+        text("client_id=%s&client_secret=%s", door_text(&narrow, "id"), door_text(&narrow, "api_key"));
+    form_refresh(refresh_of(&spent));
+    pass(11);
+    const attempt_t attempts[] = {
+        {"form: sign in", TOKEN, "grant_type=password&username=eve@example.org&password=" PASSWORD, 200},
+        {"form: a wrong password", TOKEN, "grant_type=password&username=eve@example.org&password=x", 400},
+        {"form: refresh", TOKEN, text("grant_type=refresh_token&refresh_token=%s", refresh_of(&live)), 200},
+        {"form: a stolen token", TOKEN, text("grant_type=refresh_token&refresh_token=%s", refresh_of(&spent)), 400},
+        {"form: a key", TOKEN, text("grant_type=client_credentials&%s", client), 200},
+        {"form: a narrowed key", TOKEN, text("grant_type=client_credentials&%s", narrowed), 200},
+        {"introspect a refresh token", INQUIRE,
+         text("token_type_hint=refresh_token&token=%s&%s", refresh_of(&ended), client), 200},
+        {"introspect an access token", INQUIRE, text("token=%s&%s", door_text(&ended, "access_token"), narrowed), 200},
+        {"revoke a refresh token", REVOKE, text("token=%s&%s", refresh_of(&ended), client), 200},
+        {"revoke an access token", REVOKE, text("token=%s", door_text(&live, "access_token")), 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        starve(&attempts[i], strcmp(attempts[i].path, "/v1/oauth/introspect") != 0);
+        exhaust(&attempts[i]);
+    }
+}
+
+/* route list_user_sessions end_user_session end_user_sessions obtain_token */
+static void test_sessions(void)
+{
+    const char *eve = rows("SELECT id FROM users WHERE canonical = 'eve@example.org'"),
+               *path = text("/v1/users/%s/sessions", eve);
+    const attempt_t attempts[] = {
+        {"list sessions", "GET", path, ada, NULL, NULL, 200},
+        {"end a session", "DELETE",
+         text("%s/%s", path, rows(text("SELECT max(id) FROM sessions WHERE user_id = '%s' AND ended_at = 0", eve))),
+         ada, NULL, NULL, 200},
+        {"end all sessions", "DELETE", path, ada, NULL, NULL, 200},
+    };
+
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+    for (int i = 0; i < IDENTITY_SESSIONS_MAX; i++)
+        login("eve@example.org");
+    const attempt_t limit = {"sign in at the limit",
+                             "POST",
+                             "/v1/oauth/token",
+                             NULL,
+                             NULL,
+                             "{\"username\":\"eve@example.org\",\"password\":\"" PASSWORD "\"}",
+                             200};
+    try(&limit);
+}
+
 /* ---- every route ------------------------------------------------------------------------------------------------ */
 
 /* Each row of routes.def is met by one of the attempts above; the pages alone need no database. */
@@ -298,6 +376,8 @@ static void test_all_routes(void)
         const char *token = identity_token_make(
             door->pool, strstr(route->pattern, "reset") ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE,
             &door->env.random);
+        if (route->form && !route->body)
+            continue; /* answered otherwise: test_forms */
         const char *path = "", *rest = route->pattern;
         for (const char *open; (open = strchr(rest, '{')) != NULL; rest = strchr(open, '}') + 1)
             path = text("%s%.*s%.*s%s", path, (int)(open - rest), rest, (int)strcspn(open + 1, "}"), open + 1,
@@ -350,6 +430,8 @@ int main(void)
     test_providers();
     test_roles();
     test_keys();
+    test_forms();
+    test_sessions();
     test_oauth();
     test_all_routes();
     test_last_use();

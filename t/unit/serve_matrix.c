@@ -191,6 +191,10 @@ static const struct {
     {"POST /v1/oauth/demo-token", "by a captcha"},
     {"POST /v1/oauth/sandbox-token", "by a captcha"},
     {"POST /v1/authentication-providers/enabled", "by a mailed secret"},
+    {"POST /v1/oauth/introspect", "judges who asks by itself, since clients come by Basic too"},
+    {"POST /v1/oauth/revoke", "by the token"},
+    {"GET /.well-known/jwks.json", "tells of nobody"},
+    {"GET /.well-known/oauth-authorization-server", "tells of nobody"},
     {"GET /v1/openapi.json", "tells of nobody"},
 };
 

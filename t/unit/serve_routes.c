@@ -4,7 +4,7 @@
 #include "serve.h"
 
 static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,
-    *record_id;
+    *record_id, *session_id;
 
 static const struct {
     const char *operation, *body;
@@ -52,7 +52,7 @@ static const char *known_id(const char *braces)
     const struct {
         const char *prefix, *id;
     } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{auth}", provider_id},
-               {"{audi}", record_id}, {"{role}", role_id},       {"{apik}", key_id}};
+               {"{audi}", record_id}, {"{role}", role_id},       {"{apik}", key_id},  {"{sess}", session_id}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -94,14 +94,17 @@ static void test_declared(void)
                "%s declares a permission # security 59", route->operation);
         } else {
             bool known = strncmp(route->pattern, "/v1/oauth/", 10) == 0 ||
+                         strncmp(route->pattern, "/.well-known/", 13) == 0 ||
                          strcmp(route->operation, "enabled_authentication_providers") == 0 ||
                          strcmp(route->operation, "get_openapi") == 0;
             ok(known && !route->permission,
-               "%s is public: an oauth call, one that a mailed token opens, or the document # security 59",
+               "%s is public: an oauth call, one that a mailed token opens, or a document # security 59",
                route->operation);
         }
         ok(!route->self || strchr(route->pattern, '{'), "%s: an own record has an id", route->operation);
-        ok(!route->body || strcmp(route->method, "GET") != 0, "%s: no body is asked of a GET", route->operation);
+        ok((!route->body && !route->form) || strcmp(route->method, "POST") == 0 ||
+               (route->body && !route->form && strcmp(route->method, "PATCH") == 0),
+           "%s: a body is asked of a POST or PATCH only", route->operation);
     }
     ok(required >= 13, "%d routes need a credential", required);
 }
@@ -198,6 +201,26 @@ static void test_own_record(void)
     }
 }
 
+static const char *type_of(const char *prefix)
+{
+    static const char *const types[][2] = {{"user", "USER"},         {"memb", "MEMBERSHIP"},
+                                           {"role", "ROLE"},         {"team", "TEAM"},
+                                           {"apik", "API_KEY"},      {"auth", "AUTHENTICATION_PROVIDER"},
+                                           {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"}};
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i][0], prefix) == 0)
+            return types[i][1];
+    return (bail(text("what is there called of whose id is %s_?", prefix)), NULL);
+}
+
+/* What an answer says of whatever id it was asked for. */
+static const char *without_id(const door_answer_t *answer)
+{
+    json_object_del(answer->json, "resource_id");
+    return json_at(answer, "");
+}
+
 /* Security 60: for each operation and each foreign object. */
 static void test_foreign_ids(void)
 {
@@ -224,10 +247,12 @@ static void test_foreign_ids(void)
                 door_call(door, route->method, path_with(route, position, text("%s_00000000000000000000", prefix)),
                           door->key, body);
             refused(unknown, 404, code, "", "%s of an unknown id", route->operation);
+            is_str(text("%s %s", door_text(&unknown, "resource_type"), door_text(&unknown, "resource_id")),
+                   text("%s %s_00000000000000000000", type_of(prefix), prefix), "... which is named");
             if (position == 0) {
                 door_answer_t foreign = call(route, NULL, door->other_key);
                 refused(foreign, 404, code, "", "%s of another entity's id # security 60", route->operation);
-                is_str(foreign.text, unknown.text, "... in the words for an unknown one");
+                is_str(without_id(&foreign), without_id(&unknown), "... in the words for an unknown one");
             }
             for (size_t m = 0; m < sizeof malformed / sizeof malformed[0]; m++) {
                 door_answer_t answer =
@@ -290,6 +315,8 @@ int main(void)
     provider_id = door_text(&made, "id");
     record_id = rows(text("SELECT id FROM audit_records WHERE target_id = '%s'", provider_id));
     nobody = login("nobody@example.org");
+    login("target@example.org");
+    session_id = rows(text("SELECT id FROM sessions WHERE user_id = '%s'", target_id));
     get("/v1/roles", door->read_key); /* writes the last use of the keys */
     get("/v1/roles", door->other_key);
     test_declared();

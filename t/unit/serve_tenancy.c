@@ -18,6 +18,7 @@ static const struct {
     {"apik", {"apik", "key"}},
     {"auth", {"auth"}},
     {"audi", {"audi"}},
+    {"sess", {"sess"}},
     {"plat", {"account", "account2"}},
     {"enti", {"entity"}},
 };
@@ -210,11 +211,13 @@ static void test_nested(const side_t *side, const identity_route_t *route, const
     if (!second)
         return;
     const char *name = text("%.*s", (int)strcspn(second + 1, "}"), second + 1);
-    if (strcmp(name, "memb") != 0)
+    bool session = strcmp(name, "sess") == 0;
+    if (strcmp(name, "memb") != 0 && !session)
         bail(text("which %s_ belongs to another owner is not known: add it to this test", name));
     question_t question = {.route = route,
-                           .where = "an own team's membership below a user",
-                           .foreign = side->own->team_memb,
+                           .where =
+                               session ? "an own session below somebody else" : "an own team's membership below a user",
+                           .foreign = session ? side->own->admin_sess : side->own->team_memb,
                            .none = unknown(name)};
     const char *before = commits();
     question.answer =
@@ -238,10 +241,10 @@ static const struct {
 
 /* Those that the description names and that hold no id; provider is that of a sign-on, which nobody has an entity for
  * yet (serve_sso_people.c). */
-static const char *const no_id_parameters[] = {"active",    "created_at", "cursor",          "include_child_roles",
-                                               "limit",     "name",       "order_by",        "only_childless_roles",
-                                               "page",      "username",   "order_direction", "target_type",
-                                               "user_type", "provider",   "redirect_uri"};
+static const char *const no_id_parameters[] = {
+    "active",   "except_current",       "created_at", "cursor",   "include_child_roles", "limit",       "name",
+    "order_by", "only_childless_roles", "page",       "username", "order_direction",     "target_type", "user_type",
+    "provider", "redirect_uri"};
 
 static bool known_parameter(const char *name)
 {

@@ -18,7 +18,8 @@ typedef struct world {
     const char *user;             /* USER of the first account by memb, with role; in team */
     const char *pending;          /* invited, with a membership */
     const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth;
-    const char *audi; /* of what was done in the first account */
+    const char *sess, *admin_sess; /* of user, of admin */
+    const char *audi;              /* of what was done in the first account */
 } world_t;
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
@@ -42,6 +43,8 @@ static const sample_t world_samples[] = {
      "{\"account_id\":\"$account$\",\"type\":\"USER\",\"role_ids\":[\"$role$\"]}"},
     {"PATCH /v1/users/{user}/memberships/{memb}", 200, NULL, "{\"role_ids\":[\"$role$\"]}"},
     {"POST /v1/users/{user}/teams", 201, "/v1/users/$newuser$/teams", "{\"team_id\":\"$team$\"}"},
+    {"DELETE /v1/users/{user}/sessions", 200, "/v1/users/$newuser$/sessions", NULL},
+    {"DELETE /v1/users/{user}/sessions/{sess}", 200, "/v1/users/$user$/sessions/$newsess$", NULL},
     {"POST /v1/teams", 201, NULL, "{\"name\":\"$label$ team $n$\"}"},
     {"POST /v1/teams/{team}/memberships", 201, "/v1/teams/$newteam$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\"}"},
@@ -135,6 +138,12 @@ static inline const char *world_account(const world_t *world, const char *refere
     return row->id;
 }
 
+static inline const char *world_new_session(const world_t *world)
+{
+    login(text("user@%s.example", world->label));
+    return rows(text("SELECT max(id) FROM sessions WHERE user_id = '%s'", world->user));
+}
+
 static inline void world_people(world_t *world)
 {
     const char *roles = text(",\"role_ids\":[\"%s\"]", world->role);
@@ -154,6 +163,8 @@ static inline void world_people(world_t *world)
     world->memb = rows(text("SELECT id FROM memberships WHERE user_id = '%s'", world->user));
     world->team_memb = rows(text("SELECT id FROM memberships WHERE team_id = '%s'", world->team));
     world->tmem = rows(text("SELECT id FROM team_members WHERE user_id = '%s'", world->user));
+    world->sess = world_new_session(world);
+    world->admin_sess = rows(text("SELECT max(id) FROM sessions WHERE user_id = '%s'", world->admin_id));
 }
 
 static inline world_t *world_make(const char *label)
@@ -214,7 +225,7 @@ static inline const char *world_token(const world_t *world, const char *name)
                    {"role", world->role},   {"admin", world->admin_id},    {"child", world->child},
                    {"team", world->team},   {"memb", world->memb},         {"team_memb", world->team_memb},
                    {"tmem", world->tmem},   {"apik", world->apik},         {"key", world->key_id},
-                   {"auth", world->auth},   {"audi", world->audi}};
+                   {"auth", world->auth},   {"sess", world->sess},         {"audi", world->audi}};
 
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if (strcmp(members[i].name, name) == 0)
@@ -230,6 +241,8 @@ static inline const char *world_token(const world_t *world, const char *name)
         return world_must(world, "/v1/roles", text("{\"name\":\"%s new %d\"}", world->label, number), "id");
     if (strcmp(name, "newteam") == 0)
         return world_team(world, text("new %d", number));
+    if (strcmp(name, "newsess") == 0)
+        return world_new_session(world);
     if (strcmp(name, "newkey") == 0)
         return world_must(world, "/v1/api-keys", "{}", "id");
     bail(text("$%s$ is nothing of a world", name));

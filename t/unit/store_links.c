@@ -265,6 +265,44 @@ static void test_sessions(void)
     is_int(identity_sessions_end(db, "user_x", NULL, NOW), IDENTITY_DB_OK, "none to end is well");
 }
 
+/* Of another user: newest first, without those that ended or whose time is up. */
+static void test_live_sessions(void)
+{
+    const char *other = add_user(db, ENTITY, 9, "sessions@example.org", IDENTITY_USER_ACTIVE)->id;
+    apr_array_header_t *rows;
+    apr_int64_t count;
+    int ended;
+
+    for (int i = 0; i < 6; i++) {
+        identity_session_row_t row = session_row(90 + i);
+        row.user_id = other;
+        row.created_at = NOW + i;
+        row.idle_expires_at = i == 1 ? NOW : NOW + HOUR;
+        row.expires_at = i == 2 ? NOW : NOW + HOUR;
+        row.ended_at = i == 3 ? NOW : 0;
+        must(identity_session_insert(db, &row), "session");
+    }
+    must(identity_sessions_live(db, other, NOW, 10, &rows), "live");
+    is_int(rows->nelts, 3, "three are live");
+    is_str(APR_ARRAY_IDX(rows, 0, identity_session_row_t *)->id, id("sess", 95), "the newest first");
+    is_str(APR_ARRAY_IDX(rows, 2, identity_session_row_t *)->id, id("sess", 90), "the oldest last");
+    must(identity_sessions_live(db, other, NOW, 2, &rows), "live");
+    is_int(rows->nelts, 2, "no more than are asked for");
+    must(identity_sessions_count(db, other, 10, &count), "count");
+    is_int(count, 5, "five have not ended");
+    must(identity_sessions_count(db, other, 4, &count), "count");
+    is_int(count, 4, "counted so far and no further");
+    must(identity_sessions_expire(db, other, NOW), "expire");
+    must(identity_sessions_count(db, other, 10, &count), "count");
+    is_int(count, 3, "two whose time was up have ended now");
+    must(identity_sessions_trim(db, other, 2, NOW + 1, &ended), "trim");
+    is_int(ended, 1, "one too many");
+    ok(session_end(90) == NOW + 1 && session_end(94) == 0 && session_end(95) == 0, "the oldest");
+    must(identity_sessions_trim(db, other, 2, NOW + 2, &ended), "trim");
+    is_int(ended, 0, "no further");
+    sql(db, text("DELETE FROM sessions WHERE user_id = '%s'", other));
+}
+
 static void test_refresh(void)
 {
     identity_refresh_row_t row = {.digest = "r1", .session_id = id("sess", 2), .nonce = "", .created_at = NOW + 1},
@@ -439,6 +477,7 @@ int main(void)
     test_invitations();
     test_secrets();
     test_sessions();
+    test_live_sessions();
     test_refresh();
     test_aliases();
     test_audit();

@@ -173,7 +173,7 @@ static void test_teams(void)
     is_int(rows->nelts, 2, "an invitation's");
 
     begin();
-    is_int(identity_team_members_adopt(db, invitation, users[0]), IDENTITY_DB_OK, "it is accepted");
+    is_int(identity_team_members_adopt(db, invitation, users[0], NOW), IDENTITY_DB_OK, "it is accepted");
     commit();
     must(identity_team_members_of(db, IDENTITY_OWNER_USER, ids_of(1, users[0]), &rows), "members");
     is_int(rows->nelts, 2, "the new one is the user's now, the old one still is");

@@ -1,9 +1,13 @@
 /* Many at once: one secret, one refresh token, one name, one version of a user, each of which only one may have.
  * Writers meet in separate processes without the gate that httpd's children queue on, so some are told BUSY; those try
  * again. */
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "store_fixture.h"
 
-#define RACERS 16
+#define RACERS    16
+#define REFRESHES 625 /* of each: ten thousand */
 
 static identity_db_t *db;
 
@@ -98,6 +102,90 @@ static bool race_invitation(int number)
     return race(number, close_invitation);
 }
 
+/* ---- ten thousand refreshes of one family -------------------------------------------------------------------------
+ */
+
+#define FAMILIES 25 /* one after the other, so that none grows too long to be counted at every step */
+
+static const char *of_family(const char *what, int family)
+{
+    return text("SELECT %s FROM refresh_tokens WHERE session_id = '%s'", what, id("sess", 100 + family));
+}
+
+static const char *live(identity_db_t *own, const char *what, int family)
+{
+    return sql_value(own, text("%s AND spent_at = 0", of_family(what, family)));
+}
+
+/* What a refresh does: spend the leaf that was read before, and put its successor there. Two leaves are seen by whoever
+ * makes the second. */
+static identity_db_status_t rotate(identity_db_t *own, int family, const char *leaf, const char *successor)
+{
+    identity_refresh_row_t next = {
+        .digest = successor, .session_id = id("sess", 100 + family), .nonce = "", .created_at = NOW};
+    identity_db_status_t status = identity_refresh_spend(own, leaf, "nonce", NOW + 1);
+
+    if (status == IDENTITY_DB_OK)
+        status = identity_refresh_insert(own, &next);
+    if (status == IDENTITY_DB_OK && strcmp(live(own, "COUNT(*)", family), "1") != 0)
+        _exit(4);
+    return status;
+}
+
+/* Writers queue as httpd's children do; a few come past the queue, as another program would. */
+static bool refresh_often(int number)
+{
+    identity_db_t *own = connect_store();
+    int gate = open(apr_pstrcat(pool, file, ".gate", NULL), O_RDWR | O_CREAT | O_CLOEXEC, 0600), won = 0;
+
+    for (int i = 0; i < REFRESHES; i++) {
+        int family = i * FAMILIES / REFRESHES;
+        const char *leaf = live(own, "digest", family), *successor = text("leaf %d %d", number, i);
+        bool queues = i % 200 != 0;
+        if (queues && flock(gate, LOCK_EX) != 0)
+            _exit(5);
+        identity_db_status_t status = identity_db_begin(own, true);
+        if (status == IDENTITY_DB_OK)
+            status = rotate(own, family, leaf, successor);
+        if (status == IDENTITY_DB_OK)
+            status = identity_db_commit(own);
+        identity_db_release(own);
+        identity_db_use(own, pool);
+        if (queues)
+            flock(gate, LOCK_UN);
+        if (status != IDENTITY_DB_OK && status != IDENTITY_DB_NONE && status != IDENTITY_DB_BUSY)
+            _exit(3);
+        won += status == IDENTITY_DB_OK;
+    }
+    return won > 0;
+}
+
+static void test_refreshes(const char *user)
+{
+    for (int i = 0; i < FAMILIES; i++) {
+        identity_session_row_t session = {.id = id("sess", 100 + i),
+                                          .entity_id = ENTITY,
+                                          .user_id = user,
+                                          .method = "password",
+                                          .client_address = "",
+                                          .user_agent = "",
+                                          .created_at = NOW};
+        identity_refresh_row_t first = {
+            .digest = text("first %d", i), .session_id = session.id, .nonce = "", .created_at = NOW};
+        must(identity_session_insert(db, &session), "session");
+        must(identity_refresh_insert(db, &first), "refresh token");
+    }
+    /* A process that sees a second live leaf comes to grief, and the test with it. */
+    is_int(in_processes(RACERS, refresh_often), RACERS,
+           "10,000 refreshes by 16 processes, each of which wins at times");
+    for (int i = 0; i < FAMILIES; i++) {
+        is_str(live(db, "COUNT(*)", i), "1", "at no moment there are two live leaves, family %d # security 35", i);
+        const char *grown = sql_value(db, of_family("COUNT(*)", i));
+        ok(strtol(grown, NULL, 10) > 10 && strtol(grown, NULL, 10) < RACERS * REFRESHES / FAMILIES,
+           "... of %s that were made; others came too late", grown);
+    }
+}
+
 int main(void)
 {
     db = fixture_begin();
@@ -120,6 +208,7 @@ int main(void)
     is_int(in_processes(RACERS, race_secret), 1, "of 16 processes that spend one secret one succeeds");
     is_int(in_processes(RACERS, race_refresh), 1, "of 16 that spend one refresh token one succeeds");
     is_str(sql_value(db, "SELECT COUNT(*) FROM refresh_tokens WHERE spent_at = 0"), "1", "which has one successor");
+    test_refreshes(user);
     is_int(in_processes(RACERS, race_name), 1, "of 16 that take one name one gets it");
     is_int(in_processes(RACERS, race_user), 1, "of 16 that change one version of a user one does");
     is_str(sql_value(db, text("SELECT version FROM users WHERE id = '%s'", user)), "2", "by one step");

@@ -17,7 +17,7 @@ use Test::More ();
 use IdentityTest;
 use IdentityTest::Response;
 
-our @EXPORT = qw(shape_is answered_is refused_is read_only_key curl entity member bearer_of digest_of rows alter_db hold_lock let_go unknown_id membership_json seconds_of);
+our @EXPORT = qw(shape_is answered_is refused_is make_key read_only_key curl entity member bearer_of digest_of rows alter_db hold_lock let_go unknown_id membership_json seconds_of);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
@@ -60,6 +60,10 @@ my %shapes = (
         target_resource_type => 'type', target_id => 'text?', target_environment => 'one:LIVE,TEST?', action => 'type', created_at => 'time',
         message => 'text', reference => 'id:reqr?', idempotency_key => 'text?'],
     invite => [username => 'text', entity_id => 'id:enti', account_memberships => '[membership]', team_memberships => '[team_member]'],
+    session => [
+        object_type => 'one:SESSION', id => 'id:sess', user_id => 'id:user', created_at => 'time', authenticated_at => 'time', idle_expires_at => 'time',
+        expires_at => 'time', method => 'text', client_address => 'text', user_agent => 'text', current => 'boolean'],
+    sessions => [data => '[session]'],
     links => [first => 'link', previous => 'link?', current => 'link', next => 'link?'],
 );
 # No row stands behind it: what a key may do follows from its type.
@@ -146,6 +150,11 @@ sub refused_is
     if (defined $field) {
         @want{qw(field fields)} = ($field, {$field => $message});
         splice @order, 3, 0, 'field';
+    }
+    # What is not there is named where the path asked for it.
+    if ($status == 404 && defined $got->{resource_id}) {
+        @want{qw(resource_id resource_type)} = ($got->{resource_id}, ($got->{resource_type} // '') =~ /^([A-Z_]+)$/);
+        splice @order, -1, 0, qw(resource_id resource_type);
     }
     my %headers = (401 => 'WWW-Authenticate', 405 => 'Allow', 429 => 'Retry-After', 503 => 'Retry-After');
     my @faults;
