@@ -145,15 +145,16 @@ int tool_find_entity(tool_t *tool)
     if (!identity_entities(tool->pool, &tool->env, &rows, &problem))
         return tool_problem(&problem);
     for (int i = 0; i < rows->nelts; i++) {
-        const identity_entity_row_t *entity = APR_ARRAY_IDX(rows, i, identity_entity_row_t *);
-        if (entity->expires_at) /* a sandbox is never meant without being named */
+        identity_entity_row_t *entity = APR_ARRAY_IDX(rows, i, identity_entity_row_t *);
+        if (entity->expires_at) /* nobody means a sandbox without naming it */
             continue;
-        if (tool->entity_id)
+        if (row)
             return tool_fail("there are several entities: name one by --entity");
-        tool->entity_id = entity->id;
+        row = entity;
     }
-    if (!tool->entity_id)
+    if (!row)
         return tool_fail("there is no entity yet: make one by htidentity entity add REFERENCE");
+    tool->entity_id = row->id;
     return 0;
 }
 
