@@ -200,5 +200,7 @@ int main(void)
     test_answers();
     test_bounds();
     test_crowd();
+    apr_pool_destroy(pool);
+    identity_client_stop();
     return tap_done();
 }
