@@ -103,13 +103,6 @@ else
 fi
 chmod 755 "$stage/bin/httpd"
 
-# What some files run as the other side, a line `# needs npm` says so. Where it cannot be had, these files say so and fail.
-if (cd "$source" && grep -q '^# needs npm$' "${files[@]}"); then
-    if "$source/t/npm/install.sh" "$source/build/npm" 2> "$stage/npm.log"; then
-        cp -R "$source/build/npm/node_modules" "$stage/"
-    fi
-fi
-
 [ "$(id -u)" != 0 ] || chown -R "$user:$(id -g "$user")" "$stage"
 
 # ---- run -------------------------------------------------------------------------------------------------------------------------------

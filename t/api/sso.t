@@ -2,7 +2,7 @@
 # try in between is in t/unit/serve_sso.c. (identity-api.md, section 3; security 67 to 72)
 # route authorize oauth_callback
 # run on: event asan
-# needs npm
+# needs: npm
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -88,7 +88,7 @@ my $again = $server->api(POST => '/v1/oauth/refresh-token', undef, @nobody, Cook
 is $again->status, 200, 'the session goes on by its cookie';
 is one("SELECT issuer, subject FROM provider_links WHERE user_id = '$claims->{sub}'"), $provider->issuer . "|$ada", 'linked # security 69';
 is one("SELECT method FROM sessions WHERE user_id = '$claims->{sub}'"), 'sso', 'the session says by what';
-is join(' ', sort map { $_->{action} } $server->db("SELECT action FROM audit_records WHERE user_id = '$claims->{sub}'")), 'ACTIVATE LINK LOGIN',
+is join(' ', sort map { $_->{action} } $server->db("SELECT action FROM audit_records WHERE user_id = '$claims->{sub}'")), 'ACTIVATE LINK LOGIN REFRESH',
     'and the trail says all of it';
 is sign_on($ada)->status, 200, 'and again, as who is linked';
 

@@ -55,6 +55,8 @@ sub check
     return ($status, $text);
 }
 
+# A list of passwords that cannot be read stops the start: it is never skipped in silence. (security 7)
+
 # ---- values that are refused ----------------------------------------------------------------------------------------------------------------
 
 my $duration = qr/needs a whole number and a unit \(s, m, h or d\), such as 15m, not/;

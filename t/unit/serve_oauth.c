@@ -351,6 +351,13 @@ static void test_pages(void)
     is_str(state(), before, "none of it changed a row # security 22");
 }
 
+/* A password is good until somebody changes it. */
+static void test_old_password(void)
+{
+    change(text("UPDATE users SET password_changed_at = 1, created_at = 1 WHERE id = '%s'", ada_id));
+    ok(door_login(door, "ada@example.org", PASSWORD, NULL), "a password of many years still signs in # security 5");
+}
+
 int main(void)
 {
     serve_begin();
@@ -370,5 +377,6 @@ int main(void)
     test_forged();
     test_alias();
     test_pages();
+    test_old_password();
     return serve_end();
 }

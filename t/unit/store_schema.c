@@ -52,6 +52,10 @@ static void test_fresh(void)
     is_int(identity_schema_version(nothing, &version), IDENTITY_DB_OK, "an empty file has a version");
     is_int(version, IDENTITY_SCHEMA_ABSENT, "that of none");
     is_str(migrate(empty, &from, &to), NULL, "and is filled");
+    const char *const tables[] = {"entities", "accounts", "users", "api_keys", "aliases", "memberships", "sessions"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        is_str(sql_value(db, text("SELECT COUNT(*) FROM %s", tables[i])), "0",
+               "no %s: nobody has access by default # security 19", tables[i]);
 }
 
 static void test_tables(void)

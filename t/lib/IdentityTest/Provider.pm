@@ -16,10 +16,7 @@ sub new
 {
     my ($class, $client, $secret, @redirects) = @_;
     my $top = $ENV{IDENTITY_TOP} // die "IDENTITY_TOP is not set: use t/run-httpd.sh\n";
-    if (!-d "$top/node_modules/oidc-provider") {
-        open my $in, '<', "$top/npm.log" or die "there is no oidc-provider: the file needs a line `# needs npm`\n";
-        die "there is no oidc-provider:\n", <$in>;
-    }
+    die "there is no oidc-provider: the file needs a line `# needs: npm`\n" unless -d "$top/node_modules/oidc-provider";
     my $self = bless {redirects => \@redirects, made_by => $$}, $class;
     # Its warnings about what is for tests only.
     my $log = "$top/t/logs/provider.$$.log";
