@@ -78,6 +78,9 @@ const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *le
 /* The same within max bytes: NULL with *length past max where it would be longer. */
 const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max, size_t *length);
 
+/* A string, or null where it is NULL or empty. A new reference. */
+json_t *identity_json_text_or_null(const char *text);
+
 typedef enum {
     IDENTITY_FIELD_STRING,
     IDENTITY_FIELD_BOOLEAN,

@@ -106,6 +106,9 @@ identity_account_insert(identity_db_t *db,
                         const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
 identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id, const char *id_or_reference,
                                            identity_account_row_t **row);
+/* Counted to cap + 1 at most. */
+identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id, apr_int64_t cap,
+                                             apr_int64_t *count);
 identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
 /* The account of an id or reference in whatever entity, sandboxes left out; NONE where there is none, CONFLICT where
@@ -178,6 +181,8 @@ typedef struct identity_page_query {
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
     apr_int64_t limit, offset;
 } identity_page_query_t;
+/* The key of a cursor at a row of a page: its name (canonical), or when it was made. */
+const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
 /* Rows come in the asked order also behind a backward cursor. Callers ask one more than they show. The text of a
  * cursor's key is made by these. */
 identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_query_t *query,
@@ -185,7 +190,6 @@ identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_
 /* Rows that match, counted to cap + 1 at most. */
 identity_db_status_t identity_users_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                           apr_int64_t *count);
-const char *identity_user_order_key(apr_pool_t *pool, const identity_user_row_t *row, identity_order_t order);
 
 /* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
  * to one user. By username; limit at most 500. */
@@ -244,7 +248,6 @@ typedef struct identity_team_row {
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
 identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
                                          apr_array_header_t **rows);
-const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
 
@@ -284,7 +287,6 @@ identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_
                                          apr_array_header_t **rows);
 identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                           apr_int64_t *count);
-const char *identity_role_order_key(apr_pool_t *pool, const identity_role_row_t *row, identity_order_t order);
 /* Those of the ids, names (canonical) or slugs that the entity can use; any list may be NULL. One statement. */
 identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
                                          const apr_array_header_t *names, const apr_array_header_t *slugs,
@@ -353,7 +355,6 @@ identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_q
                                         apr_array_header_t **rows);
 identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                          apr_int64_t *count);
-const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *row);
 
 typedef enum {
     IDENTITY_INVITATION_INVITED,
@@ -474,9 +475,9 @@ identity_db_status_t identity_providers_page(identity_db_t *db, const identity_p
                                              apr_array_header_t **rows);
 identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                               apr_int64_t *count);
-const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row);
 
-/* Without an entity: for a sign-on, which begins with nothing but the provider's id. */
+/* Without an entity: for a sign-on, which begins with nothing but the provider's id. None of a sandbox: nobody is led
+ * into one. */
 identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row);
 /* All of type SSO of an entity, whatever their status. */
 identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
@@ -512,7 +513,6 @@ identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page
                                           apr_array_header_t **rows);
 identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                            apr_int64_t *count);
-const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {

@@ -183,6 +183,11 @@ const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *le
     return identity_json_text_within(pool, value, SIZE_MAX - 1, length != NULL ? length : &ignored);
 }
 
+json_t *identity_json_text_or_null(const char *text)
+{
+    return text != NULL && *text != '\0' ? json_string(text) : json_null();
+}
+
 /* ---- checked bodies --------------------------------------------------------------------------------------------- */
 
 const char *identity_json_string(const json_t *object, const char *name)

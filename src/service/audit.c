@@ -31,28 +31,23 @@ static bool look(identity_call_t *call, sight_t *sight)
                          "Audit records are shown for one account at a time: name it by x-platform-id.");
 }
 
-static json_t *text_or_null(const char *text)
-{
-    return text && *text ? json_string(text) : json_null();
-}
-
 static json_t *audit_json(const identity_audit_row_t *row)
 {
     json_t *object = json_object();
 
     json_object_set_new(object, "object_type", json_string("AUDIT_RECORD"));
     json_object_set_new(object, "id", json_string(row->id));
-    json_object_set_new(object, "user_id", text_or_null(row->user_id));
-    json_object_set_new(object, "target_entity_id", text_or_null(row->target_entity_id));
-    json_object_set_new(object, "target_platform_id", text_or_null(row->target_platform_id));
+    json_object_set_new(object, "user_id", identity_json_text_or_null(row->user_id));
+    json_object_set_new(object, "target_entity_id", identity_json_text_or_null(row->target_entity_id));
+    json_object_set_new(object, "target_platform_id", identity_json_text_or_null(row->target_platform_id));
     json_object_set_new(object, "target_resource_type", json_string(row->target_resource_type));
-    json_object_set_new(object, "target_id", text_or_null(row->target_id));
-    json_object_set_new(object, "target_environment", text_or_null(row->target_environment));
+    json_object_set_new(object, "target_id", identity_json_text_or_null(row->target_id));
+    json_object_set_new(object, "target_environment", identity_json_text_or_null(row->target_environment));
     json_object_set_new(object, "action", json_string(row->action));
     json_object_set_new(object, "created_at", identity_time_json(row->created_at));
     json_object_set_new(object, "message", json_string(row->message));
-    json_object_set_new(object, "reference", text_or_null(row->reference));
-    json_object_set_new(object, "idempotency_key", text_or_null(row->idempotency_key));
+    json_object_set_new(object, "reference", identity_json_text_or_null(row->reference));
+    json_object_set_new(object, "idempotency_key", identity_json_text_or_null(row->idempotency_key));
     return object;
 }
 
@@ -124,15 +119,10 @@ static bool load_list(identity_call_t *call, void *data)
     return true;
 }
 
-static const char *audit_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    (void)page;
-    return identity_audit_order_key(call->pool, row);
-}
-
-static const char *audit_id(const void *row)
-{
-    return ((const identity_audit_row_t *)row)->id;
+    const identity_audit_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_audits_list(identity_call_t *call)
@@ -149,7 +139,7 @@ bool identity_audits_list(identity_call_t *call)
     json_t *data = json_array();
     for (int i = 0; i < page.rows->nelts; i++)
         json_array_append_new(data, audit_json(APR_ARRAY_IDX(page.rows, i, identity_audit_row_t *)));
-    return identity_answer(call, 200, identity_page_json(call, &page, data, audit_key, audit_id));
+    return identity_answer(call, 200, identity_page_json(call, &page, data, place_of));
 }
 
 /* ---- GET /audit-records/{id} ------------------------------------------------------------------------------------ */

@@ -114,6 +114,14 @@ void identity_write_aside(identity_call_t *call, identity_work_t *work, void *da
     call->problem = present;
 }
 
+apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only)
+{
+    apr_array_header_t *list = apr_array_make(pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(list, const char *) = only;
+    return list;
+}
+
 const char *identity_call_id(identity_call_t *call, const char *prefix)
 {
     const char *id = identity_id_make(call->pool, prefix, call->now, &call->env->random);

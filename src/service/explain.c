@@ -5,8 +5,6 @@
 
 #include "service_int.h"
 
-#define CHILDREN 2 /* levels of child roles that count */
-
 typedef struct account {
     const identity_account_row_t *row;
     apr_hash_t *sources;       /* permission -> json array */
@@ -99,7 +97,7 @@ static void add_memberships(identity_call_t *call, explanation_t *told, const ap
             add(call, account, "*", source);
         for (int r = 0; roles && r < roles->nelts; r++)
             add_role(call, told, account, source, json_object_get(source, "roles"),
-                     APR_ARRAY_IDX(roles, r, const char *), CHILDREN);
+                     APR_ARRAY_IDX(roles, r, const char *), IDENTITY_ROLE_DEPTH);
     }
 }
 

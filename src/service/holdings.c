@@ -101,17 +101,15 @@ bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const
     return load_roles(call, memberships, of_teams, made);
 }
 
-bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings)
+bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                          identity_holdings_t **holdings)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    push_ids(ids, user->id);
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids, holdings);
+    return identity_holdings_load(call, owner, identity_list_of(call->pool, owner_id), holdings);
 }
 
-static json_t *text_or_null(const char *text)
+bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings)
 {
-    return text && *text ? json_string(text) : json_null();
+    return identity_holdings_of(call, IDENTITY_OWNER_USER, user->id, holdings);
 }
 
 static json_t *account_json(const identity_account_row_t *account)
@@ -120,10 +118,10 @@ static json_t *account_json(const identity_account_row_t *account)
 
     json_object_set_new(object, "id", json_string(account->id));
     json_object_set_new(object, "reference", json_string(account->reference));
-    json_object_set_new(object, "account_type_code", text_or_null(account->account_type_code));
+    json_object_set_new(object, "account_type_code", identity_json_text_or_null(account->account_type_code));
     json_object_set_new(object, "environment", json_string(account->environment));
-    json_object_set_new(object, "account_group_id", text_or_null(account->account_group_id));
-    json_object_set_new(object, "parent_id", text_or_null(account->parent_id));
+    json_object_set_new(object, "account_group_id", identity_json_text_or_null(account->account_group_id));
+    json_object_set_new(object, "parent_id", identity_json_text_or_null(account->parent_id));
     json_object_set_new(object, "platform_id", json_string(account->id));
     return object;
 }
@@ -137,10 +135,10 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
     for (int i = 0; role_ids && i < role_ids->nelts; i++) {
         const char *role = APR_ARRAY_IDX(role_ids, i, const char *);
         json_array_append_new(ids, json_string(role));
-        json_array_append_new(list, identity_role_json(call, roles, role, 2));
+        json_array_append_new(list, identity_role_json(call, roles, role, IDENTITY_ROLE_DEPTH));
     }
     json_object_set_new(object, "object_type", json_string("MEMBERSHIP"));
-    json_object_set_new(object, "id", text_or_null(id));
+    json_object_set_new(object, "id", identity_json_text_or_null(id));
     json_object_set_new(object, "account_id", json_string(account->id));
     json_object_set_new(object, "account", account_json(account));
     json_object_set_new(object, "type", json_string(identity_member_type_name(type)));

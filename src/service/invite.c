@@ -69,12 +69,10 @@ typedef struct invite {
 static bool load_given(identity_call_t *call, const identity_user_row_t *user, const identity_invitation_row_t *open,
                        identity_holdings_t **given, const char **owner_id)
 {
-    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
+    bool adds = open && open->adds;
 
-    *owner_id = open && open->adds ? open->id : user->id;
-    APR_ARRAY_PUSH(owners, const char *) = *owner_id;
-    return identity_holdings_load(call, open && open->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
-                                  given);
+    *owner_id = adds ? open->id : user->id;
+    return identity_holdings_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, *owner_id, given);
 }
 
 /* The new invitation takes the place of what another may have given. */
@@ -205,7 +203,6 @@ static bool write_invite(identity_call_t *call, void *data)
 {
     invite_t *invite = data;
     identity_invitation_row_t *invitation;
-    apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
     identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
 
     if (!identity_wanted_read(call, &invite->wanted) || !settle_user(call, invite) ||
@@ -214,10 +211,10 @@ static bool write_invite(identity_call_t *call, void *data)
     invite->owner = invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
     invite->owner_id = invitation->adds ? invitation->id : invite->user->id;
     audit.id = invite->user->id;
-    APR_ARRAY_PUSH(owners, const char *) = invite->owner_id;
     return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
            identity_audit_accounts(call, &audit, invite->wanted.memberships) &&
-           identity_holdings_load(call, invite->owner, owners, &invite->holdings) && answer_invite(call, invite);
+           identity_holdings_of(call, invite->owner, invite->owner_id, &invite->holdings) &&
+           answer_invite(call, invite);
 }
 
 bool identity_users_invite(identity_call_t *call)

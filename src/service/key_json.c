@@ -54,13 +54,12 @@ json_t *identity_key_json(const identity_key_row_t *key, const char *text, json_
 
 bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
+    apr_array_header_t *rows = NULL;
 
     *names = apr_array_make(call->pool, 4, sizeof(const char *));
     if (!key->narrowed)
         return true;
-    APR_ARRAY_PUSH(ids, const char *) = key->id;
-    if (!identity_db_ok(call, identity_key_permissions(call->db, ids, &rows)))
+    if (!identity_db_ok(call, identity_key_permissions(call->db, identity_list_of(call->pool, key->id), &rows)))
         return false;
     for (int i = 0; i < rows->nelts; i++)
         APR_ARRAY_PUSH(*names, const char *) = APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *)->permission;

@@ -125,15 +125,19 @@ static bool wants_expiry(identity_call_t *call, update_t *update)
 {
     identity_key_row_t *row = update->view.row;
     apr_time_t present = row->expires_at, wanted = 0;
+    bool ends = identity_json_has(call->body, "expires_at");
 
     if (!json_object_get(call->body, "expires_at"))
         return true;
-    if (identity_json_has(call->body, "expires_at"))
+    if (ends)
         identity_time_parse(identity_json_string(call->body, "expires_at"), &wanted);
-    update->expiry = wanted != present;
-    update->longer = present && (!wanted || wanted > present);
+    /* As it is shown: in seconds. */
+    if (ends ? present && apr_time_sec(wanted) == apr_time_sec(present) : !present)
+        return true;
+    update->expiry = true;
+    update->longer = present && (!ends || wanted > present);
     row->expires_at = wanted;
-    return !update->expiry || !wanted || lies_ahead(call, wanted);
+    return !ends || lies_ahead(call, wanted);
 }
 
 static bool wants(identity_call_t *call, update_t *update)

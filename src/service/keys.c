@@ -40,15 +40,10 @@ static bool load_list(identity_call_t *call, void *data)
            load_permissions(call, list) && identity_key_accounts_load(call, &list->accounts);
 }
 
-static const char *key_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    (void)page;
-    return identity_key_order_key(call->pool, row);
-}
-
-static const char *key_id(const void *row)
-{
-    return ((const identity_key_row_t *)row)->id;
+    const identity_key_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_keys_list(identity_call_t *call)
@@ -69,7 +64,7 @@ bool identity_keys_list(identity_call_t *call)
         json_array_append_new(
             data, identity_key_json(row, row->mask, json_incref(permissions), json_incref(accounts[row->role])));
     }
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, key_key, key_id));
+    return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
 }
 
 /* ---- GET /api-keys/{id} ----------------------------------------------------------------------------------------- */

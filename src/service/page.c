@@ -143,12 +143,11 @@ static const char *link_to(identity_call_t *call, const char *name, const char *
 }
 
 static const char *link_from(identity_call_t *call, const identity_listing_t *page, int row, bool backward,
-                             const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
-                             const char *(*id_of)(const void *))
+                             identity_place_of_t *place_of)
 {
-    const void *edge = APR_ARRAY_IDX(page->rows, row, const void *);
-    identity_cursor_t cursor = {.key = key_of(call, page, edge),
-                                .id = id_of(edge),
+    identity_place_t edge = place_of(APR_ARRAY_IDX(page->rows, row, const void *));
+    identity_cursor_t cursor = {.key = identity_order_key(call->pool, page->query.order, edge.name, edge.created_at),
+                                .id = edge.id,
                                 .backward = backward,
                                 .page = backward && page->page == 1 ? 1 : page->page + (backward ? -1 : 1),
                                 .total = page->total == NOT_COUNTED ? -1 : page->total};
@@ -156,23 +155,21 @@ static const char *link_from(identity_call_t *call, const identity_listing_t *pa
 }
 
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
-                           const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
-                           const char *(*id_of)(const void *))
+                           identity_place_of_t *place_of)
 {
     const char *cursor = apr_table_get(call->query, "cursor");
     json_t *links = json_object(), *wrapper = json_object();
 
     json_object_set_new(links, "first", json_string(link_to(call, "page", "1")));
     json_object_set_new(links, "previous",
-                        page->more_before ? json_string(link_from(call, page, 0, true, key_of, id_of)) : json_null());
+                        page->more_before ? json_string(link_from(call, page, 0, true, place_of)) : json_null());
     json_object_set_new(
         links, "current",
         json_string(cursor ? link_to(call, "cursor", cursor)
                            : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page))));
     json_object_set_new(links, "next",
-                        page->more_after
-                            ? json_string(link_from(call, page, page->rows->nelts - 1, false, key_of, id_of))
-                            : json_null());
+                        page->more_after ? json_string(link_from(call, page, page->rows->nelts - 1, false, place_of))
+                                         : json_null());
     json_object_set_new(wrapper, "data", data);
     json_object_set_new(wrapper, "links", links);
     json_object_set_new(wrapper, "page", json_integer(page->page));
@@ -181,18 +178,15 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
     return wrapper;
 }
 
-void identity_page_header(identity_call_t *call, const identity_listing_t *page,
-                          const char *(*key_of)(identity_call_t *, const identity_listing_t *, const void *),
-                          const char *(*id_of)(const void *))
+void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of)
 {
     const char *links = NULL;
 
     if (page->more_before)
-        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, key_of, id_of), ">; rel=\"prev\"", NULL);
+        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, place_of), ">; rel=\"prev\"", NULL);
     if (page->more_after)
-        links =
-            apr_pstrcat(call->pool, links ? links : "", links ? ", " : "", "<",
-                        link_from(call, page, page->rows->nelts - 1, false, key_of, id_of), ">; rel=\"next\"", NULL);
+        links = apr_pstrcat(call->pool, links ? links : "", links ? ", " : "", "<",
+                            link_from(call, page, page->rows->nelts - 1, false, place_of), ">; rel=\"next\"", NULL);
     if (links)
         identity_header(call, "Link", links);
 }

@@ -3,8 +3,6 @@
 
 #include "service_int.h"
 
-#define ACCOUNTS_SEEN 500 /* as many as identity_accounts_list gives */
-
 static identity_grant_t *grant_in(const apr_array_header_t *grants, const char *account_id)
 {
     for (int i = 0; i < grants->nelts; i++) {
@@ -150,17 +148,17 @@ bool identity_principal_is_partner(const identity_principal_t *who, const char *
 
 bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
 {
-    apr_array_header_t *accounts = NULL;
+    const identity_principal_t *who = call->who;
+    apr_int64_t covered = 0, accounts = 0;
 
-    *covers = call->who->entity_wide && identity_permset_covers(&call->who->entity_permissions, want);
-    if (call->who->entity_wide)
+    *covers = who->entity_wide && identity_permset_covers(&who->entity_permissions, want);
+    if (who->entity_wide)
         return true;
-    if (!identity_db_ok(call, identity_accounts_list(call->db, call->who->entity_id, &accounts)))
+    for (int i = 0; i < who->grants->nelts; i++)
+        covered += identity_permset_covers(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, want);
+    /* Each grant is of another account of the entity: so many may not be fewer than there are. */
+    if (!identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, covered, &accounts)))
         return false;
-    /* A full list may be a cut one: what was not seen is not held. */
-    *covers = accounts->nelts > 0 && accounts->nelts < ACCOUNTS_SEEN && !call->partner;
-    for (int i = 0; i < accounts->nelts; i++)
-        *covers = *covers &&
-                  identity_principal_covers(call->who, APR_ARRAY_IDX(accounts, i, identity_account_row_t *)->id, want);
+    *covers = covered > 0 && covered == accounts && !call->partner;
     return true;
 }

@@ -6,15 +6,10 @@
 
 #define RESOURCE "AUTHENTICATION_PROVIDER"
 
-static const char *provider_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    (void)page;
-    return identity_provider_order_key(call->pool, row);
-}
-
-static const char *provider_id(const void *row)
-{
-    return ((const identity_provider_row_t *)row)->id;
+    const identity_provider_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .created_at = row->created_at};
 }
 
 /* A page and what stands in front of the first one, beyond its limit: the providers of the configuration. */
@@ -51,7 +46,7 @@ static bool answer_page(identity_call_t *call, const provider_list_t *list, cons
     for (int i = 0; i < page->rows->nelts; i++)
         json_array_append_new(
             data, identity_provider_json(call, APR_ARRAY_IDX(page->rows, i, identity_provider_row_t *), domain));
-    return identity_answer(call, 200, identity_page_json(call, page, data, provider_key, provider_id));
+    return identity_answer(call, 200, identity_page_json(call, page, data, place_of));
 }
 
 /* ---- GET /authentication-providers ------------------------------------------------------------------------------ */

@@ -3,8 +3,6 @@
 
 #include "service_int.h"
 
-#define DEPTH 2 /* of nested child_roles */
-
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
 {
     apr_array_header_t *rows = NULL, *edges = NULL, *permissions = NULL;
@@ -13,7 +11,7 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
     made->rows = apr_hash_make(call->pool);
     made->children = apr_hash_make(call->pool);
     made->permissions = apr_hash_make(call->pool);
-    for (int i = 0; i <= DEPTH; i++)
+    for (int i = 0; i <= IDENTITY_ROLE_DEPTH; i++)
         made->rendered[i] = apr_hash_make(call->pool);
     *roles = made;
     if (ids->nelts == 0)
@@ -60,7 +58,7 @@ static void add_permissions(identity_call_t *call, const identity_roles_t *roles
 void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
                                     identity_permset_t *set)
 {
-    add_permissions(call, roles, id, DEPTH, set);
+    add_permissions(call, roles, id, IDENTITY_ROLE_DEPTH, set);
 }
 
 static json_t *render(identity_call_t *call, identity_roles_t *roles, const identity_role_row_t *row, int levels)
@@ -77,9 +75,8 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
     json_object_set_new(role, "object_type", json_string("ROLE"));
     json_object_set_new(role, "id", json_string(row->id));
     json_object_set_new(role, "name", json_string(row->name));
-    json_object_set_new(role, "description",
-                        row->description && row->description[0] ? json_string(row->description) : json_null());
-    json_object_set_new(role, "entity_id", row->entity_id[0] ? json_string(row->entity_id) : json_null());
+    json_object_set_new(role, "description", identity_json_text_or_null(row->description));
+    json_object_set_new(role, "entity_id", identity_json_text_or_null(row->entity_id));
     json_object_set_new(role, "child_role_ids", child_ids);
     json_object_set_new(role, "child_roles", child_roles);
     json_object_set_new(role, "slug", json_string(row->slug));

@@ -3,8 +3,6 @@
 
 #include "roles_int.h"
 
-#define DEPTH 2 /* edges of the longest chain of roles */
-
 apr_array_header_t *identity_body_strings(identity_call_t *call, const char *name)
 {
     apr_array_header_t *list = apr_array_make(call->pool, 8, sizeof(const char *));
@@ -89,7 +87,7 @@ static bool child_fits(identity_call_t *call, const above_t *above, const identi
     if (above->id && (strcmp(child, above->id) == 0 || apr_hash_get(above->ids, child, APR_HASH_KEY_STRING) != NULL))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
                              "A role cannot be inside itself, directly or by other roles.");
-    if (above->height + 1 + depth_below(children, child, DEPTH) > DEPTH)
+    if (above->height + 1 + depth_below(children, child, IDENTITY_ROLE_DEPTH) > IDENTITY_ROLE_DEPTH)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
                              "Child roles may be nested two deep at most.");
     return true;

@@ -30,9 +30,8 @@ typedef struct creation {
 static bool insert_role(identity_call_t *call, creation_t *creation)
 {
     identity_role_row_t *row = &creation->row;
-    apr_array_header_t *names = apr_array_make(call->pool, 1, sizeof(const char *)), *taken = NULL;
+    apr_array_header_t *names = identity_list_of(call->pool, row->canonical), *taken = NULL;
 
-    APR_ARRAY_PUSH(names, const char *) = row->canonical;
     if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, NULL, &taken)))
         return false;
     if (taken->nelts)
@@ -63,7 +62,7 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_role_sum(call, creation->permissions, creation->children, creation->roles, &granted);
     return identity_role_covered(call, &granted, "permissions", LACKING) && insert_role(call, creation) &&
            identity_audit(call, &audit) && identity_role_load(call, creation->row.id, &creation->roles) &&
-           identity_answer(call, 200, identity_role_json(call, creation->roles, creation->row.id, 2));
+           identity_answer(call, 200, identity_role_json(call, creation->roles, creation->row.id, IDENTITY_ROLE_DEPTH));
 }
 
 bool identity_roles_create(identity_call_t *call)
@@ -97,7 +96,8 @@ static bool load_changeable(identity_call_t *call, identity_role_row_t **row, id
     if (!(*row)->entity_id[0])
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Built-in roles cannot be changed or deleted.");
     return identity_role_load(call, call->id, roles) &&
-           (!identity_conditional(call) || identity_precondition(call, identity_role_json(call, *roles, call->id, 2)));
+           (!identity_conditional(call) ||
+            identity_precondition(call, identity_role_json(call, *roles, call->id, IDENTITY_ROLE_DEPTH)));
 }
 
 /* ---- PATCH /roles/{id} ------------------------------------------------------------------------------------------ */
@@ -207,7 +207,7 @@ static bool write_update(identity_call_t *call, void *data)
         return false;
     /* Before COMMIT: what grew too large to be shown is not made. */
     return identity_role_load(call, call->id, &update->roles) &&
-           identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, 2));
+           identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, IDENTITY_ROLE_DEPTH));
 }
 
 bool identity_roles_update(identity_call_t *call)
@@ -250,5 +250,5 @@ bool identity_roles_delete(identity_call_t *call)
 
     if (!identity_write(call, write_deletion, &roles))
         return false;
-    return identity_answer(call, 200, identity_role_json(call, roles, call->id, 2));
+    return identity_answer(call, 200, identity_role_json(call, roles, call->id, IDENTITY_ROLE_DEPTH));
 }

@@ -20,14 +20,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_roles_load(call, ids, &list->roles);
 }
 
-static const char *role_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    return identity_role_order_key(call->pool, row, page->query.order);
-}
-
-static const char *role_id(const void *row)
-{
-    return ((const identity_role_row_t *)row)->id;
+    const identity_role_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 bool identity_roles_list(identity_call_t *call)
@@ -47,20 +43,20 @@ bool identity_roles_list(identity_call_t *call)
         return false;
     json_t *data = json_array();
     for (int i = 0; i < list.page.rows->nelts; i++)
-        json_array_append_new(data,
-                              identity_role_json(call, list.roles, role_id(APR_ARRAY_IDX(list.page.rows, i, void *)),
-                                                 nested == 1 ? 2 : 0));
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, role_key, role_id));
+        json_array_append_new(data, identity_role_json(call, list.roles,
+                                                       place_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
+                                                       nested == 1 ? IDENTITY_ROLE_DEPTH : 0));
+    return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
 }
 
 /* ---- GET /roles/{id} -------------------------------------------------------------------------------------------- */
 
 bool identity_role_found(identity_call_t *call, const char *id, identity_role_row_t **row)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *)), *rows = NULL;
+    apr_array_header_t *rows = NULL;
 
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, ids, NULL, NULL, &rows)))
+    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, identity_list_of(call->pool, id),
+                                                  NULL, NULL, &rows)))
         return false;
     if (rows->nelts == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -70,10 +66,7 @@ bool identity_role_found(identity_call_t *call, const char *id, identity_role_ro
 
 bool identity_role_load(identity_call_t *call, const char *id, identity_roles_t **roles)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    return identity_roles_load(call, ids, roles);
+    return identity_roles_load(call, identity_list_of(call->pool, id), roles);
 }
 
 static bool load_one(identity_call_t *call, void *data)
@@ -88,5 +81,5 @@ bool identity_roles_get(identity_call_t *call)
 
     if (!identity_read(call, load_one, &roles))
         return false;
-    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, 2));
+    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, IDENTITY_ROLE_DEPTH));
 }

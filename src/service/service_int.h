@@ -116,7 +116,8 @@ void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity
 void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *identity_call_id(identity_call_t *call, const char *prefix); /* NULL with INTERNAL on a random fault */
+apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only); /* a list of one text */
+const char *identity_call_id(identity_call_t *call, const char *prefix);  /* NULL with INTERNAL on a random fault */
 /* An answer takes memory and time by its size, and roles within roles multiply. While a connection is held, others may
  * be waiting for it. */
 #define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
@@ -211,18 +212,20 @@ bool identity_principal_is_partner(const identity_principal_t *who, const char *
 
 /* ---- memberships, teams and roles of many owners at once -------------------------------------------------------- */
 
+#define IDENTITY_ROLE_DEPTH 2 /* levels of roles within a role; the closures of sql.def go as deep */
+
 typedef struct identity_roles {
-    apr_hash_t *rows;        /* role id -> identity_role_row_t */
-    apr_hash_t *children;    /* role id -> array of const char * */
-    apr_hash_t *permissions; /* role id -> identity_permset_t, own permissions only */
-    apr_hash_t *rendered[3]; /* role id -> json_t, by depth */
+    apr_hash_t *rows;                              /* role id -> identity_role_row_t */
+    apr_hash_t *children;                          /* role id -> array of const char * */
+    apr_hash_t *permissions;                       /* role id -> identity_permset_t, own permissions only */
+    apr_hash_t *rendered[IDENTITY_ROLE_DEPTH + 1]; /* role id -> json_t, by depth */
 } identity_roles_t;
 /* Reads the closure of the ids: three statements at most. */
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
 /* Adds what a role and its children grant. */
 void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
                                     identity_permset_t *set);
-/* New reference; levels of child_roles to show (2, or 0 for none). */
+/* New reference; levels of child_roles to show, 0 for none. */
 json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels);
 
 typedef struct identity_holdings {
@@ -235,14 +238,16 @@ typedef struct identity_holdings {
 /* Reads what the owners hold, in a number of statements that does not grow with them. */
 bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
                             identity_holdings_t **holdings);
+/* The same of one. */
+bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                          identity_holdings_t **holdings);
+bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
 json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_membership_json(identity_call_t *call, const char *id, const identity_account_row_t *account,
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
 json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
-/* One user with all it holds. Reads. */
-bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
 
 /* ---- memberships in a body -------------------------------------------------------------------------------------- */
 
@@ -305,16 +310,17 @@ typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const iden
 /* Reads the rows (cut to limit) and counts where no cursor knows the count. count NULL: not asked for. */
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
                         identity_page_count_t *count);
-/* The wrapper; takes data. key_of: the order key of a row of rows. */
+/* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
+typedef struct identity_place {
+    const char *id, *name;
+    apr_time_t created_at;
+} identity_place_t;
+typedef identity_place_t identity_place_of_t(const void *row);
+/* The wrapper; takes data. */
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
-                           const char *(*key_of)(identity_call_t *call, const identity_listing_t *page,
-                                                 const void *row),
-                           const char *(*id_of)(const void *row));
-
+                           identity_place_of_t *place_of);
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
-void identity_page_header(identity_call_t *call, const identity_listing_t *page,
-                          const char *(*key_of)(identity_call_t *call, const identity_listing_t *page, const void *row),
-                          const char *(*id_of)(const void *row));
+void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of);
 
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 

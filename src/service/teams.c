@@ -19,14 +19,6 @@ static json_t *team_json(identity_call_t *call, const identity_team_row_t *team,
     return object;
 }
 
-static bool load_holdings(identity_call_t *call, const char *id, identity_holdings_t **holdings)
-{
-    apr_array_header_t *ids = apr_array_make(call->pool, 1, sizeof(const char *));
-
-    APR_ARRAY_PUSH(ids, const char *) = id;
-    return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, holdings);
-}
-
 static bool load_team(identity_call_t *call, void *data)
 {
     view_t *view = data;
@@ -36,7 +28,7 @@ static bool load_team(identity_call_t *call, void *data)
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    return load_holdings(call, call->id, &view->holdings);
+    return identity_holdings_of(call, IDENTITY_OWNER_TEAM, call->id, &view->holdings);
 }
 
 /* ---- GET /teams ------------------------------------------------------------------------------------------------- */
@@ -58,15 +50,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &list->holdings);
 }
 
-static const char *team_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    (void)page;
-    return identity_team_order_key(call->pool, row);
-}
-
-static const char *team_id(const void *row)
-{
-    return ((const identity_team_row_t *)row)->id;
+    const identity_team_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_teams_list(identity_call_t *call)
@@ -79,7 +66,7 @@ bool identity_teams_list(identity_call_t *call)
     for (int i = 0; i < list.page.rows->nelts; i++)
         json_array_append_new(array,
                               team_json(call, APR_ARRAY_IDX(list.page.rows, i, identity_team_row_t *), list.holdings));
-    identity_page_header(call, &list.page, team_key, team_id);
+    identity_page_header(call, &list.page, place_of);
     return identity_answer(call, 200, array);
 }
 
@@ -103,7 +90,8 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
 
     return identity_db_ok(call, identity_team_insert(call->db, team)) && identity_audit(call, &audit) &&
-           load_holdings(call, team->id, &none) && identity_answer(call, 201, team_json(call, team, none));
+           identity_holdings_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
+           identity_answer(call, 201, team_json(call, team, none));
 }
 
 bool identity_teams_create(identity_call_t *call)

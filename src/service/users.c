@@ -55,14 +55,10 @@ static bool load_list(identity_call_t *call, void *data)
            identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
 }
 
-static const char *user_key(identity_call_t *call, const identity_listing_t *page, const void *row)
+static identity_place_t place_of(const void *row_)
 {
-    return identity_user_order_key(call->pool, row, page->query.order);
-}
-
-static const char *user_id(const void *row)
-{
-    return ((const identity_user_row_t *)row)->id;
+    const identity_user_row_t *row = row_;
+    return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 bool identity_users_list(identity_call_t *call)
@@ -80,8 +76,7 @@ bool identity_users_list(identity_call_t *call)
     if (!identity_read(call, load_list, &list))
         return false;
     return identity_answer(
-        call, 200,
-        identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), user_key, user_id));
+        call, 200, identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), place_of));
 }
 
 /* ---- GET /users/{id} -------------------------------------------------------------------------------------------- */

@@ -58,6 +58,12 @@ identity_db_status_t identity_account_find(identity_db_t *db, const char *entity
                   DB_ARGS(S(id_or_reference), S(entity_id), S(entity_id), S(id_or_reference)), db_read_account, row);
 }
 
+identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id, apr_int64_t cap,
+                                             apr_int64_t *count)
+{
+    return db_count(db, IDENTITY_SQL_ACCOUNTS_COUNT, DB_ARGS(S(entity_id), N(cap + 1)), count);
+}
+
 identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id, apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_ACCOUNTS_LIST, DB_ARGS(S(entity_id)), db_read_account, rows);

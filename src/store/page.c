@@ -312,41 +312,9 @@ identity_db_status_t identity_audits_count(identity_db_t *db, const identity_pag
     return count_rows(db, &audits, query, cap, count);
 }
 
-/* ---- keys of cursors -------------------------------------------------------------------------------------------- */
-
-static const char *time_key(apr_pool_t *pool, apr_time_t time)
+const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at)
 {
-    return apr_psprintf(pool, "%" APR_TIME_T_FMT, time);
-}
-
-const char *identity_user_order_key(apr_pool_t *pool, const identity_user_row_t *row, identity_order_t order)
-{
-    return order == IDENTITY_ORDER_NAME ? row->canonical : time_key(pool, row->created_at);
-}
-
-const char *identity_role_order_key(apr_pool_t *pool, const identity_role_row_t *row, identity_order_t order)
-{
-    return order == IDENTITY_ORDER_NAME ? row->canonical : time_key(pool, row->created_at);
-}
-
-const char *identity_key_order_key(apr_pool_t *pool, const identity_key_row_t *row)
-{
-    return time_key(pool, row->created_at);
-}
-
-const char *identity_provider_order_key(apr_pool_t *pool, const identity_provider_row_t *row)
-{
-    return time_key(pool, row->created_at);
-}
-
-const char *identity_team_order_key(apr_pool_t *pool, const identity_team_row_t *row)
-{
-    return time_key(pool, row->created_at);
-}
-
-const char *identity_audit_order_key(apr_pool_t *pool, const identity_audit_row_t *row)
-{
-    return time_key(pool, row->created_at);
+    return order == IDENTITY_ORDER_NAME ? name : apr_psprintf(pool, "%" APR_TIME_T_FMT, created_at);
 }
 
 /* ---- for the test of the plans ---------------------------------------------------------------------------------- */

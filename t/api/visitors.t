@@ -1,6 +1,7 @@
 # demo-token and sandbox-token: visitors who have solved a captcha, asked of a real service on loopback. What a visitor may and how each ends in detail:
 # t/unit/serve_demo.c, serve_sandbox.c. (identity-api.md, section 3; security, "Decided", 19, 23, 72, 86, 88)
 # route demo_token sandbox_token
+# run on: event asan
 use strict;
 use warnings FATAL => 'all';
 use JSON::PP ();

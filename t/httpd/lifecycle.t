@@ -35,6 +35,8 @@ sub ipc
 sub lines_of { my ($pattern) = @_; my @lines = $server->error_log =~ /$pattern/g; return scalar @lines }
 
 my $person = $server->person(name => 'regular');
+# Who signs in again and again, so that the other's session is not among those that a new one ends.
+my $busy = $server->person(name => 'busy');
 
 # ---- the mail target is down -------------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +91,7 @@ sub load
         my $address = "load.$client.$i\@example.com";
         my ($line, $header, $body) = @{[
             ['POST /v1/users/invite', "X-API-KEY: $key", qq({"username":"$address"})],
-            ['POST /v1/oauth/token', 'X-Nothing: 1', qq({"username":"$person->{username}","password":"$password"})],
+            ['POST /v1/oauth/token', 'X-Nothing: 1', qq({"username":"$busy->{username}","password":"$password"})],
             ['GET /v1/users?limit=3', "$person->{bearer}[0]: $person->{bearer}[1]", '']]->[$client % 3]};
         my $request = join "\r\n", "$line HTTP/1.1", "Host: $host", $header, $body eq '' ? () : ('Content-Type: application/json', 'Content-Length: ' . length $body), '', $body;
         if (!$socket) {

@@ -1,8 +1,5 @@
 /* demo-token: what a visitor of the demo account sees, that it changes nothing, and how the visit ends (security,
  * "Decided"). */
-#include <poll.h>
-#include <pthread.h>
-
 #include "serve_visitors.h"
 #include "serve_world.h"
 
@@ -264,29 +261,6 @@ static void test_purge(void)
 
 /* ---- faults ----------------------------------------------------------------------------------------------------- */
 
-static void *come(void *data)
-{
-    *(int *)data = visit(DEMO, "a@example.org").status;
-    return NULL;
-}
-
-static void test_connections(void)
-{
-    pthread_t thread;
-    int status = 0;
-
-    captcha_answers("{\"success\":true}");
-    service->answers[PROVIDER_TOKEN].wait = 500;
-    pthread_create(&thread, NULL, come, &status);
-    for (int i = 0; i < 400 && !__atomic_load_n(&service->asked[PROVIDER_TOKEN], __ATOMIC_ACQUIRE); i++)
-        poll(NULL, 0, 5);
-    ok(service->asked[PROVIDER_TOKEN] == 1 && !door->borrowed && !door->writers,
-       "while the service thinks, no connection and no gate is held");
-    pthread_join(thread, NULL);
-    is_int(status, 200, "... and then the visitor is let in");
-    captcha_answers("{\"success\":true}");
-}
-
 static void test_faults(void)
 {
     int failed = 0, n;
@@ -331,7 +305,7 @@ int main(void)
     test_administrators();
     test_end();
     test_purge();
-    test_connections();
     test_faults();
+    test_held();
     return serve_end();
 }

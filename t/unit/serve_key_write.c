@@ -138,6 +138,9 @@ static void test_sent_back(void)
     first = key(made.id, door->key);
     answer = set(made.id, door->key, first.text);
     is_str(answer.text, first.text, "an end that is past is kept");
+    change(text("UPDATE api_keys SET expires_at = expires_at + 250000 WHERE id = '%s'", made.id));
+    answer = set(made.id, door->key, first.text);
+    is_str(answer.text, first.text, "... also one that the command line made, within a second");
     answer = set(made.id, door->key, "{\"expires_at\":\"2023-11-15T00:00:01Z\"}");
     refused(answer, 400, "INVALID_FIELD", "expires_at", "another end must lie ahead");
     answer = set(made.id, door->key, "{\"expires_at\":\"2023-11-16T00:00:00Z\"}");
@@ -155,6 +158,7 @@ static void test_refusals(void)
         {"{\"active\":1}", "400 INVALID_FIELD active"},
         {"{\"role_type\":\"OWNER\"}", "400 INVALID_FIELD role_type"},
         {"{\"expires_at\":\"2001-01-01T00:00:00Z\"}", "400 INVALID_FIELD expires_at"},
+        {"{\"expires_at\":\"1970-01-01T00:00:00Z\"}", "400 INVALID_FIELD expires_at"},
         {"{\"expires_at\":\"2033-01-01T00:00:00.5Z\"}", "400 INVALID_FIELD expires_at"},
         {"{\"expires_at\":7}", "400 INVALID_FIELD expires_at"},
         {"{\"description\":\"\"}", "400 INVALID_FIELD description"},

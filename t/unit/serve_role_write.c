@@ -319,6 +319,30 @@ static void test_lacking(void)
     accepted(answer, 200, "... and what it has");
 }
 
+/* However many accounts the entity has, their administrator is that of all, and one of all but one is not. */
+static void test_many_accounts(void)
+{
+    const char *name = "many@example.org", *id = person_with(name, "ADMIN", "");
+
+    change("BEGIN");
+    change(text("INSERT INTO accounts (id, entity_id, reference, account_type_code, environment, created_at) "
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) "
+                "SELECT printf('plat_%%020d', i), '%s', 'many' || i, 'PLATFORM', 'TEST', i FROM n",
+                door->entity_id));
+    change(text("INSERT INTO memberships (id, entity_id, user_id, account_id, type, created_at) "
+                "SELECT 'memb_' || substr(a.id, 6), a.entity_id, '%s', a.id, 'ADMIN', 1 FROM accounts a "
+                "WHERE a.entity_id = '%s' AND a.id <> '%s'",
+                id, door->entity_id, door->account_id));
+    change("COMMIT");
+    const char *bearer = login(name);
+    door_answer_t answer = post("/v1/roles", bearer, "{\"name\":\"Of 602\"}");
+    accepted(answer, 200, "who administers each of 602 accounts makes roles");
+    change(text("DELETE FROM memberships WHERE user_id = '%s' AND account_id = '%s'", id, door->second_account_id));
+    answer = post("/v1/roles", bearer, "{\"name\":\"Of 601\"}");
+    refused(answer, 403, "USER_NOT_ALLOWED", "permissions", "who administers all but one does not # security 62");
+    change("DELETE FROM accounts WHERE reference LIKE 'many%'");
+}
+
 /* ---- a change holds from the next request on (security 37) ------------------------------------------------------ */
 
 static void test_effect(void)
@@ -408,6 +432,7 @@ int main(void)
     test_refusals();
     test_graph();
     test_lacking();
+    test_many_accounts();
     test_effect();
     test_delete();
     test_in_use();

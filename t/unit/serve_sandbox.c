@@ -442,5 +442,6 @@ int main(void)
     test_purge();
     test_bounds();
     test_faults();
+    test_held();
     return serve_end();
 }

@@ -22,6 +22,8 @@ static inline void captcha_open(void)
     service = provider_open(door->pool);
     captcha = (identity_captcha_t){.url = text("%s/token", service->issuer), .secret = "captcha-canary"};
     captcha_answers("{\"success\":true}");
+    service->held[0] = &door->borrowed;
+    service->held[1] = &door->writers;
     door->settings.captcha = &captcha;
     door->settings.demo_lifetime = apr_time_from_sec(1800);
     door->settings.sandbox_lifetime = apr_time_from_sec(86400);
@@ -49,6 +51,11 @@ static inline const char *traces_of(const char *needle)
         if (strstr(rows(text("SELECT * FROM %s", table)), needle))
             found = text("%s%s%s", found, *found ? " " : "", table);
     return found;
+}
+
+static inline void test_held(void)
+{
+    is_int(service->most_held, 0, "no connection and no gate was held while the service was asked");
 }
 
 /* What both calls do alike. */

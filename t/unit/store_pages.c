@@ -35,7 +35,8 @@ static const char *user_id(const void *row)
 
 static const char *user_key(const void *row, identity_order_t order)
 {
-    return identity_user_order_key(pool, row, order);
+    return identity_order_key(pool, order, ((const identity_user_row_t *)row)->canonical,
+                              ((const identity_user_row_t *)row)->created_at);
 }
 
 static const char *role_id(const void *row)
@@ -45,7 +46,8 @@ static const char *role_id(const void *row)
 
 static const char *role_key(const void *row, identity_order_t order)
 {
-    return identity_role_order_key(pool, row, order);
+    return identity_order_key(pool, order, ((const identity_role_row_t *)row)->canonical,
+                              ((const identity_role_row_t *)row)->created_at);
 }
 
 static const char *key_id(const void *row)
@@ -55,8 +57,7 @@ static const char *key_id(const void *row)
 
 static const char *key_key(const void *row, identity_order_t order)
 {
-    (void)order;
-    return identity_key_order_key(pool, row);
+    return identity_order_key(pool, order, NULL, ((const identity_key_row_t *)row)->created_at);
 }
 
 static kind_t users = {.name = "users",
