@@ -165,8 +165,18 @@ typedef enum {
     IDENTITY_ORDER_NAME
 } identity_order_t; /* NAME: username or role name, by its canonical form */
 
+typedef enum {
+    IDENTITY_PAGE_OF_USERS,
+    IDENTITY_PAGE_OF_ROLES,
+    IDENTITY_PAGE_OF_TEAMS,
+    IDENTITY_PAGE_OF_KEYS,
+    IDENTITY_PAGE_OF_PROVIDERS,
+    IDENTITY_PAGE_OF_AUDITS
+} identity_page_of_t;
+
 /* A page of a total order (order column, id); key-range reads only. */
 typedef struct identity_page_query {
+    identity_page_of_t of;
     const char *entity_id;
     const char *only_id; /* one row at most (what a PARTNER may see), or NULL */
     const char *name;    /* canonical, exact, or NULL */
@@ -183,13 +193,12 @@ typedef struct identity_page_query {
 } identity_page_query_t;
 /* The key of a cursor at a row of a page: its name (canonical), or when it was made. */
 const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
-/* Rows come in the asked order also behind a backward cursor. Callers ask one more than they show. The text of a
- * cursor's key is made by these. */
-identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
+/* Rows (identity_user_row_t *, ... by query->of) in the asked order, also behind a backward cursor. Callers ask one
+ * more than they show. Roles: the entity's own and the built-in ones, as one order. */
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
 /* Rows that match, counted to cap + 1 at most. */
-identity_db_status_t identity_users_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count);
+identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                         apr_int64_t *count);
 
 /* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
  * to one user. By username; limit at most 500. */
@@ -246,8 +255,6 @@ typedef struct identity_team_row {
     apr_time_t created_at;
 } identity_team_row_t;
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
-identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
 
@@ -282,11 +289,6 @@ identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
 /* CONFLICT: in use by a membership, an open invitation or as a child; or no role of the entity. */
 identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_id, const char *id);
-/* The entity's own and the built-in ones, as one order. */
-identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
-identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count);
 /* Those of the ids, names (canonical) or slugs that the entity can use; any list may be NULL. One statement. */
 identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
                                          const apr_array_header_t *names, const apr_array_header_t *slugs,
@@ -351,10 +353,6 @@ identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
                                               apr_array_header_t **rows);
 identity_db_status_t identity_key_touch(identity_db_t *db, const char *id, apr_time_t now);
-identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
-                                        apr_array_header_t **rows);
-identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                         apr_int64_t *count);
 
 typedef enum {
     IDENTITY_INVITATION_INVITED,
@@ -471,10 +469,6 @@ identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity
 /* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
  * meanwhile. */
 identity_db_status_t identity_provider_update(identity_db_t *db, identity_provider_row_t *row);
-identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
-                                             apr_array_header_t **rows);
-identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                              apr_int64_t *count);
 
 /* Without an entity: for a sign-on, which begins with nothing but the provider's id. None of a sandbox: nobody is led
  * into one. */
@@ -509,10 +503,6 @@ typedef struct identity_audit_row {
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
                                         identity_audit_row_t **row);
-identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
-                                          apr_array_header_t **rows);
-identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                           apr_int64_t *count);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {

@@ -303,13 +303,8 @@ typedef struct identity_listing {
 bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
 /* A boolean of the query: -1 absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
-typedef identity_db_status_t identity_page_read_t(identity_db_t *db, const identity_page_query_t *query,
-                                                  apr_array_header_t **rows);
-typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const identity_page_query_t *query,
-                                                   apr_int64_t cap, apr_int64_t *count);
-/* Reads the rows (cut to limit) and counts where no cursor knows the count. count NULL: not asked for. */
-bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
-                        identity_page_count_t *count);
+/* Reads the rows (cut to limit) and, where that is asked for and no cursor knows it, counts them. */
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted);
 /* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
 typedef struct identity_place {
     const char *id, *name;
