@@ -218,9 +218,6 @@ like +($idle->check)[1], qr/ID0501: .*mod_dbd.* is not loaded/, 'switched on wit
 my $dbd = 'LoadModule dbd_module ' . IdentityTest::Server::libexec() . '/mod_dbd.so';
 lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0502: .*DBDriver/, 'switched on without a database';
-lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>", 'DBDriver sqlite3',
-    "DBDParams $state/identity.db", "IdentityCaptcha https://captcha.example.org/ $secret", 'IdentitySandbox On');
-like +($idle->check)[1], qr/ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded/, 'sandboxes without mod_watchdog';
 
 # ---- what a start refuses -----------------------------------------------------------------------------------------------------------------------
 
