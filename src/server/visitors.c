@@ -1,6 +1,9 @@
 /* IdentityDemoAccount, IdentitySandbox, IdentityCaptcha: people without a user. */
 #include <string.h>
 
+#include <apr_optional.h>
+#include <mod_watchdog.h>
+
 #include "server_int.h"
 
 APLOG_USE_MODULE(identity);
@@ -61,6 +64,8 @@ const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t
         return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not say by which service visitors show that "
                "they "
                "are people.";
+    if (conf->sandbox && !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+        return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
     if (conf->captcha)
         sentence = read_secret(temporary, conf->captcha, &secret);
     return sentence ? apr_psprintf(temporary, "ID0583: %s", sentence) : NULL;
