@@ -14,6 +14,8 @@ my @parts = ([oauth => 9], [users => 12], [roles => 5], [teams => 4], ['api-keys
 my $beside = qr{^GET /v1/(?:oauth/|openapi\.json$)|^POST /v1/oauth/(?:introspect|revoke)$|^GET /\.well-known/|/sessions(?:/|$)};
 
 my $folder = $ENV{IDENTITY_ANSWERS} // BAIL_OUT('IDENTITY_ANSWERS names no folder: make test sets it');
+# The suites may still be at work beside this file.
+for (my $patience = 600; $patience > 0 && !-e "$folder/event.seen"; $patience--) { sleep 1 }
 my %seen;
 for my $file (glob "$folder/*.seen") {
     my $counts = JSON::PP->new->decode(slurp($file));
