@@ -468,6 +468,8 @@ identity_db_status_t identity_provider_link_insert(identity_db_t *db, const char
 /* How many links of the issuer the user has. */
 identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *user_id, const char *issuer,
                                                 apr_int64_t *count);
+/* Takes all links of the user away. */
+identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id);
 
 typedef struct identity_audit_row {
     const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
