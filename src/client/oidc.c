@@ -232,6 +232,7 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
     *error = "an endpoint is missing or is no https URL";
     if (!metadata->authorization_endpoint || !metadata->token_endpoint || !metadata->jwks_uri)
         return false;
+    metadata->names_issuer = json_is_true(json_object_get(root, "authorization_response_iss_parameter_supported"));
     bool basic = !json_object_get(root, ways) || lists(root, ways, "client_secret_basic");
     metadata->secret_in_form = !basic && lists(root, ways, "client_secret_post");
     *error = basic || metadata->secret_in_form
