@@ -428,6 +428,8 @@ typedef struct identity_alias_row {
 identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row);
 identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row);
 identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr_time_t now);
+/* All of a user, at once. */
+identity_db_status_t identity_aliases_end(identity_db_t *db, const char *user_id, apr_time_t now);
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
                                            apr_array_header_t **rows); /* newest first, 500 at most */
 

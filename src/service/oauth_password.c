@@ -152,6 +152,7 @@ static bool write_reset(identity_call_t *call, void *data)
     reset->user->verified_at = call->now;
     return identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
            identity_db_ok(call, identity_sessions_end(call->db, reset->user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_aliases_end(call->db, reset->user->id, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, reset->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, reset->user->id, "reset")) &&
            identity_audit(call, &audit);
