@@ -92,7 +92,9 @@ typedef enum {
 typedef struct identity_oidc_sign_on {
     const char *redirect_uri, *state, *nonce, *verifier; /* verifier: of PKCE */
     const char *code;                                    /* from here on: of identity_oidc_exchange */
-    apr_time_t now;                                      /* of the caller's clock */
+    const char *issuer;                                  /* that the answer names (RFC 9207), or NULL */
+    bool one_of_many;    /* there are providers of other issuers, whose answer it could be */
+    apr_time_t now;      /* of the caller's clock */
     apr_time_t deadline; /* of apr_time_now(), for all that is called; 0: set by the first call */
     /* found */
     identity_vouched_t vouched;

@@ -450,6 +450,8 @@ typedef struct identity_alias_row {
 identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row);
 identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row);
 identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr_time_t now);
+/* All of a user, at once. */
+identity_db_status_t identity_aliases_end(identity_db_t *db, const char *user_id, apr_time_t now);
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
                                            apr_array_header_t **rows); /* newest first, 500 at most */
 
@@ -487,6 +489,8 @@ identity_db_status_t identity_provider_link_insert(identity_db_t *db, const char
 /* How many links of the issuer the user has. */
 identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *user_id, const char *issuer,
                                                 apr_int64_t *count);
+/* Takes all links of the user away. */
+identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id);
 
 typedef struct identity_audit_row {
     const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */

@@ -18,6 +18,7 @@
 #define KEYS_THROTTLE apr_time_from_sec(30) /* between two looks for a key that is not known */
 #define CONNECT       apr_time_from_sec(3)
 #define TIMEOUT       apr_time_from_sec(10)
+#define DISORDER      apr_time_from_sec(10) /* by which who waited may be older than who fetched */
 
 typedef struct document {
     char *text; /* malloc'd; NULL: none */
@@ -105,7 +106,7 @@ typedef struct wanted {
 /* Where the clock was set back what is remembered counts as old. */
 static bool younger(apr_time_t since, apr_time_t now, apr_interval_time_t age)
 {
-    return since <= now && now - since < age;
+    return since <= now + DISORDER && now - since < age;
 }
 
 static bool remembered(const wanted_t *wanted, apr_time_t now)
@@ -179,7 +180,7 @@ static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, 
     *text = *error = NULL;
     apr_thread_mutex_lock(oidc->mutex);
     while (!remembered(wanted, sign_on->now) && !*error) {
-        if (known->fault_until > sign_on->now && known->fault_until <= sign_on->now + FAULT)
+        if (known->fault_until > sign_on->now && known->fault_until <= sign_on->now + FAULT + DISORDER)
             *error = apr_psprintf(pool, "%s of %s: %s", wanted->name, oidc->options.issuer, known->fault);
         else if (!known->busy)
             renew(pool, oidc, sign_on, wanted);
@@ -232,6 +233,7 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
     *error = "an endpoint is missing or is no https URL";
     if (!metadata->authorization_endpoint || !metadata->token_endpoint || !metadata->jwks_uri)
         return false;
+    metadata->names_issuer = json_is_true(json_object_get(root, "authorization_response_iss_parameter_supported"));
     bool basic = !json_object_get(root, ways) || lists(root, ways, "client_secret_basic");
     metadata->secret_in_form = !basic && lists(root, ways, "client_secret_post");
     *error = basic || metadata->secret_in_form

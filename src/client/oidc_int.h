@@ -9,6 +9,7 @@ typedef struct oidc_metadata {
     const char *authorization_endpoint, *token_endpoint, *jwks_uri;
     const char *userinfo_endpoint; /* or NULL */
     bool secret_in_form;           /* client_secret_post; else client_secret_basic */
+    bool names_issuer;             /* in every answer (RFC 9207) */
 } oidc_metadata_t;
 
 const identity_oidc_options_t *oidc_options(const identity_oidc_t *oidc);

@@ -109,6 +109,20 @@ static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, id
     return IDENTITY_OIDC_REFUSED;
 }
 
+/* RFC 9207: before the code is given to anybody. A provider that always names itself and has not done so here is not
+ * who answered; where there is no other that could have, a page that passes on nothing but code and state is let be. */
+static identity_oidc_status_t whose(const identity_oidc_t *oidc, const identity_oidc_sign_on_t *sign_on,
+                                    const oidc_metadata_t *metadata, const char **error)
+{
+    bool named = sign_on->issuer != NULL;
+
+    if (named ? strcmp(sign_on->issuer, oidc_options(oidc)->issuer) == 0
+              : !(metadata->names_issuer && sign_on->one_of_many))
+        return IDENTITY_OIDC_DONE;
+    *error = named ? "it was answered by another issuer (iss)" : "the answer does not say whose it is (iss)";
+    return IDENTITY_OIDC_REFUSED;
+}
+
 identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                               const char **error)
 {
@@ -116,6 +130,8 @@ identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t 
     const char *id_token = NULL;
     identity_oidc_status_t status = oidc_metadata(pool, oidc, sign_on, &metadata, error);
 
+    if (status == IDENTITY_OIDC_DONE)
+        status = whose(oidc, sign_on, &metadata, error);
     if (status == IDENTITY_OIDC_DONE)
         status = give_code(pool, oidc, sign_on, &metadata, &id_token, error);
     if (status == IDENTITY_OIDC_DONE)

@@ -141,6 +141,10 @@ static bool write_reset(identity_call_t *call, void *data)
 
     if (!read_reset(call, reset) || !spend(call, reset))
         return false;
+    /* The address is new and nobody had proved it: whoever linked the user before may be somebody else than who owns
+     * the address, and does not keep a way in (security 70). */
+    if (!reset->user->verified_at && !identity_db_ok(call, identity_provider_links_end(call->db, reset->user->id)))
+        return false;
     audit.id = audit.actor = reset->user->id;
     audit.entity_id = reset->user->entity_id;
     reset->user->password_hash = reset->hash;
@@ -148,6 +152,7 @@ static bool write_reset(identity_call_t *call, void *data)
     reset->user->verified_at = call->now;
     return identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
            identity_db_ok(call, identity_sessions_end(call->db, reset->user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_aliases_end(call->db, reset->user->id, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, reset->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, reset->user->id, "reset")) &&
            identity_audit(call, &audit);

@@ -205,11 +205,16 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
                          "What the provider answered cannot be accepted; please start again.");
 }
 
-/* RFC 9207: what comes back says whose answer it is, where the provider does so. */
-static bool issuer_right(const identity_call_t *call, const sso_sign_on_t *sign_on)
+/* Could the answer be that of a provider of another issuer? */
+static bool one_of_many(const identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    const char *issuer = identity_json_string(call->body, "iss");
-    return !issuer || strcmp(issuer, sign_on->provider.configured->issuer) == 0;
+    const apr_array_header_t *all = call->env->settings->providers;
+    bool other = false;
+
+    for (int i = 0; i < all->nelts && !other; i++)
+        other = strcmp(APR_ARRAY_IDX(all, i, const identity_configured_provider_t *)->issuer,
+                       sign_on->provider.configured->issuer) != 0;
+    return other;
 }
 
 /* With no connection to the database held but for the look whether an address is needed. */
@@ -245,6 +250,7 @@ bool identity_oauth_callback(identity_call_t *call)
     sso_sign_on_t sign_on = {.oidc = {.redirect_uri = identity_json_string(call->body, "redirect_uri"),
                                       .state = identity_json_string(call->body, "state"),
                                       .code = identity_json_string(call->body, "code"),
+                                      .issuer = identity_json_string(call->body, "iss"),
                                       .now = call->now}};
     beginning_t beginning = {.sign_on = &sign_on};
     const char *error = NULL;
@@ -257,8 +263,7 @@ bool identity_oauth_callback(identity_call_t *call)
     if (!identity_write(call, spend, &beginning))
         return false;
     identity_cookie_set(call, COOKIE, "", 0);
-    if (!issuer_right(call, &sign_on))
-        return disbelieve(call, &sign_on, "it was answered by another issuer (iss)");
+    sign_on.oidc.one_of_many = one_of_many(call, &sign_on);
     identity_oidc_status_t status = vouch(call, &sign_on, &error);
     if (status == IDENTITY_OIDC_REFUSED)
         return disbelieve(call, &sign_on, error);

@@ -147,7 +147,8 @@ bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const cha
         return true;
     if (!for_entity(call, provider->configured, entity_id, &meant))
         return false;
-    if (!meant)
+    /* An entity's own row may narrow what the configuration says, and never widen it. */
+    if (!meant || !in_list(provider->configured->domains, domain, false))
         return true;
     if (!rows_admit(call, provider, entity_id, domain, listed, &stand, admitted))
         return false;

@@ -217,12 +217,13 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
 }
 
-/* Sessions and open invitations end with it. */
+/* Sessions, aliases and open invitations end with it. */
 static bool deactivate(identity_call_t *call, const update_t *update)
 {
     bool open;
 
     return identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
            identity_invitation_end(call, update->user, &open);
@@ -232,7 +233,10 @@ static bool end_credentials(identity_call_t *call, const update_t *update)
 {
     const char *keep = update->own ? call->who->session_id : NULL;
 
-    if (update->password && !identity_db_ok(call, identity_sessions_end(call->db, update->user->id, keep, call->now)))
+    /* An alias is a session that is yet to be opened. */
+    if (update->password &&
+        (!identity_db_ok(call, identity_sessions_end(call->db, update->user->id, keep, call->now)) ||
+         !identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now))))
         return false;
     return (!update->password && !update->username) ||
            (identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&

@@ -83,3 +83,8 @@ identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *u
 {
     return db_count(db, IDENTITY_SQL_PROVIDER_LINKS_AT, DB_ARGS(S(user_id), S(issuer)), count);
 }
+
+identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id)
+{
+    return db_change(db, IDENTITY_SQL_PROVIDER_LINKS_END, DB_ARGS(S(user_id)), NULL);
+}

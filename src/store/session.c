@@ -175,6 +175,11 @@ identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr
     return db_guarded(db, IDENTITY_SQL_ALIAS_TOUCH, DB_ARGS(N(now), S(id)));
 }
 
+identity_db_status_t identity_aliases_end(identity_db_t *db, const char *user_id, apr_time_t now)
+{
+    return db_change(db, IDENTITY_SQL_ALIASES_END, DB_ARGS(N(now), S(user_id), N(now)), NULL);
+}
+
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id, apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_ALIASES_LIST, DB_ARGS(S(entity_id)), read_alias, rows);

@@ -32,6 +32,12 @@ for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
     }
 }
 verdict('README lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);
+# A location that is copied from here and leaves a path out answers httpd's own 404 there.
+for my $path ('README.md', 'conf/identity.conf') {
+    my @locations = slurp($path) =~ /^\s*<LocationMatch "([^"]+)">\s+(?:#.*\s+)*IdentityEngine On/mg;
+    verdict("the location in $path claims every operation", @locations == 1 ? () : "$path has @{[scalar @locations]}",
+        map { my ($route) = /(\S+)$/; grep({ $route !~ /$_/ } @locations) ? $_ : () } sort values %operations);
+}
 verdict('no operation and no method of a path twice', @twice);
 verdict('every operation is tested in t/api', map { $tested{$_} ? () : "$_ ($operations{$_})" } sort keys %operations);
 verdict('every operation that a test names is there', map { $operations{$_} ? () : "$_ in @{[sort keys %{$tested{$_}}]}" } sort keys %tested);

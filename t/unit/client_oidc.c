@@ -273,6 +273,8 @@ static void test_memory(void)
     is_int(*asked, 1, "for an hour");
     ask(oidc, START + apr_time_from_sec(3601), &url, &error);
     is_int(*asked, 2, "and not longer");
+    ask(oidc, START + apr_time_from_sec(3592), &url, &error);
+    is_int(*asked, 2, "but good for who came before and waited");
     ask(oidc, START - apr_time_from_sec(10), &url, &error);
     is_int(*asked, 3, "nor where the clock was set back");
 
@@ -281,7 +283,8 @@ static void test_memory(void)
     *asked = 0;
     is_int(ask(oidc, START, &url, &error), IDENTITY_OIDC_UNAVAILABLE, "a provider that is down");
     is_int(ask(oidc, START + apr_time_from_sec(4), &url, &error), IDENTITY_OIDC_UNAVAILABLE, "... is down");
-    is_int(*asked, 1, "... and is let alone for a while");
+    is_int(ask(oidc, START - apr_time_from_sec(2), &url, &error), IDENTITY_OIDC_UNAVAILABLE, "... is down");
+    is_int(*asked, 1, "... and is let alone for a while, by who came before, too");
     *answer = (provider_answer_t){.body = provider_discovery(pool, provider, NULL)};
     is_int(ask(oidc, START + apr_time_from_sec(6), &url, &error), IDENTITY_OIDC_DONE, "until it is up again");
 

@@ -303,6 +303,30 @@ static void test_alias(void)
     ok(count("SELECT last_used_at > 0 FROM aliases") == 1, "... which is noted");
     answer = by_alias(alias);
     accepted(answer, 200, "... more than once");
+
+    /* What ends a person's sessions ends what would open another one, and other people's stay. */
+    const char *const ends[] = {"{\"password\":\"" PASSWORD "\"}", "{\"status\":\"INACTIVE\"}", NULL};
+    person_with("eve@example.org", "ADMIN", "");
+    const char *boss = login("eve@example.org"), *theirs;
+    identity_alias_add(door->pool, &door->env, "eve@example.org", NULL, apr_time_from_sec(3600), &theirs, &made,
+                       &problem);
+    for (size_t i = 0; i < 3; i++) {
+        if (ends[i]) {
+            accepted(patch(text("/v1/users/%s", ada_id), boss, ends[i]), 200, "(%s)", ends[i]);
+        } else {
+            post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"ada@example.org\"}");
+            accepted(post("/v1/oauth/reset-password", NULL,
+                          text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}",
+                               door_mailed_token(door, "ada@example.org"))),
+                     200, "(a reset)");
+        }
+        if (i == 1)
+            accepted(patch(text("/v1/users/%s", ada_id), boss, "{\"status\":\"ACTIVE\"}"), 200, "(and back)");
+        refused(by_alias(alias), 401, "UNAUTHORISED", "", "an alias ends with the sessions, %d # security 10", (int)i);
+        accepted(by_alias(theirs), 200, "... of that person alone");
+        identity_alias_add(door->pool, &door->env, "ada@example.org", NULL, apr_time_from_sec(3600), &alias, &made,
+                           &problem);
+    }
     const char *wrong[] = {"", "x", identity_token_make(door->pool, IDENTITY_TOKEN_ALIAS, &door->env.random),
                            text("%sA", alias)};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -311,6 +311,21 @@ static void test_mix_up(void)
     vouch(&flow, "subject-ada", "ada@example.org", NULL);
     accepted(come_back(flow.cookie, flow.state, HERE, text(",\"iss\":\"%s\"", provider->issuer)), 200,
              "one that says it is this one's");
+    fresh();
+    provider->answers[PROVIDER_DISCOVERY].body =
+        provider_discovery(door->pool, provider, "{\"authorization_response_iss_parameter_supported\":true}");
+    flow = begin();
+    vouch(&flow, "subject-ada", "ada@example.org", NULL);
+    disbelieved(finish(&flow), "one without a name, of a provider that always says it (RFC 9207) # security 68");
+    is_int(provider->asked[PROVIDER_TOKEN], 0, "... the code is not given away");
+    flow = begin();
+    vouch(&flow, "subject-ada", "ada@example.org", NULL);
+    accepted(come_back(flow.cookie, flow.state, HERE, text(",\"iss\":\"%s\"", provider->issuer)), 200, "with it");
+    second.issuer = first.issuer;
+    flow = begin();
+    vouch(&flow, "subject-ada", "ada@example.org", NULL);
+    accepted(finish(&flow), 200, "nor is it asked for where all providers are of one issuer");
+    second.issuer = other->issuer;
     flow = begin_at("else", HERE);
     hand_out(other, id_token(provider, &flow, "subject-ada", "ada@example.org", NULL));
     disbelieved(finish(&flow), "a token of the first from the second # security 68");

@@ -57,6 +57,27 @@ static void test_active(void)
     accepted(sign_on("s-given", "given@example.org", NULL), 200, "a link outlives a new name");
 }
 
+/* A user's address is changed to somebody else's, who then gets in by a mailed link: whoever linked the user before
+ * does not stay. */
+static void test_new_owner(void)
+{
+    const char *id = person_with("before@example.org", "USER", "");
+
+    accepted(sign_on("s-before", "before@example.org", NULL), 200, "linked");
+    accepted(patch(text("/v1/users/%s", id), login("before@example.org"),
+                   "{\"username\":\"owner@example.org\",\"current_password\":\"" PASSWORD "\"}"),
+             200, "... takes another's address");
+    for (int i = 0; i < 2; i++) {
+        post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"owner@example.org\"}");
+        const char *token = door_mailed_token(door, "owner@example.org");
+        accepted(
+            post("/v1/oauth/reset-password", NULL, text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", token)),
+            200, "reset %d by its owner", i + 1);
+        turned_away(sign_on("s-before", "before@example.org", NULL), "who was there before is out # security 70");
+        accepted(sign_on("s-owner", "owner@example.org", NULL), 200, "the owner is linked, and stays so");
+    }
+}
+
 static void test_inactive(void)
 {
     const char *id = person_with("left@example.org", "USER", "");
@@ -248,6 +269,11 @@ static void test_rows(void)
     turned_away(sign_on_at(row, "s-eve-org", "eve@example.org"), "but not of another domain");
     turned_away(sign_on_at("work", "s-eve-org", "eve@example.org"), "which the configured one does not lead past");
     accepted(sign_on_at("work", "s-eve-com", "eve@example.com"), 200, "(though it leads there)");
+    apr_array_header_t *domains = apr_array_make(door->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(domains, const char *) = "example.net";
+    first.domains = domains;
+    turned_away(sign_on_at(row, "s-eve-com", "eve@example.com"), "a row does not widen what the configuration allows");
+    first.domains = NULL;
     turned_away(sign_on_at(row, "s-far", "far@example.org"), "a row is closed to another entity # security 60");
     accepted(sign_on_at("work", "s-far", "far@example.org"), 200, "... where it changes nothing");
 
@@ -374,6 +400,7 @@ int main(void)
 {
     sso_begin();
     test_active();
+    test_new_owner();
     test_inactive();
     test_invited();
     test_domains();
