@@ -145,8 +145,12 @@ $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
 
-# As many files at once as there are processors; the unit tests one after the other, and then what holds their answers against the document.
-PROVE := prove --timer -j$(JOBS) --rules='seq={$(BUILD)/t/unit-*,t/answers/unit.t}' --rules='par=**'
+# As many files at once as there are processors.
+PROVE := prove --timer -j$(JOBS)
+# In one run with others: the unit tests one after the other, and then what holds their answers against the document.
+IN_ORDER := --rules='seq={$(BUILD)/t/unit-*,t/answers/unit.t}' --rules='par=**'
+# A hundred thousand users, ten thousand racing refreshes: make test alone has the time.
+LONG_UNITS := $(BUILD)/t/unit-serve_volume $(BUILD)/t/unit-store_races
 # A parent that runs as root can only be tried by root.
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
@@ -156,7 +160,8 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) t/answers/unit.t t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(filter-out $(LONG_UNITS),$(UNITS)) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 # The long ones come first, so that none runs alone at the end.
 test:
@@ -164,7 +169,7 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
 
 bench:
 	@$(DEPS) build test
