@@ -145,7 +145,8 @@ $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
 
-PROVE := prove --timer
+# As many files at once as there are processors; the unit tests one after the other, and then what holds their answers against the document.
+PROVE := prove --timer -j$(JOBS) --rules='seq={$(BUILD)/t/unit-*,t/answers/unit.t}' --rules='par=**'
 # A parent that runs as root can only be tried by root.
 SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildcard t/suite/*.t))
 
@@ -155,15 +156,15 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(UNITS) t/guard
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) t/answers/unit.t t/guard
 
+# The long ones come first, so that none runs alone at the end.
 test:
 	@$(DEPS) build test
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(UNITS) $(UNITS:build/%=build-asan/%) t/answers/unit.t t/guard $(wildcard t/pages) $(SUITES) t/answers/operations.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
 
 bench:
 	@$(DEPS) build test

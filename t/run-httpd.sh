@@ -136,5 +136,6 @@ fi
 status=0
 "${drop[@]}" "${environment[@]}" perl -It/lib t/TEST -httpd "$stage/bin/httpd" -apxs "$(command -v apxs)" -httpd_conf "$stage/t/conf/base.conf" \
     -servername 127.0.0.1 -port "$port" "${defines[@]}" "${files[@]}" || status=$?
-[ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || cp answers/seen "$IDENTITY_ANSWERS/$config.seen"
+# All of it at once: t/answers/operations.t waits for it.
+[ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || { cp answers/seen "$IDENTITY_ANSWERS/$config.part"; mv "$IDENTITY_ANSWERS/$config.part" "$IDENTITY_ANSWERS/$config.seen"; }
 exit "$status"

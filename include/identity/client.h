@@ -114,6 +114,31 @@ identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t 
 identity_oidc_status_t identity_oidc_address(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                              const char **error);
 
+/* ---- captchas (captcha.c) --------------------------------------------------------------------------------------- */
+
+/* A service that says whether a person has solved its riddle, by the call that the leading ones share: POST of secret,
+ * response and remoteip, answered by {"success": true}. */
+typedef struct identity_captcha {
+    const char *url, *secret;
+    bool private_network; /* its address may be one of a private network; loopback may be called where the URL itself
+                             names it */
+    apr_interval_time_t connect_timeout, timeout; /* 0: 3 s, 5 s */
+} identity_captcha_t;
+
+/* NULL where the URL may be called, else what it must be, to complete a sentence. */
+const char *identity_captcha_fault(apr_pool_t *pool, const char *url);
+
+typedef enum {
+    IDENTITY_CAPTCHA_PASSED,
+    IDENTITY_CAPTCHA_REFUSED,    /* of who sent the response */
+    IDENTITY_CAPTCHA_UNAVAILABLE /* down, slow, talking nonsense, or it does not know our secret: nobody's fault */
+} identity_captcha_status_t;
+
+/* Asks. client_address may be NULL. A few at a time in a process; what is more is not waited for. *error: for the log,
+ * without anything secret; NULL where it was answered as it should. */
+identity_captcha_status_t identity_captcha_verify(apr_pool_t *pool, const identity_captcha_t *captcha,
+                                                  const char *response, const char *client_address, const char **error);
+
 /* Once a process, before threads use this room; and at its end. */
 bool identity_client_start(void);
 void identity_client_stop(void);

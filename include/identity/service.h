@@ -56,6 +56,11 @@ typedef struct identity_settings {
     const apr_array_header_t *providers;     /* of identity_configured_provider_t *; NULL: none */
     const apr_array_header_t *redirect_uris; /* of const char *: where a sign-on may come back to; NULL: nowhere */
     bool sso_provision;                      /* unknown people of a listed domain become users */
+    const identity_captcha_t *captcha;       /* what visitors are asked by; NULL: there are none */
+    const char *demo_account;                /* that anybody may look at, id or reference; NULL: none */
+    apr_interval_time_t demo_lifetime;       /* of such a visit */
+    bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
+    apr_interval_time_t sandbox_lifetime;
 } identity_settings_t;
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
@@ -103,11 +108,12 @@ typedef struct identity_grant {
 
 typedef struct identity_principal {
     identity_caller_t kind;
-    const char *id;     /* user_..., apik_..., "" for the command line */
-    const char *name;   /* r->user: the username, a key's id */
+    const char *id;   /* user_..., apik_..., "" for the command line; of a visitor of the demo account the session's */
+    const char *name; /* r->user: the username, a key's id */
     const char *method; /* IDENTITY_AUTH: key, bearer */
     const char *entity_id;
     const char *session_id; /* NULL for keys */
+    bool visitor;           /* of the demo account: a user without a record, who looks and changes nothing */
     apr_time_t authenticated_at;
     bool entity_wide; /* keys and the command line: the same permissions in every account of the entity */
     identity_permset_t entity_permissions; /* where entity_wide */
@@ -219,8 +225,9 @@ bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const ch
 
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
-/* Deletes a batch of what has had its time (answers to Idempotency-Keys, 48 hours old). Returns how many rows went: 0
- * where nothing is left, which costs one read. Never fails: logs. */
+/* Deletes a batch of what has had its time: answers to Idempotency-Keys (48 hours old), visits of the demo account,
+ * sandboxes with all that is in them. Returns how many rows went: 0 where nothing is left, which costs one read. Never
+ * fails: logs. */
 int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */

@@ -90,7 +90,7 @@ typedef struct identity_entity_row {
 
 identity_db_status_t identity_entity_insert(identity_db_t *db,
                                             const identity_entity_row_t *row); /* CONFLICT: reference taken */
-/* By id or reference. */
+/* By id or reference. expires_at may have passed. */
 identity_db_status_t identity_entity_find(identity_db_t *db, const char *id_or_reference, identity_entity_row_t **row);
 identity_db_status_t identity_entities_list(identity_db_t *db,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
@@ -111,6 +111,18 @@ identity_db_status_t identity_accounts_count(identity_db_t *db, const char *enti
                                              apr_int64_t *count);
 identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
+/* The account of an id or reference in whatever entity, sandboxes left out; NONE where there is none, CONFLICT where
+ * several have the reference. */
+identity_db_status_t identity_account_named(identity_db_t *db, const char *id_or_reference,
+                                            identity_account_row_t **row);
+
+/* Sandboxes: entities with an end. */
+identity_db_status_t identity_sandboxes_count(identity_db_t *db, apr_int64_t cap, apr_int64_t *count);
+/* One whose time is up, the longest ago; NONE where there is none. */
+identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now, identity_entity_row_t **row);
+/* Takes away a part of it, with at most limit users, keys, roles or the like; *deleted: how many of them, 0 where
+ * nothing was left but the entity itself, which has gone now. In a write transaction. */
+identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id, apr_int64_t limit, int *deleted);
 
 typedef enum {
     IDENTITY_USER_INVITED,
@@ -132,6 +144,9 @@ typedef struct identity_user_row {
 
 identity_db_status_t identity_user_insert(identity_db_t *db,
                                           const identity_user_row_t *row); /* CONFLICT: canonical taken, server-wide */
+/* Where a sandbox holds a name that is wanted by an entity which is none (NULL: by whoever), its user goes: nobody who
+ * tries something out keeps a name from whom it belongs to. In a write transaction. OK also where there was none. */
+identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
 /* Over all entities: for who holds a mailed link. */
@@ -150,8 +165,18 @@ typedef enum {
     IDENTITY_ORDER_NAME
 } identity_order_t; /* NAME: username or role name, by its canonical form */
 
+typedef enum {
+    IDENTITY_PAGE_OF_USERS,
+    IDENTITY_PAGE_OF_ROLES,
+    IDENTITY_PAGE_OF_TEAMS,
+    IDENTITY_PAGE_OF_KEYS,
+    IDENTITY_PAGE_OF_PROVIDERS,
+    IDENTITY_PAGE_OF_AUDITS
+} identity_page_of_t;
+
 /* A page of a total order (order column, id); key-range reads only. */
 typedef struct identity_page_query {
+    identity_page_of_t of;
     const char *entity_id;
     const char *only_id; /* one row at most (what a PARTNER may see), or NULL */
     const char *name;    /* canonical, exact, or NULL */
@@ -168,13 +193,12 @@ typedef struct identity_page_query {
 } identity_page_query_t;
 /* The key of a cursor at a row of a page: its name (canonical), or when it was made. */
 const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
-/* Rows come in the asked order also behind a backward cursor. Callers ask one more than they show. The text of a
- * cursor's key is made by these. */
-identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
+/* Rows (identity_user_row_t *, ... by query->of) in the asked order, also behind a backward cursor. Callers ask one
+ * more than they show. Roles: the entity's own and the built-in ones, as one order. */
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
 /* Rows that match, counted to cap + 1 at most. */
-identity_db_status_t identity_users_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count);
+identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                         apr_int64_t *count);
 
 /* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
  * to one user. By username; limit at most 500. */
@@ -231,8 +255,6 @@ typedef struct identity_team_row {
     apr_time_t created_at;
 } identity_team_row_t;
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
-identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
 
@@ -267,11 +289,6 @@ identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t
                                           const apr_array_header_t *child_ids, const apr_array_header_t *permissions);
 /* CONFLICT: in use by a membership, an open invitation or as a child; or no role of the entity. */
 identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_id, const char *id);
-/* The entity's own and the built-in ones, as one order. */
-identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows);
-identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count);
 /* Those of the ids, names (canonical) or slugs that the entity can use; any list may be NULL. One statement. */
 identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
                                          const apr_array_header_t *names, const apr_array_header_t *slugs,
@@ -324,7 +341,8 @@ typedef struct identity_key_row {
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
                                          const apr_array_header_t *permissions);
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id,
-                                      identity_key_row_t **row); /* over all entities: for authentication */
+                                      identity_key_row_t **row); /* over all entities: for authentication; expires_at:
+                                                                    its own, or its entity's where that is first */
 identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_key_row_t **row);
 /* Writes description, active, narrowed, role and expires_at where the row still has row->version, and moves it on;
@@ -335,10 +353,6 @@ identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,
                                               apr_array_header_t **rows);
 identity_db_status_t identity_key_touch(identity_db_t *db, const char *id, apr_time_t now);
-identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
-                                        apr_array_header_t **rows);
-identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                         apr_int64_t *count);
 
 typedef enum {
     IDENTITY_INVITATION_INVITED,
@@ -352,8 +366,10 @@ typedef struct identity_invitation_row {
     const char *invited_by; /* user or key id, "" for the command line */
     bool adds;              /* to somebody active: its memberships wait with it */
     apr_time_t created_at, modified_at, expires_at, sent_at;
+    apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
 } identity_invitation_row_t;
 
+/* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
 identity_db_status_t identity_invitation_insert(identity_db_t *db, const identity_invitation_row_t *row);
 identity_db_status_t identity_invitation_get(identity_db_t *db, const char *entity_id, const char *id,
                                              identity_invitation_row_t **row);
@@ -383,15 +399,21 @@ identity_db_status_t identity_secrets_end(identity_db_t *db, const char *user_id
 
 /* A session; its refresh tokens form a family of which one is live. */
 typedef struct identity_session_row {
-    const char *id, *entity_id, *user_id;
-    const char *method; /* password, alias, ... */
+    const char *id, *entity_id;
+    const char *user_id; /* NULL: of a visitor of the demo account */
+    const char *method;  /* password, alias, ... */
     const char *client_address, *user_agent;
     apr_time_t created_at, authenticated_at, idle_expires_at, expires_at, ended_at;
 } identity_session_row_t;
 identity_db_status_t identity_session_insert(identity_db_t *db, const identity_session_row_t *row);
-/* The session and its user in one statement. */
+/* The session, which ends with its entity at the latest, and its user in one statement. */
 identity_db_status_t identity_session_get(identity_db_t *db, const char *id, identity_session_row_t **session,
                                           identity_user_row_t **user);
+/* One without a user. */
+identity_db_status_t identity_session_of_visitor(identity_db_t *db, const char *id, identity_session_row_t **session);
+/* How many of these are over (counted to 1 at most), and the deletion of at most limit of them. */
+identity_db_status_t identity_visits_over(identity_db_t *db, apr_time_t now, apr_int64_t *over);
+identity_db_status_t identity_visits_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted);
 identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, apr_time_t idle_expires_at);
 identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr_time_t now); /* NONE: ended already */
 /* All live ones of a user but except (or NULL). OK also where there were none. */
@@ -449,12 +471,9 @@ identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity
 /* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
  * meanwhile. */
 identity_db_status_t identity_provider_update(identity_db_t *db, identity_provider_row_t *row);
-identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
-                                             apr_array_header_t **rows);
-identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                              apr_int64_t *count);
 
-/* Without an entity: for a sign-on, which begins with nothing but the provider's id. */
+/* Without an entity: for a sign-on, which begins with nothing but the provider's id. None of a sandbox: nobody is led
+ * into one. */
 identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row);
 /* All of type SSO of an entity, whatever their status. */
 identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
@@ -482,14 +501,12 @@ typedef struct identity_audit_row {
     const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
     const char *client_address;
     apr_time_t created_at;
+    apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
 } identity_audit_row_t;
+/* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
                                         identity_audit_row_t **row);
-identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
-                                          apr_array_header_t **rows);
-identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                           apr_int64_t *count);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {

@@ -113,6 +113,8 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     if (!sentence)
         sentence = identity_check_sso(pool, conf);
     if (!sentence)
+        sentence = identity_check_visitors(pool, conf);
+    if (!sentence)
         sentence = check_sync(pool, main_server, conf, &dbd);
     return sentence;
 }

@@ -369,6 +369,22 @@ static const char *set_provider(cmd_parms *cmd, void *directory, int count, char
     return fault;
 }
 
+static const char *set_demo_account(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    *(const char **)member_set(cmd) = value;
+    return identity_read_account(cmd->pool, cmd->cmd->name, value);
+}
+
+static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url, const char *file, const char *option)
+{
+    identity_captcha_conf_t *captcha = apr_pcalloc(cmd->pool, sizeof *captcha);
+
+    (void)directory;
+    *(const identity_captcha_conf_t **)member_set(cmd) = captcha;
+    return identity_read_captcha(cmd->pool, cmd->cmd->name, url, file, option, captcha);
+}
+
 /* ---- the command table ------------------------------------------------------------------------------------------ */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},

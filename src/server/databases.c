@@ -168,6 +168,7 @@ int identity_start_databases(identity_site_t *site, apr_pool_t *temporary)
             IDENTITY_SAY(APLOG_EMERG, host->server, "ID0531: %s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+        identity_tell_demo(temporary, host);
     }
     return OK;
 }

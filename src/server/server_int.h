@@ -31,6 +31,12 @@ typedef struct identity_provider_conf {
     bool private_network;
 } identity_provider_conf_t;
 
+/* IdentityCaptcha. */
+typedef struct identity_captcha_conf {
+    const char *url, *secret_file;
+    bool private_network;
+} identity_captcha_conf_t;
+
 typedef struct identity_rate_conf {
     identity_rates_t rates;
     unsigned set; /* bits of the classes that a directive has set */
@@ -84,6 +90,11 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
                                    identity_provider_conf_t *provider);
 const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
                                     const identity_provider_conf_t *other);
+
+/* visitors.c */
+const char *identity_read_account(apr_pool_t *pool, const char *name, const char *value);
+const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
+                                  const char *option, identity_captcha_conf_t *captcha);
 
 /* What mod_dbd's and mod_ssl's directives say for a server (tree.c). */
 typedef struct identity_dbd {
@@ -140,6 +151,13 @@ void identity_env_fill(identity_host_t *host);
  * sentence. */
 const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf);
 const char *identity_start_sso(identity_host_t *host);
+
+/* visitors.c: what the directives about demo account and sandboxes say together, and what is made of them. NULL, or a
+ * sentence. */
+const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t *conf);
+const char *identity_start_visitors(identity_host_t *host);
+/* Logs where the demo account is not there. */
+void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host);
 
 /* pool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
 identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host);

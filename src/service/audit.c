@@ -113,7 +113,7 @@ static bool load_list(identity_call_t *call, void *data)
     bool nothing = (entity && strcmp(entity, call->who->entity_id) != 0) ||
                    (sight.user_id && by && strcmp(by, sight.user_id) != 0);
     if (!nothing)
-        return identity_page_load(call, page, identity_audits_page, identity_audits_count);
+        return identity_page_load(call, page, IDENTITY_PAGE_OF_AUDITS, true);
     page->rows = apr_array_make(call->pool, 1, sizeof(identity_audit_row_t *));
     page->total = 0;
     return true;

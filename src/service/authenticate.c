@@ -143,6 +143,8 @@ bool identity_bearer_load(identity_call_t *call, void *data)
     identity_bearer_t *bearer = data;
 
     bearer->who = NULL;
+    if (identity_id_valid(bearer->claims.subject, "sess"))
+        return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->who);
     return identity_id_valid(bearer->claims.subject, "apik") ? load_key_of(call, bearer) : load_session(call, bearer);
 }
 

@@ -133,6 +133,11 @@ const identity_field_t key_update_body[] = {
 const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRING("username", 0, 1024),
                                             ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};
 
+/* demo-token, sandbox-token; the longest captcha tokens have two thousand bytes. */
+const identity_field_t visitor_body[] = {
+    RULED("email", IDENTITY_FIELD_REQUIRED, 254, identity_mail_address_valid, "an e-mail address of at most 254 bytes"),
+    STRING("captcha_token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 8192), END};
+
 #define BETWEEN(name, flags, min, max)                                                                                 \
     {                                                                                                                  \
         name, IDENTITY_FIELD_STRING, flags, min, max, NULL, NULL, NULL, NULL                                           \

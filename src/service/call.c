@@ -188,7 +188,14 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.idempotency_key = identity_once_key(call);
     row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
     row.created_at = call->now;
-    return identity_db_ok(call, identity_audit_insert(call->db, &row));
+    /* Who tries something out must not fill the database; signing in and out is never refused for it. */
+    bool change = call->route && call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
+    row.sandbox_cap = change ? IDENTITY_SANDBOX_CHANGES : 0;
+    identity_db_status_t status = identity_audit_insert(call->db, &row);
+    if (status == IDENTITY_DB_CONFLICT)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "This sandbox takes no more than %d changes.",
+                             IDENTITY_SANDBOX_CHANGES);
+    return identity_db_ok(call, status);
 }
 
 bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,

@@ -42,10 +42,16 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
         row->account_id = APR_ARRAY_IDX(wanted->memberships, 0, identity_membership_row_t *)->account.id;
         row->role_id = roles->nelts ? APR_ARRAY_IDX(roles, 0, const char *) : NULL;
     }
+    row->sandbox_cap = IDENTITY_SANDBOX_INVITATIONS;
     if (made)
         *made = row;
-    return identity_invitation_end(call, user, &was_open) &&
-           identity_db_ok(call, identity_invitation_insert(call->db, row)) && identity_link_send(call, link, user, row);
+    if (!identity_invitation_end(call, user, &was_open))
+        return false;
+    identity_db_status_t status = identity_invitation_insert(call->db, row);
+    if (status == IDENTITY_DB_CONFLICT)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "A sandbox invites no more than %d times.",
+                             IDENTITY_SANDBOX_INVITATIONS);
+    return identity_db_ok(call, status) && identity_link_send(call, link, user, row);
 }
 
 /* ---- POST /users/invite ----------------------------------------------------------------------------------------- */
@@ -163,7 +169,8 @@ static bool settle_user(identity_call_t *call, invite_t *invite)
                *canonical = identity_canonical_field(call, "username");
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, &invite->user), &found))
+    if (!identity_db_ok(call, identity_user_give_way(call->db, canonical, call->who->entity_id)) ||
+        !identity_db_found(call, identity_user_by_name(call->db, canonical, &invite->user), &found))
         return false;
     if (!found)
         return new_user(call, invite, username, canonical);

@@ -58,6 +58,9 @@ bool identity_keys_decrypt(identity_call_t *call)
 {
     decryption_t decryption = {.view = {.id = call->id}};
 
+    /* A key would outlast the visit. */
+    if (call->who->visitor)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A visitor is shown no secrets.");
     if (!identity_write(call, write_decryption, &decryption))
         return false;
     return identity_answer(call, 200, identity_key_view_json(call, &decryption.view, decryption.text));

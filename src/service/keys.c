@@ -36,8 +36,8 @@ static bool load_permissions(identity_call_t *call, list_t *list)
 static bool load_list(identity_call_t *call, void *data)
 {
     list_t *list = data;
-    return identity_page_load(call, &list->page, identity_keys_page, identity_keys_count) &&
-           load_permissions(call, list) && identity_key_accounts_load(call, &list->accounts);
+    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_KEYS, true) && load_permissions(call, list) &&
+           identity_key_accounts_load(call, &list->accounts);
 }
 
 static identity_place_t place_of(const void *row_)
@@ -90,7 +90,7 @@ static bool load_search(identity_call_t *call, void *data)
     search_t *search = data;
     apr_array_header_t *rows = NULL;
 
-    if (!identity_db_ok(call, identity_keys_page(call->db, &search->query, &rows)))
+    if (!identity_db_ok(call, identity_page(call->db, &search->query, &rows)))
         return false;
     if (rows->nelts == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -104,7 +104,8 @@ bool identity_keys_search(identity_call_t *call)
     const char *id = identity_json_string(call->body, "resource_id"),
                *name = identity_json_string(call->body, "username"),
                *type = identity_json_string(call->body, "user_type");
-    search_t search = {.query = {.entity_id = call->who->entity_id,
+    search_t search = {.query = {.of = IDENTITY_PAGE_OF_KEYS,
+                                 .entity_id = call->who->entity_id,
                                  .only_id = id ? id : name, /* a key's name is its id */
                                  .active = identity_json_boolean(call->body, "include_inactive", false) ? -1 : 1,
                                  .order = IDENTITY_ORDER_CREATED_AT,

@@ -181,7 +181,10 @@ static bool write_import(identity_call_t *call, void *data)
     user->id = identity_call_id(call, "user");
     user->entity_id = call->who->entity_id;
     user->created_at = user->updated_at = user->password_changed_at = call->now;
-    identity_db_status_t status = user->id ? identity_user_insert(call->db, user) : IDENTITY_DB_FAILED;
+    identity_db_status_t status =
+        user->id ? identity_user_give_way(call->db, user->canonical, user->entity_id) : IDENTITY_DB_FAILED;
+    if (status == IDENTITY_DB_OK)
+        status = identity_user_insert(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
     audit.id = user->id;

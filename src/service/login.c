@@ -40,33 +40,70 @@ static bool make_room(identity_call_t *call, const identity_user_row_t *user)
     return !ended || identity_audit(call, &audit);
 }
 
-bool identity_login_open(identity_call_t *call, identity_login_t *login)
+static bool begin_session(identity_call_t *call, identity_login_t *login, const char *entity_id,
+                          apr_interval_time_t idle, apr_interval_time_t absolute)
 {
-    const identity_settings_t *settings = call->env->settings;
     identity_session_row_t *session = apr_pcalloc(call->pool, sizeof *session);
-    identity_audit_t audit = {
-        .action = "LOGIN", .type = "SESSION", .entity_id = login->user->entity_id, .actor = login->user->id};
-    identity_refresh_row_t refresh = {.nonce = "", .created_at = call->now};
 
     login->session = session;
     session->id = identity_call_id(call, "sess");
-    login->refresh = identity_token_make(call->pool, IDENTITY_TOKEN_REFRESH, &call->env->random);
-    if (!session->id || !login->refresh)
-        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    session->entity_id = login->user->entity_id;
-    session->user_id = login->user->id;
+    session->entity_id = entity_id;
+    session->user_id = login->user ? login->user->id : NULL;
     session->method = login->method;
     session->client_address = call->in->client_address ? call->in->client_address : "";
     session->user_agent = user_agent(call);
     session->created_at = session->authenticated_at = call->now;
-    session->expires_at = call->now + settings->refresh_absolute;
-    session->idle_expires_at = call->now + settings->refresh_idle;
+    session->expires_at = call->now + absolute;
+    session->idle_expires_at = call->now + idle;
+    return session->id != NULL;
+}
+
+/* Nothing in a sandbox outlives it. */
+static bool end_with_entity(identity_call_t *call, identity_session_row_t *session)
+{
+    identity_entity_row_t *entity;
+
+    if (!identity_db_ok(call, identity_entity_find(call->db, session->entity_id, &entity)))
+        return false;
+    if (entity->expires_at && entity->expires_at <= call->now)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "This sandbox has had its time.");
+    if (entity->expires_at && entity->expires_at < session->expires_at)
+        session->expires_at = entity->expires_at;
+    return true;
+}
+
+bool identity_login_open(identity_call_t *call, identity_login_t *login)
+{
+    const identity_settings_t *settings = call->env->settings;
+    identity_audit_t audit = {
+        .action = "LOGIN", .type = "SESSION", .entity_id = login->user->entity_id, .actor = login->user->id};
+    identity_refresh_row_t refresh = {.nonce = "", .created_at = call->now};
+
+    login->refresh = identity_token_make(call->pool, IDENTITY_TOKEN_REFRESH, &call->env->random);
+    if (!login->refresh ||
+        !begin_session(call, login, login->user->entity_id, settings->refresh_idle, settings->refresh_absolute))
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     refresh.digest = identity_token_digest(call->pool, login->refresh);
-    refresh.session_id = session->id;
-    audit.id = session->id;
+    refresh.session_id = audit.id = login->session->id;
     audit.message = apr_pstrcat(call->pool, "Signed in by ", login->method, ".", NULL);
-    return make_room(call, login->user) && identity_db_ok(call, identity_session_insert(call->db, session)) &&
+    return end_with_entity(call, login->session) && make_room(call, login->user) &&
+           identity_db_ok(call, identity_session_insert(call->db, login->session)) &&
            identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);
+}
+
+bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account)
+{
+    apr_interval_time_t lifetime = call->env->settings->demo_lifetime;
+    identity_audit_t audit = {
+        .action = "DEMO_TOKEN", .type = "SESSION", .account = account, .entity_id = account->entity_id};
+
+    login->method = "demo";
+    if (!begin_session(call, login, account->entity_id, lifetime, lifetime))
+        return false;
+    /* The visitor's address is not told: other visitors read this. */
+    audit.id = audit.actor = login->session->id;
+    audit.message = "A visitor was let in to look at the demo account.";
+    return identity_db_ok(call, identity_session_insert(call->db, login->session)) && identity_audit(call, &audit);
 }
 
 /* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
@@ -126,7 +163,7 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access)
 
     access->issued_at = call->now - call->now % APR_USEC_PER_SEC;
     access->expires_at = access->issued_at + settings->access_lifetime;
-    if (access->ends && access->expires_at > access->ends)
+    if (access->ends && (access->expires_at > access->ends || access->whole))
         access->expires_at = access->ends - access->ends % APR_USEC_PER_SEC;
     claims.issued_at = access->issued_at;
     claims.expires_at = access->expires_at;
@@ -139,10 +176,11 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 {
     const identity_session_row_t *session = login->session;
     apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at;
-    identity_access_t access = {.subject = login->user->id,
+    identity_access_t access = {.subject = login->user ? login->user->id : session->id,
                                 .session_id = session->id,
-                                .client_id = "identity",
-                                .entity_id = login->user->entity_id,
+                                .client_id = login->user ? "identity" : "demo",
+                                .entity_id = session->entity_id,
+                                .whole = !login->user,
                                 .ends = idle};
 
     if (!identity_access_sign(call, &access))
@@ -157,6 +195,7 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
-    identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
+    if (login->refresh)
+        identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
     return identity_answer(call, 200, token);
 }

@@ -162,7 +162,7 @@ static bool write_end(identity_call_t *call, void *data)
     if (question->session) {
         audit.id = question->session->id;
         audit.entity_id = question->session->entity_id;
-        audit.actor = call->who ? call->who->id : question->user->id;
+        audit.actor = call->who ? call->who->id : question->user ? question->user->id : question->session->id;
         if (!identity_db_ok(call, identity_session_end(call->db, question->session->id, call->now)) ||
             !identity_audit(call, &audit))
             return false;

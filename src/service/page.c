@@ -101,21 +101,21 @@ static void cut(identity_listing_t *page)
         page->page = 1;
 }
 
-bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
-                        identity_page_count_t *count)
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted)
 {
     apr_int64_t rows = 0;
 
-    if (!identity_db_ok(call, read(call->db, &page->query, &page->rows)))
+    page->query.of = of;
+    if (!identity_db_ok(call, identity_page(call->db, &page->query, &page->rows)))
         return false;
     cut(page);
-    if (page->total != NOT_COUNTED || !count)
+    if (page->total != NOT_COUNTED || !counted)
         return true;
     if (page->page == 1 && !page->more_after) {
         page->total = page->rows->nelts > 0;
         return true;
     }
-    if (!identity_db_ok(call, count(call->db, &page->query, IDENTITY_COUNT_CAP, &rows)))
+    if (!identity_db_ok(call, identity_page_count(call->db, &page->query, IDENTITY_COUNT_CAP, &rows)))
         return false;
     page->total = rows > IDENTITY_COUNT_CAP ? -1 : (rows + page->limit - 1) / page->limit;
     return true;

@@ -14,11 +14,6 @@ static const struct {
 
 #define CONNECTIONS (sizeof connections / sizeof connections[0])
 
-static json_t *text_or_null(const char *text)
-{
-    return *text ? json_string(text) : json_null();
-}
-
 static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *row, const char *domain)
 {
     json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)), *sso = json_object();
@@ -33,8 +28,8 @@ static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *ro
         json_t *connection = json_object_get(settings, connections[i].member);
         json_object_set_new(sso, connections[i].member, connection ? json_incref(connection) : json_null());
     }
-    json_object_set_new(sso, "issuer", text_or_null(row->issuer));
-    json_object_set_new(sso, "client_id", text_or_null(row->client_id));
+    json_object_set_new(sso, "issuer", identity_json_text_or_null(row->issuer));
+    json_object_set_new(sso, "client_id", identity_json_text_or_null(row->client_id));
     return sso;
 }
 
@@ -43,7 +38,8 @@ json_t *identity_provider_json(identity_call_t *call, const identity_provider_ro
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(row->id));
-    json_object_set_new(object, "entity_id", text_or_null(row->entity_id)); /* null: of the configuration */
+    json_object_set_new(object, "entity_id",
+                        identity_json_text_or_null(row->entity_id)); /* null: of the configuration */
     json_object_set_new(object, "type", json_string(row->type));
     json_object_set_new(object, "name", json_string(row->name));
     json_object_set_new(object, "status", json_string(row->status));

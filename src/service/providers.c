@@ -24,7 +24,7 @@ static bool load_list(identity_call_t *call, void *data)
     provider_list_t *list = data;
     const identity_page_query_t *query = &list->page.query;
 
-    if (!identity_page_load(call, &list->page, identity_providers_page, identity_providers_count))
+    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_PROVIDERS, true))
         return false;
     if (list->page.page > 1 || query->cursor)
         return true;

@@ -13,7 +13,7 @@ static bool load_list(identity_call_t *call, void *data)
     list_t *list = data;
     apr_array_header_t *ids = apr_array_make(call->pool, IDENTITY_PAGE_LIMIT, sizeof(const char *));
 
-    if (!identity_page_load(call, &list->page, identity_roles_page, identity_roles_count))
+    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_ROLES, true))
         return false;
     for (int i = 0; i < list->page.rows->nelts; i++)
         APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_role_row_t *)->id;

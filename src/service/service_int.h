@@ -303,13 +303,8 @@ typedef struct identity_listing {
 bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
 /* A boolean of the query: -1 absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
-typedef identity_db_status_t identity_page_read_t(identity_db_t *db, const identity_page_query_t *query,
-                                                  apr_array_header_t **rows);
-typedef identity_db_status_t identity_page_count_t(identity_db_t *db, const identity_page_query_t *query,
-                                                   apr_int64_t cap, apr_int64_t *count);
-/* Reads the rows (cut to limit) and counts where no cursor knows the count. count NULL: not asked for. */
-bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_read_t *read,
-                        identity_page_count_t *count);
+/* Reads the rows (cut to limit) and, where that is asked for and no cursor knows it, counts them. */
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted);
 /* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
 typedef struct identity_place {
     const char *id, *name;
@@ -350,14 +345,17 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
 bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
 
 #define IDENTITY_SESSIONS_MAX 100 /* of one user at a time; then the oldest ends (security 40) */
-/* Session, first refresh token and audit row. Inside identity_write. */
+/* Session, first refresh token and audit row; 401 where the user's entity, a sandbox, has had its time. Inside
+ * identity_write. */
 typedef struct identity_login {
-    const identity_user_row_t *user;
+    const identity_user_row_t *user; /* NULL: a visitor */
     const char *method;
     identity_session_row_t *session;
-    const char *refresh; /* the token for the cookie */
+    const char *refresh; /* the token for the cookie; NULL: there is none */
 } identity_login_t;
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
+/* The session of a visitor of the demo account: short, and nothing renews it. */
+bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
 /* 200 Token and the cookie; to a form both tokens in the body and no cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
@@ -376,9 +374,11 @@ void identity_refresh_cookie_clear(identity_call_t *call);
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
 
-/* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never. */
+/* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never; whole: then and not
+ * before. */
 typedef struct identity_access {
     const char *subject, *session_id, *client_id, *entity_id;
+    bool whole;
     apr_time_t ends, issued_at, expires_at;
     const char *text;
 } identity_access_t;
@@ -395,7 +395,7 @@ const char *identity_scheme(const char *authorization, const char *name);
 /* The live key of that text: *row NULL for anything else. Reads. */
 bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
 #define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
-/* What a live access token stands for: *who NULL for anything else. user is NULL for a key's. */
+/* What a live access token stands for: *who NULL for anything else. user is NULL for a key's and a visitor's. */
 typedef struct identity_bearer {
     identity_claims_t claims;
     identity_principal_t *who;
@@ -440,6 +440,19 @@ typedef struct identity_administered {
 bool identity_administrators_before(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
                                     identity_administered_t *administered);
 bool identity_administrators_remain(identity_call_t *call, const identity_administered_t *administered);
+
+/* ---- visitors (visitors.c) -------------------------------------------------------------------------------------- */
+
+/* What one sandbox, and all of them together, may take of a database. */
+#define IDENTITY_SANDBOXES           100
+#define IDENTITY_SANDBOX_CHANGES     1000
+#define IDENTITY_SANDBOX_INVITATIONS 50
+
+/* The demo account, NULL where there is none or not one. Reads. */
+bool identity_demo_account(identity_call_t *call, identity_account_row_t **account);
+/* Who looks at it in the session, both NULL where it is over. Reads. */
+bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **session,
+                                   identity_principal_t **who);
 
 /* How an open invitation of a user ends, with its pending memberships and its link. */
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);

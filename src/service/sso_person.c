@@ -96,7 +96,8 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     user->created_at = user->updated_at = user->verified_at = call->now;
     user->version = 1;
     sign_on->user = user;
-    return identity_db_ok(call, identity_user_insert(call->db, user)) &&
+    return identity_db_ok(call, identity_user_give_way(call->db, canonical, entity_id)) &&
+           identity_db_ok(call, identity_user_insert(call->db, user)) &&
            write_audit(call, sign_on, "PROVISION", "Made at the first sign-in by the provider ") &&
            link_user(call, sign_on);
 }
@@ -112,11 +113,15 @@ static const char *proved_address(identity_call_t *call, const sso_sign_on_t *si
 
 static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
 {
+    identity_entity_row_t *entity;
     bool found;
 
     if (!identity_db_found(call, identity_user_by_name(call->db, canonical, &sign_on->user), &found))
         return false;
-    if (!found)
+    if (found && !identity_db_ok(call, identity_entity_find(call->db, sign_on->user->entity_id, &entity)))
+        return false;
+    /* Whoever has a sandbox may have put any name into it: nobody is led there. */
+    if (!found || entity->expires_at)
         sign_on->user = NULL;
     return true;
 }

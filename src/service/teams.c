@@ -43,7 +43,7 @@ static bool load_list(identity_call_t *call, void *data)
     list_t *list = data;
     apr_array_header_t *ids = apr_array_make(call->pool, 8, sizeof(const char *));
 
-    if (!identity_page_load(call, &list->page, identity_teams_page, NULL))
+    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_TEAMS, false))
         return false;
     for (int i = 0; i < list->page.rows->nelts; i++)
         APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_team_row_t *)->id;

@@ -23,7 +23,9 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_user_row_t *user = &creation->user;
     identity_audit_t audit = {.action = "CREATE", .type = "USER", .id = user->id, .message = "A user was created."};
 
-    identity_db_status_t status = identity_user_insert(call->db, user);
+    identity_db_status_t status = identity_user_give_way(call->db, user->canonical, user->entity_id);
+    if (status == IDENTITY_DB_OK)
+        status = identity_user_insert(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     if (!identity_db_ok(call, status))
@@ -261,6 +263,8 @@ static bool write_update(identity_call_t *call, void *data)
         user->username = update->username;
         user->canonical = identity_username_canonical(call->pool, update->username);
         user->verified_at = 0;
+        if (!identity_db_ok(call, identity_user_give_way(call->db, user->canonical, user->entity_id)))
+            return false;
     }
     if (update->password) {
         user->password_hash = update->hash;

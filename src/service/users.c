@@ -51,7 +51,7 @@ typedef struct list {
 static bool load_list(identity_call_t *call, void *data)
 {
     list_t *list = data;
-    return identity_page_load(call, &list->page, identity_users_page, identity_users_count) &&
+    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_USERS, true) &&
            identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
 }
 

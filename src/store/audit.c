@@ -3,7 +3,7 @@
 
 void *db_read_audit(const db_row_t *row, int from)
 {
-    identity_audit_row_t *audit = apr_palloc(db_pool(row), sizeof *audit);
+    identity_audit_row_t *audit = apr_pcalloc(db_pool(row), sizeof *audit);
 
     audit->id = db_text(row, from);
     audit->entity_id = db_text(row, from + 1);
@@ -28,7 +28,9 @@ identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_aud
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id),
                              S(row->target_platform_id), S(row->target_resource_type), S(row->target_id),
                              S(row->target_environment), S(row->target_platform_id), S(row->action), S(row->message),
-                             S(row->reference), S(row->idempotency_key), S(row->client_address), N(row->created_at)));
+                             S(row->reference), S(row->idempotency_key), S(row->client_address), N(row->created_at),
+                             S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap),
+                             N(row->sandbox_cap)));
 }
 
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,

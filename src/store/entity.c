@@ -68,3 +68,54 @@ identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entit
 {
     return db_list(db, IDENTITY_SQL_ACCOUNTS_LIST, DB_ARGS(S(entity_id)), db_read_account, rows);
 }
+
+identity_db_status_t identity_account_named(identity_db_t *db, const char *id_or_reference,
+                                            identity_account_row_t **row)
+{
+    apr_array_header_t *rows = NULL;
+    identity_db_status_t status = db_list(db, IDENTITY_SQL_ACCOUNTS_NAMED,
+                                          DB_ARGS(S(id_or_reference), S(id_or_reference)), db_read_account, &rows);
+
+    *row = NULL;
+    if (status != IDENTITY_DB_OK)
+        return status;
+    for (int i = 0; i < rows->nelts && !*row; i++)
+        if (rows->nelts == 1 || strcmp(APR_ARRAY_IDX(rows, i, identity_account_row_t *)->id, id_or_reference) == 0)
+            *row = APR_ARRAY_IDX(rows, i, identity_account_row_t *);
+    return *row ? IDENTITY_DB_OK : rows->nelts ? IDENTITY_DB_CONFLICT : IDENTITY_DB_NONE;
+}
+
+/* ---- sandboxes -------------------------------------------------------------------------------------------------- */
+
+identity_db_status_t identity_sandboxes_count(identity_db_t *db, apr_int64_t cap, apr_int64_t *count)
+{
+    return db_count(db, IDENTITY_SQL_SANDBOXES_COUNT, DB_ARGS(N(cap)), count);
+}
+
+identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now, identity_entity_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_SANDBOX_OVER, DB_ARGS(N(now)), read_entity, row);
+}
+
+identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id, apr_int64_t limit, int *deleted)
+{
+    /* What was answered to users and keys is found by these, so it goes first and does not count. */
+    static const struct {
+        identity_sql_t sql;
+        bool counts;
+    } steps[] = {{IDENTITY_SQL_SANDBOX_ANSWERS_USERS, false}, {IDENTITY_SQL_SANDBOX_USERS, true},
+                 {IDENTITY_SQL_SANDBOX_ANSWERS_KEYS, false},  {IDENTITY_SQL_SANDBOX_KEYS, true},
+                 {IDENTITY_SQL_SANDBOX_TEAMS, true},          {IDENTITY_SQL_SANDBOX_CHILDREN, true},
+                 {IDENTITY_SQL_SANDBOX_ROLES, true},          {IDENTITY_SQL_SANDBOX_AUDIT, true}};
+    identity_db_status_t status = db_in_write(db, "SANDBOX_REDUCE");
+
+    *deleted = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == IDENTITY_DB_OK && !*deleted; i++) {
+        int changed = 0;
+        status = db_change(db, steps[i].sql, DB_ARGS(S(entity_id), N(limit)), &changed);
+        *deleted = steps[i].counts ? changed : 0;
+    }
+    if (status == IDENTITY_DB_OK && !*deleted)
+        status = db_guarded(db, IDENTITY_SQL_SANDBOX_ENTITY, DB_ARGS(S(entity_id)));
+    return status;
+}

@@ -13,7 +13,7 @@ static identity_invitation_state_t state_of(const char *name)
 
 static void *read_invitation(const db_row_t *row, int from)
 {
-    identity_invitation_row_t *invitation = apr_palloc(db_pool(row), sizeof *invitation);
+    identity_invitation_row_t *invitation = apr_pcalloc(db_pool(row), sizeof *invitation);
 
     invitation->id = db_text(row, from);
     invitation->entity_id = db_text(row, from + 1);
@@ -36,7 +36,9 @@ identity_db_status_t identity_invitation_insert(identity_db_t *db, const identit
     return db_insert(db, IDENTITY_SQL_INVITATION_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->email), S(row->account_id),
                              S(row->role_id), S(state_names[row->state]), S(row->invited_by), N(row->adds),
-                             N(row->created_at), N(row->modified_at), N(row->expires_at), N(row->sent_at)));
+                             N(row->created_at), N(row->modified_at), N(row->expires_at), N(row->sent_at),
+                             S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap),
+                             N(row->sandbox_cap)));
 }
 
 identity_db_status_t identity_invitation_get(identity_db_t *db, const char *entity_id, const char *id,

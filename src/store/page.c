@@ -43,48 +43,46 @@ static const filter_t audit_filters[] = {{"user_id", offsetof(identity_page_quer
                                          {"target_platform_id", offsetof(identity_page_query_t, platform_id)},
                                          {NULL, 0}};
 
-static const resource_t users = {.name = "USERS_PAGE",
-                                 .columns = USER_COLUMNS,
-                                 .from = "users u",
-                                 .alias = "u",
-                                 .name_column = "canonical",
-                                 .active = "u.active",
-                                 .reader = db_read_user},
-                        roles = {.name = "ROLES_PAGE",
-                                 .columns = ROLE_COLUMNS,
-                                 .from = "roles r",
-                                 .alias = "r",
-                                 .name_column = "canonical",
-                                 .builtin = true,
-                                 .childless = " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
-                                 .reader = db_read_role},
-                        keys = {.name = "KEYS_PAGE",
-                                .columns = KEY_COLUMNS,
-                                .from = "api_keys k",
-                                .alias = "k",
-                                .active = "k.active",
-                                .reader = db_read_key},
-                        teams = {.name = "TEAMS_PAGE",
-                                 .columns = TEAM_COLUMNS,
-                                 .from = "teams t",
-                                 .alias = "t",
-                                 .reader = db_read_team},
-                        providers = {.name = "PROVIDERS_PAGE",
-                                     .columns = PROVIDER_COLUMNS,
-                                     .from = "providers v",
-                                     .alias = "v",
-                                     .open_to = " AND v.status = 'ENABLED' AND (v.type = 'DEFAULT' OR "
-                                                "json_array_length(v.settings, '$.allowed_domains') = 0 OR EXISTS "
-                                                "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
-                                                "WHERE j.value = %s))",
-                                     .reader = db_read_provider},
-                        audits = {.name = "AUDIT_PAGE",
-                                  .columns = AUDIT_COLUMNS,
-                                  .from = "audit_records d",
-                                  .alias = "d",
-                                  .filters = audit_filters,
-                                  .between = true,
-                                  .reader = db_read_audit};
+static const resource_t resources[] = {
+    [IDENTITY_PAGE_OF_USERS] = {.name = "USERS_PAGE",
+                                .columns = USER_COLUMNS,
+                                .from = "users u",
+                                .alias = "u",
+                                .name_column = "canonical",
+                                .active = "u.active",
+                                .reader = db_read_user},
+    [IDENTITY_PAGE_OF_ROLES] = {.name = "ROLES_PAGE",
+                                .columns = ROLE_COLUMNS,
+                                .from = "roles r",
+                                .alias = "r",
+                                .name_column = "canonical",
+                                .builtin = true,
+                                .childless = " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
+                                .reader = db_read_role},
+    [IDENTITY_PAGE_OF_KEYS] = {.name = "KEYS_PAGE",
+                               .columns = KEY_COLUMNS,
+                               .from = "api_keys k",
+                               .alias = "k",
+                               .active = "k.active",
+                               .reader = db_read_key},
+    [IDENTITY_PAGE_OF_TEAMS] =
+        {.name = "TEAMS_PAGE", .columns = TEAM_COLUMNS, .from = "teams t", .alias = "t", .reader = db_read_team},
+    [IDENTITY_PAGE_OF_PROVIDERS] = {.name = "PROVIDERS_PAGE",
+                                    .columns = PROVIDER_COLUMNS,
+                                    .from = "providers v",
+                                    .alias = "v",
+                                    .open_to = " AND v.status = 'ENABLED' AND (v.type = 'DEFAULT' OR "
+                                               "json_array_length(v.settings, '$.allowed_domains') = 0 OR EXISTS "
+                                               "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
+                                               "WHERE j.value = %s))",
+                                    .reader = db_read_provider},
+    [IDENTITY_PAGE_OF_AUDITS] = {.name = "AUDIT_PAGE",
+                                 .columns = AUDIT_COLUMNS,
+                                 .from = "audit_records d",
+                                 .alias = "d",
+                                 .filters = audit_filters,
+                                 .between = true,
+                                 .reader = db_read_audit}};
 
 typedef struct text {
     apr_pool_t *pool;
@@ -224,9 +222,9 @@ static void reverse(apr_array_header_t *rows)
     }
 }
 
-static identity_db_status_t page(identity_db_t *db, const resource_t *resource, const identity_page_query_t *query,
-                                 apr_array_header_t **rows)
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
 {
+    const resource_t *resource = &resources[query->of];
     text_t text = {.pool = db_use_pool(db)};
 
     compose_page(&text, resource, query);
@@ -237,79 +235,14 @@ static identity_db_status_t page(identity_db_t *db, const resource_t *resource, 
     return status;
 }
 
-static identity_db_status_t count_rows(identity_db_t *db, const resource_t *resource,
-                                       const identity_page_query_t *query, apr_int64_t cap, apr_int64_t *count)
+identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                         apr_int64_t *count)
 {
+    const resource_t *resource = &resources[query->of];
     text_t text = {.pool = db_use_pool(db)};
 
     compose_count(&text, resource, query, cap);
     return db_count_text(db, resource->name, text.sql, text.arguments, text.count, count);
-}
-
-identity_db_status_t identity_users_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows)
-{
-    return page(db, &users, query, rows);
-}
-
-identity_db_status_t identity_users_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count)
-{
-    return count_rows(db, &users, query, cap, count);
-}
-
-identity_db_status_t identity_roles_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows)
-{
-    return page(db, &roles, query, rows);
-}
-
-identity_db_status_t identity_roles_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                          apr_int64_t *count)
-{
-    return count_rows(db, &roles, query, cap, count);
-}
-
-identity_db_status_t identity_teams_page(identity_db_t *db, const identity_page_query_t *query,
-                                         apr_array_header_t **rows)
-{
-    return page(db, &teams, query, rows);
-}
-
-identity_db_status_t identity_keys_page(identity_db_t *db, const identity_page_query_t *query,
-                                        apr_array_header_t **rows)
-{
-    return page(db, &keys, query, rows);
-}
-
-identity_db_status_t identity_keys_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                         apr_int64_t *count)
-{
-    return count_rows(db, &keys, query, cap, count);
-}
-
-identity_db_status_t identity_providers_page(identity_db_t *db, const identity_page_query_t *query,
-                                             apr_array_header_t **rows)
-{
-    return page(db, &providers, query, rows);
-}
-
-identity_db_status_t identity_providers_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                              apr_int64_t *count)
-{
-    return count_rows(db, &providers, query, cap, count);
-}
-
-identity_db_status_t identity_audits_page(identity_db_t *db, const identity_page_query_t *query,
-                                          apr_array_header_t **rows)
-{
-    return page(db, &audits, query, rows);
-}
-
-identity_db_status_t identity_audits_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                           apr_int64_t *count)
-{
-    return count_rows(db, &audits, query, cap, count);
 }
 
 const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at)
@@ -334,12 +267,11 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
 /* Every filter, alone and with every other: those that a resource does not know leave its text as it is. */
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
-    static const resource_t *const all[] = {&users, &roles, &keys, &teams, &providers, &audits};
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
-    for (unsigned bits = 0; bits < sizeof all / sizeof all[0] << 9; bits++) {
-        const resource_t *resource = all[bits >> 9];
-        bool audit = resource == &audits;
+    for (unsigned bits = 0; bits < sizeof resources / sizeof resources[0] << 9; bits++) {
+        const resource_t *resource = &resources[bits >> 9];
+        bool audit = bits >> 9 == IDENTITY_PAGE_OF_AUDITS;
         identity_page_query_t query = {.entity_id = "x", .active = -1};
         query.descending = bits & 1;
         query.cursor = bits & 2 ? &cursor : NULL;

@@ -7,7 +7,7 @@ static void *read_session(const db_row_t *row, int from)
 
     session->id = db_text(row, from);
     session->entity_id = db_text(row, from + 1);
-    session->user_id = db_text(row, from + 2);
+    session->user_id = db_text_or_null(row, from + 2);
     session->method = db_text(row, from + 3);
     session->client_address = db_text(row, from + 4);
     session->user_agent = db_text(row, from + 5);
@@ -52,6 +52,24 @@ identity_db_status_t identity_session_get(identity_db_t *db, const char *id, ide
     *session = both ? both->session : NULL;
     *user = both ? both->user : NULL;
     return status;
+}
+
+identity_db_status_t identity_session_of_visitor(identity_db_t *db, const char *id, identity_session_row_t **session)
+{
+    return db_one(db, IDENTITY_SQL_SESSION_OF_VISITOR, DB_ARGS(S(id)), read_session, session);
+}
+
+identity_db_status_t identity_visits_over(identity_db_t *db, apr_time_t now, apr_int64_t *over)
+{
+    return db_count(db, IDENTITY_SQL_VISITS_OVER, DB_ARGS(N(now)), over);
+}
+
+identity_db_status_t identity_visits_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted)
+{
+    identity_db_status_t status = db_in_write(db, "VISITS_PURGE");
+
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_VISITS_PURGE, DB_ARGS(N(now), N(limit)), deleted)
+                                    : status;
 }
 
 identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, apr_time_t idle_expires_at)

@@ -49,6 +49,15 @@ identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user
                              N(row->password_changed_at), N(row->invite_expires_at), N(row->version)));
 }
 
+identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id)
+{
+    identity_db_status_t status = db_in_write(db, "USER_GIVE_WAY");
+
+    return status == IDENTITY_DB_OK
+               ? db_change(db, IDENTITY_SQL_USER_GIVE_WAY, DB_ARGS(S(canonical), S(entity_id)), NULL)
+               : status;
+}
+
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row)
 {

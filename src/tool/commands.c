@@ -39,12 +39,13 @@ int tool_check(tool_t *tool)
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */
 
-static const char *const entity_columns[] = {"id", "reference", "name", "created_at", NULL};
+static const char *const entity_columns[] = {"id", "reference", "name", "created_at", "expires_at", NULL};
 
 static void print_entity(const tool_t *tool, const identity_entity_row_t *row)
 {
-    json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "id", row->id, "reference", row->reference, "name", row->name,
-                               "created_at", identity_time_json(row->created_at));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", row->id, "reference", row->reference, "name", row->name,
+                  "created_at", identity_time_json(row->created_at), "expires_at", identity_time_json(row->expires_at));
 
     tool_print(tool, object, entity_columns);
     json_decref(object);

@@ -144,11 +144,17 @@ int tool_find_entity(tool_t *tool)
     }
     if (!identity_entities(tool->pool, &tool->env, &rows, &problem))
         return tool_problem(&problem);
-    if (rows->nelts == 0)
+    for (int i = 0; i < rows->nelts; i++) {
+        identity_entity_row_t *entity = APR_ARRAY_IDX(rows, i, identity_entity_row_t *);
+        if (entity->expires_at) /* nobody means a sandbox without naming it */
+            continue;
+        if (row)
+            return tool_fail("there are several entities: name one by --entity");
+        row = entity;
+    }
+    if (!row)
         return tool_fail("there is no entity yet: make one by htidentity entity add REFERENCE");
-    if (rows->nelts > 1)
-        return tool_fail("there are several entities: name one by --entity");
-    tool->entity_id = APR_ARRAY_IDX(rows, 0, identity_entity_row_t *)->id;
+    tool->entity_id = row->id;
     return 0;
 }
 

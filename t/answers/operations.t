@@ -10,14 +10,12 @@ use IdentityGuard qw(slurp code_of);
 
 # How many the published interface has, by the first part of their paths.
 my @parts = ([oauth => 9], [users => 12], [roles => 5], [teams => 4], ['api-keys' => 6], ['authentication-providers' => 5], ['audit-records' => 2]);
-# What needs a service outside comes later.
-my %later = (
-    'POST /v1/oauth/demo-token' => 'needs a captcha service', 'POST /v1/oauth/sandbox-token' => 'needs a captcha service',
-    'POST /v1/oauth/callback' => 'needs a sign-on provider');
 # Ours, beside the published ones.
 my $beside = qr{^GET /v1/(?:oauth/|openapi\.json$)|^POST /v1/oauth/(?:introspect|revoke)$|^GET /\.well-known/|/sessions(?:/|$)};
 
 my $folder = $ENV{IDENTITY_ANSWERS} // BAIL_OUT('IDENTITY_ANSWERS names no folder: make test sets it');
+# The suites may still be at work beside this file.
+for (my $patience = 600; $patience > 0 && !-e "$folder/event.seen"; $patience--) { sleep 1 }
 my %seen;
 for my $file (glob "$folder/*.seen") {
     my $counts = JSON::PP->new->decode(slurp($file));
@@ -43,7 +41,8 @@ sub judge
     my ($operation, $name) = @_;
     my $statuses = $seen{$operation} // {};
     my $told = join ', ', map { "$_ x$statuses->{$_}" } sort keys %$statuses;
-    my $held = ok scalar(grep { /^2/ } keys %$statuses), "$name ($operation)";
+    # To lead the browser elsewhere is what authorize is for.
+    my $held = ok scalar(grep { /^2/ || ($_ == 302 && $operation eq 'authorize') } keys %$statuses), "$name ($operation)";
     say_line sprintf '%-6s %-48s %-34s %s', $held ? 'ok' : 'NOT OK', $name, $operation, $told || 'was never asked';
 }
 
@@ -53,14 +52,8 @@ for my $part (@parts) {
     my ($name, $published) = @$part;
     my $rows = delete $of_part{$name} // [];
     judge(@$_) for @$rows;
-    my %there = map { $_->[1] => 1 } @$rows;
-    my @missing = grep { m{^\S+ /v1/$name/} && !$there{$_} } sort keys %later;
-    for my $missing (@missing) {
-        say_line sprintf '%-6s %-48s %s', 'skip', $missing, $later{$missing};
-        SKIP: { skip "$missing: $later{$missing}", 1 }
-    }
-    is @$rows + @missing, $published, "$published operations of $name";
-    $total += @$rows + @missing;
+    is scalar @$rows, $published, "$published operations of $name";
+    $total += @$rows;
 }
 is $total, 43, '43 operations in all';
 is join(' ', sort keys %of_part), '', 'and no others';

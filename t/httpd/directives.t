@@ -185,6 +185,7 @@ $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
 $shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 $shipped =~ s{^(\s*IdentityProvider \S+ \S+ \S+ )\S+}{$1$secret}m;
+$shipped =~ s{^(\s*IdentityCaptcha \S+ )\S+}{$1$secret}m;
 my $whole = put('identity.conf', 0644, $shipped);
 my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
 is $status, 0, 'with all of them in force it is taken' or diag $text;

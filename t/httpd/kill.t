@@ -8,7 +8,7 @@ use IdentityTest::Api;
 use IdentityTest::Server;
 
 my ($clients, $each) = (8, 125);
-my $server = IdentityTest::Server->new;
+my $server = IdentityTest::Server->new(directives => "IdentityRateLimit invite off\n");
 my $root = $server->{root};
 my $account = $server->account_id;
 my $key = $server->key;

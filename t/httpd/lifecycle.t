@@ -12,7 +12,7 @@ my $restarts = 10;
 my $password = 'Correct1Horse';
 my $before = ipc();
 # Under worker a child that is to end waits for whoever holds a connection open.
-my $server = IdentityTest::Server->new(directives => "KeepAliveTimeout 2\n");
+my $server = IdentityTest::Server->new(directives => "KeepAliveTimeout 2\nIdentityRateLimit invite off\n");
 my $made = ipc();
 my $state = $server->state_folder;
 

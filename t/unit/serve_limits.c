@@ -2,6 +2,7 @@
  * (security 12 to 14, 28, 80, 85) */
 #include "../../src/service/service_int.h"
 #include "serve.h"
+#include "support/provider.h"
 
 #define WRONG "Wrong1horse"
 #define PAGE  "https://app.example.org/sso"
@@ -458,10 +459,11 @@ static void test_credentials(void)
 static door_answer_t call_route(const identity_route_t *route)
 {
     const char *path = route->pattern, *open, *made = "";
-    const char *body = route->rate == IDENTITY_RATE_LOGIN
-                           ? "{\"username\":\"a@b.c\",\"password\":\"" WRONG
-                             "\",\"code\":\"x\",\"state\":\"x\",\"redirect_uri\":\"" PAGE "\"}"
-                           : "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\",\"email\":\"a@b.c\"}";
+    const char *body = route->rate == IDENTITY_RATE_LOGIN ? "{\"username\":\"a@b.c\",\"password\":\"" WRONG
+                                                            "\",\"code\":\"x\",\"state\":\"x\",\"redirect_uri\":\"" PAGE
+                                                            "\"}"
+                                                          : "{\"token\":\"x\",\"new_password\":\"" PASSWORD
+                                                            "\",\"email\":\"a@b.c\",\"captcha_token\":\"x\"}";
 
     for (; (open = strchr(path, '{')) != NULL; path = strchr(open, '}') + 1)
         made = text("%s%.*s%.*s_00000000000000000000", made, (int)(open - path), path, (int)strcspn(open + 1, "}"),
@@ -478,6 +480,12 @@ static void test_routes(void)
 
     APR_ARRAY_PUSH(pages, const char *) = PAGE;
     door->settings.redirect_uris = pages;
+    provider_t *service = provider_open(door->pool);
+    const identity_captcha_t captcha = {.url = text("%s/token", service->issuer), .secret = "x"};
+    service->answers[PROVIDER_TOKEN].body = "{\"success\":false}";
+    door->settings.captcha = &captcha;
+    door->settings.demo_account = "second";
+    door->settings.sandbox = true;
     for (int class = IDENTITY_RATE_NONE + 1; class < IDENTITY_RATE_CLASSES; class ++)
         rate((identity_rate_class_t) class, 2, 60);
     for (int i = 0; i < identity_route_count; i++) {
@@ -497,6 +505,7 @@ static void test_routes(void)
     }
     for (int class = IDENTITY_RATE_NONE; class < IDENTITY_RATE_CLASSES; class ++)
         ok(classes[class] > 0, "%d routes of class %d", classes[class], class);
+    door->settings.captcha = NULL;
     door->settings.rates = identity_rates_standard;
 }
 

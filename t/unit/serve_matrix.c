@@ -188,6 +188,8 @@ static const struct {
     {"POST /v1/oauth/activate-user", "by a mailed secret"},
     {"GET /v1/oauth/authorize", "sends on to a provider"},
     {"POST /v1/oauth/callback", "by what a provider says"},
+    {"POST /v1/oauth/demo-token", "by a captcha"},
+    {"POST /v1/oauth/sandbox-token", "by a captcha"},
     {"POST /v1/authentication-providers/enabled", "by a mailed secret"},
     {"POST /v1/oauth/introspect", "judges who asks by itself, since clients come by Basic too"},
     {"POST /v1/oauth/revoke", "by the token"},

@@ -210,6 +210,37 @@ static door_answer_t sign_on_at(const char *name, const char *subject, const cha
     return finish(&flow);
 }
 
+/* Whoever has a sandbox puts names into it as they like: nobody is led there. */
+static void test_sandbox(void)
+{
+    apr_array_header_t *domains = apr_array_make(door->pool, 1, sizeof(const char *));
+    const char *own = row_made(door->other_key,
+                               text("{\"type\":\"SSO\",\"sso\":{\"variant\":\"OIDC\",\"issuer\":\"%s\",\"client_id\":"
+                                    "\"" CLIENT "\"}}",
+                                    provider->issuer));
+
+    APR_ARRAY_PUSH(domains, const char *) = "trap.example";
+    made(door->other_key, "bob@trap.example", "");
+    change(text("UPDATE entities SET expires_at = %" APR_INT64_T_FMT " WHERE reference = 'other'",
+                (apr_int64_t)(door->now + apr_time_from_sec(3600))));
+    turned_away(sign_on("s-bob", "bob@trap.example", NULL),
+                "an invitation into a sandbox is not accepted by signing on");
+    is_int(count("SELECT COUNT(*) FROM users WHERE canonical = 'bob@trap.example' AND status = 'INVITED'"), 1,
+           "... and stays as it was");
+    refused(authorize(own, HERE), 400, "INVALID_FIELD", "provider", "a sandbox has no sign-on of its own");
+    door->settings.sso_provision = true;
+    first.domains = domains;
+    first.entity = "default";
+    accepted(sign_on("s-bob", "bob@trap.example", NULL), 200, "who is provided for");
+    is_str(rows("SELECT entity_id, status FROM users WHERE canonical = 'bob@trap.example'"),
+           text("%s|ACTIVE", door->entity_id), "... is where the site says, and the sandbox gives way");
+    door->settings.sso_provision = false;
+    first.domains = NULL;
+    first.entity = NULL;
+    change("UPDATE entities SET expires_at = 0 WHERE reference = 'other'");
+    change(text("DELETE FROM providers WHERE id = '%s'", own));
+}
+
 static void test_entities(void)
 {
     /* Somebody of the other entity, with a proved address. */
@@ -375,6 +406,7 @@ int main(void)
     test_domains();
     test_provision();
     test_entities();
+    test_sandbox();
     test_rows();
     test_listed();
     test_limit();

@@ -13,14 +13,9 @@ typedef struct item {
     bool active;
 } item_t;
 
-typedef identity_db_status_t page_t(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
-typedef identity_db_status_t count_t(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                     apr_int64_t *count);
-
 typedef struct kind {
     const char *name;
-    page_t *page;
-    count_t *count;
+    identity_page_of_t of;
     const char *(*id)(const void *row);
     const char *(*key)(const void *row, identity_order_t order);
     item_t items[512];
@@ -61,24 +56,13 @@ static const char *key_key(const void *row, identity_order_t order)
 }
 
 static kind_t users = {.name = "users",
-                       .page = identity_users_page,
-                       .count = identity_users_count,
+                       .of = IDENTITY_PAGE_OF_USERS,
                        .id = user_id,
                        .key = user_key,
                        .by_name = true,
                        .by_active = true},
-              roles = {.name = "roles",
-                       .page = identity_roles_page,
-                       .count = identity_roles_count,
-                       .id = role_id,
-                       .key = role_key,
-                       .by_name = true},
-              keys = {.name = "keys",
-                      .page = identity_keys_page,
-                      .count = identity_keys_count,
-                      .id = key_id,
-                      .key = key_key,
-                      .by_active = true};
+              roles = {.name = "roles", .of = IDENTITY_PAGE_OF_ROLES, .id = role_id, .key = role_key, .by_name = true},
+              keys = {.name = "keys", .of = IDENTITY_PAGE_OF_KEYS, .id = key_id, .key = key_key, .by_active = true};
 
 static void add_item(kind_t *kind, const char *row_id, const char *name, apr_time_t created_at, bool active)
 {
@@ -172,7 +156,7 @@ static bool is_page(const kind_t *kind, const identity_page_query_t *query, cons
 {
     int wanted = count - from < query->limit ? count - from : (int)query->limit;
 
-    if (kind->page(db, query, rows) != IDENTITY_DB_OK || (*rows)->nelts != wanted)
+    if (identity_page(db, query, rows) != IDENTITY_DB_OK || (*rows)->nelts != wanted)
         return false;
     for (int i = 0; i < wanted; i++)
         if (strcmp(kind->id(APR_ARRAY_IDX(*rows, i, void *)), ids[from + i]) != 0)
@@ -203,7 +187,7 @@ static void walk(const kind_t *kind, identity_page_query_t query)
         right++;
     }
     is_int(right, (count + 6) / 7, "%s: forward by cursors", how);
-    is_int(kind->page(db, &query, &rows), IDENTITY_DB_OK, "%s: behind the end", how);
+    is_int(identity_page(db, &query, &rows), IDENTITY_DB_OK, "%s: behind the end", how);
     is_int(rows->nelts, 0, "%s: there is nothing", how);
     /* From before the last row back to the first. */
     query.cursor = NULL;
@@ -227,16 +211,17 @@ static void walk(const kind_t *kind, identity_page_query_t query)
         right += is_page(kind, &query, ids, count, from, &rows);
     }
     is_int(right, (count + 4) / 5, "%s: by offsets", how);
-    must(kind->count(db, &query, 1000, &counted), "count");
+    must(identity_page_count(db, &query, 1000, &counted), "count");
     is_int(counted, count, "%s: counted", how);
-    must(kind->count(db, &query, 10, &counted), "count");
+    must(identity_page_count(db, &query, 10, &counted), "count");
     is_int(counted, count > 10 ? 11 : count, "%s: counted to its cap", how);
 }
 
 static void test_orders(const kind_t *kind)
 {
     for (int bits = 0; bits < 12; bits++) {
-        identity_page_query_t query = {.entity_id = ENTITY,
+        identity_page_query_t query = {.of = kind->of,
+                                       .entity_id = ENTITY,
                                        .active = bits / 4 - 1,
                                        .order = bits & 1 ? IDENTITY_ORDER_NAME : IDENTITY_ORDER_CREATED_AT,
                                        .descending = bits & 2};
@@ -250,10 +235,11 @@ static int rows_of(const kind_t *kind, identity_page_query_t query)
     apr_array_header_t *rows;
     apr_int64_t count;
 
+    query.of = kind->of;
     query.entity_id = query.entity_id ? query.entity_id : ENTITY;
     query.limit = 500;
-    must(kind->page(db, &query, &rows), "page");
-    must(kind->count(db, &query, 1000, &count), "count");
+    must(identity_page(db, &query, &rows), "page");
+    must(identity_page_count(db, &query, 1000, &count), "count");
     return rows->nelts == count ? rows->nelts : -1;
 }
 
@@ -302,7 +288,7 @@ static void test_strange_cursors(void)
         cursor.key = strange[i / 4];
         cursor.backward = i & 1;
         query.order = i & 2 ? IDENTITY_ORDER_NAME : IDENTITY_ORDER_CREATED_AT;
-        is_int(identity_users_page(db, &query, &rows), IDENTITY_DB_OK, "a cursor of %s", cursor.key);
+        is_int(identity_page(db, &query, &rows), IDENTITY_DB_OK, "a cursor of %s", cursor.key);
         ok(rows->nelts <= ROWS, "no more than there are");
     }
 }

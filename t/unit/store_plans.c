@@ -92,6 +92,22 @@ static const struct {
     {"IDEMPOTENCY_OLD", "COVERING INDEX idempotency_age (created_at<?)"},
     {"IDEMPOTENCY_PURGE", "idempotency_age (created_at<?)"},
     {"SECRETS_END", "(user_id=? AND kind=? AND ended_at=?)"},
+    {"ACCOUNTS_NAMED", "accounts_named (reference=?)"},
+    {"AUDIT_INSERT", "(entity_id=?)"},
+    {"INVITATION_INSERT", "(entity_id=?)"},
+    {"VISITS_OVER", "sessions_user (user_id=?)"},
+    {"VISITS_PURGE", "sessions_user (user_id=?)"},
+    {"SANDBOXES_COUNT", "entities_expiry (expires_at>?)"},
+    {"SANDBOX_OVER", "entities_expiry (expires_at>? AND expires_at<?)"},
+    {"SANDBOX_USERS", "users_created (entity_id=?)"},
+    {"SANDBOX_KEYS", "api_keys_created (entity_id=?)"},
+    {"SANDBOX_TEAMS", "teams_created (entity_id=?)"},
+    {"SANDBOX_ROLES", "roles_created (entity_id=?)"},
+    {"SANDBOX_CHILDREN", "roles_created (entity_id=?)"},
+    {"SANDBOX_AUDIT", "audit_records_created (entity_id=?)"},
+    {"SANDBOX_ANSWERS_USERS", "PRIMARY KEY (credential_id=?)"},
+    {"SANDBOX_ANSWERS_KEYS", "PRIMARY KEY (credential_id=?)"},
+    {"USER_GIVE_WAY", "(canonical=?)"},
 };
 
 /* An index of one of the columns that are asked for, or else that of the entity, entered at every bound. */

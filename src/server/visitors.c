@@ -1,0 +1,122 @@
+/* IdentityDemoAccount, IdentitySandbox, IdentityCaptcha: people without a user. */
+#include <string.h>
+
+#include <apr_optional.h>
+#include <mod_watchdog.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define ACCOUNT_MAX 128
+
+const char *identity_read_account(apr_pool_t *pool, const char *name, const char *value)
+{
+    size_t length = strlen(value);
+
+    if (length > 0 && length <= ACCOUNT_MAX &&
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length)
+        return NULL;
+    return apr_psprintf(pool, "%s needs the reference or the id of an account, not %s.", name, value);
+}
+
+/* IdentityCaptcha URL SECRET-FILE [network=private] */
+const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
+                                  const char *option, identity_captcha_conf_t *captcha)
+{
+    const char *fault = identity_captcha_fault(pool, url);
+
+    captcha->url = url;
+    captcha->secret_file = ap_server_root_relative(pool, file);
+    captcha->private_network = option != NULL;
+    if (fault)
+        return apr_psprintf(pool, "%s: %s.", name, fault);
+    if (!captcha->secret_file)
+        return apr_psprintf(pool, "%s needs the path of the file with the service's secret.", name);
+    if (option && strcmp(option, "network=private") != 0)
+        return apr_psprintf(pool, "%s takes network=private after the two values, not %s.", name, option);
+    return NULL;
+}
+
+/* The secret of the file's first line. */
+static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *captcha, char **secret)
+{
+    const char *sentence = identity_secret_read(pool, captcha->secret_file, secret);
+
+    if (sentence)
+        return apr_psprintf(pool, "IdentityCaptcha: %s", sentence);
+    (*secret)[strcspn(*secret, "\r\n")] = '\0';
+    return **secret
+               ? NULL
+               : apr_psprintf(pool, "IdentityCaptcha: %s holds no secret in its first line.", captcha->secret_file);
+}
+
+const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t *conf)
+{
+    const char *sentence = NULL;
+    char *secret;
+
+    if (conf->demo_account && !conf->captcha)
+        return "ID0581: IdentityDemoAccount is set, but IdentityCaptcha does not say by which service visitors show "
+               "that "
+               "they are people.";
+    if (conf->sandbox && !conf->captcha)
+        return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not say by which service visitors show that "
+               "they "
+               "are people.";
+    if (conf->sandbox && !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+        return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
+    if (conf->captcha)
+        sentence = read_secret(temporary, conf->captcha, &secret);
+    return sentence ? apr_psprintf(temporary, "ID0583: %s", sentence) : NULL;
+}
+
+const char *identity_start_visitors(identity_host_t *host)
+{
+    const identity_conf_t *conf = host->conf;
+    apr_pool_t *pool = host->site->pool;
+    char *secret;
+
+    host->settings.demo_account = conf->demo_account;
+    host->settings.demo_lifetime = conf->demo_lifetime;
+    host->settings.sandbox = conf->sandbox;
+    host->settings.sandbox_lifetime = conf->sandbox_lifetime;
+    if (!conf->captcha)
+        return NULL;
+    const char *sentence = read_secret(pool, conf->captcha, &secret);
+    if (sentence)
+        return sentence;
+    identity_captcha_t *captcha = apr_pcalloc(pool, sizeof *captcha);
+    captcha->url = conf->captcha->url;
+    captcha->secret = secret;
+    captcha->private_network = conf->captcha->private_network;
+    host->settings.captcha = captcha;
+    return NULL;
+}
+
+/* The account may be made while the server runs: no reason not to start. */
+void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
+{
+    const char *name = host->conf->demo_account, *error = NULL;
+    identity_account_row_t *account;
+    apr_pool_t *connection;
+
+    if (!name)
+        return;
+    apr_pool_create(&connection, temporary);
+    identity_db_t *db =
+        identity_db_open(connection, host->dbd.driver, host->dbd.params, &(identity_db_options_t){0}, &error);
+    if (db) {
+        identity_db_use(db, connection);
+        identity_db_status_t status = identity_account_named(db, name, &account);
+        if (status == IDENTITY_DB_NONE)
+            IDENTITY_SAY(APLOG_WARNING, host->server,
+                         "ID0584: IdentityDemoAccount %s: there is no such account yet; demo-token answers 403", name);
+        else if (status == IDENTITY_DB_CONFLICT)
+            IDENTITY_SAY(APLOG_WARNING, host->server,
+                         "ID0585: IdentityDemoAccount %s: several accounts have this reference, so demo-token answers "
+                         "403; name the one by its id",
+                         name);
+    }
+    apr_pool_destroy(connection);
+}
