@@ -80,7 +80,7 @@ tar cf - -C "$source" --exclude=t/unit --exclude=t/logs t | tar xf - -C "$stage"
 
 # Packages of npm lie where node looks for them from t/.
 if (cd "$source" && grep -q '^# needs: npm' "${files[@]}"); then
-    "$source/t/npm/install.sh" "$source/build/npm" || { echo "Bail out! The packages of t/npm are not there."; exit 1; }
+    "$source/t/npm/install.sh" "$source/build/npm" || { echo "not ok 1 - the packages of t/npm are there"; echo 1..1; exit 1; }
     cp -R "$source/build/npm/node_modules" "$stage/"
 fi
 

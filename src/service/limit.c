@@ -90,6 +90,8 @@ static const char *proof_of(identity_call_t *call, const char *account)
     return apr_psprintf(call->pool, "%s\n%s\n%s", address_of(call), call->env->counters_scope, account);
 }
 
+#define RESETS_OF_CLIENT 100 /* times as many as of one address */
+
 /* ---- what all classes do ---------------------------------------------------------------------------------------- */
 
 static apr_time_t now(const identity_call_t *call)
@@ -120,13 +122,27 @@ static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_inter
     return false;
 }
 
-bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
+static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what, unsigned times)
 {
     if (!limited(call, class))
         return true;
-    apr_interval_time_t wait = identity_counters_count(call->env->counters, key_of(call, class, "of", "", what),
-                                                       &call->env->settings->rates.of[class], false, now(call));
+    identity_rate_t rate = call->env->settings->rates.of[class];
+    rate.count *= times;
+    apr_interval_time_t wait =
+        identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate, false, now(call));
     return wait == 0 || refuse(call, class, wait);
+}
+
+bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
+{
+    return take(call, class, "of", what, 1);
+}
+
+/* Ever new addresses would fill the database and push other counters out. */
+bool identity_limit_reset(identity_call_t *call, const char *address)
+{
+    return take(call, IDENTITY_RATE_RESET, "by", address_of(call), RESETS_OF_CLIENT) &&
+           take(call, IDENTITY_RATE_RESET, "of", address, 1);
 }
 
 /* ---- failures --------------------------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ bool identity_oauth_request_reset(identity_call_t *call)
 
     /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
     if (!identity_mail_possible(call, NULL, NULL) ||
-        !identity_limit_take(call, IDENTITY_RATE_RESET, request.canonical) ||
+        !identity_limit_reset(call, request.canonical) ||
         !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
         return false;

@@ -148,6 +148,8 @@ void identity_limit_proved(identity_call_t *call, const char *account);
 bool identity_limit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
 bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
+/* A mail to this address is asked for: counted by it, and a hundred times as many by client. */
+bool identity_limit_reset(identity_call_t *call, const char *address);
 /* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
 
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with

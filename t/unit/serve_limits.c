@@ -408,6 +408,15 @@ static void test_reset(void)
     pass(retry_after(&answer));
     accepted(post("/v1/oauth/request-password-reset", NULL, text("{\"email\":\"%s\"}", victim)), 200,
              "after so many seconds there is another");
+    afresh();
+    for (sent = 0; sent < 1000; sent++)
+        if (post("/v1/oauth/request-password-reset", NULL, text("{\"email\":\"n%d@example.net\"}", sent)).status != 200)
+            break;
+    is_int(sent, 500, "one client asks for a hundred times as many, to ever new addresses # security 80");
+    door->client_address = "198.51.100.77";
+    is_int(post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"n@example.net\"}").status, 200,
+           "another client is not touched");
+    door->client_address = NULL;
 }
 
 static void test_credentials(void)
