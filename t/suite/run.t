@@ -61,6 +61,8 @@ sub make_run
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         setpgrp;
+        # As in a terminal: who started the tests in the background had them ignored.
+        @SIG{qw(INT QUIT)} = ('DEFAULT') x 2;
         chdir $copy or die;
         open STDOUT, '>', $output or die;
         open STDERR, '>&', \*STDOUT or die;
