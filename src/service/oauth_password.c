@@ -49,8 +49,7 @@ bool identity_oauth_request_reset(identity_call_t *call)
     reset_request_t request = {.canonical = identity_canonical_field(call, "email")};
 
     /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
-    if (!identity_mail_possible(call, NULL, NULL) ||
-        !identity_limit_reset(call, request.canonical) ||
+    if (!identity_mail_possible(call, NULL, NULL) || !identity_limit_reset(call, request.canonical) ||
         !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
         return false;
