@@ -36,7 +36,7 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     identity_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
 
 #define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
-    merged->member = added->set & 1u << BIT_##member ? added->member : base->member;
+    merged->member = added->set & APR_UINT64_C(1) << BIT_##member ? added->member : base->member;
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)
 #include "directives.def"
 #undef SERVER
@@ -81,7 +81,7 @@ void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
 
 #define SERVER(name, arguments, setter, type, member, standard, help)
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
-    merged->member = added->set & 1u << DIRECTORY_BIT_##member ? added->member : base->member;
+    merged->member = added->set & APR_UINT64_C(1) << DIRECTORY_BIT_##member ? added->member : base->member;
 #include "directives.def"
 #undef SERVER
 #undef DIRECTORY
@@ -103,7 +103,7 @@ static void *member_set(cmd_parms *cmd)
     const member_t *member = cmd->info;
     identity_conf_t *conf = identity_conf(cmd->server);
 
-    conf->set |= 1u << member->bit;
+    conf->set |= APR_UINT64_C(1) << member->bit;
     return (char *)conf + member->offset;
 }
 
@@ -123,7 +123,7 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
     if (fault)
         return fault;
     directory->engine = on;
-    directory->set |= 1u << DIRECTORY_BIT_engine;
+    directory->set |= APR_UINT64_C(1) << DIRECTORY_BIT_engine;
     if (on)
         identity_conf(cmd->server)->engine = true;
     return NULL;
@@ -150,7 +150,7 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
         directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     if (!none)
         APR_ARRAY_PUSH(directory->cors_origins, const char *) = origin;
-    directory->set |= 1u << DIRECTORY_BIT_cors_origins;
+    directory->set |= APR_UINT64_C(1) << DIRECTORY_BIT_cors_origins;
     return NULL;
 }
 

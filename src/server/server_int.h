@@ -48,7 +48,7 @@ typedef struct identity_host identity_host_t;
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)
 typedef struct identity_conf {
 #include "directives.def"
-    unsigned set;          /* bits of the members that a directive has set */
+    apr_uint64_t set;      /* bits of the members that a directive has set */
     bool engine;           /* IdentityEngine On stands here or in a server around */
     identity_host_t *host; /* made at start */
 } identity_conf_t;
@@ -59,7 +59,7 @@ typedef struct identity_conf {
 #define DIRECTORY(name, arguments, setter, type, member, standard, help) type member;
 typedef struct identity_directory_conf {
 #include "directives.def"
-    unsigned set;
+    apr_uint64_t set;
 } identity_directory_conf_t;
 #undef SERVER
 #undef DIRECTORY
