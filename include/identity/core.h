@@ -399,16 +399,17 @@ void *identity_cache_block(size_t size);
 void identity_cache_release(const void *block);
 /* The block, held for the caller; NULL: there is none. */
 void *identity_cache_get(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY]);
-/* Takes it in, in the place of another; the caller holds it still. False where it is too large. */
-bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block);
-/* Takes it out, if it is still this one. */
-void identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block);
+/* Takes it in, in the place of another of the key; the caller holds it still. False where it is too large. *gone: how
+ * many gave way, *evicted: of these, how many of other keys. */
+bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block,
+                        unsigned *gone, unsigned *evicted);
+/* Takes it out; false where it is not this one any more. */
+bool identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block);
 void identity_cache_clear(identity_cache_t *cache);
 
 typedef struct identity_cache_size {
     unsigned entries;
     size_t bytes;
-    unsigned long evicted; /* since it was made */
 } identity_cache_size_t;
 identity_cache_size_t identity_cache_size(identity_cache_t *cache);
 

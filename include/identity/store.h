@@ -64,8 +64,9 @@ bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */
 unsigned long identity_db_statements(const identity_db_t *db);
 
-/* Whose rights the present write transaction has changed so far, or the last one (const char *, each once: ids of users,
- * sessions, keys and entities; "" is everybody). What it lists stands in the table `changes` once COMMIT has come. */
+/* Whose rights the present write transaction has changed so far, or the last one (const char *, each once: ids of
+ * users, sessions, keys and entities; "" is everybody). What it lists stands in the table `changes` once COMMIT has
+ * come. */
 const apr_array_header_t *identity_db_touched(const identity_db_t *db);
 
 /* ---- schema (schema.def) ---------------------------------------------------------------------------------------- */
@@ -327,6 +328,8 @@ typedef struct identity_grant_row {
 } identity_grant_row_t;
 identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
                                              apr_array_header_t **rows);
+/* When the next of a user's team memberships begins or ends; 0: none does. */
+identity_db_status_t identity_grants_turn(identity_db_t *db, const char *user_id, apr_time_t now, apr_time_t *turn);
 
 typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key_role_t;
 const char *identity_key_role_name(identity_key_role_t role);

@@ -40,7 +40,6 @@ struct identity_cache {
     unsigned shards, buckets; /* powers of two; buckets: of each shard */
     unsigned entries;         /* that each shard may hold */
     unsigned char secret[crypto_generichash_KEYBYTES];
-    atomic_ulong evicted;
     shard_t shard[SHARDS];
 };
 
@@ -169,41 +168,45 @@ void *identity_cache_get(identity_cache_t *cache, const unsigned char key[IDENTI
     return entry ? entry->block : NULL;
 }
 
-bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block)
+bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block,
+                        unsigned *gone, unsigned *evicted)
 {
     entry_t *entry = entry_of(block);
     size_t most = (size_t)cache->entries * BYTES_EACH;
 
+    *gone = *evicted = 0;
     if (entry->size > most)
         return false;
     memcpy(entry->key, key, IDENTITY_CACHE_KEY);
+    atomic_fetch_add(&entry->holders, 1);
     shard_t *shard = enter(cache, key);
+    unsigned before = shard->entries;
     entry_t **link = link_of(cache, shard, key);
     if (*link)
         let_go(shard, link);
-    while (shard->entries >= cache->entries || shard->bytes + entry->size > most) {
+    for (; shard->entries >= cache->entries || shard->bytes + entry->size > most; ++*evicted)
         let_go(shard, link_of(cache, shard, shard->oldest->key));
-        atomic_fetch_add(&cache->evicted, 1);
-    }
+    *gone = before - shard->entries;
     link = link_of(cache, shard, key);
     entry->next = *link;
     *link = entry;
     make_newest(shard, entry);
     shard->entries++;
     shard->bytes += entry->size;
-    atomic_fetch_add(&entry->holders, 1);
     leave(shard);
     return true;
 }
 
-void identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block)
+bool identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block)
 {
     shard_t *shard = enter(cache, key);
     entry_t **link = link_of(cache, shard, key);
+    bool there = *link && (*link)->block == block;
 
-    if (*link && (*link)->block == block)
+    if (there)
         let_go(shard, link);
     leave(shard);
+    return there;
 }
 
 void identity_cache_clear(identity_cache_t *cache)
@@ -219,7 +222,7 @@ void identity_cache_clear(identity_cache_t *cache)
 
 identity_cache_size_t identity_cache_size(identity_cache_t *cache)
 {
-    identity_cache_size_t size = {.evicted = atomic_load(&cache->evicted)};
+    identity_cache_size_t size = {.entries = 0};
 
     for (unsigned i = 0; i < cache->shards; i++) {
         pthread_mutex_lock(&cache->shard[i].mutex);

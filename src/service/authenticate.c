@@ -8,8 +8,10 @@ typedef enum { CREDENTIAL_ABSENT, CREDENTIAL_KEY, CREDENTIAL_BEARER, CREDENTIAL_
 typedef struct credential {
     credential_kind_t kind;
     const char *text;
-    identity_principal_t *who; /* NULL after a look-up: not valid */
-    identity_key_row_t *key;   /* shown itself, or by a token of it */
+    const identity_principal_t *who; /* NULL after a look-up: not valid */
+    /* Of who is not remembered: */
+    identity_principal_t *read;
+    identity_key_row_t *key; /* shown itself, or by a token of it */
     identity_bearer_t bearer;
 } credential_t;
 
@@ -75,13 +77,13 @@ static bool load_key(identity_call_t *call, void *data)
 
     if (!identity_key_shown(call, credential->text, &credential->key))
         return false;
-    return !credential->key || identity_principal_of_key(call, credential->key, &credential->who);
+    return !credential->key || identity_principal_of_key(call, credential->key, &credential->read);
 }
 
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, credential->key->id, call->now));
+    return identity_db_ok(call, identity_key_touch(call->db, credential->who->id, call->now));
 }
 
 /* ---- access tokens ---------------------------------------------------------------------------------------------- */
@@ -156,13 +158,42 @@ static bool load_bearer(identity_call_t *call, void *data)
 
     if (!identity_bearer_load(call, &credential->bearer))
         return false;
-    credential->who = credential->bearer.who;
+    credential->read = credential->bearer.who;
     credential->key = credential->bearer.key;
     return true;
 }
 
-/* False only for a fault; an invalid credential leaves who NULL. */
-static bool check(identity_call_t *call, credential_t *credential)
+static apr_time_t sooner(apr_time_t one, apr_time_t other)
+{
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+/* When who was read ends, or changes, though nobody does anything. */
+static bool find_end(identity_call_t *call, credential_t *credential)
+{
+    const identity_session_row_t *session = credential->bearer.session;
+    identity_principal_t *who = credential->read;
+    apr_time_t turn = 0;
+
+    if (!who || !call->env->generations)
+        return true;
+    if (credential->bearer.user && !identity_db_ok(call, identity_grants_turn(call->db, who->id, call->now, &turn)))
+        return false;
+    who->expires_at = credential->key ? credential->key->expires_at : 0;
+    if (session)
+        who->expires_at = sooner(sooner(session->expires_at, session->idle_expires_at), turn);
+    return true;
+}
+
+static bool load(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+    bool read = credential->kind == CREDENTIAL_KEY ? load_key(call, data) : load_bearer(call, data);
+    return read && find_end(call, credential);
+}
+
+/* Past the cache. */
+static bool ask(identity_call_t *call, credential_t *credential, identity_memory_t *memory)
 {
     bool known = credential->kind == CREDENTIAL_KEY
                      ? identity_key_id(call->pool, credential->text) != NULL
@@ -171,10 +202,28 @@ static bool check(identity_call_t *call, credential_t *credential)
 
     if (!known)
         return true;
-    if (!identity_read(call, credential->kind == CREDENTIAL_KEY ? load_key : load_bearer, credential))
+    if (!identity_read(call, load, credential)) {
+        credential->who = memory->who;
+        return identity_recall_stale(call, memory);
+    }
+    credential->who = credential->read;
+    identity_remember(call, memory, credential->read, credential->bearer.claims.expires_at,
+                      credential->key ? credential->key->last_used_at : 0);
+    return true;
+}
+
+/* False only for a fault; an invalid credential leaves who NULL. */
+static bool check(identity_call_t *call, credential_t *credential)
+{
+    identity_memory_t memory;
+
+    identity_recall(call, credential->kind, credential->text, &memory);
+    credential->who = memory.who;
+    if (!memory.sure && !ask(call, credential, &memory))
         return false;
-    if (credential->who && credential->key && call->now - credential->key->last_used_at >= IDENTITY_LAST_USE_STEP)
-        identity_write_aside(call, write_last_use, credential);
+    if (credential->who && credential->who->kind == IDENTITY_CALLER_KEY && identity_use_due(call, &memory) &&
+        !identity_write_aside(call, write_last_use, credential))
+        identity_use_missed(call, &memory);
     return true;
 }
 

@@ -107,8 +107,8 @@ bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);
 
-/* For what may be written another time: where others write just now it is left out. Says nothing. */
-void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
+/* For what may be written another time: where others write just now it is left out (false). Says nothing. */
+bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
 
 /* A call of our own making: for authentication, delivery and the command line. */
 void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
@@ -409,6 +409,30 @@ typedef struct identity_bearer {
 bool identity_bearer_verify(identity_call_t *call, const char *text, identity_bearer_t *bearer);
 /* identity_work_t: looks up what the verified claims name. */
 bool identity_bearer_load(identity_call_t *call, void *bearer);
+
+/* ---- who is remembered (remember.c) ----------------------------------------------------------------------------- */
+
+/* A credential's place in the cache. */
+typedef struct identity_memory {
+    const identity_principal_t *who; /* remembered; NULL: nobody is */
+    bool sure;                       /* ... and the database need not be asked */
+    struct identity_remembered *entry;
+    unsigned char key[IDENTITY_CACHE_KEY];
+    apr_uint64_t began;
+    apr_time_t used_at; /* of a key that is not remembered */
+} identity_memory_t;
+/* Looks it up, before any row is read. who lives as long as the call's pool. */
+void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory);
+/* The database could not be asked (the problem says so): may who is remembered be believed still? Then there is no
+ * problem. */
+bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
+/* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
+ * for never; used_at: when a key's last use was written. */
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
+                       apr_time_t used_at);
+/* Of a key that is remembered: has its last use to be written again, by this caller? And that it could not be. */
+bool identity_use_due(identity_call_t *call, const identity_memory_t *memory);
+void identity_use_missed(identity_call_t *call, const identity_memory_t *memory);
 
 /* ---- OAuth in its standard forms (oauth_form.c, oauth_client.c) ---------------------------------------------------
  */

@@ -140,6 +140,11 @@ identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user
     return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)), read_grant, rows);
 }
 
+identity_db_status_t identity_grants_turn(identity_db_t *db, const char *user_id, apr_time_t now, apr_time_t *turn)
+{
+    return db_count(db, IDENTITY_SQL_TEAM_MEMBERS_TURN, DB_ARGS(N(now), S(user_id), N(now), N(now)), turn);
+}
+
 /* ---- teams ------------------------------------------------------------------------------------------------------ */
 
 void *db_read_team(const db_row_t *row, int from)

@@ -151,17 +151,15 @@ static void test_teams(void)
     is_int(identity_team_get(db, OTHER, team, &row), IDENTITY_DB_NONE, "another entity does not see it");
 
     begin();
-    is_int(written(identity_team_member_insert(db, IDENTITY_OWNER_USER, &member)), IDENTITY_DB_OK, "a member");
+    is_int(identity_team_member_insert(db, IDENTITY_OWNER_USER, &member), IDENTITY_DB_OK, "a member");
     more = member;
     more.id = id("tmem", 2);
-    is_int(written(identity_team_member_insert(db, IDENTITY_OWNER_USER, &more)), IDENTITY_DB_CONFLICT,
-           "is one only once");
+    is_int(identity_team_member_insert(db, IDENTITY_OWNER_USER, &more), IDENTITY_DB_CONFLICT, "is one only once");
     more.owner_id = invitation;
-    is_int(written(identity_team_member_insert(db, IDENTITY_OWNER_INVITATION, &more)), IDENTITY_DB_OK,
-           "an invitation too");
+    is_int(identity_team_member_insert(db, IDENTITY_OWNER_INVITATION, &more), IDENTITY_DB_OK, "an invitation too");
     more.id = id("tmem", 3);
     more.team_id = second;
-    is_int(written(identity_team_member_insert(db, IDENTITY_OWNER_INVITATION, &more)), IDENTITY_DB_OK, "to two teams");
+    is_int(identity_team_member_insert(db, IDENTITY_OWNER_INVITATION, &more), IDENTITY_DB_OK, "to two teams");
     commit();
     must(identity_team_members_of(db, IDENTITY_OWNER_USER, ids_of(2, users[0], users[1]), &rows), "members");
     is_int(rows->nelts, 1, "memberships in teams");
@@ -339,7 +337,7 @@ static void test_grants(void)
          "give");
     must(give(db, IDENTITY_OWNER_USER, 102, users[5], accounts[5], IDENTITY_MEMBER_ADMIN, NULL), "give");
     must(give(db, IDENTITY_OWNER_USER, 103, users[6], accounts[5], IDENTITY_MEMBER_ADMIN, NULL), "give");
-    must(written(identity_memberships_delete(db, IDENTITY_OWNER_TEAM, team)), "delete");
+    must(identity_memberships_delete(db, IDENTITY_OWNER_TEAM, team), "delete");
     must(give(db, IDENTITY_OWNER_TEAM, 104, team, accounts[5], IDENTITY_MEMBER_PARTNER, ids_of(1, id("role", 905))),
          "give");
     commit();
