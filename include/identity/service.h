@@ -63,6 +63,40 @@ typedef struct identity_settings {
     apr_interval_time_t sandbox_lifetime;
 } identity_settings_t;
 
+/* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
+
+#define FAMILY(kind, unit, section, name, help)
+#define METRIC(id, labels, key, title) IDENTITY_METRIC_##id,
+typedef enum {
+#include "identity/metrics.def"
+    IDENTITY_METRICS
+} identity_metric_t;
+#undef FAMILY
+#undef METRIC
+
+/* Counters in memory that processes share, in as many parts as there may be processes. */
+typedef struct identity_metrics identity_metrics_t;
+
+size_t identity_metrics_size(unsigned parts);
+/* In memory of that size, all zero when it is new; the handle lives in pool and is a process's own. */
+identity_metrics_t *identity_metrics_make(apr_pool_t *pool, void *memory, unsigned parts);
+/* From here on this process counts in that part, whose levels begin at nothing. */
+void identity_metrics_use(identity_metrics_t *metrics, unsigned part);
+/* The process of that part is gone: its levels go, its counters stay. */
+void identity_metrics_leave(identity_metrics_t *metrics, unsigned part);
+/* One atomic addition. metrics may be NULL. n below 0: for a LEVEL. */
+void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, apr_int64_t n);
+/* A request to the API that was answered. route: its number in routes.def, -1 where none matched. */
+void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took);
+/* The counter of a decision on other content: 401, 403, 5xx, or anything else for let in; method: key, bearer, basic,
+ * cookie as IDENTITY_AUTH says, NULL for none. */
+identity_metric_t identity_metric_protected(const char *method, int status);
+
+/* What all processes have counted so far; GAUGEs are not known until they are set. */
+typedef struct identity_figures identity_figures_t;
+identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
+void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, apr_int64_t n);
+
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
 
 /* One a virtual host (or a test, or the command line); used by many threads at once, so nothing in it changes. */
@@ -89,6 +123,8 @@ typedef struct identity_env {
      * (the database). */
     identity_counters_t *counters, *proofs;
     const char *counters_scope;
+    /* Where what happens is counted. NULL: nowhere. */
+    identity_metrics_t *metrics;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;
@@ -169,7 +205,8 @@ typedef struct identity_response {
     size_t length;
     apr_table_t *headers;  /* further ones: Allow, WWW-Authenticate, Retry-After, Set-Cookie, Cache-Control, ...;
                               X-REQUEST-ID too */
-    const char *operation; /* id of the route for counters and logs, NULL where none matched */
+    const char *operation; /* id of the route for logs, NULL where none matched */
+    int route;             /* its number for counters, -1 where none matched */
 } identity_response_t;
 
 /* What the authentication phase found; handed back to identity_serve. */

@@ -544,8 +544,20 @@ typedef struct identity_outbox_row {
     int attempts;
     const char *last_error; /* NULL where none */
     apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
+    const char *language;          /* in which it is written: a language tag, "" for the server's own */
+    const char *inviter, *account; /* found by a claim: username of who invited, reference of the account; or NULL */
 } identity_outbox_row_t;
 identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
+/* queued, sent, failed, cancelled */
+const char *identity_outbox_state_name(identity_outbox_state_t state);
+/* The newest mail of each of these invitations, in no order; those that none was written for are left out. */
+identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,
+                                            apr_array_header_t **rows);
+/* Up to limit mails in a state, the one whose turn is (or was) first in front. */
+identity_db_status_t identity_outbox_in_state(identity_db_t *db, identity_outbox_state_t state, apr_int64_t limit,
+                                              apr_array_header_t **rows);
+/* What waits for a further attempt is due now; in a write transaction. *changed: how many. */
+identity_db_status_t identity_outbox_hasten(identity_db_t *db, apr_time_t now, int *changed);
 /* How many mails are due and not leased (counted to 1 at most): asked without a transaction, so that a quiet outbox
  * costs one read. */
 identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting);

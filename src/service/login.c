@@ -176,6 +176,25 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access)
     return access->text || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }
 
+/* After the commit. method is NULL where a session goes on. */
+static void count(const identity_call_t *call, const char *method)
+{
+    static const struct {
+        const char *method;
+        identity_metric_t metric;
+    } counters[] = {{"password", IDENTITY_METRIC_LOGINS_PASSWORD},
+                    {"sso", IDENTITY_METRIC_LOGINS_SSO},
+                    {"alias", IDENTITY_METRIC_LOGINS_ALIAS},
+                    {"demo", IDENTITY_METRIC_LOGINS_DEMO},
+                    {"sandbox", IDENTITY_METRIC_LOGINS_SANDBOX}};
+    identity_metric_t metric = IDENTITY_METRIC_LOGINS_REFRESH;
+
+    for (size_t i = 0; method && i < sizeof counters / sizeof counters[0]; i++)
+        if (strcmp(counters[i].method, method) == 0)
+            metric = counters[i].metric;
+    identity_metric_add(call->env->metrics, metric, 1);
+}
+
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 {
     const identity_session_row_t *session = login->session;
@@ -189,6 +208,7 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 
     if (!identity_access_sign(call, &access))
         return false;
+    count(call, login->method);
     if (call->standard)
         return identity_oauth_answer(call, &access, login->refresh);
     json_t *token = json_object();
