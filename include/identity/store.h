@@ -328,8 +328,23 @@ typedef struct identity_grant_row {
 } identity_grant_row_t;
 identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
                                              apr_array_header_t **rows);
-/* When the next of a user's team memberships begins or ends; 0: none does. */
-identity_db_status_t identity_grants_turn(identity_db_t *db, const char *user_id, apr_time_t now, apr_time_t *turn);
+/* The names of what a user belongs to: its entity, and what it holds now; of teams also those that it will be in. One
+ * statement. */
+typedef enum {
+    IDENTITY_STANDING_ENTITY,
+    IDENTITY_STANDING_ACCOUNT,
+    IDENTITY_STANDING_ROLE,
+    IDENTITY_STANDING_TEAM
+} identity_standing_kind_t;
+typedef struct identity_standing_row {
+    identity_standing_kind_t kind;
+    const char *account_id;      /* that a role is held in */
+    const char *id, *name;       /* name: the reference; of a role in its canonical form */
+    const char *slug;            /* of a role */
+    apr_time_t start_at, end_at; /* of a team; of an entity end_at; 0: none */
+} identity_standing_row_t;
+identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
+                                               apr_time_t now, apr_array_header_t **rows);
 
 typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key_role_t;
 const char *identity_key_role_name(identity_key_role_t role);
@@ -343,6 +358,8 @@ typedef struct identity_key_row {
     identity_key_role_t role;
     apr_time_t created_at, expires_at, last_used_at;
     apr_int64_t version;
+    const char *entity_reference; /* of identity_key_get; NULL elsewhere */
+    apr_time_t entity_expires_at; /* ... and 0 */
 } identity_key_row_t;
 
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,

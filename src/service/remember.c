@@ -74,8 +74,34 @@ static void put_permissions(writer_t *writer, const identity_permset_t *from, id
         if (own)
             APR_ARRAY_IDX(own, i, const char *) = name;
     }
-    if (to)
-        to->own = own;
+    to->own = own;
+}
+
+static apr_array_header_t *put_roles(writer_t *writer, const apr_array_header_t *from)
+{
+    apr_array_header_t *to = from ? put_array(writer, from) : NULL;
+
+    for (int i = 0; from && i < from->nelts; i++) {
+        const identity_held_role_t *role = &APR_ARRAY_IDX(from, i, identity_held_role_t);
+        identity_held_role_t copy = {put_text(writer, role->id), put_text(writer, role->name),
+                                     put_text(writer, role->slug)};
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_held_role_t) = copy;
+    }
+    return to;
+}
+
+static apr_array_header_t *put_teams(writer_t *writer, const apr_array_header_t *from)
+{
+    apr_array_header_t *to = from ? put_array(writer, from) : NULL;
+
+    for (int i = 0; from && i < from->nelts; i++) {
+        const identity_held_team_t *team = &APR_ARRAY_IDX(from, i, identity_held_team_t);
+        identity_held_team_t copy = {put_text(writer, team->id), put_text(writer, team->name)};
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_held_team_t) = copy;
+    }
+    return to;
 }
 
 static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t *from)
@@ -84,17 +110,21 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 
     for (int i = 0; i < from->nelts; i++) {
         const identity_grant_t *grant = &APR_ARRAY_IDX(from, i, identity_grant_t);
-        identity_grant_t *copy = to ? &APR_ARRAY_IDX(to, i, identity_grant_t) : NULL;
-        const char *account_id = put_text(writer, grant->account_id);
-        put_permissions(writer, &grant->permissions, copy ? &copy->permissions : NULL);
-        if (copy)
-            copy->account_id = account_id;
+        identity_grant_t copy = *grant;
+        copy.account_id = put_text(writer, grant->account_id);
+        copy.reference = put_text(writer, grant->reference);
+        copy.roles = put_roles(writer, grant->roles);
+        put_permissions(writer, &grant->permissions, &copy.permissions);
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_grant_t) = copy;
     }
     return to;
 }
 
 /* Who adds a member that points somewhere copies here what it points to. */
-_Static_assert(sizeof(identity_principal_t) == 192 && sizeof(identity_grant_t) == 64, "put_principal copies all of it");
+_Static_assert(sizeof(identity_principal_t) == 240 && sizeof(identity_grant_t) == 80 &&
+                   sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16,
+               "put_principal copies all of it");
 
 static void put_principal(writer_t *writer, const identity_principal_t *from, identity_principal_t *to)
 {
@@ -104,9 +134,11 @@ static void put_principal(writer_t *writer, const identity_principal_t *from, id
     copy.name = from->name == from->id ? copy.id : put_text(writer, from->name);
     copy.method = put_text(writer, from->method);
     copy.entity_id = put_text(writer, from->entity_id);
+    copy.entity_reference = put_text(writer, from->entity_reference);
     copy.session_id = from->session_id == from->id ? copy.id : put_text(writer, from->session_id);
     put_permissions(writer, &from->entity_permissions, &copy.entity_permissions);
     copy.grants = from->grants ? put_grants(writer, from->grants) : NULL;
+    copy.teams = put_teams(writer, from->teams);
     if (to)
         *to = copy;
 }
@@ -201,6 +233,11 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
 
 /* ---- told ------------------------------------------------------------------------------------------------------- */
 
+static apr_time_t sooner(apr_time_t one, apr_time_t other)
+{
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
 static bool stamp(const identity_env_t *env, const identity_memory_t *memory, identity_principal_t *who)
 {
     bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
@@ -218,7 +255,7 @@ static void keep(identity_call_t *call, identity_memory_t *memory, const identit
 
     if (!entry)
         return;
-    entry->ends = !ends || (who->expires_at && who->expires_at < ends) ? who->expires_at : ends;
+    entry->ends = sooner(ends, who->ends_at);
     entry->refresh_at = env->ticks(env->context) + REFRESH;
     atomic_init(&entry->used_at, used_at);
     hold(call, memory, entry);
@@ -234,6 +271,8 @@ void identity_remember(identity_call_t *call, identity_memory_t *memory, identit
     const identity_env_t *env = call->env;
 
     memory->used_at = used_at;
+    if (who)
+        who->ends_at = sooner(sooner(who->ends_at, who->changes_at), sooner(who->expires_at, who->idle_expires_at));
     if (memory->entry && (!who || memory->who))
         forget(call, memory);
     memory->entry = NULL;
@@ -241,23 +280,23 @@ void identity_remember(identity_call_t *call, identity_memory_t *memory, identit
         keep(call, memory, who, ends, used_at);
 }
 
-/* Of the requests of one minute in this process one writes it. */
-bool identity_use_due(identity_call_t *call, const identity_memory_t *memory)
+/* Of the requests of one step in this process one writes it. */
+bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
 {
     int64_t present = memory->entry ? atomic_load(&memory->entry->used_at) : memory->used_at;
 
-    return call->now - present >= IDENTITY_LAST_USE_STEP &&
+    return call->now - present >= step &&
            (!memory->entry || atomic_compare_exchange_strong(&memory->entry->used_at, &present, call->now));
 }
 
-void identity_use_missed(identity_call_t *call, const identity_memory_t *memory)
+void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
 {
     if (memory->entry)
-        atomic_store(&memory->entry->used_at, call->now - IDENTITY_LAST_USE_STEP + TRY_AGAIN);
+        atomic_store(&memory->entry->used_at, call->now - step + TRY_AGAIN);
 }
 
 bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who)
 {
     return env->generations && followed_within(env, TRUST) && identity_stamp_current(env->generations, &who->stamp) &&
-           (!who->expires_at || env->now(env->context) < who->expires_at);
+           (!who->ends_at || env->now(env->context) < who->ends_at);
 }

@@ -144,6 +144,8 @@ bool identity_limit_failed(identity_call_t *call);
 bool identity_limit_passed(identity_call_t *call);
 /* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
 void identity_limit_proved(identity_call_t *call, const char *account);
+/* Outside of a route: both steps of a login with a password. */
+bool identity_limit_password(identity_call_t *call, const char *account);
 /* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
 bool identity_limit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
@@ -319,6 +321,30 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of);
 
+/* ---- who is remembered (remember.c) ----------------------------------------------------------------------------- */
+
+/* A credential's place in the cache. */
+typedef struct identity_memory {
+    const identity_principal_t *who; /* remembered; NULL: nobody is */
+    bool sure;                       /* ... and the database need not be asked */
+    struct identity_remembered *entry;
+    unsigned char key[IDENTITY_CACHE_KEY];
+    apr_uint64_t began;
+    apr_time_t used_at; /* of a key that is not remembered */
+} identity_memory_t;
+/* Looks it up, before any row is read. who lives as long as the call's pool. */
+void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory);
+/* The database could not be asked (the problem says so): may who is remembered be believed still? Then there is no
+ * problem. */
+bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
+/* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
+ * for never; used_at: when its last use was written. */
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
+                       apr_time_t used_at);
+/* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */
+bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
+void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
+
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
 /* May a password be set? 400 naming the field and the reason otherwise. */
@@ -328,6 +354,19 @@ bool identity_hash_password(identity_call_t *call, const char *normalised, const
 /* Verifies inside the gate; *fresh: a hash that should replace the present one, or NULL. */
 bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
                               const char **fresh);
+
+/* May somebody sign in by a password at all? 403 otherwise. */
+bool identity_password_grant(identity_call_t *call);
+/* Can the user (or NULL) sign in by one? */
+static inline bool identity_user_usable(const identity_user_row_t *user)
+{
+    return user && user->status == IDENTITY_USER_ACTIVE && user->password_hash;
+}
+/* identity_verify_password for a user, or as long as that for who has none. */
+bool identity_verify_user(identity_call_t *call, const identity_user_row_t *user, const char *password, bool *right,
+                          const char **fresh);
+/* On record. user: NULL where there is none of that name. Inside identity_write. */
+bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user);
 
 #define IDENTITY_SEAL_OUTBOX "outbox"             /* what the key that seals links on their way is derived for */
 #define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
@@ -370,11 +409,24 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
 bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
                               identity_session_row_t **session, identity_user_row_t **user);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
-void identity_refresh_cookie_clear(identity_call_t *call);
+void identity_session_cookies_clear(identity_call_t *call); /* where a session has ended */
 /* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
  * HttpOnly, SameSite=Strict, Secure but for plain HTTP over loopback. seconds 0: it is taken back. */
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
+
+bool identity_cookie_plain(const identity_call_t *call); /* is Secure left off? */
+
+/* The access cookie (access_cookie.c). Set and cleared where the location has it. */
+void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session);
+void identity_access_cookie_clear(identity_call_t *call);
+const char *identity_access_cookie(identity_call_t *call); /* what was sent under its name, or NULL */
+/* The session that it names, NULL where it is none of ours. No look-up. */
+const char *identity_access_cookie_session(identity_call_t *call, const char *text);
+/* What came with this cookie only and changes something was sent by a page of the same origin: 403 otherwise. */
+bool identity_own_page(identity_call_t *call);
+/* Moves the session's idle end on, now and then. */
+void identity_session_used(identity_call_t *call, const identity_principal_t *who, const identity_memory_t *memory);
 
 /* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never; whole: then and not
  * before. */
@@ -389,6 +441,11 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access);
 /* Was a request that a cookie came with sent by a page of ours, or by no browser at all? 403 otherwise (security 42).
  */
 bool identity_same_origin(identity_call_t *call);
+
+/* May a secret come this way: TLS, or this machine itself? 403 otherwise. */
+bool identity_transport_fits(identity_call_t *call);
+/* Is what was identified somebody at a protected place, and in which account? 403 otherwise. */
+bool identity_place_enter(identity_call_t *call, identity_authentication_t *out);
 
 /* ---- credentials ------------------------------------------------------------------------------------------------ */
 
@@ -409,30 +466,6 @@ typedef struct identity_bearer {
 bool identity_bearer_verify(identity_call_t *call, const char *text, identity_bearer_t *bearer);
 /* identity_work_t: looks up what the verified claims name. */
 bool identity_bearer_load(identity_call_t *call, void *bearer);
-
-/* ---- who is remembered (remember.c) ----------------------------------------------------------------------------- */
-
-/* A credential's place in the cache. */
-typedef struct identity_memory {
-    const identity_principal_t *who; /* remembered; NULL: nobody is */
-    bool sure;                       /* ... and the database need not be asked */
-    struct identity_remembered *entry;
-    unsigned char key[IDENTITY_CACHE_KEY];
-    apr_uint64_t began;
-    apr_time_t used_at; /* of a key that is not remembered */
-} identity_memory_t;
-/* Looks it up, before any row is read. who lives as long as the call's pool. */
-void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory);
-/* The database could not be asked (the problem says so): may who is remembered be believed still? Then there is no
- * problem. */
-bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
-/* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
- * for never; used_at: when a key's last use was written. */
-void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
-                       apr_time_t used_at);
-/* Of a key that is remembered: has its last use to be written again, by this caller? And that it could not be. */
-bool identity_use_due(identity_call_t *call, const identity_memory_t *memory);
-void identity_use_missed(identity_call_t *call, const identity_memory_t *memory);
 
 /* ---- OAuth in its standard forms (oauth_form.c, oauth_client.c) ---------------------------------------------------
  */

@@ -63,10 +63,20 @@ const char *door_who(door_t *door, const identity_authentication_t *found)
                                   who->name, who->method, who->entity_id, who->session_id ? who->session_id : "-",
                                   who->visitor, (apr_int64_t)who->authenticated_at, who->entity_wide,
                                   permissions_of(door, &who->entity_permissions));
+    all = door_format(door, "%s %s %d %" APR_INT64_T_FMT, all, who->entity_reference ? who->entity_reference : "-",
+                      who->sandbox, (apr_int64_t)who->changes_at);
+    for (int i = 0; who->teams && i < who->teams->nelts; i++) {
+        const identity_held_team_t *team = &APR_ARRAY_IDX(who->teams, i, identity_held_team_t);
+        all = door_format(door, "%s\n%s %s", all, team->id, team->name);
+    }
     for (int i = 0; who->grants && i < who->grants->nelts; i++) {
         const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
-        all = door_format(door, "%s\n%s %d %s", all, grant->account_id, (int)grant->type,
-                          permissions_of(door, &grant->permissions));
+        all = door_format(door, "%s\n%s %s %d %s", all, grant->account_id, grant->reference ? grant->reference : "-",
+                          (int)grant->type, permissions_of(door, &grant->permissions));
+        for (int k = 0; grant->roles && k < grant->roles->nelts; k++) {
+            const identity_held_role_t *role = &APR_ARRAY_IDX(grant->roles, k, identity_held_role_t);
+            all = door_format(door, "%s %s %s %s", all, role->id, role->name, role->slug);
+        }
     }
     return all;
 }
