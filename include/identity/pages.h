@@ -15,9 +15,13 @@ typedef struct identity_page {
 extern const identity_page_t identity_page_activate; /* GET /v1/oauth/activate-user */
 extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-password */
 
-/* The built-in mail templates, text and HTML (src/pages/mail/). */
-extern const char identity_mail_invite_text[], identity_mail_invite_html[], identity_mail_reset_text[],
-    identity_mail_reset_html[];
+/* The built-in mail templates (src/pages/mail/). The last has no kind. */
+typedef struct identity_mail_source {
+    const char *kind;     /* invite, reset */
+    const char *language; /* "" for whom no other suits: English */
+    const char *text, *html;
+} identity_mail_source_t;
+extern const identity_mail_source_t identity_mail_sources[];
 
 /* Files of conf/ as they are. */
 typedef struct identity_document {
