@@ -96,6 +96,8 @@ identity_metric_t identity_metric_protected(const char *method, int status);
 typedef struct identity_figures identity_figures_t;
 identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
 void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, apr_int64_t n);
+/* There may be more of it than were counted. */
+void identity_figure_open(identity_figures_t *figures, identity_metric_t metric);
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
 
@@ -129,6 +131,29 @@ typedef struct identity_env {
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;
 } identity_env_t;
+
+/* What the database tells, in a few bounded reads on one connection. Where it does not answer: DATABASE_UP is 0 and the
+ * others stay unknown. */
+void identity_figures_survey(apr_pool_t *pool, const identity_env_t *env, identity_figures_t *figures);
+
+/* The three forms of the same figures. Lines `IdentityKey: value` as mod_status writes them. */
+const char *identity_figures_lines(apr_pool_t *pool, const identity_figures_t *figures);
+/* OpenMetrics 1.0 with its # EOF. */
+#define IDENTITY_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+const char *identity_figures_openmetrics(apr_pool_t *pool, const identity_figures_t *figures);
+
+/* Who looks at the page, and where. */
+typedef struct identity_figures_view {
+    const char *site; /* name of the server; escaped here */
+    apr_time_t now;
+    bool mail;   /* mails are sent at all */
+    int refresh; /* seconds after which the page is asked for again, 0: never */
+} identity_figures_view_t;
+/* A whole document without script or anything from elsewhere. *policy: its Content-Security-Policy. */
+const char *identity_figures_page(apr_pool_t *pool, const identity_figures_t *figures,
+                                  const identity_figures_view_t *view, const char **policy);
+/* The tables alone, for a page of mod_status. */
+const char *identity_figures_section(apr_pool_t *pool, const identity_figures_t *figures);
 
 /* ---- the door --------------------------------------------------------------------------------------------------- */
 

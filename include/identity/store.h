@@ -79,6 +79,16 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
  * all is well. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
+/* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
+typedef struct identity_survey {
+    apr_int64_t users, users_active, keys, keys_active;
+    apr_int64_t sessions, sessions_live; /* of those that end last */
+    apr_int64_t queued, failed;          /* mails */
+    apr_time_t oldest_queued_at;         /* 0: none */
+} identity_survey_t;
+identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
+                                          identity_survey_t *survey);
+
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 /* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
  * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
