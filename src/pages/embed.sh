@@ -98,6 +98,13 @@ emit_mails() {
     printf '    {0, 0, 0, 0}};\n'
 }
 
+# A style for a page that is made when it is asked for.
+emit_style() {
+    printf '\nstatic const char css_of_%s[] = {\n' "$1"
+    characters "$sources/$1.css"
+    printf '};\nconst identity_style_t identity_style_%s = {css_of_%s, "sha256-%s"};\n' "$1" "$1" "$(hash_of "$sources/$1.css")"
+}
+
 emit_document() {
     check_source "$2"
     printf '\nstatic const char %s[] = {\n' "$1"
@@ -105,7 +112,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css page.js activate.html reset.html; do
+for source in page.css page.js status.css activate.html reset.html; do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
@@ -116,6 +123,7 @@ script_hash=$(hash_of "$sources/page.js")
     printf '/* Made by src/pages/embed.sh from the files beside it. */\n#include "identity/pages.h"\n'
     emit_page activate
     emit_page reset
+    emit_style status
     emit_mails
     emit_document openapi conf/openapi.json
     emit_document blocklist conf/password-blocklist.txt

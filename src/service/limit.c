@@ -316,6 +316,15 @@ bool identity_limit_account(identity_call_t *call, const char *account)
     return identity_limit_passed(call);
 }
 
+bool identity_limit_password(identity_call_t *call, const char *account)
+{
+    call->limit.class = IDENTITY_RATE_LOGIN;
+    if (!limited(call, IDENTITY_RATE_LOGIN))
+        return true;
+    bind_to(call, "address", address_of(call), "", 1);
+    return identity_limit_account(call, account);
+}
+
 bool identity_limit_self(identity_call_t *call)
 {
     call->limit.class = IDENTITY_RATE_LOGIN;

@@ -108,20 +108,24 @@ bool identity_login_visit(identity_call_t *call, identity_login_t *login, const 
 
 /* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
  * ends TLS. */
+bool identity_cookie_plain(const identity_call_t *call)
+{
+    return !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
+}
+
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
 {
-    bool plain = !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
-
     identity_header(call, "Set-Cookie",
                     apr_psprintf(call->pool,
                                  "%s=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
                                  "; HttpOnly%s; SameSite=Strict",
-                                 name, value, seconds, plain ? "" : "; Secure"));
+                                 name, value, seconds, identity_cookie_plain(call) ? "" : "; Secure"));
 }
 
-void identity_refresh_cookie_clear(identity_call_t *call)
+void identity_session_cookies_clear(identity_call_t *call)
 {
     identity_cookie_set(call, COOKIE_NAME, "", 0);
+    identity_access_cookie_clear(call);
 }
 
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
@@ -215,7 +219,9 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
-    if (login->refresh)
+    if (login->refresh) {
         identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
+        identity_access_cookie_set(call, session);
+    }
     return identity_answer(call, 200, token);
 }
