@@ -71,8 +71,8 @@ apr_pool_t *db_use_pool(const identity_db_t *db);
 /* OK inside a write transaction, else FAILED: for what changes more than one row. */
 identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
-/* Whose rights the write transaction changes (touches.def, change.c): at its begin, after a change that met rows, before
- * COMMIT. db_touches: is that statement one that must stand in a write transaction? */
+/* Whose rights the write transaction changes (touches.def, change.c): at its begin, after a change that met rows,
+ * before COMMIT. db_touches: is that statement one that must stand in a write transaction? */
 void db_touch_begin(identity_db_t *db);
 bool db_touches(identity_sql_t sql);
 void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);

@@ -287,7 +287,7 @@ sub alter_rights
     my $probe = $ask->(POST => '/v1/api-keys', {})->json;
     my $status = sub { $ask->(GET => '/v1/users?limit=1', undef, 'X-API-KEY' => $probe->{api_key})->status };
     die "a new key opens nothing\n" unless $status->() == 200;
-    alter_db("UPDATE api_keys SET active = 0 WHERE id = '$probe->{id}'; INSERT INTO changes (kind, subject_id, created_at) VALUES ('all', '', 0); $sql", $server);
+    alter_db("DELETE FROM api_keys WHERE id = '$probe->{id}'; DELETE FROM audit_records WHERE target_id = '$probe->{id}'; INSERT INTO changes (kind, subject_id, created_at) VALUES ('all', '', 0); $sql", $server);
     for (1 .. 400) {
         return if $status->() == 401;
         sleep 0.05;
