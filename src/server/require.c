@@ -57,6 +57,18 @@ static const char *read_member(cmd_parms *cmd, word_t *word)
                         word->text);
 }
 
+/* Quotes may stand around a word, or behind its =, as in team="Night shift". */
+static const char *next_word(apr_pool_t *pool, const char **text)
+{
+    size_t kind = strcspn(*text, " \t\"'=");
+
+    if ((*text)[kind] != '=' || !strchr("\"'", (*text)[kind + 1]))
+        return ap_getword_conf(pool, text);
+    const char *name = apr_pstrmemdup(pool, *text, kind + 1);
+    *text += kind + 1;
+    return apr_pstrcat(pool, name, ap_getword_conf(pool, text), NULL);
+}
+
 static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
                               const char *(*read)(cmd_parms *cmd, word_t *word), const char *what)
 {
@@ -67,7 +79,7 @@ static const char *read_words(cmd_parms *cmd, const char *text, const void **par
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
     while (*text && !fault) {
         word_t *word = apr_array_push(line->words);
-        *word = (word_t){.text = ap_getword_conf(cmd->pool, &text)};
+        *word = (word_t){.text = next_word(cmd->pool, &text)};
         fault = read(cmd, word);
         line->scope = line->scope ? apr_pstrcat(cmd->pool, line->scope, " ", word->text, NULL) : word->text;
     }

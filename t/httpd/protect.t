@@ -2,7 +2,6 @@
 # (protecting-content.md; security 44, 65, 66)
 use strict;
 use warnings FATAL => 'all';
-use MIME::Base64 'encode_base64';
 use Test::More;
 use IdentityTest;
 use IdentityTest::Api;
@@ -77,26 +76,12 @@ END
 
 # ---- who asks ------------------------------------------------------------------------------------------------------------------------------
 
-my $account = $server->account_id;
-my $n = 0;
-
-sub somebody
-{
-    my (@permissions) = @_;
-    my $name = 'person' . ++$n . '@protect.example';
-    my $role = $server->api(POST => '/v1/roles', {name => "Role $n", permissions => \@permissions})->json->{id};
-    my $user = $server->api(POST => '/v1/users', {username => $name, password => 'Correct1Horse'})->json;
-    $server->api(POST => "/v1/users/$user->{id}/memberships", {account_id => $account, type => 'USER', role_ids => [$role]});
-    return {id => $user->{id}, name => $name, bearer => [Authorization => 'Bearer ' . $server->login($name, 'Correct1Horse')->json->{access_token}]};
-}
-
 sub new_key { my (%given) = @_; return $server->api(POST => '/v1/api-keys', {%given})->json }
-sub basic { my ($user, $secret) = @_; return (Authorization => 'Basic ' . encode_base64("$user:$secret", '')) }
 
-my $ada = somebody('REPORT.VIEW');
-my $bob = somebody('ROLE.VIEW');
-my $eve = somebody('REPORT.VIEW');
-my $gone = somebody('REPORT.VIEW');
+my $ada = somebody($server, ['REPORT.VIEW']);
+my $bob = somebody($server, ['ROLE.VIEW']);
+my $eve = somebody($server, ['REPORT.VIEW']);
+my $gone = somebody($server, ['REPORT.VIEW']);
 my $key = new_key();
 my $narrow = new_key(permissions => ['ROLE.VIEW']);
 my $revoked = new_key();

@@ -9,10 +9,11 @@ use warnings FATAL => 'all';
 use Exporter 'import';
 use File::Path 'make_path';
 use IO::Socket::INET;
+use MIME::Base64 'encode_base64';
 use IdentityTest::Server;
 use POSIX ();
 
-our @EXPORT = qw(ask put line_of cgi_modules);
+our @EXPORT = qw(ask put line_of cgi_modules somebody basic);
 
 sub put
 {
@@ -84,6 +85,26 @@ sub ask
     die "$method $path: $answer->{content}\n" if $answer->{status} == 599;
     return {status => $answer->{status}, text => $answer->{content}, headers => $answer->{headers}};
 }
+
+my $made = 0;
+my $password = 'Correct1Horse';
+
+# An active USER of the account with one role of these permissions (and further members of the membership): id, name, password, role, bearer (header and value).
+sub somebody
+{
+    my ($server, $permissions, %given) = @_;
+    my $number = ++$made;
+    my $name = "person$number\@protect.example";
+    my $role = $server->api(POST => '/v1/roles', {name => "Role $number", permissions => $permissions})->json->{id};
+    my $user = $server->api(POST => '/v1/users', {username => $name, password => $password})->json;
+    my $joined = $server->api(POST => "/v1/users/$user->{id}/memberships", {account_id => $server->account_id, type => 'USER', role_ids => [$role], %given});
+    die 'a membership: ', $joined->status, ' ', $joined->text, "\n" unless $joined->status < 300;
+    return {
+        id => $user->{id}, name => $name, password => $password, role => $role, memb => $joined->json->[0]{id},
+        bearer => [Authorization => 'Bearer ' . $server->login($name, $password)->json->{access_token}]};
+}
+
+sub basic { my ($user, $secret) = @_; return (Authorization => 'Basic ' . encode_base64("$user:$secret", '')) }
 
 # The value of a line NAME=VALUE or `Name: value` of what a backend told.
 sub line_of
