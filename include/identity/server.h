@@ -71,6 +71,10 @@ void identity_register_require(apr_pool_t *pool);
 /* handler.c */
 int identity_handle(request_rec *r);
 
+/* status.c */
+int identity_show_status(request_rec *r);
+void identity_register_status(void); /* in mod_status */
+
 /* errors.c */
 void identity_register_error_filter(void);
 void identity_insert_error_filter(request_rec *r);

@@ -13,7 +13,7 @@ static authn_status check_password(request_rec *r, const char *user, const char 
     identity_request_t in = {.path = r->uri};
 
     if (!place) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0584: AuthBasicProvider identity: this server has no identities");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0594: AuthBasicProvider identity: this server has no identities");
         return AUTH_GENERAL_ERROR;
     }
     in.request_id = place->request_id;

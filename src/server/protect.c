@@ -142,7 +142,7 @@ static int refuse(request_rec *r, const identity_place_t *place)
     if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_TOO_MANY_REQUESTS)
         apr_table_setn(r->err_headers_out, "Retry-After",
                        apr_itoa(r->pool, problem->retry_after > 0 ? problem->retry_after : 1));
-    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0581: %s: answered %d: %s [%s]", r->uri,
+    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0591: %s: answered %d: %s [%s]", r->uri,
                   status, problem->message ? problem->message : "", place->request_id);
     count(place, status);
     return status;
@@ -203,7 +203,7 @@ static identity_host_t *host_of(request_rec *r)
 
     if (!host)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "ID0582: identities are asked for here, but this server has none: let AuthType Identity or "
+                      "ID0592: identities are asked for here, but this server has none: let AuthType Identity or "
                       "IdentityEngine stand in its configuration, not in .htaccess alone");
     return host;
 }
@@ -216,7 +216,7 @@ static int authenticate(request_rec *r)
         return HTTP_INTERNAL_SERVER_ERROR;
     if (r->proxyreq == PROXYREQ_PROXY) {
         /* Its credential is Proxy-Authorization; what stands in Authorization is for the site behind. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0583: AuthType Identity does not guard a forward proxy");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity does not guard a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     identity_place_t *place = place_of(r, host);
