@@ -79,6 +79,16 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
  * all is well. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
+/* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
+typedef struct identity_survey {
+    apr_int64_t users, users_active, keys, keys_active;
+    apr_int64_t sessions, sessions_live; /* of those that end last */
+    apr_int64_t queued, failed;          /* mails */
+    apr_time_t oldest_queued_at;         /* 0: none */
+} identity_survey_t;
+identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
+                                          identity_survey_t *survey);
+
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 /* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
  * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
@@ -323,6 +333,23 @@ typedef struct identity_grant_row {
 } identity_grant_row_t;
 identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
                                              apr_array_header_t **rows);
+/* The names of what a user belongs to: its entity, and what it holds now; of teams also those that it will be in. One
+ * statement. */
+typedef enum {
+    IDENTITY_STANDING_ENTITY,
+    IDENTITY_STANDING_ACCOUNT,
+    IDENTITY_STANDING_ROLE,
+    IDENTITY_STANDING_TEAM
+} identity_standing_kind_t;
+typedef struct identity_standing_row {
+    identity_standing_kind_t kind;
+    const char *account_id;      /* that a role is held in */
+    const char *id, *name;       /* name: the reference; of a role in its canonical form */
+    const char *slug;            /* of a role */
+    apr_time_t start_at, end_at; /* of a team; of an entity end_at; 0: none */
+} identity_standing_row_t;
+identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
+                                               apr_time_t now, apr_array_header_t **rows);
 
 typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key_role_t;
 const char *identity_key_role_name(identity_key_role_t role);
@@ -336,6 +363,8 @@ typedef struct identity_key_row {
     identity_key_role_t role;
     apr_time_t created_at, expires_at, last_used_at;
     apr_int64_t version;
+    const char *entity_reference; /* of identity_key_get; NULL elsewhere */
+    apr_time_t entity_expires_at; /* ... and 0 */
 } identity_key_row_t;
 
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
@@ -525,8 +554,20 @@ typedef struct identity_outbox_row {
     int attempts;
     const char *last_error; /* NULL where none */
     apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
+    const char *language;          /* in which it is written: a language tag, "" for the server's own */
+    const char *inviter, *account; /* found by a claim: username of who invited, reference of the account; or NULL */
 } identity_outbox_row_t;
 identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
+/* queued, sent, failed, cancelled */
+const char *identity_outbox_state_name(identity_outbox_state_t state);
+/* The newest mail of each of these invitations, in no order; those that none was written for are left out. */
+identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,
+                                            apr_array_header_t **rows);
+/* Up to limit mails in a state, the one whose turn is (or was) first in front. */
+identity_db_status_t identity_outbox_in_state(identity_db_t *db, identity_outbox_state_t state, apr_int64_t limit,
+                                              apr_array_header_t **rows);
+/* What waits for a further attempt is due now; in a write transaction. *changed: how many. */
+identity_db_status_t identity_outbox_hasten(identity_db_t *db, apr_time_t now, int *changed);
 /* How many mails are due and not leased (counted to 1 at most): asked without a transaction, so that a quiet outbox
  * costs one read. */
 identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting);
@@ -539,8 +580,9 @@ identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, con
 identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
                                            apr_time_t next_attempt_at, const char *error);
 identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error);
-/* A lease that is returned unused (stopping): the attempt is not counted. */
-identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner);
+/* A lease that is returned unused (stopping, or the mail server is away: error; NULL keeps the one that is there): the
+ * attempt is not counted. */
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner, const char *error);
 /* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
 identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
