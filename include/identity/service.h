@@ -269,6 +269,15 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
 
 /* Is it still who it was when it was read? False also where that cannot be told: the database must be asked. */
 bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who);
+/* What it is now, read anew without its credential: of a session or key that has ended, or of somebody who is not
+ * active any more, nothing. The end of an access token alone is none. */
+typedef enum {
+    IDENTITY_RENEWAL_DONE, /* *now, in pool */
+    IDENTITY_RENEWAL_ENDED,
+    IDENTITY_RENEWAL_UNKNOWN /* the database is away, and IdentityStale lets who was known be known for now */
+} identity_renewal_t;
+identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env_t *env,
+                                            const identity_principal_t *before, const identity_principal_t **now);
 
 /* ---- whatever else a server serves (identify.c, standing.c) ----------------------------------------------------- */
 

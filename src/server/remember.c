@@ -7,7 +7,7 @@
 
 APLOG_USE_MODULE(identity);
 
-static apr_time_t ticks(void *context)
+apr_time_t identity_ticks(void *context)
 {
     struct timespec now;
 
@@ -38,7 +38,7 @@ bool identity_generations_share(identity_site_t *site)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_env_t *env = &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env;
-        env->ticks = ticks;
+        env->ticks = identity_ticks;
         env->generations = generations_of(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
         if (!env->generations)
             return false;

@@ -15,7 +15,11 @@ typedef struct word {
     belonging_t in;
 } word_t;
 
-typedef struct line {
+typedef bool holds_t(const identity_principal_t *who, const char *account_id, const word_t *word);
+static holds_t may, has_role, belongs;
+
+typedef struct identity_line {
+    holds_t *holds;
     bool negated; /* Require not ... */
     apr_array_header_t *words;
     const char *scope; /* permissions with a blank between (RFC 6750) */
@@ -70,12 +74,13 @@ static const char *next_word(apr_pool_t *pool, const char **text)
 }
 
 static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
-                              const char *(*read)(cmd_parms *cmd, word_t *word), const char *what)
+                              const char *(*read)(cmd_parms *cmd, word_t *word), holds_t *holds, const char *what)
 {
     line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
     const char *fault = NULL, *first = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
 
     line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &first), "not") == 0;
+    line->holds = holds;
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
     while (*text && !fault) {
         word_t *word = apr_array_push(line->words);
@@ -89,17 +94,17 @@ static const char *read_words(cmd_parms *cmd, const char *text, const void **par
 
 static const char *parse_permission(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_permission, "Require identity-permission: a permission");
+    return read_words(cmd, text, parsed, read_permission, may, "Require identity-permission: a permission");
 }
 
 static const char *parse_role(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_role, "Require identity-role: the name or slug of a role");
+    return read_words(cmd, text, parsed, read_role, has_role, "Require identity-role: the name or slug of a role");
 }
 
 static const char *parse_member(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_member, "Require identity-member: account=, team= or entity=");
+    return read_words(cmd, text, parsed, read_member, belongs, "Require identity-member: account=, team= or entity=");
 }
 
 static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **parsed)
@@ -124,10 +129,32 @@ static void note_lacking(const request_rec *r, const line_t *line, bool permissi
         place->scope = line->scope;
 }
 
-typedef bool holds_t(const identity_principal_t *who, const char *account_id, const word_t *word);
+static bool holds_any(const line_t *line, const identity_principal_t *who, const char *account_id)
+{
+    for (int i = 0; i < line->words->nelts; i++)
+        if (line->holds(who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
+            return true;
+    return false;
+}
 
-/* Any of the words. */
-static authz_status decide(request_rec *r, const void *parsed, holds_t *holds)
+/* For stream.c. httpd may ask twice. */
+static void note_answer(request_rec *r, const line_t *line, bool held)
+{
+    identity_place_t *place = identity_place(r);
+
+    if (!place)
+        return;
+    if (!place->answers)
+        place->answers = apr_array_make(r->pool, 4, sizeof(identity_answered_t));
+    APR_ARRAY_PUSH(place->answers, identity_answered_t) = (identity_answered_t){line, held};
+}
+
+bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who, const char *account_id)
+{
+    return holds_any(answered->line, who, account_id) == answered->held;
+}
+
+static authz_status decide(request_rec *r, const void *parsed)
 {
     const line_t *line = parsed;
     const char *account_id;
@@ -138,9 +165,10 @@ static authz_status decide(request_rec *r, const void *parsed, holds_t *holds)
     /* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
     if (!who)
         return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
-    for (int i = 0; i < line->words->nelts; i++)
-        if (holds(who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
-            return AUTHZ_GRANTED;
+    bool held = holds_any(line, who, account_id);
+    note_answer(r, line, held);
+    if (held)
+        return AUTHZ_GRANTED;
     note_lacking(r, line, false);
     return AUTHZ_DENIED;
 }
@@ -165,7 +193,7 @@ static bool belongs(const identity_principal_t *who, const char *account_id, con
 
 static authz_status check_permission(request_rec *r, const char *text, const void *parsed)
 {
-    authz_status status = decide(r, parsed, may);
+    authz_status status = decide(r, parsed);
 
     (void)text;
     if (status == AUTHZ_DENIED)
@@ -176,13 +204,13 @@ static authz_status check_permission(request_rec *r, const char *text, const voi
 static authz_status check_role(request_rec *r, const char *text, const void *parsed)
 {
     (void)text;
-    return decide(r, parsed, has_role);
+    return decide(r, parsed);
 }
 
 static authz_status check_member(request_rec *r, const char *text, const void *parsed)
 {
     (void)text;
-    return decide(r, parsed, belongs);
+    return decide(r, parsed);
 }
 
 static authz_status check_fresh(request_rec *r, const char *text, const void *parsed)

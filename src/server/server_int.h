@@ -147,6 +147,7 @@ struct identity_site {
     identity_gate_t *gate;
     identity_board_t *board; /* metrics.c */
     identity_job_t *job;     /* NULL without mod_watchdog */
+    struct identity_streams *streams;
 };
 
 /* A tagged line of the server's own at a level of httpd's. */
@@ -198,6 +199,7 @@ identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *
 
 /* remember.c: false without shared memory; and in each child. */
 bool identity_generations_share(identity_site_t *site);
+apr_time_t identity_ticks(void *context); /* of env */
 void identity_cache_child(identity_host_t *host);
 
 /* watchdog.c */
@@ -239,10 +241,25 @@ typedef struct identity_place {
     bool nested;               /* the hooks behind ours are run by ours */
     identity_authentication_t found;
     /* What a Require line found lacking. */
-    const char *scope;   /* permissions, any of which would do */
-    bool lacking;        /* these, a role or a membership */
-    unsigned fresh_only; /* a younger sign-in: seconds */
+    const char *scope;           /* permissions, any of which would do */
+    bool lacking;                /* these, a role or a membership */
+    unsigned fresh_only;         /* a younger sign-in: seconds */
+    apr_array_header_t *answers; /* of identity_answered_t: what Require lines have answered; NULL: none was asked */
 } identity_place_t;
+
+/* A Require line of ours that was asked of who is known, and whether that one is what it asks for. */
+typedef struct identity_answered {
+    const struct identity_line *line;
+    bool held;
+} identity_answered_t;
+/* Would it answer the same of who? Any thread may ask. */
+bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who,
+                           const char *account_id);
+
+/* stream.c: an answer that may last (IdentityStreamRecheck). */
+typedef struct identity_streams identity_streams_t;
+identity_streams_t *identity_streams_make(identity_site_t *site);
+void identity_streams_child(identity_streams_t *streams, apr_pool_t *child);
 
 /* What hangs on a request. */
 typedef struct identity_slot {

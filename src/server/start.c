@@ -21,6 +21,7 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
     site->blocklist = identity_blocklist_shipped(configuration);
     site->hosts = apr_array_make(configuration, 2, sizeof(identity_host_t *));
     site->pools = apr_array_make(configuration, 1, sizeof(identity_pool_t *));
+    site->streams = identity_streams_make(site);
     return site;
 }
 
@@ -350,4 +351,5 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
         identity_cache_child(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
     if (site->job)
         identity_job_child(site->job, child);
+    identity_streams_child(site->streams, child);
 }

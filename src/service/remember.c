@@ -216,6 +216,11 @@ void identity_recall(identity_call_t *call, unsigned kind, const char *credentia
     count(call, memory->sure ? IDENTITY_METRIC_CACHE_HITS : IDENTITY_METRIC_CACHE_MISSES, 1);
 }
 
+bool identity_stale_enough(const identity_env_t *env)
+{
+    return env->generations && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
+}
+
 bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory)
 {
     const identity_env_t *env = call->env;
@@ -223,8 +228,7 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
     if (!memory->who || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
         return false;
     /* What was changed meanwhile, by this server, counts. */
-    bool stale = env->settings->stale > 0 && holds(env, memory->entry, call->now) &&
-                 followed_within(env, TRUST + env->settings->stale);
+    bool stale = identity_stale_enough(env) && holds(env, memory->entry, call->now);
     count(call, stale ? IDENTITY_METRIC_CACHE_STALE : IDENTITY_METRIC_CACHE_STALE_REFUSED, 1);
     if (stale)
         call->problem.kind = IDENTITY_PROBLEM_NONE;
@@ -238,12 +242,13 @@ static apr_time_t sooner(apr_time_t one, apr_time_t other)
     return one == 0 || (other != 0 && other < one) ? other : one;
 }
 
-static bool stamp(const identity_env_t *env, const identity_memory_t *memory, identity_principal_t *who)
+bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who)
 {
     bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
     const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, who->session_id, who->entity_id};
 
-    return identity_stamp_take(env->generations, memory->began, ids, &who->stamp);
+    who->ends_at = sooner(sooner(who->ends_at, who->changes_at), sooner(who->expires_at, who->idle_expires_at));
+    return env->generations && identity_stamp_take(env->generations, began, ids, &who->stamp);
 }
 
 static void keep(identity_call_t *call, identity_memory_t *memory, const identity_principal_t *who, apr_time_t ends,
@@ -271,12 +276,10 @@ void identity_remember(identity_call_t *call, identity_memory_t *memory, identit
     const identity_env_t *env = call->env;
 
     memory->used_at = used_at;
-    if (who)
-        who->ends_at = sooner(sooner(who->ends_at, who->changes_at), sooner(who->expires_at, who->idle_expires_at));
     if (memory->entry && (!who || memory->who))
         forget(call, memory);
     memory->entry = NULL;
-    if (who && env->generations && stamp(env, memory, who) && env->cache)
+    if (who && identity_principal_stamp(env, memory->began, who) && env->cache)
         keep(call, memory, who, ends, used_at);
 }
 

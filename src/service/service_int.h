@@ -344,6 +344,11 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
  * for never; used_at: when its last use was written. */
 void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
                        apr_time_t used_at);
+/* After the rows of who were read: when it ends, and as of which generations it is (where there are any). False where
+ * that cannot be told. */
+bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who);
+/* The database is away: may who is known be believed still? */
+bool identity_stale_enough(const identity_env_t *env);
 /* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */
 bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
 void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);

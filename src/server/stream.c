@@ -1,0 +1,412 @@
+/* IdentityStreamRecheck: an answer that lasts (a download, server-sent events, a WebSocket) ends when its caller may
+ * not have it any more.
+ *
+ * Every request that was let in to such a place is on a list of its process until its pool goes. A thread of the
+ * process looks at each of them as often as the directive says: nearly always that is a look at the generations
+ * (identity_principal_current). Where something has changed it reads anew who that is and asks the Require lines again
+ * that had answered; if one of them answers otherwise, or there is nobody any more, the answer ends:
+ * - over HTTP/1 by the end of the client's connection, which stops whatever is under way on it, also a tunnel of
+ *   mod_proxy, where no filter sees a byte. The list has a descriptor of its own for that, so that it can never be
+ *   another connection's by then;
+ * - over HTTP/2, where the connection is other requests' too, by a filter that lets no further byte pass.
+ *
+ * identity-fresh is a condition of coming in, not of staying; nor does the end of the access token end anything: those
+ * of session, key and membership do.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <apr_portable.h>
+#include <util_filter.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define FILTER   "IDENTITY_STREAM"
+#define TICK     1 /* seconds between two looks at what is due */
+#define PATIENCE 3 /* seconds that the end of a child waits for the thread */
+#define PIECE    32768
+
+/* In the request's pool; all but ended under the mutex. */
+typedef struct stream {
+    struct stream *next, *previous;
+    identity_streams_t *streams;
+    identity_host_t *host;
+    const request_rec *r;
+    apr_uint64_t number;
+    int descriptor;                  /* -1: HTTP/2 */
+    const char *name, *account_id;   /* name: r->user */
+    bool chosen;                     /* the account was named by the client */
+    const identity_principal_t *who; /* as it came in, with later: */
+    apr_time_t ends_at;
+    identity_stamp_t stamp;
+    const apr_array_header_t *answers;
+    apr_interval_time_t every, due; /* due: of env.ticks */
+    atomic_bool ended;
+} stream_t;
+
+struct identity_streams {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    stream_t *first;
+    apr_uint64_t numbers;
+    pthread_t thread;
+    bool running;
+    atomic_bool stop;
+};
+
+identity_streams_t *identity_streams_make(identity_site_t *site)
+{
+    /* In the configuration's pool: a stop that is not graceful destroys the child's under requests that still run. */
+    return apr_pcalloc(site->pool, sizeof(identity_streams_t));
+}
+
+static apr_time_t ticks(const identity_host_t *host)
+{
+    return identity_ticks((void *)(uintptr_t)host);
+}
+
+/* ---- ending ----------------------------------------------------------------------------------------------------- */
+
+static void end(stream_t *stream)
+{
+    identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS_ENDED, 1);
+    IDENTITY_SAY(APLOG_INFO, stream->host->server, "ID0596: %s may not have %s any more: ended", stream->name,
+                 stream->r->uri);
+    atomic_store(&stream->ended, true);
+    if (stream->descriptor >= 0)
+        shutdown(stream->descriptor, SHUT_RDWR);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------------- */
+
+/* What is needed of a stream while the mutex is not held: the request may go meanwhile, the configuration not. */
+typedef struct look {
+    apr_uint64_t number;
+    const identity_host_t *host;
+    identity_principal_t who;
+    const char *name, *account_id;
+    bool chosen;
+    apr_array_header_t *answers;
+} look_t;
+
+static look_t *look_of(apr_pool_t *pool, const stream_t *stream)
+{
+    look_t *look = apr_pcalloc(pool, sizeof *look);
+    identity_principal_t *who = &look->who;
+
+    look->number = stream->number;
+    look->host = stream->host;
+    who->kind = stream->who->kind;
+    who->id = apr_pstrdup(pool, stream->who->id);
+    who->entity_id = apr_pstrdup(pool, stream->who->entity_id);
+    who->session_id = apr_pstrdup(pool, stream->who->session_id);
+    who->authenticated_at = stream->who->authenticated_at;
+    who->ends_at = stream->ends_at;
+    who->stamp = stream->stamp;
+    look->name = apr_pstrdup(pool, stream->name);
+    look->account_id = apr_pstrdup(pool, stream->account_id);
+    look->chosen = stream->chosen;
+    look->answers = stream->answers ? apr_array_copy(pool, stream->answers) : NULL;
+    return look;
+}
+
+static bool may_stay(const look_t *look, const identity_principal_t *now)
+{
+    if (strcmp(now->name, look->name) != 0)
+        return false;
+    if (look->chosen && !now->entity_wide && !identity_in_account(now, look->account_id))
+        return false;
+    for (int i = 0; look->answers && i < look->answers->nelts; i++)
+        if (!identity_answers_same(&APR_ARRAY_IDX(look->answers, i, identity_answered_t), now, look->account_id))
+            return false;
+    return true;
+}
+
+static stream_t *find(const identity_streams_t *streams, apr_uint64_t number)
+{
+    stream_t *stream = streams->first;
+
+    while (stream && stream->number != number)
+        stream = stream->next;
+    return stream;
+}
+
+static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *look)
+{
+    const identity_principal_t *now;
+    identity_renewal_t renewal = identity_principal_renew(pool, &look->host->env, &look->who, &now);
+    bool stays = renewal == IDENTITY_RENEWAL_UNKNOWN || (now && may_stay(look, now));
+
+    pthread_mutex_lock(&streams->mutex);
+    stream_t *stream = find(streams, look->number);
+    if (stream && !stays) {
+        end(stream);
+    } else if (stream && now) {
+        stream->stamp = now->stamp;
+        stream->ends_at = now->ends_at;
+    }
+    pthread_mutex_unlock(&streams->mutex);
+}
+
+static bool current(const stream_t *stream)
+{
+    const identity_principal_t who = {.ends_at = stream->ends_at, .stamp = stream->stamp};
+    return identity_principal_current(&stream->host->env, &who);
+}
+
+/* Those that are due and not what they were. The mutex is held. */
+static apr_array_header_t *collect(identity_streams_t *streams, apr_pool_t *pool)
+{
+    apr_array_header_t *looks = apr_array_make(pool, 4, sizeof(look_t *));
+
+    for (stream_t *stream = streams->first; stream; stream = stream->next) {
+        apr_time_t now = ticks(stream->host);
+        if (atomic_load(&stream->ended) || now < stream->due)
+            continue;
+        stream->due = now + stream->every;
+        if (!current(stream))
+            APR_ARRAY_PUSH(looks, look_t *) = look_of(pool, stream);
+    }
+    return looks;
+}
+
+static void look(identity_streams_t *streams)
+{
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, NULL);
+    apr_array_header_t *looks = collect(streams, pool);
+    pthread_mutex_unlock(&streams->mutex);
+    for (int i = 0; i < looks->nelts && !atomic_load(&streams->stop); i++) {
+        apr_pool_t *round;
+        apr_pool_create(&round, pool);
+        decide(streams, round, APR_ARRAY_IDX(looks, i, look_t *));
+        apr_pool_destroy(round);
+    }
+    apr_pool_destroy(pool);
+    pthread_mutex_lock(&streams->mutex);
+}
+
+/* Sleeps as long as there is nothing to look after. */
+static void *watch(void *streams_)
+{
+    identity_streams_t *streams = streams_;
+    struct timespec until;
+
+    pthread_mutex_lock(&streams->mutex);
+    while (!atomic_load(&streams->stop)) {
+        if (!streams->first) {
+            pthread_cond_wait(&streams->changed, &streams->mutex);
+            continue;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += TICK;
+        while (!atomic_load(&streams->stop) && pthread_cond_timedwait(&streams->changed, &streams->mutex, &until) == 0)
+            ;
+        if (!atomic_load(&streams->stop))
+            look(streams);
+    }
+    pthread_mutex_unlock(&streams->mutex);
+    return NULL;
+}
+
+/* Signals are the MPM's. The mutex is held. */
+static void start(identity_streams_t *streams, const identity_host_t *host)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    streams->running = pthread_create(&streams->thread, NULL, watch, streams) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!streams->running)
+        IDENTITY_SAY(APLOG_ERR, host->server, "ID0597: no thread can be made that looks after IdentityStreamRecheck");
+}
+
+/* ---- a request --------------------------------------------------------------------------------------------------- */
+
+static apr_status_t leave(void *stream_)
+{
+    stream_t *stream = stream_;
+    identity_streams_t *streams = stream->streams;
+
+    pthread_mutex_lock(&streams->mutex);
+    *(stream->previous ? &stream->previous->next : &streams->first) = stream->next;
+    if (stream->next)
+        stream->next->previous = stream->previous;
+    pthread_mutex_unlock(&streams->mutex);
+    if (stream->descriptor >= 0)
+        close(stream->descriptor);
+    identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
+    return APR_SUCCESS;
+}
+
+/* True where it is looked after from here on. */
+static bool enter(stream_t *stream)
+{
+    identity_streams_t *streams = stream->streams;
+
+    pthread_mutex_lock(&streams->mutex);
+    if (!streams->running && !atomic_load(&streams->stop))
+        start(streams, stream->host);
+    bool watched = streams->running;
+    if (watched) {
+        stream->number = ++streams->numbers;
+        stream->next = streams->first;
+        if (stream->next)
+            stream->next->previous = stream;
+        streams->first = stream;
+        if (!stream->next)
+            pthread_cond_signal(&streams->changed);
+    }
+    pthread_mutex_unlock(&streams->mutex);
+    return watched;
+}
+
+static int descriptor_of(const conn_rec *c)
+{
+    apr_socket_t *socket = ap_get_conn_socket((conn_rec *)(uintptr_t)c);
+    apr_os_sock_t descriptor;
+
+    if (!socket || apr_os_sock_get(&descriptor, socket) != APR_SUCCESS)
+        return -1;
+    return fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+}
+
+static stream_t *stream_make(request_rec *r, const identity_place_t *place, apr_interval_time_t every)
+{
+    stream_t *stream = apr_pcalloc(r->pool, sizeof *stream);
+    const identity_principal_t *who = place->found.principal;
+
+    stream->streams = place->host->site->streams;
+    stream->host = place->host;
+    stream->r = r;
+    stream->name = who->name;
+    stream->account_id = place->found.account_id;
+    stream->chosen = stream->account_id && identity_header_in(r, "X-Platform-Id");
+    stream->who = who;
+    stream->ends_at = who->ends_at;
+    stream->stamp = who->stamp;
+    stream->answers = place->answers;
+    stream->every = every;
+    stream->due = ticks(place->host) + every;
+    stream->descriptor = r->connection->master ? -1 : descriptor_of(r->connection);
+    return stream;
+}
+
+/* A fixup: httpd has let it in. What cannot be looked after is not begun. */
+int identity_stream_begin(request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_place_t *place = conf->stream_recheck && !r->main ? identity_place_inherited(r) : NULL;
+
+    if (!place || !place->found.principal || place->found.refused)
+        return DECLINED;
+    stream_t *stream = stream_make(r, place, conf->stream_recheck);
+    if ((stream->descriptor < 0 && !r->connection->master) || !enter(stream)) {
+        if (stream->descriptor >= 0)
+            close(stream->descriptor);
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    identity_metric_add(place->host->env.metrics, IDENTITY_METRIC_STREAMS, 1);
+    /* Before anything of the request's goes. */
+    apr_pool_pre_cleanup_register(r->pool, stream, leave);
+    if (r->connection->master)
+        ap_add_output_filter(FILTER, stream, r, r->connection);
+    return DECLINED;
+}
+
+/* ---- HTTP/2 ------------------------------------------------------------------------------------------------------ */
+
+/* mod_http2 resets a stream that ends in an error; without one it would leave it open. */
+static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
+{
+    apr_bucket_alloc_t *alloc = filter->c->bucket_alloc;
+
+    apr_brigade_cleanup(brigade);
+    APR_BRIGADE_INSERT_TAIL(brigade, ap_bucket_error_create(HTTP_INTERNAL_SERVER_ERROR, NULL, filter->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
+    ap_pass_brigade(filter->next, brigade);
+    apr_brigade_cleanup(brigade);
+    filter->c->aborted = 1;
+    return APR_ECONNABORTED;
+}
+
+/* In pieces: a file that is passed as a whole would be sent behind our back. */
+static apr_status_t pass(ap_filter_t *filter, apr_bucket_brigade *brigade)
+{
+    stream_t *stream = filter->ctx;
+    apr_bucket_brigade *piece = apr_brigade_create(filter->r->pool, filter->c->bucket_alloc);
+
+    while (!APR_BRIGADE_EMPTY(brigade)) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(brigade);
+        const char *data;
+        apr_size_t length;
+        apr_status_t status;
+
+        if (!APR_BUCKET_IS_METADATA(bucket)) {
+            status = apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ);
+            if (status == APR_SUCCESS && length > PIECE)
+                status = apr_bucket_split(bucket, PIECE);
+            if (status != APR_SUCCESS)
+                return status;
+        }
+        if (atomic_load(&stream->ended))
+            return cut(filter, brigade);
+        APR_BUCKET_REMOVE(bucket);
+        APR_BRIGADE_INSERT_TAIL(piece, bucket);
+        status = ap_pass_brigade(filter->next, piece);
+        apr_brigade_cleanup(piece);
+        if (status != APR_SUCCESS)
+            return status;
+    }
+    return APR_SUCCESS;
+}
+
+void identity_register_stream_filter(void)
+{
+    ap_register_output_filter(FILTER, pass, NULL, AP_FTYPE_PROTOCOL);
+}
+
+/* ---- a child ----------------------------------------------------------------------------------------------------- */
+
+/* With prefork this interrupts the one thread that may hold the mutex. */
+static apr_status_t quit(void *streams_)
+{
+    identity_streams_t *streams = streams_;
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE;
+    if (pthread_mutex_timedlock(&streams->mutex, &until) != 0)
+        return APR_SUCCESS;
+    bool running = streams->running;
+    streams->running = false;
+    atomic_store(&streams->stop, true);
+    pthread_cond_signal(&streams->changed);
+    pthread_mutex_unlock(&streams->mutex);
+    if (running)
+        pthread_timedjoin_np(streams->thread, NULL, &until);
+    return APR_SUCCESS;
+}
+
+void identity_streams_child(identity_streams_t *streams, apr_pool_t *child)
+{
+    pthread_condattr_t clock;
+
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&streams->mutex, NULL);
+    pthread_cond_init(&streams->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    /* The last one that is registered comes first: the thread is gone before the connections to the database are. */
+    apr_pool_pre_cleanup_register(child, streams, quit);
+}
