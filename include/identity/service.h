@@ -61,6 +61,7 @@ typedef struct identity_settings {
     apr_interval_time_t demo_lifetime;       /* of such a visit */
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
+    const char *urn_namespace, *urn_region; /* of the names of invitations */
 } identity_settings_t;
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
@@ -125,6 +126,7 @@ typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
     const char *if_match, *if_none_match;
+    const char *api_version;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 

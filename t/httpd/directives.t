@@ -145,6 +145,12 @@ my @refused = (
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
     'IdentityMailFrom nobody' => qr/needs an address/,
     'IdentityMailFrom "Name <nobody>"' => qr/needs an address/,
+    'IdentityURNNamespace a' => qr/IdentityURNNamespace needs 2 to 32 letters, digits and hyphens, .* it is given a\./,
+    'IdentityURNNamespace URN' => qr/not urn itself/,
+    'IdentityURNNamespace example-' => qr/no hyphen first or last/,
+    'IdentityURNNamespace exa:mple' => qr/it is given exa:mple\./,
+    'IdentityURNRegion eu/1' => qr/IdentityURNRegion needs 1 to 64 letters, .*, not eu\/1\./,
+    'IdentityURNRegion ""' => qr/IdentityURNRegion needs 1 to 64 letters/,
     'DBDDriver x' => qr/Invalid command/,
     'DBDParams identity.db' => qr/ID0504: .*absolute path/,
     'DBDParams :memory:' => qr/ID0504: .*absolute path/,
@@ -168,6 +174,7 @@ my @taken = (
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
     'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "IdentityURNNamespace example-1\nIdentityURNRegion eu-1.a_b~c",
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
     my ($status, $text) = check($directives);

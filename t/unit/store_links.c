@@ -113,6 +113,7 @@ static void test_invitations(void)
                                      .entity_id = ENTITY,
                                      .user_id = user,
                                      .email = "Ada@Example.org",
+                                     .canonical = "ada@example.org",
                                      .account_id = account,
                                      .role_id = role,
                                      .state = IDENTITY_INVITATION_INVITED,

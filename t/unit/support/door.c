@@ -150,6 +150,8 @@ static void settle(door_t *door)
     settings->mail = identity_mail_target_parse(
         door->pool, apr_pstrcat(door->pool, "maildir:", door->folder, "/mail", NULL), &error);
     settings->mail_from = "noreply@id.example.org";
+    settings->urn_namespace = "identity";
+    settings->urn_region = "local";
     if (!settings->mail)
         bail(error);
     door->env.settings = settings;
