@@ -200,6 +200,8 @@ json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length, i
 /* What stands behind `Basic ` in Authorization: both halves decoded as RFC 6749 (2.3.1) has clients encode them, wiped
  * with the pool. */
 bool identity_basic_parse(apr_pool_t *pool, const char *credentials, const char **name, const char **secret);
+/* The password alone, as it stands (RFC 7617). NULL where there is none. */
+const char *identity_basic_secret(apr_pool_t *pool, const char *credentials);
 
 /* Where a page of a total order (key, id) begins. Opaque on the wire, no secret: every reader checks tenancy by itself.
  */

@@ -64,6 +64,40 @@ typedef struct identity_settings {
     const char *urn_namespace, *urn_region; /* of the names of invitations */
 } identity_settings_t;
 
+/* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
+
+#define FAMILY(kind, unit, section, name, help)
+#define METRIC(id, labels, key, title) IDENTITY_METRIC_##id,
+typedef enum {
+#include "identity/metrics.def"
+    IDENTITY_METRICS
+} identity_metric_t;
+#undef FAMILY
+#undef METRIC
+
+/* Counters in memory that processes share, in as many parts as there may be processes. */
+typedef struct identity_metrics identity_metrics_t;
+
+size_t identity_metrics_size(unsigned parts);
+/* In memory of that size, all zero when it is new; the handle lives in pool and is a process's own. */
+identity_metrics_t *identity_metrics_make(apr_pool_t *pool, void *memory, unsigned parts);
+/* From here on this process counts in that part, whose levels begin at nothing. */
+void identity_metrics_use(identity_metrics_t *metrics, unsigned part);
+/* The process of that part is gone: its levels go, its counters stay. */
+void identity_metrics_leave(identity_metrics_t *metrics, unsigned part);
+/* One atomic addition. metrics may be NULL. n below 0: for a LEVEL. */
+void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, apr_int64_t n);
+/* A request to the API that was answered. route: its number in routes.def, -1 where none matched. */
+void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took);
+/* The counter of a decision on other content: 401, 403, 5xx, or anything else for let in; method: key, bearer, basic,
+ * cookie as IDENTITY_AUTH says, NULL for none. */
+identity_metric_t identity_metric_protected(const char *method, int status);
+
+/* What all processes have counted so far; GAUGEs are not known until they are set. */
+typedef struct identity_figures identity_figures_t;
+identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
+void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, apr_int64_t n);
+
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
 
 /* One a virtual host (or a test, or the command line); used by many threads at once, so nothing in it changes. */
@@ -90,6 +124,8 @@ typedef struct identity_env {
      * (the database). */
     identity_counters_t *counters, *proofs;
     const char *counters_scope;
+    /* Where what happens is counted. NULL: nowhere. */
+    identity_metrics_t *metrics;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;
@@ -100,10 +136,20 @@ typedef struct identity_env {
 /* Who calls: made from a key, a token, or by the command line. */
 typedef enum { IDENTITY_CALLER_KEY, IDENTITY_CALLER_USER, IDENTITY_CALLER_LOCAL } identity_caller_t;
 
+/* A role, by what it may be called: its name in the canonical form, and its slug. */
+typedef struct identity_held_role {
+    const char *id, *name, *slug;
+} identity_held_role_t;
+
+typedef struct identity_held_team {
+    const char *id, *name;
+} identity_held_team_t;
+
 /* What the caller holds in one account. */
 typedef struct identity_grant {
-    const char *account_id;
-    identity_member_type_t type; /* the strongest of its memberships there: ADMIN, then USER, then PARTNER */
+    const char *account_id, *reference; /* reference: NULL of a visitor's */
+    apr_array_header_t *roles;          /* of identity_held_role_t, those within others too; NULL: none */
+    identity_member_type_t type;        /* the strongest of its memberships there: ADMIN, then USER, then PARTNER */
     identity_permset_t permissions;
 } identity_grant_t;
 
@@ -111,14 +157,18 @@ typedef struct identity_principal {
     identity_caller_t kind;
     const char *id;   /* user_..., apik_..., "" for the command line; of a visitor of the demo account the session's */
     const char *name; /* r->user: the username, a key's id */
-    const char *method; /* IDENTITY_AUTH: key, bearer */
-    const char *entity_id;
-    const char *session_id; /* NULL for keys */
-    bool visitor;           /* of the demo account: a user without a record, who looks and changes nothing */
+    const char *method;                       /* IDENTITY_AUTH: key, bearer */
+    const char *entity_id, *entity_reference; /* reference: NULL of visitors and of the command line */
+    bool sandbox;                             /* its entity is one */
+    const char *session_id;                   /* NULL for keys */
+    bool visitor; /* of the demo account: a user without a record, who looks and changes nothing */
     apr_time_t authenticated_at;
+    apr_time_t expires_at, idle_expires_at; /* of the session; 0 without one */
     bool entity_wide; /* keys and the command line: the same permissions in every account of the entity */
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */
+    apr_array_header_t *teams;             /* of identity_held_team_t, for users: those it is in now; NULL: none */
+    apr_time_t changes_at; /* when a time in a team begins or ends next: it is not this any more then; 0: never */
 } identity_principal_t;
 
 /* Headers that are read; NULL where absent or empty. */
@@ -139,6 +189,9 @@ typedef struct identity_request {
     bool secure;                /* TLS */
     bool loopback;              /* the connection itself comes over loopback */
     bool origin_granted;        /* Origin is one that IdentityCORSOrigin names */
+    bool access_cookie;         /* who signs in gets the access cookie, too (IdentityCookie) */
+    const char *own_origin;     /* of a request to a protected place: where it was sent to, https://app.example.org */
+    bool upgrade;               /* ... asks for another protocol, such as WebSocket */
     const char *request_id;     /* reqr_..., made with identity_request_id */
     bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
     /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST.
@@ -154,7 +207,8 @@ typedef struct identity_response {
     size_t length;
     apr_table_t *headers;  /* further ones: Allow, WWW-Authenticate, Retry-After, Set-Cookie, Cache-Control, ...;
                               X-REQUEST-ID too */
-    const char *operation; /* id of the route for counters and logs, NULL where none matched */
+    const char *operation; /* id of the route for logs, NULL where none matched */
+    int route;             /* its number for counters, -1 where none matched */
 } identity_response_t;
 
 /* What the authentication phase found; handed back to identity_serve. */
@@ -164,6 +218,9 @@ typedef struct identity_authentication {
     bool credential;                       /* one was sent */
     bool ambiguous;                        /* two were sent */
     const identity_principal_t *principal; /* NULL for public routes without a credential, and where refused */
+    /* Of identity_identify. */
+    const char *method;     /* how it was shown: key, bearer, basic, cookie */
+    const char *account_id; /* the one that the request counts in: NULL: each that the caller is in */
 } identity_authentication_t;
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
@@ -173,6 +230,40 @@ const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
  * to identity_serve. Borrows and returns one connection at a time. */
 void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                            identity_authentication_t *out);
+
+/* ---- whatever else a server serves (identify.c, standing.c) ----------------------------------------------------- */
+
+/* What a protected place takes beside X-API-KEY and Authorization: Bearer, ApiKey. */
+typedef struct identity_accepts {
+    bool basic_keys; /* Authorization: Basic with a key as the password, whatever the user name */
+    bool cookie;     /* the access cookie, where nothing else was sent */
+} identity_accepts_t;
+
+/* Who sends a request to anything that is not the API. Refused: two credentials (400), none or one that is not valid
+ * (401), plain HTTP, a cookie without proof that a page of the same origin sent it, an account that is not the caller's
+ * (403), a fault (503). Visitors of the demo account and who is of a sandbox are nobody here (403): anybody can be
+ * one. */
+void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                       const identity_accepts_t *accepts, identity_authentication_t *out);
+/* The same by user name and password, under the rules of a login (limits, hashing, audit) but without a session: 401,
+ * 403 (plain HTTP, IdentityPasswordGrant Off), 429, 503. A password that was right is not hashed again for
+ * IDENTITY_PASSWORD_REMEMBERED by the same client, as long as it is the user's. */
+#define IDENTITY_PASSWORD_REMEMBERED apr_time_from_sec(300)
+void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                                const char *username, const char *password, identity_authentication_t *out);
+
+/* In the account, or, where account_id is NULL, in each of the caller's (there must be one). */
+bool identity_may(const identity_principal_t *who, const char *account_id, const char *permission);
+/* name: canonical (identity_name_canonical); slug: as it stands. Keys have no roles. */
+bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *name, const char *slug);
+/* Of an account, a team, an entity: by id or by reference (a team: by name). */
+bool identity_in_account(const identity_principal_t *who, const char *account);
+bool identity_in_team(const identity_principal_t *who, const char *team);
+bool identity_in_entity(const identity_principal_t *who, const char *entity);
+/* Names of what the caller may do (identity_may), with a comma between; cut behind a name at max bytes. `*`: all,
+ * `*.VIEW`: all to view. */
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
+                                     size_t max);
 
 /* Answers a request. authentication must come from identity_authenticate on the same request (or
  * identity_authenticate_local): NULL answers 401, never more. Everything is in pool. HEAD is answered as GET; the

@@ -326,6 +326,23 @@ typedef struct identity_grant_row {
 } identity_grant_row_t;
 identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
                                              apr_array_header_t **rows);
+/* The names of what a user belongs to: its entity, and what it holds now; of teams also those that it will be in. One
+ * statement. */
+typedef enum {
+    IDENTITY_STANDING_ENTITY,
+    IDENTITY_STANDING_ACCOUNT,
+    IDENTITY_STANDING_ROLE,
+    IDENTITY_STANDING_TEAM
+} identity_standing_kind_t;
+typedef struct identity_standing_row {
+    identity_standing_kind_t kind;
+    const char *account_id;      /* that a role is held in */
+    const char *id, *name;       /* name: the reference; of a role in its canonical form */
+    const char *slug;            /* of a role */
+    apr_time_t start_at, end_at; /* of a team; of an entity end_at; 0: none */
+} identity_standing_row_t;
+identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
+                                               apr_time_t now, apr_array_header_t **rows);
 
 typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key_role_t;
 const char *identity_key_role_name(identity_key_role_t role);
@@ -339,6 +356,8 @@ typedef struct identity_key_row {
     identity_key_role_t role;
     apr_time_t created_at, expires_at, last_used_at;
     apr_int64_t version;
+    const char *entity_reference; /* of identity_key_get; NULL elsewhere */
+    apr_time_t entity_expires_at; /* ... and 0 */
 } identity_key_row_t;
 
 identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_row_t *row,
@@ -394,17 +413,6 @@ identity_db_status_t identity_invitation_supersede(identity_db_t *db, const char
 /* It is sent again: writes invited_by, modified_at, expires_at and sent_at. NONE: it is not open any more. CONFLICT:
  * the entity is a sandbox and row->sandbox_cap mails of invitations were made there. In a write transaction. */
 identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity_invitation_row_t *row);
-
-/* What became of the newest mail of an invitation. */
-typedef struct identity_invitation_mail_row {
-    const char *invitation_id, *state; /* state: queued, sent, failed, cancelled */
-    int attempts;
-    const char *last_error; /* NULL where none */
-    apr_time_t created_at, sent_at;
-} identity_invitation_mail_row_t;
-/* Of each of the invitations that has one. */
-identity_db_status_t identity_invitation_mails(identity_db_t *db, const apr_array_header_t *ids,
-                                               apr_array_header_t **rows);
 
 /* Secrets of mailed links: only their digest is held. */
 typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET } identity_secret_kind_t;
@@ -552,8 +560,20 @@ typedef struct identity_outbox_row {
     int attempts;
     const char *last_error; /* NULL where none */
     apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
+    const char *language;          /* in which it is written: a language tag, "" for the server's own */
+    const char *inviter, *account; /* found by a claim: username of who invited, reference of the account; or NULL */
 } identity_outbox_row_t;
 identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
+/* queued, sent, failed, cancelled */
+const char *identity_outbox_state_name(identity_outbox_state_t state);
+/* The newest mail of each of these invitations, in no order; those that none was written for are left out. */
+identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,
+                                            apr_array_header_t **rows);
+/* Up to limit mails in a state, the one whose turn is (or was) first in front. */
+identity_db_status_t identity_outbox_in_state(identity_db_t *db, identity_outbox_state_t state, apr_int64_t limit,
+                                              apr_array_header_t **rows);
+/* What waits for a further attempt is due now; in a write transaction. *changed: how many. */
+identity_db_status_t identity_outbox_hasten(identity_db_t *db, apr_time_t now, int *changed);
 /* How many mails are due and not leased (counted to 1 at most): asked without a transaction, so that a quiet outbox
  * costs one read. */
 identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting);

@@ -41,33 +41,56 @@ json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length, i
     return read && fields.sound ? fields.object : NULL;
 }
 
-/* Each half is encoded as in a form before both are joined (RFC 6749, 2.3.1). */
-static char *half(apr_pool_t *pool, const char *text, size_t length)
+/* Name and password as they stand, NULL for what has no colon, a NUL, or is no base64. */
+static char *split(apr_pool_t *pool, const char *credentials, char **secret)
 {
-    char *decoded = identity_query_unescape(pool, text, length);
+    size_t length = strnlen(credentials, BASIC_MAX + 1), size = 0;
+
+    if (length > BASIC_MAX) {
+        return NULL;
+    }
+    char *text = apr_palloc(pool, length + 1);
+    bool read = sodium_base642bin((unsigned char *)text, length, credentials, length, NULL, &size, NULL,
+                                  sodium_base64_VARIANT_ORIGINAL) == 0;
+    text[read ? size : 0] = '\0';
+    char *colon = strchr(text, ':');
+    if (colon == NULL || strlen(text) != size) {
+        identity_wipe(text, size);
+        return NULL;
+    }
+    *colon = '\0';
+    *secret = colon + 1;
+    return text;
+}
+
+const char *identity_basic_secret(apr_pool_t *pool, const char *credentials)
+{
+    char *secret = NULL;
+
+    if (split(pool, credentials, &secret) == NULL) {
+        return NULL;
+    }
+    identity_wipe_with_pool(pool, secret);
+    return secret;
+}
+
+/* Each half is encoded as in a form before both are joined (RFC 6749, 2.3.1). */
+static char *half(apr_pool_t *pool, const char *text)
+{
+    char *decoded = identity_query_unescape(pool, text, strlen(text));
     identity_wipe_with_pool(pool, decoded);
     return decoded;
 }
 
 bool identity_basic_parse(apr_pool_t *pool, const char *credentials, const char **name, const char **secret)
 {
-    size_t length = strnlen(credentials, BASIC_MAX + 1), size = 0;
+    char *second = NULL, *first = split(pool, credentials, &second);
 
-    if (length > BASIC_MAX) {
+    if (first == NULL) {
         return false;
     }
-    char *text = apr_palloc(pool, length + 1);
-    bool read = sodium_base642bin((unsigned char *)text, length, credentials, length, NULL, &size, NULL,
-                                  sodium_base64_VARIANT_ORIGINAL) == 0;
-    text[read ? size : 0] = '\0';
-    const char *colon = strchr(text, ':');
-    if (colon != NULL && strlen(text) == size) {
-        *name = half(pool, text, (size_t)(colon - text));
-        *secret = half(pool, colon + 1, strlen(colon + 1));
-        read = *name != NULL && *secret != NULL;
-    } else {
-        read = false;
-    }
-    identity_wipe(text, size);
-    return read;
+    *name = half(pool, first);
+    *secret = half(pool, second);
+    identity_wipe_string(second);
+    return *name != NULL && *secret != NULL;
 }

@@ -14,7 +14,7 @@ typedef struct tables {
     identity_counters_t *counters, *proofs;
 } tables_t;
 
-static void *zeroed(apr_pool_t *pool, size_t size)
+void *identity_memory_shared(apr_pool_t *pool, size_t size)
 {
     apr_shm_t *memory;
 
@@ -26,7 +26,7 @@ static void *zeroed(apr_pool_t *pool, size_t size)
 
 static identity_counters_t *table(apr_pool_t *pool, unsigned entries, const identity_random_t *random)
 {
-    void *memory = zeroed(pool, identity_counters_size(entries));
+    void *memory = identity_memory_shared(pool, identity_counters_size(entries));
     return memory ? identity_counters_make(memory, entries, random) : NULL;
 }
 

@@ -40,6 +40,7 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
         return APR_SUCCESS; /* more of the page */
     filter->ctx = state;
     body_of(r, state, &response);
+    identity_count_answer(r, state, response.route, r->status);
     apr_table_unset(r->headers_in, "Range");
     /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */
     apr_table_setn(r->headers_out, "X-REQUEST-ID", state->request_id);

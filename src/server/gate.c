@@ -101,7 +101,7 @@ identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *proce
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 /* Gone, or a number that some other program has got since: children of a server are all in one process group. */
-static bool dead(pid_t pid)
+bool identity_process_gone(pid_t pid)
 {
     return (kill(pid, 0) != 0 && errno == ESRCH) || getpgid(pid) != getpgrp();
 }
@@ -111,7 +111,7 @@ static void sweep(identity_gate_t *gate)
     for (unsigned i = 0; i < gate->processes; i++) {
         process_t *entry = &gate->table[i];
         pid_t pid = atomic_load(&entry->pid);
-        if (pid && dead(pid) && atomic_compare_exchange_strong(&entry->pid, &pid, -1)) {
+        if (pid && identity_process_gone(pid) && atomic_compare_exchange_strong(&entry->pid, &pid, -1)) {
             atomic_store(&entry->waiting, 0);
             atomic_store(&entry->pid, 0);
         }

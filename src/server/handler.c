@@ -40,6 +40,13 @@ static int answer(request_rec *r, const identity_response_t *response)
     return OK;
 }
 
+void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status)
+{
+    if (!state->counted)
+        identity_metric_request(state->host->env.metrics, route, status, apr_time_now() - r->request_time);
+    state->counted = true;
+}
+
 int identity_handle(request_rec *r)
 {
     identity_state_t *state = identity_claimed(r);
@@ -52,5 +59,8 @@ int identity_handle(request_rec *r)
     identity_serve(r->pool, &state->host->env, &state->request, state->authenticated ? &state->authentication : NULL,
                    &response);
     identity_body_drain(r, state);
-    return state->answered ? AP_FILTER_ERROR : answer(r, &response);
+    if (state->answered)
+        return AP_FILTER_ERROR;
+    identity_count_answer(r, state, response.route, response.status);
+    return answer(r, &response);
 }

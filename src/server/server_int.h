@@ -118,6 +118,7 @@ const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 typedef struct identity_pool identity_pool_t;
 typedef struct identity_gate identity_gate_t;
 typedef struct identity_job identity_job_t;
+typedef struct identity_board identity_board_t;
 
 /* A virtual host that answers the API, or several that share everything. */
 struct identity_host {
@@ -138,7 +139,8 @@ struct identity_site {
     apr_array_header_t *pools;             /* of identity_pool_t * */
     apr_global_mutex_t *write;
     identity_gate_t *gate;
-    identity_job_t *job; /* NULL without mod_watchdog */
+    identity_board_t *board; /* metrics.c */
+    identity_job_t *job;     /* NULL without mod_watchdog */
 };
 
 /* A tagged line of the server's own at a level of httpd's. */
@@ -173,10 +175,19 @@ identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *proce
 void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
 bool identity_gate_enter(identity_gate_t *gate);
 void identity_gate_leave(identity_gate_t *gate);
+/* Is a process gone that was a child of this server? */
+bool identity_process_gone(pid_t pid);
 
-/* counters.c: what the rate limits of all hosts are counted by; false without shared memory. Both generations of a
+/* counters.c: anonymous memory of the parent, all zero, on a border of 64 bytes; NULL where there is none. */
+void *identity_memory_shared(apr_pool_t *pool, apr_size_t size);
+/* What the rate limits of all hosts are counted by; false without shared memory. Both generations of a
  * graceful restart count in the same. */
 bool identity_counters_share(identity_site_t *site);
+
+/* metrics.c: where all hosts count what happens, as the rate limits' memory is; and each process its own part. */
+bool identity_metrics_share(identity_site_t *site, unsigned processes);
+void identity_metrics_join(identity_site_t *site, apr_pool_t *child);
+identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site);
 
 /* watchdog.c */
 void identity_job_child(identity_job_t *job, apr_pool_t *child);
@@ -191,6 +202,7 @@ typedef struct identity_state {
     bool authenticated; /* the phase has run; authentication is what it found */
     bool ended;         /* the body was read to its end */
     bool answered;      /* httpd has answered by itself while the body was read */
+    bool counted;       /* its answer stands in the figures */
     identity_authentication_t authentication;
     identity_request_t request;
 } identity_state_t;
@@ -201,6 +213,9 @@ typedef struct identity_state {
 /* claim.c: NULL where the request is not ours (any more). */
 identity_state_t *identity_state(const request_rec *r);
 identity_state_t *identity_claimed(const request_rec *r);
+
+/* handler.c: counts the answer, once. route: -1 where it is not known. */
+void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status);
 
 /* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
  * the path has). */

@@ -269,18 +269,19 @@ static unsigned hash_slots(const identity_site_t *site)
 
 int identity_start_gates(identity_site_t *site)
 {
-    int processes = 0, status = write_mutex(site);
+    int daemons = 0, status = write_mutex(site);
 
     if (status != OK)
         return status;
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &daemons);
     /* Room for the children of two generations. */
-    site->gate = identity_gate_open(site->pool, site->main_server->process->pool, hash_slots(site),
-                                    2 * (unsigned)(processes > 0 ? processes : 1));
-    if (site->gate && identity_counters_share(site))
+    unsigned processes = 2 * (unsigned)(daemons > 0 ? daemons : 1);
+    site->gate = identity_gate_open(site->pool, site->main_server->process->pool, hash_slots(site), processes);
+    if (site->gate && identity_counters_share(site) && identity_metrics_share(site, processes))
         return OK;
-    IDENTITY_SAY(APLOG_EMERG, site->main_server,
-                 "ID0525: There is no shared memory for the gate of password hashing and the rate limits.");
+    IDENTITY_SAY(
+        APLOG_EMERG, site->main_server,
+        "ID0525: There is no shared memory for the gate of password hashing, the rate limits and the counters.");
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -308,6 +309,7 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",
                      IDENTITY_WRITE_MUTEX);
     identity_gate_join(site->gate, child);
+    identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)
         identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);
     if (site->job)

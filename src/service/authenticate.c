@@ -3,11 +3,17 @@
 
 #include "service_int.h"
 
-typedef enum { CREDENTIAL_ABSENT, CREDENTIAL_KEY, CREDENTIAL_BEARER, CREDENTIAL_UNKNOWN } credential_kind_t;
+typedef enum {
+    CREDENTIAL_ABSENT,
+    CREDENTIAL_KEY,
+    CREDENTIAL_BEARER,
+    CREDENTIAL_COOKIE,
+    CREDENTIAL_UNKNOWN
+} credential_kind_t;
 
 typedef struct credential {
     credential_kind_t kind;
-    const char *text;
+    const char *text, *method;
     identity_principal_t *who; /* NULL after a look-up: not valid */
     identity_key_row_t *key;   /* shown itself, or by a token of it */
     identity_bearer_t bearer;
@@ -24,6 +30,22 @@ const char *identity_scheme(const char *authorization, const char *name)
     return authorization;
 }
 
+/* A cookie is nothing beside a key or token (security 42). */
+static void find_further(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
+{
+    const char *authorization = call->in->headers.authorization;
+    const char *basic = authorization ? identity_scheme(authorization, "Basic") : NULL;
+
+    if (basic && accepts->basic_keys && (credential->text = identity_basic_secret(call->pool, basic)) != NULL) {
+        credential->kind = CREDENTIAL_KEY;
+        credential->method = "basic";
+    } else if (credential->kind == CREDENTIAL_ABSENT && accepts->cookie &&
+               (credential->text = identity_access_cookie(call)) != NULL) {
+        credential->kind = CREDENTIAL_COOKIE;
+        credential->method = "cookie";
+    }
+}
+
 /* False where two were sent (security 43). */
 static bool find(identity_call_t *call, credential_t *credential)
 {
@@ -37,11 +59,13 @@ static bool find(identity_call_t *call, credential_t *credential)
     if (key && authorization)
         return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
                              "Send one credential, not X-API-KEY and Authorization both.");
+    credential->method = "key";
     if (key) {
         credential->kind = CREDENTIAL_KEY;
         credential->text = key;
     } else if (authorization && (credential->text = identity_scheme(authorization, "Bearer")) != NULL) {
         credential->kind = CREDENTIAL_BEARER;
+        credential->method = "bearer";
     } else if (authorization && (credential->text = identity_scheme(authorization, "ApiKey")) != NULL) {
         credential->kind = CREDENTIAL_KEY;
     } else if (authorization) {
@@ -92,16 +116,16 @@ bool identity_session_live(const identity_session_row_t *session, const identity
            user->status == IDENTITY_USER_ACTIVE;
 }
 
-static bool load_session(identity_call_t *call, identity_bearer_t *bearer)
+/* subject: whose it has to be; NULL: anybody's. */
+static bool load_session(identity_call_t *call, const char *id, const char *subject, identity_bearer_t *bearer)
 {
-    const identity_claims_t *claims = &bearer->claims;
     identity_session_row_t *session = NULL;
     identity_user_row_t *user = NULL;
     bool found;
 
-    if (!identity_db_found(call, identity_session_get(call->db, claims->session_id, &session, &user), &found))
+    if (!identity_db_found(call, identity_session_get(call->db, id, &session, &user), &found))
         return false;
-    if (!found || !identity_session_live(session, user, call->now) || strcmp(user->id, claims->subject) != 0)
+    if (!found || !identity_session_live(session, user, call->now) || (subject && strcmp(user->id, subject) != 0))
         return true;
     if (!identity_principal_of_user(call, user, &bearer->who))
         return false;
@@ -109,6 +133,8 @@ static bool load_session(identity_call_t *call, identity_bearer_t *bearer)
     bearer->user = user;
     bearer->who->session_id = session->id;
     bearer->who->authenticated_at = session->authenticated_at;
+    bearer->who->expires_at = session->expires_at;
+    bearer->who->idle_expires_at = session->idle_expires_at;
     return true;
 }
 
@@ -145,7 +171,9 @@ bool identity_bearer_load(identity_call_t *call, void *data)
     bearer->who = NULL;
     if (identity_id_valid(bearer->claims.subject, "sess"))
         return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->who);
-    return identity_id_valid(bearer->claims.subject, "apik") ? load_key_of(call, bearer) : load_session(call, bearer);
+    return identity_id_valid(bearer->claims.subject, "apik")
+               ? load_key_of(call, bearer)
+               : load_session(call, bearer->claims.session_id, bearer->claims.subject, bearer);
 }
 
 /* ---- the phase -------------------------------------------------------------------------------------------------- */
@@ -161,31 +189,52 @@ static bool load_bearer(identity_call_t *call, void *data)
     return true;
 }
 
+static bool load_cookie(identity_call_t *call, void *data)
+{
+    credential_t *credential = data;
+
+    if (!load_session(call, credential->bearer.claims.session_id, NULL, &credential->bearer))
+        return false;
+    credential->who = credential->bearer.who;
+    return true;
+}
+
+/* Is it well-formed and signed? No look-up. */
+static bool verify(identity_call_t *call, credential_t *credential)
+{
+    switch (credential->kind) {
+    case CREDENTIAL_KEY:
+        return identity_key_id(call->pool, credential->text) != NULL;
+    case CREDENTIAL_BEARER:
+        return identity_bearer_verify(call, credential->text, &credential->bearer);
+    case CREDENTIAL_COOKIE:
+        credential->bearer.claims.session_id = identity_access_cookie_session(call, credential->text);
+        return credential->bearer.claims.session_id != NULL;
+    default:
+        return false;
+    }
+}
+
 /* False only for a fault; an invalid credential leaves who NULL. */
 static bool check(identity_call_t *call, credential_t *credential)
 {
-    bool known = credential->kind == CREDENTIAL_KEY
-                     ? identity_key_id(call->pool, credential->text) != NULL
-                     : credential->kind == CREDENTIAL_BEARER &&
-                           identity_bearer_verify(call, credential->text, &credential->bearer);
+    static identity_work_t *const loads[] = {
+        [CREDENTIAL_KEY] = load_key, [CREDENTIAL_BEARER] = load_bearer, [CREDENTIAL_COOKIE] = load_cookie};
 
-    if (!known)
+    if (!verify(call, credential))
         return true;
-    if (!identity_read(call, credential->kind == CREDENTIAL_KEY ? load_key : load_bearer, credential))
+    if (!identity_read(call, loads[credential->kind], credential))
         return false;
     if (credential->who && credential->key && call->now - credential->key->last_used_at >= IDENTITY_LAST_USE_STEP)
         identity_write_aside(call, write_last_use, credential);
     return true;
 }
 
-static bool transport_fits(identity_call_t *call, const identity_route_t *route, credential_kind_t kind)
+bool identity_transport_fits(identity_call_t *call)
 {
     const identity_request_t *in = call->in;
-    /* The public calls carry passwords, tokens or cookies; pages carry nothing. */
-    bool secret = kind != CREDENTIAL_ABSENT ||
-                  (route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0);
 
-    if (!secret || in->secure || in->loopback || !call->env->settings->require_tls)
+    if (in->secure || in->loopback || !call->env->settings->require_tls)
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                          "A credential may be sent over TLS only: use https.");
@@ -193,13 +242,15 @@ static bool transport_fits(identity_call_t *call, const identity_route_t *route,
 
 static bool authenticate(identity_call_t *call, const identity_route_t *route, identity_authentication_t *out)
 {
+    /* The public calls carry passwords, tokens or cookies; pages carry nothing. */
+    bool public_secret = route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0;
     credential_t credential;
 
     out->ambiguous = !find(call, &credential);
     if (out->ambiguous)
         return false;
     out->credential = credential.kind != CREDENTIAL_ABSENT;
-    if (!transport_fits(call, route, credential.kind))
+    if ((out->credential || public_secret) && !identity_transport_fits(call))
         return false;
     if (route->credential == IDENTITY_CREDENTIAL_NONE || credential.kind == CREDENTIAL_ABSENT) {
         if (route->credential == IDENTITY_CREDENTIAL_REQUIRED)
@@ -227,6 +278,52 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
         return;
     identity_call_begin(&call, pool, env, in);
     if (!authenticate(&call, route, out)) {
+        out->refused = true;
+        out->principal = NULL;
+        out->problem = call.problem;
+    }
+}
+
+/* ---- anything but the API --------------------------------------------------------------------------------------- */
+
+static bool needed(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "A credential is needed.");
+}
+
+static bool identify(identity_call_t *call, const identity_accepts_t *accepts, identity_authentication_t *out)
+{
+    credential_t credential;
+
+    out->ambiguous = !find(call, &credential);
+    if (out->ambiguous)
+        return false;
+    find_further(call, accepts, &credential);
+    out->credential = credential.kind != CREDENTIAL_ABSENT;
+    out->method = credential.method;
+    if (!out->credential)
+        return needed(call);
+    if (!identity_transport_fits(call) || !check(call, &credential))
+        return false;
+    if (!credential.who)
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The credential is not valid.");
+    if (credential.kind == CREDENTIAL_COOKIE) {
+        if (!identity_own_page(call))
+            return false;
+        identity_session_used(call, credential.who);
+    }
+    out->principal = credential.who;
+    return identity_place_enter(call, out);
+}
+
+void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                       const identity_accepts_t *accepts, identity_authentication_t *out)
+{
+    identity_call_t call;
+
+    memset(out, 0, sizeof *out);
+    identity_call_begin(&call, pool, env, in);
+    if (!identify(&call, accepts, out)) {
         out->refused = true;
         out->principal = NULL;
         out->problem = call.problem;

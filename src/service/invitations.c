@@ -9,11 +9,11 @@
 
 /* ---- an invitation as JSON -------------------------------------------------------------------------------------- */
 
-static json_t *delivery_json(const identity_invitation_mail_row_t *mail)
+static json_t *delivery_json(const identity_outbox_row_t *mail)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "state", json_string(mail->state));
+    json_object_set_new(object, "state", json_string(identity_outbox_state_name(mail->state)));
     json_object_set_new(object, "attempts", json_integer(mail->attempts));
     json_object_set_new(object, "lastError", identity_json_text_or_null(mail->last_error));
     json_object_set_new(object, "queued", identity_time_json(mail->created_at));
@@ -46,8 +46,7 @@ json_t *identity_invitation_json(identity_call_t *call, const identity_invitatio
     /* When the mail left; until then, when it was put on its way. */
     json_object_set_new(object, "lastSent", identity_time_json(row->sent_at ? row->sent_at : row->created_at));
     json_object_set_new(object, "urn", json_string(urn_of(call, row)));
-    const identity_invitation_mail_row_t *mail =
-        view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
+    const identity_outbox_row_t *mail = view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
     if (mail)
         json_object_set_new(object, "delivery", delivery_json(mail));
     return object;
@@ -62,11 +61,11 @@ bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t 
         return true;
     for (int i = 0; i < view->rows->nelts; i++)
         APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(view->rows, i, identity_invitation_row_t *)->id;
-    if (!identity_db_ok(call, identity_invitation_mails(call->db, ids, &mails)))
+    if (!identity_db_ok(call, identity_outbox_newest(call->db, ids, &mails)))
         return false;
     view->mails = apr_hash_make(call->pool);
     for (int i = 0; i < mails->nelts; i++) {
-        const identity_invitation_mail_row_t *mail = APR_ARRAY_IDX(mails, i, identity_invitation_mail_row_t *);
+        const identity_outbox_row_t *mail = APR_ARRAY_IDX(mails, i, identity_outbox_row_t *);
         apr_hash_set(view->mails, mail->invitation_id, APR_HASH_KEY_STRING, mail);
     }
     return true;

@@ -34,7 +34,7 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
 /* Invitations as the interface shows them. */
 typedef struct identity_invitation_view {
     apr_array_header_t *rows; /* of identity_invitation_row_t * */
-    apr_hash_t *mails;        /* invitation id -> identity_invitation_mail_row_t; NULL: the caller is not shown them */
+    apr_hash_t *mails;        /* invitation id -> identity_outbox_row_t; NULL: the caller is not shown them */
 } identity_invitation_view_t;
 /* mails of the rows. Reads. */
 bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t *view);

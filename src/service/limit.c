@@ -117,6 +117,7 @@ static void tell(const identity_call_t *call, const char *what, identity_rate_cl
 static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
 {
     tell(call, "throttled", class);
+    identity_metric_add(call->env->metrics, IDENTITY_METRIC_RATE_LIMITED_LOGIN + (class - IDENTITY_RATE_LOGIN), 1);
     identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL, "Too many of these requests; please try again later.");
     call->problem.retry_after = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
     return false;
@@ -193,8 +194,12 @@ bool identity_limit_failed(identity_call_t *call)
         if (wait > 0)
             return refuse(call, limit->class, wait);
     }
-    if (limit->class != IDENTITY_RATE_NONE)
-        tell(call, "failed", limit->class);
+    if (limit->class == IDENTITY_RATE_NONE)
+        return true;
+    tell(call, "failed", limit->class);
+    identity_metric_add(
+        call->env->metrics,
+        limit->class == IDENTITY_RATE_LOGIN ? IDENTITY_METRIC_FAILURES_LOGIN : IDENTITY_METRIC_FAILURES_TOKEN, 1);
     return true;
 }
 
@@ -287,6 +292,15 @@ bool identity_limit_account(identity_call_t *call, const char *account)
     if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))
         return false;
     return identity_limit_passed(call);
+}
+
+bool identity_limit_password(identity_call_t *call, const char *account)
+{
+    call->limit.class = IDENTITY_RATE_LOGIN;
+    if (!limited(call, IDENTITY_RATE_LOGIN))
+        return true;
+    bind_to(call, "address", address_of(call), "", 1);
+    return identity_limit_account(call, account);
 }
 
 bool identity_limit_self(identity_call_t *call)

@@ -108,20 +108,24 @@ bool identity_login_visit(identity_call_t *call, identity_login_t *login, const 
 
 /* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
  * ends TLS. */
+bool identity_cookie_plain(const identity_call_t *call)
+{
+    return !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
+}
+
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
 {
-    bool plain = !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
-
     identity_header(call, "Set-Cookie",
                     apr_psprintf(call->pool,
                                  "%s=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
                                  "; HttpOnly%s; SameSite=Strict",
-                                 name, value, seconds, plain ? "" : "; Secure"));
+                                 name, value, seconds, identity_cookie_plain(call) ? "" : "; Secure"));
 }
 
-void identity_refresh_cookie_clear(identity_call_t *call)
+void identity_session_cookies_clear(identity_call_t *call)
 {
     identity_cookie_set(call, COOKIE_NAME, "", 0);
+    identity_access_cookie_clear(call);
 }
 
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
@@ -172,6 +176,25 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access)
     return access->text || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }
 
+/* After the commit. method is NULL where a session goes on. */
+static void count(const identity_call_t *call, const char *method)
+{
+    static const struct {
+        const char *method;
+        identity_metric_t metric;
+    } counters[] = {{"password", IDENTITY_METRIC_LOGINS_PASSWORD},
+                    {"sso", IDENTITY_METRIC_LOGINS_SSO},
+                    {"alias", IDENTITY_METRIC_LOGINS_ALIAS},
+                    {"demo", IDENTITY_METRIC_LOGINS_DEMO},
+                    {"sandbox", IDENTITY_METRIC_LOGINS_SANDBOX}};
+    identity_metric_t metric = IDENTITY_METRIC_LOGINS_REFRESH;
+
+    for (size_t i = 0; method && i < sizeof counters / sizeof counters[0]; i++)
+        if (strcmp(counters[i].method, method) == 0)
+            metric = counters[i].metric;
+    identity_metric_add(call->env->metrics, metric, 1);
+}
+
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 {
     const identity_session_row_t *session = login->session;
@@ -185,6 +208,7 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 
     if (!identity_access_sign(call, &access))
         return false;
+    count(call, login->method);
     if (call->standard)
         return identity_oauth_answer(call, &access, login->refresh);
     json_t *token = json_object();
@@ -195,7 +219,9 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
-    if (login->refresh)
+    if (login->refresh) {
         identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
+        identity_access_cookie_set(call, session);
+    }
     return identity_answer(call, 200, token);
 }

@@ -36,15 +36,20 @@ static bool find_user(identity_call_t *call, void *data)
     return true;
 }
 
+bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed."};
+
+    audit.entity_id = user ? user->entity_id : "";
+    audit.id = user ? user->id : NULL;
+    audit.actor = "";
+    return identity_audit(call, &audit);
+}
+
 static bool write_failure(identity_call_t *call, void *data)
 {
     const attempt_t *attempt = data;
-    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed."};
-
-    audit.entity_id = attempt->user ? attempt->user->entity_id : "";
-    audit.id = attempt->user ? attempt->user->id : NULL;
-    audit.actor = "";
-    return identity_audit(call, &audit);
+    return identity_login_failed(call, attempt->user);
 }
 
 static bool write_login(identity_call_t *call, void *data)
@@ -67,6 +72,19 @@ static bool write_login(identity_call_t *call, void *data)
     return identity_login_open(call, &attempt->login);
 }
 
+bool identity_verify_user(identity_call_t *call, const identity_user_row_t *user, const char *password, bool *right,
+                          const char **fresh)
+{
+    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
+    bool usable = identity_user_usable(user);
+    const char *hash = usable ? user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
+
+    if (!identity_verify_password(call, hash, password, right, fresh))
+        return false;
+    *right = *right && usable;
+    return true;
+}
+
 /* One look at user and password. Then a session is open, or the password is not right, or the user has moved
  * meanwhile. */
 static bool try_password(identity_call_t *call, attempt_t *attempt, const char *password)
@@ -76,24 +94,24 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
     attempt->moved = false;
     if (!identity_read(call, find_user, attempt))
         return false;
-    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
-    bool usable = attempt->user && attempt->user->status == IDENTITY_USER_ACTIVE && attempt->user->password_hash;
-    const char *hash =
-        usable ? attempt->user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_verify_password(call, hash, password, &right, &attempt->fresh))
+    if (!identity_verify_user(call, attempt->user, password, &right, &attempt->fresh))
         return false;
-    if (!usable || !right)
-        return true;
-    return identity_limit_passed(call) && identity_write(call, write_login, attempt);
+    return !right || (identity_limit_passed(call) && identity_write(call, write_login, attempt));
+}
+
+bool identity_password_grant(identity_call_t *call)
+{
+    return call->env->settings->password_grant || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                                                "Signing in by password is switched off on this "
+                                                                "server.");
 }
 
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
 {
     attempt_t attempt = {.canonical = identity_username_canonical(call->pool, username)};
 
-    if (!call->env->settings->password_grant)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "Signing in by password is switched off on this server.");
+    if (!identity_password_grant(call))
+        return false;
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
                              IDENTITY_PASSWORD_MAX);
@@ -296,7 +314,7 @@ bool identity_oauth_refresh(identity_call_t *call)
         return false;
     if (login.refresh)
         return identity_login_answer(call, &login);
-    identity_refresh_cookie_clear(call);
+    identity_session_cookies_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session; please sign in again.");
 }
 
@@ -354,7 +372,7 @@ bool identity_oauth_logout(identity_call_t *call)
         return false;
     if ((bearer || logout.cookie.live) && !identity_write(call, write_logout, &logout))
         return false;
-    identity_refresh_cookie_clear(call);
+    identity_session_cookies_clear(call);
     if (!logout.ended)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session.");
     return identity_answer_empty(call, 200);

@@ -42,6 +42,61 @@ static apr_array_header_t *grants_of_rows(apr_pool_t *pool, const apr_array_head
     return grants;
 }
 
+static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const identity_standing_row_t *row)
+{
+    identity_grant_t *grant = grant_in(grants, row->account_id);
+
+    if (!grant)
+        return;
+    if (!grant->roles)
+        grant->roles = apr_array_make(pool, 4, sizeof(identity_held_role_t));
+    APR_ARRAY_PUSH(grant->roles, identity_held_role_t) = (identity_held_role_t){row->id, row->name, row->slug};
+}
+
+static void sooner(apr_time_t *at, apr_time_t other)
+{
+    if (other && (!*at || other < *at))
+        *at = other;
+}
+
+static void add_team(apr_pool_t *pool, identity_principal_t *who, const identity_standing_row_t *row, apr_time_t now)
+{
+    sooner(&who->changes_at, row->start_at > now ? row->start_at : row->end_at);
+    if (row->start_at > now)
+        return;
+    if (!who->teams)
+        who->teams = apr_array_make(pool, 2, sizeof(identity_held_team_t));
+    APR_ARRAY_PUSH(who->teams, identity_held_team_t) = (identity_held_team_t){row->id, row->name};
+}
+
+static void set_entity(identity_principal_t *who, const char *reference, apr_time_t expires_at)
+{
+    who->entity_reference = reference;
+    who->sandbox = expires_at != 0;
+}
+
+/* What all of it is called: for rules that stand in a configuration. */
+static bool load_names(identity_call_t *call, identity_principal_t *who)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (!identity_db_ok(call, identity_standing_of_user(call->db, who->entity_id, who->id, call->now, &rows)))
+        return false;
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_standing_row_t *row = APR_ARRAY_IDX(rows, i, identity_standing_row_t *);
+        identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(who->grants, row->id) : NULL;
+        if (grant)
+            grant->reference = row->name;
+        if (row->kind == IDENTITY_STANDING_ENTITY)
+            set_entity(who, row->name, row->end_at);
+        if (row->kind == IDENTITY_STANDING_ROLE)
+            add_role(call->pool, who->grants, row);
+        if (row->kind == IDENTITY_STANDING_TEAM)
+            add_team(call->pool, who, row, call->now);
+    }
+    return true;
+}
+
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who)
 {
     apr_array_header_t *rows = NULL;
@@ -55,7 +110,7 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     (*who)->method = "bearer";
     (*who)->entity_id = user->entity_id;
     (*who)->grants = grants_of_rows(call->pool, rows);
-    return true;
+    return load_names(call, *who);
 }
 
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
@@ -68,6 +123,7 @@ bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *
     made->method = "key";
     made->entity_id = key->entity_id;
     made->entity_wide = true;
+    set_entity(made, key->entity_reference, key->entity_expires_at);
     if (!identity_key_narrowing(call, key, &names))
         return false;
     identity_key_holds(call, key, names, &made->entity_permissions);

@@ -277,6 +277,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     if (!call->route)
         return true; /* OPTIONS is answered */
     call->out->operation = call->route->operation;
+    call->out->route = (int)(call->route - identity_routes);
     call->standard = standard(call);
     return permit(call, authentication) && version_fits(call) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
@@ -289,6 +290,7 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
     identity_call_t call;
 
     memset(out, 0, sizeof *out);
+    out->route = -1;
     out->headers = apr_table_make(pool, 8);
     identity_call_begin(&call, pool, env, in);
     call.out = out;
@@ -306,6 +308,7 @@ void identity_serve_error(apr_pool_t *pool, int status, identity_response_t *out
     identity_problem_t problem = {.kind = identity_problem_of_status(status)};
 
     memset(out, 0, sizeof *out);
+    out->route = -1;
     out->headers = apr_table_make(pool, 4);
     out->status = status;
     out->content_type = "application/json";

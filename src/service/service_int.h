@@ -146,6 +146,8 @@ bool identity_limit_failed(identity_call_t *call);
 bool identity_limit_passed(identity_call_t *call);
 /* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
 void identity_limit_proved(identity_call_t *call, const char *account);
+/* Outside of a route: both steps of a login with a password. */
+bool identity_limit_password(identity_call_t *call, const char *account);
 /* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
 bool identity_limit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
@@ -341,6 +343,19 @@ bool identity_hash_password(identity_call_t *call, const char *normalised, const
 bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
                               const char **fresh);
 
+/* May somebody sign in by a password at all? 403 otherwise. */
+bool identity_password_grant(identity_call_t *call);
+/* Can the user (or NULL) sign in by one? */
+static inline bool identity_user_usable(const identity_user_row_t *user)
+{
+    return user && user->status == IDENTITY_USER_ACTIVE && user->password_hash;
+}
+/* identity_verify_password for a user, or as long as that for who has none. */
+bool identity_verify_user(identity_call_t *call, const identity_user_row_t *user, const char *password, bool *right,
+                          const char **fresh);
+/* On record. user: NULL where there is none of that name. Inside identity_write. */
+bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user);
+
 #define IDENTITY_SEAL_OUTBOX "outbox"             /* what the key that seals links on their way is derived for */
 #define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
 #define IDENTITY_SEAL_DIGEST "idempotency-digest" /* ... digests of requests */
@@ -382,11 +397,24 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
 bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
                               identity_session_row_t **session, identity_user_row_t **user);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
-void identity_refresh_cookie_clear(identity_call_t *call);
+void identity_session_cookies_clear(identity_call_t *call); /* where a session has ended */
 /* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
  * HttpOnly, SameSite=Strict, Secure but for plain HTTP over loopback. seconds 0: it is taken back. */
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
 void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
+
+bool identity_cookie_plain(const identity_call_t *call); /* is Secure left off? */
+
+/* The access cookie (access_cookie.c). Set and cleared where the location has it. */
+void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session);
+void identity_access_cookie_clear(identity_call_t *call);
+const char *identity_access_cookie(identity_call_t *call); /* what was sent under its name, or NULL */
+/* The session that it names, NULL where it is none of ours. No look-up. */
+const char *identity_access_cookie_session(identity_call_t *call, const char *text);
+/* What came with this cookie only and changes something was sent by a page of the same origin: 403 otherwise. */
+bool identity_own_page(identity_call_t *call);
+/* Moves the session's idle end on, now and then. */
+void identity_session_used(identity_call_t *call, const identity_principal_t *who);
 
 /* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never; whole: then and not
  * before. */
@@ -401,6 +429,11 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access);
 /* Was a request that a cookie came with sent by a page of ours, or by no browser at all? 403 otherwise (security 42).
  */
 bool identity_same_origin(identity_call_t *call);
+
+/* May a secret come this way: TLS, or this machine itself? 403 otherwise. */
+bool identity_transport_fits(identity_call_t *call);
+/* Is what was identified somebody at a protected place, and in which account? 403 otherwise. */
+bool identity_place_enter(identity_call_t *call, identity_authentication_t *out);
 
 /* ---- credentials ------------------------------------------------------------------------------------------------ */
 

@@ -96,25 +96,6 @@ identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity
     return status == IDENTITY_DB_OK ? strcmp(open->id, row->id) == 0 ? IDENTITY_DB_CONFLICT : IDENTITY_DB_NONE : status;
 }
 
-static void *read_mail(const db_row_t *row, int from)
-{
-    identity_invitation_mail_row_t *mail = apr_palloc(db_pool(row), sizeof *mail);
-
-    mail->invitation_id = db_text(row, from);
-    mail->state = db_text(row, from + 1);
-    mail->attempts = (int)db_number(row, from + 2);
-    mail->last_error = db_text_or_null(row, from + 3);
-    mail->created_at = db_number(row, from + 4);
-    mail->sent_at = db_number(row, from + 5);
-    return mail;
-}
-
-identity_db_status_t identity_invitation_mails(identity_db_t *db, const apr_array_header_t *ids,
-                                               apr_array_header_t **rows)
-{
-    return db_list(db, IDENTITY_SQL_INVITATION_MAILS, DB_ARGS(S(db_json(db, ids))), read_mail, rows);
-}
-
 static void *read_secret(const db_row_t *row, int from)
 {
     identity_secret_row_t *secret = apr_pcalloc(db_pool(row), sizeof *secret);

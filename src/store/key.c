@@ -10,7 +10,7 @@ const char *identity_key_role_name(identity_key_role_t role)
 
 void *db_read_key(const db_row_t *row, int from)
 {
-    identity_key_row_t *key = apr_palloc(db_pool(row), sizeof *key);
+    identity_key_row_t *key = apr_pcalloc(db_pool(row), sizeof *key);
 
     key->id = db_text(row, from);
     key->entity_id = db_text(row, from + 1);
@@ -27,6 +27,15 @@ void *db_read_key(const db_row_t *row, int from)
     key->expires_at = db_number(row, from + 11);
     key->last_used_at = db_number(row, from + 12);
     key->version = db_number(row, from + 13);
+    return key;
+}
+
+static void *read_with_entity(const db_row_t *row, int from)
+{
+    identity_key_row_t *key = db_read_key(row, from);
+
+    key->entity_reference = db_text(row, from + 14);
+    key->entity_expires_at = db_number(row, from + 15);
     return key;
 }
 
@@ -69,7 +78,7 @@ identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *
 
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id, identity_key_row_t **row)
 {
-    return db_one(db, IDENTITY_SQL_KEY_GET, DB_ARGS(S(id)), db_read_key, row);
+    return db_one(db, IDENTITY_SQL_KEY_GET, DB_ARGS(S(id)), read_with_entity, row);
 }
 
 identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,

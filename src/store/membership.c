@@ -140,6 +140,32 @@ identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user
     return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)), read_grant, rows);
 }
 
+static void *read_standing(const db_row_t *row, int from)
+{
+    identity_standing_row_t *standing = apr_palloc(db_pool(row), sizeof *standing);
+    const char *kind = db_text(row, from);
+
+    standing->kind = strcmp(kind, "entity") == 0    ? IDENTITY_STANDING_ENTITY
+                     : strcmp(kind, "account") == 0 ? IDENTITY_STANDING_ACCOUNT
+                     : strcmp(kind, "role") == 0    ? IDENTITY_STANDING_ROLE
+                                                    : IDENTITY_STANDING_TEAM;
+    standing->account_id = db_text(row, from + 1);
+    standing->id = db_text(row, from + 2);
+    standing->name = db_text(row, from + 3);
+    standing->slug = db_text(row, from + 4);
+    standing->start_at = db_number(row, from + 5);
+    standing->end_at = db_number(row, from + 6);
+    return standing;
+}
+
+identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
+                                               apr_time_t now, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_STANDING_OF_USER,
+                   DB_ARGS(S(user_id), S(user_id), N(now), N(now), S(entity_id), S(user_id), N(now)), read_standing,
+                   rows);
+}
+
 /* ---- teams ------------------------------------------------------------------------------------------------------ */
 
 void *db_read_team(const db_row_t *row, int from)

@@ -13,7 +13,7 @@ static identity_outbox_state_t state_of(const char *name)
 
 static void *read_mail(const db_row_t *row, int from)
 {
-    identity_outbox_row_t *mail = apr_palloc(db_pool(row), sizeof *mail);
+    identity_outbox_row_t *mail = apr_pcalloc(db_pool(row), sizeof *mail);
 
     mail->id = db_text(row, from);
     mail->entity_id = db_text(row, from + 1);
@@ -30,6 +30,16 @@ static void *read_mail(const db_row_t *row, int from)
     mail->next_attempt_at = db_number(row, from + 12);
     mail->link_expires_at = db_number(row, from + 13);
     mail->sent_at = db_number(row, from + 14);
+    mail->language = db_text(row, from + 15);
+    return mail;
+}
+
+static void *read_due(const db_row_t *row, int from)
+{
+    identity_outbox_row_t *mail = read_mail(row, from);
+
+    mail->inviter = db_text_or_null(row, from + 16);
+    mail->account = db_text_or_null(row, from + 17);
     return mail;
 }
 
@@ -38,7 +48,32 @@ identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_ou
     return db_insert(db, IDENTITY_SQL_OUTBOX_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->invitation_id), S(row->kind),
                              S(row->recipient), S(row->sealed), S(row->sealed_with), N(row->created_at),
-                             N(row->next_attempt_at), N(row->link_expires_at)));
+                             N(row->next_attempt_at), N(row->link_expires_at), S(row->language ? row->language : "")));
+}
+
+identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,
+                                            apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_OUTBOX_NEWEST, DB_ARGS(S(db_json(db, invitation_ids))), read_mail, rows);
+}
+
+identity_db_status_t identity_outbox_in_state(identity_db_t *db, identity_outbox_state_t state, apr_int64_t limit,
+                                              apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_OUTBOX_IN_STATE, DB_ARGS(S(state_names[state]), N(limit)), read_mail, rows);
+}
+
+const char *identity_outbox_state_name(identity_outbox_state_t state)
+{
+    return state_names[state];
+}
+
+identity_db_status_t identity_outbox_hasten(identity_db_t *db, apr_time_t now, int *changed)
+{
+    identity_db_status_t status = db_in_write(db, "OUTBOX_HASTEN");
+
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_OUTBOX_HASTEN, DB_ARGS(N(now), N(now)), changed)
+                                    : status;
 }
 
 identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting)
@@ -53,7 +88,7 @@ identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner,
     identity_db_status_t status = db_in_write(db, "OUTBOX_CLAIM");
 
     if (status == IDENTITY_DB_OK)
-        status = db_list(db, IDENTITY_SQL_OUTBOX_DUE, DB_ARGS(N(now), N(limit)), read_mail, rows);
+        status = db_list(db, IDENTITY_SQL_OUTBOX_DUE, DB_ARGS(N(now), N(limit)), read_due, rows);
     for (int i = 0; status == IDENTITY_DB_OK && i < (*rows)->nelts; i++) {
         identity_outbox_row_t *row = APR_ARRAY_IDX(*rows, i, identity_outbox_row_t *);
         row->attempts++;

@@ -16,7 +16,8 @@ sub files
         no_chdir => 1,
         wanted => sub {
             (my $path = $_) =~ s{^\./}{};
-            if (-d && $path =~ m{^(?:\.git|build|build-asan|run)$}) {
+            # .git is a file in a worktree.
+            if ($path eq '.git' || -d && $path =~ m{^(?:\.git|build|build-asan|run)$}) {
                 $File::Find::prune = 1;
                 return;
             }

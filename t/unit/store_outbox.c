@@ -16,7 +16,8 @@ static void add_mail(int number, const char *kind, apr_time_t created_at)
                                  .sealed_with = "kid",
                                  .created_at = created_at,
                                  .next_attempt_at = created_at,
-                                 .link_expires_at = created_at + HOUR};
+                                 .link_expires_at = created_at + HOUR,
+                                 .language = "de"};
 
     must(identity_outbox_insert(db, &row), "mail");
 }
@@ -76,6 +77,8 @@ static void test_claims(void)
     is_str(row->recipient, "ada@example.org", "recipient");
     is_str(row->sealed, "sealed 1", "sealed secret");
     is_str(row->sealed_with, "kid", "its key");
+    is_str(row->language, "de", "language");
+    is_str(row->inviter, NULL, "a key that invited has no name");
     is_int(row->state, IDENTITY_OUTBOX_QUEUED, "state");
     is_int(row->attempts, 1, "the attempt is counted");
     is_str(row->last_error, NULL, "no error yet");
@@ -144,6 +147,37 @@ static void test_ends(void)
     is_str(column(3, "COALESCE(last_error, 'none')"), "none", "and shows no error then");
 }
 
+/* What administrators are shown. */
+static void test_looks(void)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 2, sizeof(const char *)), *rows;
+    int changed;
+
+    APR_ARRAY_PUSH(ids, const char *) = "none";
+    APR_ARRAY_PUSH(ids, const char *) = invitation;
+    must(identity_outbox_newest(db, ids, &rows), "newest");
+    is_int(rows->nelts, 1, "of an invitation one mail, of none none");
+    is_str(mail(rows, 0)->id, id("mail", 3), "which is the newest");
+    is_int(mail(rows, 0)->state, IDENTITY_OUTBOX_SENT, "with what became of it");
+    must(identity_outbox_in_state(db, IDENTITY_OUTBOX_FAILED, 10, &rows), "failed ones");
+    is_int(rows->nelts, 1, "one has failed");
+    is_str(mail(rows, 0)->last_error, "mailbox unknown", "which says why");
+    is_str(identity_outbox_state_name(mail(rows, 0)->state), "failed", "the state has a name");
+    must(identity_outbox_in_state(db, IDENTITY_OUTBOX_SENT, 1, &rows), "sent ones");
+    is_int(rows->nelts, 1, "no more than were asked for");
+
+    sql(db, "DELETE FROM outbox WHERE state = 'queued'");
+    add_mail(21, "reset", NOW + 900);
+    add_mail(22, "reset", NOW + 901);
+    is_int(claim("h:1", NOW + 900, 1)->nelts, 1, "one is on its way");
+    must(identity_db_begin(db, true), "begin");
+    is_int(identity_outbox_hasten(db, NOW + 700, &changed), IDENTITY_DB_OK, "the others may go now");
+    must(identity_db_commit(db), "commit");
+    is_int(changed, 1, "so many");
+    is_str(column(22, "next_attempt_at"), text("%" APR_TIME_T_FMT, NOW + 700), "which are due");
+    is_int(identity_outbox_hasten(db, NOW, &changed), IDENTITY_DB_FAILED, "not without a transaction");
+}
+
 static void test_cancellation(void)
 {
     add_mail(11, "invite", NOW + 600);
@@ -198,6 +232,7 @@ int main(void)
     invitation = add_invitation(db, 1, user, NOW)->id;
     test_claims();
     test_ends();
+    test_looks();
     test_cancellation();
     test_race();
     return fixture_end();

@@ -1,0 +1,94 @@
+/* The memory of the counters, made once in the life of the parent, so that a graceful restart goes on counting; and who
+ * counts in which part of it. */
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+typedef struct shared {
+    void *counters;
+    _Atomic pid_t *owners; /* of the parts; 0: nobody, the part's counters stay */
+} shared_t;
+
+struct identity_board {
+    identity_metrics_t *metrics;
+    _Atomic pid_t *owners;
+    unsigned parts;
+    unsigned mine; /* parts: none */
+};
+
+bool identity_metrics_share(identity_site_t *site, unsigned processes)
+{
+    apr_pool_t *process = site->main_server->process->pool;
+    identity_board_t *board = apr_pcalloc(site->pool, sizeof *board);
+    apr_size_t size = identity_metrics_size(processes);
+    /* A module that was replaced before a graceful restart may count something else. */
+    const char *name = apr_psprintf(site->pool, "identity-metrics-1-%u-%" APR_SIZE_T_FMT, processes, size);
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, name, process);
+    shared_t *shared = found;
+    if (!shared) {
+        shared = apr_pcalloc(process, sizeof *shared);
+        shared->counters = identity_memory_shared(process, size);
+        shared->owners = identity_memory_shared(process, processes * sizeof *shared->owners);
+        if (!shared->counters || !shared->owners)
+            return false;
+        apr_pool_userdata_set(shared, name, NULL, process);
+    }
+    board->metrics = identity_metrics_make(site->pool, shared->counters, processes);
+    board->owners = shared->owners;
+    board->parts = board->mine = processes;
+    for (int i = 0; i < site->hosts->nelts; i++)
+        APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env.metrics = board->metrics;
+    site->board = board;
+    return true;
+}
+
+/* What processes that are gone had in hand is nobody's. */
+static void sweep(identity_board_t *board)
+{
+    for (unsigned i = 0; i < board->parts; i++) {
+        pid_t pid = atomic_load(&board->owners[i]);
+        if (pid <= 0 || (pid != getpid() && !identity_process_gone(pid)) || (pid == getpid() && i == board->mine))
+            continue;
+        if (atomic_compare_exchange_strong(&board->owners[i], &pid, -1)) {
+            identity_metrics_leave(board->metrics, i);
+            atomic_store(&board->owners[i], 0);
+        }
+    }
+}
+
+static apr_status_t leave(void *board_)
+{
+    identity_board_t *board = board_;
+
+    identity_metrics_leave(board->metrics, board->mine);
+    atomic_store(&board->owners[board->mine], 0);
+    return APR_SUCCESS;
+}
+
+void identity_metrics_join(identity_site_t *site, apr_pool_t *child)
+{
+    identity_board_t *board = site->board;
+
+    sweep(board);
+    for (unsigned i = 0; i < board->parts; i++) {
+        pid_t nobody = 0;
+        if (!atomic_compare_exchange_strong(&board->owners[i], &nobody, getpid()))
+            continue;
+        board->mine = i;
+        identity_metrics_use(board->metrics, i);
+        apr_pool_cleanup_register(child, board, leave, apr_pool_cleanup_null);
+        return;
+    }
+    IDENTITY_SAY(APLOG_WARNING, site->main_server, "ID0532: there are too many processes: this child counts nothing");
+}
+
+identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site)
+{
+    sweep(site->board);
+    return identity_metrics_read(pool, site->board->metrics);
+}

@@ -1,0 +1,122 @@
+/* The access cookie: by it a browser that has signed in sees protected content of the same host (security 41, 42). It
+ * holds the session's id and a MAC over it, and what it is worth is looked up at every request. The API never takes it.
+ */
+#include <string.h>
+
+#include "service_int.h"
+
+#define NAME     "identity_access"
+#define PURPOSE  "access-cookie"
+#define MAC_SIZE 43
+
+/* A session that is used by the cookie alone lives on; that is written so often. */
+#define USE_STEP apr_time_from_sec(3600)
+
+/* The prefix has browsers refuse it from any other host or path, but they know it only with Secure. */
+static const char *name_of(identity_call_t *call)
+{
+    return identity_cookie_plain(call) ? NAME : "__Host-" NAME;
+}
+
+static const char *mac_of(identity_call_t *call, int key_index, const char *session_id)
+{
+    unsigned char key[32];
+
+    if (!identity_keyset_derive(call->env->keys, key_index, PURPOSE, key))
+        return NULL;
+    const char *mac = identity_mac_text(call->pool, key, sizeof key, session_id);
+    identity_wipe(key, sizeof key);
+    return mac;
+}
+
+static void set(identity_call_t *call, const char *value, apr_int64_t seconds)
+{
+    identity_header(call, "Set-Cookie",
+                    apr_psprintf(call->pool, "%s=%s; Path=/; Max-Age=%" APR_INT64_T_FMT "; HttpOnly%s; SameSite=Lax",
+                                 name_of(call), value, seconds, identity_cookie_plain(call) ? "" : "; Secure"));
+}
+
+void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session)
+{
+    const char *mac = call->in->access_cookie ? mac_of(call, 0, session->id) : NULL;
+
+    /* As long as the session can live: whether it does is looked up. */
+    if (mac)
+        set(call, apr_pstrcat(call->pool, session->id, ".", mac, NULL), apr_time_sec(session->expires_at - call->now));
+}
+
+void identity_access_cookie_clear(identity_call_t *call)
+{
+    if (call->in->access_cookie)
+        set(call, "", 0);
+}
+
+const char *identity_access_cookie(identity_call_t *call)
+{
+    const char *name = name_of(call), *at = call->in->headers.cookie;
+    size_t length = strlen(name);
+
+    while (at && *at) {
+        at += strspn(at, "; ");
+        size_t part = strcspn(at, ";");
+        if (part > length && strncmp(at, name, length) == 0 && at[length] == '=')
+            return apr_pstrmemdup(call->pool, at + length + 1, part - length - 1);
+        at += part;
+    }
+    return NULL;
+}
+
+const char *identity_access_cookie_session(identity_call_t *call, const char *text)
+{
+    const char *dot = strchr(text, '.'), *mac;
+
+    if (!dot || strlen(dot + 1) != MAC_SIZE)
+        return NULL;
+    const char *id = apr_pstrmemdup(call->pool, text, (size_t)(dot - text));
+    if (!identity_id_valid(id, "sess"))
+        return NULL;
+    for (int i = 0; (mac = mac_of(call, i, id)) != NULL; i++)
+        if (identity_secret_equal(mac, dot + 1))
+            return id;
+    return NULL;
+}
+
+static bool reads_only(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
+}
+
+bool identity_own_page(identity_call_t *call)
+{
+    const identity_request_t *in = call->in;
+    const char *origin = in->headers.origin, *site = in->headers.fetch_site;
+
+    /* Another protocol is one that pages of any origin may open and read (WebSocket). */
+    if (reads_only(in->method) && !in->upgrade)
+        return true;
+    bool same = origin ? (in->own_origin && strcmp(origin, in->own_origin) == 0) ||
+                             strcmp(origin, call->env->settings->public_url) == 0
+                       : site && strcmp(site, "same-origin") == 0;
+    return same || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                 "With the cookie alone, only a page of the same origin may ask for this.");
+}
+
+static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *who)
+{
+    apr_time_t idle = call->now + call->env->settings->refresh_idle;
+    return idle < who->expires_at ? idle : who->expires_at; /* never past the absolute end (security 34) */
+}
+
+static bool write_use(identity_call_t *call, void *data)
+{
+    const identity_principal_t *const *who = data;
+    return identity_db_ok(call, identity_session_touch(call->db, (*who)->session_id, idle_end(call, *who)));
+}
+
+void identity_session_used(identity_call_t *call, const identity_principal_t *who)
+{
+    apr_interval_time_t eighth = call->env->settings->refresh_idle / 8;
+
+    if (idle_end(call, who) - who->idle_expires_at >= (eighth < USE_STEP ? eighth : USE_STEP))
+        identity_write_aside(call, write_use, &who);
+}
