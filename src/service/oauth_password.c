@@ -277,8 +277,10 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
     identity_user_row_t *user = accept->user;
     identity_audit_t audit = {.action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted."};
 
-    if (!identity_db_ok(
-            call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED, call->now)))
+    /* A mail of it that is to be sent once more is of no use any more. */
+    if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED,
+                                                        call->now)) ||
+        !identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")))
         return false;
     audit.id = audit.actor = user->id;
     audit.entity_id = user->entity_id;
@@ -323,7 +325,6 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
         return false;
     return !*accepted ||
            (identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
-            identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")) &&
             write_accepted(call, &accept));
 }
 

@@ -302,6 +302,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.headers.if_match = door->if_match;
     in.headers.if_none_match = door->if_none_match;
     in.headers.idempotency_key = door->idempotency_key;
+    in.headers.api_version = door->api_version;
     in.headers.content_type = door->content_type ? door->content_type : text ? "application/json" : NULL;
     in.has_body = text && length > 0;
     in.read_body = text ? read_body : NULL;
