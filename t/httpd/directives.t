@@ -282,6 +282,8 @@ IdentitySigningKey $first
 IdentityAccessLifetime 5m
 IdentityRefreshLifetime 2h 3d
 IdentityInviteLifetime 2d
+IdentityURNNamespace example
+IdentityURNRegion eu-1
 IdentityResetLifetime 30m
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
@@ -303,6 +305,7 @@ my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address
 like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';
 ($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'invite'");
 is $row->{life}, 2 * 86400 * 1e6, 'IdentityInviteLifetime';
+like $set->api(GET => '/v1/invitations')->json->{invitations}[0]{urn}, qr{^urn:example:identity:eu-1:plat_\w+:invitation/[0-9A-F]{32}$}, 'IdentityURNNamespace, IdentityURNRegion';
 my $login = $set->login($address, 'Correct1Horse');
 is $login->json->{expires_in}, 300, 'IdentityAccessLifetime';
 ($row) = $set->db('SELECT idle_expires_at - created_at AS idle, expires_at - created_at AS absolute FROM sessions');
