@@ -107,6 +107,28 @@ static void test_key_changes(void)
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
+static void test_renewal(identity_invitation_row_t *newer)
+{
+    identity_invitation_row_t *read, closed = *newer;
+
+    newer->invited_by = "";
+    newer->modified_at = newer->sent_at = NOW + 9;
+    newer->expires_at = NOW + 10;
+    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_FAILED, "none is sent again without a transaction");
+    identity_db_rollback(db);
+    must(identity_db_begin(db, true), "begin");
+    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_OK, "one is sent again");
+    must(identity_db_commit(db), "commit");
+    must(identity_invitation_get(db, ENTITY, newer->id, &read), "get");
+    is_str(text("%s %d %d %d", read->invited_by, (int)(read->modified_at - NOW), (int)(read->sent_at - NOW),
+                (int)(read->expires_at - NOW)),
+           " 9 9 10", "by whom, then, until when");
+    closed.id = text("%032X", 99);
+    must(identity_db_begin(db, true), "begin");
+    is_int(identity_invitation_renew(db, &closed), IDENTITY_DB_NONE, "one that is not open is not");
+    must(identity_db_commit(db), "commit");
+}
+
 static void test_invitations(void)
 {
     identity_invitation_row_t row = {.id = "0123456789ABCDEF0123456789ABCDEF",
@@ -145,22 +167,8 @@ static void test_invitations(void)
     is_str(read->role_id, NULL, "or a role");
     ok(!read->adds, "of somebody new");
 
-    newer->invited_by = "";
-    newer->modified_at = newer->sent_at = NOW + 9;
-    newer->expires_at = NOW + 10;
-    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_FAILED, "none is sent again without a transaction");
-    identity_db_rollback(db);
-    must(identity_db_begin(db, true), "begin");
-    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_OK, "one is sent again");
-    must(identity_db_commit(db), "commit");
-    must(identity_invitation_get(db, ENTITY, newer->id, &read), "get");
-    is_str(text("%s %d %d %d", read->invited_by, (int)(read->modified_at - NOW), (int)(read->sent_at - NOW),
-                (int)(read->expires_at - NOW)),
-           " 9 9 10", "by whom, then, until when");
+    test_renewal(newer);
     is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_REVOKED, NOW + 10), IDENTITY_DB_OK, "revoked");
-    must(identity_db_begin(db, true), "begin");
-    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_NONE, "not sent again then");
-    must(identity_db_commit(db), "commit");
     is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_ACCEPTED, NOW + 11), IDENTITY_DB_NONE,
            "it is not accepted then");
     must(identity_invitation_get(db, ENTITY, newer->id, &read), "get");
