@@ -81,6 +81,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
 
     ap_hook_handler(identity_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(identity_show_status, NULL, NULL, APR_HOOK_MIDDLE);
+    identity_register_status();
     ap_hook_insert_error_filter(identity_insert_error_filter, NULL, NULL, APR_HOOK_LAST);
     identity_register_error_filter();
 }

@@ -61,6 +61,10 @@ int identity_check_authz(request_rec *r);
 /* handler.c */
 int identity_handle(request_rec *r);
 
+/* status.c */
+int identity_show_status(request_rec *r);
+void identity_register_status(void); /* in mod_status */
+
 /* errors.c */
 void identity_register_error_filter(void);
 void identity_insert_error_filter(request_rec *r);

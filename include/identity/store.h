@@ -79,6 +79,16 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
  * all is well. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
+/* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
+typedef struct identity_survey {
+    apr_int64_t users, users_active, keys, keys_active;
+    apr_int64_t sessions, sessions_live; /* of those that end last */
+    apr_int64_t queued, failed;          /* mails */
+    apr_time_t oldest_queued_at;         /* 0: none */
+} identity_survey_t;
+identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
+                                          identity_survey_t *survey);
+
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 /* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
  * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
@@ -586,8 +596,9 @@ identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, con
 identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
                                            apr_time_t next_attempt_at, const char *error);
 identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error);
-/* A lease that is returned unused (stopping): the attempt is not counted. */
-identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner);
+/* A lease that is returned unused (stopping, or the mail server is away: error; NULL keeps the one that is there): the
+ * attempt is not counted. */
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner, const char *error);
 /* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
 identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);

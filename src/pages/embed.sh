@@ -77,11 +77,32 @@ emit_page() {
     printf '};\nconst identity_page_t identity_page_%s = {\n    html_of_%s, sizeof(html_of_%s) - 1,\n    "%s"};\n' "$1" "$1" "$1" "$(cat "$work/$1.csp")"
 }
 
+# KIND.LANGUAGE.txt and .html; English is in KIND.txt and .html.
 emit_mail() {
-    check_source "$sources/mail/$1.$2"
-    printf '\nconst char identity_mail_%s_%s[] = {\n' "$1" "$3"
-    characters "$sources/mail/$1.$2"
-    printf '};\n'
+    for form in txt html; do
+        check_source "$sources/mail/$1${2:+.$2}.$form"
+        printf '\nstatic const char mail_%s_%s_%s[] = {\n' "$1" "$2" "$form"
+        characters "$sources/mail/$1${2:+.$2}.$form"
+        printf '};\n'
+    done
+}
+
+emit_mails() {
+    for kind in invite reset; do
+        for language in '' de fr; do emit_mail $kind "$language"; done
+    done
+    printf '\nconst identity_mail_source_t identity_mail_sources[] = {\n'
+    for kind in invite reset; do
+        for language in '' de fr; do printf '    {"%s", "%s", mail_%s_%s_txt, mail_%s_%s_html},\n' $kind "$language" $kind "$language" $kind "$language"; done
+    done
+    printf '    {0, 0, 0, 0}};\n'
+}
+
+# A style for a page that is made when it is asked for.
+emit_style() {
+    printf '\nstatic const char css_of_%s[] = {\n' "$1"
+    characters "$sources/$1.css"
+    printf '};\nconst identity_style_t identity_style_%s = {css_of_%s, "sha256-%s"};\n' "$1" "$1" "$(hash_of "$sources/$1.css")"
 }
 
 emit_document() {
@@ -91,7 +112,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css page.js activate.html reset.html; do
+for source in page.css page.js status.css activate.html reset.html; do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
@@ -102,10 +123,8 @@ script_hash=$(hash_of "$sources/page.js")
     printf '/* Made by src/pages/embed.sh from the files beside it. */\n#include "identity/pages.h"\n'
     emit_page activate
     emit_page reset
-    emit_mail invite txt text
-    emit_mail invite html html
-    emit_mail reset txt text
-    emit_mail reset html html
+    emit_style status
+    emit_mails
     emit_document openapi conf/openapi.json
     emit_document blocklist conf/password-blocklist.txt
 } > "$work/pages.c"

@@ -21,7 +21,12 @@ static apr_time_t now(void *context)
 static bool enter_hash(void *context)
 {
     const identity_host_t *host = context;
-    return identity_gate_enter(host->site->gate);
+    bool waited, entered = identity_gate_enter(host->site->gate, &waited);
+
+    identity_metric_add(host->env.metrics, entered ? IDENTITY_METRIC_HASH_PASSED : IDENTITY_METRIC_HASH_REFUSED, 1);
+    if (waited)
+        identity_metric_add(host->env.metrics, IDENTITY_METRIC_HASH_WAITS, 1);
+    return entered;
 }
 
 static void leave_hash(void *context)

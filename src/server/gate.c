@@ -193,11 +193,12 @@ static bool own(slot_t *slot, int error)
     return true;
 }
 
-bool identity_gate_enter(identity_gate_t *gate)
+bool identity_gate_enter(identity_gate_t *gate, bool *waited)
 {
     unsigned turn = atomic_fetch_add(&gate->shared->turn, 1);
     struct timespec end;
 
+    *waited = false;
     for (unsigned i = 0; i < gate->slots; i++) {
         slot_t *slot = &gate->shared->slots[(turn + i) % gate->slots];
         if (own(slot, pthread_mutex_trylock(&slot->mutex)))
@@ -205,6 +206,7 @@ bool identity_gate_enter(identity_gate_t *gate)
     }
     if (!queue(gate))
         return false;
+    *waited = true;
     clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += LONGEST_WAIT;
     slot_t *slot = &gate->shared->slots[turn % gate->slots];
@@ -226,4 +228,19 @@ void identity_gate_leave(identity_gate_t *gate)
         if (pthread_mutex_unlock(&slot->mutex) == 0)
             return;
     }
+}
+
+void identity_gate_look(identity_gate_t *gate, identity_figures_t *figures)
+{
+    unsigned used = 0;
+
+    sweep(gate);
+    for (unsigned i = 0; i < gate->slots; i++) {
+        pid_t owner = atomic_load(&gate->shared->slots[i].owner);
+        /* A slot of a thread that was killed is free. */
+        used += owner && (kill(owner, 0) == 0 || errno != ESRCH);
+    }
+    identity_figure_set(figures, IDENTITY_METRIC_HASH_SLOTS, gate->slots);
+    identity_figure_set(figures, IDENTITY_METRIC_HASH_IN_USE, used);
+    identity_figure_set(figures, IDENTITY_METRIC_HASH_WAITING, waiting(gate));
 }

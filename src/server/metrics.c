@@ -9,6 +9,7 @@ APLOG_USE_MODULE(identity);
 
 typedef struct shared {
     void *counters;
+    apr_time_t since;
     _Atomic pid_t *owners; /* of the parts; 0: nobody, the part's counters stay */
 } shared_t;
 
@@ -17,6 +18,7 @@ struct identity_board {
     _Atomic pid_t *owners;
     unsigned parts;
     unsigned mine; /* parts: none */
+    apr_time_t since;
 };
 
 bool identity_metrics_share(identity_site_t *site, unsigned processes)
@@ -36,10 +38,12 @@ bool identity_metrics_share(identity_site_t *site, unsigned processes)
         shared->owners = identity_memory_shared(process, processes * sizeof *shared->owners);
         if (!shared->counters || !shared->owners)
             return false;
+        shared->since = apr_time_now();
         apr_pool_userdata_set(shared, name, NULL, process);
     }
     board->metrics = identity_metrics_make(site->pool, shared->counters, processes);
     board->owners = shared->owners;
+    board->since = shared->since;
     board->parts = board->mine = processes;
     for (int i = 0; i < site->hosts->nelts; i++)
         APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env.metrics = board->metrics;
@@ -89,6 +93,14 @@ void identity_metrics_join(identity_site_t *site, apr_pool_t *child)
 
 identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site)
 {
-    sweep(site->board);
-    return identity_metrics_read(pool, site->board->metrics);
+    identity_board_t *board = site->board;
+    unsigned processes = 0;
+
+    sweep(board);
+    identity_figures_t *figures = identity_metrics_read(pool, board->metrics);
+    for (unsigned i = 0; i < board->parts; i++)
+        processes += atomic_load(&board->owners[i]) > 0;
+    identity_figure_set(figures, IDENTITY_METRIC_PROCESSES, processes);
+    identity_figure_set(figures, IDENTITY_METRIC_START_TIME, board->since);
+    return figures;
 }

@@ -90,14 +90,18 @@ static slot_t *free_slot(const identity_pool_t *pool)
     return NULL;
 }
 
-static slot_t *take_slot(identity_pool_t *pool, apr_interval_time_t wait)
+static slot_t *take_slot(identity_pool_t *pool, const identity_host_t *host)
 {
-    apr_time_t end = apr_time_now() + wait;
+    apr_time_t end = apr_time_now() + host->conf->database_wait;
     slot_t *slot;
+    bool waited = false;
 
     apr_thread_mutex_lock(pool->mutex);
     while ((slot = free_slot(pool)) == NULL) {
         apr_interval_time_t left = end - apr_time_now();
+        if (!waited)
+            identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTION_WAITS, 1);
+        waited = true;
         if (left <= 0 || pool->closing)
             break;
         apr_thread_cond_timedwait(pool->freed, pool->mutex, left);
@@ -276,15 +280,20 @@ identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, iden
 {
     const identity_host_t *host = host_;
     identity_pool_t *pool = host->pool;
-    slot_t *slot = pool->mutex ? take_slot(pool, host->conf->database_wait) : NULL;
+    slot_t *slot = pool->mutex ? take_slot(pool, host) : NULL;
 
-    if (!slot)
+    if (!slot) {
+        identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_TIMEOUT, 1);
         return IDENTITY_DB_BUSY;
+    }
     identity_db_status_t status = reach(pool, slot, request);
     if (status != IDENTITY_DB_OK) {
         free_up(pool, slot);
+        identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_FAILED, 1);
         return status;
     }
+    identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_LENT, 1);
+    identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_IN_USE, 1);
     *db = slot->db;
     identity_db_use(*db, request);
     lend(pool, slot);
@@ -299,6 +308,7 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
 
     if (!slot)
         return;
+    identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_IN_USE, -1);
     identity_db_release(db);
     if (!identity_db_usable(db)) {
         IDENTITY_SAY(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
@@ -380,8 +390,11 @@ bool identity_write_enter(void *host_)
     const identity_host_t *host = host_;
     apr_global_mutex_t *mutex = host->site->write;
     apr_interval_time_t wait = host->conf->database_wait;
-    apr_status_t status = apr_global_mutex_timedlock(mutex, wait);
 
+    if (apr_global_mutex_trylock(mutex) == APR_SUCCESS)
+        return true;
+    identity_metric_add(host->env.metrics, IDENTITY_METRIC_WRITE_WAITS, 1);
+    apr_status_t status = apr_global_mutex_timedlock(mutex, wait);
     /* An APR without time-outs, or a mechanism. */
     for (apr_time_t end = apr_time_now() + wait; APR_STATUS_IS_ENOTIMPL(status) || APR_STATUS_IS_EBUSY(status);) {
         status = apr_global_mutex_trylock(mutex);
@@ -391,6 +404,8 @@ bool identity_write_enter(void *host_)
     }
     if (status != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(status) && !APR_STATUS_IS_EBUSY(status))
         ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0546: the mutex %s", IDENTITY_WRITE_MUTEX);
+    if (status != APR_SUCCESS)
+        identity_metric_add(host->env.metrics, IDENTITY_METRIC_WRITE_TIMEOUTS, 1);
     return status == APR_SUCCESS;
 }
 

@@ -173,8 +173,9 @@ void identity_write_leave(void *host);
 /* gate.c: at most `slots` threads of all children hash passwords at a time. */
 identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *process, unsigned slots, unsigned processes);
 void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
-bool identity_gate_enter(identity_gate_t *gate);
+bool identity_gate_enter(identity_gate_t *gate, bool *waited);
 void identity_gate_leave(identity_gate_t *gate);
+void identity_gate_look(identity_gate_t *gate, identity_figures_t *figures);
 /* Is a process gone that was a child of this server? */
 bool identity_process_gone(pid_t pid);
 

@@ -191,3 +191,8 @@ void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, 
     figures->metrics[metric] = n;
     figures->known[metric] = true;
 }
+
+void identity_figure_open(identity_figures_t *figures, identity_metric_t metric)
+{
+    figures->open[metric] = true;
+}

@@ -20,7 +20,7 @@ extern const int identity_statuses[IDENTITY_STATUSES];
 extern const apr_interval_time_t identity_times[IDENTITY_TIMES];
 
 typedef enum { IDENTITY_COUNTER, IDENTITY_LEVEL, IDENTITY_GAUGE } identity_metric_kind_t;
-typedef enum { IDENTITY_UNIT_NONE, IDENTITY_UNIT_BYTES, IDENTITY_UNIT_SECONDS } identity_unit_t;
+typedef enum { IDENTITY_UNIT_NONE, IDENTITY_UNIT_BYTES, IDENTITY_UNIT_SECONDS, IDENTITY_UNIT_TIME } identity_unit_t;
 
 typedef struct identity_family {
     const char *name, *help, *section;
@@ -46,7 +46,19 @@ typedef struct identity_request_figures {
 struct identity_figures {
     apr_int64_t metrics[IDENTITY_METRICS];
     bool known[IDENTITY_METRICS]; /* a GAUGE is not, until it is set */
+    bool open[IDENTITY_METRICS];  /* there may be more than were counted */
     identity_request_figures_t requests[IDENTITY_OPERATIONS];
 };
+
+/* Text that grows. */
+typedef struct identity_text {
+    apr_pool_t *pool;
+    apr_array_header_t *pieces; /* of const char * */
+} identity_text_t;
+void identity_text_add(identity_text_t *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *identity_text_whole(identity_text_t *text);
+/* Name of the operation in routes.def, or unknown. */
+const char *identity_operation_name(int operation);
+apr_int64_t identity_requests_sum(const identity_request_figures_t *requests);
 
 #endif

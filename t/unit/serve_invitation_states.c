@@ -551,16 +551,12 @@ static void step_status(person_t *person)
     person->status = to;
 }
 
-static bool never_stop(void *context)
-{
-    (void)context;
-    return false;
-}
-
 /* What waits in the outbox goes, save for what has expired meanwhile. */
 static void step_deliver(person_t *person)
 {
-    identity_deliver(door->pool, &door->env, "unit:1", never_stop, NULL);
+    identity_courier_t courier = {0};
+
+    identity_deliver(door->pool, &door->env, "unit:1", &courier, NULL);
     trace[steps % 12] = apr_psprintf(lasting, "%d: deliver (%s)", steps, person->address);
     for (int p = 0; p < PEOPLE; p++)
         for (int i = 0; i < people[p].invitations; i++) {

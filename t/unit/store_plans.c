@@ -18,6 +18,8 @@ static const allowed_t small[] = {
     {"ROLE_ANCESTORS", "SCAN a", "roles above one, while they are found"},
     {"GRANTS_OF_USER", "SCAN m", "memberships of one user"},
     {"GRANTS_OF_USER", "SCAN r", "roles of these memberships"},
+    {"SURVEY_USERS", "SCAN u USING COVERING INDEX", "capped by a LIMIT"},
+    {"SURVEY_KEYS", "SCAN k USING COVERING INDEX", "capped by a LIMIT"},
     {"STANDING_OF_USER", "SCAN m", "memberships of one user"},
     {"STANDING_OF_USER", "SCAN r", "roles of these memberships"},
     {"ENTITIES_LIST", "SCAN e USING INDEX entities_created", "the 500 oldest, in the order of the index"},

@@ -1,0 +1,48 @@
+/* How things stand, for who looks after the server. */
+#include "db_int.h"
+
+typedef struct pair {
+    apr_int64_t all, some;
+} pair_t;
+
+static void *read_pair(const db_row_t *row, int from)
+{
+    pair_t *pair = apr_palloc(db_pool(row), sizeof *pair);
+
+    pair->all = db_number(row, from);
+    pair->some = db_number(row, from + 1);
+    return pair;
+}
+
+static identity_db_status_t look(identity_db_t *db, identity_sql_t statement, const db_argument_t *arguments, int count,
+                                 apr_int64_t *all, apr_int64_t *some)
+{
+    pair_t *pair = NULL;
+    identity_db_status_t status = db_one(db, statement, arguments, count, read_pair, (void **)&pair);
+
+    if (status == IDENTITY_DB_OK) {
+        *all = pair->all;
+        *some = pair->some;
+    }
+    return status;
+}
+
+identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
+                                          identity_survey_t *survey)
+{
+    apr_int64_t oldest_failed;
+    identity_db_status_t status =
+        look(db, IDENTITY_SQL_SURVEY_USERS, DB_ARGS(N(most)), &survey->users, &survey->users_active);
+
+    if (status == IDENTITY_DB_OK)
+        status = look(db, IDENTITY_SQL_SURVEY_KEYS, DB_ARGS(N(most)), &survey->keys, &survey->keys_active);
+    if (status == IDENTITY_DB_OK)
+        status = look(db, IDENTITY_SQL_SURVEY_SESSIONS, DB_ARGS(N(now), N(now), N(most)), &survey->sessions,
+                      &survey->sessions_live);
+    if (status == IDENTITY_DB_OK)
+        status = look(db, IDENTITY_SQL_SURVEY_OUTBOX, DB_ARGS(S("queued"), N(most)), &survey->queued,
+                      &survey->oldest_queued_at);
+    if (status == IDENTITY_DB_OK)
+        status = look(db, IDENTITY_SQL_SURVEY_OUTBOX, DB_ARGS(S("failed"), N(most)), &survey->failed, &oldest_failed);
+    return status;
+}
