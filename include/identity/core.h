@@ -398,6 +398,8 @@ typedef struct identity_password_policy {
     const identity_blocklist_t *blocklist; /* or NULL */
     const char *username, *site;           /* words of these are not enough for a password; either may be NULL */
 } identity_password_policy_t;
+/* The bytes that a password must have where a site wants so many. */
+size_t identity_password_minimum(size_t wanted);
 /* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case nor made of it and the site's
  * name, not on the block list, valid UTF-8 without NUL or control characters. INVALID_FIELD on `field` otherwise, with
  * the reason; the message never holds the password. Length is checked before anything else (security 4). */
