@@ -64,7 +64,7 @@ typedef struct identity_settings {
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
     const char *urn_namespace, *urn_region; /* of the names of invitations */
-    apr_interval_time_t stale; /* how much longer who is remembered is let in while the database is away */
+    apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
 /* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
