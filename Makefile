@@ -51,7 +51,7 @@ CPPFLAGS += -Iinclude $(APR_INCLUDE)
 CFLAGS += -std=gnu11 -g $(WARNINGS) $(HARDENING) -fPIC -fvisibility=hidden
 LDFLAGS += $(LINK_SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
 
-LIBRARIES := -lcjose -ljansson -lcurl -lsodium -lutf8proc -lcrypto -lcrypt
+LIBRARIES := -lcjose -ljansson -lcurl -lidn2 -lsodium -lutf8proc -lcrypto -lcrypt
 APR_LIBRARIES := -laprutil-1 -lapr-1
 
 # ---- what is built ---------------------------------------------------------------------------------------------------------------------

@@ -7,28 +7,46 @@
 
 typedef enum { IDENTITY_MAIL_INVITE, IDENTITY_MAIL_RESET } identity_mail_kind_t;
 
-/* What the built-in templates (src/pages/mail/) are filled with; every value is escaped for where it stands. */
+/* invite, reset; false for anything else. */
+bool identity_mail_kind_named(const char *name, identity_mail_kind_t *kind);
+
+/* What templates are filled with; every value is escaped for where it stands. */
 typedef struct identity_mail_values {
     const char *link;      /* the whole URL with the secret in its fragment */
     const char *username;  /* whom the mail is for */
     const char *site;      /* host of IdentityPublicURL, for a person to recognise */
     apr_time_t expires_at; /* of the link */
+    const char *inviter;   /* username, or NULL */
+    const char *account;   /* reference, or NULL */
 } identity_mail_values_t;
+
+/* The words of mails, by kind and language; never changed once loaded. */
+typedef struct identity_mail_templates identity_mail_templates_t;
+/* Those that come with the module (src/pages/mail/: English, German, French), and where directory is not NULL those of
+ * its files in place of the kinds that it has. NULL with *error a sentence: the folder or a file cannot be read, is not
+ * UTF-8, too large, without its other form, names an unknown value, or one where it cannot be escaped. */
+identity_mail_templates_t *identity_mail_templates_load(apr_pool_t *pool, const char *directory, const char **error);
+/* In which language a mail will be written to whom accepts these (Accept-Language, or NULL); "" where it is not known
+ * in which. */
+const char *identity_mail_language(apr_pool_t *pool, const identity_mail_templates_t *templates,
+                                   identity_mail_kind_t kind, const char *accepted);
 
 typedef struct identity_mail {
     const char *id;   /* of the outbox row: names the Maildir file and makes the Message-ID, so that a second attempt is
                          recognised as the same mail */
     const char *from; /* address, or `Name <address>` */
     const char *to;   /* address */
+    const char *host; /* right side of the Message-ID; NULL: the sender's domain */
+    const char *language; /* tag, or NULL or "" where it is not known */
     apr_time_t date;
     const char *subject;
     const char *text; /* UTF-8, lines end in \n */
     const char *html;
 } identity_mail_t;
 
-/* Fills subject, text and html from the templates of kind. */
-void identity_mail_render(apr_pool_t *pool, identity_mail_kind_t kind, const identity_mail_values_t *values,
-                          identity_mail_t *mail);
+/* Fills language, subject, text and html. language: of identity_mail_language, or any other that may be there. */
+void identity_mail_render(apr_pool_t *pool, const identity_mail_templates_t *templates, identity_mail_kind_t kind,
+                          const char *language, const identity_mail_values_t *values, identity_mail_t *mail);
 
 /* The whole message: RFC 5322 headers (From, To, Subject by RFC 2047, Date, Message-ID, MIME-Version, Auto-Submitted:
  * auto-generated) and a multipart/alternative of text and HTML, quoted-printable, CRLF. NULL where an address or header
@@ -52,16 +70,28 @@ identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char 
 
 typedef enum {
     IDENTITY_DELIVERY_SENT,
-    IDENTITY_DELIVERY_TEMPORARY, /* 4xx, no connection, time-out, disk full: try later */
-    IDENTITY_DELIVERY_PERMANENT  /* 5xx: this mail will never be taken */
+    IDENTITY_DELIVERY_TEMPORARY,   /* this mail was refused for now (4xx after MAIL, RCPT, DATA or the text) */
+    IDENTITY_DELIVERY_PERMANENT,   /* this mail will never be taken (5xx after RCPT, DATA or the text) */
+    IDENTITY_DELIVERY_UNAVAILABLE, /* nothing can be sent: no connection, no TLS, no login, our sender refused, 421, a
+                                      full disk. Says nothing of the mail */
+    IDENTITY_DELIVERY_INTERRUPTED, /* the connection was lost or fell silent while the mail was handed over: of the
+                                      server or of the mail, and perhaps it was taken */
+    IDENTITY_DELIVERY_STOPPED      /* by the caller */
 } identity_delivery_t;
 
+/* Asked about once a second while something takes long; NULL: never. */
+typedef struct identity_stop {
+    bool (*asked)(void *context);
+    void *context;
+} identity_stop_t;
+
 /* Delivers one mail. *error: a short text for administrators (server's answer code and text with control characters
- * removed, no credential), NULL when sent. Maildir: written to tmp/, synced, renamed to new/ under a name made of
- * mail->id alone; a mail of that id that is already in new/ or cur/ is not written again. The folders are made where
- * missing (0700). */
+ * removed, no credential), NULL when sent or stopped. Maildir: written to tmp/, synced, renamed to new/ under a name
+ * made of mail->id alone; a mail of that id that is already in new/ or cur/ is not written again. The folders are made
+ * where missing (0700). SMTP: returns as soon as the server has answered; the connection ends with the pool, so that
+ * what became of the mail can be recorded before (security 86). */
 identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_target_t *target,
-                                       const identity_mail_t *mail, const char **error);
+                                       const identity_mail_t *mail, const identity_stop_t *stop, const char **error);
 
 /* ---- OpenID providers (oidc.c, oidc_token.c) -------------------------------------------------------------------- */
 

@@ -171,8 +171,15 @@ bool identity_slug_valid(const char *slug);
 const char *identity_slug_of_name(apr_pool_t *pool, const char *name);
 /* `^[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+$`, at most 128 characters. */
 bool identity_permission_valid(const char *name);
+#define IDENTITY_LANGUAGE_MAX 35
+/* A language tag (RFC 5646, by its characters): de, de-AT. */
+bool identity_language_valid(const char *tag);
+/* Of the tags that there are (const char *) the one that suits Accept-Language best: by weight, then by order, each
+ * range shortened from its end until it is found (RFC 4647, 3.4). NULL where none suits; accepted may be NULL. */
+const char *identity_language_choose(apr_pool_t *pool, const char *accepted, const apr_array_header_t *there);
 /* Printable text with no control characters, valid UTF-8, not blank: names and descriptions. */
 bool identity_text_valid(const char *text);
+bool identity_utf8_valid(const char *text);
 
 /* ---- query strings and cursors ---------------------------------------------------------------------------------- */
 

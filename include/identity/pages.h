@@ -22,9 +22,13 @@ typedef struct identity_style {
 
 extern const identity_style_t identity_style_status; /* SetHandler identity-status */
 
-/* The built-in mail templates, text and HTML (src/pages/mail/). */
-extern const char identity_mail_invite_text[], identity_mail_invite_html[], identity_mail_reset_text[],
-    identity_mail_reset_html[];
+/* The built-in mail templates (src/pages/mail/). The last has no kind. */
+typedef struct identity_mail_source {
+    const char *kind;     /* invite, reset */
+    const char *language; /* "" for whom no other suits: English */
+    const char *text, *html;
+} identity_mail_source_t;
+extern const identity_mail_source_t identity_mail_sources[];
 
 /* Files of conf/ as they are. */
 typedef struct identity_document {

@@ -25,8 +25,9 @@ typedef enum {
     IDENTITY_RATE_LOGIN,  /* failed logins, by client address and by account */
     IDENTITY_RATE_TOKEN,  /* failed uses of mailed secrets, alike */
     IDENTITY_RATE_RESET,  /* mails asked for, by the address that they go to */
-    IDENTITY_RATE_INVITE, /* requests, by credential; so the next two */
-    IDENTITY_RATE_READ,
+    IDENTITY_RATE_INVITE, /* requests, by credential */
+    IDENTITY_RATE_MAIL,   /* mails of all kinds that are queued, by the address that they go to */
+    IDENTITY_RATE_READ,   /* requests, by credential */
     IDENTITY_RATE_WRITE,
     IDENTITY_RATE_CLASSES
 } identity_rate_class_t;
@@ -53,7 +54,8 @@ typedef struct identity_settings {
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
-    const apr_array_header_t *providers;     /* of identity_configured_provider_t *; NULL: none */
+    const identity_mail_templates_t *mail_templates; /* NULL only where mail is */
+    const apr_array_header_t *providers;             /* of identity_configured_provider_t *; NULL: none */
     const apr_array_header_t *redirect_uris; /* of const char *: where a sign-on may come back to; NULL: nowhere */
     bool sso_provision;                      /* unknown people of a listed domain become users */
     const identity_captcha_t *captcha;       /* what visitors are asked by; NULL: there are none */
@@ -199,7 +201,7 @@ typedef struct identity_principal {
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
-    const char *if_match, *if_none_match;
+    const char *if_match, *if_none_match, *accept_language;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 
@@ -348,10 +350,20 @@ int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 
+/* What is remembered of the way out from one round to the next, by the process that sends; zeroed at first. */
+typedef struct identity_courier {
+    apr_time_t not_before; /* the mail server is not tried earlier */
+    unsigned failures;     /* in a row, to reach or use it */
+    char unrecorded[40];   /* id of a mail that was sent when the database was away, or "" */
+    apr_time_t sent_at;
+} identity_courier_t;
+
 /* One round of the outbox: leases due mails to owner, sends them with no connection held, records what became of each;
- * stop is asked between mails, what is left is returned. owner: HOST:PID; leases of dead processes of this host are
- * taken over. Returns how many mails left. Never fails: logs. */
-int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner, bool (*stop)(void *context),
-                     void *stop_context);
+ * stop (or NULL) is asked between mails and while one takes long, what is left is returned. An outage of the mail
+ * server ends the round; until courier->not_before nothing is asked, not even the database. owner: PLACE:PID, PLACE
+ * unique to one process table; leases of dead processes of the same place are taken over. One round at a time for an
+ * owner. Returns how many mails left. Never fails: logs. */
+int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner, identity_courier_t *courier,
+                     const identity_stop_t *stop);
 
 #endif

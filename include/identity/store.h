@@ -580,8 +580,9 @@ identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, con
 identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
                                            apr_time_t next_attempt_at, const char *error);
 identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error);
-/* A lease that is returned unused (stopping): the attempt is not counted. */
-identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner);
+/* A lease that is returned unused (stopping, or the mail server is away: error; NULL keeps the one that is there): the
+ * attempt is not counted. */
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner, const char *error);
 /* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
 identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);

@@ -14,7 +14,7 @@ void identity_client_stop(void)
 }
 
 identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_target_t *target,
-                                       const identity_mail_t *mail, const char **error)
+                                       const identity_mail_t *mail, const identity_stop_t *stop, const char **error)
 {
     size_t length;
     const char *message = identity_mail_compose(pool, mail, &length);
@@ -26,5 +26,5 @@ identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_tar
     }
     if (target->kind == IDENTITY_MAIL_MAILDIR)
         return mail_send_maildir(pool, target, mail, message, length, error);
-    return mail_send_smtp(pool, target, mail, message, length, error);
+    return mail_send_smtp(pool, target, mail, message, length, stop, error);
 }

@@ -165,9 +165,10 @@ identity_delivery_t mail_send_maildir(apr_pool_t *pool, const identity_mail_targ
     close_maildir(&maildir);
     if (delivered)
         return IDENTITY_DELIVERY_SENT;
-    if (why == EWOULDBLOCK)
+    if (why == EWOULDBLOCK) {
         *error = "The mail is being written by another process.";
-    else
-        *error = apr_psprintf(pool, "The Maildir cannot be written: %s.", apr_strerror(why, text, sizeof(text)));
-    return IDENTITY_DELIVERY_TEMPORARY;
+        return IDENTITY_DELIVERY_TEMPORARY;
+    }
+    *error = apr_psprintf(pool, "The Maildir cannot be written: %s.", apr_strerror(why, text, sizeof(text)));
+    return IDENTITY_DELIVERY_UNAVAILABLE;
 }

@@ -4,6 +4,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <idn2.h>
 
 #include "client_int.h"
 
@@ -20,6 +21,13 @@ bool mail_id_valid(const char *id)
             return false;
     }
     return true;
+}
+
+/* A name, or a number in brackets (RFC 5322, 3.6.4: dot-atom or no-fold-literal). */
+static bool host_valid(const char *host)
+{
+    return *host &&
+           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == strlen(host);
 }
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
@@ -66,6 +74,23 @@ static const char *quote_local_part(apr_pool_t *pool, const char *local, size_t 
     return quoted;
 }
 
+/* As every mail server takes it (RFC 5891); only the local part is left to SMTPUTF8. */
+static const char *ascii_domain(apr_pool_t *pool, const char *domain)
+{
+    const char *at = domain;
+    char *ascii = NULL;
+
+    while (*at && !(*at & 0x80))
+        at++;
+    if (!*at)
+        return domain;
+    if (idn2_to_ascii_8z(domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+        return NULL;
+    domain = apr_pstrdup(pool, ascii);
+    idn2_free(ascii);
+    return domain;
+}
+
 /* Laxer than identity_mail_address_valid in one point: a sender's domain may have no dot (localhost). */
 static const char *write_address(apr_pool_t *pool, const char *address)
 {
@@ -74,12 +99,13 @@ static const char *write_address(apr_pool_t *pool, const char *address)
     if (!at || at == address || strchr(at + 1, '@') || strlen(address) > 254 || holds_control(address) ||
         strpbrk(address, " <>,\""))
         return NULL;
-    if (!is_dot_atom(at + 1, strlen(at + 1)))
+    const char *domain = is_dot_atom(at + 1, strlen(at + 1)) ? ascii_domain(pool, at + 1) : NULL;
+    if (!domain)
         return NULL;
     size_t length = (size_t)(at - address);
-    if (is_dot_atom(address, length))
-        return apr_pstrdup(pool, address);
-    return apr_pstrcat(pool, quote_local_part(pool, address, length), at, NULL);
+    const char *local =
+        is_dot_atom(address, length) ? apr_pstrmemdup(pool, address, length) : quote_local_part(pool, address, length);
+    return apr_pstrcat(pool, local, "@", domain, NULL);
 }
 
 /* Takes blanks and quotes off a display name. */
@@ -154,8 +180,11 @@ static void put_headers(mail_buffer_t *buffer, const identity_mail_t *mail, cons
     put_from(buffer, from_name, from);
     mail_puts(buffer, apr_pstrcat(buffer->pool, "To: ", to, "\r\n", NULL));
     mail_put_unstructured(buffer, "Subject", mail->subject);
-    mail_puts(buffer, apr_pstrcat(buffer->pool, "Message-ID: <", mail->id, strrchr(from, '@'), ">\r\n", NULL));
+    mail_puts(buffer, apr_pstrcat(buffer->pool, "Message-ID: <", mail->id, "@",
+                                  mail->host ? mail->host : strrchr(from, '@') + 1, ">\r\n", NULL));
     mail_puts(buffer, "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
+    if (mail->language && *mail->language)
+        mail_puts(buffer, apr_pstrcat(buffer->pool, "Content-Language: ", mail->language, "\r\n", NULL));
 }
 
 static void put_part(mail_buffer_t *buffer, const char *boundary, const char *type, const char *text)
@@ -172,7 +201,8 @@ const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail,
     const char *from = mail_address_read(pool, mail->from, &from_name);
     const char *to = identity_mail_address_valid(mail->to) ? mail_address_read(pool, mail->to, &to_name) : NULL;
 
-    if (!from || !to || !mail_id_valid(mail->id) || holds_control(mail->subject))
+    if (!from || !to || !mail_id_valid(mail->id) || holds_control(mail->subject) ||
+        (mail->host && !host_valid(mail->host)) || (mail->language && !identity_language_valid(mail->language)))
         return NULL;
 
     /* `=_` is in no quoted-printable text, so this can stand in no part; and the same mail is the same bytes at every

@@ -3,10 +3,12 @@
 
 #include "client_int.h"
 
-#define LINE_MAX_QP  76 /* RFC 2045, 6.7 (5) */
-#define LINE_SHOULD  78 /* RFC 5322, 2.1.1 */
-#define WORD_MAX     66 /* the longest word of a header that is left as it is */
-#define ENCODED_TEXT 42 /* bytes of text in one encoded word: 12 around 56 of base64 are within the 75 of RFC 2047 */
+#define LINE_MAX_QP 76 /* RFC 2045, 6.7 (5) */
+#define LINE_SHOULD 78 /* RFC 5322, 2.1.1 */
+#define WORD_MAX    66 /* the longest word of a header that is left as it is */
+#define ENCODED_TEXT                                                                                                   \
+    39 /* bytes of text in one encoded word: with 12 around 52 of base64 and `Subject: ` in front a line               \
+           stays within the 76 of RFC 2047, 2 */
 
 void mail_put(mail_buffer_t *buffer, const char *data, size_t length)
 {

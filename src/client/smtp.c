@@ -10,14 +10,29 @@
 
 #define CONNECT_TIMEOUT 15
 #define REPLY_MAX       200
+#define STOP_PATIENCE   apr_time_from_sec(3) /* for the answer to a text that is out already */
+
+/* How far the server has followed us, told by its answers. */
+typedef enum {
+    GREETING,
+    HELLO, /* EHLO or HELO, once more after STARTTLS */
+    READY, /* STARTTLS, AUTH, then MAIL */
+    RECIPIENT,
+    DATA,
+    TEXT
+} stage_t;
 
 typedef struct smtp_session {
     CURL *curl;
     struct curl_slist *recipients;
     const char *left; /* of the message */
     size_t left_length;
+    stage_t stage;
+    bool needs_utf8, offers_utf8;
     char reply[REPLY_MAX + 1]; /* the server's last refusal, its code included */
     apr_time_t deadline;
+    const identity_stop_t *stop;
+    bool stopped;
     char fault[CURL_ERROR_SIZE];
 } smtp_session_t;
 
@@ -25,6 +40,9 @@ static apr_status_t end_session(void *data)
 {
     smtp_session_t *session = data;
 
+    /* No waiting for a name server that does not answer, either. */
+    if (session->stopped)
+        curl_easy_setopt(session->curl, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_cleanup(session->curl);
     curl_slist_free_all(session->recipients);
     return APR_SUCCESS;
@@ -45,22 +63,25 @@ static size_t give(char *buffer, size_t size, size_t count, void *data)
  * minutes more. */
 static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3, curl_off_t unused4)
 {
-    const smtp_session_t *session = data;
+    smtp_session_t *session = data;
+    apr_time_t now = apr_time_now();
 
     (void)unused1, (void)unused2, (void)unused3, (void)unused4;
-    return apr_time_now() > session->deadline;
+    if (!session->stopped && session->stop && session->stop->asked(session->stop->context)) {
+        session->stopped = true;
+        /* A mail that may be taken already would be sent a second time. */
+        apr_time_t last = session->stage == TEXT && session->left_length == 0 ? now + STOP_PATIENCE : now;
+        if (last < session->deadline)
+            session->deadline = last;
+    }
+    return now >= session->deadline;
 }
 
 /* The server's words, made fit for a log and a screen. */
-static size_t hear(char *line, size_t size, size_t count, void *data)
+static void keep_reply(smtp_session_t *session, const char *line, size_t length)
 {
-    smtp_session_t *session = data;
-    size_t length = size * count;
     size_t used = 0;
 
-    /* After a refusal comes the 221 of our QUIT. */
-    if (length == 0 || (*line != '4' && *line != '5'))
-        return length;
     for (size_t i = 0; i < length && used < REPLY_MAX; i++) {
         if (line[i] >= ' ' && line[i] <= '~')
             session->reply[used++] = line[i];
@@ -68,7 +89,42 @@ static size_t hear(char *line, size_t size, size_t count, void *data)
             session->reply[used++] = '?';
     }
     session->reply[used] = '\0';
-    return length;
+}
+
+/* What the last line of a good answer says of the stage. */
+static stage_t next_stage(stage_t stage, const char *code)
+{
+    if (!strncmp(code, "220", 3))
+        return HELLO;
+    if (!strncmp(code, "354", 3))
+        return TEXT;
+    /* 334 and 235 belong to AUTH */
+    if (strncmp(code, "25", 2))
+        return stage;
+    return stage == HELLO ? READY : stage == READY ? RECIPIENT : stage == RECIPIENT ? DATA : stage;
+}
+
+static size_t hear(char *line, size_t size, size_t count, void *data)
+{
+    smtp_session_t *session = data;
+    size_t length = size * count;
+
+    if (length < 4)
+        return length;
+    /* After a refusal comes the 221 of our QUIT. */
+    if (*line == '4' || *line == '5') {
+        keep_reply(session, line, length);
+        return length;
+    }
+    if (session->stage == HELLO && length >= 12 && !strncasecmp(line + 4, "SMTPUTF8", 8))
+        session->offers_utf8 = true;
+    if (line[3] == '-')
+        return length;
+    session->stage = next_stage(session->stage, line);
+    if (session->stage == HELLO)
+        session->offers_utf8 = false;
+    /* libcurl would go on and write the address as it is (RFC 6531, 3.1: it must not). */
+    return session->stage == RECIPIENT && session->needs_utf8 && !session->offers_utf8 ? 0 : length;
 }
 
 /* The first option that libcurl does not take ends the setting up. */
@@ -110,12 +166,20 @@ static CURLcode set_connection(smtp_session_t *session, const identity_mail_targ
     return CURLE_OK;
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80))
+        text++;
+    return !*text;
+}
+
 static CURLcode set_mail(smtp_session_t *session, apr_pool_t *pool, const identity_mail_t *mail)
 {
     const char *name;
     const char *from = mail_address_read(pool, mail->from, &name);
     const char *to = mail_address_read(pool, mail->to, &name);
 
+    session->needs_utf8 = !is_ascii(from) || !is_ascii(to);
     session->recipients = curl_slist_append(NULL, apr_pstrcat(pool, "<", to, ">", NULL));
     if (!session->recipients)
         return CURLE_OUT_OF_MEMORY;
@@ -133,11 +197,13 @@ static CURLcode set_mail(smtp_session_t *session, apr_pool_t *pool, const identi
 
 #undef SET
 
-/* Does a 5xx speak of this mail? Refusals of the connection, of its encryption or of our user are a matter of
- * configuration: once it is put right the same mail is taken, so it must not be given up. */
+/* Does an answer speak of the mail, or of the server and our part in it? Refusals of the connection, of its encryption,
+ * of our user and of our sender are a matter of configuration: once it is put right the same mail is taken, so it must
+ * not be given up. */
 static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long answer)
 {
     switch (answer) {
+    case 421: /* closing */
     case 502: /* command unknown */
     case 503: /* bad sequence */
     case 530: /* authentication or encryption wanted */
@@ -148,9 +214,27 @@ static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long an
     default:
         break;
     }
-    /* libcurl's code for a refused MAIL, RCPT or DATA; the other one is that of a refused greeting and of a refused
-     * text, told apart by whether the text went out. */
-    return code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && session->left_length == 0);
+    /* libcurl's code for a refused MAIL, RCPT or DATA; of the text it has the same as of a greeting. */
+    if (code == CURLE_SEND_ERROR && session->stage == READY)
+        return answer < 500 || answer == 552 || answer == 555; /* of MAIL: size, SMTPUTF8 */
+    return code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && session->stage == TEXT);
+}
+
+static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, long answer)
+{
+    if (code == CURLE_LOGIN_DENIED || answer == 535)
+        /* Not in the server's words: it was just told a password. */
+        return apr_psprintf(pool, "The mail server refuses the user or its password (%ld).", answer);
+    if (answer >= 400 && answer < 600 && session->reply[0])
+        return apr_psprintf(pool, "The mail server answered: %s", session->reply);
+    if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK)
+        return "The mail server did not answer in time.";
+
+    const char *fault = session->fault[0] ? session->fault : curl_easy_strerror(code);
+    int length = (int)strlen(fault);
+    while (length > 0 && fault[length - 1] == '.')
+        length--;
+    return apr_psprintf(pool, "The mail server cannot be reached or used: %.*s.", length, fault);
 }
 
 static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, const char **error)
@@ -159,43 +243,39 @@ static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session
 
     if (code == CURLE_OK)
         return IDENTITY_DELIVERY_SENT;
-    curl_easy_getinfo(session->curl, CURLINFO_RESPONSE_CODE, &answer);
-    if (code == CURLE_LOGIN_DENIED || answer == 535) {
-        /* Not in the server's words: it was just told a password. */
-        *error = apr_psprintf(pool, "The mail server refuses the user or its password (%ld).", answer);
-    } else if (answer >= 400 && answer < 600 && session->reply[0]) {
-        *error = apr_psprintf(pool, "The mail server answered: %s", session->reply);
-    } else if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK) {
-        *error = "The mail server did not answer in time.";
-    } else {
-        const char *fault = session->fault[0] ? session->fault : curl_easy_strerror(code);
-        int length = (int)strlen(fault);
-
-        while (length > 0 && fault[length - 1] == '.')
-            length--;
-        *error = apr_psprintf(pool, "The mail server cannot be reached or used: %.*s.", length, fault);
+    if (session->stopped)
+        return IDENTITY_DELIVERY_STOPPED;
+    if (code == CURLE_WRITE_ERROR && session->needs_utf8 && !session->offers_utf8) {
+        *error = "The mail server takes no addresses with characters outside ASCII (SMTPUTF8).";
+        return IDENTITY_DELIVERY_PERMANENT;
     }
-    return answer >= 500 && answer < 600 && is_of_the_mail(session, code, answer) ? IDENTITY_DELIVERY_PERMANENT
-                                                                                  : IDENTITY_DELIVERY_TEMPORARY;
+    curl_easy_getinfo(session->curl, CURLINFO_RESPONSE_CODE, &answer);
+    *error = fault_of(pool, session, code, answer);
+    if (answer >= 400 && answer < 600 && is_of_the_mail(session, code, answer))
+        return answer < 500 ? IDENTITY_DELIVERY_TEMPORARY : IDENTITY_DELIVERY_PERMANENT;
+    bool refused = answer >= 400 && answer < 600 && answer != 421;
+    return session->stage >= RECIPIENT && !refused ? IDENTITY_DELIVERY_INTERRUPTED : IDENTITY_DELIVERY_UNAVAILABLE;
 }
 
 identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target, const identity_mail_t *mail,
-                                   const char *message, size_t length, const char **error)
+                                   const char *message, size_t length, const identity_stop_t *stop, const char **error)
 {
     smtp_session_t *session = apr_pcalloc(pool, sizeof(*session));
 
     if (target->user && !target->password) {
         *error = "The mail URL names a user, but there is no password (IdentityMailSecret).";
-        return IDENTITY_DELIVERY_TEMPORARY;
+        return IDENTITY_DELIVERY_UNAVAILABLE;
     }
     session->deadline = apr_time_now() + apr_time_from_sec(target->timeout);
+    session->stop = stop;
     session->left = message;
     session->left_length = length;
     session->curl = curl_easy_init();
     if (!session->curl) {
         *error = "There is not enough memory to send mail.";
-        return IDENTITY_DELIVERY_TEMPORARY;
+        return IDENTITY_DELIVERY_UNAVAILABLE;
     }
+    /* QUIT is said when the pool goes. */
     apr_pool_cleanup_register(pool, session, end_session, apr_pool_cleanup_null);
 
     CURLcode code = set_connection(session, target);
@@ -203,7 +283,5 @@ identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_
         code = set_mail(session, pool, mail);
     if (code == CURLE_OK)
         code = curl_easy_perform(session->curl);
-    identity_delivery_t delivery = judge(pool, session, code, error);
-    apr_pool_cleanup_run(pool, session, end_session);
-    return delivery;
+    return judge(pool, session, code, error);
 }

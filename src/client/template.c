@@ -1,28 +1,164 @@
-/* The mails' texts: templates in which {{name}} stands for a value. The text template's first line is the subject. */
+/* The language of the templates, a part of Mustache: {{name}} is a value, {{#name}}...{{/name}} stands only where the
+ * value is not empty, {{^name}}...{{/name}} where it is. How a value is escaped hangs on where it stands and is settled
+ * when the template is read. */
+#include <stdarg.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "client_int.h"
-#include "identity/pages.h"
+#include "template.h"
 
-#define SUBJECT "Subject: "
+typedef struct piece {
+    enum { LITERAL, VALUE, IF, UNLESS, END } kind;
+    const char *text; /* of a LITERAL */
+    size_t length;
+    mail_value_t value;
+    mail_escape_t escape;
+} piece_t;
 
-typedef struct mail_value {
-    const char *name, *text;
-} mail_value_t;
+typedef struct compiler {
+    apr_pool_t *pool;
+    mail_template_t *template;
+    bool html;
+    mail_markup_t markup;
+    bool in_address; /* of a plain text: in a word with :// */
+    bool in_section;
+    mail_value_t section;
+    mail_markup_t opened; /* where it began */
+    int line;
+    const char *error;
+} compiler_t;
 
-/* 28 November 2026 at 07:05 UTC: told without figures that one country reads as the month and another as the day. */
-static const char *time_in_words(apr_pool_t *pool, apr_time_t time)
+static const char *const names[MAIL_VALUES] = {"link", "username", "site", "expires", "inviter", "account"};
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static bool refuse(compiler_t *compiler, const char *format, ...)
 {
-    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                         "July",    "August",   "September", "October", "November", "December"};
-    apr_time_exp_t t;
+    va_list arguments;
 
-    apr_time_exp_gmt(&t, time);
-    return apr_psprintf(pool, "%d %s %d at %02d:%02d UTC", t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour,
-                        t.tm_min);
+    va_start(arguments, format);
+    const char *sentence = apr_pvsprintf(compiler->pool, format, arguments);
+    va_end(arguments);
+    compiler->error = apr_psprintf(compiler->pool, "line %d: %s", compiler->line, sentence);
+    return false;
 }
+
+static piece_t *add(compiler_t *compiler)
+{
+    piece_t *piece = apr_array_push(compiler->template->pieces);
+
+    memset(piece, 0, sizeof *piece);
+    return piece;
+}
+
+static void read_literal(compiler_t *compiler, const char *text, size_t length)
+{
+    piece_t *piece = add(compiler);
+
+    piece->text = text;
+    piece->length = length;
+    if (compiler->html)
+        mail_markup_read(&compiler->markup, text, length);
+    for (size_t i = 0; i < length; i++) {
+        compiler->line += text[i] == '\n';
+        if (apr_isspace(text[i]))
+            compiler->in_address = false;
+        else if (i >= 2 && !strncmp(text + i - 2, "://", 3))
+            compiler->in_address = true;
+    }
+}
+
+static bool read_value(compiler_t *compiler, mail_value_t value)
+{
+    mail_escape_t escape = compiler->in_address ? MAIL_ESCAPE_URL : MAIL_ESCAPE_NONE;
+    const char *wrong = compiler->html ? mail_markup_value(&compiler->markup, value == MAIL_VALUE_LINK, &escape) : NULL;
+
+    if (wrong)
+        return refuse(compiler, "{{%s}} %s.", names[value], wrong);
+    piece_t *piece = add(compiler);
+    piece->kind = VALUE;
+    piece->value = value;
+    piece->escape = escape;
+    compiler->template->uses[value] = true;
+    return true;
+}
+
+/* Whether a section is left out or not, what follows it must be the same kind of text. */
+static bool ends_where_it_began(const compiler_t *compiler)
+{
+    const mail_markup_t *now = &compiler->markup, *then = &compiler->opened;
+
+    if (now->state == MAIL_MARKUP_TEXT || then->state == MAIL_MARKUP_TEXT)
+        return now->state == then->state;
+    return now->state == MAIL_MARKUP_QUOTED && then->state == MAIL_MARKUP_QUOTED && now->quote == then->quote &&
+           strcmp(now->name, then->name) == 0;
+}
+
+static bool read_section(compiler_t *compiler, char sign, mail_value_t value)
+{
+    bool end = sign == '/';
+
+    if (!end && compiler->in_section)
+        return refuse(compiler, "a section of %s begins within one of %s.", names[value], names[compiler->section]);
+    if (end && (!compiler->in_section || compiler->section != value))
+        return refuse(compiler, "{{/%s}} ends what has not begun.", names[value]);
+    if (end && !ends_where_it_began(compiler))
+        return refuse(compiler, "the section of %s takes in a part of a tag.", names[value]);
+    piece_t *piece = add(compiler);
+    piece->kind = sign == '#' ? IF : sign == '^' ? UNLESS : END;
+    piece->value = value;
+    compiler->in_section = !end;
+    compiler->section = value;
+    compiler->opened = compiler->markup;
+    return true;
+}
+
+/* What stands between {{ and }}. */
+static bool read_tag(compiler_t *compiler, const char *text, size_t length)
+{
+    char sign = length && strchr("#^/", *text) ? *text : '\0';
+
+    if (sign) {
+        text++;
+        length--;
+    }
+    while (length && *text == ' ') {
+        text++;
+        length--;
+    }
+    while (length && text[length - 1] == ' ')
+        length--;
+    for (int value = 0; value < MAIL_VALUES; value++)
+        if (strlen(names[value]) == length && !memcmp(names[value], text, length))
+            return sign ? read_section(compiler, sign, (mail_value_t)value) : read_value(compiler, (mail_value_t)value);
+    return refuse(compiler, "there is no value {{%s}}; there are link, username, site, expires, inviter and account.",
+                  apr_pstrmemdup(compiler->pool, text, length < 40 ? length : 40));
+}
+
+mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,
+                                       const char **error)
+{
+    compiler_t compiler = {.pool = pool, .html = html, .line = first_line};
+    bool good = true;
+
+    compiler.template = apr_pcalloc(pool, sizeof *compiler.template);
+    compiler.template->pieces = apr_array_make(pool, 16, sizeof(piece_t));
+    for (const char *open; good && (open = strstr(source, "{{"));) {
+        const char *close = strstr(open, "}}");
+        read_literal(&compiler, source, (size_t)(open - source));
+        good = close ? read_tag(&compiler, open + 2, (size_t)(close - open - 2)) : refuse(&compiler, "a {{ has no }}.");
+        source = close ? close + 2 : source;
+    }
+    if (good && compiler.in_section)
+        good = refuse(&compiler, "a section of %s has no {{/%s}}.", names[compiler.section], names[compiler.section]);
+    read_literal(&compiler, source, strlen(source));
+    *error = compiler.error;
+    return good ? compiler.template : NULL;
+}
+
+/* ---- filling ---------------------------------------------------------------------------------------------------- */
 
 /* Length of a character that would break a line or turn the direction of writing, so that a value could pass for our
  * own words; 0 for any other. */
@@ -59,12 +195,22 @@ static const char *entity_of(char c)
     }
 }
 
-static void put_value(mail_buffer_t *buffer, const char *text, bool html)
+/* RFC 3986, 2.3. */
+static bool is_unreserved(char c)
+{
+    return apr_isalnum(c) || (c && strchr("-._~", c));
+}
+
+static void put_value(mail_buffer_t *buffer, const char *text, mail_escape_t escape)
 {
     while (*text) {
         size_t length = disguise(text);
-        const char *entity = html ? entity_of(*text) : NULL;
+        const char *entity = escape == MAIL_ESCAPE_HTML ? entity_of(*text) : NULL;
 
+        if (escape == MAIL_ESCAPE_URL && !is_unreserved(*text)) {
+            mail_puts(buffer, apr_psprintf(buffer->pool, "%%%02X", (unsigned char)*text++));
+            continue;
+        }
         if (length)
             mail_put(buffer, " ", 1);
         else if (entity)
@@ -75,62 +221,24 @@ static void put_value(mail_buffer_t *buffer, const char *text, bool html)
     }
 }
 
-static const char *value_named(const mail_value_t *values, const char *name, size_t length)
-{
-    for (; values->name; values++) {
-        if (strlen(values->name) == length && !memcmp(values->name, name, length))
-            return values->text;
-    }
-    return NULL;
-}
-
-static const char *fill(apr_pool_t *pool, const char *template, const mail_value_t *values, bool html)
+const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template, const char *const values[MAIL_VALUES])
 {
     mail_buffer_t buffer = {.pool = pool};
+    bool shown = true;
 
     mail_puts(&buffer, "");
-    for (;;) {
-        const char *open = strstr(template, "{{");
-        const char *close = open ? strstr(open, "}}") : NULL;
+    for (int i = 0; i < template->pieces->nelts; i++) {
+        const piece_t *piece = &APR_ARRAY_IDX(template->pieces, i, piece_t);
+        bool empty = !values[piece->value] || !*values[piece->value];
 
-        if (!close)
-            break;
-        const char *text = value_named(values, open + 2, (size_t)(close - open - 2));
-        mail_put(&buffer, template, (size_t)(open - template));
-        if (text)
-            put_value(&buffer, text, html);
-        else
-            mail_put(&buffer, open, (size_t)(close + 2 - open));
-        template = close + 2;
+        if (piece->kind == IF || piece->kind == UNLESS)
+            shown = empty == (piece->kind == UNLESS);
+        else if (piece->kind == END)
+            shown = true;
+        else if (shown && piece->kind == LITERAL)
+            mail_put(&buffer, piece->text, piece->length);
+        else if (shown && !empty)
+            put_value(&buffer, values[piece->value], piece->escape);
     }
-    mail_puts(&buffer, template);
     return buffer.data;
-}
-
-/* Takes the subject off a filled text. No value can hold a line break, so the first line is the template's own. */
-static void split_subject(apr_pool_t *pool, const char *filled, identity_mail_t *mail)
-{
-    size_t line = strcspn(filled, "\n");
-
-    mail->subject = "";
-    mail->text = filled;
-    if (strncmp(filled, SUBJECT, strlen(SUBJECT)))
-        return;
-    mail->subject = apr_pstrmemdup(pool, filled + strlen(SUBJECT), line - strlen(SUBJECT));
-    mail->text = filled + line;
-    mail->text += strspn(mail->text, "\n");
-}
-
-void identity_mail_render(apr_pool_t *pool, identity_mail_kind_t kind, const identity_mail_values_t *values,
-                          identity_mail_t *mail)
-{
-    bool invite = kind == IDENTITY_MAIL_INVITE;
-    const mail_value_t named[] = {{"link", values->link},
-                                  {"username", values->username},
-                                  {"site", values->site},
-                                  {"expires", time_in_words(pool, values->expires_at)},
-                                  {NULL, NULL}};
-
-    split_subject(pool, fill(pool, invite ? identity_mail_invite_text : identity_mail_reset_text, named, false), mail);
-    mail->html = fill(pool, invite ? identity_mail_invite_html : identity_mail_reset_html, named, true);
 }

@@ -79,6 +79,15 @@ bool identity_text_scan(const char *text, size_t *characters)
     return character == 0;
 }
 
+bool identity_utf8_valid(const char *text)
+{
+    utf8proc_int32_t character;
+
+    while ((character = next_char(&text)) > 0)
+        continue;
+    return character == 0;
+}
+
 static bool is_space(utf8proc_int32_t character)
 {
     return character == ' ' || (character >= 0x80 && utf8proc_category(character) == UTF8PROC_CATEGORY_ZS);

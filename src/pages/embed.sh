@@ -77,11 +77,25 @@ emit_page() {
     printf '};\nconst identity_page_t identity_page_%s = {\n    html_of_%s, sizeof(html_of_%s) - 1,\n    "%s"};\n' "$1" "$1" "$1" "$(cat "$work/$1.csp")"
 }
 
+# KIND.LANGUAGE.txt and .html; English is in KIND.txt and .html.
 emit_mail() {
-    check_source "$sources/mail/$1.$2"
-    printf '\nconst char identity_mail_%s_%s[] = {\n' "$1" "$3"
-    characters "$sources/mail/$1.$2"
-    printf '};\n'
+    for form in txt html; do
+        check_source "$sources/mail/$1${2:+.$2}.$form"
+        printf '\nstatic const char mail_%s_%s_%s[] = {\n' "$1" "$2" "$form"
+        characters "$sources/mail/$1${2:+.$2}.$form"
+        printf '};\n'
+    done
+}
+
+emit_mails() {
+    for kind in invite reset; do
+        for language in '' de fr; do emit_mail $kind "$language"; done
+    done
+    printf '\nconst identity_mail_source_t identity_mail_sources[] = {\n'
+    for kind in invite reset; do
+        for language in '' de fr; do printf '    {"%s", "%s", mail_%s_%s_txt, mail_%s_%s_html},\n' $kind "$language" $kind "$language" $kind "$language"; done
+    done
+    printf '    {0, 0, 0, 0}};\n'
 }
 
 # A style for a page that is made when it is asked for.
@@ -110,10 +124,7 @@ script_hash=$(hash_of "$sources/page.js")
     emit_page activate
     emit_page reset
     emit_style status
-    emit_mail invite txt text
-    emit_mail invite html html
-    emit_mail reset txt text
-    emit_mail reset html html
+    emit_mails
     emit_document openapi conf/openapi.json
     emit_document blocklist conf/password-blocklist.txt
 } > "$work/pages.c"

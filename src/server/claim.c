@@ -72,6 +72,7 @@ static void describe(request_rec *r, identity_state_t *state)
         .fetch_site = header(r, "Sec-Fetch-Site"),
         .if_match = header(r, "If-Match"),
         .if_none_match = header(r, "If-None-Match"),
+        .accept_language = header(r, "Accept-Language"),
         .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };
     in->client_address = r->useragent_ip;

@@ -330,6 +330,18 @@ static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *val
     return *target ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
 }
 
+static const char *set_mail_templates(cmd_parms *cmd, void *directory, const char *value)
+{
+    const identity_mail_templates_t **templates = member_set(cmd);
+    const char *path, *fault = file_path(cmd, value, &path);
+
+    (void)directory;
+    if (fault)
+        return fault;
+    *templates = identity_mail_templates_load(cmd->pool, path, &fault);
+    return *templates ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
+}
+
 static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *value)
 {
     (void)directory;

@@ -69,15 +69,21 @@ static const char *mail_of(identity_host_t *host)
     const identity_conf_t *conf = host->conf;
     identity_settings_t *settings = &host->settings;
     identity_mail_target_t *target;
+    const char *sentence;
     char *secret;
 
     if (!conf->mail)
         return NULL;
     settings->mail = target = apr_pmemdup(host->site->pool, conf->mail, sizeof *target);
+    settings->mail_templates = conf->mail_templates;
+    if (!settings->mail_templates)
+        settings->mail_templates = identity_mail_templates_load(host->site->pool, NULL, &sentence);
+    if (!settings->mail_templates)
+        return sentence;
     settings->mail_from = conf->mail_from ? conf->mail_from : default_sender(host->site->pool, settings->public_url);
     if (!conf->mail_secret || !target->user)
         return NULL;
-    const char *sentence = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
+    sentence = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
     if (sentence)
         return apr_psprintf(host->site->pool, "IdentityMailSecret %s", sentence);
     secret[strcspn(secret, "\r\n")] = '\0';

@@ -21,6 +21,8 @@ struct identity_job {
     apr_array_header_t *hosts;  /* of identity_host_t *: one for each outbox */
     apr_array_header_t *stores; /* ... for each database */
     /* of this process */
+    const char *owner;
+    identity_courier_t *couriers; /* one for each of hosts */
     apr_time_t purged_at;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
@@ -37,16 +39,34 @@ static bool stopping(void *job_)
            state == AP_MPMQ_STOPPING;
 }
 
+/* HOST:BOOT:CONTAINER:PID. Nodes that share a database must not take each other's processes for dead ones of their own,
+ * and names of hosts may be equal. */
+static const char *owner_name(apr_pool_t *pool)
+{
+    char name[256] = "", boot[37] = "", space[64] = "";
+    apr_size_t length = sizeof boot - 1;
+    apr_file_t *file;
+
+    gethostname(name, sizeof name - 1);
+    if (apr_file_open(&file, "/proc/sys/kernel/random/boot_id", APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool) ==
+        APR_SUCCESS) {
+        apr_file_read(file, boot, &length);
+        apr_file_close(file);
+    }
+    ssize_t size = readlink("/proc/self/ns/pid", space, sizeof space - 1);
+    space[size > 0 ? size : 0] = '\0';
+    return apr_psprintf(pool, "%.180s:%s:%s:%ld", name, boot, space, (long)getpid());
+}
+
 /* How many mails left. */
 static int deliver(identity_job_t *job, apr_pool_t *pool)
 {
-    char name[256] = "";
+    const identity_stop_t stop = {stopping, job};
     int sent = 0;
 
-    gethostname(name, sizeof name - 1);
-    const char *owner = apr_psprintf(pool, "%s:%ld", name, (long)getpid());
     for (int i = 0; i < job->hosts->nelts && !stopping(job); i++)
-        sent += identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env, owner, stopping, job);
+        sent += identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env, job->owner,
+                                 &job->couriers[i], &stop);
     return sent;
 }
 
@@ -118,6 +138,8 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
                      "ID0550: no mutex can be made: this child sends no mail and purges nothing");
         return;
     }
+    job->owner = owner_name(job->pool);
+    job->couriers = apr_pcalloc(job->pool, (apr_size_t)job->hosts->nelts * sizeof *job->couriers);
     apr_pool_pre_cleanup_register(child, job, quiesce);
 }
 

@@ -25,11 +25,13 @@
 const identity_rates_t identity_rates_standard = {.of = {[IDENTITY_RATE_LOGIN] = {10, MINUTE},
                                                          [IDENTITY_RATE_TOKEN] = {30, MINUTE},
                                                          [IDENTITY_RATE_RESET] = {5, HOUR},
-                                                         [IDENTITY_RATE_INVITE] = {1000, HOUR}}};
+                                                         [IDENTITY_RATE_INVITE] = {1000, HOUR},
+                                                         [IDENTITY_RATE_MAIL] = {10, HOUR}}};
 
 static const char *const names[IDENTITY_RATE_CLASSES] = {
     [IDENTITY_RATE_LOGIN] = "login",   [IDENTITY_RATE_TOKEN] = "token", [IDENTITY_RATE_RESET] = "reset",
-    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_READ] = "read",   [IDENTITY_RATE_WRITE] = "write"};
+    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_READ] = "read",
+    [IDENTITY_RATE_WRITE] = "write"};
 
 const char *identity_rate_class_name(identity_rate_class_t class)
 {
@@ -114,29 +116,49 @@ static void tell(const identity_call_t *call, const char *what, identity_rate_cl
     identity_log(call, IDENTITY_LOG_WARNING, "ID0361: %s %s from %s", what, names[class], address);
 }
 
-static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
+static void tell_throttled(const identity_call_t *call, identity_rate_class_t class)
 {
     tell(call, "throttled", class);
     identity_metric_add(call->env->metrics, IDENTITY_METRIC_RATE_LIMITED_LOGIN + (class - IDENTITY_RATE_LOGIN), 1);
+}
+
+static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
+{
+    tell_throttled(call, class);
     identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL, "Too many of these requests; please try again later.");
     call->problem.retry_after = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
     return false;
 }
 
-static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what, unsigned times)
+/* How long until there may be another one; 0: it is counted. */
+static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what,
+                                 unsigned times)
 {
     if (!limited(call, class))
-        return true;
+        return 0;
     identity_rate_t rate = call->env->settings->rates.of[class];
     rate.count *= times;
-    apr_interval_time_t wait =
-        identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate, false, now(call));
+    return identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate, false, now(call));
+}
+
+static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what, unsigned times)
+{
+    apr_interval_time_t wait = count(call, class, kind, what, times);
     return wait == 0 || refuse(call, class, wait);
 }
 
 bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
 {
     return take(call, class, "of", what, 1);
+}
+
+bool identity_limit_mail(identity_call_t *call, const char *address)
+{
+    bool counted = count(call, IDENTITY_RATE_MAIL, "of", address, 1) == 0;
+
+    if (!counted)
+        tell_throttled(call, IDENTITY_RATE_MAIL);
+    return counted;
 }
 
 /* Ever new addresses would fill the database and push other counters out. */

@@ -28,6 +28,15 @@ bool identity_link_make(identity_call_t *call, const char *prefix, identity_link
     return link->sealed || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }
 
+/* Of whoever asks: an inviter, or the person who forgot. */
+static const char *language(identity_call_t *call, identity_mail_kind_t kind)
+{
+    const identity_mail_templates_t *templates = call->env->settings->mail_templates;
+    const char *accepted = call->in ? call->in->headers.accept_language : NULL;
+
+    return templates ? identity_mail_language(call->pool, templates, kind, accepted) : "";
+}
+
 bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
                         const identity_invitation_row_t *invitation)
 {
@@ -43,9 +52,12 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     mail.sealed = link->sealed;
     mail.sealed_with = link->sealed_with;
     mail.state = IDENTITY_OUTBOX_QUEUED;
+    mail.language = language(call, invitation ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET);
     mail.created_at = mail.next_attempt_at = call->now;
     mail.link_expires_at = secret.expires_at;
-    return identity_db_ok(call, identity_secrets_end(call->db, user->id, kind, call->now)) &&
+    /* A refusal of a reset would tell that there is such a user: who asks for one has counted it already. */
+    return (!invitation || identity_limit_take(call, IDENTITY_RATE_MAIL, user->canonical)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, user->id, kind, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, user->id, mail.kind)) &&
            identity_db_ok(call, identity_secret_insert(call->db, &secret)) &&
            identity_db_ok(call, identity_outbox_insert(call->db, &mail));

@@ -34,6 +34,8 @@ static bool write_reset_request(identity_call_t *call, void *data)
         audit.entity_id = request->user->entity_id;
         audit.id = request->user->id;
     }
+    /* Over the limit no mail is written, and the answer is the same. */
+    known = known && identity_limit_mail(call, request->canonical);
     if (known && !identity_link_send(call, &request->link, request->user, NULL))
         return false;
     /* As many statements as identity_link_send runs. */

@@ -152,6 +152,9 @@ bool identity_limit_self(identity_call_t *call);
 bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
 /* A mail to this address is asked for: counted by it, and a hundred times as many by client. */
 bool identity_limit_reset(identity_call_t *call, const char *address);
+/* A mail of whatever kind goes to this address, which is counted; false, and nothing denied, where there were too many.
+ */
+bool identity_limit_mail(identity_call_t *call, const char *address);
 /* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
 
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with

@@ -121,9 +121,9 @@ identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, 
     return db_guarded(db, IDENTITY_SQL_OUTBOX_GIVE_UP, DB_ARGS(S(error), S(id), S(owner)));
 }
 
-identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner)
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner, const char *error)
 {
-    return db_guarded(db, IDENTITY_SQL_OUTBOX_RETURN, DB_ARGS(S(id), S(owner)));
+    return db_guarded(db, IDENTITY_SQL_OUTBOX_RETURN, DB_ARGS(S(error), S(id), S(owner)));
 }
 
 static void *read_owner(const db_row_t *row, int from)

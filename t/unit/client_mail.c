@@ -17,6 +17,7 @@
 #define LINK "https://id.example.org/v1/oauth/activate-user#token=idi_0123456789012345678901234567890123456789012345"
 
 static apr_pool_t *pool;
+static const identity_mail_templates_t *templates;
 
 /* ---- templates -------------------------------------------------------------------------------------------------- */
 
@@ -28,19 +29,19 @@ static void test_render(void)
                                      .expires_at = apr_time_from_sec(1795936425)};
     identity_mail_t mail = {.id = "kept"};
 
-    identity_mail_render(pool, IDENTITY_MAIL_INVITE, &values, &mail);
+    identity_mail_render(pool, templates, IDENTITY_MAIL_INVITE, "", &values, &mail);
     is_str(mail.subject, "Your invitation to id.example.org", "subject of an invitation");
     is_str(mail.id, "kept", "nothing else is touched");
     ok(!strncmp(mail.text, "Hello,\n", 7), "the text begins after its subject");
     ok(strstr(mail.text, "\n" LINK "\n"), "the link stands on a line of its own");
-    ok(strstr(mail.text, "invited to id.example.org as ada@example.org."), "site and user");
+    ok(strstr(mail.text, "invited\nto id.example.org as ada@example.org."), "site and user");
     ok(strstr(mail.text, "until 29 November 2026 at 07:13 UTC"), "the end of the link's time");
     ok(strstr(mail.html, "<a href=\"" LINK "\""), "the HTML links it");
     ok(strstr(mail.html, "29 November 2026"), "and tells its time");
     ok(!strstr(mail.text, "{{") && !strstr(mail.html, "{{"), "nothing is left to fill in");
     ok(!strstr(mail.html, "<img") && !strstr(mail.html, "url("), "nothing is fetched by reading it");
 
-    identity_mail_render(pool, IDENTITY_MAIL_RESET, &values, &mail);
+    identity_mail_render(pool, templates, IDENTITY_MAIL_RESET, "", &values, &mail);
     is_str(mail.subject, "Your new password at id.example.org", "subject of a reset");
     ok(strstr(mail.text, "\n" LINK "\n") && strstr(mail.html, "<a href=\"" LINK "\""), "with its link");
     ok(!strstr(mail.text, "{{") && !strstr(mail.html, "{{"), "nothing is left to fill in");
@@ -54,7 +55,7 @@ static void test_render_escapes(void)
                                      .expires_at = 0};
     identity_mail_t mail = {.id = "x"};
 
-    identity_mail_render(pool, IDENTITY_MAIL_INVITE, &values, &mail);
+    identity_mail_render(pool, templates, IDENTITY_MAIL_INVITE, "", &values, &mail);
     is_str(mail.subject, "Your invitation to a&b X: y", "a line break in a value becomes a blank in the subject");
     ok(strstr(mail.text, "as <b>o'x\"@{{site}}.org Bcc: y   xel ."),
        "and in the text, whose values are not filled in again");
@@ -141,16 +142,17 @@ static void test_headers(void)
        "there is one sender");
     ok(strstr(compose("a@b.org", ".o.'x@example.org", "s", "t"), "\r\nTo: \".o.'x\"@example.org\r\n"),
        "an odd local part is quoted");
-    ok(strstr(compose("a@b.org", "ünï@exämple.org", "s", "t"), "\r\nTo: ünï@exämple.org\r\n"),
-       "addresses in UTF-8 (RFC 6532)");
+    ok(strstr(compose("a@b.org", "ünï@exämple.org", "s", "t"), "\r\nTo: ünï@xn--exmple-cua.org\r\n"),
+       "a local part in UTF-8 (RFC 6532), a domain as all know it (RFC 5891)");
+    ok(!compose("a@b.org", "x@ü\xe2\xbf\xb0.org", "s", "t"), "a domain that is none in any spelling");
 
     ok(strstr(with_subject("Grüße aus Österreich"), "\r\nSubject: =?utf-8?B?R3LDvMOfZSBhdXMgw5ZzdGVycmVpY2g=?=\r\n"),
        "a subject in UTF-8");
     ok(strstr(with_subject("=?utf-8?B?QQ==?="), "\r\nSubject: =?utf-8?B?PT91dGYtOD9CP1FRPT0/PQ==?=\r\n"),
        "one that looks encoded");
     ok(strstr(with_subject("€€€€€€€€€€€€€€€€"),
-              "\r\nSubject: =?utf-8?B?4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs?=\r\n"
-              " =?utf-8?B?4oKs4oKs?=\r\nMessage-ID"),
+              "\r\nSubject: =?utf-8?B?4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs4oKs?=\r\n"
+              " =?utf-8?B?4oKs4oKs4oKs?=\r\nMessage-ID"),
        "a long one in words that split no character");
     ok(strstr(with_subject(
                   "Your invitation to a place whose name is so long that it does not fit a line of seventy-eight"),
@@ -158,6 +160,25 @@ static void test_headers(void)
               " a line of seventy-eight\r\nMessage-ID"),
        "a long one in ASCII is folded");
     ok(strstr(with_subject(""), "\r\nSubject: \r\nMessage-ID"), "no subject");
+}
+
+static void test_further_headers(void)
+{
+    identity_mail_t mail = mail_of("noreply@example.org", "ada@example.org", "s", "t");
+    size_t length;
+
+    mail.host = "id.example.org";
+    mail.language = "de";
+    const char *message = identity_mail_compose(pool, &mail, &length);
+    ok(message && strstr(message, "\r\nMessage-ID: <out_0123456789abcdefghij@id.example.org>\r\n"),
+       "the Message-ID names the host of the links");
+    ok(message && strstr(message, "\r\nContent-Language: de\r\n"), "the language is told");
+    mail.host = "h>\r\nBcc: eve@example.org";
+    ok(!identity_mail_compose(pool, &mail, &length), "no host ends a header");
+    mail.host = "[::1]";
+    ok(identity_mail_compose(pool, &mail, &length), "a host may be a number");
+    mail.language = "de\r\nBcc: eve@example.org";
+    ok(!identity_mail_compose(pool, &mail, &length), "no language ends a header");
 }
 
 static void test_injection(void)
@@ -364,7 +385,7 @@ static identity_delivery_t deliver_to(const char *directory, const char *id, con
 
     mail.id = id;
     error = "unset";
-    return identity_mail_send(pool, &target, &mail, &error);
+    return identity_mail_send(pool, &target, &mail, NULL, &error);
 }
 
 static identity_delivery_t deliver(const char *id, const char *text)
@@ -446,19 +467,19 @@ static void test_maildir_faults(void)
     small.rlim_cur = 10000;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &small);
-    is_int(deliver("out_4", long_text), IDENTITY_DELIVERY_TEMPORARY, "no room");
+    is_int(deliver("out_4", long_text), IDENTITY_DELIVERY_UNAVAILABLE, "no room");
     setrlimit(RLIMIT_FSIZE, &limit);
     ok(error && strstr(error, "File too large") && !strstr(error, folder), "is told: %s", error);
     ok(access(in_folder("new/out_4"), F_OK) && count_files("tmp") == 0, "nothing half stays behind");
     is_int(deliver("out_4", long_text), IDENTITY_DELIVERY_SENT, "once there is room it is delivered");
     ok(strlen(content_of("new/out_4")) > 40000, "whole");
 
-    is_int(deliver_to(in_folder("new/out_4/m"), "out_5", "x"), IDENTITY_DELIVERY_TEMPORARY,
+    is_int(deliver_to(in_folder("new/out_4/m"), "out_5", "x"), IDENTITY_DELIVERY_UNAVAILABLE,
            "a folder that cannot be made");
     ok(error && strstr(error, "cannot be written"), "is told: %s", error);
     if (symlink("/etc/passwd", in_folder("tmp/out_6")))
         bail("no link can be made");
-    is_int(deliver("out_6", "x"), IDENTITY_DELIVERY_TEMPORARY, "a link in the file's place is not followed");
+    is_int(deliver("out_6", "x"), IDENTITY_DELIVERY_UNAVAILABLE, "a link in the file's place is not followed");
     unlink(in_folder("tmp/out_6"));
 }
 
@@ -486,10 +507,12 @@ int main(void)
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
 
+    templates = identity_mail_templates_load(pool, NULL, &error);
     test_render();
     test_render_escapes();
     test_compose();
     test_headers();
+    test_further_headers();
     test_injection();
     test_quoted_printable();
     test_target();

@@ -112,7 +112,7 @@ static identity_delivery_t send_by(const char *url, const char *password, int ti
     target->password = password;
     target->timeout = timeout;
     error = "unset";
-    return identity_mail_send(pool, target, mail, &error);
+    return identity_mail_send(pool, target, mail, NULL, &error);
 }
 
 static identity_delivery_t send_to(const char *port_name, const char *to)
@@ -143,12 +143,30 @@ static void test_taken(void)
     is_int(json_array_size(json_object_get(got, "to")), 1, "one recipient");
     is_str(identity_json_string(got, "content"), composed, "the message arrives as it was composed, lines of dots too");
 
+    const json_t *parsed = json_object_get(got, "parsed");
+    is_int(json_array_size(json_object_get(parsed, "defects")), 0, "another parser finds nothing wrong");
+    is_str(identity_json_string(parsed, "subject"), "Grüße", "... reads the subject");
+    is_str(json_string_value(json_array_get(json_object_get(parsed, "from"), 0)), "Identität", "... the sender's name");
+    is_str(json_string_value(json_array_get(json_object_get(parsed, "from"), 1)), "noreply@example.org",
+           "... and address");
+    is_str(identity_json_string(parsed, "date"), "2025-11-28T07:05:00+00:00", "... the date");
+    is_str(identity_json_string(parsed, "text"), "Hello\n.\n..\n...dots\nlast", "... the text");
+    is_str(identity_json_string(json_object_get(parsed, "headers"), "Auto-Submitted"), "auto-generated",
+           "... and that no answer is wanted");
+
     is_int(send_to("plain", "ünï@exämple.org"), IDENTITY_DELIVERY_SENT, "an address outside ASCII is sent to");
     got = taken();
-    is_str(json_string_value(json_array_get(json_object_get(got, "to"), 0)), "ünï@exämple.org",
+    is_str(json_string_value(json_array_get(json_object_get(got, "to"), 0)), "ünï@xn--exmple-cua.org",
            "it reaches the server");
     ok(strstr(identity_json_text(pool, json_object_get(got, "options"), &length), "SMTPUTF8"),
        "and SMTPUTF8 is asked for");
+    is_int(json_array_size(json_object_get(json_object_get(got, "parsed"), "defects")), 0,
+           "another parser finds nothing wrong");
+    is_int(send_to("old", "ada@exämple.org"), IDENTITY_DELIVERY_SENT, "any server takes a domain outside ASCII");
+    ok(taken(), "it did");
+    is_int(send_to("old", "ünï@example.org"), IDENTITY_DELIVERY_PERMANENT, "but a local part only one with SMTPUTF8");
+    ok(error && strstr(error, "SMTPUTF8"), "which is told: %s", error);
+    ok(!taken(), "nothing was taken");
     is_int(send_to("plain", ".o.@example.org"), IDENTITY_DELIVERY_SENT, "a local part that must be quoted");
     is_str(json_string_value(json_array_get(json_object_get(taken(), "to"), 0)), ".o.@example.org",
            "is the same to the server");
@@ -161,10 +179,10 @@ static void test_refused(void)
         identity_delivery_t delivery;
     } cases[] = {
         {"rcpt-451@example.org", "451 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
-        {"rcpt-421@example.org", "421 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"rcpt-421@example.org", "421 5.1.1", IDENTITY_DELIVERY_INTERRUPTED},
         {"rcpt-550@example.org", "550 5.1.1", IDENTITY_DELIVERY_PERMANENT},
         {"rcpt-554@example.org", "554 5.1.1", IDENTITY_DELIVERY_PERMANENT},
-        {"rcpt-530@example.org", "530 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
+        {"rcpt-530@example.org", "530 5.1.1", IDENTITY_DELIVERY_UNAVAILABLE},
         {"text-452@example.org", "452 5.1.1", IDENTITY_DELIVERY_TEMPORARY},
         {"text-554@example.org", "554 5.1.1", IDENTITY_DELIVERY_PERMANENT},
     };
@@ -179,13 +197,16 @@ static void test_refused(void)
     identity_mail_t mail = mail_to("ada@example.org");
     const char *url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("plain"));
     mail.from = "mail-553@example.org";
-    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_PERMANENT, "a sender refused for good");
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE,
+           "a sender refused for good is a matter of configuration");
+    mail.from = "mail-552@example.org";
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_PERMANENT, "a mail that is too large is not");
     mail.from = "mail-451@example.org";
     is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a sender refused for now");
-    is_int(send_to("refusing", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY,
+    is_int(send_to("refusing", "ada@example.org"), IDENTITY_DELIVERY_UNAVAILABLE,
            "554 for a greeting says nothing of the mail");
     is_str(error, "The mail server answered: 554 No service here", "but is told");
-    is_int(send_to("busy", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY, "421 for a greeting");
+    is_int(send_to("busy", "ada@example.org"), IDENTITY_DELIVERY_UNAVAILABLE, "421 for a greeting");
 
     mail.to = "ada@example.org\r\nRCPT TO:<eve@example.org>";
     is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_PERMANENT,
@@ -213,27 +234,52 @@ static void test_dead_and_slow(void)
     int held;
     const char *url = apr_psprintf(pool, "smtp://127.0.0.1:%d", dead_port(&held));
 
-    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a dead server");
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE, "a dead server");
     ok(error && strstr(error, "cannot be reached"), "is told: %s", error);
     close(held);
 
     apr_time_t start = apr_time_now();
     url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("silent"));
-    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_TEMPORARY, "a server that says nothing");
+    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_UNAVAILABLE, "a server that says nothing");
     apr_time_t took = apr_time_now() - start;
     ok(took >= 900000 && took < 4000000, "is left when the time is over (%ld us)", (long)took);
 
     mail.to = "slow@example.org";
     start = apr_time_now();
     url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("plain"));
-    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_TEMPORARY,
+    is_int(send_by(url, NULL, 1, &mail), IDENTITY_DELIVERY_INTERRUPTED,
            "a server that never says whether it took the text");
     took = apr_time_now() - start;
     ok(took >= 900000 && took < 4000000, "is left too (%ld us)", (long)took);
     ok(error && strstr(error, "in time"), "is told: %s", error);
 
-    is_int(send_to("plain", "drop@example.org"), IDENTITY_DELIVERY_TEMPORARY, "a connection lost within the text");
+    is_int(send_to("plain", "drop@example.org"), IDENTITY_DELIVERY_INTERRUPTED, "a connection lost within the text");
     ok(error && strlen(error) > 20, "is told: %s", error);
+}
+
+static bool at_once(void *context)
+{
+    (void)context;
+    return true;
+}
+
+/* Asked to stop, it does not wait for a server's time to be over. */
+static void test_stop(void)
+{
+    const identity_stop_t stop = {at_once, NULL};
+    identity_mail_t mail = mail_to("slow@example.org");
+    const char *wrong;
+    identity_mail_target_t *target =
+        identity_mail_target_parse(pool, apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("silent")), &wrong);
+
+    apr_time_t start = apr_time_now();
+    error = "unset";
+    is_int(identity_mail_send(pool, target, &mail, &stop, &error), IDENTITY_DELIVERY_STOPPED, "stopped in a greeting");
+    is_str(error, NULL, "which is nobody's fault");
+    target->url = apr_psprintf(pool, "smtp://127.0.0.1:%d", port_of("plain"));
+    is_int(identity_mail_send(pool, target, &mail, &stop, &error), IDENTITY_DELIVERY_STOPPED,
+           "stopped while the text is judged");
+    ok(apr_time_now() - start < apr_time_from_sec(target->timeout) / 3, "long before their time is over");
 }
 
 static void test_user(void)
@@ -245,12 +291,12 @@ static void test_user(void)
     is_str(error, NULL, "nothing to complain of");
     is_str(identity_json_string(taken(), "user"), "ada at home", "the server knows the user");
 
-    is_int(send_by(url, "Canary-9", 10, &mail), IDENTITY_DELIVERY_TEMPORARY,
+    is_int(send_by(url, "Canary-9", 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE,
            "a wrong password is put right by an administrator");
     is_str(error, "The mail server refuses the user or its password (535).", "no word of a server that repeats it");
-    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_TEMPORARY, "a user without a password");
+    is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE, "a user without a password");
     ok(error && strstr(error, "IdentityMailSecret"), "is told: %s", error);
-    is_int(send_to("auth", "ada@example.org"), IDENTITY_DELIVERY_TEMPORARY, "no user where one is wanted");
+    is_int(send_to("auth", "ada@example.org"), IDENTITY_DELIVERY_UNAVAILABLE, "no user where one is wanted");
     ok(error && strstr(error, "530"), "is told: %s", error);
     ok(!taken(), "nothing was taken");
 }
@@ -266,16 +312,16 @@ static void test_tls(void)
     ok(identity_json_boolean(got, "tls", false), "the mail came by TLS");
 
     is_int(send_by(apr_psprintf(pool, "smtp://0.0.0.0:%d", port_of("plain")), NULL, 10, &mail),
-           IDENTITY_DELIVERY_TEMPORARY, "elsewhere a server without STARTTLS is refused");
+           IDENTITY_DELIVERY_UNAVAILABLE, "elsewhere a server without STARTTLS is refused");
     ok(error && strstr(error, "STARTTLS"), "is told: %s", error);
     is_int(send_by(apr_psprintf(pool, "smtp://0.0.0.0:%d", port_of("starttls")), NULL, 10, &mail),
-           IDENTITY_DELIVERY_TEMPORARY, "elsewhere a certificate of unknown origin is refused");
+           IDENTITY_DELIVERY_UNAVAILABLE, "elsewhere a certificate of unknown origin is refused");
     ok(error && strstr(error, "certificate"), "is told: %s", error);
     is_int(send_by(apr_psprintf(pool, "smtps://127.0.0.1:%d", port_of("smtps")), NULL, 10, &mail),
-           IDENTITY_DELIVERY_TEMPORARY, "smtps: refused even on loopback");
+           IDENTITY_DELIVERY_UNAVAILABLE, "smtps: refused even on loopback");
     ok(error && strstr(error, "certificate"), "is told: %s", error);
     is_int(send_by(apr_psprintf(pool, "smtp://%s@0.0.0.0:%d", USER, port_of("auth")), "Canary-9", 10, &mail),
-           IDENTITY_DELIVERY_TEMPORARY, "no password goes out before TLS");
+           IDENTITY_DELIVERY_UNAVAILABLE, "no password goes out before TLS");
     ok(error && !strstr(error, "535"), "so none was judged: %s", error);
     ok(!taken(), "nothing was taken");
 }
@@ -292,6 +338,7 @@ int main(void)
     test_taken();
     test_refused();
     test_dead_and_slow();
+    test_stop();
     test_user();
     test_tls();
     is_int(send_to("plain", "ada@example.org"), IDENTITY_DELIVERY_SENT, "after all that a mail is sent as before");

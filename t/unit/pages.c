@@ -72,7 +72,9 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_page(pool, "activate", &identity_page_activate);
     test_page(pool, "reset", &identity_page_reset);
-    test_mail("invite", identity_mail_invite_text, identity_mail_invite_html);
-    test_mail("reset", identity_mail_reset_text, identity_mail_reset_html);
+    int mails = 0;
+    for (const identity_mail_source_t *source = identity_mail_sources; source->kind; source++, mails++)
+        test_mail(apr_pstrcat(pool, source->kind, ".", source->language, NULL), source->text, source->html);
+    is_int(mails, 6, "two kinds of mails in three languages");
     return tap_done();
 }

@@ -1,4 +1,6 @@
 /* identity_deliver: what the service put into the outbox leaves once, and what cannot leave now leaves later. */
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,21 +19,17 @@ static void keep_log(void *context, identity_log_level_t level, const char *requ
     logged = text("%s%s\n", logged, line);
 }
 
-static bool never(void *context)
-{
-    (void)context;
-    return false;
-}
-
 static bool at_once(void *context)
 {
     (void)context;
     return true;
 }
 
+static identity_courier_t courier;
+
 static int deliver(const char *owner)
 {
-    return identity_deliver(door->pool, &door->env, owner, never, NULL);
+    return identity_deliver(door->pool, &door->env, owner, &courier, NULL);
 }
 
 static const char *self(void)
@@ -172,14 +170,26 @@ static const identity_mail_target_t *broken_target(void)
     return identity_mail_target_parse(door->pool, text("maildir:%s", path), &error);
 }
 
+/* Another process seems to write the mail that is newest in the outbox: only that one is refused. */
+static int hold_newest(void)
+{
+    const char *folder = text("%s/mail/tmp", door->folder);
+
+    apr_dir_make_recursive(folder, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, door->pool);
+    int file = open(text("%s/%s", folder, outbox("id")), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (file < 0 || flock(file, LOCK_EX | LOCK_NB) != 0)
+        bail("no lock");
+    return file;
+}
+
 static void test_back_off(void)
 {
     static const int waits[] = {10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600};
-    const identity_mail_target_t *mail = door->settings.mail;
-    int wrong = 0;
+    int wrong = 0, attempts;
 
     invite("back@example.org");
-    door->settings.mail = broken_target();
+    apr_time_t began = door->now;
+    int held = hold_newest();
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
         is_int(deliver(self()), 0, "attempt %d fails", (int)i + 1);
         apr_time_t next = (apr_time_t)strtoll(outbox("next_attempt_at"), NULL, 10);
@@ -192,17 +202,110 @@ static void test_back_off(void)
         door->now = next;
     }
     is_int(wrong, 0, "each waits twice as long, to an hour, and is not tried before");
-    ok(strstr(outbox("last_error"), "Maildir") && !strstr(outbox("last_error"), "idi_"),
+    ok(strstr(outbox("last_error"), "another process") && !strstr(outbox("last_error"), "idi_"),
        "why is kept, without the secret");
-    is_int(deliver(self()), 0, "the twelfth is the last");
-    is_str(outbox("state, attempts, sealed"), "failed|12|", "given up, and the sealed token wiped");
+    for (attempts = 11; attempts < 1000 && strncmp(outbox("state"), "queued", 6) == 0; attempts++) {
+        door->now = (apr_time_t)strtoll(outbox("next_attempt_at"), NULL, 10);
+        deliver(self());
+    }
+    is_str(outbox("state, attempts, sealed"), text("failed|%d|", attempts), "given up, and the sealed token wiped");
+    apr_int64_t hours = apr_time_sec(door->now - began) / 3600;
+    ok(hours >= 118 && hours <= 120, "after five days (%d hours)", (int)hours);
     invite("later@example.org");
+    close(held);
+    held = hold_newest();
     deliver(self());
-    door->settings.mail = mail;
+    invite("other@example.org");
+    is_int(deliver(self()), 1, "another leaves meanwhile");
+    close(held);
     pass(10);
     is_int(deliver(self()), 1, "what failed once leaves when it can");
-    is_str(outbox("state, attempts, sealed"), "sent|2|", "... at its second attempt");
+    is_str(rows("SELECT state, attempts, sealed FROM outbox WHERE recipient = 'later@example.org'"), "sent|2|",
+           "... at its second attempt");
     ok(!strstr(logged, "idi_") && strstr(logged, "ID0303"), "the log says why, and no secret # security 84");
+}
+
+/* Nothing can be sent at all: one attempt tells it. */
+static void test_outage(void)
+{
+    static const int waits[] = {10, 20, 40, 80, 160, 300, 300};
+    const identity_mail_target_t *mail = door->settings.mail;
+    int wrong = 0;
+
+    for (int i = 0; i < 3; i++)
+        invite(text("outage%d@example.org", i));
+    door->settings.mail = broken_target();
+    logged = "";
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        is_int(deliver(self()), 0, "round %d of an outage", (int)i + 1);
+        apr_interval_time_t wait = courier.not_before - door->now;
+        wrong += wait < apr_time_from_sec(waits[i]) || wait > apr_time_from_sec(waits[i]) * 5 / 4;
+        is_str(rows("SELECT sum(attempts), count(*) FROM outbox WHERE state = 'queued' AND lease_owner = '' "
+                    "AND recipient LIKE 'outage%' AND last_error LIKE '%Maildir%'"),
+               text("%d|3", (int)i + 1), "... tries one mail, and all say why they wait");
+        unsigned long before = identity_db_statements(door->db);
+        door->now = courier.not_before - 100;
+        deliver(self());
+        wrong += identity_db_statements(door->db) != before;
+        door->now += 100;
+    }
+    is_int(wrong, 0, "each wait is twice as long, to five minutes and a quarter, and nothing is asked before");
+    int lines = 0;
+    for (const char *at = logged; (at = strstr(at, "ID0307")); at++)
+        lines++;
+    is_int(lines, 7, "each attempt is one line in the log");
+    door->settings.mail = mail;
+    is_int(deliver(self()), 3, "when it is over all leave at once");
+    is_int(courier.failures, 0, "... and the next outage begins anew");
+
+    invite("clock@example.org");
+    door->settings.mail = broken_target();
+    deliver(self());
+    door->settings.mail = mail;
+    door->now -= apr_time_from_sec(7200);
+    is_int(change(text("UPDATE outbox SET next_attempt_at = %" APR_INT64_T_FMT " WHERE state = 'queued'",
+                       (apr_int64_t)door->now)),
+           1, "(due)");
+    is_int(deliver(self()), 1, "a clock that is put back holds nothing up");
+    door->now += apr_time_from_sec(7200);
+}
+
+/* What is away when the link ends has failed. */
+static void test_outage_to_the_end(void)
+{
+    const identity_mail_target_t *mail = door->settings.mail;
+
+    door_person(door, "short@example.org", PASSWORD, "[]");
+    post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"short@example.org\"}");
+    door->settings.mail = broken_target();
+    pass(3595);
+    deliver(self());
+    is_str(outbox("state, sealed"), "failed|", "no attempt is left before the link expires");
+    ok(strstr(outbox("last_error"), "Maildir"), "... which says what was wrong");
+    door->settings.mail = mail;
+    pass(400);
+}
+
+/* Language and names come from who invited. */
+static void test_words(void)
+{
+    int found;
+
+    invite("words@example.org");
+    is_str(outbox("language"), "en", "without Accept-Language in the server's own");
+    door->accept_language = "pl, de-AT;q=0.8, en;q=0.5";
+    door_person(door, "oma@example.org", PASSWORD, "[]");
+    post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"oma@example.org\"}");
+    is_str(outbox("kind, language"), "reset|de", "a reset in that of the person's browser");
+    invite("opa@example.org");
+    is_str(outbox("kind, language"), "invite|de", "an invitation in the inviter's");
+    door->accept_language = NULL;
+    deliver(self());
+    const char *all = mails(&found);
+    ok(strstr(all, "Content-Language: de\n") && strstr(all, "Guten Tag,"), "a mail is written in its language");
+    invite("gone@example.org");
+    is_int(change("UPDATE outbox SET language = 'xx' WHERE state = 'queued'"), 1, "(a template that is gone)");
+    is_int(deliver(self()), 1, "what was written for a language that is gone leaves in the server's own");
 }
 
 static void test_expired(void)
@@ -275,8 +378,11 @@ static void test_leases(void)
 
 static void test_stop(void)
 {
+    const identity_stop_t stop = {at_once, NULL};
+
     invite("stop@example.org");
-    is_int(identity_deliver(door->pool, &door->env, self(), at_once, NULL), 0, "a round that is stopped sends nothing");
+    is_int(identity_deliver(door->pool, &door->env, self(), &courier, &stop), 0,
+           "a round that is stopped sends nothing");
     is_str(outbox("state, attempts"), "queued|0", "... and gives the lease back uncounted");
     is_int(deliver("unit:1"), 1, "... to whoever comes next");
 }
@@ -285,10 +391,10 @@ static void test_stop(void)
 
 static int gates;
 
-static bool second_gate_closed(void *context)
+static bool first_gate_only(void *context)
 {
     (void)context;
-    return ++gates != 2;
+    return ++gates == 1;
 }
 
 static void nothing(void *context)
@@ -296,26 +402,38 @@ static void nothing(void *context)
     (void)context;
 }
 
-static void test_no_second_mail(void)
+/* A round whose mail leaves while the database takes no record of it. */
+static void deliver_unrecorded(const char *address)
 {
     bool (*enter)(void *) = door->env.enter_write;
     void (*leave)(void *) = door->env.leave_write;
-    int before = mail_count();
 
-    invite("crash@example.org");
+    invite(address);
     gates = 0;
-    door->env.enter_write = second_gate_closed;
+    door->env.enter_write = first_gate_only;
     door->env.leave_write = nothing;
     deliver(self());
     door->env.enter_write = enter;
     door->env.leave_write = leave;
     is_str(outbox("state, attempts"), "queued|1", "a mail has left and its record could not be written");
+}
+
+static void test_no_second_mail(void)
+{
+    int before = mail_count();
+
+    deliver_unrecorded("away@example.org");
     is_int(mail_count(), before + 1, "... it lies there");
-    is_int(deliver(self()), 0, "... and is leased");
+    is_int(deliver(self()), 0, "the next round sends nothing");
+    is_str(outbox("state, attempts"), "sent|1", "... and records it");
+
+    deliver_unrecorded("crash@example.org");
+    courier = (identity_courier_t){.failures = 0};
+    is_int(deliver("unit:1"), 0, "after a crash it is leased");
     pass(301);
-    is_int(deliver(self()), 1, "the next round after the lease");
+    is_int(deliver("unit:1"), 1, "the next round after the lease");
     is_str(outbox("state, attempts"), "sent|2", "... makes it good");
-    is_int(mail_count(), before + 1, "... and there is still one mail");
+    is_int(mail_count(), before + 2, "... and there is still one mail");
 }
 
 /* Whatever statement fails: no mail is lost, and none leaves twice. */
@@ -357,6 +475,9 @@ int main(void)
     test_quiet();
     test_stop();
     test_back_off();
+    test_outage();
+    test_outage_to_the_end();
+    test_words();
     test_expired();
     test_keys();
     test_leases();

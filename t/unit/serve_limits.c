@@ -54,6 +54,7 @@ static void test_standard(void)
                                : class == IDENTITY_RATE_TOKEN  ? "token 30/60"
                                : class == IDENTITY_RATE_RESET  ? "reset 5/3600"
                                : class == IDENTITY_RATE_INVITE ? "invite 1000/3600"
+                               : class == IDENTITY_RATE_MAIL   ? "mail 10/3600"
                                : class == IDENTITY_RATE_READ   ? "read 0/0"
                                : class == IDENTITY_RATE_WRITE  ? "write 0/0"
                                                                : "none 0/0";
@@ -419,6 +420,43 @@ static void test_reset(void)
     door->client_address = NULL;
 }
 
+/* All mails to one address, whoever asks and for what. */
+static void test_mail(void)
+{
+    const char *body = "{\"username\":\"Bombed@example.org\"}";
+    int sent = 0;
+
+    afresh();
+    for (; sent < 20; sent++) {
+        const char *bearer = sent % 2 ? login("ada@example.org") : door->key;
+        if (post("/v1/users/invite", bearer, body).status != 200)
+            break;
+    }
+    is_int(sent, 10, "mail 10/1h: ten invitations to one address, of two callers # security 80");
+    const char *before = state();
+    door_answer_t answer = post("/v1/users/invite", door->key, "{\"username\":\"bombed@EXAMPLE.org\"}");
+    refused(answer, 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "the next is 429, in any spelling");
+    ok(retry_after(&answer) > 3500 && retry_after(&answer) <= 3600, "... for an hour");
+    is_str(state(), before, "... and nothing is written");
+    accepted(post("/v1/users/invite", door->key, "{\"username\":\"spared@example.org\"}"), 200,
+             "another address is not touched");
+    pass(retry_after(&answer));
+    accepted(post("/v1/users/invite", door->key, body), 200, "after so many seconds there is another");
+
+    /* Resets count, too; they are answered as ever. */
+    afresh();
+    rate(IDENTITY_RATE_MAIL, 2, 3600);
+    const char *seen = "";
+    for (int i = 0; i < 3; i++)
+        seen = text("%s%d ", seen,
+                    post("/v1/oauth/request-password-reset", NULL, text("{\"email\":\"%s\"}", victim)).status);
+    is_str(seen, "200 200 200 ", "a reset over the limit is answered as others are # security 15");
+    is_int(count(text("SELECT count(*) FROM outbox WHERE recipient = '%s' AND created_at >= %" APR_INT64_T_FMT, victim,
+                      (apr_int64_t)(door->now - apr_time_from_sec(60)))),
+           2, "... and sends no mail # security 28");
+    door->settings.rates = identity_rates_standard;
+}
+
 static void test_credentials(void)
 {
     const char *bearer = login("ada@example.org");
@@ -512,8 +550,9 @@ static void test_routes(void)
            "... counted by %s", required ? "credential" : "address");
         ok(!required || !page || route->rate == IDENTITY_RATE_READ, "... a GET is a read");
     }
+    /* Of mails it is not the request that is counted. */
     for (int class = IDENTITY_RATE_NONE; class < IDENTITY_RATE_CLASSES; class ++)
-        ok(classes[class] > 0, "%d routes of class %d", classes[class], class);
+        ok((classes[class] > 0) == (class != IDENTITY_RATE_MAIL), "%d routes of class %d", classes[class], class);
     door->settings.captcha = NULL;
     door->settings.rates = identity_rates_standard;
 }
@@ -565,6 +604,7 @@ int main(void)
     test_token();
     test_token_account();
     test_reset();
+    test_mail();
     test_credentials();
     test_routes();
     test_log();

@@ -13,9 +13,12 @@ is written to FOLDER/mail.json. What it answers hangs on the first word of the r
     drop@...        the connection is closed in the middle of the text
 
 The ports: plain, auth (user "ada at home", password "Pass: wörd 1"), starttls, smtps (certificate made by itself), refusing (554 instead of a greeting),
-busy (421), silent (says nothing at all).
+old (without SMTPUTF8), busy (421), silent (says nothing at all).
 """
 import asyncio
+import email
+import email.errors
+import email.policy
 import json
 import logging
 import os
@@ -33,6 +36,25 @@ WORDS = "Said by the test \x1b[31m\x07 server"
 def wanted(address, stage):
     word = address.split("@")[0]
     return f"{word[5:8]} 5.1.1 {WORDS}" if word.startswith(stage + "-") else None
+
+
+def parsed(content):
+    """The message as Python's own parser reads it, which knows no local parts in UTF-8 (RFC 6532)."""
+    message = email.message_from_string(content.decode(), policy=email.policy.SMTPUTF8)
+    parts = {part.get_content_type(): part for part in message.walk()}
+    defects = [str(defect) for part in message.walk() for defect in part.defects]
+    defects += [f"{name}: {defect}" for part in message.walk() for name, value in part.items() for defect in value.defects if not isinstance(defect, email.errors.NonASCIILocalPartDefect)]
+    return {
+        "defects": defects,
+        "subject": message["Subject"],
+        "from": [message["From"].addresses[0].display_name, message["From"].addresses[0].addr_spec],
+        "to": message["To"].addresses[0].addr_spec,
+        "date": message["Date"].datetime.isoformat(),
+        "longest": max(map(len, content.split(b"\r\n"))),
+        "text": parts["text/plain"].get_content().replace("\r\n", "\n"),
+        "html": parts["text/html"].get_content().replace("\r\n", "\n"),
+        "headers": {name: str(message[name]) for name in ("Message-ID", "Auto-Submitted", "Content-Language")},
+    }
 
 
 class Handler:
@@ -67,6 +89,7 @@ class Handler:
             "content": envelope.original_content.decode(),
             "user": session.auth_data or "",
             "tls": session.ssl is not None,
+            "parsed": parsed(envelope.original_content),
         }
         path = os.path.join(self.folder, "mail.json")
         with open(path + ".new", "w") as out:
@@ -130,6 +153,7 @@ async def main(folder):
         "starttls": await loop.create_server(smtp(tls_context=tls, require_starttls=True), "127.0.0.1", 0),
         "smtps": await loop.create_server(smtp(), "127.0.0.1", 0, ssl=tls),
         "refusing": await asyncio.start_server(saying("554 No service here"), "127.0.0.1", 0),
+        "old": await loop.create_server(lambda: Server(handler, enable_SMTPUTF8=False, hostname="mail.test", loop=loop), "127.0.0.1", 0),
         "busy": await asyncio.start_server(saying("421 Too busy"), "127.0.0.1", 0),
         "silent": await asyncio.start_server(saying(None), "127.0.0.1", 0),
     }

@@ -130,9 +130,9 @@ static void test_ends(void)
     is_str(column(2, "sealed"), "", "its secret is gone");
     is_str(column(2, "last_error"), "mailbox unknown", "with the reason");
 
-    is_int(identity_outbox_return(db, id("mail", 3), "c:1"), IDENTITY_DB_OK, "returned unused");
+    is_int(identity_outbox_return(db, id("mail", 3), "c:1", NULL), IDENTITY_DB_OK, "returned unused");
     is_str(column(3, "attempts"), "1", "the attempt is not counted");
-    is_int(identity_outbox_return(db, id("mail", 3), "c:1"), IDENTITY_DB_NONE, "once");
+    is_int(identity_outbox_return(db, id("mail", 3), "c:1", NULL), IDENTITY_DB_NONE, "once");
     rows = claim("d:1", NOW + 501, 10);
     is_int(rows->nelts, 1, "it is due at once");
     is_str(column(3, "COALESCE(last_error, 'none')"), "none", "no reason to tell");

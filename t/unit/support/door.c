@@ -150,6 +150,7 @@ static void settle(door_t *door)
     settings->mail = identity_mail_target_parse(
         door->pool, apr_pstrcat(door->pool, "maildir:", door->folder, "/mail", NULL), &error);
     settings->mail_from = "noreply@id.example.org";
+    settings->mail_templates = identity_mail_templates_load(door->pool, NULL, &error);
     if (!settings->mail)
         bail(error);
     door->env.settings = settings;
@@ -299,6 +300,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.headers.resource_id = door->resource_id;
     in.headers.if_match = door->if_match;
     in.headers.if_none_match = door->if_none_match;
+    in.headers.accept_language = door->accept_language;
     in.headers.idempotency_key = door->idempotency_key;
     in.headers.content_type = door->content_type ? door->content_type : text ? "application/json" : NULL;
     in.has_body = text && length > 0;
@@ -398,12 +400,6 @@ long long door_count(door_t *door, const char *sql)
     return value ? atoll(value) : -1;
 }
 
-static bool never(void *context)
-{
-    (void)context;
-    return false;
-}
-
 /* Undoes quoted-printable in place as far as a link needs it. */
 static void unquote(char *text)
 {
@@ -445,8 +441,9 @@ const char *door_mailed_token(door_t *door, const char *address)
     const char *to = apr_psprintf(door->pool, "To: %s", address);
     apr_dir_t *dir;
     apr_finfo_t info;
+    identity_courier_t courier = {.failures = 0};
 
-    identity_deliver(door->pool, &door->env, "unit:1", never, NULL);
+    identity_deliver(door->pool, &door->env, "unit:1", &courier, NULL);
     if (apr_dir_open(&dir, folder, door->pool) != APR_SUCCESS)
         return NULL;
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {

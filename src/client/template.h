@@ -1,0 +1,61 @@
+/* Templates of mails: compiled once, filled for each mail. */
+#ifndef IDENTITY_CLIENT_TEMPLATE_H
+#define IDENTITY_CLIENT_TEMPLATE_H
+
+#include "client_int.h"
+
+/* ---- markup.c --------------------------------------------------------------------------------------------------- */
+
+typedef enum { MAIL_ESCAPE_NONE, MAIL_ESCAPE_HTML, MAIL_ESCAPE_URL } mail_escape_t;
+
+/* A place in an HTML text; zeroed at its beginning. */
+typedef struct mail_markup {
+    enum {
+        MAIL_MARKUP_TEXT,
+        MAIL_MARKUP_OPEN, /* behind < */
+        MAIL_MARKUP_DECLARATION,
+        MAIL_MARKUP_COMMENT,
+        MAIL_MARKUP_TAG_NAME,
+        MAIL_MARKUP_TAG, /* between attributes */
+        MAIL_MARKUP_ATTRIBUTE,
+        MAIL_MARKUP_EQUALS,
+        MAIL_MARKUP_QUOTED,
+        MAIL_MARKUP_BARE, /* a value without quotes */
+        MAIL_MARKUP_RAW   /* script, style */
+    } state;
+    char quote;
+    char name[16]; /* of the tag, then of the attribute; cut */
+    bool raw;      /* what follows the tag is */
+    bool begun;    /* something stands in front in the attribute's value */
+} mail_markup_t;
+
+/* Goes on over literal text. A comment's ends must each be in one piece. */
+void mail_markup_read(mail_markup_t *at, const char *text, size_t length);
+/* How a value has to be escaped here; whole_address: it is one that we made. What is wrong with it here, or NULL. */
+const char *mail_markup_value(mail_markup_t *at, bool whole_address, mail_escape_t *escape);
+
+/* ---- template.c ------------------------------------------------------------------------------------------------- */
+
+typedef enum {
+    MAIL_VALUE_LINK,
+    MAIL_VALUE_USERNAME,
+    MAIL_VALUE_SITE,
+    MAIL_VALUE_EXPIRES,
+    MAIL_VALUE_INVITER,
+    MAIL_VALUE_ACCOUNT,
+    MAIL_VALUES
+} mail_value_t;
+
+typedef struct mail_template {
+    apr_array_header_t *pieces;
+    bool uses[MAIL_VALUES];
+} mail_template_t;
+
+/* source is kept, not copied. NULL with *error: "line 3: ...". */
+mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,
+                                       const char **error);
+/* Values that are NULL are empty. */
+const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template,
+                               const char *const values[MAIL_VALUES]);
+
+#endif
