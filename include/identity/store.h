@@ -311,7 +311,7 @@ typedef struct identity_role_permission_row {
     const char *role_id, *permission;
 } identity_role_permission_row_t;
 /* The roles of the ids and their children to depth 2, the edges among them in order, the permissions of those that are
- * not built in: a fixed number of statements. */
+ * not built in: a statement a level, and two. */
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions);

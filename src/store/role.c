@@ -1,5 +1,9 @@
 /* Roles. Pages of them are in page.c. */
+#include <apr_hash.h>
+
 #include "rows_int.h"
+
+#define DEPTH 2 /* of children that are told */
 
 void *db_read_role(const db_row_t *row, int from)
 {
@@ -130,16 +134,51 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
                    db_read_role, rows);
 }
 
+/* Those of the list that are not among the seen, which they are afterwards. */
+static void push_unseen(apr_array_header_t *list, apr_hash_t *seen, const char *id)
+{
+    if (apr_hash_get(seen, id, APR_HASH_KEY_STRING))
+        return;
+    apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
+    APR_ARRAY_PUSH(list, const char *) = id;
+}
+
+/* Level by level; most roles have no children, so that it ends with the first. *known: of all levels. */
+static identity_db_status_t walk_down(identity_db_t *db, const apr_array_header_t *ids, apr_array_header_t **known,
+                                      apr_array_header_t **edges)
+{
+    apr_pool_t *pool = db_use_pool(db);
+    apr_hash_t *seen = apr_hash_make(pool);
+    apr_array_header_t *level = apr_array_make(pool, ids->nelts, sizeof(const char *));
+    identity_db_status_t status = IDENTITY_DB_OK;
+
+    *known = apr_array_make(pool, ids->nelts, sizeof(const char *));
+    *edges = apr_array_make(pool, 4, sizeof(void *));
+    for (int i = 0; i < ids->nelts; i++)
+        push_unseen(level, seen, APR_ARRAY_IDX(ids, i, const char *));
+    for (int depth = 0; depth <= DEPTH && level->nelts && status == IDENTITY_DB_OK; depth++) {
+        apr_array_header_t *found, *next = apr_array_make(pool, 4, sizeof(const char *));
+        status = db_list(db, IDENTITY_SQL_ROLE_EDGES, DB_ARGS(S(db_json(db, level))), read_edge, &found);
+        for (int i = 0; i < found->nelts && depth < DEPTH; i++)
+            push_unseen(next, seen, APR_ARRAY_IDX(found, i, identity_role_edge_row_t *)->child_id);
+        apr_array_cat(*edges, found);
+        apr_array_cat(*known, level);
+        level = next;
+    }
+    return status;
+}
+
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions)
 {
-    const char *list = db_json(db, ids);
-    identity_db_status_t status = db_list(db, IDENTITY_SQL_CLOSURE_ROLES, DB_ARGS(S(list)), db_read_role, roles);
+    apr_array_header_t *known;
+    identity_db_status_t status = walk_down(db, ids, &known, edges);
+    const char *list = db_json(db, known);
 
     if (status == IDENTITY_DB_OK)
-        status = db_list(db, IDENTITY_SQL_CLOSURE_EDGES, DB_ARGS(S(list)), read_edge, edges);
+        status = db_list(db, IDENTITY_SQL_ROLES_OF_IDS, DB_ARGS(S(list)), db_read_role, roles);
     if (status == IDENTITY_DB_OK)
-        status = db_list(db, IDENTITY_SQL_CLOSURE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
+        status = db_list(db, IDENTITY_SQL_ROLE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
     return status;
 }
