@@ -295,7 +295,7 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
 {
     credential_t credential;
 
-    out->ambiguous = !find(call, &credential);
+    out->ambiguous = out->credential = !find(call, &credential);
     if (out->ambiguous)
         return false;
     find_further(call, accepts, &credential);
