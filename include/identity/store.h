@@ -306,12 +306,13 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
 
 typedef struct identity_role_edge_row {
     const char *role_id, *child_id;
+    int position; /* among the children of the role */
 } identity_role_edge_row_t;
 typedef struct identity_role_permission_row {
     const char *role_id, *permission;
 } identity_role_permission_row_t;
 /* The roles of the ids and their children to depth 2, the edges among them in order, the permissions of those that are
- * not built in: a statement a level, and two. */
+ * not built in: a fixed number of statements. */
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions);
