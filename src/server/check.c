@@ -127,6 +127,17 @@ static const char *check_sync(apr_pool_t *pool, server_rec *main_server, const i
     return NULL;
 }
 
+static const char *check_stale(const identity_conf_t *conf)
+{
+    if (!conf->stale)
+        return NULL;
+    if (!conf->cache)
+        return "ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered who could be let in.";
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) || !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+        return "ID0518: IdentityStale is set, but mod_watchdog, without which nobody is remembered, is not loaded.";
+    return NULL;
+}
+
 static const char *check_server(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
 {
     const identity_conf_t *conf = identity_conf(server);
@@ -146,6 +157,8 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
         sentence = identity_check_sso(pool, conf);
     if (!sentence)
         sentence = identity_check_visitors(pool, conf);
+    if (!sentence)
+        sentence = check_stale(conf);
     if (!sentence)
         sentence = check_sync(pool, main_server, conf, &dbd);
     return sentence;

@@ -301,6 +301,12 @@ static const char *set_password_minimum(cmd_parms *cmd, void *directory, const c
     return fault;
 }
 
+static const char *set_cache(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return identity_read_number(cmd->pool, cmd->cmd->name, value, 0, 1000000, member_set(cmd));
+}
+
 static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *value)
 {
     const identity_blocklist_t **list = member_set(cmd);

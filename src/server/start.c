@@ -123,6 +123,7 @@ static void settings_of(identity_host_t *host)
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
         .rates = conf->rates.rates,
+        .stale = conf->stale,
     };
 }
 
@@ -345,6 +346,8 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
     identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)
         identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);
+    for (int i = 0; i < site->hosts->nelts; i++)
+        identity_cache_child(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
     if (site->job)
         identity_job_child(site->job, child);
 }

@@ -124,6 +124,12 @@ my @refused = (
     "IdentityKeyEscrow $first" => qr/ID0511: .*does not hold 32 bytes/,
     "IdentityKeyEscrow $escrow $escrow" => qr/takes one argument/,
     "<VirtualHost *:1>\nIdentityKeyEscrow $short_escrow\n</VirtualHost>" => qr/ID0511: .*does not hold 32 bytes/,
+    'IdentityCache many' => qr/IdentityCache needs a whole number, not many\./,
+    'IdentityCache -1' => qr/IdentityCache needs a whole number/,
+    'IdentityCache 1000001' => qr/IdentityCache must be from 0 to 1000000/,
+    'IdentityStale 1' => $duration,
+    "IdentityCache 0\nIdentityStale 1h" => qr/ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered/,
+    "IdentityCache 10\nIdentityStale 1h\n<VirtualHost *:1>\nIdentityCache 0\n</VirtualHost>" => qr/ID0517: /,
     'IdentityRateLimit 10/1m' => qr/takes two arguments/,
     'IdentityRateLimit logins 10/1m' => qr/begins with a class: login, token, reset, invite, read or write, not logins\./,
     'IdentityRateLimit none off' => qr/begins with a class/,
@@ -192,32 +198,25 @@ is $status, 0, 'with all of them in force it is taken' or diag $text;
 
 # ---- nothing asked, nothing demanded ------------------------------------------------------------------------------------------------------------
 
-sub lay
-{
-    my ($one, @lines) = @_;
-    my ($port) = $one->host =~ /:(\d+)$/;
-    open my $out, '>', "$one->{root}/httpd.conf" or die $!;
-    print {$out} map { "$_\n" } 'ServerName 127.0.0.1', "Listen 127.0.0.1:$port", "ServerRoot \"$one->{root}\"", "PidFile \"$one->{pid_file}\"",
-        "ErrorLog \"$one->{root}/logs/error_log\"", "DefaultRuntimeDir \"$one->{root}/logs\"", 'TypesConfig /dev/null', "<IfDefine AS_ROOT>\nUser nobody\nGroup nogroup\n</IfDefine>", @lines;
-    close $out or die $!;
-}
-
 open $in, '<', "$top/t/conf/base.conf" or die $!;
 my @modules = grep { !/mod_(?:dbd|watchdog)\.so/ } <$in>;
 chomp @modules;
 my $idle = IdentityTest::Server->new(front => 1, start => 0, state => $state);
-lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so");
+$idle->lay(@modules, "LoadModule identity_module $top/bin/mod_identity.so");
 $idle->start;
 is $idle->api(GET => '/v1/users')->status, 404, 'loaded and not switched on: httpd as it was, without mod_dbd';
 $idle->graceful;
 is $idle->api(GET => '/v1/users')->status, 404, 'also after a graceful restart';
 $idle->stop;
 unlike $idle->error_log, qr/\bID\d{4}|\[identity/, 'it has said nothing';
-lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+$idle->lay(@modules, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0501: .*mod_dbd.* is not loaded/, 'switched on without mod_dbd';
 my $dbd = 'LoadModule dbd_module ' . IdentityTest::Server::libexec() . '/mod_dbd.so';
-lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+$idle->lay(@modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0502: .*DBDriver/, 'switched on without a database';
+$idle->lay(@modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "DBDriver sqlite3\nDBDParams $state/identity.db\nIdentityRequireTLS Off",
+    "IdentityStale 1h\n<Location /v1>\nIdentityEngine On\n</Location>");
+like +($idle->check)[1], qr/ID0518: IdentityStale .*mod_watchdog.* is not loaded/, 'IdentityStale without mod_watchdog';
 
 # ---- what a start refuses -----------------------------------------------------------------------------------------------------------------------
 
