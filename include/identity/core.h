@@ -406,12 +406,12 @@ void identity_generations_follow(identity_generations_t *generations, const iden
 
 /* A cache of blocks, of a bounded number of entries and twice as many KiB; what was used longest ago gives way. */
 typedef struct identity_cache identity_cache_t;
-#define IDENTITY_CACHE_KEY 32
+#define IDENTITY_CACHE_KEY 16
 
 /* entries: at least 1. Lives as long as the pool; identity_cache_clear frees its entries. NULL where the machine fails.
  */
 identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const identity_random_t *random);
-/* A keyed digest of a credential: says nothing to who finds it in memory. */
+/* A keyed digest of a credential of a kind (below 8): says nothing to who finds it in memory. */
 void identity_cache_key(const identity_cache_t *cache, unsigned kind, const char *text,
                         unsigned char key[IDENTITY_CACHE_KEY]);
 /* Zeroed memory, held by the caller; NULL where there is none. */

@@ -110,6 +110,8 @@ typedef struct identity_env {
     const identity_settings_t *settings;
     const identity_keyset_t *keys;
     identity_random_t random;
+    /* What needs no more than to differ, such as the ids of requests, at less cost. fill NULL: as random. */
+    identity_random_t labels;
     apr_time_t (*now)(void *context);
     /* A clock that only goes forward, the same in all processes of the machine, even while it sleeps. NULL where
      * generations is. */

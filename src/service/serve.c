@@ -5,7 +5,8 @@
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env)
 {
-    const char *id = identity_id_make(pool, "reqr", env->now(env->context), &env->random);
+    const char *id =
+        identity_id_make(pool, "reqr", env->now(env->context), env->labels.fill ? &env->labels : &env->random);
     return id ? id : "reqr_00000000000000000000";
 }
 

@@ -19,6 +19,7 @@
 #define TEAMS    100
 #define ROLES    20
 #define PASSWORD "Correct1Horse"
+#define BATCH    1000
 
 static apr_pool_t *lasting, *passing;
 static identity_db_t *db;
@@ -191,11 +192,16 @@ static void add_key(FILE *file)
     fprintf(file, "%s\n", key);
 }
 
-/* What one row took is not kept for the others. */
-static void next_row(void)
+/* A transaction for so many rows, with a pool of its own. */
+static void next_row(int number)
 {
+    if (number % BATCH != 0)
+        return;
+    if (number > 0)
+        check(identity_db_commit(db), "commit");
     apr_pool_clear(passing);
     identity_db_use(db, passing);
+    check(identity_db_begin(db, true), "begin");
 }
 
 int main(int count, char *arguments[])
@@ -219,15 +225,15 @@ int main(int count, char *arguments[])
         return 1;
     }
     FILE *users = list(arguments[2], "users"), *keys = list(arguments[2], "keys");
-    next_row();
-    check(identity_db_begin(db, true), "begin");
+    int number = 0;
+    next_row(number++);
     add_accounts();
     add_roles();
     add_teams();
     const char *hashed = identity_password_hash(lasting, &hash, PASSWORD);
-    for (int i = 0; i < atoi(arguments[3]); i++, next_row())
+    for (int i = 0; i < atoi(arguments[3]); i++, next_row(number++))
         add_user(i, hashed, users);
-    for (int i = 0; i < atoi(arguments[4]); i++, next_row())
+    for (int i = 0; i < atoi(arguments[4]); i++, next_row(number++))
         add_key(keys);
     check(identity_db_commit(db), "commit");
     fclose(users);
