@@ -59,6 +59,5 @@ end
 
 function done(summary, latency, requests)
     local errors = summary.errors
-    io.write(string.format("BENCH %d %d %d %d\n", summary.requests, summary.duration,
-        errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    io.write(string.format("BENCH %d %d %d\n", summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout))
 end
