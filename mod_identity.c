@@ -37,16 +37,16 @@ static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *te
 
 static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
 {
-    (void)configuration;
     (void)log;
     /* 2. */
-    return identity_wanted(main_server) ? identity_check(temporary, main_server) : OK;
+    return identity_wanted(configuration, temporary, main_server) ? identity_check(temporary, main_server) : OK;
 }
 
 static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
 {
     (void)log;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !identity_wanted(main_server))
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
+        !identity_wanted(configuration, temporary, main_server))
         return OK;
     identity_site_t *site = identity_site_make(configuration, main_server);
     int status = identity_start_hosts(site); /* 3. */
@@ -63,13 +63,13 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
 
 static void register_hooks(apr_pool_t *pool)
 {
-    (void)pool;
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
     ap_hook_child_init(identity_child, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
+    ap_hook_post_read_request(identity_scrub, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_pre_translate_name(identity_see_early, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(identity_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(identity_keep_off_disk, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -79,6 +79,12 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_force_authn(identity_force_authn, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+
+    /* Before mod_headers, which may set what the backend asks for itself. */
+    ap_hook_fixups(identity_fix_up, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_note_auth_failure(identity_note_failure, NULL, NULL, APR_HOOK_FIRST);
+    identity_register_basic(pool);
+    identity_register_require(pool);
 
     ap_hook_handler(identity_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(identity_show_status, NULL, NULL, APR_HOOK_MIDDLE);

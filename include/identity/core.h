@@ -357,6 +357,71 @@ apr_interval_time_t identity_counters_count(identity_counters_t *counters, const
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now);
 bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now);
 
+/* ---- what is remembered of somebody, and when it is old (generations.c, cache.c) -------------------------------- */
+
+/* A counter for each id, by a keyed hash, in memory that processes may share; never waits. */
+typedef struct identity_generations identity_generations_t;
+
+size_t identity_generations_size(void);
+/* memory: zeroed, on a border of 64, of identity_generations_size(). NULL where the machine fails. */
+identity_generations_t *identity_generations_make(void *memory, const identity_random_t *random);
+/* After COMMIT of what changed the id's rights; "": everybody's. */
+void identity_generations_bump(identity_generations_t *generations, const char *id);
+
+#define IDENTITY_STAMP_IDS 3
+/* As of which generations something was read. Zeroed: of none, and never current. */
+typedef struct identity_stamp {
+    unsigned count, places[IDENTITY_STAMP_IDS + 1];
+    apr_uint64_t values[IDENTITY_STAMP_IDS + 1];
+} identity_stamp_t;
+/* Before the rows are read. */
+apr_uint64_t identity_generations_begin(identity_generations_t *generations);
+/* After: the stamp of what was read of these ids (NULL: none) since then. False, with a stamp that is never current,
+ * where anybody's rights were changed meanwhile. */
+bool identity_stamp_take(identity_generations_t *generations, apr_uint64_t began, const char *const ids[],
+                         identity_stamp_t *stamp);
+/* Is it still so? */
+bool identity_stamp_current(identity_generations_t *generations, const identity_stamp_t *stamp);
+
+/* How far changes that others made have been counted: all that were committed before `at` (of a clock that only goes
+ * forward; 0: never). sequence and made_at: the last of them. */
+typedef struct identity_follow {
+    apr_time_t at, made_at;
+    apr_int64_t sequence;
+} identity_follow_t;
+identity_follow_t identity_generations_followed(identity_generations_t *generations);
+void identity_generations_follow(identity_generations_t *generations, const identity_follow_t *follow);
+
+/* A cache of blocks, of a bounded number of entries and twice as many KiB; what was used longest ago gives way. */
+typedef struct identity_cache identity_cache_t;
+#define IDENTITY_CACHE_KEY 32
+
+/* entries: at least 1. Lives as long as the pool; identity_cache_clear frees its entries. NULL where the machine fails.
+ */
+identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const identity_random_t *random);
+/* A keyed digest of a credential: says nothing to who finds it in memory. */
+void identity_cache_key(const identity_cache_t *cache, unsigned kind, const char *text,
+                        unsigned char key[IDENTITY_CACHE_KEY]);
+/* Zeroed memory, held by the caller; NULL where there is none. */
+void *identity_cache_block(size_t size);
+/* Whoever holds a block releases it once. */
+void identity_cache_release(const void *block);
+/* The block, held for the caller; NULL: there is none. */
+void *identity_cache_get(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY]);
+/* Takes it in, in the place of another of the key; the caller holds it still. False where it is too large. *gone: how
+ * many gave way, *evicted: of these, how many of other keys. */
+bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block,
+                        unsigned *gone, unsigned *evicted);
+/* Takes it out; false where it is not this one any more. */
+bool identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block);
+void identity_cache_clear(identity_cache_t *cache);
+
+typedef struct identity_cache_size {
+    unsigned entries;
+    size_t bytes;
+} identity_cache_size_t;
+identity_cache_size_t identity_cache_size(identity_cache_t *cache);
+
 /* A text as one line of a log: control characters, marks that turn the direction of writing and bytes that are no UTF-8
  * become \xHH (security 85). */
 const char *identity_log_text(apr_pool_t *pool, const char *text);
@@ -386,6 +451,8 @@ typedef struct identity_password_policy {
     const identity_blocklist_t *blocklist; /* or NULL */
     const char *username, *site;           /* words of these are not enough for a password; either may be NULL */
 } identity_password_policy_t;
+/* The bytes that a password must have where a site wants so many. */
+size_t identity_password_minimum(size_t wanted);
 /* 8 (or minimum) to 1,024 bytes, a digit, a capital letter, not the user name in any case nor made of it and the site's
  * name, not on the block list, valid UTF-8 without NUL or control characters. INVALID_FIELD on `field` otherwise, with
  * the reason; the message never holds the password. Length is checked before anything else (security 4). */

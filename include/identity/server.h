@@ -21,8 +21,9 @@ void *identity_server_merge(apr_pool_t *pool, void *base, void *added);
 /* ---- start-up --------------------------------------------------------------------------------------------------- */
 /* check.c, start.c, databases.c, watchdog.c. Each step logs its own sentence and returns OK or an error. */
 
-/* Is IdentityEngine On anywhere? If not, the module does nothing and demands nothing. */
-bool identity_wanted(server_rec *main_server);
+/* Is IdentityEngine On anywhere, or are identities asked for by AuthType, AuthBasicProvider or Require? If not, the
+ * module does nothing and demands nothing. Marks the servers. */
+bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
 int identity_check(apr_pool_t *temporary, server_rec *main_server);
 
 /* What a start makes; kept in the configuration pool. */
@@ -57,6 +58,15 @@ int identity_log_id(const conn_rec *c, const request_rec *r, const char **id);
 int identity_force_authn(request_rec *r);
 int identity_check_authn(request_rec *r);
 int identity_check_authz(request_rec *r);
+
+/* protect.c, forward.c: what is not the API */
+int identity_scrub(request_rec *r); /* post_read_request */
+int identity_fix_up(request_rec *r);
+int identity_note_failure(request_rec *r, const char *type);
+
+/* basic.c, require.c */
+void identity_register_basic(apr_pool_t *pool);
+void identity_register_require(apr_pool_t *pool);
 
 /* handler.c */
 int identity_handle(request_rec *r);

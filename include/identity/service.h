@@ -63,6 +63,7 @@ typedef struct identity_settings {
     apr_interval_time_t demo_lifetime;       /* of such a visit */
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
+    apr_interval_time_t stale; /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
 /* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
@@ -109,6 +110,9 @@ typedef struct identity_env {
     const identity_keyset_t *keys;
     identity_random_t random;
     apr_time_t (*now)(void *context);
+    /* A clock that only goes forward, the same in all processes of the machine, even while it sleeps. NULL where
+     * generations is. */
+    apr_time_t (*ticks)(void *context);
     /* A connection for the shortest time; BUSY where none comes within IdentityDatabaseWait. Never two at once in a
      * thread. */
     identity_db_status_t (*borrow)(void *context, apr_pool_t *pool, identity_db_t **db);
@@ -127,6 +131,10 @@ typedef struct identity_env {
      * (the database). */
     identity_counters_t *counters, *proofs;
     const char *counters_scope;
+    /* Of all processes: as of when somebody's rights are known; NULL: nothing tells, so nobody is remembered. And who
+     * is remembered in this process; NULL: nobody. */
+    identity_generations_t *generations;
+    identity_cache_t *cache;
     /* Where what happens is counted. NULL: nowhere. */
     identity_metrics_t *metrics;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
@@ -194,7 +202,10 @@ typedef struct identity_principal {
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */
     apr_array_header_t *teams;             /* of identity_held_team_t, for users: those it is in now; NULL: none */
-    apr_time_t changes_at; /* when a time in a team begins or ends next: it is not this any more then; 0: never */
+    apr_time_t changes_at;  /* when a time in a team begins or ends next: it is not this any more then; 0: never */
+    apr_time_t ends_at;     /* the first of all these times, a key's end too; 0: never. Like stamp only of who has been
+                               authenticated where there are generations */
+    identity_stamp_t stamp; /* as of which generations it was read */
 } identity_principal_t;
 
 /* Headers that are read; NULL where absent or empty. */
@@ -255,6 +266,9 @@ const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
  * to identity_serve. Borrows and returns one connection at a time. */
 void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                            identity_authentication_t *out);
+
+/* Is it still who it was when it was read? False also where that cannot be told: the database must be asked. */
+bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who);
 
 /* ---- whatever else a server serves (identify.c, standing.c) ----------------------------------------------------- */
 
@@ -344,9 +358,14 @@ bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const ch
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
 /* Deletes a batch of what has had its time: answers to Idempotency-Keys (48 hours old), visits of the demo account,
- * sandboxes with all that is in them. Returns how many rows went: 0 where nothing is left, which costs one read. Never
- * fails: logs. */
+ * sandboxes with all that is in them, the list of changes (10 minutes old). Returns how many rows went: 0 where nothing
+ * is left, which costs one read. Never fails: logs. */
 int identity_purge(apr_pool_t *pool, const identity_env_t *env);
+
+/* Counts in env->generations what others (other nodes, the command line, a child that died) have changed since the last
+ * round: one read. To be called about once a second, by one process; who is remembered is believed only while that goes
+ * on. False where the database could not be asked: logs. */
+bool identity_follow_changes(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 

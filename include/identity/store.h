@@ -64,6 +64,11 @@ bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */
 unsigned long identity_db_statements(const identity_db_t *db);
 
+/* Whose rights the present write transaction has changed so far, or the last one (const char *, each once: ids of
+ * users, sessions, keys and entities; "" is everybody). What it lists stands in the table `changes` once COMMIT has
+ * come. */
+const apr_array_header_t *identity_db_touched(const identity_db_t *db);
+
 /* ---- schema (schema.def) ---------------------------------------------------------------------------------------- */
 
 #define IDENTITY_SCHEMA_ABSENT 0
@@ -588,6 +593,22 @@ identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, a
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
 /* Mails to a user of a kind (invite, reset) that are not sent yet will not be (their link is dead). */
 identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
+
+/* Whose rights were changed, in the order of the commits. */
+typedef struct identity_change_row {
+    apr_int64_t sequence;
+    const char *subject_id; /* "": everybody's */
+    apr_time_t created_at;
+} identity_change_row_t;
+/* One that comes with no change of rows. */
+identity_db_status_t identity_change_insert(identity_db_t *db, const char *subject_id);
+/* The one of that number and those after it. */
+identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequence, apr_int64_t limit,
+                                           apr_array_header_t **rows);
+identity_db_status_t identity_change_last(identity_db_t *db, identity_change_row_t **row);
+/* How many are older, the last one left out (counted to 1 at most), and the deletion of at most limit of them. */
+identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
+identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
 
 /* What was answered to an Idempotency-Key (identity-api.md, section 1), of one credential: a user's or key's id. */
 typedef struct identity_idempotency_row {

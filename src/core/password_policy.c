@@ -184,11 +184,16 @@ static password_traits_t traits_of(const char *password, size_t length)
     return traits;
 }
 
+size_t identity_password_minimum(size_t wanted)
+{
+    return wanted > LENGTH_MIN ? wanted : LENGTH_MIN;
+}
+
 bool identity_password_acceptable(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy,
                                   const char *field, identity_problem_t *problem)
 {
     size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
-    size_t minimum = policy->minimum > LENGTH_MIN ? policy->minimum : LENGTH_MIN;
+    size_t minimum = identity_password_minimum(policy->minimum);
     const char *must = NULL;
 
     if (length > IDENTITY_PASSWORD_MAX) {

@@ -2,7 +2,7 @@
 # usage, from the project's root: sh src/pages/embed.sh OUTPUT.c [FOLDER]
 #
 # Turns the pages and mail templates beside this script, conf/openapi.json and the block list of passwords into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,
-# as one <style> and one <script>, and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
+# as one <style> and one <script> (of all the files that it names), and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
 # With FOLDER the finished pages (NAME.html) and their policies (NAME.csp) are kept there as well, for tests.
 #
 # The same sources give the same bytes.
@@ -34,9 +34,23 @@ hash_of() {
     openssl dgst -sha256 -binary "$1" | openssl base64 -A
 }
 
-# Replaces the two lines that name the style and the script by their text; each must be there exactly once, alone on its line.
+scripts_of() {
+    sed -n 's|^<script src="\([a-z]*\.js\)"></script>$|\1|p' "$sources/$1.html"
+}
+
+# The page's scripts one after the other, in a scope of their own.
+join_scripts() {
+    echo '(() => {'
+    echo "'use strict';"
+    for script in $(scripts_of "$1"); do
+        cat "$sources/$script"
+    done
+    echo '})();'
+}
+
+# Replaces the line that names the style, and those that name the scripts, by their text; each must stand alone on its line.
 inline() {
-    awk -v style="$sources/page.css" -v script="$sources/page.js" -v page="$1" '
+    awk -v style="$sources/page.css" -v script="$2" -v page="$1" '
         function pour(path, opening, closing,    line, status) {
             printf "%s", opening
             while ((status = getline line < path) > 0)
@@ -47,12 +61,12 @@ inline() {
             print closing
         }
         /^<link rel="stylesheet" href="page\.css">$/ { styles++; pour(style, "<style>", "</style>"); next }
-        /^<script src="page\.js"><\/script>$/ { scripts++; pour(script, "<script>", "</script>"); next }
+        /^<script src="[a-z]*\.js"><\/script>$/ { if (scripts++ == 0) pour(script, "<script>", "</script>"); next }
         /<script|<style|rel="stylesheet"| on[a-z]+="| style="/ { odd = $0 }
         { print }
         END {
-            if (styles != 1 || scripts != 1 || odd) {
-                print page ": one style and one script, each named alone on its line, are wanted " odd > "/dev/stderr"
+            if (styles != 1 || !scripts || odd) {
+                print page ": one style and the scripts, each named alone on its line, are wanted " odd > "/dev/stderr"
                 exit 1
             }
         }' "$sources/$1.html"
@@ -70,7 +84,10 @@ characters() {
 }
 
 emit_page() {
-    inline "$1" > "$work/$1.html"
+    join_scripts "$1" > "$work/$1.js"
+    script_hash=$(hash_of "$work/$1.js")
+    [ ${#style_hash} -eq 44 ] && [ ${#script_hash} -eq 44 ] || fail "openssl gave no hash"
+    inline "$1" "$work/$1.js" > "$work/$1.html"
     printf '%s\n' "default-src 'none'; style-src 'sha256-$style_hash'; script-src 'sha256-$script_hash'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" > "$work/$1.csp"
     printf '\nstatic const char html_of_%s[] = {\n' "$1"
     characters "$work/$1.html"
@@ -112,12 +129,10 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css page.js status.css activate.html reset.html; do
+for source in page.css status.css activate.html reset.html $(scripts_of activate) $(scripts_of reset); do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
-script_hash=$(hash_of "$sources/page.js")
-[ ${#style_hash} -eq 44 ] && [ ${#script_hash} -eq 44 ] || fail "openssl gave no hash"
 
 {
     printf '/* Made by src/pages/embed.sh from the files beside it. */\n#include "identity/pages.h"\n'

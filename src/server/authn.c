@@ -56,7 +56,7 @@ int identity_check_authn(request_rec *r)
     identity_state_t *state = identity_claimed(r);
 
     if (!state)
-        return DECLINED;
+        return identity_protect_authn(r);
     bool other = foreign(r, state);
     if (other)
         hide_foreign(state);
@@ -73,7 +73,9 @@ int identity_check_authz(request_rec *r)
 {
     const identity_state_t *state = identity_claimed(r);
 
-    if (!state || !state->authenticated || state->open || foreign(r, state))
+    if (!state)
+        return identity_protect_authz(r);
+    if (!state->authenticated || state->open || foreign(r, state))
         return DECLINED;
     if (state->authentication.refused)
         return identity_problem_status(state->authentication.problem.kind);

@@ -10,26 +10,58 @@
 
 APLOG_USE_MODULE(identity);
 
-bool identity_wanted(server_rec *main_server)
+typedef struct wanting {
+    apr_pool_t *configuration;
+    server_rec *main_server;
+} wanting_t;
+
+/* A virtual host without directives of ours has the very configuration of the main server, which may not be wanted. */
+static void want(void *data, server_rec *server)
 {
-    for (server_rec *server = main_server; server; server = server->next)
-        if (identity_conf(server)->engine)
-            return true;
-    return false;
+    const wanting_t *wanting = data;
+    identity_conf_t *conf = identity_conf(server);
+
+    if (conf->wanted)
+        return;
+    if (server != wanting->main_server && conf == identity_conf(wanting->main_server)) {
+        conf = apr_pmemdup(wanting->configuration, conf, sizeof *conf);
+        conf->own = 0;
+        ap_set_module_config(server->module_config, &identity_module, conf);
+    }
+    if (server == wanting->main_server)
+        conf->own = conf->set;
+    conf->wanted = true;
+}
+
+bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
+{
+    wanting_t wanting = {.configuration = configuration, .main_server = main_server};
+    bool any = false;
+
+    identity_servers_asking(temporary, main_server, want, &wanting);
+    for (server_rec *server = main_server; server; server = server->next) {
+        /* What is asked for in the main server is asked for in each. */
+        if (identity_conf(server)->engine || identity_conf(main_server)->wanted)
+            want(&wanting, server);
+        any = any || identity_conf(server)->wanted;
+    }
+    return any;
 }
 
 static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close))
-        return "ID0501: IdentityEngine is On, but mod_dbd, by which the database is reached, is not loaded.";
+        return "ID0501: Identities are asked for (IdentityEngine, AuthType Identity, ...), but mod_dbd, by which the "
+               "database is reached, is not loaded.";
     if (!dbd->driver || !dbd->params || !*dbd->params)
-        return "ID0502: IdentityEngine is On, but DBDriver and DBDParams do not say which database to use; for the "
+        return "ID0502: Identities are asked for (IdentityEngine, AuthType Identity, ...), but DBDriver and DBDParams "
+               "do not say which database to use; for the "
                "embedded one write "
                "DBDriver sqlite3 and DBDParams /path/of/identity.db.";
     if (strcmp(dbd->driver, "sqlite3") != 0)
-        return apr_psprintf(pool,
-                            "ID0503: IdentityEngine is On, but DBDriver is %s; the one that is supported is sqlite3.",
-                            dbd->driver);
+        return apr_psprintf(
+            pool, "ID0503: Identities are asked for, but DBDriver is %s; the one that is supported is sqlite3.",
+            dbd->driver);
     /* mod_dbd opens the path as it stands, wherever the process happens to be. */
     if (dbd->params[0] != '/')
         return apr_psprintf(pool, "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.", dbd->params);
@@ -89,9 +121,20 @@ static const char *check_sync(apr_pool_t *pool, server_rec *main_server, const i
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_t its;
         identity_dbd_read(pool, main_server, other, &its);
-        if (identity_conf(other)->engine && identity_conf(other)->sync != conf->sync && identity_dbd_same(dbd, &its))
+        if (identity_conf(other)->wanted && identity_conf(other)->sync != conf->sync && identity_dbd_same(dbd, &its))
             return "ID0510: IdentitySync differs between virtual hosts that share a database.";
     }
+    return NULL;
+}
+
+static const char *check_stale(const identity_conf_t *conf)
+{
+    if (!conf->stale)
+        return NULL;
+    if (!conf->cache)
+        return "ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered who could be let in.";
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) || !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+        return "ID0518: IdentityStale is set, but mod_watchdog, without which nobody is remembered, is not loaded.";
     return NULL;
 }
 
@@ -115,6 +158,8 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     if (!sentence)
         sentence = identity_check_visitors(pool, conf);
     if (!sentence)
+        sentence = check_stale(conf);
+    if (!sentence)
         sentence = check_sync(pool, main_server, conf, &dbd);
     return sentence;
 }
@@ -122,7 +167,7 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
 int identity_check(apr_pool_t *temporary, server_rec *main_server)
 {
     for (server_rec *server = main_server; server; server = server->next) {
-        const char *sentence = identity_conf(server)->engine ? check_server(temporary, main_server, server) : NULL;
+        const char *sentence = identity_conf(server)->wanted ? check_server(temporary, main_server, server) : NULL;
         if (sentence) {
             IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;

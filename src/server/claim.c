@@ -7,9 +7,21 @@
 
 APLOG_USE_MODULE(identity);
 
+identity_slot_t *identity_slot(request_rec *r)
+{
+    identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+
+    if (!slot) {
+        slot = apr_pcalloc(r->pool, sizeof *slot);
+        ap_set_module_config(r->request_config, &identity_module, slot);
+    }
+    return slot;
+}
+
 identity_state_t *identity_state(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, &identity_module);
+    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+    return slot ? slot->state : NULL;
 }
 
 identity_state_t *identity_claimed(const request_rec *r)
@@ -29,7 +41,7 @@ static bool engine(const request_rec *r)
 
 /* ---- the request as the operations see it ----------------------------------------------------------------------- */
 
-static const char *header(const request_rec *r, const char *name)
+const char *identity_header_in(const request_rec *r, const char *name)
 {
     const char *value = apr_table_get(r->headers_in, name);
     return value && *value ? value : NULL;
@@ -53,31 +65,38 @@ static bool loopback(const request_rec *r)
     return false;
 }
 
-static void describe(request_rec *r, identity_state_t *state)
+void identity_describe_transport(const request_rec *r, identity_request_t *in)
 {
-    identity_request_t *in = &state->request;
-
     in->method = r->method;
-    in->path = r->uri;
-    in->query = r->args;
-    in->headers = (identity_headers_t){
-        .authorization = header(r, "Authorization"),
-        .api_key = header(r, "X-API-KEY"),
-        .cookie = header(r, "Cookie"),
-        .content_type = header(r, "Content-Type"),
-        .platform_id = header(r, "X-Platform-Id"),
-        .resource_id = header(r, "resource_id"),
-        .user_agent = header(r, "User-Agent"),
-        .origin = header(r, "Origin"),
-        .fetch_site = header(r, "Sec-Fetch-Site"),
-        .if_match = header(r, "If-Match"),
-        .if_none_match = header(r, "If-None-Match"),
-        .accept_language = header(r, "Accept-Language"),
-        .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
-    };
     in->client_address = r->useragent_ip;
     in->secure = ap_ssl_conn_is_ssl(r->connection);
     in->loopback = loopback(r);
+}
+
+static void describe(request_rec *r, identity_state_t *state)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    identity_request_t *in = &state->request;
+
+    in->path = r->uri;
+    in->query = r->args;
+    in->headers = (identity_headers_t){
+        .authorization = identity_header_in(r, "Authorization"),
+        .api_key = identity_header_in(r, "X-API-KEY"),
+        .cookie = identity_header_in(r, "Cookie"),
+        .content_type = identity_header_in(r, "Content-Type"),
+        .platform_id = identity_header_in(r, "X-Platform-Id"),
+        .resource_id = identity_header_in(r, "resource_id"),
+        .user_agent = identity_header_in(r, "User-Agent"),
+        .origin = identity_header_in(r, "Origin"),
+        .fetch_site = identity_header_in(r, "Sec-Fetch-Site"),
+        .if_match = identity_header_in(r, "If-Match"),
+        .if_none_match = identity_header_in(r, "If-None-Match"),
+        .accept_language = identity_header_in(r, "Accept-Language"),
+        .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
+    };
+    identity_describe_transport(r, in);
+    in->access_cookie = conf->cookie;
     in->origin_granted = identity_cors_granted(r);
     in->request_id = state->request_id;
     identity_body_announce(r, state);
@@ -113,7 +132,7 @@ static identity_state_t *begin(request_rec *r)
         state = apr_pcalloc(r->pool, sizeof *state);
         state->host = identity_conf(r->server)->host;
         state->request_id = request_id(r, state->host);
-        ap_set_module_config(r->request_config, &identity_module, state);
+        identity_slot(r)->state = state;
         apr_table_setn(r->err_headers_out, "X-REQUEST-ID", state->request_id);
         apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
     }
@@ -139,7 +158,7 @@ int identity_claim(request_rec *r)
     if (!engine(r)) {
         /* Decoded, it is another path than it looked. */
         if (identity_state(r)) {
-            ap_set_module_config(r->request_config, &identity_module, NULL);
+            identity_slot(r)->state = NULL;
             apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
             identity_cors_withdraw(r->err_headers_out);
             apr_table_unset(r->subprocess_env, "IDENTITY_REQUEST_ID");
@@ -171,10 +190,11 @@ int identity_keep_type(request_rec *r)
 int identity_log_id(const conn_rec *c, const request_rec *r, const char **id)
 {
     const identity_state_t *state = r ? identity_state(r) : NULL;
+    const identity_place_t *place = r ? identity_place(r) : NULL;
 
     (void)c;
-    if (!state)
+    if (!state && !place)
         return DECLINED;
-    *id = state->request_id;
+    *id = state ? state->request_id : place->request_id;
     return OK;
 }

@@ -47,7 +47,9 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
         if (added->rates.set & 1u << class)
             merged->rates.rates.of[class] = added->rates.rates.of[class];
     merged->set = base->set | added->set;
+    merged->own = added->set | added->rates.set;
     merged->engine = base->engine || added->engine;
+    merged->forwards = base->forwards || added->forwards;
     return merged;
 }
 
@@ -114,6 +116,28 @@ static const char *set_flag(cmd_parms *cmd, void *directory, int on)
     return NULL;
 }
 
+/* The member of a DIRECTORY row that is set. */
+static void *place_member_set(cmd_parms *cmd, identity_directory_conf_t *directory)
+{
+    const member_t *member = cmd->info;
+
+    directory->set |= APR_UINT64_C(1) << member->bit;
+    return (char *)directory + member->offset;
+}
+
+static const char *set_place_flag(cmd_parms *cmd, void *directory, int on)
+{
+    *(bool *)place_member_set(cmd, directory) = on;
+    return ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
+}
+
+static const char *set_forward_headers(cmd_parms *cmd, void *directory, int on)
+{
+    if (on)
+        identity_conf(cmd->server)->forwards = true;
+    return set_place_flag(cmd, directory, on);
+}
+
 static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 {
     identity_directory_conf_t *directory = directory_;
@@ -122,8 +146,7 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 
     if (fault)
         return fault;
-    directory->engine = on;
-    directory->set |= APR_UINT64_C(1) << DIRECTORY_BIT_engine;
+    *(bool *)place_member_set(cmd, directory) = on;
     if (on)
         identity_conf(cmd->server)->engine = true;
     return NULL;
@@ -150,7 +173,7 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
         directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     if (!none)
         APR_ARRAY_PUSH(directory->cors_origins, const char *) = origin;
-    directory->set |= APR_UINT64_C(1) << DIRECTORY_BIT_cors_origins;
+    place_member_set(cmd, directory);
     return NULL;
 }
 
@@ -276,6 +299,12 @@ static const char *set_password_minimum(cmd_parms *cmd, void *directory, const c
     (void)directory;
     *member = number;
     return fault;
+}
+
+static const char *set_cache(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    return identity_read_number(cmd->pool, cmd->cmd->name, value, 0, 1000000, member_set(cmd));
 }
 
 static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *value)
@@ -407,10 +436,19 @@ static const member_t members[] = {
 #undef SERVER
 #undef DIRECTORY
 
+#define SERVER(name, arguments, setter, type, member, standard, help)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
+    {offsetof(identity_directory_conf_t, member), DIRECTORY_BIT_##member},
+static const member_t place_members[] = {
+#include "directives.def"
+};
+#undef SERVER
+#undef DIRECTORY
+
 #define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
     AP_INIT_##arguments(#name, setter, (void *)&members[BIT_##member], RSRC_CONF, help),
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
-    AP_INIT_##arguments(#name, setter, NULL, RSRC_CONF | ACCESS_CONF, help),
+    AP_INIT_##arguments(#name, setter, (void *)&place_members[DIRECTORY_BIT_##member], RSRC_CONF | ACCESS_CONF, help),
 const command_rec identity_commands[] = {
 #include "directives.def"
     {.name = NULL},

@@ -49,8 +49,11 @@ typedef struct identity_host identity_host_t;
 typedef struct identity_conf {
 #include "directives.def"
     apr_uint64_t set;      /* bits of the members that a directive has set */
+    apr_uint64_t own;      /* ... of which in this very virtual host */
     bool engine;           /* IdentityEngine On stands here or in a server around */
-    identity_host_t *host; /* made at start */
+    bool forwards;         /* IdentityForwardHeaders On does */
+    bool wanted;           /* it answers the API, or protects something */
+    identity_host_t *host; /* made at start, where it is wanted */
 } identity_conf_t;
 #undef SERVER
 #undef DIRECTORY
@@ -104,6 +107,9 @@ typedef struct identity_dbd {
 } identity_dbd_t;
 void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd);
 bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b);
+/* Calls want for each server in which AuthType, AuthBasicProvider or Require asks for identities. */
+void identity_servers_asking(apr_pool_t *pool, server_rec *main_server, void (*want)(void *data, server_rec *server),
+                             void *data);
 bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
 
 /* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
@@ -120,7 +126,7 @@ typedef struct identity_gate identity_gate_t;
 typedef struct identity_job identity_job_t;
 typedef struct identity_board identity_board_t;
 
-/* A virtual host that answers the API, or several that share everything. */
+/* A virtual host that answers the API or protects something, or several that share everything. */
 struct identity_host {
     server_rec *server;
     const identity_conf_t *conf;
@@ -190,6 +196,10 @@ bool identity_metrics_share(identity_site_t *site, unsigned processes);
 void identity_metrics_join(identity_site_t *site, apr_pool_t *child);
 identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site);
 
+/* remember.c: false without shared memory; and in each child. */
+bool identity_generations_share(identity_site_t *site);
+void identity_cache_child(identity_host_t *host);
+
 /* watchdog.c */
 void identity_job_child(identity_job_t *job, apr_pool_t *child);
 
@@ -214,6 +224,49 @@ typedef struct identity_state {
 /* claim.c: NULL where the request is not ours (any more). */
 identity_state_t *identity_state(const request_rec *r);
 identity_state_t *identity_claimed(const request_rec *r);
+/* A header, NULL where it is absent or empty. */
+const char *identity_header_in(const request_rec *r, const char *name);
+/* Fills the members that tell how a request came. */
+void identity_describe_transport(const request_rec *r, identity_request_t *in);
+
+/* ---- a request to anything else (protect.c, require.c, forward.c, basic.c) -------------------------------------- */
+
+/* Of a request whose place asks for identities, once it has been asked for. */
+typedef struct identity_place {
+    identity_host_t *host;
+    const char *request_id;
+    const char *authorization; /* as the client sent it: forward.c takes it away */
+    bool nested;               /* the hooks behind ours are run by ours */
+    identity_authentication_t found;
+    /* What a Require line found lacking. */
+    const char *scope;   /* permissions, any of which would do */
+    bool lacking;        /* these, a role or a membership */
+    unsigned fresh_only; /* a younger sign-in: seconds */
+} identity_place_t;
+
+/* What hangs on a request. */
+typedef struct identity_slot {
+    identity_state_t *state;
+    identity_place_t *place;
+} identity_slot_t;
+identity_slot_t *identity_slot(request_rec *r); /* made where there is none yet */
+
+identity_place_t *identity_place(const request_rec *r);
+/* The same, or of the request that this one came from, where httpd does not ask again. */
+identity_place_t *identity_place_inherited(const request_rec *r);
+/* One of the requests that this one came from at which somebody showed a credential, else NULL. */
+identity_place_t *identity_place_before(const request_rec *r);
+/* The principal at a place or in the API, NULL where there is none. *account_id: see identity_authentication_t. */
+const identity_principal_t *identity_caller(const request_rec *r, const char **account_id);
+/* After a credential was found to be good: r->user, environment. */
+void identity_place_granted(request_rec *r, const identity_place_t *place);
+int identity_protect_authn(request_rec *r);
+int identity_protect_authz(request_rec *r);
+/* WWW-Authenticate of a refusal by 401. */
+void identity_challenge(request_rec *r, const identity_place_t *place);
+
+/* forward.c */
+void identity_environment(request_rec *r, const identity_place_t *place);
 
 /* handler.c: counts the answer, once. route: -1 where it is not known. */
 void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status);

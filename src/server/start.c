@@ -42,12 +42,26 @@ static const char *origin_of(const identity_site_t *site, const server_rec *serv
     return identity_origin(site->pool, secure, server->server_hostname, port_of(server, server == site->main_server));
 }
 
+/* The first that answers the API from the same database: a server that only protects something takes its tokens. */
+static identity_host_t *api_of(const identity_site_t *site, const identity_dbd_t *dbd)
+{
+    for (int i = 0; i < site->hosts->nelts; i++) {
+        identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
+        if (host->conf->engine && identity_dbd_same(&host->dbd, dbd))
+            return host;
+    }
+    return NULL;
+}
+
 /* ServerName's; where TLS is asked for and the server itself has none, that of a virtual host with TLS which shares its
  * settings. */
 static const char *default_origin(identity_host_t *host)
 {
     identity_site_t *site = host->site;
+    const identity_host_t *api = host->conf->engine ? NULL : api_of(site, &host->dbd);
 
+    if (api)
+        return api->settings.public_url;
     if (host->conf->require_tls && !identity_server_tls(site->pool, site->main_server, host->server))
         for (const server_rec *other = site->main_server; other; other = other->next)
             if (identity_conf(other) == host->conf && identity_server_tls(site->pool, site->main_server, other))
@@ -109,6 +123,7 @@ static void settings_of(identity_host_t *host)
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
         .rates = conf->rates.rates,
+        .stale = conf->stale,
     };
 }
 
@@ -145,12 +160,41 @@ static void tell_origin(const identity_host_t *host)
 {
     const char *origin = host->settings.public_url;
 
-    if (host->conf->require_tls && strncmp(origin, "https:", 6) != 0 &&
-        !identity_origin_loopback(host->site->pool, origin))
+    if (!host->conf->engine)
+        IDENTITY_SAY(APLOG_INFO, host->server, "ID0533: protects content; takes the tokens of %s", origin);
+    else if (host->conf->require_tls && strncmp(origin, "https:", 6) != 0 &&
+             !identity_origin_loopback(host->site->pool, origin))
         IDENTITY_SAY(APLOG_WARNING, host->server,
                      "ID0523: the links in mails will begin with %s, without TLS; set IdentityPublicURL", origin);
     else
         IDENTITY_SAY(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
+}
+
+static int start_host(identity_site_t *site, server_rec *server)
+{
+    identity_conf_t *conf = identity_conf(server);
+    const char *sentence = NULL;
+    identity_dbd_t dbd;
+
+    identity_dbd_read(site->pool, site->main_server, server, &dbd);
+    if (conf->host && !identity_dbd_same(&conf->host->dbd, &dbd)) {
+        /* Without directives of ours it shares the main server's configuration, but it has a database of its own. */
+        conf = apr_pmemdup(site->pool, conf, sizeof *conf);
+        conf->host = NULL;
+        ap_set_module_config(server->module_config, &identity_module, conf);
+    }
+    identity_host_t *api = conf->engine ? NULL : api_of(site, &dbd);
+    if (!conf->host && api && !conf->own)
+        conf->host = api;
+    if (conf->host)
+        return OK;
+    conf->host = host_make(site, server, &dbd, &sentence);
+    if (sentence) {
+        IDENTITY_SAY(APLOG_EMERG, server, "ID0522: %s", sentence);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    tell_origin(conf->host);
+    return OK;
 }
 
 int identity_start_hosts(identity_site_t *site)
@@ -159,30 +203,14 @@ int identity_start_hosts(identity_site_t *site)
         IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    for (server_rec *server = site->main_server; server; server = server->next) {
-        identity_conf_t *conf = identity_conf(server);
-        const char *sentence = NULL;
-        identity_dbd_t dbd;
-
-        if (!conf->engine)
-            continue;
-        identity_dbd_read(site->pool, site->main_server, server, &dbd);
-        if (conf->host && !identity_dbd_same(&conf->host->dbd, &dbd)) {
-            /* Without directives of ours it shares the main server's configuration, but it has a database of its own.
-             */
-            conf = apr_pmemdup(site->pool, conf, sizeof *conf);
-            conf->host = NULL;
-            ap_set_module_config(server->module_config, &identity_module, conf);
-        }
-        if (!conf->host) {
-            conf->host = host_make(site, server, &dbd, &sentence);
-            if (sentence) {
-                IDENTITY_SAY(APLOG_EMERG, server, "ID0522: %s", sentence);
-                return HTTP_INTERNAL_SERVER_ERROR;
+    /* First those that answer the API: the others do as they do. */
+    for (int api = 1; api >= 0; api--)
+        for (server_rec *server = site->main_server; server; server = server->next)
+            if (identity_conf(server)->wanted && identity_conf(server)->engine == api) {
+                int status = start_host(site, server);
+                if (status != OK)
+                    return status;
             }
-            tell_origin(conf->host);
-        }
-    }
     return OK;
 }
 
@@ -192,8 +220,10 @@ static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool
 {
     const char *file = host->dbd.params;
 
-    if (host->conf->signing_keys)
-        return host->conf->signing_keys;
+    const identity_host_t *api = host->conf->engine ? NULL : api_of(host->site, &host->dbd);
+
+    if (host->conf->signing_keys || (api && api->conf->signing_keys))
+        return host->conf->signing_keys ? host->conf->signing_keys : api->conf->signing_keys;
     const char *path =
         apr_pstrcat(temporary, apr_pstrmemdup(temporary, file, (apr_size_t)(strrchr(file, '/') + 1 - file)),
                     "identity-signing-key.pem", NULL);
@@ -316,6 +346,8 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
     identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)
         identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);
+    for (int i = 0; i < site->hosts->nelts; i++)
+        identity_cache_child(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
     if (site->job)
         identity_job_child(site->job, child);
 }

@@ -77,6 +77,65 @@ bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b)
            strcmp(a->params, b->params) == 0;
 }
 
+/* ---- who asks for identities ------------------------------------------------------------------------------------ */
+
+static bool has_word(apr_pool_t *pool, const char *arguments, const char *word)
+{
+    while (*arguments)
+        if (strcasecmp(ap_getword_conf(pool, &arguments), word) == 0)
+            return true;
+    return false;
+}
+
+static bool asks(apr_pool_t *pool, const ap_directive_t *directive)
+{
+    const char *name = directive->directive, *arguments = directive->args;
+
+    if (strcasecmp(name, "AuthType") == 0 || strcasecmp(name, "AuthBasicProvider") == 0 ||
+        strcasecmp(name, "AuthFormProvider") == 0)
+        return has_word(pool, arguments, "identity");
+    if (strcasecmp(name, "Require") != 0)
+        return false;
+    const char *word = ap_getword_conf(pool, &arguments);
+    if (strcasecmp(word, "not") == 0)
+        word = ap_getword_conf(pool, &arguments);
+    return strncasecmp(word, "identity-", 9) == 0;
+}
+
+static server_rec *server_of(server_rec *main_server, const ap_directive_t *directive)
+{
+    for (server_rec *server = main_server->next; server; server = server->next)
+        if (server->defn_name && directive->line_num == (int)server->defn_line_number &&
+            strcmp(directive->filename, server->defn_name) == 0)
+            return server;
+    return main_server;
+}
+
+typedef struct asking {
+    apr_pool_t *pool;
+    server_rec *main_server;
+    void (*want)(void *data, server_rec *server);
+    void *data;
+} asking_t;
+
+static void look_for_asking(const asking_t *asking, const ap_directive_t *directive, server_rec *server)
+{
+    for (; directive; directive = directive->next) {
+        if (asks(asking->pool, directive))
+            asking->want(asking->data, server);
+        if (directive->first_child)
+            look_for_asking(asking, directive->first_child,
+                            virtual_host(directive) ? server_of(asking->main_server, directive) : server);
+    }
+}
+
+void identity_servers_asking(apr_pool_t *pool, server_rec *main_server, void (*want)(void *data, server_rec *server),
+                             void *data)
+{
+    const asking_t asking = {.pool = pool, .main_server = main_server, .want = want, .data = data};
+    look_for_asking(&asking, ap_conftree, main_server);
+}
+
 static void take_tls(apr_pool_t *pool, const char *name, const char *arguments, void *data)
 {
     if (strcasecmp(name, "SSLEngine") == 0)

@@ -1,5 +1,6 @@
-/* mod_watchdog's thread, in one child of the server at a time, looks into the outbox of each database every second, and
- * every minute after what has had its time. */
+/* Threads of mod_watchdog, each in one child of the server at a time: one looks into the outbox of each database every
+ * second, and every minute after what has had its time; the other, which a slow mail server must not hold up, reads
+ * what others have changed. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ struct identity_job {
     apr_time_t purged_at;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
-    bool running;
+    int running;
     atomic_bool stop;
 };
 
@@ -83,10 +84,10 @@ static void purge(identity_job_t *job, apr_pool_t *pool)
     }
 }
 
-static void set_running(identity_job_t *job, bool running)
+static void run(identity_job_t *job, int more)
 {
     apr_thread_mutex_lock(job->mutex);
-    job->running = running;
+    job->running += more;
     apr_thread_cond_broadcast(job->ended);
     apr_thread_mutex_unlock(job->mutex);
 }
@@ -99,7 +100,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
 
     if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
         return APR_SUCCESS;
-    set_running(job, true);
+    run(job, 1);
     /* A round takes a few mails only: the next follows at once, until the outbox is empty. */
     while (sent > 0 && !stopping(job)) {
         apr_pool_t *round;
@@ -111,7 +112,24 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
         job->purged_at = apr_time_now();
         purge(job, pool);
     }
-    set_running(job, false);
+    run(job, -1);
+    return APR_SUCCESS;
+}
+
+static apr_status_t follow(int state, void *job_, apr_pool_t *pool)
+{
+    identity_job_t *job = job_;
+
+    if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
+        return APR_SUCCESS;
+    run(job, 1);
+    for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
+        apr_pool_t *round;
+        apr_pool_create(&round, pool);
+        identity_follow_changes(round, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
+        apr_pool_destroy(round);
+    }
+    run(job, -1);
     return APR_SUCCESS;
 }
 
@@ -135,7 +153,7 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
         apr_thread_mutex_create(&job->mutex, APR_THREAD_MUTEX_DEFAULT, job->pool) != APR_SUCCESS) {
         job->mutex = NULL;
         IDENTITY_SAY(APLOG_CRIT, ap_server_conf,
-                     "ID0550: no mutex can be made: this child sends no mail and purges nothing");
+                     "ID0550: no mutex can be made: this child sends no mail, purges nothing and reads no changes");
         return;
     }
     job->owner = owner_name(job->pool);
@@ -153,13 +171,9 @@ static void enter(apr_array_header_t *hosts, identity_host_t *host)
     APR_ARRAY_PUSH(hosts, identity_host_t *) = host;
 }
 
-int identity_start_watchdog(identity_site_t *site)
+static identity_job_t *job_make(identity_site_t *site)
 {
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *callback =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     identity_job_t *job = apr_pcalloc(site->pool, sizeof *job);
-    ap_watchdog_t *watchdog;
 
     job->pool = site->pool;
     job->hosts = apr_array_make(site->pool, 1, sizeof(identity_host_t *));
@@ -170,19 +184,41 @@ int identity_start_watchdog(identity_site_t *site)
         if (host->settings.mail)
             enter(job->hosts, host);
     }
+    return job;
+}
+
+int identity_start_watchdog(identity_site_t *site)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    const struct {
+        const char *name;
+        ap_watchdog_callback_fn_t *work;
+    } threads[] = {{"_identity_", tick}, {"_identity_changes_", follow}};
+    apr_status_t status = APR_SUCCESS;
+    ap_watchdog_t *watchdog;
+
     if (!instance || !callback) {
-        /* With mail, check.c has refused that. */
+        /* With mail, and with IdentityStale, check.c has refused that. */
         IDENTITY_SAY(APLOG_WARNING, site->main_server,
-                     "ID0552: mod_watchdog is not loaded: the database keeps what has had its time");
+                     "ID0552: mod_watchdog is not loaded: the database keeps what has had its time, and nobody is "
+                     "remembered between requests");
         return OK;
     }
-    site->job = job;
-    apr_status_t status = instance(&watchdog, "_identity_", 0, 1, site->pool);
-    if (status == APR_SUCCESS)
-        status = callback(watchdog, EVERY, job, tick);
+    if (!identity_generations_share(site)) {
+        IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0554: There is no shared memory for IdentityCache.");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    site->job = job_make(site);
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0] && status == APR_SUCCESS; i++) {
+        status = instance(&watchdog, threads[i].name, 0, 1, site->pool);
+        if (status == APR_SUCCESS)
+            status = callback(watchdog, EVERY, site->job, threads[i].work);
+    }
     if (status == APR_SUCCESS)
         return OK;
     ap_log_error(APLOG_MARK, APLOG_EMERG, status, site->main_server,
-                 "ID0551: mod_watchdog does not take the job that sends mail and purges");
+                 "ID0551: mod_watchdog does not take the jobs that send mail, purge and read what others have changed");
     return HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -113,10 +113,11 @@ static bool write_use(identity_call_t *call, void *data)
     return identity_db_ok(call, identity_session_touch(call->db, (*who)->session_id, idle_end(call, *who)));
 }
 
-void identity_session_used(identity_call_t *call, const identity_principal_t *who)
+void identity_session_used(identity_call_t *call, const identity_principal_t *who, const identity_memory_t *memory)
 {
-    apr_interval_time_t eighth = call->env->settings->refresh_idle / 8;
+    apr_interval_time_t eighth = call->env->settings->refresh_idle / 8, step = eighth < USE_STEP ? eighth : USE_STEP;
 
-    if (idle_end(call, who) - who->idle_expires_at >= (eighth < USE_STEP ? eighth : USE_STEP))
-        identity_write_aside(call, write_use, &who);
+    if (idle_end(call, who) - who->idle_expires_at >= step && identity_use_due(call, memory, step) &&
+        !identity_write_aside(call, write_use, &who))
+        identity_use_missed(call, memory, step);
 }

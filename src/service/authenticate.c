@@ -14,8 +14,11 @@ typedef enum {
 typedef struct credential {
     credential_kind_t kind;
     const char *text, *method;
-    identity_principal_t *who; /* NULL after a look-up: not valid */
-    identity_key_row_t *key;   /* shown itself, or by a token of it */
+    const identity_principal_t *who; /* NULL after a look-up: not valid */
+    identity_memory_t memory;
+    /* Of who is not remembered: */
+    identity_principal_t *read;
+    identity_key_row_t *key; /* shown itself, or by a token of it */
     identity_bearer_t bearer;
 } credential_t;
 
@@ -99,13 +102,13 @@ static bool load_key(identity_call_t *call, void *data)
 
     if (!identity_key_shown(call, credential->text, &credential->key))
         return false;
-    return !credential->key || identity_principal_of_key(call, credential->key, &credential->who);
+    return !credential->key || identity_principal_of_key(call, credential->key, &credential->read);
 }
 
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, credential->key->id, call->now));
+    return identity_db_ok(call, identity_key_touch(call->db, credential->who->id, call->now));
 }
 
 /* ---- access tokens ---------------------------------------------------------------------------------------------- */
@@ -184,7 +187,7 @@ static bool load_bearer(identity_call_t *call, void *data)
 
     if (!identity_bearer_load(call, &credential->bearer))
         return false;
-    credential->who = credential->bearer.who;
+    credential->read = credential->bearer.who;
     credential->key = credential->bearer.key;
     return true;
 }
@@ -195,7 +198,7 @@ static bool load_cookie(identity_call_t *call, void *data)
 
     if (!load_session(call, credential->bearer.claims.session_id, NULL, &credential->bearer))
         return false;
-    credential->who = credential->bearer.who;
+    credential->read = credential->bearer.who;
     return true;
 }
 
@@ -215,18 +218,41 @@ static bool verify(identity_call_t *call, credential_t *credential)
     }
 }
 
-/* False only for a fault; an invalid credential leaves who NULL. */
-static bool check(identity_call_t *call, credential_t *credential)
+/* Past the cache. */
+static bool ask(identity_call_t *call, credential_t *credential)
 {
     static identity_work_t *const loads[] = {
         [CREDENTIAL_KEY] = load_key, [CREDENTIAL_BEARER] = load_bearer, [CREDENTIAL_COOKIE] = load_cookie};
+    const identity_key_row_t *key;
 
     if (!verify(call, credential))
         return true;
-    if (!identity_read(call, loads[credential->kind], credential))
+    if (!identity_read(call, loads[credential->kind], credential)) {
+        credential->who = credential->memory.who;
+        return identity_recall_stale(call, &credential->memory);
+    }
+    credential->who = credential->read;
+    key = credential->key;
+    if (credential->read && key)
+        credential->read->ends_at = key->expires_at;
+    identity_remember(call, &credential->memory, credential->read, credential->bearer.claims.expires_at,
+                      key ? key->last_used_at : 0);
+    return true;
+}
+
+/* False only for a fault; an invalid credential leaves who NULL. */
+static bool check(identity_call_t *call, credential_t *credential)
+{
+    identity_memory_t *memory = &credential->memory;
+
+    identity_recall(call, credential->kind, credential->text, memory);
+    credential->who = memory->who;
+    if (!memory->sure && !ask(call, credential))
         return false;
-    if (credential->who && credential->key && call->now - credential->key->last_used_at >= IDENTITY_LAST_USE_STEP)
-        identity_write_aside(call, write_last_use, credential);
+    if (credential->who && credential->who->kind == IDENTITY_CALLER_KEY &&
+        identity_use_due(call, memory, IDENTITY_LAST_USE_STEP) &&
+        !identity_write_aside(call, write_last_use, credential))
+        identity_use_missed(call, memory, IDENTITY_LAST_USE_STEP);
     return true;
 }
 
@@ -295,7 +321,7 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
 {
     credential_t credential;
 
-    out->ambiguous = !find(call, &credential);
+    out->ambiguous = out->credential = !find(call, &credential);
     if (out->ambiguous)
         return false;
     find_further(call, accepts, &credential);
@@ -310,7 +336,7 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
     if (credential.kind == CREDENTIAL_COOKIE) {
         if (!identity_own_page(call))
             return false;
-        identity_session_used(call, credential.who);
+        identity_session_used(call, credential.who, &credential.memory);
     }
     out->principal = credential.who;
     return identity_place_enter(call, out);

@@ -71,13 +71,30 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
     return done;
 }
 
+/* After COMMIT, whatever it answered: it may have been heard of all the same. */
+static void tell_generations(const identity_call_t *call)
+{
+    const apr_array_header_t *ids = identity_db_touched(call->db);
+
+    for (int i = 0; call->env->generations && i < ids->nelts; i++)
+        identity_generations_bump(call->env->generations, APR_ARRAY_IDX(ids, i, const char *));
+}
+
+static bool commit(identity_call_t *call)
+{
+    identity_db_status_t status = identity_db_commit(call->db);
+
+    tell_generations(call);
+    return identity_db_ok(call, status);
+}
+
 static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *data)
 {
     identity_db_use(call->db, call->pool);
     if (!identity_db_ok(call, identity_db_begin(call->db, true)))
         return false;
     if (work(call, data) && identity_once_store(call))
-        return identity_db_ok(call, identity_db_commit(call->db));
+        return commit(call);
     identity_db_rollback(call->db);
     return false;
 }
@@ -106,12 +123,13 @@ bool identity_write(identity_call_t *call, identity_work_t *work, void *data)
     return write_behind(call, call->env->enter_write, work, data);
 }
 
-void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data)
+bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data)
 {
     identity_problem_t present = call->problem;
 
-    write_behind(call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
+    bool done = write_behind(call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
     call->problem = present;
+    return done;
 }
 
 apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only)

@@ -1,7 +1,6 @@
-/* request-password-reset, reset-password, activate-user, and the pages behind their links. */
+/* request-password-reset, and what the two mailed links do: reset-password, activate-user, describe-link. */
 #include <string.h>
 
-#include "identity/pages.h"
 #include "service_int.h"
 #include "users_int.h"
 
@@ -381,26 +380,36 @@ bool identity_oauth_activate(identity_call_t *call)
     return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
 }
 
-/* ---- the pages -------------------------------------------------------------------------------------------------- */
+/* ---- POST /oauth/describe-link ---------------------------------------------------------------------------------- */
 
-static bool page(identity_call_t *call, const identity_page_t *content)
+static bool read_link(identity_call_t *call, void *data)
 {
-    call->out->status = 200;
-    call->out->content_type = "text/html; charset=utf-8";
-    call->out->body = content->html;
-    call->out->length = content->length;
-    identity_header(call, "Content-Security-Policy", content->content_security_policy);
-    identity_header(call, "Referrer-Policy", "no-referrer");
-    identity_header(call, "X-Frame-Options", "DENY");
-    return true;
+    redemption_t *link = data;
+    if (link->kind == IDENTITY_SECRET_RESET)
+        return read_reset(call, link);
+    return find_invitation(call, link) && invitation_lives(call, link) && still_given(call, link);
 }
 
-bool identity_oauth_activate_page(identity_call_t *call)
+/* For the pages: whoever holds the secret reads the mailbox, so the address is nothing new to them. Spends nothing
+ * (security 22) and refuses in the words of the two above (security 24). */
+bool identity_oauth_describe_link(identity_call_t *call)
 {
-    return page(call, &identity_page_activate);
-}
+    const identity_settings_t *settings = call->env->settings;
+    const char *token = identity_json_string(call->body, "token");
+    bool reset = identity_token_valid(token, IDENTITY_TOKEN_RESET);
+    redemption_t link;
 
-bool identity_oauth_reset_page(identity_call_t *call)
-{
-    return page(call, &identity_page_reset);
+    if (!begin_redemption(call, reset ? IDENTITY_SECRET_RESET : IDENTITY_SECRET_INVITE,
+                          reset ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE, token, &link) ||
+        !identity_read(call, read_link, &link))
+        return false;
+    json_t *answer = json_object();
+    json_object_set_new(answer, "kind", json_string(reset ? "RESET" : "INVITE"));
+    json_object_set_new(answer, "username", json_string(link.user->username));
+    json_object_set_new(answer, "adds", json_boolean(!reset && link.invitation->adds));
+    json_object_set_new(answer, "expires_at", identity_time_json(link.secret->expires_at));
+    json_object_set_new(answer, "password_min_length",
+                        json_integer((json_int_t)identity_password_minimum(settings->password_minimum)));
+    json_object_set_new(answer, "password_sign_in", json_boolean(settings->password_grant));
+    return identity_answer(call, 200, answer);
 }

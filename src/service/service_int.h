@@ -107,8 +107,8 @@ bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);
 
-/* For what may be written another time: where others write just now it is left out. Says nothing. */
-void identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
+/* For what may be written another time: where others write just now it is left out (false). Says nothing. */
+bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
 
 /* A call of our own making: for authentication, delivery and the command line. */
 void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
@@ -324,6 +324,30 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of);
 
+/* ---- who is remembered (remember.c) ----------------------------------------------------------------------------- */
+
+/* A credential's place in the cache. */
+typedef struct identity_memory {
+    const identity_principal_t *who; /* remembered; NULL: nobody is */
+    bool sure;                       /* ... and the database need not be asked */
+    struct identity_remembered *entry;
+    unsigned char key[IDENTITY_CACHE_KEY];
+    apr_uint64_t began;
+    apr_time_t used_at; /* of a key that is not remembered */
+} identity_memory_t;
+/* Looks it up, before any row is read. who lives as long as the call's pool. */
+void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory);
+/* The database could not be asked (the problem says so): may who is remembered be believed still? Then there is no
+ * problem. */
+bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
+/* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
+ * for never; used_at: when its last use was written. */
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
+                       apr_time_t used_at);
+/* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */
+bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
+void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
+
 /* ---- passwords, mail, sessions ---------------------------------------------------------------------------------- */
 
 /* May a password be set? 400 naming the field and the reason otherwise. */
@@ -405,7 +429,7 @@ const char *identity_access_cookie_session(identity_call_t *call, const char *te
 /* What came with this cookie only and changes something was sent by a page of the same origin: 403 otherwise. */
 bool identity_own_page(identity_call_t *call);
 /* Moves the session's idle end on, now and then. */
-void identity_session_used(identity_call_t *call, const identity_principal_t *who);
+void identity_session_used(identity_call_t *call, const identity_principal_t *who, const identity_memory_t *memory);
 
 /* An access token: what it says, and its text. ends: when what it lives by ends, 0 for never; whole: then and not
  * before. */

@@ -71,6 +71,13 @@ apr_pool_t *db_use_pool(const identity_db_t *db);
 /* OK inside a write transaction, else FAILED: for what changes more than one row. */
 identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
+/* Whose rights the write transaction changes (touches.def, change.c): at its begin, after a change that met rows,
+ * before COMMIT. db_touches: is that statement one that must stand in a write transaction? */
+void db_touch_begin(identity_db_t *db);
+bool db_touches(identity_sql_t sql);
+void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);
+identity_db_status_t db_touch_end(identity_db_t *db);
+
 /* Opens whatever journal mode the file is in. */
 identity_db_t *db_open_any(apr_pool_t *pool, const char *driver, const char *params,
                            const identity_db_options_t *options, const char **error);

@@ -17,6 +17,7 @@ struct identity_db {
     bool open, write, failed; /* inside a transaction; that may write; one of its statements failed */
     bool usable;
     unsigned long count;
+    apr_array_header_t *touched, *born; /* ids, of the present write transaction or the last (change.c) */
 };
 
 #endif

@@ -176,6 +176,8 @@ is join(' ', map { $_->{account_id} } @{$adds->json->{account_memberships}}), $s
 is held($member), 'ACTIVE accepted invited 1 live 2 mailed 1 memberships', 'which waits with the invitation';
 my $added_token = wait_mail($member, 2)->{token};
 my %accept = (token => $added_token);
+my $described = api(POST => '/v1/oauth/describe-link', {%accept}, @no_key)->json;
+is "$described->{kind} $described->{username} $described->{adds}", "INVITE $member 1", 'the page can tell that it adds to an account';
 refused_is api(POST => '/v1/oauth/activate-user', {%accept}, @no_key), 401, 'UNAUTHORISED', undef, 'whoever accepts signs in first';
 refused_is api(POST => '/v1/oauth/activate-user', {%accept, new_password => 'Stolen1Horse'}, @no_key), 401, 'UNAUTHORISED', undef, 'also with a password';
 refused_is api(POST => '/v1/oauth/activate-user', {%accept}, bearer_of(login($john, $password))), 403, 'USER_NOT_ALLOWED', undef, 'not as somebody else';

@@ -56,7 +56,7 @@ is $off->json->{status} . with($off)->status, 'INACTIVE401', 'an inactive one op
 my $short = make({expires_at => '2099-01-01T02:00:00+02:00'});
 is $short->json->{expires_at}, '2099-01-01T00:00:00Z', 'one that expires, told in UTC';
 is with($short)->status, 200, 'opens';
-alter_db("UPDATE api_keys SET expires_at = 1 WHERE id = '@{[$short->json->{id}]}'");
+alter_rights("UPDATE api_keys SET expires_at = 1 WHERE id = '@{[$short->json->{id}]}'");
 is with($short)->status, 401, 'until then';
 
 for (

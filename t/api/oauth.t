@@ -1,5 +1,5 @@
 # Tokens, sessions, mailed links over HTTP.
-# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user
+# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user describe_link
 use strict;
 use warnings FATAL => 'all';
 use JSON::PP ();
@@ -174,6 +174,18 @@ for my $page ('activate-user', 'reset-password') {
 my $kept_token = wait_mail($kept)->{token};
 api($_->[0] => "/v1/oauth/activate-user?token=$kept_token", undef, @no_key) for ['GET'], ['HEAD'], ['OPTIONS'];
 is rows("SELECT 1 FROM secrets WHERE digest = '@{[digest_of($kept_token)]}' AND ended_at = 0"), 1, 'to look at a page spends no secret';
+
+# ---- POST /v1/oauth/describe-link --------------------------------------------------------------------------------------------------------------
+
+my $described = oauth('describe-link', {token => $kept_token});
+answered_is $described, 200, 'what an invitation is about';
+shape_is $described, 'link description', 'in its documented form';
+is join(' ', map { $described->json->{$_} } qw(kind username adds password_min_length password_sign_in)), "INVITE $kept 0 8 1", 'whom it is for, and that it is new';
+is rows("SELECT 1 FROM secrets WHERE digest = '@{[digest_of($kept_token)]}' AND ended_at = 0"), 1, 'asking spends no secret # security 22';
+refused_is oauth('describe-link', {}), 400, 'MISSING_FIELD', 'token', 'no token';
+for ('x', $kept_token . 'x', $kept_token =~ s/.$/$& eq 'A' ? 'B' : 'A'/er, '') {
+    is oauth('describe-link', {token => $_})->text, activate($_, $password)->text, 'a token that is none, in the words of activate-user # security 24';
+}
 
 # ---- POST /v1/oauth/activate-user (invite.t has the rest) --------------------------------------------------------------------------------------
 

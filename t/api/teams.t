@@ -105,7 +105,7 @@ my ($later) = grep { $_->{name} eq 'Later' } @{api(GET => '/v1/teams', undef, @k
 refused_is api(GET => '/v1/teams', undef, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'a team that gives nothing';
 is api(POST => "/v1/teams/$later->{id}/memberships", {account_id => $site->{account}, type => 'USER', roles => [{name => 'Role Viewer'}]}, @key)->status, 201, 'is given something';
 is api(GET => '/v1/teams', undef, @{$nobody->{bearer}})->status, 200, 'its members hold it at once';
-alter_db("UPDATE team_members SET end_at = 1 WHERE team_id = '$later->{id}'");
+alter_rights("UPDATE team_members SET end_at = 1 WHERE team_id = '$later->{id}'");
 refused_is api(GET => '/v1/teams', undef, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'and not beyond the end of their time';
 
 done_testing;

@@ -114,7 +114,7 @@ is $status, 0, 'but does not mean sandboxes' or diag $error;
 alter_db("UPDATE entities SET expires_at = 0 WHERE reference = 'other'", $server);
 
 my $refresh = $answer->cookie('identity_refresh');
-alter_db("UPDATE entities SET expires_at = 1 WHERE id = '$entity'", $server);
+alter_rights("UPDATE entities SET expires_at = 1 WHERE id = '$entity'", $server);
 refused_is $server->api(GET => '/v1/users', undef, @owner), 401, 'UNAUTHORISED', undef, 'at its end the token is dead # security 23';
 refused_is $server->api(GET => '/v1/users', undef, @key), 401, 'UNAUTHORISED', undef, 'so is the key';
 refused_is $server->api(POST => '/v1/oauth/refresh-token', undef, @nobody, Cookie => $refresh), 401, 'UNAUTHORISED', undef, 'the refresh token';
@@ -125,7 +125,7 @@ for (my $end = time + 30; time < $end && count("SELECT COUNT(*) FROM entities WH
     sleep 0.2;
 }
 my $after = sizes();
-delete @$_{qw(sessions)} for $before, $after;
+delete @$_{qw(sessions changes)} for $before, $after;
 is_deeply $after, $before, 'and all of it is gone, from every table # security 88';
 is count("SELECT COUNT(*) FROM sessions WHERE entity_id = '$entity'"), 0, 'sessions too';
 is join(' ', map { $_->{action} } $server->db("SELECT action FROM audit_records WHERE entity_id = '' AND target_id = '$entity' ORDER BY id")),

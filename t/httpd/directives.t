@@ -129,6 +129,12 @@ my @refused = (
     "IdentityKeyEscrow $first" => qr/ID0511: .*does not hold 32 bytes/,
     "IdentityKeyEscrow $escrow $escrow" => qr/takes one argument/,
     "<VirtualHost *:1>\nIdentityKeyEscrow $short_escrow\n</VirtualHost>" => qr/ID0511: .*does not hold 32 bytes/,
+    'IdentityCache many' => qr/IdentityCache needs a whole number, not many\./,
+    'IdentityCache -1' => qr/IdentityCache needs a whole number/,
+    'IdentityCache 1000001' => qr/IdentityCache must be from 0 to 1000000/,
+    'IdentityStale 1' => $duration,
+    "IdentityCache 0\nIdentityStale 1h" => qr/ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered/,
+    "IdentityCache 10\nIdentityStale 1h\n<VirtualHost *:1>\nIdentityCache 0\n</VirtualHost>" => qr/ID0517: /,
     'IdentityRateLimit 10/1m' => qr/takes two arguments/,
     'IdentityRateLimit logins 10/1m' => qr/begins with a class: login, token, reset, invite, read or write, not logins\./,
     'IdentityRateLimit none off' => qr/begins with a class/,
@@ -226,6 +232,9 @@ like +($idle->check)[1], qr/ID0501: .*mod_dbd.* is not loaded/, 'switched on wit
 my $dbd = 'LoadModule dbd_module ' . IdentityTest::Server::libexec() . '/mod_dbd.so';
 lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0502: .*DBDriver/, 'switched on without a database';
+lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "DBDriver sqlite3\nDBDParams $state/identity.db\nIdentityRequireTLS Off",
+    "IdentityStale 1h\n<Location /v1>\nIdentityEngine On\n</Location>");
+like +($idle->check)[1], qr/ID0518: IdentityStale .*mod_watchdog.* is not loaded/, 'IdentityStale without mod_watchdog';
 
 # ---- what a start refuses -----------------------------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,8 @@ static void starve(const attempt_t *attempt, bool writes)
 static void try(const attempt_t *attempt)
 {
     /* A POST that asks. */
-    starve(attempt, strcmp(attempt->method, "GET") != 0 && !strstr(attempt->path, "/enabled"));
+    starve(attempt, strcmp(attempt->method, "GET") != 0 && !strstr(attempt->path, "/enabled") &&
+                        !strstr(attempt->path, "/describe-link"));
     exhaust(attempt);
 }
 
@@ -241,7 +242,7 @@ static const char *mailed(const char *path, const char *body, const char *addres
 }
 
 /* route obtain_token refresh_token logout request_password_reset reset_password activate_user
- * enabled_authentication_providers */
+ * enabled_authentication_providers describe_link */
 static void test_oauth(void)
 {
     const char *cookie, *spent, *bearer = door_login(door, "eve@example.org", PASSWORD, &cookie), *alias;
@@ -269,6 +270,8 @@ static void test_oauth(void)
         {"sign in by an alias", "POST", "/v1/oauth/token", NULL, NULL, text("{\"token_alias\":\"%s\"}", alias), 200},
         {"refresh", "POST", "/v1/oauth/refresh-token", NULL, cookie, NULL, 200},
         {"refresh with a stolen token", "POST", "/v1/oauth/refresh-token", NULL, spent, NULL, 401},
+        {"ask what a link is about", "POST", "/v1/oauth/describe-link", NULL, NULL, text("{\"token\":\"%s\"}", invited),
+         200},
         {"ask for providers", "POST", "/v1/authentication-providers/enabled", NULL, NULL,
          text("{\"token\":\"%s\",\"email\":\"fay@example.org\"}", invited), 200},
         {"accept", "POST", "/v1/oauth/activate-user", NULL, NULL,

@@ -103,6 +103,17 @@ __attribute__((unused)) static apr_array_header_t *ids_of(int count, ...)
     return ids;
 }
 
+/* A change that must stand in a write transaction, in one of its own: what it answered. */
+__attribute__((unused)) static identity_db_status_t end_written(identity_db_t *db, identity_db_status_t status)
+{
+    if (status != IDENTITY_DB_OK && status != IDENTITY_DB_NONE && status != IDENTITY_DB_CONFLICT)
+        identity_db_rollback(db);
+    else
+        must(identity_db_commit(db), "commit");
+    return status;
+}
+#define written(change) (must(identity_db_begin(db, true), "begin"), end_written(db, change))
+
 /* ---- rows to begin with ----------------------------------------------------------------------------------------- */
 
 __attribute__((unused)) static void add_entity(identity_db_t *db, const char *entity, const char *reference)

@@ -250,19 +250,19 @@ static void test_sessions(void)
     is_int(identity_session_touch(db, row.id, NOW + 9), IDENTITY_DB_OK, "its idle time moves");
     must(identity_session_get(db, row.id, &read, &of), "get");
     ok(read->idle_expires_at == NOW + 9, "to the new one");
-    is_int(identity_session_end(db, row.id, NOW + 10), IDENTITY_DB_OK, "it ends");
-    is_int(identity_session_end(db, row.id, NOW + 11), IDENTITY_DB_NONE, "once");
+    is_int(written(identity_session_end(db, row.id, NOW + 10)), IDENTITY_DB_OK, "it ends");
+    is_int(written(identity_session_end(db, row.id, NOW + 11)), IDENTITY_DB_NONE, "once");
     ok(session_end(1) == NOW + 10, "at that time");
     is_int(identity_session_touch(db, row.id, NOW + 12), IDENTITY_DB_NONE, "and moves no more");
 
     must(identity_session_insert(db, &more), "session");
     must(identity_session_insert(db, &third), "session");
-    is_int(identity_sessions_end(db, user, more.id, NOW + 20), IDENTITY_DB_OK, "all but one end");
+    is_int(written(identity_sessions_end(db, user, more.id, NOW + 20)), IDENTITY_DB_OK, "all but one end");
     ok(session_end(2) == 0, "that one lives");
     ok(session_end(3) == NOW + 20 && session_end(1) == NOW + 10, "the others ended, each in its time");
-    is_int(identity_sessions_end(db, user, NULL, NOW + 30), IDENTITY_DB_OK, "all end");
+    is_int(written(identity_sessions_end(db, user, NULL, NOW + 30)), IDENTITY_DB_OK, "all end");
     ok(session_end(2) == NOW + 30, "that one too");
-    is_int(identity_sessions_end(db, "user_x", NULL, NOW), IDENTITY_DB_OK, "none to end is well");
+    is_int(written(identity_sessions_end(db, "user_x", NULL, NOW)), IDENTITY_DB_OK, "none to end is well");
 }
 
 /* Of another user: newest first, without those that ended or whose time is up. */
@@ -295,10 +295,10 @@ static void test_live_sessions(void)
     must(identity_sessions_expire(db, other, NOW), "expire");
     must(identity_sessions_count(db, other, 10, &count), "count");
     is_int(count, 3, "two whose time was up have ended now");
-    must(identity_sessions_trim(db, other, 2, NOW + 1, &ended), "trim");
+    must(written(identity_sessions_trim(db, other, 2, NOW + 1, &ended)), "trim");
     is_int(ended, 1, "one too many");
     ok(session_end(90) == NOW + 1 && session_end(94) == 0 && session_end(95) == 0, "the oldest");
-    must(identity_sessions_trim(db, other, 2, NOW + 2, &ended), "trim");
+    must(written(identity_sessions_trim(db, other, 2, NOW + 2, &ended)), "trim");
     is_int(ended, 0, "no further");
     sql(db, text("DELETE FROM sessions WHERE user_id = '%s'", other));
 }

@@ -100,7 +100,7 @@ static void test_admins(void)
     is_int(admins_of(accounts[0]), IDENTITY_ADMINS_NONE, "other types are none");
     must(identity_user_get(db, ENTITY, users[0], &row), "get");
     row->status = IDENTITY_USER_INACTIVE;
-    must(identity_user_update(db, row), "update");
+    must(written(identity_user_update(db, row)), "update");
     is_int(admins_of(accounts[1]), IDENTITY_ADMINS_NONE, "nor are inactive users");
     begin();
     must(give(db, IDENTITY_OWNER_TEAM, 20, team, accounts[1], IDENTITY_MEMBER_ADMIN, NULL), "give");
@@ -108,7 +108,7 @@ static void test_admins(void)
     is_int(admins_of(accounts[1]), IDENTITY_ADMINS_NONE, "nor are teams without members");
     must(identity_user_get(db, ENTITY, users[0], &row), "get");
     row->status = IDENTITY_USER_ACTIVE;
-    must(identity_user_update(db, row), "update");
+    must(written(identity_user_update(db, row)), "update");
 }
 
 static void test_adoption(void)
@@ -127,7 +127,7 @@ static void test_adoption(void)
     must(identity_membership_roles(db, ids_of(1, id("memb", 30)), &rows), "roles");
     is_int(rows->nelts, 1, "its roles come with it");
 
-    must(identity_memberships_delete(db, IDENTITY_OWNER_USER, users[0]), "delete");
+    must(written(identity_memberships_delete(db, IDENTITY_OWNER_USER, users[0])), "delete");
     is_int(held(IDENTITY_OWNER_USER, users[0])->nelts, 0, "all of an owner's can be taken away");
     is_int(held(IDENTITY_OWNER_USER, users[1])->nelts, 1, "without another's");
     is_int(held(IDENTITY_OWNER_TEAM, team)->nelts, 2, "or a team's");
@@ -179,7 +179,7 @@ static void test_teams(void)
     is_int(rows->nelts, 2, "the new one is the user's now, the old one still is");
     must(identity_team_members_of(db, IDENTITY_OWNER_INVITATION, ids_of(1, invitation), &rows), "members");
     is_int(rows->nelts, 0, "the invitation has none");
-    must(identity_team_members_delete(db, IDENTITY_OWNER_USER, users[0]), "delete");
+    must(written(identity_team_members_delete(db, IDENTITY_OWNER_USER, users[0])), "delete");
     must(identity_team_members_of(db, IDENTITY_OWNER_USER, ids_of(1, users[0]), &rows), "members");
     is_int(rows->nelts, 0, "all of them can be taken away");
 }
@@ -344,7 +344,7 @@ static void test_grants(void)
     const char *direct = "101U5/901/REPORT.ADD 101U5/901/REPORT.VIEW 101U5/902/LEFT.VIEW 101U5/905/DEEP.VIEW "
                          "102A6/-0/";
     is_str(grants(users[5], NOW), direct, "direct memberships: roles with their children, their own permissions");
-    must(identity_team_member_insert(db, IDENTITY_OWNER_USER, &member), "member");
+    must(written(identity_team_member_insert(db, IDENTITY_OWNER_USER, &member)), "member");
     const char *all = text("%s 104P6/905/DEEP.VIEW 104P6/906/", direct);
     is_str(grants(users[5], NOW), all, "and by a team, from its start");
     is_str(grants(users[5], NOW + HOUR - 1), all, "to its end");

@@ -134,26 +134,26 @@ static void test_updates(void)
     row->verified_at = 0;
     row->password_changed_at++;
     row->invite_expires_at = 0;
-    is_int(identity_user_update(db, row), IDENTITY_DB_OK, "a user is changed");
+    is_int(written(identity_user_update(db, row)), IDENTITY_DB_OK, "a user is changed");
     is_int(row->version, 7, "the version moves on");
     identity_user_row_t *read;
     must(identity_user_get(db, ENTITY, row->id, &read), "get");
     same_user(read, row, "changed");
     is_str(sql_value(db, text("SELECT domain FROM users WHERE id = '%s'", row->id)), "work.example",
            "the domain goes with the name");
-    is_int(identity_user_update(db, stale), IDENTITY_DB_NONE, "who read before that changes nothing");
+    is_int(written(identity_user_update(db, stale)), IDENTITY_DB_NONE, "who read before that changes nothing");
     is_int(stale->version, 6, "and is not moved on");
     must(identity_user_get(db, ENTITY, row->id, &read), "get");
     is_str(read->username, "Ada@Work.Example", "the first change stands");
     row->canonical = row->username = "status-0@a.b";
-    is_int(identity_user_update(db, row), IDENTITY_DB_CONFLICT, "the name of another is a conflict");
+    is_int(written(identity_user_update(db, row)), IDENTITY_DB_CONFLICT, "the name of another is a conflict");
     is_int(row->version, 7, "which changes nothing");
     row->version = 3;
     row->canonical = row->username = "status-0@a.b";
-    is_int(identity_user_update(db, row), IDENTITY_DB_CONFLICT, "also where the version is wrong");
+    is_int(written(identity_user_update(db, row)), IDENTITY_DB_CONFLICT, "also where the version is wrong");
     row->id = id("user", 999);
     row->canonical = row->username = "nobody@a.b";
-    is_int(identity_user_update(db, row), IDENTITY_DB_NONE, "a user who is not there is NONE");
+    is_int(written(identity_user_update(db, row)), IDENTITY_DB_NONE, "a user who is not there is NONE");
 
     is_int(identity_user_rehash(db, id("user", 10), "old", "new"), IDENTITY_DB_NONE, "no hash, no upgrade");
     sql(db, text("UPDATE users SET password_hash = 'old' WHERE id = '%s'", id("user", 10)));

@@ -226,11 +226,26 @@ sub resize
     $self->devtools('Emulation.setDeviceMetricsOverride', {width => $width, height => $height, deviceScaleFactor => 1, mobile => JSON::PP::false});
 }
 
+# What media queries say, until told otherwise: 'prefers-reduced-motion' => 'reduce'.
+sub media
+{
+    my ($self, %features) = @_;
+    my $all = $self->{media} = {%{$self->{media} // {}}, %features};
+    $self->devtools('Emulation.setEmulatedMedia', {features => [map { {name => $_, value => $all->{$_}} } sort keys %$all]});
+}
+
 # What prefers-color-scheme says.
 sub dark
 {
     my ($self, $dark) = @_;
-    $self->devtools('Emulation.setEmulatedMedia', {features => [{name => 'prefers-color-scheme', value => $dark ? 'dark' : 'light'}]});
+    $self->media('prefers-color-scheme' => $dark ? 'dark' : 'light');
+}
+
+# The person's languages, as in Accept-Language, from the next page on.
+sub languages
+{
+    my ($self, $languages) = @_;
+    $self->devtools('Emulation.setUserAgentOverride', {userAgent => $self->script('return navigator.userAgent'), acceptLanguage => $languages});
 }
 
 # Cuts the network off, or joins it again.
@@ -242,7 +257,7 @@ sub offline
         {offline => $offline ? JSON::PP::true : JSON::PP::false, latency => 0, downloadThroughput => -1, uploadThroughput => -1});
 }
 
-# Runs the body of a function in the page; what it returns comes back. A JavaScript error dies.
+# Runs the body of a function in the page; what it returns, or a promise comes to, comes back. A JavaScript error dies.
 sub script
 {
     my ($self, $code, @arguments) = @_;

@@ -9,6 +9,7 @@ package IdentityTest::Api;
 #     my $person = member('ada', type => 'USER');                like person() of IdentityTest, but made by an administrator: no mail to wait for
 use strict;
 use warnings FATAL => 'all';
+use Time::HiRes qw(sleep);
 use Digest::SHA ();
 use Exporter 'import';
 use IO::Handle ();
@@ -17,7 +18,7 @@ use Test::More ();
 use IdentityTest;
 use IdentityTest::Response;
 
-our @EXPORT = qw(shape_is answered_is refused_is make_key read_only_key curl entity member bearer_of digest_of rows alter_db hold_lock let_go unknown_id membership_json seconds_of);
+our @EXPORT = qw(shape_is answered_is refused_is make_key read_only_key curl entity member bearer_of digest_of rows alter_db alter_rights hold_lock let_go unknown_id membership_json seconds_of);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
@@ -49,6 +50,8 @@ my %shapes = (
     token => [
         issued_at => 'time', access_token => 'text', expires_in => 'number', expires_at => 'time', token_type => 'one:Bearer', scope => 'text?',
         id_token => 'text?'],
+    'link description' => [
+        kind => 'one:INVITE,RESET', username => 'text', adds => 'boolean', expires_at => 'time', password_min_length => 'number', password_sign_in => 'boolean'],
     provider => [
         id => 'id:auth', entity_id => 'id:enti', type => 'one:DEFAULT,SSO', name => 'text', status => 'one:ENABLED,DISABLED', sso => 'sso?'],
     sso => [
@@ -276,6 +279,22 @@ sub alter_db
     $count =~ /(\d+)\s*\z/ or die "sqlite3 said: $count\n";
     die "no row was changed by: $sql\n" unless $1;
     return $1;
+}
+
+# The same where it changes what somebody may do: once every child knows. Those who are remembered are told by the list of changes, as by another node.
+sub alter_rights
+{
+    my ($sql, $server) = @_;
+    my $ask = sub { $server ? $server->api(@_) : api(@_) };
+    my $probe = $ask->(POST => '/v1/api-keys', {})->json;
+    my $status = sub { $ask->(GET => '/v1/users?limit=1', undef, 'X-API-KEY' => $probe->{api_key})->status };
+    die "a new key opens nothing\n" unless $status->() == 200;
+    alter_db("DELETE FROM api_keys WHERE id = '$probe->{id}'; DELETE FROM audit_records WHERE target_id = '$probe->{id}'; INSERT INTO changes (kind, subject_id, created_at) VALUES ('all', '', 0); $sql", $server);
+    for (1 .. 400) {
+        return if $status->() == 401;
+        sleep 0.05;
+    }
+    die "a change is not known after 20 seconds\n";
 }
 
 # Another program that writes to the database file, and takes its time. What is returned goes to let_go.

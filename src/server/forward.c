@@ -1,0 +1,135 @@
+/* What backends are told of who asks, and what they are not: environment, X-Identity-... headers, credentials. */
+#include <string.h>
+
+#include <apr_lib.h>
+
+#include "server_int.h"
+
+#define PREFIX "x-identity"
+
+/* The longest value of IDENTITY_PERMISSIONS: the environment of a process has its bounds. */
+#define PERMISSIONS_MAX 8192
+
+#define ACCESS_COOKIE "identity_access"
+
+/* ---- headers of the client's own making (security 73) ----------------------------------------------------------- */
+
+/* However a backend may read a name: CGI and its kin make - and _ one, others any sign. */
+static bool is_ours(const char *name)
+{
+    size_t i = 0;
+
+    for (; i < sizeof PREFIX - 1; i++) {
+        char c = apr_isalnum(name[i]) ? (char)apr_tolower(name[i]) : '-';
+        if (!name[i] || c != PREFIX[i])
+            return false;
+    }
+    return !apr_isalnum(name[i]);
+}
+
+int identity_scrub(request_rec *r)
+{
+    if (!identity_conf(r->server)->forwards)
+        return DECLINED;
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    for (int i = 0; i < headers->nelts;) {
+        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
+        if (name && is_ours(name))
+            apr_table_unset(r->headers_in, name); /* what is behind it moves up */
+        else
+            i++;
+    }
+    return DECLINED;
+}
+
+/* ---- environment ------------------------------------------------------------------------------------------------ */
+
+void identity_environment(request_rec *r, const identity_place_t *place)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_authentication_t *found = &place->found;
+    const identity_principal_t *who = found->principal;
+    apr_table_t *env = r->subprocess_env;
+
+    apr_table_setn(env, "IDENTITY_USER_ID", who->id);
+    apr_table_setn(env, "IDENTITY_USERNAME", who->name);
+    apr_table_setn(env, "IDENTITY_ENTITY_ID", who->entity_id);
+    apr_table_setn(env, "IDENTITY_AUTH", found->method);
+    apr_table_setn(env, "IDENTITY_REQUEST_ID", place->request_id);
+    if (found->account_id)
+        apr_table_setn(env, "IDENTITY_ACCOUNT_ID", found->account_id);
+    if (conf->env_permissions)
+        apr_table_setn(env, "IDENTITY_PERMISSIONS",
+                       identity_permission_list(r->pool, who, found->account_id, PERMISSIONS_MAX));
+}
+
+/* ---- what the backend gets -------------------------------------------------------------------------------------- */
+
+static void cut_cookie(request_rec *r)
+{
+    const char *cookies = apr_table_get(r->headers_in, "Cookie");
+    char *rest, *left = NULL;
+
+    if (!cookies || !strstr(cookies, ACCESS_COOKIE))
+        return;
+    for (char *part = apr_strtok(apr_pstrdup(r->pool, cookies), ";", &rest); part;
+         part = apr_strtok(NULL, ";", &rest)) {
+        part += strspn(part, " ");
+        const char *name = strncmp(part, "__Host-", 7) == 0 ? part + 7 : part;
+        if (strncmp(name, ACCESS_COOKIE "=", sizeof ACCESS_COOKIE) != 0)
+            left = left ? apr_pstrcat(r->pool, left, "; ", part, NULL) : part;
+    }
+    if (left)
+        apr_table_setn(r->headers_in, "Cookie", left);
+    else
+        apr_table_unset(r->headers_in, "Cookie");
+}
+
+static void take_credential(request_rec *r, identity_place_t *place)
+{
+    const char *authorization = apr_table_get(r->headers_in, "Authorization");
+
+    if (authorization)
+        place->authorization = authorization;
+    apr_table_unset(r->headers_in, "Authorization");
+    apr_table_unset(r->headers_in, "X-API-KEY");
+    cut_cookie(r);
+}
+
+static void tell_backend(request_rec *r, const identity_authentication_t *found)
+{
+    const identity_principal_t *who = found->principal;
+
+    apr_table_setn(r->headers_in, "X-Identity-User-Id", who->id);
+    apr_table_setn(r->headers_in, "X-Identity-Username", who->name);
+    apr_table_setn(r->headers_in, "X-Identity-Entity-Id", who->entity_id);
+    if (found->account_id)
+        apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
+}
+
+int identity_fix_up(request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    identity_place_t *place = identity_place_inherited(r), *shown = place;
+
+    if (identity_claimed(r))
+        return DECLINED;
+    /* What this request was told of, before it was led to another place. */
+    if (r->prev || r->main)
+        identity_scrub(r);
+    if (!shown || !shown->found.credential)
+        shown = identity_place_before(r);
+    if (shown && !conf->forward_credential)
+        take_credential(r, shown);
+    if (!place || !place->found.principal)
+        return DECLINED;
+    if (place != identity_place(r))
+        identity_environment(r, place);
+    if (conf->forward_headers)
+        tell_backend(r, &place->found);
+    /* Shared caches know that of what is asked for by Authorization, but not by other means; and mod_cache finds that
+     * gone. */
+    if (!r->main && !apr_table_get(r->err_headers_out, "Cache-Control"))
+        apr_table_setn(r->err_headers_out, "Cache-Control", "private");
+    return DECLINED;
+}

@@ -1,0 +1,298 @@
+/* AuthType Identity: who asks for anything that is not the API (protecting-content.md).
+ *
+ * httpd asks for credentials (check_authn) and then for rights (check_authz). In the second phase mod_authz_core
+ * answers 401 to whoever lacks something, known or not, so the hooks of that phase are run from ours, which knows
+ * better: 403 for who is known. In the first phase the hooks of another AuthType are run from ours for the sake of
+ * AuthBasicProvider identity: an authentication provider can say no more than "wrong" or "500".
+ *
+ * Internal redirects and subrequests into another configuration are asked again, and by then forward.c has taken the
+ * credential away: what was found for the request that the client sent is what counts.
+ */
+#include <string.h>
+
+#include <mod_auth.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+/* ---- what hangs on a request ------------------------------------------------------------------------------------ */
+
+identity_place_t *identity_place(const request_rec *r)
+{
+    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+    return slot ? slot->place : NULL;
+}
+
+static const request_rec *origin_of(const request_rec *r)
+{
+    return r->prev ? r->prev : r->main;
+}
+
+identity_place_t *identity_place_inherited(const request_rec *r)
+{
+    const request_rec *from = r->main && r->main->per_dir_config == r->per_dir_config   ? r->main
+                              : r->prev && r->prev->per_dir_config == r->per_dir_config ? r->prev
+                                                                                        : NULL;
+    identity_place_t *own = identity_place(r);
+
+    return own ? own : from ? identity_place_inherited(from) : NULL;
+}
+
+identity_place_t *identity_place_before(const request_rec *r)
+{
+    for (const request_rec *from = origin_of(r); from; from = origin_of(from)) {
+        identity_place_t *place = identity_place(from);
+        if (place && place->found.credential)
+            return place;
+    }
+    return NULL;
+}
+
+/* One id for all that follows from one request of a client. */
+static const char *request_id(const request_rec *r, const identity_host_t *host)
+{
+    for (const request_rec *from = origin_of(r); from; from = origin_of(from))
+        if (identity_place(from))
+            return identity_place(from)->request_id;
+    return identity_request_id(r->pool, &host->env);
+}
+
+static identity_place_t *place_of(request_rec *r, identity_host_t *host)
+{
+    identity_slot_t *slot = identity_slot(r);
+
+    if (!slot->place) {
+        slot->place = apr_pcalloc(r->pool, sizeof *slot->place);
+        slot->place->host = host;
+        slot->place->request_id = request_id(r, host);
+        apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", slot->place->request_id);
+    }
+    return slot->place;
+}
+
+const identity_principal_t *identity_caller(const request_rec *r, const char **account_id)
+{
+    const identity_state_t *state = identity_claimed(r);
+    const identity_place_t *place = identity_place(r);
+    const identity_authentication_t *found = state ? &state->authentication : place ? &place->found : NULL;
+
+    *account_id = found ? found->account_id : NULL;
+    return found && !found->refused ? found->principal : NULL;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+static const char *realm(request_rec *r)
+{
+    const char *name = ap_auth_name(r); /* its quotes are escaped */
+    return name ? name : "identity";
+}
+
+static bool by_bearer(const identity_place_t *place)
+{
+    return place->found.method && strcmp(place->found.method, "bearer") == 0;
+}
+
+static void add_challenge(request_rec *r, const char *more)
+{
+    apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+                   apr_pstrcat(r->pool, "Bearer realm=\"", realm(r), "\"", more, NULL));
+}
+
+void identity_challenge(request_rec *r, const identity_place_t *place)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    /* No error code where no credential was sent (RFC 6750, 3; security 44). */
+    const identity_authentication_t *found = place ? &place->found : NULL;
+    add_challenge(r, found && found->ambiguous                        ? ", error=\"invalid_request\""
+                     : found && found->credential && by_bearer(place) ? ", error=\"invalid_token\""
+                                                                      : "");
+    if (conf->basic_keys)
+        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+                       apr_pstrcat(r->pool, "Basic realm=\"", realm(r), "\"", NULL));
+}
+
+int identity_note_failure(request_rec *r, const char *type)
+{
+    const identity_place_t *place = identity_place(r);
+
+    if (place && place->nested && place->found.principal)
+        return OK; /* who is known is not asked who it is */
+    if (!type || strcasecmp(type, "Identity") != 0)
+        return DECLINED;
+    identity_challenge(r, place);
+    return OK;
+}
+
+static void count(const identity_place_t *place, int status)
+{
+    identity_metric_add(place->host->env.metrics, identity_metric_protected(place->found.method, status), 1);
+}
+
+static int refuse(request_rec *r, const identity_place_t *place)
+{
+    const identity_problem_t *problem = &place->found.problem;
+    int status = identity_problem_status(problem->kind);
+
+    if (status == HTTP_UNAUTHORIZED || status == HTTP_BAD_REQUEST)
+        identity_challenge(r, place);
+    if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_TOO_MANY_REQUESTS)
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       apr_itoa(r->pool, problem->retry_after > 0 ? problem->retry_after : 1));
+    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0591: %s: answered %d: %s [%s]", r->uri,
+                  status, problem->message ? problem->message : "", place->request_id);
+    count(place, status);
+    return status;
+}
+
+/* ---- authentication --------------------------------------------------------------------------------------------- */
+
+static const char *own_origin(const request_rec *r)
+{
+    const char *host = identity_header_in(r, "Host");
+    return host ? apr_pstrcat(r->pool, ap_http_scheme(r), "://", host, NULL) : NULL;
+}
+
+static void identify(request_rec *r, identity_place_t *place)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_accepts_t accepts = {.basic_keys = conf->basic_keys, .cookie = conf->cookie};
+    identity_request_t in = {.path = r->uri, .request_id = place->request_id};
+
+    identity_describe_transport(r, &in);
+    in.headers.authorization = identity_header_in(r, "Authorization");
+    in.headers.api_key = identity_header_in(r, "X-API-KEY");
+    in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
+    if (conf->cookie) {
+        in.headers.cookie = identity_header_in(r, "Cookie");
+        in.headers.origin = identity_header_in(r, "Origin");
+        in.headers.fetch_site = identity_header_in(r, "Sec-Fetch-Site");
+        in.upgrade = identity_header_in(r, "Upgrade") != NULL;
+        in.own_origin = in.headers.origin ? own_origin(r) : NULL;
+    }
+    identity_identify(r->pool, &place->host->env, &in, &accepts, &place->found);
+}
+
+/* Is what was found before good here, too? */
+static bool found_before(const request_rec *r, identity_place_t *place)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_place_t *before = identity_place_before(r);
+    const char *method = before && before->found.principal ? before->found.method : NULL;
+
+    if (!method || (strcmp(method, "basic") == 0 && !conf->basic_keys) ||
+        (strcmp(method, "cookie") == 0 && !conf->cookie))
+        return false;
+    place->found = before->found;
+    place->authorization = before->authorization;
+    return true;
+}
+
+void identity_place_granted(request_rec *r, const identity_place_t *place)
+{
+    r->user = apr_pstrdup(r->pool, place->found.principal->name);
+    identity_environment(r, place);
+}
+
+static identity_host_t *host_of(request_rec *r)
+{
+    identity_host_t *host = identity_conf(r->server)->host;
+
+    if (!host)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "ID0592: identities are asked for here, but this server has none: let AuthType Identity or "
+                      "IdentityEngine stand in its configuration, not in .htaccess alone");
+    return host;
+}
+
+static int authenticate(request_rec *r)
+{
+    identity_host_t *host = host_of(r);
+
+    if (!host)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    if (r->proxyreq == PROXYREQ_PROXY) {
+        /* Its credential is Proxy-Authorization; what stands in Authorization is for the site behind. */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity does not guard a forward proxy");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    identity_place_t *place = place_of(r, host);
+    if (!found_before(r, place))
+        identify(r, place);
+    if (place->found.refused)
+        return refuse(r, place);
+    r->ap_auth_type = "Identity";
+    identity_place_granted(r, place);
+    return OK;
+}
+
+/* Another AuthType, whose providers may be ours. */
+static int run_others(request_rec *r)
+{
+    identity_host_t *host = identity_conf(r->server)->host;
+
+    if (!host)
+        return DECLINED;
+    identity_place_t *place = place_of(r, host);
+    const identity_place_t *before = identity_place_before(r);
+    if (place->nested)
+        return DECLINED;
+    if (before && before->authorization && !identity_header_in(r, "Authorization"))
+        apr_table_setn(r->headers_in, "Authorization", before->authorization);
+    place->nested = true;
+    int status = ap_run_check_user_id(r);
+    place->nested = false;
+    if (status == OK || !place->found.refused)
+        return status;
+    return place->found.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? (count(place, HTTP_UNAUTHORIZED), status)
+                                                                      : refuse(r, place);
+}
+
+int identity_protect_authn(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    if (!type)
+        return DECLINED;
+    return strcasecmp(type, "Identity") == 0 ? authenticate(r) : run_others(r);
+}
+
+/* ---- authorisation ---------------------------------------------------------------------------------------------- */
+
+/* RFC 9470: who signs in anew gets in, so this is 401, although the credential is a good one; not for a key, which
+ * never signs in. */
+static bool too_old(const identity_place_t *place)
+{
+    return place->fresh_only && !place->lacking && place->found.principal->authenticated_at;
+}
+
+static int lacking(request_rec *r, const identity_place_t *place)
+{
+    if (too_old(place)) {
+        add_challenge(r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"",
+                                      place->fresh_only));
+        return HTTP_UNAUTHORIZED;
+    }
+    if (by_bearer(place) && place->scope)
+        add_challenge(r, apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=\"", place->scope, "\"", NULL));
+    return HTTP_FORBIDDEN;
+}
+
+int identity_protect_authz(request_rec *r)
+{
+    identity_place_t *place = identity_place(r);
+
+    if (!place || place->nested || !place->found.principal)
+        return DECLINED;
+    place->nested = true;
+    int status = ap_run_auth_checker(r);
+    place->nested = false;
+    if (status == HTTP_UNAUTHORIZED)
+        status = lacking(r, place);
+    if (status != DECLINED)
+        count(place, status);
+    return status;
+}

@@ -1,0 +1,58 @@
+/* What the cache of principals needs of this server: generations in shared memory, one set a database, made once in the
+ * life of the parent (both halves of a graceful restart look at the same); and a cache for each virtual host in each
+ * child. */
+#include <time.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+static apr_time_t ticks(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
+}
+
+static identity_generations_t *generations_of(const identity_host_t *host)
+{
+    apr_pool_t *process = host->site->main_server->process->pool;
+    /* A module that was replaced before a graceful restart may lay it out in another way. */
+    const char *name = apr_psprintf(host->site->pool, "identity-generations-1-%" APR_SIZE_T_FMT "-%s",
+                                    identity_generations_size(), host->dbd.params);
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, name, process);
+    if (found)
+        return found;
+    void *memory = identity_memory_shared(process, identity_generations_size());
+    found = memory ? identity_generations_make(memory, &host->env.random) : NULL;
+    if (found)
+        apr_pool_userdata_set(found, name, NULL, process);
+    return found;
+}
+
+bool identity_generations_share(identity_site_t *site)
+{
+    for (int i = 0; i < site->hosts->nelts; i++) {
+        identity_env_t *env = &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env;
+        env->ticks = ticks;
+        env->generations = generations_of(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
+        if (!env->generations)
+            return false;
+    }
+    return true;
+}
+
+/* In the configuration's pool, and never emptied: a stop that is not graceful destroys the child's pool under threads
+ * that still run. */
+void identity_cache_child(identity_host_t *host)
+{
+    if (!host->env.generations || !host->conf->cache)
+        return;
+    host->env.cache = identity_cache_make(host->site->pool, host->conf->cache, &host->env.random);
+    if (!host->env.cache)
+        IDENTITY_SAY(APLOG_WARNING, host->server, "ID0536: there is no memory for IdentityCache: nobody is remembered");
+}
