@@ -107,8 +107,10 @@ static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **pa
     line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
 
     *parsed = line;
-    return identity_read_number(cmd->pool, "Require identity-fresh (seconds since the sign-in)",
-                                ap_getword_conf(cmd->pool, &text), 1, 365 * 86400, &line->seconds);
+    const char *number = ap_getword_conf(cmd->pool, &text);
+    return *text ? "identity-fresh takes one number of seconds."
+                 : identity_read_number(cmd->pool, "Require identity-fresh (seconds since the sign-in)", number, 1,
+                                        365 * 86400, &line->seconds);
 }
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */

@@ -42,7 +42,8 @@ static const char usage[] =
     "  mail    retry                 what waits for a further attempt is due now\n"
     "  mail    preview invite|reset  [--language TAG] [--templates FOLDER] [--text|--html|--message]\n"
     "                                how a mail will look\n"
-    "  entity|account|user|team|role|key|alias|provider list\n"
+    "  invitation show ID            its state, and how its mail fares\n"
+    "  entity|account|user|team|role|key|alias|provider|invitation list\n"
     "\n"
     "The database is named as by DBDriver and DBDParams, such as sqlite3:/var/lib/identity/identity.db, or by the\n"
     "variable IDENTITY_DB. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z.\n";
@@ -81,6 +82,8 @@ static const command_t commands[] = {
     {"mail", "list", tool_mail_list, NULL, ""},
     {"mail", "retry", tool_mail_retry, NULL, ""},
     {"mail", "preview", tool_mail_preview, "invite or reset", "language templates text html message"},
+    {"invitation", "list", tool_invitation_list, NULL, "entity"},
+    {"invitation", "show", tool_invitation_show, "an id", "entity"},
     {"audit", "list", tool_audit_list, NULL, "entity user target target-type account since until"},
 };
 

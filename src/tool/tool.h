@@ -72,6 +72,8 @@ int tool_team_list(tool_t *tool);
 int tool_provider_add(tool_t *tool);
 int tool_provider_list(tool_t *tool);
 int tool_audit_list(tool_t *tool);
+int tool_invitation_list(tool_t *tool);
+int tool_invitation_show(tool_t *tool);
 /* mail.c */
 int tool_mail_list(tool_t *tool);
 int tool_mail_retry(tool_t *tool);

@@ -170,8 +170,7 @@ is join('; ', ref $both ? @$both : $both), "$realm; Basic realm=\"Reports \\\"20
 
 # ---- HTTP/2 -----------------------------------------------------------------------------------------------------------------------------------
 
-SKIP: {
-    skip 'prefork has no HTTP/2', 1 unless $h2;
+if ($h2) {
     my @wrong;
     for (my @left = @places; my ($what, $path) = splice @left, 0, 3;) {
         for (my @who = @shown; my ($name, $headers, $status) = splice @who, 0, 4;) {
