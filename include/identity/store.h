@@ -311,6 +311,7 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
 
 typedef struct identity_role_edge_row {
     const char *role_id, *child_id;
+    int position; /* among the children of the role */
 } identity_role_edge_row_t;
 typedef struct identity_role_permission_row {
     const char *role_id, *permission;

@@ -31,6 +31,7 @@ static const allowed_t small[] = {
 static const char *const sorted[] = {
     "MEMBERSHIPS_OF_USERS", "MEMBERSHIPS_OF_TEAMS",  "MEMBERSHIPS_OF_INVITATIONS",
     "MEMBERSHIP_ROLES",     "TEAM_MEMBERS_OF_USERS", "TEAM_MEMBERS_OF_INVITATIONS",
+
     "ROLES_FIND",           "GRANTS_OF_USER",        "STANDING_OF_USER",
 };
 
