@@ -63,7 +63,8 @@ typedef struct identity_settings {
     apr_interval_time_t demo_lifetime;       /* of such a visit */
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
-    apr_interval_time_t stale; /* how much longer who is remembered is let in while the database is away */
+    const char *urn_namespace, *urn_region; /* of the names of invitations */
+    apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
 /* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
@@ -212,7 +213,7 @@ typedef struct identity_principal {
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
-    const char *if_match, *if_none_match, *accept_language;
+    const char *if_match, *if_none_match, *accept_language, *api_version;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 

@@ -118,6 +118,8 @@ static void settings_of(identity_host_t *host)
         .refresh_absolute = conf->refresh_lifetime.absolute,
         .invite_lifetime = conf->invite_lifetime,
         .reset_lifetime = conf->reset_lifetime,
+        .urn_namespace = conf->urn_namespace,
+        .urn_region = conf->urn_region,
         .hash = conf->password_hash,
         .password_minimum = conf->password_minimum,
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,

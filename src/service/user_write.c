@@ -220,13 +220,11 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
 /* Sessions, aliases and open invitations end with it. */
 static bool deactivate(identity_call_t *call, const update_t *update)
 {
-    bool open;
-
     return identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
            identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
-           identity_invitation_end(call, update->user, &open);
+           identity_invitation_end(call, update->user);
 }
 
 static bool end_credentials(identity_call_t *call, const update_t *update)

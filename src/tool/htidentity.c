@@ -38,7 +38,8 @@ static const char usage[] =
     "                                [--disabled]\n"
     "  audit   list                  [--user USERNAME|ID] [--target ID] [--target-type TYPE] [--account ID|REFERENCE]\n"
     "                                [--since TIME|90d] [--until TIME|90d]\n"
-    "  entity|account|user|team|role|key|alias|provider list\n"
+    "  invitation show ID            its state, and how its mail fares\n"
+    "  entity|account|user|team|role|key|alias|provider|invitation list\n"
     "\n"
     "The database is named as by DBDriver and DBDParams, such as sqlite3:/var/lib/identity/identity.db, or by the\n"
     "variable IDENTITY_DB. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z.\n";
@@ -74,6 +75,8 @@ static const command_t commands[] = {
     {"provider", "add", tool_provider_add, "DEFAULT, GOOGLE, OKTA, MICROSOFT or OIDC",
      "entity name connection issuer client-id domain disabled"},
     {"provider", "list", tool_provider_list, NULL, "entity"},
+    {"invitation", "list", tool_invitation_list, NULL, "entity"},
+    {"invitation", "show", tool_invitation_show, "an id", "entity"},
     {"audit", "list", tool_audit_list, NULL, "entity user target target-type account since until"},
 };
 

@@ -67,6 +67,8 @@ int tool_team_list(tool_t *tool);
 int tool_provider_add(tool_t *tool);
 int tool_provider_list(tool_t *tool);
 int tool_audit_list(tool_t *tool);
+int tool_invitation_list(tool_t *tool);
+int tool_invitation_show(tool_t *tool);
 
 /* What they share: a list of texts as JSON; a member, where there is a value; every page of a list, as it comes. */
 json_t *tool_strings(const apr_array_header_t *list);

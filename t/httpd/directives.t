@@ -151,6 +151,12 @@ my @refused = (
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
     'IdentityMailFrom nobody' => qr/needs an address/,
     'IdentityMailFrom "Name <nobody>"' => qr/needs an address/,
+    'IdentityURNNamespace a' => qr/IdentityURNNamespace needs 2 to 32 letters, digits and hyphens, .* it is given a\./,
+    'IdentityURNNamespace URN' => qr/not urn itself/,
+    'IdentityURNNamespace example-' => qr/no hyphen first or last/,
+    'IdentityURNNamespace exa:mple' => qr/it is given exa:mple\./,
+    'IdentityURNRegion eu/1' => qr/IdentityURNRegion needs 1 to 64 letters, .*, not eu\/1\./,
+    'IdentityURNRegion eu:1' => qr/IdentityURNRegion needs 1 to 64 letters/,
     'DBDDriver x' => qr/Invalid command/,
     'DBDParams identity.db' => qr/ID0504: .*absolute path/,
     'DBDParams :memory:' => qr/ID0504: .*absolute path/,
@@ -174,6 +180,7 @@ my @taken = (
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
     'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "IdentityURNNamespace example-1\nIdentityURNRegion eu-1.a_b~c",
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
     my ($status, $text) = check($directives);
@@ -242,7 +249,7 @@ put('empty/identity.db', 0600, 'This is no database. ' x 500);
 start_says("DBDParams $files/empty/identity.db", qr/ID0531: \S/, 'no database in the file');
 unlink "$files/empty/identity.db";
 IdentityTest::Database::run_tool("$files/empty", 'migrate');
-system('sqlite3', "$files/empty/identity.db", "UPDATE schema_version SET version = version + 1") == 0 or die 'sqlite3';
+system('sqlite3', "$files/empty/identity.db", "INSERT INTO schema_version SELECT MAX(version) + 1, 0 FROM schema_version") == 0 or die 'sqlite3';
 start_says("DBDParams $files/empty/identity.db", qr/ID0531: The database has version \d+, but this module knows none newer than \d+/, 'a newer database');
 start_says("DBDParams $files/empty/identity.db\nIdentityAutoMigrate On", qr/ID0531: \S/, 'a newer database is not changed either');
 start_says("IdentityMailURL maildir:$files/missing/mail", qr/ID0531: .*missing\/mail.* cannot be made/, 'a Maildir in a folder that is not there');
@@ -274,6 +281,8 @@ IdentitySigningKey $first
 IdentityAccessLifetime 5m
 IdentityRefreshLifetime 2h 3d
 IdentityInviteLifetime 2d
+IdentityURNNamespace example
+IdentityURNRegion eu-1
 IdentityResetLifetime 30m
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
@@ -295,6 +304,7 @@ my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address
 like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';
 ($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'invite'");
 is $row->{life}, 2 * 86400 * 1e6, 'IdentityInviteLifetime';
+like $set->api(GET => '/v1/invitations')->json->{invitations}[0]{urn}, qr{^urn:example:identity:eu-1:plat_\w+:invitation/[0-9A-F]{32}$}, 'IdentityURNNamespace, IdentityURNRegion';
 my $login = $set->login($address, 'Correct1Horse');
 is $login->json->{expires_in}, 300, 'IdentityAccessLifetime';
 ($row) = $set->db('SELECT idle_expires_at - created_at AS idle, expires_at - created_at AS absolute FROM sessions');
