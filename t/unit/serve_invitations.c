@@ -306,6 +306,19 @@ static void test_other_view(void)
     accepted(answer, 200, "... no longer than that");
     answer = get(path_of(id), door->key);
     is_str(door_text(&answer, "roleID"), "passing", "a role that is gone is named still");
+    role = post("/v1/roles", door->key, "{\"name\":\"Late\"}");
+    id = made("late@example.org", "late");
+    pass(8 * 86400);
+    answer = door_call(door, "DELETE", text("/v1/roles/%s", door_text(&role, "id")), door->key, NULL);
+    refused(answer, 409, "INVALID_OPERATION", "", "a role of an invitation that may be sent again stays");
+    made("late@example.org", "read-only");
+    answer = post(path_of(id), door->key, NULL);
+    refused(answer, 400, "INVALID_FIELD", "state", "what was replaced is not sent again # security 23");
+    answer = get(path_of(id), door->key);
+    is_str(text("%s %s", door_text(&answer, "roleID"), door_text(&answer, "state")), "late expired",
+           "... and stays expired");
+    answer = door_call(door, "DELETE", text("/v1/roles/%s", door_text(&role, "id")), door->key, NULL);
+    accepted(answer, 200, "... so that nothing holds its role");
     answer = post("/v1/roles", door->key, "{\"name\":\"x\",\"slug\":\"none\"}");
     refused(answer, 400, "INVALID_FIELD", "slug", "no role can be called none");
     answer = post("/v1/roles", door->key, "{\"name\":\"None\"}");
