@@ -461,6 +461,22 @@ static void test_partner(void)
     accepted(answer, 200, "... and by its id");
 }
 
+/* While the first request of a key is being answered the others are told to come again. */
+static void test_running(void)
+{
+    const char *path = path_of(of_address("fresh@example.org"));
+
+    door->idempotency_key = "running";
+    door_answer_t first = post(path, door->key, NULL);
+    change("UPDATE idempotency SET state = 'running' WHERE idempotency_key = 'running'");
+    const char *before = state();
+    door_answer_t answer = post(path, door->key, NULL);
+    door->idempotency_key = NULL;
+    accepted(first, 200, "sent again under an Idempotency-Key");
+    refused(answer, 503, "INTERNAL_ERROR", "", "the same while that runs: 503 and Retry-After, where there is no 422");
+    is_str(state(), before, "... and nothing is done");
+}
+
 /* Mails are counted, however they are asked for. */
 static void test_limit(void)
 {
@@ -507,6 +523,7 @@ int main(void)
     test_filters();
     test_refused_lists();
     test_lists();
+    test_running();
     test_limit();
     return serve_end();
 }
