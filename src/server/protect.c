@@ -121,7 +121,8 @@ int identity_note_failure(request_rec *r, const char *type)
 
     if (place && place->nested && place->found.principal)
         return OK; /* who is known is not asked who it is */
-    if (!type || strcasecmp(type, "Identity") != 0)
+    /* The API's challenge is that of its own answers. */
+    if (!type || strcasecmp(type, "Identity") != 0 || identity_claimed(r))
         return DECLINED;
     identity_challenge(r, place);
     return OK;
