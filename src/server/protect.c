@@ -267,14 +267,14 @@ int identity_protect_authn(request_rec *r)
  * never signs in. */
 static bool too_old(const identity_place_t *place)
 {
-    return place->fresh_only && !place->lacking && place->found.principal->authenticated_at;
+    return place->fresh && !place->lacking && place->found.principal->authenticated_at;
 }
 
 static int lacking(request_rec *r, const identity_place_t *place)
 {
     if (too_old(place)) {
-        add_challenge(r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"",
-                                      place->fresh_only));
+        add_challenge(
+            r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"", place->fresh));
         return HTTP_UNAUTHORIZED;
     }
     if (by_bearer(place) && place->scope)
