@@ -281,6 +281,9 @@ typedef struct identity_accepts {
     bool cookie;     /* the access cookie, where nothing else was sent */
 } identity_accepts_t;
 
+/* Over TLS its name begins with __Host-. */
+#define IDENTITY_ACCESS_COOKIE "identity_access"
+
 /* Who sends a request to anything that is not the API. Refused: two credentials (400), none or one that is not valid
  * (401), plain HTTP, a cookie without proof that a page of the same origin sent it, an account that is not the caller's
  * (403), a fault (503). Visitors of the demo account and who is of a sandbox are nobody here (403): anybody can be

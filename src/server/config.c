@@ -47,7 +47,7 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
         if (added->rates.set & 1u << class)
             merged->rates.rates.of[class] = added->rates.rates.of[class];
     merged->set = base->set | added->set;
-    merged->own = added->set | added->rates.set;
+    merged->own = added->set;
     merged->engine = base->engine || added->engine;
     merged->forwards = base->forwards || added->forwards;
     return merged;

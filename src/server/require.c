@@ -69,13 +69,21 @@ static const char *next_word(apr_pool_t *pool, const char **text)
     return apr_pstrcat(pool, name, ap_getword_conf(pool, text), NULL);
 }
 
+static line_t *new_line(cmd_parms *cmd)
+{
+    const char *arguments = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
+    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
+
+    line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &arguments), "not") == 0;
+    return line;
+}
+
 static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
                               const char *(*read)(cmd_parms *cmd, word_t *word), const char *what)
 {
-    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
-    const char *fault = NULL, *first = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
+    line_t *line = new_line(cmd);
+    const char *fault = NULL;
 
-    line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &first), "not") == 0;
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
     while (*text && !fault) {
         word_t *word = apr_array_push(line->words);
@@ -104,7 +112,7 @@ static const char *parse_member(cmd_parms *cmd, const char *text, const void **p
 
 static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
+    line_t *line = new_line(cmd);
 
     *parsed = line;
     const char *number = ap_getword_conf(cmd->pool, &text);
@@ -126,6 +134,12 @@ static void note_lacking(const request_rec *r, const line_t *line, bool permissi
         place->scope = line->scope;
 }
 
+/* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
+static authz_status nobody_of_ours(const line_t *line)
+{
+    return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+}
+
 typedef bool holds_t(const identity_principal_t *who, const char *account_id, const word_t *word);
 
 /* Any of the words. */
@@ -137,9 +151,8 @@ static authz_status decide(request_rec *r, const void *parsed, holds_t *holds)
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
     const identity_principal_t *who = identity_caller(r, &account_id);
-    /* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
     if (!who)
-        return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+        return nobody_of_ours(line);
     for (int i = 0; i < line->words->nelts; i++)
         if (holds(who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
             return AUTHZ_GRANTED;
@@ -197,10 +210,12 @@ static authz_status check_fresh(request_rec *r, const char *text, const void *pa
         return AUTHZ_DENIED_NO_USER;
     const identity_principal_t *who = identity_caller(r, &account_id);
     identity_place_t *place = identity_place(r);
-    if (who && who->authenticated_at && apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds))
+    if (!who)
+        return nobody_of_ours(line);
+    if (who->authenticated_at && apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds))
         return AUTHZ_GRANTED;
-    if (place)
-        place->fresh_only = line->seconds;
+    if (place && !line->negated)
+        place->fresh = line->seconds;
     return AUTHZ_DENIED;
 }
 

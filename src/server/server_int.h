@@ -249,9 +249,9 @@ typedef struct identity_place {
     bool nested;               /* the hooks behind ours are run by ours */
     identity_authentication_t found;
     /* What a Require line found lacking. */
-    const char *scope;   /* permissions, any of which would do */
-    bool lacking;        /* these, a role or a membership */
-    unsigned fresh_only; /* a younger sign-in: seconds */
+    const char *scope; /* permissions, any of which would do */
+    bool lacking;      /* these, a role or a membership */
+    unsigned fresh;    /* a younger sign-in: seconds */
 } identity_place_t;
 
 /* What hangs on a request. */

@@ -372,6 +372,8 @@ bool identity_verify_password(identity_call_t *call, const char *hash, const cha
 
 /* May somebody sign in by a password at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
+/* The user of that name, or NULL. Reads. */
+bool identity_login_user(identity_call_t *call, const char *canonical, identity_user_row_t **user);
 /* Can the user (or NULL) sign in by one? */
 static inline bool identity_user_usable(const identity_user_row_t *user)
 {
