@@ -41,7 +41,7 @@ static void describe(identity_invitation_row_t *row, const identity_wanted_t *wa
 }
 
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, identity_invitation_row_t **made)
+                          const identity_link_t *link, const char *field, identity_invitation_row_t **made)
 {
     identity_invitation_row_t *row = apr_pcalloc(call->pool, sizeof *row);
 
@@ -66,7 +66,7 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
         return false;
     identity_db_status_t status = identity_invitation_insert(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "A sandbox invites no more than %d times.",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, field, "A sandbox invites no more than %d times.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && identity_link_send(call, link, user, row);
 }
@@ -187,7 +187,7 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
         return new_user(call, invite);
     bool unseen = call->partner && strcmp(invite->user->id, call->who->id) != 0;
     if (unseen || strcmp(invite->user->entity_id, call->who->entity_id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This username is taken.");
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This %s is taken.", invite->field);
     if (invite->user->status == IDENTITY_USER_INACTIVE)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
                              "This user is inactive: make the user active instead.");
@@ -203,7 +203,7 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
     identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
 
     if (!settle_user(call, invite) ||
-        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, &invite->invitation))
+        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, invite->field, &invite->invitation))
         return false;
     bool adds = invite->invitation->adds;
     invite->owner = adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;

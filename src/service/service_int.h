@@ -531,10 +531,10 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
 /* How the open invitation of a user ends, if there is one, with its pending memberships and its link. */
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user);
 /* Makes the invitation of a user and its mail; an open one before it ends. wanted: what it is for, for the invitations
- * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). *made may be NULL. Inside
- * identity_write. */
+ * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). field: of the body, for a refusal.
+ * *made may be NULL. Inside identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, identity_invitation_row_t **made);
+                          const identity_link_t *link, const char *field, identity_invitation_row_t **made);
 
 /* Accepts the open invitation of somebody INVITED whose address was proved in another way than by its link: the user
  * becomes ACTIVE, without a password. *accepted: whether there was one that still holds. Inside identity_write. */

@@ -30,7 +30,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return name_taken(call);
     if (!identity_db_ok(call, status))
         return false;
-    if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
+    if (user->status == IDENTITY_USER_INVITED &&
+        !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
         return false;
     return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
            identity_answer(call, 201, identity_user_json(call, user, creation->holdings));

@@ -36,6 +36,11 @@ my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen
 my $no_key = put('none.pem', 0600, "no key\n");
 my $secret = put('secret', 0600, "mail-password\n");
 my $words = put('words.txt', 0644, "Horsefeathers\n");
+my $templates = "$files/mail";
+make_path($_) for $templates, "$files/half";
+put('mail/invite.txt', 0644, "Subject: Welcome\n\n{{link}}\n");
+put('mail/invite.html', 0644, "<p>{{link}}\n");
+put('half/invite.txt', 0644, "Subject: Welcome\n\n{{link}}\n");
 my $open_secret = put('open-secret', 0604, "mail-password\n");
 
 my $escrow_text = unpack('H*', 'The key that seals, of 32 bytes.');
@@ -144,6 +149,8 @@ my @refused = (
     'IdentityRateLimit read 10/1m/1m' => $duration,
     'IdentityRateLimit write 10/0s' => qr{write \(behind the /\) must be longer than nothing},
     'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
+    "IdentityMailTemplates $files/nowhere" => qr/IdentityMailTemplates: \S*nowhere: cannot be read: No such file/,
+    "IdentityMailTemplates $files/half" => qr/IdentityMailTemplates: \S*half\/invite\.html: this file is missing/,
     'IdentityMailURL maildir:mail' => qr/IdentityMailURL: .*whole path/,
     'IdentityMailURL smtp://user:password@mail.example.org' => qr/IdentityMailURL: .*no password/,
     'IdentityMailURL smtp://user@mail.example.org' => qr/ID0506: .*IdentityMailSecret/,
@@ -179,7 +186,7 @@ my @taken = (
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
     'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
-    'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "IdentityMailTemplates $templates", 'IdentityRateLimit mail 20/1d', 'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
     "IdentityURNNamespace example-1\nIdentityURNRegion eu-1.a_b~c",
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
@@ -196,6 +203,7 @@ cmp_ok $lines, '>=', 18, 'the shipped file has them all';
 $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
+$shipped =~ s{^(\s*IdentityMailTemplates ).*}{$1$templates}m;
 $shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 $shipped =~ s{^(\s*IdentityProvider \S+ \S+ \S+ )\S+}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityCaptcha \S+ )\S+}{$1$secret}m;

@@ -1,12 +1,14 @@
 # The examples of conf/examples, each as it is shipped but for paths and ports: git by git itself, WebDAV, programs, FastCGI, applications behind, a browser's way in.
-# run on: event asan
+# run on: event
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
+use lib 't/httpd/lib';
 use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Protected;
 use IdentityTest::Server;
+use WebDriver;
 
 my $top = $ENV{IDENTITY_TOP};
 my $folder = IdentityTest::Protected::folder();
@@ -83,7 +85,7 @@ is ask($server, GET => '/files/more/plan.txt', @ada)->{text}, 'the plan', '... w
 is dav(PUT => '/files/plan.txt', 'mine', basic($bob->{name}, $bob->{password})), 403, '... by nobody else';
 is dav(PUT => '/files/plan.txt', 'mine'), 401, '... nor by nobody';
 
-# ---- browsers: the page that signs in, by what it does (t/pages has it in a browser) ----------------------------------------------------------------
+# ---- browsers -----------------------------------------------------------------------------------------------------------------------------------
 
 $answer = ask($server, GET => '/intranet/');
 is $answer->{status}, 401, 'browser.conf: not signed in';
@@ -104,5 +106,17 @@ my $out = $server->http->request(POST => $server->origin . '/v1/oauth/logout', {
 is $out->{status}, 200, 'signed out';
 is scalar(grep { /^identity_access=; .*Max-Age=0/ } @{$out->{headers}{'set-cookie'}}), 1, '... the cookie is taken back # security 41';
 is ask($server, GET => '/intranet/', Cookie => $access)->{status}, 401, '... and is worth nothing # security 37';
+
+my $browser = WebDriver->start;
+$browser->open($server->origin . '/intranet/');
+is $browser->title, 'Sign in', 'a browser is shown the page';
+sub fill { my ($password) = @_; $browser->find('#username')->clear->type($ada->{name}); $browser->find('#password')->clear->type($password); $browser->find('button')->click }
+fill('Wrong1horse');
+is $browser->wait_for(sub { $browser->find('[role=alert]')->text }), 'The username or password is not right.', '... which tells what is wrong';
+fill($ada->{password});
+ok $browser->wait_for(sub { $browser->source =~ /welcome/ }), '... and leads on to what was asked for';
+like $browser->url, qr{/intranet/$}, '... at its own address';
+is $browser->script('return document.cookie'), '', '... of whose cookies no script knows # security 41';
+$browser->stop;
 
 done_testing;

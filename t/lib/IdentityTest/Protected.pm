@@ -33,11 +33,7 @@ sub folder
     my $folder = sprintf '%s/t/servers/protected.%d.%d', $ENV{IDENTITY_TOP}, $$, ++$folders;
     put("$folder/files/a.html", 'x' x 600);
     put("$folder/files/index.html", 'the index');
-    put("$folder/cgi/echo.cgi", <<'END', 0755);
-#!/usr/bin/perl
-print "Status: $ENV{QUERY_STRING}\r\n" if ($ENV{QUERY_STRING} // '') =~ /^\d+$/;
-print "Content-Type: text/plain\r\n\r\n", map { "$_=$ENV{$_}\n" } sort keys %ENV;
-END
+    put("$folder/cgi/echo.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nexec env\n", 0755);
     return $folder;
 }
 
