@@ -597,6 +597,8 @@ identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, 
  * the lease. */
 identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
                                            apr_int64_t limit, apr_array_header_t **rows);
+/* 1 where the mail is still to be sent, and by owner; else 0: it was cancelled, or another has taken it over. */
+identity_db_status_t identity_outbox_held(identity_db_t *db, const char *id, const char *owner, apr_int64_t *held);
 /* Ends of a lease; NONE where owner does not hold it any more. sent also moves the invitation's sent_at. */
 identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now);
 identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,

@@ -143,7 +143,7 @@ static bool parse_body(identity_call_t *call, const identity_field_t *table, cha
     return call->body && identity_fields_check(call->pool, call->body, table, &call->problem);
 }
 
-/* Where a body may be left out, one that comes in no pieces at all is left out too: its end tells. */
+/* Where a body may be left out, an empty one counts as that; of a chunked one only its end tells. */
 static bool body(identity_call_t *call)
 {
     const identity_request_t *in = call->in;

@@ -306,6 +306,19 @@ static void test_other_view(void)
     accepted(answer, 200, "... no longer than that");
     answer = get(path_of(id), door->key);
     is_str(door_text(&answer, "roleID"), "passing", "a role that is gone is named still");
+    role = post("/v1/roles", door->key, "{\"name\":\"Late\"}");
+    id = made("late@example.org", "late");
+    pass(8 * 86400);
+    answer = door_call(door, "DELETE", text("/v1/roles/%s", door_text(&role, "id")), door->key, NULL);
+    refused(answer, 409, "INVALID_OPERATION", "", "a role of an invitation that may be sent again stays");
+    made("late@example.org", "read-only");
+    answer = post(path_of(id), door->key, NULL);
+    refused(answer, 400, "INVALID_FIELD", "state", "what was replaced is not sent again # security 23");
+    answer = get(path_of(id), door->key);
+    is_str(text("%s %s", door_text(&answer, "roleID"), door_text(&answer, "state")), "late expired",
+           "... and stays expired");
+    answer = door_call(door, "DELETE", text("/v1/roles/%s", door_text(&role, "id")), door->key, NULL);
+    accepted(answer, 200, "... so that nothing holds its role");
     answer = post("/v1/roles", door->key, "{\"name\":\"x\",\"slug\":\"none\"}");
     refused(answer, 400, "INVALID_FIELD", "slug", "no role can be called none");
     answer = post("/v1/roles", door->key, "{\"name\":\"None\"}");
@@ -448,6 +461,22 @@ static void test_partner(void)
     accepted(answer, 200, "... and by its id");
 }
 
+/* While the first request of a key is being answered the others are told to come again. */
+static void test_running(void)
+{
+    const char *path = path_of(of_address("fresh@example.org"));
+
+    door->idempotency_key = "running";
+    door_answer_t first = post(path, door->key, NULL);
+    change("UPDATE idempotency SET state = 'running' WHERE idempotency_key = 'running'");
+    const char *before = state();
+    door_answer_t answer = post(path, door->key, NULL);
+    door->idempotency_key = NULL;
+    accepted(first, 200, "sent again under an Idempotency-Key");
+    refused(answer, 503, "INTERNAL_ERROR", "", "the same while that runs: 503 and Retry-After, where there is no 422");
+    is_str(state(), before, "... and nothing is done");
+}
+
 /* Mails are counted, however they are asked for. */
 static void test_limit(void)
 {
@@ -494,6 +523,7 @@ int main(void)
     test_filters();
     test_refused_lists();
     test_lists();
+    test_running();
     test_limit();
     return serve_end();
 }
