@@ -4,6 +4,7 @@
 #   make run        build and start an httpd with it (PORT=8080 STATE=run CONF=)
 #   make check      the quick tests: unit and guards
 #   make test       every test
+#   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
 #   make deps       install the Debian packages that are missing
 #   make clean
@@ -171,10 +172,12 @@ test:
 	$(fresh_answers)
 	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
 
+# BENCH_STRICT=1: a target that is missed is an error. t/bench/run.pl tells of more.
 bench:
-	@$(DEPS) build test
+	@$(DEPS) build bench
 	+@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
-	@for bench in $(BENCHES); do $$bench || exit 1; done
+	@t/bench/run.pl $(BUILD)
+	@$(BUILD)/t/bench-logins
 
 run:
 	@$(DEPS) build

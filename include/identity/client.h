@@ -57,11 +57,12 @@ const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail,
  * maildir:DIR. */
 typedef struct identity_mail_target {
     enum { IDENTITY_MAIL_SMTP, IDENTITY_MAIL_MAILDIR } kind;
-    const char *url;       /* of SMTP, without user */
-    const char *directory; /* of the Maildir */
-    const char *user;      /* or NULL */
-    const char *password;  /* or NULL; from a file, never printed */
-    int timeout;           /* seconds for one delivery as a whole */
+    const char *url;         /* of SMTP, without user */
+    const char *directory;   /* of the Maildir */
+    const char *user;        /* or NULL */
+    const char *password;    /* or NULL; from a file, never printed */
+    const char *authorities; /* file of the certificates that are believed; NULL: the system's, as in any server */
+    int timeout;             /* seconds for one delivery as a whole */
 } identity_mail_target_t;
 
 /* Reads IdentityMailURL. NULL with *error a sentence otherwise. A password inside the URL is refused: secrets are

@@ -58,6 +58,8 @@ int identity_problem_status(identity_problem_kind_t kind);
 /* The kind for a status that httpd itself answered with (403, 404, 405, 408, 413, ...); unknown 4xx: BAD_REQUEST, 5xx:
  * INTERNAL. */
 identity_problem_kind_t identity_problem_of_status(int status);
+/* Another kind of the same fault, which keeps the words of the first. */
+void identity_problem_recast(identity_problem_t *problem, identity_problem_kind_t kind);
 /* The flat error object, fields in this order: type, code, message, field?, resource_id?, resource_type?, fields.
  * `fields` maps the problem's field to its message and is empty without one. A new reference. */
 json_t *identity_problem_json(const identity_problem_t *problem);
@@ -160,14 +162,22 @@ bool identity_host_loopback(const char *host);
 bool identity_issuer_valid(apr_pool_t *pool, const char *url);
 /* Where a sign-on may come back to: as an issuer, but with a path and perhaps a query, without *, at most 256 bytes. */
 bool identity_redirect_valid(apr_pool_t *pool, const char *url);
+/* A namespace of URNs (RFC 8141, 2): letters, digits and hyphens, 2 to 32, none of the hyphens first or last; not
+ * `urn`.
+ */
+bool identity_urn_namespace_valid(const char *text);
+/* What may stand between two colons of a URN's specific part: letters, digits and .-_~, at most 64. */
+bool identity_urn_part_valid(const char *text);
 /* The end of the half-open range that holds every string beginning with prefix, for `>= prefix AND < end`; NULL where
  * there is no end. */
 const char *identity_prefix_end(apr_pool_t *pool, const char *prefix);
 /* Role and team names are compared in this form: NFKC, case folded (utf8proc). NULL where it is no valid UTF-8. */
 const char *identity_name_canonical(apr_pool_t *pool, const char *name);
-/* `^[a-z0-9-]+$`, at most 64 characters. */
+/* `^[a-z0-9-]+$`, at most 64 characters; never the one that stands for no role. */
+#define IDENTITY_SLUG_NONE "none"
 bool identity_slug_valid(const char *slug);
-/* A slug made from a name: lower case, runs of anything else become one hyphen; "role" where nothing is left. */
+/* A slug made from a name: lower case, runs of anything else become one hyphen; "role" where nothing, or
+ * nothing valid, is left. */
 const char *identity_slug_of_name(apr_pool_t *pool, const char *name);
 /* `^[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+$`, at most 128 characters. */
 bool identity_permission_valid(const char *name);
@@ -250,6 +260,8 @@ int identity_builtin_role_count(void);
 const identity_builtin_role_t *identity_builtin_role(int index);
 /* Index of a built-in role's id, -1 for any other. */
 int identity_builtin_role_find(const char *id);
+/* The one that grants all. */
+const identity_builtin_role_t *identity_builtin_role_administrator(void);
 /* What it grants: `all` for Administrator. */
 void identity_builtin_role_permissions(int index, identity_permset_t *set);
 
@@ -394,12 +406,12 @@ void identity_generations_follow(identity_generations_t *generations, const iden
 
 /* A cache of blocks, of a bounded number of entries and twice as many KiB; what was used longest ago gives way. */
 typedef struct identity_cache identity_cache_t;
-#define IDENTITY_CACHE_KEY 32
+#define IDENTITY_CACHE_KEY 16
 
 /* entries: at least 1. Lives as long as the pool; identity_cache_clear frees its entries. NULL where the machine fails.
  */
 identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const identity_random_t *random);
-/* A keyed digest of a credential: says nothing to who finds it in memory. */
+/* A keyed digest of a credential of a kind (below 8): says nothing to who finds it in memory. */
 void identity_cache_key(const identity_cache_t *cache, unsigned kind, const char *text,
                         unsigned char key[IDENTITY_CACHE_KEY]);
 /* Zeroed memory, held by the caller; NULL where there is none. */

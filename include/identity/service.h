@@ -63,7 +63,8 @@ typedef struct identity_settings {
     apr_interval_time_t demo_lifetime;       /* of such a visit */
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
-    apr_interval_time_t stale; /* how much longer who is remembered is let in while the database is away */
+    const char *urn_namespace, *urn_region; /* of the names of invitations */
+    apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
 /* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
@@ -109,6 +110,8 @@ typedef struct identity_env {
     const identity_settings_t *settings;
     const identity_keyset_t *keys;
     identity_random_t random;
+    /* What needs no more than to differ, such as the ids of requests, at less cost. fill NULL: as random. */
+    identity_random_t labels;
     apr_time_t (*now)(void *context);
     /* A clock that only goes forward, the same in all processes of the machine, even while it sleeps. NULL where
      * generations is. */
@@ -212,7 +215,7 @@ typedef struct identity_principal {
 typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
-    const char *if_match, *if_none_match, *accept_language;
+    const char *if_match, *if_none_match, *accept_language, *api_version;
     const char *idempotency_key; /* "" where it is there and empty: that is no key */
 } identity_headers_t;
 
@@ -286,6 +289,9 @@ typedef struct identity_accepts {
     bool basic_keys; /* Authorization: Basic with a key as the password, whatever the user name */
     bool cookie;     /* the access cookie, where nothing else was sent */
 } identity_accepts_t;
+
+/* Over TLS its name begins with __Host-. */
+#define IDENTITY_ACCESS_COOKIE "identity_access"
 
 /* Who sends a request to anything that is not the API. Refused: two credentials (400), none or one that is not valid
  * (401), plain HTTP, a cookie without proof that a page of the same origin sent it, an account that is not the caller's

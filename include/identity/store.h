@@ -177,8 +177,9 @@ identity_db_status_t identity_user_rehash(identity_db_t *db, const char *id, con
 
 typedef enum {
     IDENTITY_ORDER_CREATED_AT,
-    IDENTITY_ORDER_NAME
-} identity_order_t; /* NAME: username or role name, by its canonical form */
+    IDENTITY_ORDER_NAME,
+    IDENTITY_ORDER_EXPIRY
+} identity_order_t; /* NAME: username or role name, by its canonical form. EXPIRY: of invitations, by expires_at */
 
 typedef enum {
     IDENTITY_PAGE_OF_USERS,
@@ -186,7 +187,8 @@ typedef enum {
     IDENTITY_PAGE_OF_TEAMS,
     IDENTITY_PAGE_OF_KEYS,
     IDENTITY_PAGE_OF_PROVIDERS,
-    IDENTITY_PAGE_OF_AUDITS
+    IDENTITY_PAGE_OF_AUDITS,
+    IDENTITY_PAGE_OF_INVITATIONS
 } identity_page_of_t;
 
 /* A page of a total order (order column, id); key-range reads only. */
@@ -194,13 +196,14 @@ typedef struct identity_page_query {
     identity_page_of_t of;
     const char *entity_id;
     const char *only_id; /* one row at most (what a PARTNER may see), or NULL */
-    const char *name;    /* canonical, exact, or NULL */
+    const char *name;    /* canonical, exact, or NULL; of invitations the address */
     int active;          /* users and keys: 1 only ACTIVE, 0 only others, -1 all */
     bool childless;      /* roles: only those without children */
     const char *domain;  /* providers: only those that are ENABLED and open to addresses of it, or NULL */
     /* Audit records: NULL where not asked for. */
     const char *user_id, *target_id, *target_type, *platform_id;
-    apr_time_t from, to; /* audit records: made in [from, to); 0: open */
+    const char *state, *role_slug; /* invitations: as held (expired is invited), or NULL */
+    apr_time_t from, to;           /* in [from, to); 0: open. Audit records: made; invitations: expiring */
     identity_order_t order;
     bool descending;
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
@@ -311,6 +314,7 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
 
 typedef struct identity_role_edge_row {
     const char *role_id, *child_id;
+    int position; /* among the children of the role */
 } identity_role_edge_row_t;
 typedef struct identity_role_permission_row {
     const char *role_id, *permission;
@@ -391,12 +395,18 @@ identity_db_status_t identity_key_touch(identity_db_t *db, const char *id, apr_t
 typedef enum {
     IDENTITY_INVITATION_INVITED,
     IDENTITY_INVITATION_ACCEPTED,
-    IDENTITY_INVITATION_REVOKED
-} identity_invitation_state_t; /* expired is worked out from expires_at */
+    IDENTITY_INVITATION_REVOKED,
+    IDENTITY_INVITATION_EXPIRED /* never held: worked out from expires_at, by identity_invitation_state */
+} identity_invitation_state_t;
+const char *identity_invitation_state_name(identity_invitation_state_t state); /* invited, accepted, ... */
+bool identity_invitation_state_parse(const char *name, identity_invitation_state_t *state);
 typedef struct identity_invitation_row {
     const char *id, *entity_id, *user_id, *email;
+    const char *canonical;            /* of email; written, not read */
     const char *account_id, *role_id; /* for the invitations interface, NULL where none */
+    const char *role_slug;            /* read: of role_id when it was made, `none` without one */
     identity_invitation_state_t state;
+    bool superseded;        /* expired, and another took its place or its user was deactivated: not sent again */
     const char *invited_by; /* user or key id, "" for the command line */
     bool adds;              /* to somebody active: its memberships wait with it */
     apr_time_t created_at, modified_at, expires_at, sent_at;
@@ -407,11 +417,18 @@ typedef struct identity_invitation_row {
 identity_db_status_t identity_invitation_insert(identity_db_t *db, const identity_invitation_row_t *row);
 identity_db_status_t identity_invitation_get(identity_db_t *db, const char *entity_id, const char *id,
                                              identity_invitation_row_t **row);
-/* The newest one in state INVITED (expired ones too) of a user. */
+/* Where it stands at a time: the only place, beside the bounds of a page, where it is told that one has expired. */
+identity_invitation_state_t identity_invitation_state(const identity_invitation_row_t *row, apr_time_t now);
+/* The one of a user that is INVITED, or has expired and may be sent again. */
 identity_db_status_t identity_invitation_open(identity_db_t *db, const char *user_id, identity_invitation_row_t **row);
 /* From INVITED to state; NONE where it is not INVITED any more (security 23). */
 identity_db_status_t identity_invitation_close(identity_db_t *db, const char *id, identity_invitation_state_t state,
                                                apr_time_t now);
+/* Marks one that has expired as superseded; NONE where it is not open any more. */
+identity_db_status_t identity_invitation_supersede(identity_db_t *db, const char *id);
+/* It is sent again: writes invited_by, modified_at, expires_at and sent_at. NONE: it is not open any more. CONFLICT:
+ * the entity is a sandbox and row->sandbox_cap mails of invitations were made there. In a write transaction. */
+identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity_invitation_row_t *row);
 
 /* Secrets of mailed links: only their digest is held. */
 typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET } identity_secret_kind_t;
@@ -580,6 +597,8 @@ identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, 
  * the lease. */
 identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
                                            apr_int64_t limit, apr_array_header_t **rows);
+/* 1 where the mail is still to be sent, and by owner; else 0: it was cancelled, or another has taken it over. */
+identity_db_status_t identity_outbox_held(identity_db_t *db, const char *id, const char *owner, apr_int64_t *held);
 /* Ends of a lease; NONE where owner does not hold it any more. sent also moves the invitation's sent_at. */
 identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now);
 identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,

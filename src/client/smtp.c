@@ -159,6 +159,8 @@ static CURLcode set_connection(smtp_session_t *session, const identity_mail_targ
      * would do, that is no reason to refuse it; anywhere else the certificate must be right. */
     SET(CURLOPT_SSL_VERIFYPEER, plain_allowed ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, plain_allowed ? 0L : 2L);
+    if (target->authorities)
+        SET(CURLOPT_CAINFO, target->authorities);
     if (target->user) {
         SET(CURLOPT_USERNAME, target->user);
         SET(CURLOPT_PASSWORD, target->password);

@@ -275,7 +275,7 @@ bool identity_slug_valid(const char *slug)
         return false;
     }
     size_t length = strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return length > 0 && length <= SLUG_MAX && slug[length] == '\0';
+    return length > 0 && length <= SLUG_MAX && slug[length] == '\0' && strcmp(slug, IDENTITY_SLUG_NONE) != 0;
 }
 
 const char *identity_slug_of_name(apr_pool_t *pool, const char *name)
@@ -294,7 +294,8 @@ const char *identity_slug_of_name(apr_pool_t *pool, const char *name)
     if (length > 0 && slug[length - 1] == '-') {
         length--;
     }
-    return length > 0 ? apr_pstrmemdup(pool, slug, length) : "role";
+    slug[length] = '\0';
+    return identity_slug_valid(slug) ? apr_pstrdup(pool, slug) : "role";
 }
 
 bool identity_permission_valid(const char *name)

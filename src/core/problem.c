@@ -64,6 +64,14 @@ int identity_problem_status(identity_problem_kind_t kind)
     return kind_of(kind)->status;
 }
 
+void identity_problem_recast(identity_problem_t *problem, identity_problem_kind_t kind)
+{
+    if (problem->message == NULL) {
+        problem->message = kind_of(problem->kind)->message;
+    }
+    problem->kind = kind;
+}
+
 identity_problem_kind_t identity_problem_of_status(int status)
 {
     switch (status) {

@@ -34,6 +34,11 @@ const identity_builtin_role_t *identity_builtin_role(int index)
     return index >= 0 && index < ROLE_COUNT ? &roles[index] : NULL;
 }
 
+const identity_builtin_role_t *identity_builtin_role_administrator(void)
+{
+    return &roles[ROLE_ADMINISTRATOR];
+}
+
 /* The ids stand in their order. Nearly every id asked for is of a site's own role and told by its start. */
 int identity_builtin_role_find(const char *id)
 {

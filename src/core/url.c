@@ -8,8 +8,10 @@
 
 #include "identity/core.h"
 
-#define ISSUER_MAX   512
-#define REDIRECT_MAX 256
+#define ISSUER_MAX    512
+#define NAMESPACE_MAX 32
+#define PART_MAX      64
+#define REDIRECT_MAX  256
 
 bool identity_host_loopback(const char *host)
 {
@@ -63,4 +65,20 @@ bool identity_redirect_valid(apr_pool_t *pool, const char *url)
 {
     apr_uri_t uri;
     return address_valid(pool, url, REDIRECT_MAX, &uri) && uri.path != NULL && strchr(url, '*') == NULL;
+}
+
+#define ALPHANUMERIC "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+bool identity_urn_namespace_valid(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length >= 2 && length <= NAMESPACE_MAX && strspn(text, ALPHANUMERIC "-") == length && text[0] != '-' &&
+           text[length - 1] != '-' && strcasecmp(text, "urn") != 0;
+}
+
+bool identity_urn_part_valid(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 0 && length <= PART_MAX && strspn(text, ALPHANUMERIC ".-_~") == length;
 }

@@ -26,6 +26,7 @@ check_source() {
     [ -z "$(tail -c 1 "$1")" ] || fail "$1 does not end in a line feed"
     if grep -q "$(printf '\r')" "$1"; then fail "$1 holds carriage returns"; fi
     case $1 in
+        */begin.html | */end.html) if grep -qE '<script|<style| on[a-z]+="| style="' "$1"; then fail "$1 holds what the policy forbids"; fi ;;
         *.css | *.js) if grep -qi -e '</s' -e '<!--' "$1"; then fail "$1 holds what would end its element"; fi ;;
     esac
 }
@@ -48,9 +49,9 @@ join_scripts() {
     echo '})();'
 }
 
-# Replaces the line that names the style, and those that name the scripts, by their text; each must stand alone on its line.
+# Replaces lines that name parts of the page (<!-- NAME.html -->), the line that names the style, and those that name the scripts, by their text.
 inline() {
-    awk -v style="$sources/page.css" -v script="$2" -v page="$1" '
+    awk -v folder="$sources" -v style="$sources/page.css" -v script="$2" -v page="$1" '
         function pour(path, opening, closing,    line, status) {
             printf "%s", opening
             while ((status = getline line < path) > 0)
@@ -58,10 +59,11 @@ inline() {
             close(path)
             if (status < 0)
                 exit 1
-            print closing
+            printf "%s", closing
         }
-        /^<link rel="stylesheet" href="page\.css">$/ { styles++; pour(style, "<style>", "</style>"); next }
-        /^<script src="[a-z]*\.js"><\/script>$/ { if (scripts++ == 0) pour(script, "<script>", "</script>"); next }
+        /^<!-- [a-z]*\.html -->$/ { pour(folder "/" $2); next }
+        /^<link rel="stylesheet" href="page\.css">$/ { styles++; pour(style, "<style>", "</style>\n"); next }
+        /^<script src="[a-z]*\.js"><\/script>$/ { if (scripts++ == 0) pour(script, "<script>", "</script>\n"); next }
         /<script|<style|rel="stylesheet"| on[a-z]+="| style="/ { odd = $0 }
         { print }
         END {
@@ -129,7 +131,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css status.css activate.html reset.html $(scripts_of activate) $(scripts_of reset); do
+for source in page.css status.css activate.html reset.html begin.html end.html $(scripts_of activate) $(scripts_of reset); do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")

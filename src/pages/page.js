@@ -11,7 +11,11 @@ const id = (name) => document.getElementById(name);
 
 const language = (navigator.languages || [navigator.language]).map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => TEXTS[tag]) || 'en';
 
+// What the pages have in common says `page.` where the words are the page's own.
+const PAGE = document.querySelector('main').dataset.page;
+
 function raw(key) {
+    key = key.replace(/^page\./, PAGE + '.');
     return TEXTS[language][key] || TEXTS.en[key] || '';
 }
 

@@ -92,6 +92,7 @@ static void describe(request_rec *r, identity_state_t *state)
         .fetch_site = identity_header_in(r, "Sec-Fetch-Site"),
         .if_match = identity_header_in(r, "If-Match"),
         .if_none_match = identity_header_in(r, "If-None-Match"),
+        .api_version = identity_header_in(r, "Api-Version"),
         .accept_language = identity_header_in(r, "Accept-Language"),
         .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };

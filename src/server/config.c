@@ -47,7 +47,7 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
         if (added->rates.set & 1u << class)
             merged->rates.rates.of[class] = added->rates.rates.of[class];
     merged->set = base->set | added->set;
-    merged->own = added->set | added->rates.set;
+    merged->own = added->set;
     merged->engine = base->engine || added->engine;
     merged->forwards = base->forwards || added->forwards;
     return merged;
@@ -387,6 +387,29 @@ static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *va
     (void)directory;
     *(const char **)member_set(cmd) = value;
     return identity_read_sender(cmd->temp_pool, cmd->cmd->name, value);
+}
+
+static const char *set_urn_namespace(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    *(const char **)member_set(cmd) = value;
+    return identity_urn_namespace_valid(value)
+               ? NULL
+               : apr_psprintf(cmd->pool,
+                              "%s needs 2 to 32 letters, digits and hyphens, no hyphen first or last, and not urn "
+                              "itself; it is given %s.",
+                              cmd->cmd->name, value);
+}
+
+static const char *set_urn_region(cmd_parms *cmd, void *directory, const char *value)
+{
+    (void)directory;
+    *(const char **)member_set(cmd) = value;
+    return identity_urn_part_valid(value)
+               ? NULL
+               : apr_psprintf(cmd->pool,
+                              "%s needs 1 to 64 letters, digits, dots, hyphens, underscores and tildes, not %s.",
+                              cmd->cmd->name, value);
 }
 
 static const char *set_redirect_uri(cmd_parms *cmd, void *directory, const char *value)

@@ -1,4 +1,6 @@
 /* What the operations are lent by this server: clock, randomness, log, connections, gates. */
+#include <string.h>
+
 #include <sodium.h>
 
 #include "server_int.h"
@@ -10,6 +12,29 @@ static bool fill(void *context, void *buffer, size_t size)
     (void)context;
     randombytes_buf(buffer, size);
     return true;
+}
+
+/* Not guessed, and no two alike: of a key that each child makes for itself, and a counter. */
+static bool fill_label(void *context, void *buffer, size_t size)
+{
+    identity_labels_t *labels = &((identity_host_t *)context)->site->labels;
+    unsigned char *at = buffer, block[crypto_shorthash_siphashx24_BYTES];
+
+    if (!labels->ready)
+        return fill(context, buffer, size);
+    for (size_t part; size > 0; at += part, size -= part) {
+        uint64_t number = atomic_fetch_add_explicit(&labels->count, 1, memory_order_relaxed);
+        part = size < sizeof block ? size : sizeof block;
+        crypto_shorthash_siphashx24(block, (const unsigned char *)&number, sizeof number, labels->key);
+        memcpy(at, block, part);
+    }
+    return true;
+}
+
+void identity_labels_begin(identity_labels_t *labels)
+{
+    randombytes_buf(labels->key, sizeof labels->key);
+    labels->ready = true;
 }
 
 static apr_time_t now(void *context)
@@ -52,6 +77,7 @@ void identity_env_fill(identity_host_t *host)
 
     env->settings = &host->settings;
     env->random = (identity_random_t){.fill = fill};
+    env->labels = (identity_random_t){.fill = fill_label, .context = host};
     env->now = now;
     env->borrow = identity_pool_borrow;
     env->give_back = identity_pool_give_back;

@@ -10,8 +10,6 @@
 /* The longest value of IDENTITY_PERMISSIONS: the environment of a process has its bounds. */
 #define PERMISSIONS_MAX 8192
 
-#define ACCESS_COOKIE "identity_access"
-
 /* ---- headers of the client's own making (security 73) ----------------------------------------------------------- */
 
 /* However a backend may read a name: CGI and its kin make - and _ one, others any sign. */
@@ -70,13 +68,13 @@ static void cut_cookie(request_rec *r)
     const char *cookies = apr_table_get(r->headers_in, "Cookie");
     char *rest, *left = NULL;
 
-    if (!cookies || !strstr(cookies, ACCESS_COOKIE))
+    if (!cookies || !strstr(cookies, IDENTITY_ACCESS_COOKIE))
         return;
     for (char *part = apr_strtok(apr_pstrdup(r->pool, cookies), ";", &rest); part;
          part = apr_strtok(NULL, ";", &rest)) {
         part += strspn(part, " ");
         const char *name = strncmp(part, "__Host-", 7) == 0 ? part + 7 : part;
-        if (strncmp(name, ACCESS_COOKIE "=", sizeof ACCESS_COOKIE) != 0)
+        if (strncmp(name, IDENTITY_ACCESS_COOKIE "=", sizeof IDENTITY_ACCESS_COOKIE) != 0)
             left = left ? apr_pstrcat(r->pool, left, "; ", part, NULL) : part;
     }
     if (left)

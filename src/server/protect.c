@@ -121,7 +121,8 @@ int identity_note_failure(request_rec *r, const char *type)
 
     if (place && place->nested && place->found.principal)
         return OK; /* who is known is not asked who it is */
-    if (!type || strcasecmp(type, "Identity") != 0)
+    /* The API's challenge is that of its own answers. */
+    if (!type || strcasecmp(type, "Identity") != 0 || identity_claimed(r))
         return DECLINED;
     identity_challenge(r, place);
     return OK;
@@ -266,14 +267,14 @@ int identity_protect_authn(request_rec *r)
  * never signs in. */
 static bool too_old(const identity_place_t *place)
 {
-    return place->fresh_only && !place->lacking && place->found.principal->authenticated_at;
+    return place->fresh && !place->lacking && place->found.principal->authenticated_at;
 }
 
 static int lacking(request_rec *r, const identity_place_t *place)
 {
     if (too_old(place)) {
-        add_challenge(r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"",
-                                      place->fresh_only));
+        add_challenge(
+            r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"", place->fresh));
         return HTTP_UNAUTHORIZED;
     }
     if (by_bearer(place) && place->scope)

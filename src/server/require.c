@@ -73,13 +73,21 @@ static const char *next_word(apr_pool_t *pool, const char **text)
     return apr_pstrcat(pool, name, ap_getword_conf(pool, text), NULL);
 }
 
+static line_t *new_line(cmd_parms *cmd)
+{
+    const char *arguments = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
+    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
+
+    line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &arguments), "not") == 0;
+    return line;
+}
+
 static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
                               const char *(*read)(cmd_parms *cmd, word_t *word), holds_t *holds, const char *what)
 {
-    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
-    const char *fault = NULL, *first = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
+    line_t *line = new_line(cmd);
+    const char *fault = NULL;
 
-    line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &first), "not") == 0;
     line->holds = holds;
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
     while (*text && !fault) {
@@ -109,11 +117,13 @@ static const char *parse_member(cmd_parms *cmd, const char *text, const void **p
 
 static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
+    line_t *line = new_line(cmd);
 
     *parsed = line;
-    return identity_read_number(cmd->pool, "Require identity-fresh (seconds since the sign-in)",
-                                ap_getword_conf(cmd->pool, &text), 1, 365 * 86400, &line->seconds);
+    const char *number = ap_getword_conf(cmd->pool, &text);
+    return *text ? "identity-fresh takes one number of seconds."
+                 : identity_read_number(cmd->pool, "Require identity-fresh (seconds since the sign-in)", number, 1,
+                                        365 * 86400, &line->seconds);
 }
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
@@ -137,10 +147,17 @@ static bool holds_any(const line_t *line, const identity_principal_t *who, const
     return false;
 }
 
+/* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
+static authz_status nobody_of_ours(const line_t *line)
+{
+    return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+}
+
 /* For stream.c. httpd may ask twice. */
 static void note_answer(request_rec *r, const line_t *line, bool held)
 {
-    identity_place_t *place = identity_place(r);
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    identity_place_t *place = conf->stream_recheck ? identity_place(r) : NULL;
 
     if (!place)
         return;
@@ -154,6 +171,7 @@ bool identity_answers_same(const identity_answered_t *answered, const identity_p
     return holds_any(answered->line, who, account_id) == answered->held;
 }
 
+/* Any of the words. */
 static authz_status decide(request_rec *r, const void *parsed)
 {
     const line_t *line = parsed;
@@ -162,9 +180,8 @@ static authz_status decide(request_rec *r, const void *parsed)
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
     const identity_principal_t *who = identity_caller(r, &account_id);
-    /* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
     if (!who)
-        return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+        return nobody_of_ours(line);
     bool held = holds_any(line, who, account_id);
     note_answer(r, line, held);
     if (held)
@@ -201,13 +218,7 @@ static authz_status check_permission(request_rec *r, const char *text, const voi
     return status;
 }
 
-static authz_status check_role(request_rec *r, const char *text, const void *parsed)
-{
-    (void)text;
-    return decide(r, parsed);
-}
-
-static authz_status check_member(request_rec *r, const char *text, const void *parsed)
+static authz_status check_words(request_rec *r, const char *text, const void *parsed)
 {
     (void)text;
     return decide(r, parsed);
@@ -223,17 +234,19 @@ static authz_status check_fresh(request_rec *r, const char *text, const void *pa
         return AUTHZ_DENIED_NO_USER;
     const identity_principal_t *who = identity_caller(r, &account_id);
     identity_place_t *place = identity_place(r);
-    if (who && who->authenticated_at && apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds))
+    if (!who)
+        return nobody_of_ours(line);
+    if (who->authenticated_at && apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds))
         return AUTHZ_GRANTED;
-    if (place)
-        place->fresh_only = line->seconds;
+    if (place && !line->negated)
+        place->fresh = line->seconds;
     return AUTHZ_DENIED;
 }
 
 void identity_register_require(apr_pool_t *pool)
 {
-    static const authz_provider permission = {check_permission, parse_permission}, role = {check_role, parse_role},
-                                member = {check_member, parse_member}, fresh = {check_fresh, parse_fresh};
+    static const authz_provider permission = {check_permission, parse_permission}, role = {check_words, parse_role},
+                                member = {check_words, parse_member}, fresh = {check_fresh, parse_fresh};
     const struct {
         const char *name;
         const authz_provider *provider;

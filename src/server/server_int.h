@@ -2,6 +2,7 @@
 #ifndef IDENTITY_SERVER_INT_H
 #define IDENTITY_SERVER_INT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <httpd.h>
@@ -137,6 +138,14 @@ struct identity_host {
     identity_env_t env;
 };
 
+/* What the ids of requests are made of in a child (env.c). */
+typedef struct identity_labels {
+    bool ready;
+    unsigned char key[16];
+    atomic_ullong count;
+} identity_labels_t;
+void identity_labels_begin(identity_labels_t *labels);
+
 struct identity_site {
     apr_pool_t *pool; /* of this configuration */
     server_rec *main_server;
@@ -146,7 +155,8 @@ struct identity_site {
     apr_global_mutex_t *write;
     identity_gate_t *gate;
     identity_board_t *board; /* metrics.c */
-    identity_job_t *job;     /* NULL without mod_watchdog */
+    identity_labels_t labels;
+    identity_job_t *job; /* NULL without mod_watchdog */
     struct identity_streams *streams;
 };
 
@@ -243,7 +253,7 @@ typedef struct identity_place {
     /* What a Require line found lacking. */
     const char *scope;           /* permissions, any of which would do */
     bool lacking;                /* these, a role or a membership */
-    unsigned fresh_only;         /* a younger sign-in: seconds */
+    unsigned fresh;              /* a younger sign-in: seconds */
     apr_array_header_t *answers; /* of identity_answered_t: what Require lines have answered; NULL: none was asked */
 } identity_place_t;
 

@@ -119,6 +119,8 @@ static void settings_of(identity_host_t *host)
         .refresh_absolute = conf->refresh_lifetime.absolute,
         .invite_lifetime = conf->invite_lifetime,
         .reset_lifetime = conf->reset_lifetime,
+        .urn_namespace = conf->urn_namespace,
+        .urn_region = conf->urn_region,
         .hash = conf->password_hash,
         .password_minimum = conf->password_minimum,
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
@@ -339,6 +341,7 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
     if (sodium_init() < 0 || !identity_client_start())
         IDENTITY_SAY(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
     json_object_seed(0);
+    identity_labels_begin(&site->labels);
     apr_status_t status = apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);
     if (status != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",

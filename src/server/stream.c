@@ -77,6 +77,8 @@ static apr_time_t ticks(const identity_host_t *host)
 
 static void end(stream_t *stream)
 {
+    /* Its thread may still wait for a backend that says nothing. */
+    identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS_ENDED, 1);
     IDENTITY_SAY(APLOG_INFO, stream->host->server, "ID0596: %s may not have %s any more: ended", stream->name,
                  stream->r->uri);
@@ -245,7 +247,8 @@ static apr_status_t leave(void *stream_)
     pthread_mutex_unlock(&streams->mutex);
     if (stream->descriptor >= 0)
         close(stream->descriptor);
-    identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
+    if (!atomic_load(&stream->ended))
+        identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
     return APR_SUCCESS;
 }
 
@@ -259,6 +262,7 @@ static bool enter(stream_t *stream)
         start(streams, stream->host);
     bool watched = streams->running;
     if (watched) {
+        identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, 1);
         stream->number = ++streams->numbers;
         stream->next = streams->first;
         if (stream->next)
@@ -316,7 +320,6 @@ int identity_stream_begin(request_rec *r)
             close(stream->descriptor);
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    identity_metric_add(place->host->env.metrics, IDENTITY_METRIC_STREAMS, 1);
     /* Before anything of the request's goes. */
     apr_pool_pre_cleanup_register(r->pool, stream, leave);
     if (r->connection->master)
@@ -332,6 +335,8 @@ static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
     apr_bucket_alloc_t *alloc = filter->c->bucket_alloc;
 
     apr_brigade_cleanup(brigade);
+    if (filter->c->aborted)
+        return APR_ECONNABORTED;
     APR_BRIGADE_INSERT_TAIL(brigade, ap_bucket_error_create(HTTP_INTERNAL_SERVER_ERROR, NULL, filter->r->pool, alloc));
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
     ap_pass_brigade(filter->next, brigade);
@@ -340,35 +345,47 @@ static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
     return APR_ECONNABORTED;
 }
 
-/* In pieces: a file that is passed as a whole would be sent behind our back. */
-static apr_status_t pass(ap_filter_t *filter, apr_bucket_brigade *brigade)
+/* The first piece of what is left, copied: mod_http2 does not count what is mapped from a file among what waits for the
+ * client, and would take all of it at once. */
+static apr_status_t take_piece(apr_bucket_brigade *brigade, apr_bucket_brigade *piece)
 {
-    stream_t *stream = filter->ctx;
-    apr_bucket_brigade *piece = apr_brigade_create(filter->r->pool, filter->c->bucket_alloc);
+    apr_bucket *bucket = APR_BRIGADE_FIRST(brigade);
+    const char *data;
+    apr_size_t length;
 
-    while (!APR_BRIGADE_EMPTY(brigade)) {
-        apr_bucket *bucket = APR_BRIGADE_FIRST(brigade);
-        const char *data;
-        apr_size_t length;
-        apr_status_t status;
-
-        if (!APR_BUCKET_IS_METADATA(bucket)) {
-            status = apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ);
-            if (status == APR_SUCCESS && length > PIECE)
-                status = apr_bucket_split(bucket, PIECE);
-            if (status != APR_SUCCESS)
-                return status;
-        }
-        if (atomic_load(&stream->ended))
-            return cut(filter, brigade);
-        APR_BUCKET_REMOVE(bucket);
-        APR_BRIGADE_INSERT_TAIL(piece, bucket);
-        status = ap_pass_brigade(filter->next, piece);
-        apr_brigade_cleanup(piece);
+    if (!APR_BUCKET_IS_METADATA(bucket)) {
+        apr_status_t status = apr_bucket_read(bucket, &data, &length, APR_BLOCK_READ);
+        if (status == APR_SUCCESS && length > PIECE)
+            status = apr_bucket_split(bucket, PIECE);
         if (status != APR_SUCCESS)
             return status;
+        if (!APR_BUCKET_IS_HEAP(bucket)) {
+            APR_BRIGADE_INSERT_TAIL(
+                piece, apr_bucket_heap_create(data, length > PIECE ? PIECE : length, NULL, piece->bucket_alloc));
+            apr_bucket_delete(bucket);
+            return APR_SUCCESS;
+        }
     }
+    APR_BUCKET_REMOVE(bucket);
+    APR_BRIGADE_INSERT_TAIL(piece, bucket);
     return APR_SUCCESS;
+}
+
+static apr_status_t pass(ap_filter_t *filter, apr_bucket_brigade *brigade)
+{
+    const stream_t *stream = filter->ctx;
+    apr_bucket_brigade *piece = apr_brigade_create(filter->r->pool, filter->c->bucket_alloc);
+    apr_status_t status = APR_SUCCESS;
+
+    while (status == APR_SUCCESS && !APR_BRIGADE_EMPTY(brigade)) {
+        if (atomic_load(&stream->ended))
+            return cut(filter, brigade);
+        status = take_piece(brigade, piece);
+        if (status == APR_SUCCESS)
+            status = ap_pass_brigade(filter->next, piece);
+        apr_brigade_cleanup(piece);
+    }
+    return status;
 }
 
 void identity_register_stream_filter(void)

@@ -5,7 +5,6 @@
 
 #include "service_int.h"
 
-#define NAME     "identity_access"
 #define PURPOSE  "access-cookie"
 #define MAC_SIZE 43
 
@@ -15,7 +14,7 @@
 /* The prefix has browsers refuse it from any other host or path, but they know it only with Secure. */
 static const char *name_of(identity_call_t *call)
 {
-    return identity_cookie_plain(call) ? NAME : "__Host-" NAME;
+    return identity_cookie_plain(call) ? IDENTITY_ACCESS_COOKIE : "__Host-" IDENTITY_ACCESS_COOKIE;
 }
 
 static const char *mac_of(identity_call_t *call, int key_index, const char *session_id)

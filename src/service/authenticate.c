@@ -326,7 +326,8 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
         return false;
     find_further(call, accepts, &credential);
     out->credential = credential.kind != CREDENTIAL_ABSENT;
-    out->method = credential.method;
+    if (out->credential && credential.kind != CREDENTIAL_UNKNOWN)
+        out->method = credential.method;
     if (!out->credential)
         return needed(call);
     if (!identity_transport_fits(call) || !check(call, &credential))

@@ -99,6 +99,13 @@ const identity_field_t invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), STRIN
                                         LIST("team_memberships", 100, identity_team_member_fields), END};
 const identity_field_t revoke_invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), END};
 
+static const char *const invitation_states[] = {"invited", "revoked", NULL};
+const identity_field_t invitation_create_body[] = {
+    RULED("email", IDENTITY_FIELD_REQUIRED, 1024, identity_username_valid,
+          "an e-mail address of at most 256 characters"),
+    RULED("roleID", IDENTITY_FIELD_REQUIRED, 64, identity_slug_valid, "the slug of a role"), END};
+const identity_field_t invitation_update_body[] = {ENUM("state", 0, invitation_states), END};
+
 const identity_field_t team_create_body[] = {
     RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
     STRING("entity_id", 0, 64), END};

@@ -22,6 +22,7 @@ typedef struct round {
     identity_delivery_t verdict;
     apr_time_t next; /* attempt */
     const char *error;
+    apr_int64_t held;
     bool waiting;
 } round_t;
 
@@ -219,6 +220,13 @@ static void count(const identity_call_t *call, identity_delivery_t verdict)
         identity_metric_add(call->env->metrics, metric, 1);
 }
 
+/* Others of the batch may have taken their time: what was revoked or replaced meanwhile does not go out. */
+static bool read_held(identity_call_t *call, void *data)
+{
+    round_t *round = data;
+    return identity_db_ok(call, identity_outbox_held(call->db, round->mail->id, round->owner, &round->held));
+}
+
 /* False where what became of the mail could not be written: the round ends, and the next one begins with that. */
 static bool deliver_one(identity_call_t *call, round_t *round, const identity_stop_t *stop)
 {
@@ -226,6 +234,11 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
     const identity_outbox_row_t *row = round->mail;
 
     round->error = NULL;
+    round->verdict = IDENTITY_DELIVERY_STOPPED;
+    if (!identity_read(call, read_held, round))
+        return false;
+    if (!round->held)
+        return true;
     send_one(call, round, stop);
     call->now = call->env->now(call->env->context);
     if (round->verdict == IDENTITY_DELIVERY_UNAVAILABLE || round->verdict == IDENTITY_DELIVERY_INTERRUPTED)

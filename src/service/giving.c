@@ -3,6 +3,8 @@
 
 #include "service_int.h"
 
+#define INVITE_PERMISSION "USER.MORTAL.CREATE"
+
 /* In the account concerned: the permission to do it there, and everything that the membership grants. A PARTNER, who
  * sees nobody else, makes nobody more. */
 static bool holds_all(identity_call_t *call, const identity_principal_t *who, const char *permission,
@@ -137,7 +139,8 @@ static bool may_take_rows(identity_call_t *call, const apr_array_header_t *rows)
     return true;
 }
 
-bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id)
+bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                       const char *field)
 {
     const apr_array_header_t *teams = apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
     bool may = may_take_rows(call, apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING));
@@ -146,7 +149,7 @@ bool identity_may_take(identity_call_t *call, const identity_holdings_t *holding
         may = may_take_rows(call, apr_hash_get(holdings->team_memberships,
                                                APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id,
                                                APR_HASH_KEY_STRING));
-    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "username",
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field,
                                 "This person was invited into an account where the caller may not do this.");
 }
 
@@ -157,4 +160,49 @@ bool identity_principal_holds_anywhere(const identity_principal_t *who, const ch
     for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
         holds = holds || identity_permset_has(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, permission);
     return holds;
+}
+
+/* ---- who answers for an invitation ------------------------------------------------------------------------------ */
+
+/* Only what came with the invitation: what others gave since has been judged by their own rights. */
+bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
+                             const identity_invitation_row_t *invitation, const identity_holdings_t *given)
+{
+    return identity_principal_holds_anywhere(who, INVITE_PERMISSION) &&
+           identity_principal_covers_holdings(call, who, INVITE_PERMISSION, given,
+                                              invitation->adds ? invitation->id : invitation->user_id,
+                                              invitation->created_at);
+}
+
+static bool load_inviter(identity_call_t *call, const identity_invitation_row_t *invitation, identity_principal_t **who)
+{
+    const char *id = invitation->invited_by;
+    identity_user_row_t *user = NULL;
+    identity_key_row_t *key = NULL;
+    bool found = false;
+
+    *who = NULL;
+    if (identity_id_valid(id, "user")) {
+        if (!identity_db_found(call, identity_user_get(call->db, invitation->entity_id, id, &user), &found))
+            return false;
+        return !found || user->status != IDENTITY_USER_ACTIVE || identity_principal_of_user(call, user, who);
+    }
+    if (!identity_db_found(call, identity_key_get(call->db, id, &key), &found))
+        return false;
+    bool live = found && key->active && (!key->expires_at || key->expires_at > call->now);
+    return !live || identity_principal_of_key(call, key, who);
+}
+
+bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
+                            const identity_holdings_t *given, bool *holds)
+{
+    identity_principal_t *who;
+
+    *holds = invitation->invited_by[0] == '\0'; /* the command line */
+    if (*holds)
+        return true;
+    if (!load_inviter(call, invitation, &who))
+        return false;
+    *holds = who && identity_inviter_covers(call, who, invitation, given);
+    return true;
 }

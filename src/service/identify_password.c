@@ -49,12 +49,9 @@ static void remember(identity_call_t *call, const attempt_t *attempt, const char
 static bool read_user(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
-    bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, attempt->canonical, &attempt->user), &found))
+    if (!identity_login_user(call, attempt->canonical, &attempt->user))
         return false;
-    if (!found)
-        attempt->user = NULL;
     if (!identity_user_usable(attempt->user))
         return true;
     /* What was verified a moment ago must still be the user's. */

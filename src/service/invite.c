@@ -1,30 +1,49 @@
 /* Invitations as the users interface sees them: users/invite and users/revoke-invite (identity-api.md, section 4). */
 #include <string.h>
 
-#include "service_int.h"
+#include "invitations_int.h"
 #include "users_int.h"
 
-bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open)
+/* One that has expired stays so, but is not sent again. */
+static bool end(identity_call_t *call, const identity_invitation_row_t *open)
 {
-    identity_invitation_row_t *open = NULL;
+    bool over = identity_invitation_state(open, call->now) == IDENTITY_INVITATION_EXPIRED;
 
-    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &open), was_open))
-        return false;
-    if (!*was_open)
-        return true;
-    return identity_db_ok(call,
-                          identity_invitation_close(call->db, open->id, IDENTITY_INVITATION_REVOKED, call->now)) &&
-           identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
-           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")) &&
+    return identity_db_ok(
+               call, over ? identity_invitation_supersede(call->db, open->id)
+                          : identity_invitation_close(call->db, open->id, IDENTITY_INVITATION_REVOKED, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, open->user_id, IDENTITY_SECRET_INVITE, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, open->user_id, "invite")) &&
            identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_INVITATION, open->id)) &&
            identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_INVITATION, open->id));
 }
 
+bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_invitation_row_t *open = NULL;
+    bool was_open;
+
+    return identity_db_found(call, identity_invitation_open(call->db, user->id, &open), &was_open) &&
+           (!was_open || end(call, open));
+}
+
+/* The account and the role that it is shown with: the first membership's. ADMIN holds what that role does. */
+static void describe(identity_invitation_row_t *row, const identity_wanted_t *wanted)
+{
+    const identity_membership_row_t *first = APR_ARRAY_IDX(wanted->memberships, 0, identity_membership_row_t *);
+    const apr_array_header_t *roles = APR_ARRAY_IDX(wanted->role_ids, 0, apr_array_header_t *);
+
+    row->account_id = first->account.id;
+    if (first->type == IDENTITY_MEMBER_ADMIN)
+        row->role_id = identity_builtin_role_administrator()->id;
+    else
+        row->role_id = roles->nelts ? APR_ARRAY_IDX(roles, 0, const char *) : NULL;
+}
+
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, identity_invitation_row_t **made)
+                          const identity_link_t *link, const char *field, identity_invitation_row_t **made)
 {
     identity_invitation_row_t *row = apr_pcalloc(call->pool, sizeof *row);
-    bool was_open;
 
     row->id = identity_invitation_id_make(call->pool, call->now, &call->env->random);
     if (!row->id)
@@ -32,42 +51,31 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
     row->entity_id = user->entity_id;
     row->user_id = user->id;
     row->email = user->username;
+    row->canonical = user->canonical;
     row->state = IDENTITY_INVITATION_INVITED;
     row->invited_by = call->who->id;
     row->adds = user->status == IDENTITY_USER_ACTIVE;
     row->created_at = row->modified_at = call->now;
     row->expires_at = call->now + call->env->settings->invite_lifetime;
-    if (wanted && wanted->memberships->nelts) {
-        const apr_array_header_t *roles = APR_ARRAY_IDX(wanted->role_ids, 0, apr_array_header_t *);
-        row->account_id = APR_ARRAY_IDX(wanted->memberships, 0, identity_membership_row_t *)->account.id;
-        row->role_id = roles->nelts ? APR_ARRAY_IDX(roles, 0, const char *) : NULL;
-    }
+    if (wanted && wanted->memberships->nelts)
+        describe(row, wanted);
     row->sandbox_cap = IDENTITY_SANDBOX_INVITATIONS;
     if (made)
         *made = row;
-    if (!identity_invitation_end(call, user, &was_open))
+    if (!identity_invitation_end(call, user))
         return false;
     identity_db_status_t status = identity_invitation_insert(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "A sandbox invites no more than %d times.",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, field, "A sandbox invites no more than %d times.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && identity_link_send(call, link, user, row);
 }
 
-/* ---- POST /users/invite ----------------------------------------------------------------------------------------- */
+/* ---- inviting somebody ----------------------------------------------------------------------------------------- */
 
-typedef struct invite {
-    identity_wanted_t wanted;
-    identity_link_t link;
-    identity_user_row_t *user;
-    identity_owner_t owner;
-    const char *owner_id;
-    identity_holdings_t *holdings;
-} invite_t;
-
-/* Of an open invitation: what waits with it for somebody active, else what the user was given with it. */
-static bool load_given(identity_call_t *call, const identity_user_row_t *user, const identity_invitation_row_t *open,
-                       identity_holdings_t **given, const char **owner_id)
+bool identity_invitation_given(identity_call_t *call, const identity_user_row_t *user,
+                               const identity_invitation_row_t *open, identity_holdings_t **given,
+                               const char **owner_id)
 {
     bool adds = open && open->adds;
 
@@ -76,8 +84,9 @@ static bool load_given(identity_call_t *call, const identity_user_row_t *user, c
 }
 
 /* The new invitation takes the place of what another may have given. */
-static bool may_replace(identity_call_t *call, const identity_user_row_t *user)
+static bool may_replace(identity_call_t *call, const identity_inviting_t *invite)
 {
+    const identity_user_row_t *user = invite->user;
     identity_invitation_row_t *open = NULL;
     identity_holdings_t *given;
     const char *owner_id;
@@ -85,13 +94,17 @@ static bool may_replace(identity_call_t *call, const identity_user_row_t *user)
 
     if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &open), &found))
         return false;
+    if (found && invite->anew && identity_invitation_state(open, call->now) == IDENTITY_INVITATION_INVITED)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
+                             "This person has an open invitation: send that again, or revoke it.");
     if (!found && user->status == IDENTITY_USER_ACTIVE)
         return true;
-    return load_given(call, user, found ? open : NULL, &given, &owner_id) && identity_may_take(call, given, owner_id);
+    return identity_invitation_given(call, user, found ? open : NULL, &given, &owner_id) &&
+           identity_may_take(call, given, owner_id, invite->field);
 }
 
 /* Takes out what the user has in its own right already; what remains is the added. */
-static bool keep_added(identity_call_t *call, invite_t *invite)
+static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_holdings_t *present;
     identity_wanted_t *wanted = &invite->wanted, added = *wanted;
@@ -129,19 +142,19 @@ static bool keep_added(identity_call_t *call, invite_t *invite)
     *wanted = added;
     if (added.memberships->nelts || added.teams->nelts)
         return true;
-    return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+    return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
                          "This person is active already and there is nothing to add.");
 }
 
-static bool new_user(identity_call_t *call, invite_t *invite, const char *username, const char *canonical)
+static bool new_user(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_user_row_t *user = apr_pcalloc(call->pool, sizeof *user);
 
     invite->user = user;
     user->id = identity_call_id(call, "user");
     user->entity_id = call->who->entity_id;
-    user->username = username;
-    user->canonical = canonical;
+    user->username = invite->address;
+    user->canonical = invite->canonical;
     user->status = IDENTITY_USER_INVITED;
     user->created_at = user->updated_at = call->now;
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
@@ -150,11 +163,11 @@ static bool new_user(identity_call_t *call, invite_t *invite, const char *userna
 }
 
 /* Invited before and not yet here: what was given then is replaced. */
-static bool renew_user(identity_call_t *call, invite_t *invite, const char *username)
+static bool renew_user(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_user_row_t *user = invite->user;
 
-    user->username = username;
+    user->username = invite->address;
     user->status = IDENTITY_USER_INVITED;
     user->updated_at = call->now;
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
@@ -163,69 +176,76 @@ static bool renew_user(identity_call_t *call, invite_t *invite, const char *user
            identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_USER, user->id));
 }
 
-static bool settle_user(identity_call_t *call, invite_t *invite)
+static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
 {
-    const char *username = identity_json_string(call->body, "username"),
-               *canonical = identity_canonical_field(call, "username");
     bool found;
 
-    if (!identity_db_ok(call, identity_user_give_way(call->db, canonical, call->who->entity_id)) ||
-        !identity_db_found(call, identity_user_by_name(call->db, canonical, &invite->user), &found))
+    if (!identity_db_ok(call, identity_user_give_way(call->db, invite->canonical, call->who->entity_id)) ||
+        !identity_db_found(call, identity_user_by_name(call->db, invite->canonical, &invite->user), &found))
         return false;
     if (!found)
-        return new_user(call, invite, username, canonical);
+        return new_user(call, invite);
     bool unseen = call->partner && strcmp(invite->user->id, call->who->id) != 0;
     if (unseen || strcmp(invite->user->entity_id, call->who->entity_id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This %s is taken.", invite->field);
     if (invite->user->status == IDENTITY_USER_INACTIVE)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
                              "This user is inactive: make the user active instead.");
-    if (!may_replace(call, invite->user))
+    if (!may_replace(call, invite))
         return false;
     if (invite->user->status == IDENTITY_USER_ACTIVE)
         return keep_added(call, invite);
-    return renew_user(call, invite, username);
+    return renew_user(call, invite);
 }
 
-static bool answer_invite(identity_call_t *call, const invite_t *invite)
+bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
+{
+    identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
+
+    if (!settle_user(call, invite) ||
+        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, invite->field, &invite->invitation))
+        return false;
+    bool adds = invite->invitation->adds;
+    invite->owner = adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
+    invite->owner_id = adds ? invite->invitation->id : invite->user->id;
+    audit.id = invite->user->id;
+    return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
+           identity_audit_accounts(call, &audit, invite->wanted.memberships);
+}
+
+/* ---- POST /users/invite ----------------------------------------------------------------------------------------- */
+
+static bool answer_invite(identity_call_t *call, const identity_inviting_t *invite)
 {
     json_t *answer = json_object();
+    identity_holdings_t *holdings;
 
+    if (!identity_holdings_of(call, invite->owner, invite->owner_id, &holdings))
+        return false;
     json_object_set_new(answer, "username", json_string(invite->user->username));
     json_object_set_new(answer, "entity_id", json_string(invite->user->entity_id));
-    json_object_set_new(answer, "account_memberships",
-                        identity_memberships_json(call, invite->holdings, invite->owner_id));
-    json_object_set_new(answer, "team_memberships", identity_teams_json(call, invite->holdings, invite->owner_id));
+    json_object_set_new(answer, "account_memberships", identity_memberships_json(call, holdings, invite->owner_id));
+    json_object_set_new(answer, "team_memberships", identity_teams_json(call, holdings, invite->owner_id));
     return identity_answer(call, 200, answer);
 }
 
 static bool write_invite(identity_call_t *call, void *data)
 {
-    invite_t *invite = data;
-    identity_invitation_row_t *invitation;
-    identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
+    identity_inviting_t *invite = data;
 
-    if (!identity_wanted_read(call, &invite->wanted) || !settle_user(call, invite) ||
-        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, &invitation))
-        return false;
-    invite->owner = invitation->adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
-    invite->owner_id = invitation->adds ? invitation->id : invite->user->id;
-    audit.id = invite->user->id;
-    return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
-           identity_audit_accounts(call, &audit, invite->wanted.memberships) &&
-           identity_holdings_of(call, invite->owner, invite->owner_id, &invite->holdings) &&
-           answer_invite(call, invite);
+    return identity_wanted_read(call, &invite->wanted) && identity_invite(call, invite) && answer_invite(call, invite);
 }
 
 bool identity_users_invite(identity_call_t *call)
 {
-    const char *username = identity_json_string(call->body, "username"),
-               *entity = identity_json_string(call->body, "entity_id");
-    invite_t invite = {.user = NULL};
+    const char *entity = identity_json_string(call->body, "entity_id");
+    identity_inviting_t invite = {.address = identity_json_string(call->body, "username"),
+                                  .canonical = identity_canonical_field(call, "username"),
+                                  .field = "username"};
 
     if (entity && strcmp(entity, call->who->entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
-    return identity_mail_possible(call, username, "username") &&
+    return identity_mail_possible(call, invite.address, "username") &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) && identity_write(call, write_invite, &invite);
 }
 
@@ -243,31 +263,38 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }
 
+bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *open,
+                                const char *field)
+{
+    identity_audit_t audit = {
+        .action = "REVOKE_INVITE", .type = "USER", .id = user->id, .message = "An invitation was revoked."};
+    identity_holdings_t *given;
+    const char *owner_id;
+
+    if (!identity_invitation_given(call, user, open, &given, &owner_id) ||
+        !identity_may_take(call, given, owner_id, field) || !end(call, open))
+        return false;
+    if (user->status == IDENTITY_USER_INVITED) {
+        user->status = IDENTITY_USER_INVITE_REVOKED;
+        user->updated_at = call->now;
+        if (!identity_db_ok(call, identity_user_update(call->db, user)))
+            return false;
+    }
+    return identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING));
+}
+
 static bool write_revoke(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
     identity_invitation_row_t *open = NULL;
-    identity_audit_t audit = {.action = "REVOKE_INVITE", .type = "USER", .message = "An invitation was revoked."};
-    identity_holdings_t *given;
-    const char *owner_id;
     bool found;
 
     if (!find_invited(call, &view->user) ||
         !identity_db_found(call, identity_invitation_open(call->db, view->user->id, &open), &found))
         return false;
-    if (!found || open->expires_at <= call->now)
+    if (!found || identity_invitation_state(open, call->now) != IDENTITY_INVITATION_INVITED)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
-    if (!load_given(call, view->user, open, &given, &owner_id) || !identity_may_take(call, given, owner_id) ||
-        !identity_invitation_end(call, view->user, &found))
-        return false;
-    if (view->user->status == IDENTITY_USER_INVITED) {
-        view->user->status = IDENTITY_USER_INVITE_REVOKED;
-        view->user->updated_at = call->now;
-        if (!identity_db_ok(call, identity_user_update(call->db, view->user)))
-            return false;
-    }
-    audit.id = view->user->id;
-    return identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
+    return identity_invitation_revoke(call, view->user, open, "username") &&
            identity_user_holdings(call, view->user, &view->holdings) &&
            identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
 }

@@ -4,8 +4,6 @@
 #include "service_int.h"
 #include "users_int.h"
 
-#define INVITE_PERMISSION "USER.MORTAL.CREATE"
-
 /* ---- POST /oauth/request-password-reset ------------------------------------------------------------------------- */
 
 typedef struct reset_request {
@@ -192,40 +190,6 @@ bool identity_oauth_reset(identity_call_t *call)
 
 /* ---- POST /oauth/activate-user ---------------------------------------------------------------------------------- */
 
-/* The inviter must still be there and still hold what the invitation gives (security 25, 26). */
-static bool inviter_holds(identity_call_t *call, redemption_t *accept, bool *holds)
-{
-    const char *inviter = accept->invitation->invited_by;
-    identity_principal_t *who = NULL;
-    identity_user_row_t *user = NULL;
-    identity_key_row_t *key = NULL;
-    bool found = false;
-
-    *holds = inviter[0] == '\0';
-    if (*holds)
-        return true;
-    if (identity_id_valid(inviter, "user")) {
-        if (!identity_db_found(call, identity_user_get(call->db, accept->user->entity_id, inviter, &user), &found))
-            return false;
-        if (found && user->status == IDENTITY_USER_ACTIVE && !identity_principal_of_user(call, user, &who))
-            return false;
-    } else {
-        if (!identity_db_found(call, identity_key_get(call->db, inviter, &key), &found))
-            return false;
-        if (found && key->active && (!key->expires_at || key->expires_at > call->now) &&
-            !identity_principal_of_key(call, key, &who))
-            return false;
-    }
-    if (!who)
-        return true;
-    /* Only what came with the invitation: what others gave since has been judged by their own rights. */
-    *holds = identity_principal_holds_anywhere(who, INVITE_PERMISSION) &&
-             identity_principal_covers_holdings(call, who, INVITE_PERMISSION, accept->holdings,
-                                                accept->invitation->adds ? accept->invitation->id : accept->user->id,
-                                                accept->invitation->created_at);
-    return true;
-}
-
 /* A person who is active already proves to be the one invited by an own session; nobody accepts in another's name
  * (security 27). */
 static bool right_person(identity_call_t *call, const redemption_t *accept)
@@ -255,15 +219,17 @@ static bool find_invitation(identity_call_t *call, redemption_t *accept)
 
 static bool invitation_lives(identity_call_t *call, const redemption_t *accept)
 {
+    identity_invitation_state_t state = identity_invitation_state(accept->invitation, call->now);
+
     if (!secret_lives(call, accept))
         return false;
-    if (accept->invitation->state != IDENTITY_INVITATION_INVITED ||
+    if ((state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED) ||
         accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
         return dead(call);
-    return accept->invitation->expires_at > call->now || expired(call);
+    return state == IDENTITY_INVITATION_INVITED || expired(call);
 }
 
-/* What the invitation gives, and whether it is still there to be given. */
+/* What the invitation gives, and whether its inviter is there and may give it still (security 25, 26). */
 static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
 {
     apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
@@ -272,7 +238,7 @@ static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
     APR_ARRAY_PUSH(owners, const char *) = adds ? accept->invitation->id : accept->user->id;
     if (!identity_holdings_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
                                 &accept->holdings) ||
-        !inviter_holds(call, accept, holds))
+        !identity_inviter_holds(call, accept->invitation, accept->holdings, holds))
         return false;
     accept->given =
         apr_hash_get(accept->holdings->memberships, APR_ARRAY_IDX(owners, 0, const char *), APR_HASH_KEY_STRING);
@@ -312,8 +278,10 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
     identity_user_row_t *user = accept->user;
     identity_audit_t audit = {.action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted."};
 
-    if (!identity_db_ok(
-            call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED, call->now)))
+    /* A mail of it that is to be sent once more is of no use any more. */
+    if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED,
+                                                        call->now)) ||
+        !identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")))
         return false;
     audit.id = audit.actor = user->id;
     audit.entity_id = user->entity_id;
@@ -349,7 +317,8 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
     *accepted = false;
     if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &accept.invitation), accepted))
         return false;
-    *accepted = *accepted && !accept.invitation->adds && accept.invitation->expires_at > call->now &&
+    *accepted = *accepted && !accept.invitation->adds &&
+                identity_invitation_state(accept.invitation, call->now) == IDENTITY_INVITATION_INVITED &&
                 strcmp(identity_username_canonical(call->pool, accept.invitation->email), user->canonical) == 0;
     if (!*accepted)
         return true;
@@ -357,7 +326,6 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
         return false;
     return !*accepted ||
            (identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
-            identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")) &&
             write_accepted(call, &accept));
 }
 

@@ -24,16 +24,21 @@ static bool wrong(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
 }
 
+bool identity_login_user(identity_call_t *call, const char *canonical, identity_user_row_t **user)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, user), &found))
+        return false;
+    if (!found)
+        *user = NULL;
+    return true;
+}
+
 static bool find_user(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
-    bool found;
-
-    if (!identity_db_found(call, identity_user_by_name(call->db, attempt->canonical, &attempt->user), &found))
-        return false;
-    if (!found)
-        attempt->user = NULL;
-    return true;
+    return identity_login_user(call, attempt->canonical, &attempt->user);
 }
 
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)

@@ -6,6 +6,8 @@
 /* What a body may be, where it is not JSON alone. */
 #define FORM(table)               NULL, .form = table
 #define JSON_OR_FORM(json, table) json, .form = table
+#define MAYBE(json)               json, .body_optional = true
+#define INVITATIONS(body)         body, .invitations = true
 #define ROUTE(name, verb, path, wants, needs, own, takes, limit, serves)                                               \
     {.operation = #name,                                                                                               \
      .method = verb,                                                                                                   \

@@ -5,7 +5,8 @@
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env)
 {
-    const char *id = identity_id_make(pool, "reqr", env->now(env->context), &env->random);
+    const char *id =
+        identity_id_make(pool, "reqr", env->now(env->context), env->labels.fill ? &env->labels : &env->random);
     return id ? id : "reqr_00000000000000000000";
 }
 
@@ -62,6 +63,21 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.", route->permission);
 }
 
+/* Asked of one interface only; the rest has its version in the path. */
+static bool version_fits(identity_call_t *call)
+{
+    const char *version = call->in->headers.api_version;
+
+    return !call->route->invitations || !version || strcmp(version, "v1") == 0 ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "Api-Version",
+                         "This version of the interface is not served; use v1.");
+}
+
+static bool id_valid(const char *id, const char *prefix)
+{
+    return strcmp(prefix, "invitation") == 0 ? identity_invitation_id_valid(id) : identity_id_valid(id, prefix);
+}
+
 /* An id that is none is answered as an unknown one: there is nothing to learn from it. */
 static bool path_ids(identity_call_t *call)
 {
@@ -70,7 +86,7 @@ static bool path_ids(identity_call_t *call)
     for (int i = 0; i < IDENTITY_PATH_IDS && ids[i]; i++) {
         at = strchr(at, '{') + 1;
         const char *prefix = apr_pstrmemdup(call->pool, at, strcspn(at, "}"));
-        if (!identity_id_valid(ids[i], prefix))
+        if (!id_valid(ids[i], prefix))
             return identity_deny(
                 call, strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND : IDENTITY_PROBLEM_NOT_FOUND, NULL,
                 NULL);
@@ -116,22 +132,9 @@ static void wipe_secrets_later(identity_call_t *call, const identity_field_t *ta
     }
 }
 
-static bool body(identity_call_t *call)
+static bool parse_body(identity_call_t *call, const identity_field_t *table, char *text, size_t length)
 {
-    const identity_request_t *in = call->in;
-    const identity_field_t *table = call->standard ? call->route->form : call->route->body;
-    char *text = NULL;
-    size_t length = 0;
-
-    if (!table)
-        return true;
-    if (!content_fits(call))
-        return false;
-    identity_problem_kind_t fault =
-        in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length);
-    if (fault != IDENTITY_PROBLEM_NONE)
-        return identity_deny(call, fault, NULL, NULL);
-    if (in->headers.idempotency_key)
+    if (call->in->headers.idempotency_key)
         call->body_digest = identity_sha256_hex(call->pool, text, length);
     call->body = call->standard ? identity_form_parse(call->pool, text, length, &call->problem)
                                 : identity_json_parse(call->pool, text, length, &call->problem);
@@ -139,6 +142,31 @@ static bool body(identity_call_t *call)
     if (call->body)
         wipe_secrets_later(call, table);
     return call->body && identity_fields_check(call->pool, call->body, table, &call->problem);
+}
+
+/* Where a body may be left out, an empty one counts as that; of a chunked one only its end tells. */
+static bool body(identity_call_t *call)
+{
+    const identity_request_t *in = call->in;
+    const identity_field_t *table = call->standard ? call->route->form : call->route->body;
+    bool optional = call->route->body_optional;
+    char *text = NULL;
+    size_t length = 0;
+
+    if (!table)
+        return true;
+    if (!optional && !content_fits(call))
+        return false;
+    identity_problem_kind_t fault =
+        in->has_body ? in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length)
+                     : IDENTITY_PROBLEM_NONE;
+    if (fault != IDENTITY_PROBLEM_NONE)
+        return identity_deny(call, fault, NULL, NULL);
+    if (optional && length == 0) {
+        call->body = identity_json_own(call->pool, json_object());
+        return true;
+    }
+    return (!optional || content_fits(call)) && parse_body(call, table, text, length);
 }
 
 static void challenge(identity_call_t *call, const identity_authentication_t *authentication)
@@ -167,7 +195,7 @@ static void name_resource(identity_call_t *call)
         const char *prefix, *type;
     } types[] = {{"{user}", "USER"},         {"{memb}", "MEMBERSHIP"}, {"{role}", "ROLE"},
                  {"{team}", "TEAM"},         {"{apik}", "API_KEY"},    {"{auth}", "AUTHENTICATION_PROVIDER"},
-                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"}};
+                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"},    {"{invitation}", "INVITATION"}};
     identity_problem_t *problem = &call->problem;
     bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
 
@@ -187,6 +215,25 @@ static bool asks_to_retry(const identity_call_t *call)
            call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
 }
 
+/* The invitations interface knows neither 409 nor 422: what is wrong with the present state is wrong with the request,
+ * and while the first request of a key is being answered the others shall come again. */
+static void recast(identity_problem_t *problem)
+{
+    switch (problem->kind) {
+    case IDENTITY_PROBLEM_EXISTS:
+    case IDENTITY_PROBLEM_STATE:
+    case IDENTITY_PROBLEM_KEY_REUSED:
+        identity_problem_recast(problem,
+                                problem->field ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST);
+        break;
+    case IDENTITY_PROBLEM_KEY_RUNNING:
+        identity_problem_recast(problem, IDENTITY_PROBLEM_UNAVAILABLE);
+        break;
+    default:
+        break;
+    }
+}
+
 static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
 {
     identity_problem_t *problem = &call->problem;
@@ -194,6 +241,8 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
 
     if (problem->kind == IDENTITY_PROBLEM_NONE)
         problem->kind = IDENTITY_PROBLEM_INTERNAL;
+    if (call->route && call->route->invitations)
+        recast(problem);
     int status = identity_problem_status(problem->kind);
     if (status >= 500)
         identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
@@ -231,7 +280,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     call->out->operation = call->route->operation;
     call->out->route = (int)(call->route - identity_routes);
     call->standard = standard(call);
-    return permit(call, authentication) && path_ids(call) &&
+    return permit(call, authentication) && version_fits(call) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
            perform(call);
 }

@@ -21,12 +21,14 @@ typedef enum {
 typedef struct identity_route {
     const char *operation;
     const char *method;
-    const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix */
+    const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix, `invitation` for ids without one */
     identity_credential_t credential;
     const char *permission;       /* NULL: none is needed, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
     const identity_field_t *body; /* of JSON; NULL: none is read */
     const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: none is taken */
+    bool body_optional;           /* none at all counts as an empty object */
+    bool invitations;             /* of the invitations interface, with its header and its statuses */
     identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
 } identity_route_t;
@@ -278,6 +280,8 @@ bool identity_membership_absent(identity_call_t *call, const identity_holdings_t
                                 const char *account_id);
 /* The caller may give all of it: 403 naming the position otherwise. */
 bool identity_wanted_permitted(identity_call_t *call, const identity_wanted_t *wanted);
+/* Nothing yet: what a handler puts together itself. */
+void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted);
 /* Writes them for the owner, with new ids. */
 bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
                            const identity_wanted_t *wanted);
@@ -285,8 +289,16 @@ bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const 
  * whenever they begin? Of what was given until then (0: all). */
 bool identity_principal_covers_holdings(identity_call_t *call, const identity_principal_t *who, const char *permission,
                                         const identity_holdings_t *holdings, const char *owner_id, apr_time_t until);
-/* What an invitation gave is taken back or replaced only by who has the route's permission in each of its accounts. */
-bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id);
+/* What an invitation gave is taken back or replaced only by who has the route's permission in each of its accounts: 403
+ * naming the field (or NULL) otherwise. */
+bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                       const char *field);
+/* Could who invite to all that came with the invitation? given: what its owner holds. */
+bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
+                             const identity_invitation_row_t *invitation, const identity_holdings_t *given);
+/* Is the inviter still there, and could still invite to it (security 25, 26)? Reads. */
+bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
+                            const identity_holdings_t *given, bool *holds);
 extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
 
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */
@@ -365,6 +377,8 @@ bool identity_verify_password(identity_call_t *call, const char *hash, const cha
 
 /* May somebody sign in by a password at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
+/* The user of that name, or NULL. Reads. */
+bool identity_login_user(identity_call_t *call, const char *canonical, identity_user_row_t **user);
 /* Can the user (or NULL) sign in by one? */
 static inline bool identity_user_usable(const identity_user_row_t *user)
 {
@@ -521,13 +535,13 @@ bool identity_demo_account(identity_call_t *call, identity_account_row_t **accou
 bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **session,
                                    identity_principal_t **who);
 
-/* How an open invitation of a user ends, with its pending memberships and its link. */
-bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user, bool *was_open);
+/* How the open invitation of a user ends, if there is one, with its pending memberships and its link. */
+bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user);
 /* Makes the invitation of a user and its mail; an open one before it ends. wanted: what it is for, for the invitations
- * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). *made may be NULL. Inside
- * identity_write. */
+ * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). field: of the body, for a refusal.
+ * *made may be NULL. Inside identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, identity_invitation_row_t **made);
+                          const identity_link_t *link, const char *field, identity_invitation_row_t **made);
 
 /* Accepts the open invitation of somebody INVITED whose address was proved in another way than by its link: the user
  * becomes ACTIVE, without a password. *accepted: whether there was one that still holds. Inside identity_write. */

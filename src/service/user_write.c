@@ -30,7 +30,8 @@ static bool write_creation(identity_call_t *call, void *data)
         return name_taken(call);
     if (!identity_db_ok(call, status))
         return false;
-    if (user->status == IDENTITY_USER_INVITED && !identity_invite_user(call, user, NULL, &creation->link, NULL))
+    if (user->status == IDENTITY_USER_INVITED &&
+        !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
         return false;
     return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
            identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
@@ -220,13 +221,11 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
 /* Sessions, aliases and open invitations end with it. */
 static bool deactivate(identity_call_t *call, const update_t *update)
 {
-    bool open;
-
     return identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
            identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now)) &&
            identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
-           identity_invitation_end(call, update->user, &open);
+           identity_invitation_end(call, update->user);
 }
 
 static bool end_credentials(identity_call_t *call, const update_t *update)

@@ -232,6 +232,15 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
     return true;
 }
 
+void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted)
+{
+    wanted->memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
+    wanted->role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
+    wanted->teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
+    wanted->positions = apr_array_make(call->pool, 4, sizeof(int));
+    wanted->team_positions = apr_array_make(call->pool, 4, sizeof(int));
+}
+
 bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
 {
     const json_t *accounts = json_object_get(call->body, "account_memberships"),
@@ -240,11 +249,7 @@ bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
     size_t i;
     json_t *object;
 
-    wanted->memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
-    wanted->role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
-    wanted->teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
-    wanted->positions = apr_array_make(call->pool, 4, sizeof(int));
-    wanted->team_positions = apr_array_make(call->pool, 4, sizeof(int));
+    identity_wanted_make(call, wanted);
     if (!read_roles(call, accounts, &rows))
         return false;
     json_array_foreach (accounts, i, object)

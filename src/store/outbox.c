@@ -100,6 +100,11 @@ identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner,
                      DB_ARGS(S(owner), N(lease_until), N(lease_until), S(db_json(db, ids))), NULL);
 }
 
+identity_db_status_t identity_outbox_held(identity_db_t *db, const char *id, const char *owner, apr_int64_t *held)
+{
+    return db_count(db, IDENTITY_SQL_OUTBOX_HELD, DB_ARGS(S(id), S(owner)), held);
+}
+
 identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now)
 {
     identity_db_status_t status = db_in_write(db, "OUTBOX_SENT");

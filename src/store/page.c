@@ -1,5 +1,5 @@
-/* Pages of users, roles, keys, teams, providers and audit records: a total order (order column, id), entered at a key,
- * never by counting rows behind a cursor.
+/* Pages of users, roles, keys, teams, providers, audit records and invitations: a total order (order column, id),
+ * entered at a key, never by counting rows behind a cursor.
  *
  * A page's text is put together from the fragments below: order, direction, cursor or not, filters. That makes a finite
  * set, each prepared once a connection, and a test looks at the plan of every one of them: ranges of an index, and no
@@ -29,7 +29,7 @@ typedef struct resource {
     db_reader_t *reader;
     const char *open_to;     /* for query->domain, or NULL */
     const filter_t *filters; /* or NULL */
-    bool between;            /* query->from and to hold */
+    const char *between;     /* the column that query->from and to hold for, or NULL */
 } resource_t;
 
 /* Columns as sql.def has them. */
@@ -42,6 +42,11 @@ static const filter_t audit_filters[] = {{"user_id", offsetof(identity_page_quer
                                          {"target_resource_type", offsetof(identity_page_query_t, target_type)},
                                          {"target_platform_id", offsetof(identity_page_query_t, platform_id)},
                                          {NULL, 0}};
+
+static const filter_t invitation_filters[] = {{"user_id", offsetof(identity_page_query_t, user_id)},
+                                              {"state", offsetof(identity_page_query_t, state)},
+                                              {"role_slug", offsetof(identity_page_query_t, role_slug)},
+                                              {NULL, 0}};
 
 static const resource_t resources[] = {
     [IDENTITY_PAGE_OF_USERS] = {.name = "USERS_PAGE",
@@ -81,8 +86,16 @@ static const resource_t resources[] = {
                                  .from = "audit_records d",
                                  .alias = "d",
                                  .filters = audit_filters,
-                                 .between = true,
-                                 .reader = db_read_audit}};
+                                 .between = "created_at",
+                                 .reader = db_read_audit},
+    [IDENTITY_PAGE_OF_INVITATIONS] = {.name = "INVITATIONS_PAGE",
+                                      .columns = INVITATION_COLUMNS,
+                                      .from = "invitations i",
+                                      .alias = "i",
+                                      .name_column = "canonical",
+                                      .filters = invitation_filters,
+                                      .between = "expires_at",
+                                      .reader = db_read_invitation}};
 
 typedef struct text {
     apr_pool_t *pool;
@@ -109,6 +122,8 @@ static bool backward(const identity_page_query_t *query)
 
 static const char *order_column(const resource_t *resource, const identity_page_query_t *query)
 {
+    if (query->order == IDENTITY_ORDER_EXPIRY)
+        return "expires_at";
     return query->order == IDENTITY_ORDER_NAME && resource->name_column ? resource->name_column : "created_at";
 }
 
@@ -135,30 +150,36 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
         add_argument(text, resource->open_to, S(query->domain));
     for (const filter_t *filter = resource->filters; filter && filter->column; filter++) {
         const char *wanted = *(const char *const *)((const char *)query + filter->wanted);
-        if (wanted)
+        /* Few rows have a name: beside it nothing else shall choose the index. */
+        if (wanted && query->name)
+            add_argument(text,
+                         apr_pstrcat(text->pool, " AND COALESCE(", alias, ".", filter->column, ", '') = %s", NULL),
+                         S(wanted));
+        else if (wanted)
             add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".", filter->column, " = %s", NULL), S(wanted));
     }
 }
 
-/* An index is entered at one lower and one upper end: a cursor, which lies between the bounds, takes the place of the
- * one that it is nearer to. */
+/* An index is entered at one lower and one upper end: a cursor of the bounded column, which lies between the bounds,
+ * takes the place of the one that it is nearer to. */
 static void add_bounds(text_t *text, const resource_t *resource, const identity_page_query_t *query, bool cursor)
 {
-    bool upper = cursor && query->cursor && query->descending != backward(query),
-         lower = cursor && query->cursor && !upper;
+    bool entered =
+        cursor && query->cursor && resource->between && strcmp(resource->between, order_column(resource, query)) == 0;
+    bool upper = entered && query->descending != backward(query), lower = entered && !upper;
 
     if (!resource->between)
         return;
+    const char *column = apr_pstrcat(text->pool, " AND ", resource->alias, ".", resource->between, NULL);
     if (query->from && !lower)
-        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->alias, ".created_at >= %lld", NULL),
-                     N(query->from));
+        add_argument(text, apr_pstrcat(text->pool, column, " >= %lld", NULL), N(query->from));
     if (query->to && !upper)
-        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->alias, ".created_at < %lld", NULL), N(query->to));
+        add_argument(text, apr_pstrcat(text->pool, column, " < %lld", NULL), N(query->to));
 }
 
 static void add_cursor(text_t *text, const resource_t *resource, const identity_page_query_t *query)
 {
-    bool by_time = strcmp(order_column(resource, query), "created_at") == 0;
+    bool by_time = query->order != IDENTITY_ORDER_NAME || !resource->name_column;
     const char *sign = query->descending != backward(query) ? "<" : ">";
 
     if (!query->cursor)
@@ -264,12 +285,32 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
     seen(context, resource->name, text.sql);
 }
 
+/* Of invitations: newest first; by expiry where what is open, or has expired, is asked for without an address. */
+static void see_invitations(apr_pool_t *pool, db_text_seen_t *seen, void *context)
+{
+    identity_cursor_t cursor = {.key = "0", .id = "x"};
+
+    for (unsigned bits = 0; bits < 1 << 6; bits++) {
+        identity_page_query_t query = {.entity_id = "x", .active = -1, .descending = true};
+        query.cursor = bits & 1 ? &cursor : NULL;
+        query.name = bits & 2 ? "x" : NULL;
+        query.user_id = bits & 2 && bits & 4 ? "x" : NULL;
+        query.role_slug = bits & 8 ? "x" : NULL;
+        query.from = bits & 16;
+        query.to = bits & 32;
+        query.state = bits & (4 | 16 | 32) ? "x" : NULL;
+        query.order = !query.name && (query.from || query.to) ? IDENTITY_ORDER_EXPIRY : IDENTITY_ORDER_CREATED_AT;
+        see(pool, &resources[IDENTITY_PAGE_OF_INVITATIONS], &query, seen, context);
+    }
+}
+
 /* Every filter, alone and with every other: those that a resource does not know leave its text as it is. */
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
-    for (unsigned bits = 0; bits < sizeof resources / sizeof resources[0] << 9; bits++) {
+    see_invitations(pool, seen, context);
+    for (unsigned bits = 0; bits < IDENTITY_PAGE_OF_INVITATIONS << 9; bits++) {
         const resource_t *resource = &resources[bits >> 9];
         bool audit = bits >> 9 == IDENTITY_PAGE_OF_AUDITS;
         identity_page_query_t query = {.entity_id = "x", .active = -1};

@@ -1,5 +1,12 @@
 /* Roles. Pages of them are in page.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_hash.h>
+
 #include "rows_int.h"
+
+#define DEPTH 2 /* of children that are told */
 
 void *db_read_role(const db_row_t *row, int from)
 {
@@ -30,7 +37,8 @@ static void *read_edge(const db_row_t *row, int from)
     identity_role_edge_row_t *edge = apr_palloc(db_pool(row), sizeof *edge);
 
     edge->role_id = db_text(row, from);
-    edge->child_id = db_text(row, from + 1);
+    edge->position = (int)db_number(row, from + 1);
+    edge->child_id = db_text(row, from + 2);
     return edge;
 }
 
@@ -130,16 +138,89 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
                    db_read_role, rows);
 }
 
+/* In the order of roles and positions. One that is reached by several ways stands there several times. */
+static int compare_edges(const void *one_, const void *other_)
+{
+    const identity_role_edge_row_t *one = *(identity_role_edge_row_t *const *)one_,
+                                   *other = *(identity_role_edge_row_t *const *)other_;
+    int order = strcmp(one->role_id, other->role_id);
+
+    return order ? order : (one->position > other->position) - (one->position < other->position);
+}
+
+static void sort_edges(apr_array_header_t *edges)
+{
+    int kept = 0;
+
+    qsort(edges->elts, (size_t)edges->nelts, (size_t)edges->elt_size, compare_edges);
+    for (int i = 0; i < edges->nelts; i++)
+        if (i == 0 || compare_edges((void **)edges->elts + i, (void **)edges->elts + kept - 1) != 0)
+            ((void **)edges->elts)[kept++] = ((void **)edges->elts)[i];
+    edges->nelts = kept;
+}
+
+/* Of the edges of a role: they stand together. */
+static int first_edge(const apr_array_header_t *edges, const char *id)
+{
+    int from = 0, until = edges->nelts;
+
+    while (from < until) {
+        int middle = (from + until) / 2;
+        if (strcmp(APR_ARRAY_IDX(edges, middle, identity_role_edge_row_t *)->role_id, id) < 0)
+            from = middle + 1;
+        else
+            until = middle;
+    }
+    return from;
+}
+
+static void push_children(apr_array_header_t *list, apr_hash_t *seen, const apr_array_header_t *edges, const char *id)
+{
+    for (int i = first_edge(edges, id); i < edges->nelts; i++) {
+        const identity_role_edge_row_t *edge = APR_ARRAY_IDX(edges, i, identity_role_edge_row_t *);
+        if (strcmp(edge->role_id, id) != 0)
+            return;
+        if (apr_hash_get(seen, edge->child_id, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(seen, edge->child_id, APR_HASH_KEY_STRING, edge);
+        APR_ARRAY_PUSH(list, const char *) = edge->child_id;
+    }
+}
+
+/* The ids and what they lead to in so many steps. */
+static apr_array_header_t *reached(apr_pool_t *pool, const apr_array_header_t *ids, const apr_array_header_t *edges)
+{
+    apr_hash_t *seen = apr_hash_make(pool);
+    apr_array_header_t *all = apr_array_make(pool, ids->nelts + edges->nelts + 1, sizeof(const char *));
+
+    for (int i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+        if (apr_hash_get(seen, id, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
+        APR_ARRAY_PUSH(all, const char *) = id;
+    }
+    for (int from = 0, depth = 0; depth < DEPTH && from < all->nelts; depth++) {
+        int until = all->nelts;
+        for (; from < until; from++)
+            push_children(all, seen, edges, APR_ARRAY_IDX(all, from, const char *));
+    }
+    return all;
+}
+
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions)
 {
     const char *list = db_json(db, ids);
-    identity_db_status_t status = db_list(db, IDENTITY_SQL_CLOSURE_ROLES, DB_ARGS(S(list)), db_read_role, roles);
+    identity_db_status_t status =
+        db_list(db, IDENTITY_SQL_ROLE_EDGES, DB_ARGS(S(list), S(list), S(list)), read_edge, edges);
 
+    sort_edges(*edges);
+    list = db_json(db, reached(db_use_pool(db), ids, *edges));
     if (status == IDENTITY_DB_OK)
-        status = db_list(db, IDENTITY_SQL_CLOSURE_EDGES, DB_ARGS(S(list)), read_edge, edges);
+        status = db_list(db, IDENTITY_SQL_ROLES_OF_IDS, DB_ARGS(S(list)), db_read_role, roles);
     if (status == IDENTITY_DB_OK)
-        status = db_list(db, IDENTITY_SQL_CLOSURE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
+        status = db_list(db, IDENTITY_SQL_ROLE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
     return status;
 }

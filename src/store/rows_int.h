@@ -5,7 +5,7 @@
 #include "db_int.h"
 
 db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission, db_read_key, db_read_team,
-    db_read_provider, db_read_audit;
+    db_read_provider, db_read_audit, db_read_invitation;
 
 /* Every text that page.c can compose. */
 typedef void db_text_seen_t(void *context, const char *name, const char *text);

@@ -1,13 +1,15 @@
 #!/bin/sh
-# usage: deps.sh [--check] LIST...        LIST: build, test
+# usage: deps.sh [--check] LIST...        LIST: build, test, bench
 # Installs the Debian packages of the lists that are missing; with --check only says which. apt-get is asked only when something lacks.
 # The package apache2 is left out on purpose: it would start a service of its own on port 80.
 set -eu
 
 build="apache2-bin apache2-dev gcc libapr1-dev libaprutil1-dbd-sqlite3 libaprutil1-dev libc6-dev libcjose-dev libcrypt-dev
  libcurl4-openssl-dev libidn2-dev libjansson-dev libsodium-dev libssl-dev libutf8proc-dev make openssl perl"
-test="chromium chromium-driver clang-format curl libapache2-mod-perl2 libsqlite3-dev libwww-perl procps python3 python3-aiosmtpd python3-jsonschema
+test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsqlite3-dev libwww-perl procps python3 python3-aiosmtpd python3-jsonschema
  python3-prometheus-client sqlite3 util-linux valgrind"
+
+bench="perl procps util-linux wrk"
 
 # Node of another origin brings npm along, and Debian's npm would not go beside it.
 command -v npm >/dev/null || test="$test nodejs npm"
@@ -19,6 +21,7 @@ for list in "$@"; do
     case $list in
         build) wanted="$wanted $build" ;;
         test) wanted="$wanted $test" ;;
+        bench) wanted="$wanted $bench" ;;
         *) echo "deps.sh: there is no list named $list." >&2; exit 2 ;;
     esac
 done

@@ -163,3 +163,50 @@ int tool_audit_list(tool_t *tool)
                                         filter(tool, "created_at", tool->since || tool->until ? span : NULL), NULL),
                             columns);
 }
+
+/* ---- invitations ------------------------------------------------------------------------------------------------ */
+
+/* How the mail fares stands last. Under which name the server shows it is for the server's configuration to say. */
+static void print_invitation(const tool_t *tool, json_t *invitation)
+{
+    static const char *const columns[] = {"id",       "state",  "email",    "roleID", "created",
+                                          "lastSent", "expiry", "delivery", NULL};
+
+    json_object_del(invitation, "urn");
+    tool_print(tool, invitation, columns);
+}
+
+int tool_invitation_list(tool_t *tool)
+{
+    apr_pool_t *pool = tool->pool;
+    const char *query = "limit=100";
+    int status = tool_open_entity(tool);
+
+    while (status == 0 && query) {
+        json_t *page, *item;
+        size_t i;
+        apr_pool_create(&tool->pool, pool);
+        status = tool_call(tool, "GET", "/v1/invitations", query, NULL, &page);
+        if (status == 0)
+            json_array_foreach (json_object_get(page, "invitations"), i, item)
+                print_invitation(tool, item);
+        const char *next = status == 0 ? json_string_value(json_object_get(page, "next")) : NULL;
+        query = next ? apr_pstrcat(pool, "limit=100&cursor=", next, NULL) : NULL;
+        apr_pool_destroy(tool->pool);
+        tool->pool = pool;
+    }
+    return status;
+}
+
+int tool_invitation_show(tool_t *tool)
+{
+    json_t *invitation;
+    int status = tool_open_entity(tool);
+
+    if (status == 0)
+        status = tool_call(tool, "GET", apr_pstrcat(tool->pool, "/v1/invitations/", tool->argument, NULL), NULL, NULL,
+                           &invitation);
+    if (status == 0)
+        print_invitation(tool, invitation);
+    return status;
+}

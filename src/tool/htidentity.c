@@ -38,7 +38,12 @@ static const char usage[] =
     "                                [--disabled]\n"
     "  audit   list                  [--user USERNAME|ID] [--target ID] [--target-type TYPE] [--account ID|REFERENCE]\n"
     "                                [--since TIME|90d] [--until TIME|90d]\n"
-    "  entity|account|user|team|role|key|alias|provider list\n"
+    "  mail    list                  mails that wait or have failed, and why\n"
+    "  mail    retry                 what waits for a further attempt is due now\n"
+    "  mail    preview invite|reset  [--language TAG] [--templates FOLDER] [--text|--html|--message]\n"
+    "                                how a mail will look\n"
+    "  invitation show ID            its state, and how its mail fares\n"
+    "  entity|account|user|team|role|key|alias|provider|invitation list\n"
     "\n"
     "The database is named as by DBDriver and DBDParams, such as sqlite3:/var/lib/identity/identity.db, or by the\n"
     "variable IDENTITY_DB. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z.\n";
@@ -74,6 +79,11 @@ static const command_t commands[] = {
     {"provider", "add", tool_provider_add, "DEFAULT, GOOGLE, OKTA, MICROSOFT or OIDC",
      "entity name connection issuer client-id domain disabled"},
     {"provider", "list", tool_provider_list, NULL, "entity"},
+    {"mail", "list", tool_mail_list, NULL, ""},
+    {"mail", "retry", tool_mail_retry, NULL, ""},
+    {"mail", "preview", tool_mail_preview, "invite or reset", "language templates text html message"},
+    {"invitation", "list", tool_invitation_list, NULL, "entity"},
+    {"invitation", "show", tool_invitation_show, "an id", "entity"},
     {"audit", "list", tool_audit_list, NULL, "entity user target target-type account since until"},
 };
 
@@ -105,7 +115,12 @@ enum {
     SINCE,
     UNTIL,
     HASH,
-    TIME
+    TIME,
+    LANGUAGE,
+    TEMPLATES,
+    TEXT,
+    HTML,
+    MESSAGE
 };
 
 static const struct option options[] = {
@@ -137,6 +152,11 @@ static const struct option options[] = {
     {"until", required_argument, NULL, UNTIL},
     {"hash-stdin", no_argument, NULL, HASH},
     {"time", required_argument, NULL, TIME},
+    {"language", required_argument, NULL, LANGUAGE},
+    {"templates", required_argument, NULL, TEMPLATES},
+    {"text", no_argument, NULL, TEXT},
+    {"html", no_argument, NULL, HTML},
+    {"message", no_argument, NULL, MESSAGE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -209,11 +229,21 @@ static void set_text(tool_t *tool, int option, const char *value)
                  {TARGET, &tool->target},
                  {TARGET_TYPE, &tool->target_type},
                  {SINCE, &tool->since},
-                 {UNTIL, &tool->until}};
+                 {UNTIL, &tool->until},
+                 {LANGUAGE, &tool->language},
+                 {TEMPLATES, &tool->templates}};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].option == option)
             *texts[i].text = value;
+}
+
+static int set_form(tool_t *tool, int option)
+{
+    if (tool->form != TOOL_MAIL_UNSAID)
+        return tool_fail("--text, --html and --message exclude each other");
+    tool->form = option == TEXT ? TOOL_MAIL_TEXT : option == HTML ? TOOL_MAIL_HTML : TOOL_MAIL_MESSAGE;
+    return 0;
 }
 
 /* 0, or the exit status. */
@@ -231,6 +261,8 @@ static int set_option(tool_t *tool, int option, const char *value)
         return tool_fail("--expires must be a duration such as 90d or 12h");
     if (option == TIME && !milliseconds(value, &tool->milliseconds))
         return tool_fail("--time must be a number of milliseconds from 10 to 5000");
+    if (option == TEXT || option == HTML || option == MESSAGE)
+        return set_form(tool, option);
     if (option == JSON)
         tool->json = true;
     else if (option == HASH)
@@ -327,7 +359,8 @@ static int run(tool_t *tool, int argc, char **argv)
         return status;
     if (command->argument)
         tool->argument = argv[argc - 1];
-    if (command->run != tool_calibrate && !tool->driver && !database(tool, getenv("IDENTITY_DB")))
+    bool alone = command->run == tool_calibrate || command->run == tool_mail_preview;
+    if (!alone && !tool->driver && !database(tool, getenv("IDENTITY_DB")))
         return tool_fail("which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
     return command->run(tool);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh          (that is `make install`)
-# Module to where httpd looks for modules, htidentity to prefix/bin, the interface's description to prefix/share/identity, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra;
+# Module to where httpd looks for modules, htidentity to prefix/bin, the interface's description and examples to prefix/share/identity, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra;
 # fail2ban's filter to its folder on Debian, else beside the description.
 # An identity.conf that differs from ours stays as it is; ours is then laid beside it as identity.conf.new.
 set -eu
@@ -32,6 +32,9 @@ put 644 build/mod_identity.so "$modules/mod_identity.so"
 put 755 build/htidentity "$prefix/bin/htidentity"
 put 644 conf/openapi.json "$prefix/share/identity/openapi.json"
 put 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
+for file in conf/examples/*; do
+    put 644 "$file" "$prefix/share/identity/examples/${file##*/}"
+done
 if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
     put 644 conf/identity.load /etc/apache2/mods-available/identity.load
     put_conf conf/identity.conf /etc/apache2/mods-available/identity.conf

@@ -67,6 +67,8 @@ static void settle(tool_t *tool)
     settings->password_minimum = 8;
     settings->blocklist = identity_blocklist_shipped(tool->pool);
     settings->mail = &by_server;
+    settings->urn_namespace = "identity";
+    settings->urn_region = "local";
     tool->env.settings = settings;
     tool->env.random.fill = fill;
     tool->env.now = now;

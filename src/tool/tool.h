@@ -4,6 +4,9 @@
 
 #include "identity/service.h"
 
+/* What `mail preview` shows. */
+typedef enum { TOOL_MAIL_UNSAID, TOOL_MAIL_TEXT, TOOL_MAIL_HTML, TOOL_MAIL_MESSAGE } tool_form_t;
+
 typedef struct tool {
     apr_pool_t *pool;
     const char *driver, *params; /* of the database */
@@ -14,6 +17,8 @@ typedef struct tool {
     const char *name, *environment, *type, *parent, *description, *role, *slug, *account;
     const char *connection, *issuer, *client_id;
     const char *user, *target, *target_type, *since, *until;
+    const char *language, *templates;
+    tool_form_t form;
     apr_interval_time_t expires; /* 0: not given */
     bool password_stdin, hash_stdin, disabled;
     unsigned milliseconds;
@@ -67,6 +72,12 @@ int tool_team_list(tool_t *tool);
 int tool_provider_add(tool_t *tool);
 int tool_provider_list(tool_t *tool);
 int tool_audit_list(tool_t *tool);
+int tool_invitation_list(tool_t *tool);
+int tool_invitation_show(tool_t *tool);
+/* mail.c */
+int tool_mail_list(tool_t *tool);
+int tool_mail_retry(tool_t *tool);
+int tool_mail_preview(tool_t *tool);
 
 /* What they share: a list of texts as JSON; a member, where there is a value; every page of a list, as it comes. */
 json_t *tool_strings(const apr_array_header_t *list);

@@ -117,4 +117,22 @@ tool_says(qr/there is no user/, qw(audit list --user nobody@example.org));
 tool_says(qr/there is no account/, qw(audit list --account nowhere));
 tool_says(qr/one word too many|usage/, qw(audit list everything));
 
+# ---- mail ------------------------------------------------------------------------------------------------------------------------------------
+
+my ($previewed, $words) = tool(qw(mail preview invite --language de-AT));
+is $previewed, 0, "htidentity mail preview";
+like $words, qr/^Subject: Ihre Einladung zu id\.example\.org\n\nGuten Tag,\n.*grace\@example\.org.*activate-user#token=/s, 'the text, in a language';
+like +(tool(qw(mail preview reset --html)))[1], qr/^<!DOCTYPE html>\n<html lang="en">.*reset-password#token=/s, 'or the HTML';
+like +(tool(qw(mail preview reset --message --language fr)))[1], qr/^Date: .*\r\nContent-Language: fr\r\n.*\r\n--=_mail_preview--\r\n\z/s, 'or all that is sent';
+is join(' ', sort keys %{JSON::PP->new->utf8->decode((tool(qw(--json mail preview invite)))[1])}), 'html language subject text', 'or all of it in JSON';
+for my $wrong ([qr/there is no mail welcome/, qw(mail preview welcome)], [qr/exclude each other/, qw(mail preview invite --html --text)],
+    [qr/No such file/, qw(mail preview invite --templates /nowhere)], [qr/language tag/, qw(mail preview invite --language d_e)],
+    [qr/shows all forms/, qw(--json mail preview invite --html)], [qr/does not take --html/, qw(mail list --html)]) {
+    my ($said, @arguments) = @$wrong;
+    my ($status, $out, $error) = tool(@arguments);
+    ok $status != 0 && $out eq '' && $error =~ $said, "htidentity @arguments is refused" or diag "status $status\n$out$error";
+}
+my ($retried, $due) = tool(qw(--json mail retry));
+ok $retried == 0 && $due =~ /^\{"due":\d+\}\n\z/, 'htidentity --json mail retry';
+
 done_testing;

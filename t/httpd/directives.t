@@ -36,6 +36,11 @@ my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen
 my $no_key = put('none.pem', 0600, "no key\n");
 my $secret = put('secret', 0600, "mail-password\n");
 my $words = put('words.txt', 0644, "Horsefeathers\n");
+my $templates = "$files/mail";
+make_path($_) for $templates, "$files/half";
+put('mail/invite.txt', 0644, "Subject: Welcome\n\n{{link}}\n");
+put('mail/invite.html', 0644, "<p>{{link}}\n");
+put('half/invite.txt', 0644, "Subject: Welcome\n\n{{link}}\n");
 my $open_secret = put('open-secret', 0604, "mail-password\n");
 
 my $escrow_text = unpack('H*', 'The key that seals, of 32 bytes.');
@@ -144,6 +149,8 @@ my @refused = (
     'IdentityRateLimit read 10/1m/1m' => $duration,
     'IdentityRateLimit write 10/0s' => qr{write \(behind the /\) must be longer than nothing},
     'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
+    "IdentityMailTemplates $files/nowhere" => qr/IdentityMailTemplates: \S*nowhere: cannot be read: No such file/,
+    "IdentityMailTemplates $files/half" => qr/IdentityMailTemplates: \S*half\/invite\.html: this file is missing/,
     'IdentityMailURL maildir:mail' => qr/IdentityMailURL: .*whole path/,
     'IdentityMailURL smtp://user:password@mail.example.org' => qr/IdentityMailURL: .*no password/,
     'IdentityMailURL smtp://user@mail.example.org' => qr/ID0506: .*IdentityMailSecret/,
@@ -151,6 +158,12 @@ my @refused = (
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
     'IdentityMailFrom nobody' => qr/needs an address/,
     'IdentityMailFrom "Name <nobody>"' => qr/needs an address/,
+    'IdentityURNNamespace a' => qr/IdentityURNNamespace needs 2 to 32 letters, digits and hyphens, .* it is given a\./,
+    'IdentityURNNamespace URN' => qr/not urn itself/,
+    'IdentityURNNamespace example-' => qr/no hyphen first or last/,
+    'IdentityURNNamespace exa:mple' => qr/it is given exa:mple\./,
+    'IdentityURNRegion eu/1' => qr/IdentityURNRegion needs 1 to 64 letters, .*, not eu\/1\./,
+    'IdentityURNRegion eu:1' => qr/IdentityURNRegion needs 1 to 64 letters/,
     'DBDDriver x' => qr/Invalid command/,
     'DBDParams identity.db' => qr/ID0504: .*absolute path/,
     'DBDParams :memory:' => qr/ID0504: .*absolute path/,
@@ -173,7 +186,8 @@ my @taken = (
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
     'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
-    'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "IdentityMailTemplates $templates", 'IdentityRateLimit mail 20/1d', 'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
+    "IdentityURNNamespace example-1\nIdentityURNRegion eu-1.a_b~c",
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
 for my $directives (@taken) {
     my ($status, $text) = check($directives);
@@ -189,6 +203,7 @@ cmp_ok $lines, '>=', 18, 'the shipped file has them all';
 $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
+$shipped =~ s{^(\s*IdentityMailTemplates ).*}{$1$templates}m;
 $shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 $shipped =~ s{^(\s*IdentityProvider \S+ \S+ \S+ )\S+}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityCaptcha \S+ )\S+}{$1$secret}m;
@@ -198,33 +213,23 @@ is $status, 0, 'with all of them in force it is taken' or diag $text;
 
 # ---- nothing asked, nothing demanded ------------------------------------------------------------------------------------------------------------
 
-sub lay
-{
-    my ($one, @lines) = @_;
-    my ($port) = $one->host =~ /:(\d+)$/;
-    open my $out, '>', "$one->{root}/httpd.conf" or die $!;
-    print {$out} map { "$_\n" } 'ServerName 127.0.0.1', "Listen 127.0.0.1:$port", "ServerRoot \"$one->{root}\"", "PidFile \"$one->{pid_file}\"",
-        "ErrorLog \"$one->{root}/logs/error_log\"", "DefaultRuntimeDir \"$one->{root}/logs\"", 'TypesConfig /dev/null', "<IfDefine AS_ROOT>\nUser nobody\nGroup nogroup\n</IfDefine>", @lines;
-    close $out or die $!;
-}
-
 open $in, '<', "$top/t/conf/base.conf" or die $!;
 my @modules = grep { !/mod_(?:dbd|watchdog)\.so/ } <$in>;
 chomp @modules;
 my $idle = IdentityTest::Server->new(front => 1, start => 0, state => $state);
-lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so");
+$idle->lay(@modules, "LoadModule identity_module $top/bin/mod_identity.so");
 $idle->start;
 is $idle->api(GET => '/v1/users')->status, 404, 'loaded and not switched on: httpd as it was, without mod_dbd';
 $idle->graceful;
 is $idle->api(GET => '/v1/users')->status, 404, 'also after a graceful restart';
 $idle->stop;
 unlike $idle->error_log, qr/\bID\d{4}|\[identity/, 'it has said nothing';
-lay($idle, @modules, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+$idle->lay(@modules, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0501: .*mod_dbd.* is not loaded/, 'switched on without mod_dbd';
 my $dbd = 'LoadModule dbd_module ' . IdentityTest::Server::libexec() . '/mod_dbd.so';
-lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
+$idle->lay(@modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0502: .*DBDriver/, 'switched on without a database';
-lay($idle, @modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "DBDriver sqlite3\nDBDParams $state/identity.db\nIdentityRequireTLS Off",
+$idle->lay(@modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so", "DBDriver sqlite3\nDBDParams $state/identity.db\nIdentityRequireTLS Off",
     "IdentityStale 1h\n<Location /v1>\nIdentityEngine On\n</Location>");
 like +($idle->check)[1], qr/ID0518: IdentityStale .*mod_watchdog.* is not loaded/, 'IdentityStale without mod_watchdog';
 
@@ -252,7 +257,7 @@ put('empty/identity.db', 0600, 'This is no database. ' x 500);
 start_says("DBDParams $files/empty/identity.db", qr/ID0531: \S/, 'no database in the file');
 unlink "$files/empty/identity.db";
 IdentityTest::Database::run_tool("$files/empty", 'migrate');
-system('sqlite3', "$files/empty/identity.db", "UPDATE schema_version SET version = version + 1") == 0 or die 'sqlite3';
+system('sqlite3', "$files/empty/identity.db", "INSERT INTO schema_version SELECT MAX(version) + 1, 0 FROM schema_version") == 0 or die 'sqlite3';
 start_says("DBDParams $files/empty/identity.db", qr/ID0531: The database has version \d+, but this module knows none newer than \d+/, 'a newer database');
 start_says("DBDParams $files/empty/identity.db\nIdentityAutoMigrate On", qr/ID0531: \S/, 'a newer database is not changed either');
 start_says("IdentityMailURL maildir:$files/missing/mail", qr/ID0531: .*missing\/mail.* cannot be made/, 'a Maildir in a folder that is not there');
@@ -284,6 +289,8 @@ IdentitySigningKey $first
 IdentityAccessLifetime 5m
 IdentityRefreshLifetime 2h 3d
 IdentityInviteLifetime 2d
+IdentityURNNamespace example
+IdentityURNRegion eu-1
 IdentityResetLifetime 30m
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
@@ -305,6 +312,7 @@ my ($row) = $set->db("SELECT password_hash FROM users WHERE username = '$address
 like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=20480,t=3,p=1\$/, 'IdentityPasswordHash';
 ($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'invite'");
 is $row->{life}, 2 * 86400 * 1e6, 'IdentityInviteLifetime';
+like $set->api(GET => '/v1/invitations')->json->{invitations}[0]{urn}, qr{^urn:example:identity:eu-1:plat_\w+:invitation/[0-9A-F]{32}$}, 'IdentityURNNamespace, IdentityURNRegion';
 my $login = $set->login($address, 'Correct1Horse');
 is $login->json->{expires_in}, 300, 'IdentityAccessLifetime';
 ($row) = $set->db('SELECT idle_expires_at - created_at AS idle, expires_at - created_at AS absolute FROM sessions');

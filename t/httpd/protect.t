@@ -170,8 +170,7 @@ is join('; ', ref $both ? @$both : $both), "$realm; Basic realm=\"Reports \\\"20
 
 # ---- HTTP/2 -----------------------------------------------------------------------------------------------------------------------------------
 
-SKIP: {
-    skip 'prefork has no HTTP/2', 1 unless $h2;
+if ($h2) {
     my @wrong;
     for (my @left = @places; my ($what, $path) = splice @left, 0, 3;) {
         for (my @who = @shown; my ($name, $headers, $status) = splice @who, 0, 4;) {
@@ -185,6 +184,25 @@ SKIP: {
     }
     is "@wrong", '', 'the same over HTTP/2 # security 66';
 }
+
+# ---- what ends ---------------------------------------------------------------------------------------------------------------------------------
+
+# Each on a connection of its own, so that all children are asked; the first time they get to know who it is.
+sub everywhere { my (@headers) = @_; my %seen = map { $_ => 1 } together(12, sub { ask($server, GET => '/files/a.html', @headers)->{status} }); return join ' ', sort keys %seen }
+for my $end (
+    ['signed out', 401, sub { POST => '/v1/oauth/logout', undef, @{$_[0]{bearer}} }],
+    ['deactivated', 401, sub { PATCH => "/v1/users/$_[0]{id}", {status => 'INACTIVE'} }],
+    ['the role taken from the membership', 403, sub { PATCH => "/v1/users/$_[0]{id}/memberships/$_[0]{memb}", {role_ids => []} }],
+    ['the permission taken from the role', 403, sub { PATCH => "/v1/roles/$_[0]{role}", {permissions => []} }])
+{
+    my ($what, $status, $request) = @$end;
+    my $one = somebody($server, ['REPORT.VIEW']);
+    my @seen = (everywhere(@{$one->{bearer}}), $server->api($request->($one))->status, everywhere(@{$one->{bearer}}));
+    is "@seen", "200 200 $status", "$what: from the next request on, in every child # security 37";
+}
+my $short = new_key();
+my @seen = (everywhere('X-API-KEY' => $short->{api_key}), $server->api(PATCH => "/v1/api-keys/$short->{id}", {status => 'INACTIVE'})->status, everywhere('X-API-KEY' => $short->{api_key}));
+is "@seen", '200 200 401', 'a revoked key: from the next request on, in every child # security 37';
 
 # ---- logs -------------------------------------------------------------------------------------------------------------------------------------
 

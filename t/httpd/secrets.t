@@ -19,7 +19,25 @@ my $escrow_file = "$ENV{IDENTITY_TOP}/t/servers/escrow-secrets.$$";
     close $out or die $!;
     umask $mask;
 }
-my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 1s\nIdentityKeyEscrow $escrow_file\n");
+my $server = IdentityTest::Server->new(directives => "LogLevel warn identity:trace8\nIdentityDatabaseWait 1s\nIdentityKeyEscrow $escrow_file
+<Location /v1/oauth>
+    IdentityCookie On
+</Location>
+<Location /protected>
+    AuthType Identity
+    AuthName protected
+    Require valid-user
+    IdentityCookie On
+    IdentityBasicKeys On
+    IdentityForwardHeaders On
+</Location>
+<Location /by-password>
+    AuthType Basic
+    AuthName protected
+    AuthBasicProvider identity
+    Require valid-user
+</Location>
+");
 my $state = $server->state_folder;
 my @no_key = ('X-API-KEY' => undef);
 my %secrets;
@@ -77,6 +95,18 @@ is call(GET => '/v1/users', undef, @bearer)->status, 200, 'the token opens';
 is call(GET => '/v1/users', undef, Authorization => 'Bearer ' . canary('broken token', substr($token, 0, -10) . 'AAAAAAAAAA'))->status, 401, 'a broken one does not';
 is call(GET => '/v1/users', undef, Authorization => 'Basic ' . canary('basic', encode_base64('ada:' . password('basic'), '')))->status, 401, 'nor Basic';
 is call(GET => '/v1/users', undef, @bearer, 'X-API-KEY' => $server->key)->status, 400, 'nor two credentials';
+# Other content: 404 is who was let in, since nothing is there.
+my $access = canary('access cookie', $in->cookie('identity_access') =~ s/^.*\.//r);
+sub place { my ($where, @headers) = @_; return $server->http->request(GET => $server->origin . $where, {headers => {@headers}})->{status} }
+sub basic { my ($name, $text) = @_; return (Authorization => 'Basic ' . canary("$name by basic", encode_base64($text, ''))) }
+is place('/protected', @bearer), 404, 'a token at other content';
+is place('/protected', Cookie => $in->cookie('identity_access')), 404, 'the access cookie';
+is place('/protected', Cookie => 'identity_access=sess_' . '0' x 20 . '.' . canary('false access cookie', 'Rr7' x 14 . 'A')), 401, 'a false one';
+is place('/protected', basic('a key', 'git:' . $server->key)), 404, 'a key as a password';
+is place('/protected', basic('no key', 'git:' . password('in place of a key'))), 401, 'a password in its place';
+is place('/by-password', basic('ada', "$person{ada}:$ada_password")), 404, 'user name and password';
+is place('/by-password', basic('ada again', "$person{ada}:$ada_password")), 404, 'remembered';
+is place('/by-password', basic('not ada', "$person{ada}:" . password('wrong at other content'))), 401, 'a wrong one';
 my $renewed = oauth('refresh-token', undef, Cookie => $in->cookie('identity_refresh'));
 token_of('refresh', $renewed);
 is oauth('refresh-token', undef, Cookie => 'identity_refresh=' . canary('invented refresh token', 'idr_' . 'Yx4' x 16 . 'A'))->status, 401, 'an invented refresh token';

@@ -29,6 +29,11 @@ Listen 127.0.0.1:$second
     SetHandler identity-status
     Require all denied
 </Location>
+<Location "/index.html">
+    AuthType Identity
+    AuthName "protected"
+    Require identity-permission USER.API.VIEW
+</Location>
 <Location "/server-status">
     SetHandler server-status
 </Location>
@@ -72,7 +77,7 @@ sub moved
     my %all = (%$before, %$after);
     return join ' ', map {
         my $by = ($after->{$_} // 0) - ($before->{$_} // 0);
-        $by && !/^(?:Seconds-|DatabaseLatency|DatabaseSize|DatabaseWAL|ConnectionsLent|ConnectionsInUse|OutboxOldestAge|WriteWaits|ConnectionWaits|HashWaits|Processes|Cache|Mails)/ ? sprintf('%s%+d', $_, $by) : ();
+        $by && !/^(?:Seconds-|DatabaseLatency|DatabaseSize|DatabaseWAL|ConnectionsLent|ConnectionsInUse|OutboxOldestAge|WriteWaits|ConnectionWaits|HashWaits|Processes|Cache)/ ? sprintf('%s%+d', $_, $by) : ();
     } sort keys %all;
 }
 
@@ -98,8 +103,13 @@ moves('requests by operation and status', 'Requests+7 Requests-list_users-200+3 
 });
 moves('what httpd refuses by itself, too', 'Requests+1 Requests-unknown-404+1', sub { $server->api(GET => '/v1/users%2Fx') });
 my $person;
-moves('a person comes and signs in', 'HashPassed+2 LoginsPassword+1 Requests+3 Requests-activate_user-200+1 Requests-invite_user-200+1 Requests-obtain_token-200+1 Sessions+1 UsersActive+1',
+moves('a person comes and signs in', 'HashPassed+2 LoginsPassword+1 MailsSent+1 Requests+3 Requests-activate_user-200+1 Requests-invite_user-200+1 Requests-obtain_token-200+1 Sessions+1 UsersActive+1',
     sub { $person = $server->person(name => 'canary') });
+my $reader = $server->api(POST => '/v1/api-keys', {permissions => ['ROLE.VIEW']})->json->{api_key};
+moves('other content', 'ProtectedAllowedKey+2 ProtectedForbiddenKey+1 ProtectedUnauthenticatedBearer+1 ProtectedUnauthenticatedNone+3', sub {
+    my @key = map { {'X-API-KEY' => $_} } $server->key, $server->key, $reader;
+    $server->http->get($server->origin . '/index.html', {headers => $_}) for @key, {Authorization => 'Bearer nothing'}, {}, {}, {};
+});
 my $cookie;
 moves('a session goes on', 'LoginsRefresh+1 Requests+1 Requests-refresh_token-200+1', sub {
     my $answer = $server->api(POST => '/v1/oauth/refresh-token', undef, @no_key, @{$person->{cookie}});
@@ -117,8 +127,14 @@ rename "$state/mail", "$state/mail.away" or die "rename: $!";
 open my $file, '>', "$state/mail" or die "mail: $!";
 close $file;
 my $late = $server->address('late');
-moves('mail that must wait', 'OutboxQueued+1 Requests+1 Requests-invite_user-200+1 UsersOther+1', sub { $server->invite($late) });
-sleep 0.01;
+moves('mail that must wait', 'MailsDeferred+1 OutboxQueued+1 Requests+1 Requests-invite_user-200+1 UsersOther+1', sub {
+    my $before = figures()->{MailsDeferred};
+    $server->invite($late);
+    for (1 .. 400) {
+        last if figures()->{MailsDeferred} > $before;
+        sleep 0.05;
+    }
+});
 cmp_ok figures()->{OutboxOldestAge}, '>', 0, 'and how long it has waited';
 
 # ---- the three forms -------------------------------------------------------------------------------------------------------------------------
@@ -142,6 +158,7 @@ for (
     ['identity_sessions', 'Sessions', 'Live sessions'],
     ['identity_api_keys{active="false"}', 'KeysOther', 'Inactive API keys'],
     ['identity_outbox{state="queued"}', 'OutboxQueued', 'Waiting in the outbox'],
+    ['identity_mails_total{result="sent"}', 'MailsSent', 'Sent'],
     ['identity_database_schema_version', 'DatabaseSchemaVersion', 'Schema version'],
     ['identity_requests_total{operation="create_api_key",status="201"}', 'Requests-create_api_key-201', 'create_api_key'],
 ) {

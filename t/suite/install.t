@@ -28,11 +28,12 @@ sub install
 chomp(my ($modules, $configuration, $sbin, $target) = map { scalar `apxs -q $_` } qw(LIBEXECDIR SYSCONFDIR SBINDIR TARGET));
 is "$modules $configuration", '/usr/lib/apache2/modules /etc/apache2', 'this apxs is Debian\'s';
 
+my @examples = sort map { s{^conf/}{}r } glob 'conf/examples/*';
 my $debian = "$base/debian";
 install("DESTDIR=$debian");
 is_deeply [sort split /\n/, `cd '$debian' && find . -type f`],
     ['./etc/apache2/mods-available/identity.conf', './etc/apache2/mods-available/identity.load', './etc/fail2ban/filter.d/identity.conf', './usr/lib/apache2/modules/mod_identity.so', './usr/local/bin/htidentity',
-        './usr/local/share/identity/openapi.json', './usr/local/share/identity/password-blocklist.txt'],
+        map({ "./usr/local/share/identity/$_" } @examples), './usr/local/share/identity/openapi.json', './usr/local/share/identity/password-blocklist.txt'],
     'Debian\'s places';
 is slurp("$debian/etc/apache2/mods-available/identity.conf"), slurp('conf/identity.conf'), 'the shipped conf';
 is slurp("$debian/usr/local/share/identity/openapi.json"), slurp('conf/openapi.json'), 'the description of the interface';
@@ -55,7 +56,7 @@ close $out;
 chmod 0755, "$base/apxs";
 install("DESTDIR=$base/plain", 'prefix=/opt/identity', "APXS=$base/apxs");
 is_deeply [sort split /\n/, `cd '$base/plain' && find . -type f`],
-    ['./opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity', './opt/identity/share/identity/fail2ban/identity.conf',
+    ['./opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity', map({ "./opt/identity/share/identity/$_" } @examples), './opt/identity/share/identity/fail2ban/identity.conf',
         './opt/identity/share/identity/openapi.json', './opt/identity/share/identity/password-blocklist.txt'],
     'apxs\' own places';
 

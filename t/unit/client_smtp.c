@@ -100,7 +100,7 @@ static identity_mail_t mail_to(const char *to)
     return mail;
 }
 
-static const char *error;
+static const char *error, *authorities;
 
 static identity_delivery_t send_by(const char *url, const char *password, int timeout, const identity_mail_t *mail)
 {
@@ -111,6 +111,7 @@ static identity_delivery_t send_by(const char *url, const char *password, int ti
         bail(wrong);
     target->password = password;
     target->timeout = timeout;
+    target->authorities = authorities;
     error = "unset";
     return identity_mail_send(pool, target, mail, NULL, &error);
 }
@@ -320,6 +321,17 @@ static void test_tls(void)
     is_int(send_by(apr_psprintf(pool, "smtps://127.0.0.1:%d", port_of("smtps")), NULL, 10, &mail),
            IDENTITY_DELIVERY_UNAVAILABLE, "smtps: refused even on loopback");
     ok(error && strstr(error, "certificate"), "is told: %s", error);
+    authorities = apr_pstrcat(pool, folder, "/cert.pem", NULL);
+    is_int(send_by(apr_psprintf(pool, "smtps://127.0.0.1:%d", port_of("smtps")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_SENT, "smtps: a certificate that is believed");
+    ok(taken(), "the mail came");
+    is_int(send_by(apr_psprintf(pool, "smtp://0.0.0.0:%d", port_of("starttls")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_SENT, "elsewhere by STARTTLS alike");
+    ok(identity_json_boolean(taken(), "tls", false), "the mail came by TLS");
+    is_int(send_by(apr_psprintf(pool, "smtps://127.0.0.2:%d", port_of("smtps")), NULL, 10, &mail),
+           IDENTITY_DELIVERY_UNAVAILABLE, "but not of another host");
+    ok(error && strstr(error, "127.0.0.2"), "is told: %s", error);
+    authorities = NULL;
     is_int(send_by(apr_psprintf(pool, "smtp://%s@0.0.0.0:%d", USER, port_of("auth")), "Canary-9", 10, &mail),
            IDENTITY_DELIVERY_UNAVAILABLE, "no password goes out before TLS");
     ok(error && !strstr(error, "535"), "so none was judged: %s", error);

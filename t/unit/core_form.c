@@ -64,6 +64,24 @@ static const char *basic(const char *credentials)
                                                                    : "none";
 }
 
+static void test_basic_secret(void)
+{
+    static const char *const cases[][2] = {{"YTpi", "b"},
+                                           {"YTo=", ""},
+                                           {"JTp4", "x"} /* %:x */,
+                                           {"JTYxOiU2Mg==", "%62"},
+                                           {"YTpiOmM=", "b:c"},
+                                           {"YQ==", NULL},
+                                           {"", NULL},
+                                           {"YQA6Yg==", NULL},
+                                           {"!", NULL}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        is_str(identity_basic_secret(pool, cases[i][0]), cases[i][1], "the password alone, as it stands: %s",
+               cases[i][0]);
+    }
+}
+
 static void test_basic(void)
 {
     static const struct {
@@ -101,5 +119,6 @@ int main(void)
     fixture_begin();
     test_forms();
     test_basic();
+    test_basic_secret();
     return fixture_end();
 }

@@ -50,6 +50,12 @@ static const struct {
     {"PATCH /v1/authentication-providers/{auth}", NULL, "{\"name\":\"$n$\"}", "403 USER_NOT_ALLOWED "},
     {"GET /v1/audit-records/{audi}", NULL, NULL, "404 RESOURCE_NOT_FOUND "},
     {"POST /v1/api-keys", NULL, "{\"permissions\":[\"QUOTE.VIEW\"]}", "403 USER_NOT_ALLOWED permissions"},
+    /* To their own account, which the call acts on. */
+    {"POST /v1/invitations", NULL, "{\"email\":\"$n$@$label$.example\",\"roleID\":\"full-access\"}", NULL},
+    {"POST /v1/invitations", NULL, "{\"email\":\"pending@$label$.example\",\"roleID\":\"full-access\"}",
+     "400 INVALID_FIELD email"},
+    {"POST /v1/invitations/{invitation}", NULL, NULL, "403 USER_NOT_ALLOWED "},
+    {"POST /v1/invitations/{invitation}", NULL, "{\"state\":\"revoked\"}", "403 USER_NOT_ALLOWED "},
 };
 
 static void do_deed(const world_t *world, const identity_route_t *route, int deed)

@@ -75,7 +75,7 @@ static void test_operations(void)
         ask_all(everybody, count);
         int before = door->differences, warmed = door->warm;
         ask_all(everybody, count);
-        door_answer_t answer = door_call(door, route->method, request.path, world->key, request.body);
+        door_answer_t answer = world_ask(route, &request, world->key);
         ok(answer.status == request.status && door->warm - warmed >= count - 1, "%s with everybody remembered: %d",
            route->operation, answer.status);
         ask_all(everybody, count);

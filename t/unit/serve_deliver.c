@@ -387,6 +387,29 @@ static void test_stop(void)
     is_int(deliver("unit:1"), 1, "... to whoever comes next");
 }
 
+/* Asked before each mail of a batch: the first is on its way when the second is called back. */
+static bool revoke_second(void *context)
+{
+    int *asked = context;
+
+    if (++*asked == 2)
+        is_int(change("UPDATE outbox SET state = 'cancelled' WHERE recipient = 'second@example.org'"), 1, "(revoked)");
+    return false;
+}
+
+static void test_revoked_meanwhile(void)
+{
+    int asked = 0, before = mail_count();
+    const identity_stop_t stop = {revoke_second, &asked};
+
+    invite("first@example.org");
+    invite("second@example.org");
+    invite("third@example.org");
+    is_int(identity_deliver(door->pool, &door->env, self(), &courier, &stop), 2,
+           "what was revoked while others of its batch left does not leave");
+    is_int(mail_count(), before + 2, "... and the rest does");
+}
+
 /* ---- a crash between the mail and its record -------------------------------------------------------------------- */
 
 static int gates;
@@ -481,6 +504,7 @@ int main(void)
     test_expired();
     test_keys();
     test_leases();
+    test_revoked_meanwhile();
     test_no_second_mail();
     test_faults();
     test_batches();

@@ -134,6 +134,30 @@ static void test_users(void)
         try(&attempts[i]);
 }
 
+/* route create_invitation list_invitations get_invitation update_invitation */
+static void test_invitations(void)
+{
+    post("/v1/users/invite", door->key,
+         text("{\"username\":\"faulty@example.org\",\"account_memberships\":[%s]}",
+              member(door->account_id, "USER", named("Clerk"))));
+    const char *path =
+        text("/v1/invitations/%s", rows("SELECT id FROM invitations WHERE email = 'faulty@example.org'"));
+    const attempt_t attempts[] = {
+        {"invite to an account", "POST", "/v1/invitations", ada, NULL,
+         "{\"email\":\"n4@example.org\",\"roleID\":\"clerk\"}", 201},
+        {"invite somebody active to an account", "POST", "/v1/invitations", ada, NULL,
+         "{\"email\":\"stranger@example.org\",\"roleID\":\"clerk\"}", 201},
+        {"list invitations", "GET", "/v1/invitations?limit=1", ada, NULL, NULL, 200},
+        {"get an invitation", "GET", path, ada, NULL, NULL, 200},
+        {"send an invitation again", "POST", path, ada, NULL, NULL, 200},
+        {"revoke an invitation", "POST", path, ada, NULL, "{\"state\":\"revoked\"}", 200},
+    };
+
+    door_person(door, "stranger@example.org", PASSWORD, NULL);
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        try(&attempts[i]);
+}
+
 /* route create_team list_teams get_team add_team_membership */
 static void test_teams(void)
 {
@@ -429,6 +453,7 @@ int main(void)
     post("/v1/roles", door->key, text("{\"name\":\"Clerk\",\"child_role_ids\":[\"%s\"]}", role_named("Wallet Viewer")));
     ada = login("ada@example.org");
     test_users();
+    test_invitations();
     test_teams();
     test_providers();
     test_roles();

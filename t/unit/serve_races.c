@@ -1,144 +1,9 @@
 /* Several requests at the same moment, each in a thread with a connection of its own, behind one writers' gate as in
  * httpd: what one of them makes impossible no other may do. route update_role delete_role add_user_membership */
-#include <pthread.h>
+#include "serve_racers.h"
 
-#include "serve.h"
-
-#define RACERS 8
+#define BUSY   8
 #define ROUNDS 25
-
-typedef struct racer {
-    identity_env_t env;
-    identity_db_t *db;
-    const char *method, *path, *body;
-    int status;
-} racer_t;
-
-static racer_t racers[RACERS];
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static pthread_barrier_t start;
-
-static apr_time_t steady_now(void *context)
-{
-    (void)context;
-    return door->now;
-}
-
-static identity_db_status_t borrow_own(void *context, apr_pool_t *pool, identity_db_t **db)
-{
-    racer_t *racer = context;
-    (void)pool;
-    *db = racer->db;
-    return IDENTITY_DB_OK;
-}
-
-static void keep_own(void *context, identity_db_t *db)
-{
-    (void)context;
-    (void)db;
-}
-
-static bool enter_gate(void *context)
-{
-    (void)context;
-    return pthread_mutex_lock(&gate) == 0;
-}
-
-static void leave_gate(void *context)
-{
-    (void)context;
-    pthread_mutex_unlock(&gate);
-}
-
-static void say_nothing(void *context, identity_log_level_t level, const char *request_id, const char *line)
-{
-    (void)context;
-    (void)level;
-    (void)request_id;
-    (void)line;
-}
-
-static void prepare(void)
-{
-    for (int i = 0; i < RACERS; i++) {
-        racer_t *racer = &racers[i];
-        const char *error = NULL;
-        identity_db_options_t *options = apr_pcalloc(door->pool, sizeof *options);
-        options->sync = IDENTITY_SYNC_NORMAL;
-        racer->db = identity_db_open(door->pool, "sqlite3", door->params, options, &error);
-        if (!racer->db)
-            bail(error);
-        racer->env = door->env;
-        racer->env.now = steady_now;
-        racer->env.borrow = borrow_own;
-        racer->env.give_back = keep_own;
-        racer->env.enter_write = enter_gate;
-        racer->env.leave_write = leave_gate;
-        racer->env.log = say_nothing;
-        racer->env.context = racer;
-    }
-}
-
-static void *run(void *data)
-{
-    racer_t *racer = data;
-    serve_body_t given = {racer->body, racer->body ? strlen(racer->body) : 0};
-    identity_request_t in = {.method = racer->method,
-                             .path = racer->path,
-                             .headers = {.api_key = door->key, .content_type = "application/json"},
-                             .client_address = "192.0.2.7",
-                             .secure = true,
-                             .has_body = racer->body != NULL,
-                             .read_body = racer->body ? serve_read : NULL,
-                             .body_context = &given};
-    identity_authentication_t authentication;
-    identity_response_t out;
-    apr_pool_t *pool;
-
-    apr_pool_create(&pool, NULL);
-    in.request_id = identity_request_id(pool, &racer->env);
-    pthread_barrier_wait(&start);
-    identity_authenticate(pool, &racer->env, &in, &authentication);
-    identity_serve(pool, &racer->env, &in, &authentication, &out);
-    racer->status = out.status;
-    apr_pool_destroy(pool);
-    return NULL;
-}
-
-static void ask(int number, const char *method, const char *path, const char *body)
-{
-    racers[number].method = method;
-    racers[number].path = path;
-    racers[number].body = body;
-}
-
-/* Their answers' statuses in order, such as "200 409". */
-static const char *race(int size)
-{
-    pthread_t threads[RACERS];
-    int statuses[RACERS];
-    const char *all = "";
-
-    pthread_barrier_init(&start, NULL, (unsigned)size);
-    for (int i = 0; i < size; i++)
-        if (pthread_create(&threads[i], NULL, run, &racers[i]) != 0)
-            bail("no thread");
-    for (int i = 0; i < size; i++)
-        pthread_join(threads[i], NULL);
-    pthread_barrier_destroy(&start);
-    for (int i = 0; i < size; i++)
-        statuses[i] = racers[i].status;
-    for (int i = 0; i < size; i++)
-        for (int k = i + 1; k < size; k++)
-            if (statuses[k] < statuses[i]) {
-                int kept = statuses[i];
-                statuses[i] = statuses[k];
-                statuses[k] = kept;
-            }
-    for (int i = 0; i < size; i++)
-        all = text("%s%s%d", all, i ? " " : "", statuses[i]);
-    return all;
-}
 
 static const char *make(const char *name)
 {
@@ -160,7 +25,7 @@ static const char *child(const char *id)
 /* Each of these changes is fine alone; all of them together are a ring, or a chain that is too long. */
 static void test_graph(const char *what, int size, bool ring)
 {
-    const char *ids[RACERS + 1];
+    const char *ids[BUSY + 1];
     int wrong = 0;
 
     for (int i = 0; i <= size; i++)
@@ -211,12 +76,12 @@ static void test_versions(void)
 
     for (int round = 0; round < ROUNDS; round++) {
         long long before = count(text("SELECT version FROM roles WHERE id = '%s'", id));
-        for (int i = 0; i < RACERS; i++)
+        for (int i = 0; i < BUSY; i++)
             ask(i, "PATCH", path_of(id), text("{\"description\":\"%d.%d\"}", round, i));
-        wrong += strcmp(race(RACERS), "200 200 200 200 200 200 200 200") != 0;
-        wrong += count(text("SELECT version FROM roles WHERE id = '%s'", id)) != before + RACERS;
+        wrong += strcmp(race(BUSY), "200 200 200 200 200 200 200 200") != 0;
+        wrong += count(text("SELECT version FROM roles WHERE id = '%s'", id)) != before + BUSY;
     }
-    is_int(wrong, 0, "%d changes at once are %d versions", RACERS, RACERS);
+    is_int(wrong, 0, "%d changes at once are %d versions", BUSY, BUSY);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
 #include "serve.h"
 
 static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,
-    *record_id, *session_id;
+    *record_id, *session_id, *invitation_id;
 
 static const struct {
     const char *operation, *body;
@@ -29,6 +29,8 @@ static const struct {
               {"enabled_authentication_providers", "{\"token\":\"x\",\"email\":\"ada@example.org\"}"},
               {"create_authentication_provider", "{\"type\":\"DEFAULT\"}"},
               {"update_authentication_provider", "{\"status\":\"DISABLED\"}"},
+              {"create_invitation", "{\"email\":\"new@example.org\",\"roleID\":\"read-only\"}"},
+              {"update_invitation", "{}"},
               {"update_role", "{\"description\":\"Changed\"}"},
               {"create_api_key", "{}"},
               {"search_api_key", "{}"},
@@ -52,8 +54,9 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {{"{user}", target_id}, {"{memb}", membership_id}, {"{team}", team_id}, {"{auth}", provider_id},
-               {"{audi}", record_id}, {"{role}", role_id},       {"{apik}", key_id},  {"{sess}", session_id}};
+    } ids[] = {{"{user}", target_id},   {"{memb}", membership_id}, {"{team}", team_id},
+               {"{auth}", provider_id}, {"{audi}", record_id},     {"{role}", role_id},
+               {"{apik}", key_id},      {"{sess}", session_id},    {"{invitation}", invitation_id}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -204,10 +207,10 @@ static void test_own_record(void)
 
 static const char *type_of(const char *prefix)
 {
-    static const char *const types[][2] = {{"user", "USER"},         {"memb", "MEMBERSHIP"},
-                                           {"role", "ROLE"},         {"team", "TEAM"},
-                                           {"apik", "API_KEY"},      {"auth", "AUTHENTICATION_PROVIDER"},
-                                           {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"}};
+    static const char *const types[][2] = {
+        {"user", "USER"},         {"memb", "MEMBERSHIP"}, {"role", "ROLE"},
+        {"team", "TEAM"},         {"apik", "API_KEY"},    {"auth", "AUTHENTICATION_PROVIDER"},
+        {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"},    {"invitation", "INVITATION"}};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i][0], prefix) == 0)
@@ -222,6 +225,12 @@ static const char *without_id(const door_answer_t *answer)
     return json_at(answer, "");
 }
 
+static const char *unknown_id(const char *prefix)
+{
+    return strcmp(prefix, "invitation") == 0 ? "00000000000000000000000000000000"
+                                             : text("%s_00000000000000000000", prefix);
+}
+
 /* Security 60: for each operation and each foreign object. */
 static void test_foreign_ids(void)
 {
@@ -233,6 +242,10 @@ static void test_foreign_ids(void)
                                text("role_%s", target_id + 5),
                                text("User_%s", target_id + 5),
                                text("%s ", target_id),
+                               "0123456789ABCDEF0123456789abcdef",
+                               "0123456789ABCDEF0123456789ABCDE",
+                               "0123456789ABCDEF0123456789ABCDEF0",
+                               "invitation_00000000000000000000",
                                "user_' OR '1'='1' --      "};
     const char *before = state();
     int asked = 0;
@@ -245,11 +258,10 @@ static void test_foreign_ids(void)
             const char *prefix = text("%.*s", (int)strcspn(at + 1, "}"), at + 1), *body = body_of(route);
             asked++;
             door_answer_t unknown =
-                door_call(door, route->method, path_with(route, position, text("%s_00000000000000000000", prefix)),
-                          door->key, body);
+                door_call(door, route->method, path_with(route, position, unknown_id(prefix)), door->key, body);
             refused(unknown, 404, code, "", "%s of an unknown id", route->operation);
             is_str(text("%s %s", door_text(&unknown, "resource_type"), door_text(&unknown, "resource_id")),
-                   text("%s %s_00000000000000000000", type_of(prefix), prefix), "... which is named");
+                   text("%s %s", type_of(prefix), unknown_id(prefix)), "... which is named");
             if (position == 0) {
                 door_answer_t foreign = call(route, NULL, door->other_key);
                 refused(foreign, 404, code, "", "%s of another entity's id # security 60", route->operation);
@@ -283,6 +295,10 @@ static void test_foreign_names(void)
     door->resource_id = NULL;
     answer = post("/v1/users/revoke-invite", door->other_key, "{\"username\":\"open@example.org\"}");
     refused(answer, 404, "USER_NOT_FOUND", "", "their invitations cannot be revoked # security 60");
+    answer = get("/v1/invitations", door->other_key);
+    is_str(answer.text, "{\"invitations\":[]}", "no invitation of another entity is listed # security 60");
+    answer = get("/v1/invitations?email=open@example.org", door->other_key);
+    is_str(answer.text, "{\"invitations\":[]}", "... nor by address");
     answer = get("/v1/api-keys", door->other_key);
     is_int(size_at(&answer, "data"), 1, "no key of another entity is listed # security 60");
     answer = get("/v1/roles?name=Ours", door->other_key);
@@ -307,6 +323,7 @@ int main(void)
     team_id = serve_team("Team");
     person_with("gone@example.org", "ADMIN", "");
     post("/v1/users/invite", door->key, "{\"username\":\"open@example.org\"}");
+    invitation_id = rows("SELECT id FROM invitations WHERE email = 'open@example.org'");
     post("/v1/roles", door->key, "{\"name\":\"Ours\"}");
     role_id = role_named("Ours");
     door->settings.key_escrow = (const unsigned char *)"0123456789abcdef0123456789abcdef";

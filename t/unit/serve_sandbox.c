@@ -388,6 +388,11 @@ static void test_bounds(void)
     is_int(count("SELECT COUNT(*) FROM users WHERE canonical = 'guest@bounds.example'"), 0, "... and nobody more");
     refused(post("/v1/users", bearer, "{\"username\":\"guest@bounds.example\"}"), 409, "INVALID_OPERATION", "username",
             "... in whatever way");
+    refused(post("/v1/invitations", bearer, "{\"email\":\"guest@bounds.example\",\"roleID\":\"read-only\"}"), 400,
+            "INVALID_FIELD", "email", "... nor by the other interface");
+    const char *sent =
+        rows(text("SELECT '/v1/invitations/' || id FROM invitations WHERE entity_id = '%s' LIMIT 1", sandbox.entity));
+    refused(post(sent, bearer, NULL), 400, "INVALID_FIELD", "state", "... nor does it send one again");
     for (int i = 0; i < 51; i++)
         if (post("/v1/users/invite", door->key, text("{\"username\":\"guest%d@lasting.example\"}", i)).status != 200)
             bail("an entity that lasts invites as many as it likes");

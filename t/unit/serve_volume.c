@@ -406,6 +406,58 @@ static void test_list(int number)
     }
 }
 
+/* ---- invitations, whose pages have no links --------------------------------------------------------------------- */
+
+#define INVITATIONS 20000
+
+static void add_invitations(void)
+{
+    change("INSERT INTO users (id, entity_id, username, canonical, domain, status, active, created_at, updated_at, "
+           "version) "
+           "SELECT 'user_invitations', " ENTITY ", 'i@x.example', 'i@x.example', 'x.example', 'ACTIVE', 1, 1, 1, 1");
+    change(text(
+        "INSERT INTO invitations (id, entity_id, user_id, email, canonical, role_slug, state, invited_by, adds, "
+        "created_at, modified_at, expires_at) SELECT printf('%%032d', i), " ENTITY ", 'user_invitations', 'x', "
+        "printf('i%%d@x.example', i / 100), CASE i %% 5 WHEN 0 THEN 'rare' ELSE 'common' END, CASE i %% 4 WHEN 0 THEN "
+        "'accepted' WHEN 1 THEN 'revoked' ELSE 'invited' END, '', 0, 1600000000000000 + i / 3, 1, "
+        "CASE i %% 4 WHEN 2 THEN 1600000000000000 ELSE 1900000000000000 END + i / 3 FROM (WITH RECURSIVE n(i) AS "
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n)",
+        INVITATIONS));
+}
+
+/* From the second page to the last, each costs the same and walks nowhere. */
+static void test_invitations_of(const char *filter, int all)
+{
+    door_answer_t answer;
+    cost_t first = cost_of(text("/v1/invitations?limit=100&%s", filter), &answer), second = {.fault = ""};
+    const char *cursor = door_text(&answer, "next"), *fault = first.fault;
+    int found = (int)size_at(&answer, "invitations");
+
+    for (int page = 2; cursor && page < 1000; page++) {
+        cost_t cost = cost_of(text("/v1/invitations?limit=100&%s&cursor=%s", filter, cursor), &answer);
+        cursor = door_text(&answer, "next");
+        found += (int)size_at(&answer, "invitations");
+        if (page == 2)
+            second = cost;
+        if (cursor && !*fault)
+            fault = unlike(&cost, second.steps, SLACK);
+    }
+    is_str(text("%d%s", found, fault), text("%d", all), "invitations by \"%s\": all, each page for the same price",
+           filter);
+}
+
+static void test_invitations(void)
+{
+    add_invitations();
+    test_invitations_of("", INVITATIONS);
+    test_invitations_of("state=accepted", INVITATIONS / 4);
+    test_invitations_of("state=expired", INVITATIONS / 4);
+    test_invitations_of("state=invited", INVITATIONS / 4);
+    test_invitations_of("roleID=rare", INVITATIONS / 5);
+    test_invitations_of("email=I7@x.example", 100);
+    test_invitations_of("email=i7@x.example&state=expired", 25);
+}
+
 /* A list is what has links. */
 static void test_other_lists(void)
 {
@@ -561,6 +613,7 @@ int main(void)
     test_statements("/v1/users");
     test_statements("/v1/users?order_by=username&active=true");
     test_other_lists();
+    test_invitations();
     test_follow();
     return serve_end();
 }

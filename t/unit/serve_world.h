@@ -20,6 +20,8 @@ typedef struct world {
     const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth;
     const char *sess, *admin_sess; /* of user, of admin */
     const char *audi;              /* of what was done in the first account */
+    const char *invitation;        /* of pending */
+    const char *slug;              /* of role */
 } world_t;
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
@@ -56,6 +58,8 @@ static const sample_t world_samples[] = {
     {"POST /v1/api-keys/search", 200, NULL, "{\"resource_id\":\"$apik$\"}"},
     {"POST /v1/authentication-providers", 201, NULL, "{\"type\":\"DEFAULT\",\"name\":\"$label$ $n$\"}"},
     {"PATCH /v1/authentication-providers/{auth}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
+    {"POST /v1/invitations", 201, NULL, "{\"email\":\"$n$@$label$.example\",\"roleID\":\"$slug$\"}"},
+    {"POST /v1/invitations/{invitation}", 200, "/v1/invitations/$newinvitation$", NULL},
 };
 
 static inline const char *world_name_of(const identity_route_t *route)
@@ -138,6 +142,11 @@ static inline const char *world_account(const world_t *world, const char *refere
     return row->id;
 }
 
+static inline const char *world_invitation_of(const char *user)
+{
+    return rows(text("SELECT id FROM invitations WHERE user_id = '%s'", user));
+}
+
 static inline const char *world_new_session(const world_t *world)
 {
     login(text("user@%s.example", world->label));
@@ -160,6 +169,7 @@ static inline void world_people(world_t *world)
                     member(world->account, "USER", roles)),
                "username");
     world->pending = rows(text("SELECT id FROM users WHERE canonical = 'pending@%s.example'", world->label));
+    world->invitation = world_invitation_of(world->pending);
     world->memb = rows(text("SELECT id FROM memberships WHERE user_id = '%s'", world->user));
     world->team_memb = rows(text("SELECT id FROM memberships WHERE team_id = '%s'", world->team));
     world->tmem = rows(text("SELECT id FROM team_members WHERE user_id = '%s'", world->user));
@@ -186,6 +196,7 @@ static inline world_t *world_make(const char *label)
                               text("{\"name\":\"%s child\",\"permissions\":[\"USER.MORTAL.VIEW\"]}", label), "id");
     world->role = world_must(world, "/v1/roles",
                              text("{\"name\":\"%s parent\",\"child_role_ids\":[\"%s\"]}", label, world->child), "id");
+    world->slug = rows(text("SELECT slug FROM roles WHERE id = '%s'", world->role));
     world->team = world_team(world, "team");
     world_must(world, text("/v1/teams/%s/memberships", world->team),
                member(world->account, "USER", text(",\"role_ids\":[\"%s\"]", world->role)), "0.id");
@@ -220,12 +231,16 @@ static inline const char *world_token(const world_t *world, const char *name)
     static int number;
     const struct {
         const char *name, *value;
-    } members[] = {{"label", world->label}, {"entity", world->entity},     {"account", world->account},
-                   {"user", world->user},   {"account2", world->account2}, {"pending", world->pending},
-                   {"role", world->role},   {"admin", world->admin_id},    {"child", world->child},
-                   {"team", world->team},   {"memb", world->memb},         {"team_memb", world->team_memb},
-                   {"tmem", world->tmem},   {"apik", world->apik},         {"key", world->key_id},
-                   {"auth", world->auth},   {"sess", world->sess},         {"audi", world->audi}};
+    } members[] = {{"label", world->label},       {"entity", world->entity},
+                   {"account", world->account},   {"user", world->user},
+                   {"account2", world->account2}, {"pending", world->pending},
+                   {"role", world->role},         {"admin", world->admin_id},
+                   {"child", world->child},       {"team", world->team},
+                   {"memb", world->memb},         {"team_memb", world->team_memb},
+                   {"tmem", world->tmem},         {"apik", world->apik},
+                   {"key", world->key_id},        {"auth", world->auth},
+                   {"sess", world->sess},         {"audi", world->audi},
+                   {"slug", world->slug},         {"invitation", world->invitation}};
 
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if (strcmp(members[i].name, name) == 0)
@@ -237,6 +252,9 @@ static inline const char *world_token(const world_t *world, const char *name)
         return world_new_user(world, number);
     if (strcmp(name, "newpending") == 0)
         return world_new_pending(world, number);
+    if (strcmp(name, "newinvitation") == 0)
+        return world_invitation_of(
+            rows(text("SELECT id FROM users WHERE username = '%s'", world_new_pending(world, number))));
     if (strcmp(name, "newrole") == 0)
         return world_must(world, "/v1/roles", text("{\"name\":\"%s new %d\"}", world->label, number), "id");
     if (strcmp(name, "newteam") == 0)
@@ -278,6 +296,7 @@ static inline const char *world_pattern(const world_t *world, const identity_rou
 
 typedef struct world_request {
     const char *path, *body;
+    const char *platform; /* the account it acts on, or NULL */
     int status;
 } world_request_t;
 
@@ -288,7 +307,18 @@ static inline world_request_t world_request(const world_t *world, const identity
 
     request.path = sample && sample->path ? world_text(world, sample->path) : world_pattern(world, route, NULL, NULL);
     request.body = sample && sample->body ? world_text(world, sample->body) : NULL;
+    if (strcmp(world_name_of(route), "POST /v1/invitations") == 0) /* of which account the body does not say */
+        request.platform = world->account;
     return request;
+}
+
+static inline door_answer_t world_ask(const identity_route_t *route, const world_request_t *request,
+                                      const char *credential)
+{
+    door->platform_id = request->platform;
+    door_answer_t answer = door_call(door, route->method, request->path, credential, request->body);
+    door->platform_id = NULL;
+    return answer;
 }
 
 #endif

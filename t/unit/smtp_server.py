@@ -151,7 +151,7 @@ async def main(folder):
         "plain": await loop.create_server(smtp(), "127.0.0.1", 0),
         "auth": await loop.create_server(smtp(authenticator=authenticate, auth_required=True, auth_require_tls=False), "127.0.0.1", 0),
         "starttls": await loop.create_server(smtp(tls_context=tls, require_starttls=True), "127.0.0.1", 0),
-        "smtps": await loop.create_server(smtp(), "127.0.0.1", 0, ssl=tls),
+        "smtps": await loop.create_server(smtp(), "0.0.0.0", 0, ssl=tls),
         "refusing": await asyncio.start_server(saying("554 No service here"), "127.0.0.1", 0),
         "old": await loop.create_server(lambda: Server(handler, enable_SMTPUTF8=False, hostname="mail.test", loop=loop), "127.0.0.1", 0),
         "busy": await asyncio.start_server(saying("421 Too busy"), "127.0.0.1", 0),

@@ -201,7 +201,7 @@ __attribute__((unused)) static identity_invitation_row_t *add_invitation(identit
     row->id = text("%032X", number);
     row->entity_id = ENTITY;
     row->user_id = user_id;
-    row->email = "ada@example.org";
+    row->email = row->canonical = "ada@example.org";
     row->invited_by = "apik_00000000000000000001";
     row->created_at = row->modified_at = created_at;
     row->expires_at = created_at + HOUR;

@@ -107,12 +107,35 @@ static void test_key_changes(void)
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
+static void test_renewal(identity_invitation_row_t *newer)
+{
+    identity_invitation_row_t *read, closed = *newer;
+
+    newer->invited_by = "";
+    newer->modified_at = newer->sent_at = NOW + 9;
+    newer->expires_at = NOW + 10;
+    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_FAILED, "none is sent again without a transaction");
+    identity_db_rollback(db);
+    must(identity_db_begin(db, true), "begin");
+    is_int(identity_invitation_renew(db, newer), IDENTITY_DB_OK, "one is sent again");
+    must(identity_db_commit(db), "commit");
+    must(identity_invitation_get(db, ENTITY, newer->id, &read), "get");
+    is_str(text("%s %d %d %d", read->invited_by, (int)(read->modified_at - NOW), (int)(read->sent_at - NOW),
+                (int)(read->expires_at - NOW)),
+           " 9 9 10", "by whom, then, until when");
+    closed.id = text("%032X", 99);
+    must(identity_db_begin(db, true), "begin");
+    is_int(identity_invitation_renew(db, &closed), IDENTITY_DB_NONE, "one that is not open is not");
+    must(identity_db_commit(db), "commit");
+}
+
 static void test_invitations(void)
 {
     identity_invitation_row_t row = {.id = "0123456789ABCDEF0123456789ABCDEF",
                                      .entity_id = ENTITY,
                                      .user_id = user,
                                      .email = "Ada@Example.org",
+                                     .canonical = "ada@example.org",
                                      .account_id = account,
                                      .role_id = role,
                                      .state = IDENTITY_INVITATION_INVITED,
@@ -129,6 +152,12 @@ static void test_invitations(void)
     must(identity_invitation_get(db, ENTITY, row.id, &read), "get");
     SAME(id), SAME(entity_id), SAME(user_id), SAME(email), SAME(account_id), SAME(role_id), SAME(invited_by);
     EQUAL(state), EQUAL(adds), EQUAL(created_at), EQUAL(modified_at), EQUAL(expires_at), EQUAL(sent_at);
+    is_str(read->role_slug, sql_value(db, text("SELECT slug FROM roles WHERE id = '%s'", role)),
+           "with the role's slug");
+    is_str(sql_value(db, "SELECT canonical FROM invitations"), "ada@example.org", "and the canonical address");
+    ok(!read->superseded, "nothing took its place");
+    is_int(identity_invitation_state(read, row.expires_at - 1), IDENTITY_INVITATION_INVITED, "it is open");
+    is_int(identity_invitation_state(read, row.expires_at), IDENTITY_INVITATION_EXPIRED, "until it expires");
     is_int(identity_invitation_get(db, OTHER, row.id, &read), IDENTITY_DB_NONE, "not for another entity");
     identity_invitation_row_t *newer = add_invitation(db, 2, user, NOW + 9);
     add_invitation(db, 3, user, NOW + 5);
@@ -138,6 +167,7 @@ static void test_invitations(void)
     is_str(read->role_id, NULL, "or a role");
     ok(!read->adds, "of somebody new");
 
+    test_renewal(newer);
     is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_REVOKED, NOW + 10), IDENTITY_DB_OK, "revoked");
     is_int(identity_invitation_close(db, newer->id, IDENTITY_INVITATION_ACCEPTED, NOW + 11), IDENTITY_DB_NONE,
            "it is not accepted then");

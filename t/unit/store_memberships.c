@@ -287,7 +287,7 @@ static void test_closure(void)
     add_family();
     must(identity_roles_closure(db, ids_of(1, id("role", 904)), &roles, &edges, &permissions), "closure");
     is_int(roles->nelts, 4, "a role, its children and theirs");
-    is_str(joined(permissions, permission_text), "901:REPORT.ADD 901:REPORT.VIEW 902:LEFT.VIEW 904:TOP.VIEW",
+    is_str(joined(permissions, permission_text), "904:TOP.VIEW 902:LEFT.VIEW 901:REPORT.ADD 901:REPORT.VIEW",
            "with their permissions");
     const char *among = joined(edges, edge_text);
     ok(strstr(among, "904>903 904>902"), "children in their order: %s", among);

@@ -31,6 +31,7 @@ static const allowed_t small[] = {
 static const char *const sorted[] = {
     "MEMBERSHIPS_OF_USERS", "MEMBERSHIPS_OF_TEAMS",  "MEMBERSHIPS_OF_INVITATIONS",
     "MEMBERSHIP_ROLES",     "TEAM_MEMBERS_OF_USERS", "TEAM_MEMBERS_OF_INVITATIONS",
+
     "ROLES_FIND",           "GRANTS_OF_USER",        "STANDING_OF_USER",
 };
 
@@ -141,6 +142,29 @@ static const char *missed_audit_way(const char *statement, const char *plan)
     return "";
 }
 
+/* By the address; else by what is open or has expired, at every bound; else by state or role, or all of the entity. */
+static const char *missed_invitations_way(const char *statement, const char *plan)
+{
+    bool state = strstr(statement, "i.state = %s"), role = strstr(statement, "i.role_slug = %s"),
+         bounds = strstr(statement, "i.expires_at >") || strstr(statement, "i.expires_at <"),
+         name = strstr(statement, "i.canonical = %s"), expiry = strstr(statement, "(i.expires_at, i.id) < ("),
+         created = strstr(statement, "(i.created_at, i.id) < (");
+
+    if (name && !strstr(plan, "(entity_id=? AND canonical=?"))
+        return "canonical=?";
+    if (!name && bounds && !strstr(plan, "(entity_id=? AND state=? AND expires_at"))
+        return "state=? AND expires_at";
+    if (!name && strstr(statement, "i.expires_at >") && !strstr(plan, "expires_at>?"))
+        return "expires_at>?";
+    if (expiry && !strstr(plan, "(expires_at,id)<(?,?)"))
+        return "(expires_at,id)";
+    if (created && !strstr(plan, "(created_at,id)<(?,?)"))
+        return "(created_at,id)";
+    if (!name && (state || role) && !strstr(plan, "state=?") && !strstr(plan, "role_slug=?"))
+        return "state=? or role_slug=?";
+    return "";
+}
+
 /* What a page's text asks for must be what its index is entered with. */
 static const char *missed_way(const char *name, const char *statement, const char *plan)
 {
@@ -151,6 +175,8 @@ static const char *missed_way(const char *name, const char *statement, const cha
             return ways[i].detail;
     if (strcmp(name, "AUDIT_PAGE") == 0)
         return missed_audit_way(statement, plan);
+    if (strcmp(name, "INVITATIONS_PAGE") == 0)
+        return missed_invitations_way(statement, plan);
     if (key || !strstr(name, "_PAGE"))
         return "";
     if (strstr(statement, ".active = %lld") && !strstr(plan, "active=?"))

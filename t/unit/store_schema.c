@@ -189,6 +189,54 @@ static void test_refusals(void)
     refused(":memory:", "a database that nobody else could see");
 }
 
+/* A database of version 1 as it was released, with what later versions work on. */
+static identity_db_t *of_version_1(const char *path)
+{
+#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID"},
+#define STEP(version, text)           {version, text},
+    static const struct {
+        int version;
+        const char *text;
+    } all[] = {
+#include "../../src/store/schema.def"
+    };
+#undef TABLE
+#undef STEP
+    write_file(path, "", 0);
+    identity_db_t *old = any(path);
+    sql_value(old, "PRAGMA journal_mode = WAL");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].version == 1)
+            sql(old, all[i].text);
+    sql(old, "INSERT INTO schema_version (version, applied_at) VALUES (1, 1)");
+    return old;
+}
+
+static void test_from_version_1(void)
+{
+    const char *path = text("%s/old.db", folder);
+    identity_db_t *old = of_version_1(path);
+    int from, to;
+
+    sql(old, "INSERT INTO entities (id, reference, name, created_at) VALUES ('e', 'e', 'e', 1)");
+    sql(old, "INSERT INTO users (id, entity_id, username, canonical, domain, status, active, created_at, updated_at, "
+             "version) "
+             "VALUES ('u', 'e', 'Ada@Example.org', 'ada@example.org', 'example.org', 'INVITED', 0, 1, 1, 1)");
+    sql(old, "INSERT INTO roles (id, entity_id, name, canonical, slug, description, created_at, version) "
+             "VALUES ('r', 'e', 'Clerk', 'clerk', 'clerk', '', 1, 1)");
+    sql(old, "INSERT INTO invitations (id, entity_id, user_id, email, role_id, state, invited_by, adds, created_at, "
+             "modified_at, expires_at) VALUES ('1', 'e', 'u', 'Ada@Example.org', 'r', 'revoked', '', 0, 1, 1, 1), "
+             "('2', 'e', 'u', 'Ada@Example.org', NULL, 'invited', '', 0, 2, 2, 2)");
+    is_str(migrate(path, &from, &to), NULL, "a database of version 1 is brought up to date");
+    is_str(text("%d to %d", from, to), text("1 to %d", identity_schema_current()), "from 1");
+    is_str(sql_value(old,
+                     "SELECT group_concat(id || canonical || ' ' || role_slug || ' ' || superseded) FROM invitations"),
+           "1ada@example.org clerk 0,2ada@example.org none 0",
+           "its invitations have the canonical address and the slug");
+    is_str(sql_value(old, "PRAGMA integrity_check"), "ok", "and the file is sound");
+    is_str(sql_value(old, "PRAGMA foreign_key_check"), NULL, "no row leads nowhere");
+}
+
 /* A file that lost its mode (a copy by VACUUM INTO) gets it back. */
 static void test_mode(void)
 {
@@ -235,6 +283,7 @@ int main(void)
     test_roles();
     test_refusals();
     test_mode();
+    test_from_version_1();
     test_race();
     return fixture_end();
 }

@@ -33,11 +33,7 @@ sub folder
     my $folder = sprintf '%s/t/servers/protected.%d.%d', $ENV{IDENTITY_TOP}, $$, ++$folders;
     put("$folder/files/a.html", 'x' x 600);
     put("$folder/files/index.html", 'the index');
-    put("$folder/cgi/echo.cgi", <<'END', 0755);
-#!/usr/bin/perl
-print "Status: $ENV{QUERY_STRING}\r\n" if ($ENV{QUERY_STRING} // '') =~ /^\d+$/;
-print "Content-Type: text/plain\r\n\r\n", map { "$_=$ENV{$_}\n" } sort keys %ENV;
-END
+    put("$folder/cgi/echo.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nexec env\n", 0755);
     return $folder;
 }
 
@@ -63,6 +59,36 @@ sub backend
         POSIX::_exit(0);
     }
     return bless {url => 'http://127.0.0.1:' . $listener->sockport, pid => $pid, made_by => $$}, $class;
+}
+
+# The same by FastCGI: answers with the parameters, a line NAME=VALUE each.
+sub fastcgi
+{
+    my ($class) = @_;
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 8, ReuseAddr => 1) or die "backend: $!";
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        $SIG{TERM} = sub { POSIX::_exit(0) };
+        while (my $client = $listener->accept) {
+            my ($parameters, $id) = ('', 1);
+            while (read($client, my $head, 8) == 8) {
+                (my $type, $id, my $length, my $padding) = unpack 'xCnnC', $head;
+                read $client, my $content, $length + $padding if $length + $padding;
+                $parameters .= substr $content, 0, $length if $type == 4 && $length;
+                last if $type == 5 && !$length;
+            }
+            my $text = "Content-Type: text/plain\r\n\r\n";
+            while (length $parameters) {
+                my @sizes = map { my $size = unpack 'C', $parameters; $parameters =~ s/^.//s; $size > 127 ? do { $size = unpack 'N', pack('C', $size & 127) . substr $parameters, 0, 3, ''; $size } : $size } 1, 2;
+                my ($name, $value) = map { substr $parameters, 0, $_, '' } @sizes;
+                $text .= "$name=$value\n";
+            }
+            print {$client} pack('CCnnCx', 1, 6, $id, length $text, 0) . $text, pack('CCnnCx', 1, 3, $id, 8, 0) . "\0" x 8;
+            close $client;
+        }
+        POSIX::_exit(0);
+    }
+    return bless {url => 'fcgi://127.0.0.1:' . $listener->sockport, pid => $pid, made_by => $$}, $class;
 }
 
 sub url { $_[0]{url} }

@@ -77,6 +77,17 @@ END
     close $out or die "$self->{root}/httpd.conf: $!";
 }
 
+# Puts these lines in place of the whole configuration, but for what makes it a server of its own: neither ours nor a module is in it.
+sub lay
+{
+    my ($self, @lines) = @_;
+    my ($port) = $self->{host} =~ /:(\d+)$/;
+    open my $out, '>', "$self->{root}/httpd.conf" or die "$self->{root}/httpd.conf: $!";
+    print {$out} map { "$_\n" } 'ServerName 127.0.0.1', "Listen 127.0.0.1:$port", "ServerRoot \"$self->{root}\"", "PidFile \"$self->{pid_file}\"",
+        "ErrorLog \"$self->{root}/logs/error_log\"", "DefaultRuntimeDir \"$self->{root}/logs\"", 'TypesConfig /dev/null', "<IfDefine AS_ROOT>\nUser nobody\nGroup nogroup\n</IfDefine>", @lines;
+    close $out or die "$self->{root}/httpd.conf: $!";
+}
+
 sub libexec
 {
     my $path = `apxs -q LIBEXECDIR`;

@@ -150,6 +150,8 @@ static void settle(door_t *door)
     settings->mail = identity_mail_target_parse(
         door->pool, apr_pstrcat(door->pool, "maildir:", door->folder, "/mail", NULL), &error);
     settings->mail_from = "noreply@id.example.org";
+    settings->urn_namespace = "identity";
+    settings->urn_region = "local";
     settings->mail_templates = identity_mail_templates_load(door->pool, NULL, &error);
     if (!settings->mail)
         bail(error);
@@ -304,6 +306,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.headers.if_none_match = door->if_none_match;
     in.headers.accept_language = door->accept_language;
     in.headers.idempotency_key = door->idempotency_key;
+    in.headers.api_version = door->api_version;
     in.headers.content_type = door->content_type ? door->content_type : text ? "application/json" : NULL;
     in.has_body = text && length > 0;
     in.read_body = text ? read_body : NULL;

@@ -30,7 +30,7 @@ typedef struct door {
     const char *other_entity_id, *other_account_id, *other_key; /* entity `other` */
     /* Further properties of the next requests. */
     const char *cookie, *platform_id, *resource_id, *content_type, *client_address;
-    const char *if_match, *if_none_match, *accept_language, *idempotency_key;
+    const char *if_match, *if_none_match, *accept_language, *idempotency_key, *api_version;
     bool insecure; /* neither TLS nor loopback */
     /* Where people are remembered (door_remember): the clock that only goes forward, which the test moves; how many
      * requests were let in without the database; how often a server that remembers nobody would have decided in another

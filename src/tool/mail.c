@@ -1,0 +1,116 @@
+/* Mails: what waits and what failed, and how they will look. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "tool.h"
+
+#define LIST_MAX 500
+
+static void print_mail(const tool_t *tool, const identity_outbox_row_t *row)
+{
+    static const char *const columns[] = {"id",         "state",           "kind",       "recipient", "attempts",
+                                          "created_at", "next_attempt_at", "last_error", NULL};
+    apr_time_t next = row->state == IDENTITY_OUTBOX_QUEUED ? row->next_attempt_at : 0;
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:s?, s:s, s:s, s:s?, s:o}", "id", row->id, "state",
+                               identity_outbox_state_name(row->state), "kind", row->kind, "recipient", row->recipient,
+                               "attempts", row->attempts, "created_at", identity_time_json(row->created_at),
+                               "next_attempt_at", identity_time_json(next), "last_error", row->last_error, "language",
+                               row->language, "user_id", row->user_id, "invitation_id", row->invitation_id,
+                               "link_expires_at", identity_time_json(row->link_expires_at));
+
+    tool_print(tool, object, columns);
+    json_decref(object);
+}
+
+int tool_mail_list(tool_t *tool)
+{
+    static const identity_outbox_state_t states[] = {IDENTITY_OUTBOX_QUEUED, IDENTITY_OUTBOX_FAILED};
+    apr_array_header_t *rows = NULL;
+    int status = tool_open(tool);
+
+    for (size_t s = 0; status == 0 && s < sizeof states / sizeof states[0]; s++) {
+        if (identity_outbox_in_state(tool->db, states[s], LIST_MAX + 1, &rows) != IDENTITY_DB_OK)
+            return tool_fail("the database could not be read");
+        for (int i = 0; i < rows->nelts && i < LIST_MAX; i++)
+            print_mail(tool, APR_ARRAY_IDX(rows, i, identity_outbox_row_t *));
+        if (rows->nelts > LIST_MAX)
+            fprintf(stderr, "htidentity: there are more than %d that are %s\n", LIST_MAX,
+                    identity_outbox_state_name(states[s]));
+    }
+    return status;
+}
+
+int tool_mail_retry(tool_t *tool)
+{
+    int changed = 0, status = tool_open(tool);
+
+    if (status)
+        return status;
+    if (identity_db_begin(tool->db, true) != IDENTITY_DB_OK ||
+        identity_outbox_hasten(tool->db, apr_time_now(), &changed) != IDENTITY_DB_OK ||
+        identity_db_commit(tool->db) != IDENTITY_DB_OK)
+        return tool_fail("the database could not be written");
+    if (tool->json)
+        printf("{\"due\":%d}\n", changed);
+    else
+        printf("%d that waited %s due now\n", changed, changed == 1 ? "is" : "are");
+    return 0;
+}
+
+/* ---- mail preview ----------------------------------------------------------------------------------------------- */
+
+static void print_preview(const tool_t *tool, const identity_mail_t *mail)
+{
+    size_t length = 0;
+    const char *message = identity_mail_compose(tool->pool, mail, &length);
+
+    if (tool->json) {
+        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "language", mail->language, "subject", mail->subject, "text",
+                                   mail->text, "html", mail->html);
+        tool_print(tool, object, NULL);
+        json_decref(object);
+    } else if (tool->form == TOOL_MAIL_MESSAGE && message) {
+        fwrite(message, 1, length, stdout);
+    } else if (tool->form == TOOL_MAIL_HTML) {
+        fputs(mail->html, stdout);
+    } else {
+        printf("Subject: %s\n\n%s", mail->subject, mail->text);
+    }
+}
+
+int tool_mail_preview(tool_t *tool)
+{
+    identity_mail_kind_t kind;
+    const char *error;
+    apr_time_t now = apr_time_now();
+
+    if (!identity_mail_kind_named(tool->argument, &kind))
+        return tool_fail("there is no mail %s: the two are invite and reset", tool->argument);
+    if (tool->json && tool->form != TOOL_MAIL_UNSAID)
+        return tool_fail("--json shows all forms: --text, --html and --message do not go with it");
+    if (tool->language && !identity_language_valid(tool->language))
+        return tool_fail("--language must be a language tag such as de or pt-BR");
+    const identity_mail_templates_t *templates = identity_mail_templates_load(tool->pool, tool->templates, &error);
+    if (!templates)
+        return tool_fail("%s", error);
+    bool invite = kind == IDENTITY_MAIL_INVITE;
+    identity_mail_values_t values = {
+        .link = invite
+                    ? "https://id.example.org/v1/oauth/activate-user#token=idi_0123456789abcdefghijklmnopqrstuvwxyz"
+                    : "https://id.example.org/v1/oauth/reset-password#token=idp_0123456789abcdefghijklmnopqrstuvwxyz",
+        .username = "ada@example.org",
+        .site = "id.example.org",
+        .expires_at = now + apr_time_from_sec(invite ? 7 * 86400 : 3600),
+        .inviter = invite ? "grace@example.org" : NULL,
+        .account = invite ? "default" : NULL};
+    identity_mail_t mail = {.id = "mail_preview",
+                            .from = "noreply@id.example.org",
+                            .to = values.username,
+                            .date = now,
+                            .host = values.site};
+    identity_mail_render(tool->pool, templates, kind, tool->language ? tool->language : "", &values, &mail);
+    print_preview(tool, &mail);
+    return 0;
+}
