@@ -154,13 +154,13 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 
 static const char *set_stream_recheck(cmd_parms *cmd, void *directory, const char *value)
 {
-    bool off = strcasecmp(value, "Off") == 0;
     apr_interval_time_t *member = place_member_set(cmd, directory);
-
     const char *fault = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
 
     *member = 0;
-    return fault || off ? fault : identity_read_duration(cmd->pool, cmd->cmd->name, value, false, member);
+    if (fault || strcasecmp(value, "Off") == 0)
+        return fault;
+    return identity_read_duration(cmd->pool, cmd->cmd->name, value, false, member);
 }
 
 static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char *value)

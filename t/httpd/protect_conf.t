@@ -40,6 +40,10 @@ my @refused = (
     'Require identity-anything x' => qr/Unknown Authz provider: identity-anything/,
     map({ ("$_ Perhaps" => qr/$_ must be On or Off/, "<Limit GET>\n$_ On\n</Limit>" => qr/$_ .*cannot occur within <Limit>|$_ not allowed/i) }
         qw(IdentityBasicKeys IdentityCookie IdentityForwardHeaders IdentityForwardCredential IdentityEnvPermissions)),
+    'IdentityStreamRecheck 5' => qr/IdentityStreamRecheck .*unit|IdentityStreamRecheck .*s, m, h or d/,
+    'IdentityStreamRecheck 0s' => qr/IdentityStreamRecheck /,
+    'IdentityStreamRecheck On' => qr/IdentityStreamRecheck /,
+    "<Limit GET>\nIdentityStreamRecheck 5s\n</Limit>" => qr/IdentityStreamRecheck .*cannot occur within <Limit>|not allowed/i,
     "AuthType Digest\nAuthDigestProvider identity" => qr/identity.* Authn provider doesn't support Digest/,
 );
 while (my ($lines, $sentence) = splice @refused, 0, 2) {
