@@ -146,8 +146,8 @@ $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 
 # ---- what is done with it --------------------------------------------------------------------------------------------------------------
 
-# As many files at once as there are processors.
-PROVE := prove --timer -j$(JOBS)
+# As many files at once as there are processors; of all the tests twice as many, since most of what a server's tests take is waiting.
+PROVE := prove --timer
 # In one run with others: the unit tests one after the other, and then what holds their answers against the document.
 IN_ORDER := --rules='seq={$(BUILD)/t/unit-*,t/answers/unit.t}' --rules='par=**'
 # A hundred thousand users, ten thousand racing refreshes: make test alone has the time.
@@ -161,7 +161,7 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(filter-out $(LONG_UNITS),$(UNITS)) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(filter-out $(LONG_UNITS),$(UNITS)) t/guard
 	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 # The long ones come first, so that none runs alone at the end.
@@ -170,7 +170,7 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
 
 # BENCH_STRICT=1: a target that is missed is an error. t/bench/run.pl tells of more.
 bench:

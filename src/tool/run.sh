@@ -107,7 +107,7 @@ fi
 libexec=$(apxs -q LIBEXECDIR)
 binary=$(apxs -q SBINDIR)/$(apxs -q TARGET)
 {
-    for module in mpm_event authn_core authz_core unixd log_config mime dir alias env headers setenvif dbd watchdog reqtimeout; do
+    for module in mpm_event authn_core authz_core authz_host authz_user auth_basic unixd log_config mime dir alias env headers setenvif dbd watchdog reqtimeout; do
         # What the server has built in has no file.
         [ ! -e "$libexec/mod_$module.so" ] || echo "LoadModule ${module}_module \"$libexec/mod_$module.so\""
     done
