@@ -217,11 +217,11 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 
 static bool answer_invite(identity_call_t *call, const identity_inviting_t *invite)
 {
-    json_t *answer = json_object();
     identity_holdings_t *holdings;
 
     if (!identity_holdings_of(call, invite->owner, invite->owner_id, &holdings))
         return false;
+    json_t *answer = json_object();
     json_object_set_new(answer, "username", json_string(invite->user->username));
     json_object_set_new(answer, "entity_id", json_string(invite->user->entity_id));
     json_object_set_new(answer, "account_memberships", identity_memberships_json(call, holdings, invite->owner_id));
