@@ -118,14 +118,22 @@ environment=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
     exit 1
 }
 
-# A block of free ports: the server's own, and those of further ones that tests start.
-port=${TEST_PORT:-$(perl -MIO::Socket::INET -e '
-    for my $try (0 .. 19) {
-        my $port = 18010 + 40 * (($$ + $try) % 20);
-        my $free = grep { IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port + $_, Listen => 1, ReuseAddr => 1) } 0 .. 9;
-        print($port), exit if $free == 10;
-    }
-    die "no free ports\n"')}
+# A block of free ports: the server's own, and those of further ones that tests start. The last of them is listened on for as long as this shell lives: no other
+# run takes the block.
+port=${TEST_PORT:-}
+if [ -z "$port" ]; then
+    coproc HOLDER { exec perl -MIO::Socket::INET -e '
+        sub listening { IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $_[0], Listen => 1, ReuseAddr => 1) }
+        for my $try (0 .. 19) {
+            my $port = 18010 + 40 * (($$ + $try) % 20);
+            my $held = listening($port + 39) or next;
+            next if grep { !listening($port + $_) } 0 .. 9;
+            syswrite STDOUT, "$port\n";
+            sysread STDIN, my $end, 1;
+            exit;
+        }'; }
+    read -r port <&"${HOLDER[0]}" || { echo "Bail out! No free ports."; exit 1; }
+fi
 
 drop=("${as[@]}") defines=()
 if [ "$config" = root ]; then

@@ -76,12 +76,12 @@ my %count;
 $count{$_->[0]}++ for @tried;
 my ($peak) = sort { $b <=> $a } @used;
 note "peak $peak KiB in ", scalar @used, ' looks; ', join ' ', map { "$_: $count{$_}" } sort keys %count;
-cmp_ok scalar @used, '>', 5, 'the memory was looked at again and again';
+cmp_ok scalar @used, '>', 1, 'the memory was looked at again and again';
 cmp_ok $peak, '>', 1024 * $mebibytes / 2, 'hashes were seen at work';
 cmp_ok $peak, '<=', 1024 * $mebibytes * $slots + 1024, 'never more of them than IdentityHashMemory holds # security 17';
 is join(' ', sort keys %count), '200 401 503', 'some are served, the others told to come back';
 is scalar(grep { $_->[0] == 503 && $_->[1] !~ /^[1-9]\d*$/ } @tried), 0, 'with Retry-After # security 17';
-cmp_ok scalar @read, '>', 10, 'other requests go on';
+cmp_ok scalar @read, '>', 3, 'other requests go on';
 is join(' ', grep { $_ != 200 } @read), '', '... and all are answered # security 17';
 is $server->login($person->{username}, $person->{password})->status, 200, 'afterwards everybody is in';
 
