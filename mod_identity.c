@@ -82,6 +82,7 @@ static void register_hooks(apr_pool_t *pool)
 
     /* Before mod_headers, which may set what the backend asks for itself. */
     ap_hook_fixups(identity_fix_up, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(identity_fix_up_last, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(identity_stream_begin, NULL, NULL, APR_HOOK_LAST);
     identity_register_stream_filter();
     ap_hook_note_auth_failure(identity_note_failure, NULL, NULL, APR_HOOK_FIRST);

@@ -62,9 +62,12 @@ int identity_check_authz(request_rec *r);
 /* protect.c, forward.c: what is not the API */
 int identity_scrub(request_rec *r); /* post_read_request */
 int identity_fix_up(request_rec *r);
-int identity_stream_begin(request_rec *r);
-void identity_register_stream_filter(void);
+int identity_fix_up_last(request_rec *r);
 int identity_note_failure(request_rec *r, const char *type);
+
+/* stream.c: IdentityStreamRecheck */
+int identity_stream_begin(request_rec *r); /* fixups */
+void identity_register_stream_filter(void);
 
 /* basic.c, require.c */
 void identity_register_basic(apr_pool_t *pool);

@@ -138,6 +138,18 @@ static const char *check_stale(const identity_conf_t *conf)
     return NULL;
 }
 
+/* Trailers come with the body, after the identities of the client's own making were removed (security 73). */
+static const char *check_trailers(const server_rec *server)
+{
+    const core_server_config *core = ap_get_core_module_config(server->module_config);
+
+    return identity_conf(server)->forwards && core->merge_trailers == AP_MERGE_TRAILERS_ENABLE
+               ? "ID0519: IdentityForwardHeaders and MergeTrailers are both On: a client could write "
+                 "X-Identity-User-Id "
+                 "and its like in the trailers; leave MergeTrailers Off."
+               : NULL;
+}
+
 static const char *check_server(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
 {
     const identity_conf_t *conf = identity_conf(server);
@@ -167,7 +179,9 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
 int identity_check(apr_pool_t *temporary, server_rec *main_server)
 {
     for (server_rec *server = main_server; server; server = server->next) {
-        const char *sentence = identity_conf(server)->wanted ? check_server(temporary, main_server, server) : NULL;
+        const char *sentence = check_trailers(server);
+        if (!sentence && identity_conf(server)->wanted)
+            sentence = check_server(temporary, main_server, server);
         if (sentence) {
             IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;

@@ -63,7 +63,7 @@ void identity_environment(request_rec *r, const identity_place_t *place)
 
 /* ---- what the backend gets -------------------------------------------------------------------------------------- */
 
-static void cut_cookie(request_rec *r)
+static void cut_cookie(request_rec *r, identity_place_t *place)
 {
     const char *cookies = apr_table_get(r->headers_in, "Cookie");
     char *rest, *left = NULL;
@@ -77,6 +77,8 @@ static void cut_cookie(request_rec *r)
         if (strncmp(name, IDENTITY_ACCESS_COOKIE "=", sizeof IDENTITY_ACCESS_COOKIE) != 0)
             left = left ? apr_pstrcat(r->pool, left, "; ", part, NULL) : part;
     }
+    if (place)
+        place->cookie = cookies;
     if (left)
         apr_table_setn(r->headers_in, "Cookie", left);
     else
@@ -86,23 +88,64 @@ static void cut_cookie(request_rec *r)
 static void take_credential(request_rec *r, identity_place_t *place)
 {
     const char *authorization = apr_table_get(r->headers_in, "Authorization");
+    const char *api_key = apr_table_get(r->headers_in, "X-API-KEY");
 
-    if (authorization)
+    if (place && authorization)
         place->authorization = authorization;
+    if (place && api_key)
+        place->api_key = api_key;
     apr_table_unset(r->headers_in, "Authorization");
     apr_table_unset(r->headers_in, "X-API-KEY");
-    cut_cookie(r);
+    cut_cookie(r, place);
+}
+
+/* A place of ours where nobody was asked: another rule has let the request in (RequireAny), or a subrequest that was
+ * asked has become this request (mod_dir, mod_negotiation). */
+static bool unasked(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+    return type && strcasecmp(type, "Identity") == 0 && !identity_place(r) && r->proxyreq != PROXYREQ_PROXY;
+}
+
+/* By Connection a client could have a proxy drop what we tell (RFC 9110, 7.6.1). */
+static void cut_connection(request_rec *r)
+{
+    const char *names = apr_table_get(r->headers_in, "Connection"), *left = "";
+
+    while (names && *names) {
+        const char *name = ap_get_token(r->pool, &names, 0);
+        if (*name && !is_ours(name))
+            left = *left ? apr_pstrcat(r->pool, left, ", ", name, NULL) : name;
+        names += strcspn(names, ",");
+        names += *names == ',';
+    }
+    if (*left)
+        apr_table_setn(r->headers_in, "Connection", left);
+    else
+        apr_table_unset(r->headers_in, "Connection");
 }
 
 static void tell_backend(request_rec *r, const identity_authentication_t *found)
 {
     const identity_principal_t *who = found->principal;
 
+    cut_connection(r);
     apr_table_setn(r->headers_in, "X-Identity-User-Id", who->id);
     apr_table_setn(r->headers_in, "X-Identity-Username", who->name);
     apr_table_setn(r->headers_in, "X-Identity-Entity-Id", who->entity_id);
     if (found->account_id)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
+}
+
+/* Also by itself, after mod_dir has looked for an index. */
+int identity_fix_up_last(request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    identity_host_t *host = identity_conf(r->server)->host;
+
+    if (!identity_claimed(r) && !conf->forward_credential && unasked(r))
+        take_credential(r, host ? identity_place_of(r, host) : NULL);
+    return DECLINED;
 }
 
 int identity_fix_up(request_rec *r)
@@ -119,6 +162,8 @@ int identity_fix_up(request_rec *r)
         shown = identity_place_before(r);
     if (shown && !conf->forward_credential)
         take_credential(r, shown);
+    else if (!shown)
+        identity_fix_up_last(r);
     if (!place || !place->found.principal)
         return DECLINED;
     if (place != identity_place(r))

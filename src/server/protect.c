@@ -49,6 +49,24 @@ identity_place_t *identity_place_before(const request_rec *r)
     return NULL;
 }
 
+/* Where the credential was taken from the headers of a request that this one came from. */
+static const identity_place_t *taken_before(const request_rec *r)
+{
+    static const identity_place_t nowhere;
+
+    for (const request_rec *from = origin_of(r); from; from = origin_of(from)) {
+        const identity_place_t *place = identity_place(from);
+        if (place && (place->authorization || place->api_key || place->cookie))
+            return place;
+    }
+    return &nowhere;
+}
+
+static const char *header_or(const request_rec *r, const char *name, const char *taken)
+{
+    return taken ? taken : identity_header_in(r, name);
+}
+
 /* One id for all that follows from one request of a client. */
 static const char *request_id(const request_rec *r, const identity_host_t *host)
 {
@@ -58,7 +76,7 @@ static const char *request_id(const request_rec *r, const identity_host_t *host)
     return identity_request_id(r->pool, &host->env);
 }
 
-static identity_place_t *place_of(request_rec *r, identity_host_t *host)
+identity_place_t *identity_place_of(request_rec *r, identity_host_t *host)
 {
     identity_slot_t *slot = identity_slot(r);
 
@@ -160,15 +178,16 @@ static const char *own_origin(const request_rec *r)
 static void identify(request_rec *r, identity_place_t *place)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_place_t *taken = taken_before(r);
     const identity_accepts_t accepts = {.basic_keys = conf->basic_keys, .cookie = conf->cookie};
     identity_request_t in = {.path = r->uri, .request_id = place->request_id};
 
     identity_describe_transport(r, &in);
-    in.headers.authorization = identity_header_in(r, "Authorization");
-    in.headers.api_key = identity_header_in(r, "X-API-KEY");
+    in.headers.authorization = header_or(r, "Authorization", taken->authorization);
+    in.headers.api_key = header_or(r, "X-API-KEY", taken->api_key);
     in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
     if (conf->cookie) {
-        in.headers.cookie = identity_header_in(r, "Cookie");
+        in.headers.cookie = header_or(r, "Cookie", taken->cookie);
         in.headers.origin = identity_header_in(r, "Origin");
         in.headers.fetch_site = identity_header_in(r, "Sec-Fetch-Site");
         in.upgrade = identity_header_in(r, "Upgrade") != NULL;
@@ -188,7 +207,6 @@ static bool found_before(const request_rec *r, identity_place_t *place)
         (strcmp(method, "cookie") == 0 && !conf->cookie))
         return false;
     place->found = before->found;
-    place->authorization = before->authorization;
     return true;
 }
 
@@ -220,7 +238,7 @@ static int authenticate(request_rec *r)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity does not guard a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    identity_place_t *place = place_of(r, host);
+    identity_place_t *place = identity_place_of(r, host);
     if (!found_before(r, place))
         identify(r, place);
     if (place->found.refused)
@@ -237,12 +255,12 @@ static int run_others(request_rec *r)
 
     if (!host)
         return DECLINED;
-    identity_place_t *place = place_of(r, host);
-    const identity_place_t *before = identity_place_before(r);
+    identity_place_t *place = identity_place_of(r, host);
+    const char *authorization = taken_before(r)->authorization;
     if (place->nested)
         return DECLINED;
-    if (before && before->authorization && !identity_header_in(r, "Authorization"))
-        apr_table_setn(r->headers_in, "Authorization", before->authorization);
+    if (authorization && !identity_header_in(r, "Authorization"))
+        apr_table_setn(r->headers_in, "Authorization", authorization);
     place->nested = true;
     int status = ap_run_check_user_id(r);
     place->nested = false;

@@ -247,8 +247,9 @@ void identity_describe_transport(const request_rec *r, identity_request_t *in);
 typedef struct identity_place {
     identity_host_t *host;
     const char *request_id;
-    const char *authorization; /* as the client sent it: forward.c takes it away */
-    bool nested;               /* the hooks behind ours are run by ours */
+    /* As the client sent them: forward.c has taken them away. */
+    const char *authorization, *api_key, *cookie;
+    bool nested; /* the hooks behind ours are run by ours */
     identity_authentication_t found;
     /* What a Require line found lacking. */
     const char *scope;           /* permissions, any of which would do */
@@ -283,6 +284,8 @@ identity_place_t *identity_place(const request_rec *r);
 identity_place_t *identity_place_inherited(const request_rec *r);
 /* One of the requests that this one came from at which somebody showed a credential, else NULL. */
 identity_place_t *identity_place_before(const request_rec *r);
+/* Made where there is none yet. */
+identity_place_t *identity_place_of(request_rec *r, identity_host_t *host);
 /* The principal at a place or in the API, NULL where there is none. *account_id: see identity_authentication_t. */
 const identity_principal_t *identity_caller(const request_rec *r, const char **account_id);
 /* After a credential was found to be good: r->user, environment. */

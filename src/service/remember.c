@@ -121,9 +121,9 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
     return to;
 }
 
-/* Who adds a member that points somewhere copies here what it points to. */
-_Static_assert(sizeof(identity_principal_t) == 240 && sizeof(identity_grant_t) == 80 &&
-                   sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16,
+/* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
+_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 240 && sizeof(identity_grant_t) == 80 &&
+                                       sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
                "put_principal copies all of it");
 
 static void put_principal(writer_t *writer, const identity_principal_t *from, identity_principal_t *to)

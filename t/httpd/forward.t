@@ -15,9 +15,10 @@ my $socket = IdentityTest::Protected->backend;
 my $url = $backend->url;
 put("$folder/app/.htaccess", "AuthType Identity\nRequire valid-user\n");
 put("$folder/app/a.html", 'for who is known');
+put("$folder/listed/$_.cgi", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nexec env\n", 0755) for qw(index page);
 my $other = IdentityTest::Server::free_port() + 1;
 $other++ until IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $other, Listen => 1, ReuseAddr => 1);
-my $server = IdentityTest::Server->new(port => $other - 1, modules => [IdentityTest::Protected::cgi_modules(), qw(proxy proxy_http rewrite)], directives => <<"END");
+my $server = IdentityTest::Server->new(port => $other - 1, modules => [IdentityTest::Protected::cgi_modules(), qw(proxy proxy_http rewrite negotiation)], directives => <<"END");
     @{[configuration() eq 'prefork' ? '' : "ScriptSock \${LOGS}/cgisock"]}
     <Directory "$folder">
         Require all granted
@@ -58,11 +59,24 @@ my $server = IdentityTest::Server->new(port => $other - 1, modules => [IdentityT
         RequestHeader set Authorization "Basic b3VyczpvdXJz"
         RequestHeader set X-Told "%{IDENTITY_USER_ID}e"
     </Location>
+    Alias /listed $folder/listed
+    <Directory "$folder/listed">
+        Options +MultiViews
+        AddType text/plain .cgi
+        DirectoryIndex index.cgi
+        <Files *.cgi>
+            AuthType Identity
+            AuthName app
+            Require valid-user
+        </Files>
+    </Directory>
     <Location /either>
         <RequireAny>
             Require all granted
             Require valid-user
         </RequireAny>
+        RewriteEngine On
+        RewriteRule on\$ /told/on [PT]
     </Location>
     Listen 127.0.0.1:$other
     <VirtualHost 127.0.0.1:$other>
@@ -100,6 +114,12 @@ $answer = ask($server, GET => '/either/a', @{$person->{bearer}});
 is $answer->{status}, 200, 'where nobody is asked';
 unlike $answer->{text}, qr/x-identity/i, '... nobody is told of';
 
+unlike ask($server, GET => '/either/a', @$_, Cookie => 'identity_access=forged')->{text}, qr/^(Authorization|X-API-KEY|Cookie):/im, '... nor is what was shown for it'
+    for $person->{bearer}, ['X-API-KEY' => $key->{api_key}];
+
+is ask($server, GET => '/either/on', @$_)->{status}, 200, '... which a place that it is led to knows all the same' for $person->{bearer}, ['X-API-KEY' => $key->{api_key}];
+is ask($server, GET => '/either/on')->{status}, 401, '... where somebody must be known';
+
 # ---- programs -------------------------------------------------------------------------------------------------------------------------------
 
 $answer = ask($server, GET => '/cgi/echo.cgi', @{$person->{bearer}});
@@ -113,6 +133,13 @@ is $answer->{headers}{'x-seen-by'}, $person->{name}, 'mod_headers and expression
 $answer = ask($server, GET => '/cgi/echo.cgi', 'X-API-KEY' => $key->{api_key});
 is line_of($answer, 'IDENTITY_PERMISSIONS'), '*', '... of an administrator all';
 is line_of($answer, $_), undef, "no $_" for qw(HTTP_X_API_KEY HTTP_AUTHORIZATION IDENTITY_ACCOUNT_ID);
+# mod_dir and mod_negotiation ask about a file by a subrequest, and go on as if that were what was asked for.
+for my $path (qw(/listed/ /listed/page)) {
+    $answer = ask($server, GET => $path, 'X-API-KEY' => $key->{api_key}, Cookie => "theme=dark; identity_access=$key->{id}");
+    is line_of($answer, 'IDENTITY_USER_ID'), $key->{id}, "$path leads to a program that is told who asks";
+    is line_of($answer, 'HTTP_X_API_KEY'), undef, '... not the credential';
+    is line_of($answer, 'HTTP_COOKIE'), 'theme=dark', '... in a cookie neither';
+}
 like ask($server, GET => '/cgi/led', @{$person->{bearer}})->{text}, qr{^GET /led-$person->{id} }, 'mod_rewrite knows who it is';
 
 # ---- what clients make up (security 73) ------------------------------------------------------------------------------------------------------
@@ -130,6 +157,12 @@ for my $path (qw(/open/a /told/a /untold/a /either/a /own/a)) {
     }
 }
 unlike ask($server, GET => '/cgi/echo.cgi', @{$person->{bearer}}, map { ($_ => 'forged') } @made_up)->{text}, qr/forged/, 'nor in the environment of programs # security 73';
+
+# RFC 9110, 7.6.1: a proxy drops what Connection names
+my $text = $server->raw(join("\r\n", 'GET /told/a HTTP/1.1', "Host: $server->{host}", "$person->{bearer}[0]: $person->{bearer}[1]", 'X-Mine: mine',
+    'Connection: close, X-Identity-User-Id, x-mine', 'Connection: X-IDENTITY-ACCOUNT-ID', '', ''));
+like $text, qr/^\Q$_: $names{$_}\E\r?$/im, "$_: the client's Connection does not take it away # security 73" for qw(X-Identity-User-Id X-Identity-Account-Id);
+unlike $text, qr/^X-Mine/im, '... as it does what is its own';
 
 # ---- WebSocket ---------------------------------------------------------------------------------------------------------------------------------
 
