@@ -232,7 +232,6 @@ write_file("$folder/paths", join '', map { "/v1/users/$_->[0]\n" } @people);
 write_file("$folder/names", join '', map { "$_->[1]\n" } @people);
 open $in, '<', "$folder/state/keys" or die "keys: $!";
 chomp(my ($key, @keys) = <$in>);
-write_file("$folder/keys", join '', map { "$_\n" } @keys);
 
 my $top = POSIX::getcwd();
 my $plain = configure('plain', '');
@@ -308,11 +307,20 @@ if ($wanted{M1}) {
     # Afresh: what other rows have read of the database is none of its business.
     stop($identity);
     start($identity, @pinned);
-    for (1 .. 10) {
+    # Each process has a cache of its own: with so many keys all of them together hold that many principals.
+    my $processes = figure('Processes');
+    my $many = POSIX::ceil($principals / $processes);
+    write_file("$folder/keys", join '', map { "$_\n" } @keys[0 .. $many - 1]);
+    for (1 .. 30) {
         load('M1', $identity, '/protected/file.html', {}, 'each', 'X-API-KEY', "$folder/keys");
         last if figure('CacheEntries') >= $principals;
     }
-    remark('M1: ' . figure('CacheEntries') . ' principals in the cache');
+    my $cached = figure('CacheEntries');
+    remark("M1: $cached principals in the caches of $processes processes");
+    if ($cached < $principals) {
+        remark('M1: these are too few');
+        $failed = 1;
+    }
     start($plain, @pinned);
     load('M1', $plain, '/plain/file.html', {}, '-', '-');
     row('M1', "memory of all processes (MiB) with $principals cached principals, above httpd without the module", memory($identity), memory($plain), '%.1f', 'difference');
