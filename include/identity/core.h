@@ -278,8 +278,11 @@ const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size)
 /* HMAC-SHA256 in hex: a digest that says nothing, even of a guessable text, to who does not have the key. */
 const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size);
 const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size);
-/* NULL where it is not base64url without padding. */
+/* NULL where it is not canonical base64url without padding: no `=`, no blanks, no bits left over. A NUL follows what is
+ * returned. */
 unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size);
+/* The same of a text of any bytes. */
+unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, size_t length, size_t *size);
 
 /* Typed secrets: prefix_ + 43 characters of base64url (256 bits) + 6 characters of checksum over all before it, so that
  * secret scanners can find them and a typo is told without a look-up (security 20, 33). */

@@ -123,8 +123,8 @@ static bool take_key(EVP_PKEY *pkey, identity_signing_key_t *key)
     spell(key->x, x);
     spell(key->y, y);
     put_thumbprint(key);
-    key->jwk = cjose_jwk_create_EC_spec(&parts, NULL);
-    return key->jwk != NULL;
+    key->jwk.jose = cjose_jwk_create_EC_spec(&parts, NULL);
+    return key->jwk.jose != NULL;
 }
 
 static apr_status_t release_keys(void *context)
@@ -132,8 +132,8 @@ static apr_status_t release_keys(void *context)
     identity_keyset_t *keys = context;
 
     for (int i = 0; i < keys->count; i++) {
-        if (keys->keys[i].jwk != NULL) {
-            cjose_jwk_release(keys->keys[i].jwk);
+        if (keys->keys[i].jwk.jose != NULL) {
+            cjose_jwk_release(keys->keys[i].jwk.jose);
         }
         identity_wipe(&keys->keys[i], sizeof keys->keys[i]);
     }

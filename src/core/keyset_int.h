@@ -2,9 +2,7 @@
 #ifndef IDENTITY_KEYSET_INT_H
 #define IDENTITY_KEYSET_INT_H
 
-#include <cjose/cjose.h>
-
-#include "core_int.h"
+#include "jose.h"
 
 #define IDENTITY_KID_LENGTH 43
 
@@ -12,8 +10,8 @@ typedef struct identity_signing_key {
     char kid[IDENTITY_KID_LENGTH + 1];
     char x[IDENTITY_KID_LENGTH + 1], y[IDENTITY_KID_LENGTH + 1];
     unsigned char scalar[32];
-    cjose_jwk_t
-        *jwk; /* never retained or released while shared: its count is not atomic; signing and verifying only read it */
+    /* never retained or released while shared: its count is not atomic; signing and verifying only read it */
+    identity_jwk_t jwk;
 } identity_signing_key_t;
 
 struct identity_keyset {

@@ -84,9 +84,8 @@ const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t
     return sodium_bin2base64(text, room, data, size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size)
+unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, size_t length, size_t *size)
 {
-    size_t length = strlen(text);
     size_t room = length / 4 * 3 + 3;
     unsigned char *data = apr_palloc(pool, room + 1);
 
@@ -95,4 +94,9 @@ unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, siz
     }
     data[*size] = 0; /* texts may be read as they are */
     return data;
+}
+
+unsigned char *identity_base64url_decode(apr_pool_t *pool, const char *text, size_t *size)
+{
+    return identity_base64url_decode_n(pool, text, strlen(text), size);
 }

@@ -1,6 +1,8 @@
 /* POST /oauth/introspect (RFC 7662) and /oauth/revoke (RFC 7009): what is said of a token, and its end. */
 #include <string.h>
 
+#include <apr_lib.h>
+
 #include "service_int.h"
 
 typedef struct question {
@@ -170,13 +172,26 @@ static bool write_end(identity_call_t *call, void *data)
     return identity_answer_empty(call, 200);
 }
 
+/* Has it the characters of our tokens? A text of others is a malformed request and not a token that is unknown. */
+static bool token_formed(const char *token)
+{
+    for (const char *at = token; *at; at++)
+        if (!apr_isalnum(*at) && !strchr("-_.", *at))
+            return false;
+    return true;
+}
+
 /* Who holds a token may end it, as who holds it may use it; a client that shows a credential beside it must show a good
  * one, and ends nothing that is not in its sight. */
 bool identity_oauth_revoke(identity_call_t *call)
 {
     question_t question = {.token = NULL};
 
-    if (!authenticate(call) || !find(call, &question))
+    if (!authenticate(call))
+        return false;
+    if (!token_formed(identity_json_string(call->body, "token")))
+        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST, "The token is malformed.");
+    if (!find(call, &question))
         return false;
     bool sighted = !call->who ||
                    ((question.session || question.bearer.who) && within_sight(call, &question, "USER.MORTAL.UPDATE"));

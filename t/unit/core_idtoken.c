@@ -156,7 +156,7 @@ static void test_keys(void)
            "HS256 keyed with the public modulus # security 48");
     is_int(judge(jwks, signer_token(pool, rsa, hs, claims_with(""), jwks)), WRONG,
            "HS256 keyed with the public key set # security 48");
-    is_int(judge_header(rsa, "{\"alg\":\"RS384\",\"kid\":\"rsa\"}"), WRONG, "RS384 is not taken");
+    is_int(judge_header(rsa, "{\"alg\":\"RS257\",\"kid\":\"rsa\"}"), WRONG, "RS257 is not taken");
     is_int(judge_header(rsa, "{\"alg\":\"ES256\",\"kid\":\"rsa\"}"), WRONG, "ES256 by a key of RSA");
     is_int(judge_header(ec, "{\"alg\":\"RS256\",\"kid\":\"ec\"}"), WRONG, "RS256 by a key of P-256");
     is_int(judge_header(stranger, "{\"alg\":\"RS256\",\"kid\":\"stranger\"}"), UNKNOWN, "a key that is not in the set");
@@ -238,8 +238,10 @@ static void test_forms(void)
     is_int(judge(jwks, ""), WRONG, "nothing");
     is_int(judge(jwks, ".."), WRONG, "three empty parts");
     is_int(judge(jwks, "a.b"), WRONG, "two parts");
-    is_int(judge(jwks, signer_token(pool, rsa, HEADER, claims_with(F("{\"x\":\"%s\"}", repeat("x", 20000))), NULL)),
-           WRONG, "a token of more than 16 KiB");
+    is_int(judge(jwks, signer_token(pool, rsa, HEADER, claims_with(F("{\"x\":\"%s\"}", repeat("x", 48000))), NULL)),
+           RIGHT, "B13: a token of nearly 64 KiB is taken");
+    is_int(judge(jwks, signer_token(pool, rsa, HEADER, claims_with(F("{\"x\":\"%s\"}", repeat("x", 49000))), NULL)),
+           WRONG, "B13: one of more than 64 KiB is not");
     is_int(judge(jwks, signer_token(pool, rsa, HEADER, "[]", NULL)), WRONG, "claims that are no object");
     is_int(judge(jwks, signer_token(pool, rsa, HEADER, "{\"iss\":\"" ISSUER "\",\"iss\":\"x\"}", NULL)), WRONG,
            "a claim twice");
