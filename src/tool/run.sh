@@ -36,10 +36,25 @@ fault=$(port_fault)
 # Others may pass through the folder, no more: what lies in it has rights of its own.
 [ -d "$state" ] || (umask 066 && mkdir -p "$state") || fail "the folder $state cannot be made."
 state=$(cd "$state" && pwd) || exit 1
-[ -w "$state" ] || fail "$state belongs to somebody else; name another folder by STATE."
+# Whoever can write into the folder decides where our writing goes (links, names swapped under us): it and what it holds must be ours alone.
+[ -O "$state" ] || fail "$state belongs to somebody else; name another folder by STATE."
+[ -z "$(find "$state" -maxdepth 0 -perm /022)" ] || fail "others may write into $state; chmod go-w it, or name another folder by STATE."
 case "$tree$state$conf" in *[\"\\\$\*\?\[]* | *$'\n'*) fail 'paths with one of " \ $ * ? [ cannot stand in an httpd configuration.' ;; esac
 
-exec 9> "$state/.lock"
+for name in .lock admin-api-key httpd.conf logs htdocs; do
+    [ ! -L "$state/$name" ] || fail "$state/$name is a link: nothing is written through it; remove it, or name another folder by STATE."
+    [ ! -e "$state/$name" ] || [ -O "$state/$name" ] || fail "$state/$name belongs to somebody else; remove it, or name another folder by STATE."
+done
+[ -z "$(find "$state/logs" -mindepth 1 -type l 2>/dev/null)" ] || fail "there are links in $state/logs: nothing is written through them; remove them, or name another folder by STATE."
+if [ "$(id -u)" = 0 ]; then
+    [ ! -L "$state/data" ] || fail "$state/data is a link: nothing is written through it; remove it, or name another folder by STATE."
+    # Those three are our own, into the folder of www-data; another one's lead where that one likes.
+    for name in mail identity-signing-key.pem identity.db; do
+        [ ! -L "$state/$name" ] || [ "$(stat -c %u "$state/$name")" = 0 ] || fail "$state/$name is somebody else's link; remove it, or name another folder by STATE."
+    done
+fi
+
+exec 9>> "$state/.lock"
 flock -n 9 || fail "$state is in use by another make run."
 
 # ---- where the children of httpd write: database and mail -----------------------------------------------------------------------------------
@@ -73,6 +88,13 @@ if [ "$(id -u)" = 0 ]; then
         ln -sfn "$place/identity.db" "$state/identity.db"
     fi
 fi
+for name in mail identity.db identity.db-wal identity.db-shm identity-signing-key.pem; do
+    # Of a normal user's STATE they may be: it is that one's own.
+    [ "$(id -u)" != 0 ] || [ ! -L "$data/$name" ] || fail "$data/$name is a link: nothing is written through it; remove it, or name another folder by STATE."
+done
+# What is written comes whole and under its name at once; a name that is there is replaced, never followed.
+fresh() { mktemp "$state/.$1.XXXXXX"; }
+rm -f "$state"/.httpd.conf.?????? "$state"/.admin-api-key.??????
 database=$data/identity.db
 key_file=$state/admin-api-key
 logs=$state/logs
@@ -88,9 +110,10 @@ tool migrate > /dev/null
 tool --json entity list | grep -E '"reference": ?"default"' > /dev/null || tool entity add default --name Default > /dev/null
 tool --json --entity default account list | grep -E '"reference": ?"default"' > /dev/null || tool --entity default account add default --environment LIVE > /dev/null
 if [ ! -s "$key_file" ]; then
-    tool --entity default key add --description 'first key, made by make run' > "$key_file.new"
-    [ -s "$key_file.new" ] || fail "htidentity made no key."
-    mv "$key_file.new" "$key_file"
+    new=$(fresh admin-api-key)
+    tool --entity default key add --description 'first key, made by make run' > "$new"
+    [ -s "$new" ] || fail "htidentity made no key."
+    mv -fT "$new" "$key_file"
 fi
 if [ "$(id -u)" = 0 ]; then
     chown -RhP "$user:$(id -g "$user")" "$data/mail"
@@ -106,6 +129,7 @@ fi
 
 libexec=$(apxs -q LIBEXECDIR)
 binary=$(apxs -q SBINDIR)/$(apxs -q TARGET)
+new=$(fresh httpd.conf)
 {
     for module in mpm_event authn_core authz_core authz_host authz_user auth_basic unixd log_config mime dir alias env headers setenvif dbd watchdog reqtimeout; do
         # What the server has built in has no file.
@@ -140,7 +164,8 @@ IdentityPublicURL http://127.0.0.1:$port
 IdentityMailURL "maildir:$data/mail"
 END
     [ -z "$conf" ] || printf 'Include "%s"\n' "$conf"
-} > "$state/httpd.conf"
+} > "$new"
+mv -fT "$new" "$state/httpd.conf"
 
 # The status of an answer of the module, nothing while there is none.
 probe() {

@@ -236,6 +236,79 @@ if ($root) {
     remove_tree($real =~ s{/mail$}{}r) if $real =~ m{^/var/lib/mod_identity/run\.\w+/mail$};
 }
 
+# ---- whose the STATE is (A10) ----------------------------------------------------------------------------------------------------------------
+
+# A folder with what is to be found there: text, or a reference to where a link leads to.
+sub state_with
+{
+    my ($folder, %there) = @_;
+    mkdir $folder, 0755 or die "$folder: $!";
+    for my $name (sort keys %there) {
+        my $value = $there{$name};
+        if (ref $value) {
+            symlink $$value, "$folder/$name" or die "$name: $!";
+        } elsif ($name =~ m{/$}) {
+            mkdir "$folder/$name" or die "$name: $!";
+        } else {
+            open my $out, '>', "$folder/$name" or die "$name: $!";
+            print {$out} $value;
+            close $out;
+        }
+    }
+    return $folder;
+}
+
+# Refused in one sentence, and what stands outside is as it was.
+sub refused_state
+{
+    my ($name, $state, $sentence) = @_;
+    my $before = join ' ', map { join ':', (lstat)[1, 2, 4, 7] } "$base/victim", glob "$state/* $state/.l*";
+    my ($pid, $output) = make_run($copy, $me, PORT => free_port(), STATE => $state);
+    isnt wait_end($pid), 0, "A10: refused: $name";
+    like slurp($output), qr/^make run: [^\n]*$sentence[^\n]*name another folder by STATE\.$/m, "A10: in one sentence: $name";
+    is slurp("$base/victim"), 'dear', "A10: nothing is written elsewhere: $name";
+    is join(' ', map { join ':', (lstat)[1, 2, 4, 7] } "$base/victim", glob "$state/* $state/.l*"), $before, "A10: nor in it: $name";
+}
+
+open my $victim, '>', "$base/victim" or die $!;
+print {$victim} 'dear';
+close $victim;
+my $to = \"$base/victim";
+my $case = 0;
+for my $link ('.lock', 'admin-api-key', 'httpd.conf', 'logs', 'htdocs') {
+    refused_state("$link is a link", state_with("$base/state" . ++$case, $link => $to), 'is a link');
+}
+refused_state('a link in logs', state_with("$base/state" . ++$case, 'logs/' => '', 'logs/error_log' => $to), 'links in');
+my $shared = state_with("$base/state" . ++$case);
+chmod 0777, $shared;
+refused_state('others may write', $shared, 'others may write into');
+# The old name of the key while it was made.
+my $old = state_with("$base/state" . ++$case, 'admin-api-key.new' => $to);
+my %old = (PORT => free_port(), STATE => $old);
+my ($old_pid, $old_output) = make_run($copy, $me, %old);
+is wait_ready($old_pid, $old_output), "http://127.0.0.1:$old{PORT}/v1", 'A10: a link of the name that the key had while it was made is left alone';
+is slurp("$base/victim"), 'dear', 'A10: what it leads to is not written';
+is call($old{PORT}, key_of($old), GET => '/v1/users')->{status}, 200, 'A10: the key opens';
+kill TERM => $old_pid;
+wait_end($old_pid);
+if ($root) {
+    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+    for my $there ([], ['admin-api-key.new' => $to], ['.lock' => $to], ['httpd.conf' => 'Listen 1']) {
+        my $foreign = state_with("$base/state" . ++$case, @$there);
+        chown $uid, $gid, $foreign or die $!;
+        refused_state("somebody else's, with @{[map { ref ? $$_ : $_ } @$there]}", $foreign, 'belongs to somebody else');
+    }
+    my $given = state_with("$base/state" . ++$case, 'httpd.conf' => 'Listen 1');
+    chown $uid, $gid, "$given/httpd.conf" or die $!;
+    refused_state('a file of somebody else', $given, 'belongs to somebody else');
+    $given = state_with("$base/state" . ++$case, 'identity.db' => $to);
+    system('chown', '-h', 'nobody', "$given/identity.db") == 0 or die;
+    refused_state('a link of somebody else', $given, "is somebody else's link");
+    # What www-data may write to by itself.
+    $given = state_with("$base/state" . ++$case, 'data/' => '', 'data/identity.db' => $to, 'identity.db' => \'data/identity.db');
+    refused_state('a link where www-data writes', $given, 'is a link');
+}
+
 for (['PORT=0'], ['PORT=http'], ['PORT=70000'], ['CONF=nowhere.conf']) {
     my ($pid, $output) = make_run($copy, $me, PORT => free_port(), STATE => "$copy/never", map { split /=/ } @$_);
     isnt wait_end($pid), 0, "@$_ is refused";
