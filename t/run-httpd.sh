@@ -13,6 +13,13 @@
 # Apache::Test refuses root and a clone may lie where nobody can go, so everything is staged into a fresh folder of its own.
 set -euo pipefail
 
+# Fails this run alone: "Bail out!" would end every other one too.
+not_run() {
+    echo "not ok 1 - $*"
+    echo 1..1
+    exit 1
+}
+
 # Daemons that tests start, and whatever else loses its parent, become children of this shell: where process 1 collects no dead ones they would stay for ever.
 if [ -z "${IDENTITY_REAPER:-}" ]; then
     export IDENTITY_REAPER=1
@@ -25,8 +32,8 @@ config=${1:?usage: run-httpd.sh CONFIG [FILE...]}
 shift
 case $config in
     event | worker | prefork | asan) ;;
-    root) [ "$(id -u)" = 0 ] || { echo "Bail out! The configuration root needs root."; exit 1; } ;;
-    *) echo "Bail out! There is no configuration named $config."; exit 1 ;;
+    root) [ "$(id -u)" = 0 ] || not_run "The configuration root needs root." ;;
+    *) not_run "There is no configuration named $config." ;;
 esac
 mpm=$config build=$source/build
 case $config in asan) mpm=event build=$source/build-asan ;; root) mpm=event ;; esac
@@ -43,7 +50,7 @@ if [ $# = 0 ]; then
         runs_here "$file" && files+=("$file")
     done
 fi
-[ ${#files[@]} -gt 0 ] || { echo "Bail out! No test file runs on $config."; exit 1; }
+[ ${#files[@]} -gt 0 ] || not_run "No test file runs on $config."
 
 # ---- stage -----------------------------------------------------------------------------------------------------------------------------
 
@@ -132,7 +139,7 @@ if [ -z "$port" ]; then
             sysread STDIN, my $end, 1;
             exit;
         }'; }
-    read -r port <&"${HOLDER[0]}" || { echo "Bail out! No free ports."; exit 1; }
+    read -r port <&"${HOLDER[0]}" || not_run "No free ports."
 fi
 
 drop=("${as[@]}") defines=()

@@ -61,6 +61,7 @@ typedef struct identity_mail_target {
     const char *directory;   /* of the Maildir */
     const char *user;        /* or NULL */
     const char *password;    /* or NULL; from a file, never printed */
+    const char *helo;        /* what EHLO says, of identity_mail_helo; NULL: the name of this machine */
     const char *authorities; /* file of the certificates that are believed; NULL: the system's, as in any server */
     int timeout;             /* seconds for one delivery as a whole */
 } identity_mail_target_t;
@@ -68,6 +69,10 @@ typedef struct identity_mail_target {
 /* Reads IdentityMailURL. NULL with *error a sentence otherwise. A password inside the URL is refused: secrets are
  * files. */
 identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char *url, const char **error);
+
+/* What EHLO may say (RFC 5321, 4.1.1.1) for a host: a domain as it is, an address as a literal ([192.0.2.1],
+ * [IPv6:2001:db8::1]; a literal stays one). NULL where host is neither. */
+const char *identity_mail_helo(apr_pool_t *pool, const char *host);
 
 typedef enum {
     IDENTITY_DELIVERY_SENT,

@@ -39,6 +39,8 @@ extern const identity_rates_t identity_rates_standard;
 /* login, token, ...: NULL for NONE; NONE for what is no name of a class. */
 const char *identity_rate_class_name(identity_rate_class_t class);
 identity_rate_class_t identity_rate_class_find(const char *name);
+/* All of them, as a sentence lists them: login, ... or write. */
+const char *identity_rate_class_names(apr_pool_t *pool);
 
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
@@ -233,8 +235,8 @@ typedef struct identity_request {
     bool upgrade;               /* ... asks for another protocol, such as WebSocket */
     const char *request_id;     /* reqr_..., made with identity_request_id */
     bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
-    /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST.
-     * NULL: there is no body. */
+    /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST,
+     * MEDIA_TYPE (it came in a Content-Encoding). NULL: there is no body. */
     identity_problem_kind_t (*read_body)(void *context, apr_pool_t *pool, size_t limit, char **text, size_t *length);
     void *body_context;
 } identity_request_t;

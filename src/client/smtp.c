@@ -135,13 +135,23 @@ static size_t hear(char *line, size_t size, size_t count, void *data)
             return code_;                                                                                              \
     } while (0)
 
-static CURLcode set_connection(smtp_session_t *session, const identity_mail_target_t *target)
+/* libcurl takes the name for EHLO from the path. */
+static const char *url_with_helo(smtp_session_t *session, apr_pool_t *pool, const identity_mail_target_t *target)
+{
+    char *name = target->helo ? curl_easy_escape(session->curl, target->helo, 0) : NULL;
+    const char *url = name ? apr_pstrcat(pool, target->url, "/", name, NULL) : target->url;
+
+    curl_free(name);
+    return url;
+}
+
+static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool, const identity_mail_target_t *target)
 {
     bool loopback = mail_url_is_loopback(target->url);
     bool plain_allowed = loopback && !strncmp(target->url, "smtp://", 7);
     long timeout = target->timeout;
 
-    SET(CURLOPT_URL, target->url);
+    SET(CURLOPT_URL, url_with_helo(session, pool, target));
     SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "smtp,smtps");
     SET(CURLOPT_PROXY, ""); /* whatever the environment says */
@@ -280,7 +290,7 @@ identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_
     /* QUIT is said when the pool goes. */
     apr_pool_cleanup_register(pool, session, end_session, apr_pool_cleanup_null);
 
-    CURLcode code = set_connection(session, target);
+    CURLcode code = set_connection(session, pool, target);
     if (code == CURLE_OK)
         code = set_mail(session, pool, mail);
     if (code == CURLE_OK)

@@ -2,12 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+
 #include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "client_int.h"
 
 #define MAILDIR "maildir:"
+#define SMTP    "smtp://"
+#define SMTPS   "smtps://"
 #define TIMEOUT 60
 
 static identity_mail_target_t *refuse(const char **error, const char *sentence)
@@ -63,6 +67,20 @@ static bool port_valid(const char *port)
     return length > 0 && length < 6 && strspn(port, "0123456789") == length && number > 0 && number < 65536;
 }
 
+/* A port that speaks TLS from its first byte, or only after STARTTLS (RFC 8314), under the scheme of the other: no mail
+ * would ever leave. */
+static const char *port_unfit(const char *scheme, long port)
+{
+    bool tls = strcmp(scheme, SMTPS) == 0;
+
+    if (!tls && port == 465)
+        return "Port 465 speaks TLS from the first byte: the mail URL must begin with smtps:// there.";
+    if (tls && (port == 25 || port == 587))
+        return "Ports 25 and 587 begin without TLS and change to it by STARTTLS: the mail URL must begin with smtp:// "
+               "there.";
+    return NULL;
+}
+
 /* `[user@]host[:port]` */
 static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *scheme, char *authority,
                                                const char **error)
@@ -85,6 +103,9 @@ static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *sch
         return refuse(error, "The mail URL must name a host, as in smtp://user@mail.example.org:587.");
     if (host[length] && (host[length] != ':' || !port_valid(host + length + 1)))
         return refuse(error, "The port of the mail URL must be a number from 1 to 65535.");
+    const char *unfit = host[length] ? port_unfit(scheme, strtol(host + length + 1, NULL, 10)) : NULL;
+    if (unfit)
+        return refuse(error, unfit);
     target->kind = IDENTITY_MAIL_SMTP;
     target->url = apr_pstrcat(pool, scheme, host, NULL);
     target->timeout = TIMEOUT;
@@ -120,7 +141,7 @@ static identity_mail_target_t *parse_maildir(apr_pool_t *pool, const char *direc
 
 identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char *url, const char **error)
 {
-    static const char *const schemes[] = {"smtp://", "smtps://"};
+    static const char *const schemes[] = {SMTP, SMTPS};
 
     *error = NULL;
     for (const char *at = url; *at; at++) {
@@ -134,6 +155,37 @@ identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char 
             return parse_smtp(pool, schemes[i], url + strlen(schemes[i]), error);
     }
     return refuse(error, "The mail URL must begin with smtp://, smtps:// or maildir:.");
+}
+
+static bool domain_valid(const char *host)
+{
+    size_t label = 0, length = strlen(host);
+
+    for (const char *at = host; *at; at++) {
+        bool edge = label == 0 || !at[1] || at[1] == '.';
+        if (*at == '.' ? label == 0 || !at[1] : !apr_isalnum(*at) && (*at != '-' || edge))
+            return false;
+        label = *at == '.' ? 0 : label + 1;
+        if (label > 63)
+            return false;
+    }
+    return length > 0 && length < 254;
+}
+
+const char *identity_mail_helo(apr_pool_t *pool, const char *host)
+{
+    size_t length = strlen(host);
+    unsigned char address[16];
+
+    if (length > 2 && host[0] == '[' && host[length - 1] == ']')
+        host = apr_pstrmemdup(pool, host + 1, length - 2);
+    else if (domain_valid(host) && inet_pton(AF_INET, host, address) != 1)
+        return host;
+    if (inet_pton(AF_INET, host, address) == 1)
+        return apr_pstrcat(pool, "[", host, "]", NULL);
+    if (strncasecmp(host, "IPv6:", 5) == 0)
+        host += 5;
+    return inet_pton(AF_INET6, host, address) == 1 ? apr_pstrcat(pool, "[IPv6:", host, "]", NULL) : NULL;
 }
 
 bool mail_url_is_loopback(const char *url)

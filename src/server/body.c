@@ -92,6 +92,20 @@ static apr_off_t announced(const request_rec *r)
     return length && ap_parse_strict_length(&value, length) ? value : -1;
 }
 
+/* Asked once the body was read: an input filter that decodes it (mod_deflate's) has taken the header away by then. */
+static bool encoded(const request_rec *r)
+{
+    const char *list = apr_table_get(r->headers_in, "Content-Encoding");
+    char *coding;
+
+    while (list && *(coding = ap_get_token(r->pool, &list, 0))) {
+        if (strcasecmp(coding, "identity") != 0)
+            return true;
+        list += strspn(list, ", \t");
+    }
+    return false;
+}
+
 static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limit, char **bytes, size_t *length)
 {
     request_rec *r = r_;
@@ -113,6 +127,8 @@ static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limi
     }
     apr_brigade_destroy(brigade);
     identity_state(r)->ended = problem == IDENTITY_PROBLEM_NONE;
+    if (problem == IDENTITY_PROBLEM_NONE && text.length > 0 && encoded(r))
+        problem = IDENTITY_PROBLEM_MEDIA_TYPE;
     if (problem != IDENTITY_PROBLEM_NONE) {
         identity_wipe(text.bytes, text.length);
         return problem;

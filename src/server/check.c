@@ -150,6 +150,13 @@ static const char *check_trailers(const server_rec *server)
                : NULL;
 }
 
+static void warn_lifetime(const server_rec *server, const char *name, apr_interval_time_t lifetime)
+{
+    if (lifetime > IDENTITY_TOKEN_LONGEST)
+        IDENTITY_SAY(APLOG_WARNING, server,
+                     "ID0534: %s is more than 24h, the longest that an access token may live: 24h is used", name);
+}
+
 static const char *check_server(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
 {
     const identity_conf_t *conf = identity_conf(server);
@@ -182,6 +189,10 @@ int identity_check(apr_pool_t *temporary, server_rec *main_server)
         const char *sentence = check_trailers(server);
         if (!sentence && identity_conf(server)->wanted)
             sentence = check_server(temporary, main_server, server);
+        if (!sentence && identity_conf(server)->wanted) {
+            warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->access_lifetime);
+            warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->demo_lifetime);
+        }
         if (sentence) {
             IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;

@@ -353,8 +353,8 @@ static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_n
 
     (void)directory;
     if (class == IDENTITY_RATE_NONE)
-        return apr_psprintf(cmd->pool, "%s begins with a class: login, token, reset, invite, read or write, not %s.",
-                            cmd->cmd->name, class_name);
+        return apr_psprintf(cmd->pool, "%s begins with a class: %s, not %s.", cmd->cmd->name,
+                            identity_rate_class_names(cmd->pool), class_name);
     conf->set |= 1u << class;
     return identity_read_rate(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
                               &conf->rates.of[class]);
@@ -387,6 +387,19 @@ static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *va
     (void)directory;
     *(const char **)member_set(cmd) = value;
     return identity_read_sender(cmd->temp_pool, cmd->cmd->name, value);
+}
+
+static const char *set_mail_helo(cmd_parms *cmd, void *directory, const char *value)
+{
+    const char **helo = member_set(cmd);
+
+    (void)directory;
+    *helo = identity_mail_helo(cmd->pool, value);
+    return *helo ? NULL
+                 : apr_psprintf(cmd->pool,
+                                "%s needs a host name such as id.example.org, or an address such as [192.0.2.1], not "
+                                "%s.",
+                                cmd->cmd->name, value);
 }
 
 static const char *set_urn_namespace(cmd_parms *cmd, void *directory, const char *value)

@@ -68,6 +68,13 @@ typedef struct identity_directory_conf {
 #undef SERVER
 #undef DIRECTORY
 
+/* Whoever verifies an access token without asking this server believes it until it expires: never longer than a day. */
+#define IDENTITY_TOKEN_LONGEST apr_time_from_sec(86400)
+static inline apr_interval_time_t identity_within_day(apr_interval_time_t lifetime)
+{
+    return lifetime < IDENTITY_TOKEN_LONGEST ? lifetime : IDENTITY_TOKEN_LONGEST;
+}
+
 static inline identity_conf_t *identity_conf(const server_rec *server)
 {
     return ap_get_module_config(server->module_config, &identity_module);

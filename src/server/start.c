@@ -79,6 +79,14 @@ static const char *default_sender(apr_pool_t *pool, const char *origin)
     return apr_pstrcat(pool, "noreply@", host, strchr(host, '.') ? "" : ".localdomain", NULL);
 }
 
+static const char *default_helo(apr_pool_t *pool, const char *origin)
+{
+    const char *host = strstr(origin, "://") + 3;
+
+    return identity_mail_helo(pool,
+                              apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")));
+}
+
 static const char *mail_of(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
@@ -90,6 +98,7 @@ static const char *mail_of(identity_host_t *host)
     if (!conf->mail)
         return NULL;
     settings->mail = target = apr_pmemdup(host->site->pool, conf->mail, sizeof *target);
+    target->helo = conf->mail_helo ? conf->mail_helo : default_helo(host->site->pool, settings->public_url);
     settings->mail_templates = conf->mail_templates;
     if (!settings->mail_templates)
         settings->mail_templates = identity_mail_templates_load(host->site->pool, NULL, &sentence);
@@ -114,7 +123,7 @@ static void settings_of(identity_host_t *host)
         .public_url = conf->public_url ? conf->public_url : default_origin(host),
         .require_tls = conf->require_tls,
         .max_body = conf->max_body,
-        .access_lifetime = conf->access_lifetime,
+        .access_lifetime = identity_within_day(conf->access_lifetime),
         .refresh_idle = conf->refresh_lifetime.idle,
         .refresh_absolute = conf->refresh_lifetime.absolute,
         .invite_lifetime = conf->invite_lifetime,

@@ -78,7 +78,7 @@ const char *identity_start_visitors(identity_host_t *host)
     char *secret;
 
     host->settings.demo_account = conf->demo_account;
-    host->settings.demo_lifetime = conf->demo_lifetime;
+    host->settings.demo_lifetime = identity_within_day(conf->demo_lifetime);
     host->settings.sandbox = conf->sandbox;
     host->settings.sandbox_lifetime = conf->sandbox_lifetime;
     if (!conf->captcha)

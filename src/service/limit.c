@@ -46,6 +46,15 @@ identity_rate_class_t identity_rate_class_find(const char *name)
     return IDENTITY_RATE_NONE;
 }
 
+const char *identity_rate_class_names(apr_pool_t *pool)
+{
+    const char *list = names[IDENTITY_RATE_NONE + 1];
+
+    for (int class = IDENTITY_RATE_NONE + 2; class < IDENTITY_RATE_CLASSES; class ++)
+        list = apr_pstrcat(pool, list, class == IDENTITY_RATE_CLASSES - 1 ? " or " : ", ", names[class], NULL);
+    return list;
+}
+
 /* ---- names of counters ------------------------------------------------------------------------------------------ */
 
 /* The network of an address with so many bits, in hex; the text itself where it is no address. */

@@ -160,6 +160,10 @@ static bool body(identity_call_t *call)
     identity_problem_kind_t fault =
         in->has_body ? in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length)
                      : IDENTITY_PROBLEM_NONE;
+    if (fault == IDENTITY_PROBLEM_MEDIA_TYPE) {
+        identity_header(call, "Accept-Encoding", "identity"); /* RFC 9110, 15.5.16 */
+        return identity_deny(call, fault, NULL, "The request's body must be sent without a Content-Encoding.");
+    }
     if (fault != IDENTITY_PROBLEM_NONE)
         return identity_deny(call, fault, NULL, NULL);
     if (optional && length == 0) {

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -E
 """usage: check.py [--seen FILE] DOCUMENT ANSWERS...
 
 Holds recorded answers against the OpenAPI document. ANSWERS are files, or folders of files, of one JSON object a line:

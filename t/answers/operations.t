@@ -13,7 +13,7 @@ my @parts = ([oauth => 9], [users => 12], [roles => 5], [teams => 4], ['api-keys
 # Ours, and those of the invitations interface, beside the published ones.
 my $beside = qr{^\w+ /v1/invitations|^GET /v1/(?:oauth/|openapi\.json$)|^POST /v1/oauth/(?:introspect|revoke|describe-link)$|^GET /\.well-known/|/sessions(?:/|$)};
 
-my $folder = $ENV{IDENTITY_ANSWERS} // BAIL_OUT('IDENTITY_ANSWERS names no folder: make test sets it');
+my $folder = $ENV{IDENTITY_ANSWERS} // die('IDENTITY_ANSWERS names no folder: make test sets it');
 # The suites may still be at work beside this file.
 for (my $patience = 600; $patience > 0 && !-e "$folder/event.seen"; $patience--) { sleep 1 }
 my %seen;

@@ -5,7 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 use Test::More tests => 2;
 
-my $folder = $ENV{IDENTITY_ANSWERS} // BAIL_OUT('IDENTITY_ANSWERS names no folder: make check sets it');
+my $folder = $ENV{IDENTITY_ANSWERS} // die('IDENTITY_ANSWERS names no folder: make check sets it');
 my $said = `t/answers/check.py conf/openapi.json '$folder' 2>&1`;
 is $?, 0, 'every answer keeps the document' or diag $said;
 my ($count) = $said =~ /^# (\d+) answers/m;

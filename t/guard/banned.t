@@ -28,4 +28,8 @@ for my $path (@paths) {
     }
 }
 verdict(scalar(@paths) . ' files call no banned function', @found);
+
+# D3: what cannot go on fails its own file. "Bail out!" ends every other one with it.
+my @ends = map { each_line($_, slurp($_), qr/\bBAIL_OUT\b|(?:print|echo|puts|say)\b.*"Bail out!/) } grep { !m{^t/guard/} } files(qr{^t/.*\.(?:t|c|h|pm|pl|sh)$|^t/TEST$});
+verdict('D3: no test ends the whole run', @ends);
 verdict;

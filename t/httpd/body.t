@@ -1,6 +1,8 @@
 # Bodies: never more than the limit is read, whatever is announced; what httpd's own filters refuse is refused in JSON; who is not known is not read. (httpd.md, 3.3)
 use strict;
 use warnings FATAL => 'all';
+use HTTP::Tiny;
+use IO::Compress::Gzip qw(gzip $GzipError);
 use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -89,6 +91,31 @@ refused_is(answer(send_raw('/v1/users/invite', [@key, 'Content-Length: 100'], '{
 my $both = invitation(200);
 is answer(send_raw('/v1/users/invite', [@chunked, 'Content-Length: 5'], chunk($both), "0\r\n\r\n"))->status, 200, 'both lengths: the chunks count';
 refused_is(answer(send_raw('/v1/users/invite', [@key, 'Content-Length: 0'])), 400, BAD_REQUEST => undef, 'nothing at all');
+
+# ---- codings --------------------------------------------------------------------------------------------------------------------------------
+
+# What an application's client compresses on its own. With SetInputFilter DEFLATE httpd itself takes it off, and the header with it.
+my $plain = invitation(300);
+gzip(\$plain => \my $gzipped) or die $GzipError;
+for my $coding ('gzip', 'GZIP', 'x-gzip', 'br', 'deflate', 'identity, gzip', 'gzip, identity', 'gzip;q=1', '"gzip"', 'aws-chunked') {
+    my $refused = answer(send_raw('/v1/users/invite', [@key, "Content-Encoding: $coding", 'Content-Length: ' . length $gzipped], $gzipped));
+    refused_is($refused, 415, UNSUPPORTED_MEDIA_TYPE => undef, "B17: Content-Encoding: $coding");
+    is $refused->header('Accept-Encoding'), 'identity', 'B17: says what is taken instead';
+}
+is $server->api(GET => '/v1/users?username=' . ($plain =~ /"username":"([^"]+)"/)[0])->json->{data}[0], undef, 'B17: nothing was made of it';
+refused_is(answer(send_raw('/v1/users/invite', [@key, 'Content-Encoding: gzip', 'Content-Encoding: gzip', 'Content-Length: 2'], '{}')), 415,
+    UNSUPPORTED_MEDIA_TYPE => undef, 'B17: twice, of what is not even compressed');
+is answer(send_raw('/v1/users/invite', [@key, 'Content-Encoding: identity', 'Content-Length: ' . length $plain], $plain))->status, 200,
+    'B17: Content-Encoding: identity is none';
+is answer(send_raw('/v1/oauth/logout', [@key, 'Content-Encoding: gzip', 'Content-Length: ' . length $gzipped], $gzipped))->status, 401,
+    'B17: where no body is read its coding does not matter';
+refused_is(answer(send_raw('/v1/oauth/token', ['Content-Encoding: gzip', 'Content-Length: ' . length $gzipped], $gzipped)), 415,
+    UNSUPPORTED_MEDIA_TYPE => undef, 'B17: signing in');
+my $inflating = IdentityTest::Server->new(state => $server->state_folder, modules => ['deflate'], directives => "<Location /v1>\nSetInputFilter DEFLATE\n</Location>\n");
+my $inflated = IdentityTest::Response->new(HTTP::Tiny->new->post('http://' . $inflating->host . '/v1/users/invite',
+    {headers => {'X-API-KEY' => $key, 'Content-Type' => 'application/json', 'Content-Encoding' => 'gzip'}, content => $gzipped}), 'POST /v1/users/invite');
+is $inflated->status, 200, 'B17: what httpd itself decodes is taken' or diag $inflated->content;
+$inflating->stop;
 
 # ---- httpd's own limits ---------------------------------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ my @refused = (
     "IdentityCache 0\nIdentityStale 1h" => qr/ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered/,
     "IdentityCache 10\nIdentityStale 1h\n<VirtualHost *:1>\nIdentityCache 0\n</VirtualHost>" => qr/ID0517: /,
     'IdentityRateLimit 10/1m' => qr/takes two arguments/,
-    'IdentityRateLimit logins 10/1m' => qr/begins with a class: login, token, reset, invite, read or write, not logins\./,
+    'IdentityRateLimit logins 10/1m' => qr/begins with a class: login, token, reset, invite, mail, read or write, not logins\./,
     'IdentityRateLimit none off' => qr/begins with a class/,
     'IdentityRateLimit login 10' => qr{IdentityRateLimit login needs a number and a duration, such as 10/1m, or off, not 10\.},
     'IdentityRateLimit login on' => qr/or off, not on\./,
@@ -158,6 +158,13 @@ my @refused = (
     'IdentityMailURL smtp://user@mail.example.org' => qr/ID0506: .*IdentityMailSecret/,
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $open_secret" => qr/ID0507: .*chmod 600/,
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
+    'IdentityMailURL smtp://mail.example.org:465' => qr/IdentityMailURL: Port 465 .* smtps:\/\//, # B18
+    'IdentityMailURL smtp://[2001:db8::1]:0465/' => qr/IdentityMailURL: Port 465 .* smtps:\/\//,
+    'IdentityMailURL SMTPS://mail.example.org:587' => qr/IdentityMailURL: Ports 25 and 587 .* smtp:\/\//,
+    'IdentityMailHelo id_1.example.org' => qr/IdentityMailHelo needs a host name such as .*, not id_1\.example\.org\./, # B5
+    'IdentityMailHelo -a.example.org' => qr/IdentityMailHelo needs/,
+    'IdentityMailHelo [192.0.2]' => qr/IdentityMailHelo needs/,
+    'IdentityMailHelo "id.example.org RSET"' => qr/IdentityMailHelo needs/,
     'IdentityMailFrom nobody' => qr/needs an address/,
     'IdentityMailFrom "Name <nobody>"' => qr/needs an address/,
     'IdentityURNNamespace a' => qr/IdentityURNNamespace needs 2 to 32 letters, digits and hyphens, .* it is given a\./,
@@ -195,6 +202,16 @@ for my $directives (@taken) {
     my ($status, $text) = check($directives);
     is $status, 0, 'taken: ' . $directives =~ tr/\n/ /r or diag $text;
 }
+
+# What is too long for an access token is taken as the longest, and said. (M24)
+for (['IdentityAccessLifetime 400d', 'IdentityAccessLifetime'], ['IdentityAccessLifetime 25h', 'IdentityAccessLifetime'], ['IdentityDemoLifetime 2d', 'IdentityDemoLifetime'],
+    ["<VirtualHost *:1>\nIdentityEngine On\nIdentityAccessLifetime 3650d\n</VirtualHost>", 'IdentityAccessLifetime']) {
+    my ($directives, $name) = @$_;
+    my ($status, $text) = check($directives);
+    is $status, 0, 'M24: taken: ' . $directives =~ tr/\n/ /r or diag $text;
+    like $text, qr/ID0534: $name is more than 24h, .*: 24h is used/, 'M24: with a warning';
+}
+unlike +(check('IdentityAccessLifetime 24h'))[1], qr/ID0534/, 'M24: 24h itself needs none';
 
 # ---- the shipped file: every line that is commented out is what it says: the default, or an example that httpd takes -----------------------------
 
@@ -344,6 +361,10 @@ $keeps = IdentityTest::Server->new(state => $set->state_folder, directives => "I
 refused_is($keeps->api(GET => "/v1/api-keys/$kept->{id}/decrypt"), 409, INVALID_OPERATION => undef, 'IdentityKeyEscrow: one that another sealed is not');
 like $keeps->error_log, qr/ID0306: $kept->{id} cannot be unsealed/, 'and the log says why';
 $keeps->stop;
+
+my $long = IdentityTest::Server->new(state => $set->state_folder, directives => "IdentityAccessLifetime 400d\n");
+is $long->login($address, 'Correct1Horse')->json->{expires_in}, 86400, 'M24: a token lives 24 hours at most';
+$long->stop;
 
 # A new key in front: it signs, the old one still verifies; without the old one its tokens end.
 my $kid = $head->{kid};

@@ -36,6 +36,7 @@ sub listed { my ($status, $out) = $server->tool('mail', 'list'); return $status 
 
 is invited('ada@example.com', 'Accept-Language' => 'de-CH, en;q=0.7'), 200, 'an invitation';
 my ($mail) = $smtp->wait_mails('ada@example.com', 1);
+is $mail->{helo}, '[127.0.0.1]', 'B5: EHLO says the host of IdentityPublicURL';
 ok $mail->{tls} && $mail->{user} eq 'identity', 'comes by STARTTLS, from the user of the mail URL';
 is $mail->{headers}{'content-language'}, 'de', 'in the language that was asked for';
 like $mail->{subject}, qr/^Ihre Einladung zu 127\.0\.0\.1$/, 'as its subject says';
@@ -117,7 +118,9 @@ $server->stop;
 
 # ---- killed at every stage -----------------------------------------------------------------------------------------------------------------------
 
-$server = IdentityTest::Server->new(directives => $common . $smtp->directives('plain'));
+$server = IdentityTest::Server->new(directives => $common . "IdentityMailHelo relay.example.org\n" . $smtp->directives('plain'));
+is invited('helo@example.com'), 200, 'another invitation';
+is +($smtp->wait_mails('helo@example.com', 1))[0]{helo}, 'relay.example.org', 'B5: IdentityMailHelo says another one';
 expect_in_log('exit signal Killed (9)');
 
 sub kill_children { my $parent = $server->pid; kill KILL => grep { $_ != $parent } $server->processes }

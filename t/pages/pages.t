@@ -52,8 +52,8 @@ sub problem
 sub ok_json { return [200, encode_json($_[0])] }
 
 my $folder = tempdir(CLEANUP => 1);
-system('sh', 'src/pages/embed.sh', "$folder/pages.c", $folder) == 0 or BAIL_OUT('the pages cannot be built');
-system('t/npm/install.sh', 'build/npm') == 0 or BAIL_OUT('the packages of t/npm are not there');
+system('sh', 'src/pages/embed.sh', "$folder/pages.c", $folder) == 0 or die('the pages cannot be built');
+system('t/npm/install.sh', 'build/npm') == 0 or die('the packages of t/npm are not there');
 
 sub slurp
 {
@@ -178,10 +178,10 @@ sub serve
         "\r\nConnection: close\r\n\r\n", $body;
 }
 
-my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 20) or BAIL_OUT("no port: $!");
+my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 20) or die("no port: $!");
 my $base = 'http://127.0.0.1:' . $listen->sockport . '/v1/oauth';
 my $main = $$;
-my $server = fork // BAIL_OUT('fork');
+my $server = fork // die('fork');
 if (!$server) {
     $SIG{CHLD} = 'IGNORE';
     while (1) {

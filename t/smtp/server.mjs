@@ -8,7 +8,7 @@
 //   POST /rules   a list of {stage, does, to, times}: what is done at that stage of a connection instead of taking the mail. stage: connect, mail, rcpt,
 //                 middle (of the text), text (the mail has been taken), quit. does: hang (until the next /rules), drop, or a code to answer. to: only for
 //                 recipients that begin so (stages rcpt and later). times: so often, then no more.
-//   GET /seen     {connections, hanging (stage or null), mails: [{from, to, user, tls, utf8, raw}]} since the last DELETE /seen
+//   GET /seen     {connections, hanging (stage or null), mails: [{from, to, user, tls, helo, utf8, raw}]} since the last DELETE /seen
 import { createServer } from 'node:http';
 import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
@@ -61,6 +61,7 @@ function make(options) {
                 if (typeof does !== 'number') {
                     seen.mails.push({
                         from: session.envelope.mailFrom.address, to: session.envelope.rcptTo[0].address, user: session.user ?? null, tls: session.secure,
+                        helo: session.hostNameAppearsAs,
                         utf8: session.envelope.smtpUtf8 ?? false, raw: Buffer.concat(chunks).toString(),
                     });
                 }

@@ -1,6 +1,7 @@
 /* Delivery to a real mail server (smtp_server.py): taken, refused for now, refused for good, dead, silent, broken off;
  * with and without TLS and a user. Run from the project's root. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@ static apr_pool_t *pool;
 static char folder[] = "/tmp/identity-smtp.XXXXXX";
 static pid_t server;
 static int server_input;
+static const char *program = "t/unit/smtp_server.py"; /* or the first argument */
 static json_t *ports;
 
 /* ---- the server ------------------------------------------------------------------------------------------------- */
@@ -31,10 +33,40 @@ static void stop_server(void)
     kill(server, SIGTERM);
     waitpid(server, NULL, 0);
     server = 0;
-    const char *names[] = {"cert.pem", "key.pem", "mail.json"};
-    for (size_t i = 0; i < 3; i++)
+    const char *names[] = {"cert.pem", "key.pem", "mail.json", "last-words"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         apr_file_remove(apr_pstrcat(pool, folder, "/", names[i], NULL), pool);
     rmdir(folder);
+}
+
+/* The Python of the distribution, whose packages the tests need: by its full name, and without what the environment
+ * says about another one (D3). */
+static void run_server(const int in[2], const int out[2])
+{
+    static char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", NULL};
+    int words = open(apr_pstrcat(pool, folder, "/last-words", NULL), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    dup2(words, 2);
+    close(in[1]);
+    close(out[0]);
+    execle("/usr/bin/python3", "/usr/bin/python3", program, folder, (char *)NULL, environment);
+    perror("/usr/bin/python3");
+    _exit(127);
+}
+
+/* What it said when it failed is what tells why. */
+static void server_failed(void)
+{
+    char words[2048];
+    FILE *file = fopen(apr_pstrcat(pool, folder, "/last-words", NULL), "r");
+
+    while (file && fgets(words, sizeof words, file))
+        fprintf(stderr, "# %s", words);
+    if (file)
+        fclose(file);
+    bail("D3: the mail server does not start (python3-aiosmtpd, openssl)");
 }
 
 static void start_server(void)
@@ -46,14 +78,8 @@ static void start_server(void)
     if (!mkdtemp(folder) || pipe(in) || pipe(out))
         bail("there is no folder or pipe for the mail server");
     server = fork();
-    if (server == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        execl("/usr/bin/python3", "python3", "t/unit/smtp_server.py", folder, (char *)NULL);
-        _exit(127);
-    }
+    if (server == 0)
+        run_server(in, out);
     close(in[0]);
     close(out[1]);
     server_input = in[1];
@@ -65,7 +91,7 @@ static void start_server(void)
     close(out[0]);
     ports = identity_json_own(pool, json_loads(line, 0, NULL));
     if (!ports)
-        bail("the mail server does not start (python3-aiosmtpd, openssl)");
+        server_failed();
 }
 
 static int port_of(const char *name)
@@ -100,7 +126,7 @@ static identity_mail_t mail_to(const char *to)
     return mail;
 }
 
-static const char *error, *authorities;
+static const char *error, *authorities, *helo;
 
 static identity_delivery_t send_by(const char *url, const char *password, int timeout, const identity_mail_t *mail)
 {
@@ -112,6 +138,7 @@ static identity_delivery_t send_by(const char *url, const char *password, int ti
     target->password = password;
     target->timeout = timeout;
     target->authorities = authorities;
+    target->helo = helo;
     error = "unset";
     return identity_mail_send(pool, target, mail, NULL, &error);
 }
@@ -338,13 +365,80 @@ static void test_tls(void)
     ok(!taken(), "nothing was taken");
 }
 
-int main(void)
+/* What a server that wants more than one word is told. */
+static void test_helo(void)
+{
+    const struct {
+        const char *host, *said;
+    } names[] = {{"id.example.org", "id.example.org"},
+                 {"localhost", "localhost"},
+                 {"127.0.0.1", "[127.0.0.1]"},
+                 {"[192.0.2.1]", "[192.0.2.1]"},
+                 {"[2001:db8::1]", "[IPv6:2001:db8::1]"},
+                 {"[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"},
+                 {"id example", NULL},
+                 {"id..example", NULL},
+                 {"id.example.", NULL},
+                 {"-id.example", NULL},
+                 {"id-.example", NULL},
+                 {"i\r\nd", NULL},
+                 {"b\303\274cher.example", NULL},
+                 {"[id]", NULL},
+                 {"", NULL}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        is_str(identity_mail_helo(pool, names[i].host), names[i].said, "B5: EHLO for host %zu", i + 1);
+    for (size_t i = 0; i < 5; i++) {
+        helo = names[i].said;
+        is_int(send_to("strict", "ada@example.org"), i == 1 ? IDENTITY_DELIVERY_UNAVAILABLE : IDENTITY_DELIVERY_SENT,
+               "B5: a server that wants a full name is told %s", helo);
+        if (i == 1)
+            ok(error && strstr(error, "504"), "B5: its refusal of one word is shown: %s", error);
+        else
+            is_str(identity_json_string(taken(), "helo"), helo, "B5: which it has heard");
+    }
+    helo = NULL;
+}
+
+/* A helper that does not start (any of them: no Python, no package, a mistake in it) fails its own file, with its last
+ * words, and no other. */
+static void test_helper_fails(const char *self)
+{
+    const char *log = apr_pstrcat(pool, folder, "/own.log", NULL);
+    char text[4096] = "";
+    int status = system(apr_psprintf(pool, "'%s' t/unit/client_smtp.c > '%s' 2>&1", self, log));
+    FILE *file = fopen(log, "r");
+
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    apr_file_remove(log, pool);
+    ok(status != 0, "D3: a helper that does not start fails its file");
+    ok(!strstr(text, "Bail out!"), "D3: but does not end the whole run");
+    if (!ok(strstr(text, "SyntaxError"), "D3: its last words are shown"))
+        diag("%s", text);
+    ok(strstr(text, "not ok 1 - D3"), "D3: as a test that failed");
+}
+
+/* Another Python, first in PATH and with a library of its own, is not asked. */
+static void other_python(void)
+{
+    setenv("PATH", apr_pstrcat(pool, "/nowhere/python/bin:", getenv("PATH"), NULL), 1);
+    setenv("PYTHONHOME", "/nowhere/python", 1);
+    setenv("PYTHONPATH", "/nowhere/python/lib", 1);
+}
+
+int main(int count, char **arguments)
 {
     apr_initialize();
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
+    if (count > 1)
+        program = arguments[1];
+    other_python();
     start_server();
     atexit(stop_server);
+    ok(server > 0, "D3: the mail server starts whatever Python the environment names");
+    test_helper_fails(arguments[0]);
     ok(identity_client_start(), "the room is opened");
 
     test_taken();
@@ -353,6 +447,7 @@ int main(void)
     test_stop();
     test_user();
     test_tls();
+    test_helo();
     is_int(send_to("plain", "ada@example.org"), IDENTITY_DELIVERY_SENT, "after all that a mail is sent as before");
 
     identity_client_stop();

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -E
 """A mail server for t/unit/client_smtp.c, on loopback ports of the kernel's choice.
 
 usage: smtp_server.py FOLDER
@@ -13,7 +13,7 @@ is written to FOLDER/mail.json. What it answers hangs on the first word of the r
     drop@...        the connection is closed in the middle of the text
 
 The ports: plain, auth (user "ada at home", password "Pass: wörd 1"), starttls, smtps (certificate made by itself), refusing (554 instead of a greeting),
-old (without SMTPUTF8), busy (421), silent (says nothing at all).
+strict (504 to EHLO with a name of one word), old (without SMTPUTF8), busy (421), silent (says nothing at all).
 """
 import asyncio
 import email
@@ -89,6 +89,7 @@ class Handler:
             "content": envelope.original_content.decode(),
             "user": session.auth_data or "",
             "tls": session.ssl is not None,
+            "helo": session.host_name,
             "parsed": parsed(envelope.original_content),
         }
         path = os.path.join(self.folder, "mail.json")
@@ -107,6 +108,17 @@ class Server(SMTP):
             self.transport.abort()
             return
         await super().smtp_DATA(arg)
+
+
+class Strict(Server):
+    async def smtp_EHLO(self, hostname):
+        if "." not in hostname and ":" not in hostname:
+            await self.push("504 5.5.2 Helo command rejected: need fully-qualified hostname")
+            return
+        await super().smtp_EHLO(hostname)
+
+    async def smtp_HELO(self, hostname):
+        await self.smtp_EHLO(hostname)
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -153,6 +165,7 @@ async def main(folder):
         "starttls": await loop.create_server(smtp(tls_context=tls, require_starttls=True), "127.0.0.1", 0),
         "smtps": await loop.create_server(smtp(), "0.0.0.0", 0, ssl=tls),
         "refusing": await asyncio.start_server(saying("554 No service here"), "127.0.0.1", 0),
+        "strict": await loop.create_server(lambda: Strict(handler, enable_SMTPUTF8=True, hostname="mail.test", loop=loop), "127.0.0.1", 0),
         "old": await loop.create_server(lambda: Server(handler, enable_SMTPUTF8=False, hostname="mail.test", loop=loop), "127.0.0.1", 0),
         "busy": await asyncio.start_server(saying("421 Too busy"), "127.0.0.1", 0),
         "silent": await asyncio.start_server(saying(None), "127.0.0.1", 0),

@@ -99,10 +99,12 @@ tap_is_int(long long got, long long expected, const char *file, int line, const 
 #define is_str(got, expected, ...) tap_is_str((got), (expected), __FILE__, __LINE__, __VA_ARGS__)
 #define is_int(got, expected, ...) tap_is_int((long long)(got), (long long)(expected), __FILE__, __LINE__, __VA_ARGS__)
 
-/* No use in going on without what was just tried. */
+/* No use in going on without what was just tried. It ends this file alone, as a test that failed: "Bail out!" would end
+ * the whole run. */
 __attribute__((unused, noreturn)) static void bail(const char *why)
 {
-    printf("Bail out! %s\n", why);
+    printf("not ok %d - %s\n1..%d\n", tap_count + 1, why, tap_count + 1);
+    fprintf(stderr, "# given up: %s\n", why);
     exit(255);
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -E
 """Reads OpenMetrics from standard input by the parser of the Prometheus project, which refuses what is not valid, and prints it as JSON:
 {"types": {family: type}, "samples": {name{label="value",...}: value}}."""
 import json

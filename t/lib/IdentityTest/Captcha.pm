@@ -20,7 +20,7 @@ sub new
     print {$secret} "captcha-canary\n";
     close $secret or die $!;
     chmod 0600, "$base.secret";
-    my $pid = open2(my $out, my $in, '/usr/bin/python3', "$ENV{IDENTITY_TOP}/t/lib/siteverify.py", "$base.forms");
+    my $pid = open2(my $out, my $in, '/usr/bin/python3', '-E', "$ENV{IDENTITY_TOP}/t/lib/siteverify.py", "$base.forms");
     my $port = <$out> // die "siteverify.py does not start\n";
     chomp $port;
     return bless {base => $base, pid => $pid, in => $in, out => $out, port => $port, made_by => $$}, $class;

@@ -4,7 +4,7 @@ package IdentityTest::Smtp;
 #     my $smtp = IdentityTest::Smtp->new;
 #     ... directives => $smtp->directives('plain')            or 'auth'
 #     $smtp->rules({stage => 'rcpt', does => 450, times => 1});
-#     my @mails = $smtp->wait_mails('ada@example.com', 1);    parsed, and with tls, user and utf8 of t/smtp/server.mjs
+#     my @mails = $smtp->wait_mails('ada@example.com', 1);    parsed, and with tls, user, helo and utf8 of t/smtp/server.mjs
 #     $smtp->stop;                                            else at the end of the test
 use strict;
 use warnings FATAL => 'all';
