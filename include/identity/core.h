@@ -144,17 +144,40 @@ bool identity_id_valid(const char *id, const char *prefix);
 const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now, const identity_random_t *random);
 bool identity_invitation_id_valid(const char *id);
 
-/* `(\S*@\S*\..*)`, at most 256 characters, no control characters, valid UTF-8. */
+/* ---- user names (username.c) ---- */
+
+/* Is it a mail address that a mail server could take? One `@`; a local part of 1 to 64 bytes and a domain with a dot,
+ * at most 254 bytes in all with the domain in A-labels; NFC; no white space, control, format or default-ignorable
+ * character and none of "(),:;<>[]\; nothing in the local part that NFKC would change, or whose full case folding
+ * differs from its simple one. */
 bool identity_username_valid(const char *username);
-/* The one form a username is unique and looked up under: ASCII letters in lower case, all else kept (security 77). */
+/* The rule in words, behind "<field> must be". */
+#define IDENTITY_USERNAME_RULE                                                                                         \
+    "an e-mail address that a mail server can take, such as ada@example.org: without blanks, quotes, brackets, "       \
+    "commas, "                                                                                                         \
+    "invisible characters and letters that have several forms"
+/* The one form that a user name is compared, counted, written to and told to others in: the local part by simple case
+ * folding, the domain as lower-case A-labels (UTS 46, non-transitional). NULL where it is not a valid user name. The
+ * form of a form is itself. */
 const char *identity_username_canonical(apr_pool_t *pool, const char *username);
+/* What databases before schema version 3 compared: the name with ASCII letters in lower case. */
+const char *identity_username_old_form(apr_pool_t *pool, const char *username);
+/* What a typed name is looked up and counted by: its canonical form; of text that is not a user name the old form. */
+const char *identity_username_key(apr_pool_t *pool, const char *text);
+/* The beginning of a canonical form, for a search by the beginning of a name. */
+const char *identity_username_prefix(apr_pool_t *pool, const char *text);
 /* The domain of a canonical username: what follows the last @; "" without one. Points into it. */
 const char *identity_username_domain(const char *canonical);
-/* An address that mail can be sent to: one @, a dot in the domain, no space, comma, quote, angle bracket, control
- * character, at most 254 bytes. */
+/* Can it be written into To:? Laxer than a user name: names of older databases get mail, too. */
 bool identity_mail_address_valid(const char *address);
-/* The domain of such an address: labels of letters, digits, inner hyphens and what is not ASCII, at least two. */
+/* Is it a domain as in a user name: two labels at least? And its lower-case A-labels, NULL where it is not one. */
 bool identity_domain_valid(const char *domain);
+const char *identity_domain_canonical(apr_pool_t *pool, const char *domain);
+/* The same for the name of a host, which may be one label. Not for addresses in brackets: NULL. */
+const char *identity_host_canonical(apr_pool_t *pool, const char *host);
+
+/* ---- hosts and URLs ---- */
+
 /* This machine itself: localhost, 127.0.0.0/8, ::1. */
 bool identity_host_loopback(const char *host);
 /* An OpenID issuer: https (http only on loopback), a host, perhaps port and path; no user, query or fragment, at most

@@ -568,16 +568,17 @@ typedef enum {
 } identity_outbox_state_t;
 typedef struct identity_outbox_row {
     const char *id, *entity_id, *user_id;
-    const char *invitation_id; /* NULL for a reset */
-    const char *kind;          /* invite, reset */
-    const char *recipient;
+    const char *invitation_id;        /* NULL for a reset */
+    const char *kind;                 /* invite, reset */
+    const char *recipient;            /* the canonical form of a username */
     const char *sealed, *sealed_with; /* the link's token; kid of the signing key whose derived key sealed it */
     identity_outbox_state_t state;
     int attempts;
     const char *last_error; /* NULL where none */
     apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
-    const char *language;          /* in which it is written: a language tag, "" for the server's own */
-    const char *inviter, *account; /* found by a claim: username of who invited, reference of the account; or NULL */
+    const char *language; /* in which it is written: a language tag, "" for the server's own */
+    /* found by a claim: username of who invited, reference of the account, username that it goes to; or NULL */
+    const char *inviter, *account, *username;
 } identity_outbox_row_t;
 identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
 /* queued, sent, failed, cancelled */

@@ -39,7 +39,9 @@ void identity_sha256(const void *data, size_t size, unsigned char digest[IDENTIT
 void identity_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                           unsigned char digest[IDENTITY_SHA256_SIZE]);
 
-/* May this character stand in a name, a description, a user name? Not: control, line and paragraph separators, the
+/* The next character of a text that ends in NUL, 0 at its end, -1 where it is not valid UTF-8. */
+utf8proc_int32_t identity_next_char(const char **text);
+/* May this character stand in a name or a description? Not: control, line and paragraph separators, the
  * marks that turn the direction of writing (they make a text read as another). */
 bool identity_char_printable(utf8proc_int32_t character);
 /* One pass over UTF-8: false where it is not valid or a character is not printable; the number of characters otherwise.

@@ -167,7 +167,7 @@ void identity_vouched_address(apr_pool_t *pool, const json_t *claims, identity_v
 {
     const char *email = identity_json_string(claims, "email");
 
-    if (email == NULL || !identity_mail_address_valid(email) || !identity_username_valid(email)) {
+    if (email == NULL || !identity_username_valid(email)) {
         return;
     }
     vouched->email = apr_pstrdup(pool, email);

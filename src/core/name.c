@@ -1,16 +1,13 @@
-/* What names, addresses and texts may look like, and the forms they are compared in. */
+/* What names, slugs and texts may look like, and the forms they are compared in. User names are in username.c. */
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "core_int.h"
 
-#define USERNAME_MAX     256 /* characters */
-#define MAIL_ADDRESS_MAX 254 /* bytes: RFC 5321's path less its brackets */
-#define SLUG_MAX         64
-#define PERMISSION_MAX   128
+#define SLUG_MAX       64
+#define PERMISSION_MAX 128
 
 static bool is_lower(char c)
 {
@@ -46,8 +43,7 @@ bool identity_char_printable(utf8proc_int32_t character)
     return category != UTF8PROC_CATEGORY_CC && category != UTF8PROC_CATEGORY_ZL && category != UTF8PROC_CATEGORY_ZP;
 }
 
-/* The next character of a text that ends in NUL, 0 at its end, -1 where it is no UTF-8. */
-static utf8proc_int32_t next_char(const char **text)
+utf8proc_int32_t identity_next_char(const char **text)
 {
     const unsigned char *at = (const unsigned char *)*text;
     utf8proc_int32_t character;
@@ -69,7 +65,7 @@ bool identity_text_scan(const char *text, size_t *characters)
     size_t count = 0;
     utf8proc_int32_t character;
 
-    while ((character = next_char(&text)) > 0) {
+    while ((character = identity_next_char(&text)) > 0) {
         if (!identity_char_printable(character)) {
             return false;
         }
@@ -83,7 +79,7 @@ bool identity_utf8_valid(const char *text)
 {
     utf8proc_int32_t character;
 
-    while ((character = next_char(&text)) > 0)
+    while ((character = identity_next_char(&text)) > 0)
         continue;
     return character == 0;
 }
@@ -102,7 +98,7 @@ bool identity_text_valid(const char *text)
         return false;
     }
     while (blank && *text != '\0') {
-        blank = is_space(next_char(&text));
+        blank = is_space(identity_next_char(&text));
     }
     return !blank;
 }
@@ -140,97 +136,7 @@ const char *identity_name_canonical(apr_pool_t *pool, const char *name)
                                  UTF8PROC_IGNORE);
 }
 
-/* ---- user names and addresses ----------------------------------------------------------------------------------- */
-
-bool identity_username_valid(const char *username)
-{
-    size_t characters;
-    const char *at = username;
-    utf8proc_int32_t character;
-    int stage = 0; /* 0: before an @, 1: behind it, 2: a dot came, all else may follow */
-
-    if (username == NULL || !identity_text_scan(username, &characters) || characters > USERNAME_MAX) {
-        return false;
-    }
-    while (stage < 2 && (character = next_char(&at)) > 0 && !is_space(character)) {
-        if (stage == 0 && character == '@') {
-            stage = 1;
-        } else if (stage == 1 && character == '.') {
-            stage = 2;
-        }
-    }
-    return stage == 2;
-}
-
-const char *identity_username_canonical(apr_pool_t *pool, const char *username)
-{
-    char *canonical = apr_pstrdup(pool, username);
-    for (char *at = canonical; *at != '\0'; at++) {
-        *at = to_lower(*at);
-    }
-    return canonical;
-}
-
-const char *identity_username_domain(const char *canonical)
-{
-    const char *at = strrchr(canonical, '@');
-    return at != NULL ? at + 1 : canonical + strlen(canonical);
-}
-
-/* Labels of letters, digits, inner hyphens and what is not ASCII; at least two of them. */
-static bool domain_valid(const char *domain)
-{
-    bool dot = false;
-    char before = '.';
-
-    for (; *domain != '\0'; before = *domain++) {
-        if (*domain == '.') {
-            if (before == '.' || before == '-') {
-                return false;
-            }
-            dot = true;
-        } else if (*domain == '-') {
-            if (before == '.') {
-                return false;
-            }
-        } else if (!apr_isalnum(*domain) && !(*domain & 0x80)) {
-            return false;
-        }
-    }
-    return dot && before != '.' && before != '-';
-}
-
-static bool has_space(const char *text)
-{
-    for (utf8proc_int32_t character; (character = next_char(&text)) > 0;) {
-        if (is_space(character)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool identity_domain_valid(const char *domain)
-{
-    size_t characters;
-
-    return domain != NULL && strlen(domain) <= MAIL_ADDRESS_MAX && identity_text_scan(domain, &characters) &&
-           !has_space(domain) && domain_valid(domain);
-}
-
-bool identity_mail_address_valid(const char *address)
-{
-    size_t characters;
-
-    if (address == NULL || strlen(address) > MAIL_ADDRESS_MAX || !identity_text_scan(address, &characters)) {
-        return false;
-    }
-    const char *at = strchr(address, '@');
-    if (at == NULL || at == address || strpbrk(address, "()<>[]:;\\,\"") != NULL || has_space(address)) {
-        return false;
-    }
-    return domain_valid(at + 1);
-}
+/* ---- ranges ----------------------------------------------------------------------------------------------------- */
 
 /* The next character in order, past the surrogates; 0 past the last one. */
 static utf8proc_int32_t character_after(utf8proc_int32_t character)

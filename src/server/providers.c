@@ -25,10 +25,11 @@ static const char *read_domains(apr_pool_t *pool, const char *name, const char *
     char *list = apr_pstrdup(pool, text), *rest;
 
     for (char *domain = apr_strtok(list, ",", &rest); domain; domain = apr_strtok(NULL, ",", &rest)) {
-        if (!identity_domain_valid(domain))
+        const char *canonical = identity_domain_canonical(pool, domain);
+        if (!canonical)
             return apr_psprintf(pool, "%s: domains= takes domains such as example.org, with commas between them.",
                                 name);
-        APR_ARRAY_PUSH(domains, const char *) = identity_username_canonical(pool, domain);
+        APR_ARRAY_PUSH(domains, const char *) = canonical;
     }
     return domains->nelts ? NULL : apr_psprintf(pool, "%s: domains= names no domain.", name);
 }

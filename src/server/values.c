@@ -103,6 +103,16 @@ const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *t
                                           &value->period);
 }
 
+/* Is the host written in other characters than ASCII, or in the A-labels that stand for them? */
+static bool international(const char *host)
+{
+    bool ascii = true;
+
+    for (const char *at = host; *at && ascii; at++)
+        ascii = !(*at & 0x80);
+    return !ascii || ap_strcasestr(host, "xn--") != NULL;
+}
+
 const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value)
 {
     apr_uri_t uri;
@@ -120,12 +130,18 @@ const char *identity_read_origin(apr_pool_t *pool, const char *name, const char 
     char *scheme = apr_pstrdup(pool, uri.scheme), *host = apr_pstrdup(pool, uri.hostname);
     ap_str_tolower(scheme);
     ap_str_tolower(host);
+    if (international(host) && !identity_host_canonical(pool, host))
+        return apr_psprintf(pool, "%s names a host that is not a valid domain name (IDN).", name);
     *value = identity_origin(pool, strcmp(scheme, "https") == 0, host, uri.port_str ? uri.port : 0);
     return NULL;
 }
 
 const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, unsigned port)
 {
+    const char *ascii = international(host) ? identity_host_canonical(pool, host) : NULL;
+
+    /* As browsers write it in Origin, and as mail and tokens need it. */
+    host = ascii ? ascii : host;
     bool colons = strchr(host, ':') && host[0] != '[';
 
     host = apr_psprintf(pool, "%s://%s%s%s", secure ? "https" : "http", colons ? "[" : "", host, colons ? "]" : "");

@@ -44,8 +44,7 @@
 #define PRINTABLE             "text without control characters"
 /* The length rules of a password name the field themselves, after the cap of the body has bounded it. */
 #define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
-#define USERNAME(flags)                                                                                                \
-    RULED("username", flags, 1024, identity_username_valid, "an e-mail address of at most 256 characters")
+#define USERNAME(flags)       RULED("username", flags, 1024, identity_username_valid, IDENTITY_USERNAME_RULE)
 
 static const char *const user_statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE", NULL};
 static const char *const member_types[] = {"ADMIN", "USER", "PARTNER", NULL};
@@ -77,12 +76,10 @@ const identity_field_t describe_link_body[] = {STRING("token", IDENTITY_FIELD_RE
 
 const identity_field_t user_create_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), PASSWORD("password", 0),
                                              ENUM("status", 0, user_statuses), BOOLEAN("active"), END};
-const identity_field_t user_update_body[] = {USERNAME(0),
-                                             PASSWORD("password", 0),
-                                             PASSWORD("current_password", 0),
-                                             ENUM("status", 0, user_statuses),
-                                             BOOLEAN("active"),
-                                             END};
+/* The name that is there may be sent back whatever it looks like: PATCH judges a new one itself. */
+const identity_field_t user_update_body[] = {
+    STRING("username", 0, 1024),      PASSWORD("password", 0), PASSWORD("current_password", 0),
+    ENUM("status", 0, user_statuses), BOOLEAN("active"),       END};
 
 static const identity_field_t role_reference[] = {STRING("id", 0, 64), STRING("name", 0, 256), END};
 const identity_field_t identity_membership_fields[] = {
@@ -97,12 +94,11 @@ const identity_field_t identity_team_member_fields[] = {STRING("team_id", IDENTI
 const identity_field_t invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), STRING("entity_id", 0, 64),
                                         LIST("account_memberships", 100, identity_membership_fields),
                                         LIST("team_memberships", 100, identity_team_member_fields), END};
-const identity_field_t revoke_invite_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), END};
+const identity_field_t revoke_invite_body[] = {STRING("username", IDENTITY_FIELD_REQUIRED, 1024), END};
 
 static const char *const invitation_states[] = {"invited", "revoked", NULL};
 const identity_field_t invitation_create_body[] = {
-    RULED("email", IDENTITY_FIELD_REQUIRED, 1024, identity_username_valid,
-          "an e-mail address of at most 256 characters"),
+    RULED("email", IDENTITY_FIELD_REQUIRED, 1024, identity_username_valid, IDENTITY_USERNAME_RULE),
     RULED("roleID", IDENTITY_FIELD_REQUIRED, 64, identity_slug_valid, "the slug of a role"), END};
 const identity_field_t invitation_update_body[] = {ENUM("state", 0, invitation_states), END};
 
@@ -144,7 +140,7 @@ const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRI
 
 /* demo-token, sandbox-token; the longest captcha tokens have two thousand bytes. */
 const identity_field_t visitor_body[] = {
-    RULED("email", IDENTITY_FIELD_REQUIRED, 254, identity_mail_address_valid, "an e-mail address of at most 254 bytes"),
+    RULED("email", IDENTITY_FIELD_REQUIRED, 1024, identity_username_valid, IDENTITY_USERNAME_RULE),
     STRING("captcha_token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 8192), END};
 
 #define BETWEEN(name, flags, min, max)                                                                                 \

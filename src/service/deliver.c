@@ -123,13 +123,15 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
     const identity_settings_t *settings = call->env->settings;
     const identity_outbox_row_t *row = round->mail;
     bool invite = strcmp(row->kind, "invite") == 0;
+    /* A name of an older database may hold whole sentences, which would be read as this server's. */
+    const char *inviter = identity_username_valid(row->inviter) ? row->inviter : NULL;
     const char *token = unseal(call, row), *host = host_of(call->pool, settings->public_url);
     identity_mail_t mail = {
         .id = row->id, .from = settings->mail_from, .to = row->recipient, .date = row->created_at, .host = host};
-    identity_mail_values_t values = {.username = row->recipient,
+    identity_mail_values_t values = {.username = row->username ? row->username : row->recipient,
                                      .site = host,
                                      .expires_at = row->link_expires_at,
-                                     .inviter = row->inviter,
+                                     .inviter = inviter,
                                      .account = row->account};
 
     round->verdict = IDENTITY_DELIVERY_PERMANENT;

@@ -130,7 +130,7 @@ static bool read_explanation(identity_call_t *call, void *data)
     identity_db_status_t status =
         identity_id_valid(named, "user")
             ? identity_user_by_id(call->db, named, &told->user)
-            : identity_user_by_name(call->db, identity_username_canonical(call->pool, named), &told->user);
+            : identity_user_by_name(call->db, identity_username_key(call->pool, named), &told->user);
     bool found;
 
     if (!identity_db_found(call, status, &found))

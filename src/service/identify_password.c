@@ -136,7 +136,7 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
 void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                                 const char *username, const char *password, identity_authentication_t *out)
 {
-    attempt_t attempt = {.canonical = identity_username_canonical(pool, username), .password = password};
+    attempt_t attempt = {.canonical = identity_username_key(pool, username), .password = password};
     identity_call_t call;
 
     memset(out, 0, sizeof *out);

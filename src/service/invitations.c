@@ -162,7 +162,7 @@ static bool read_state(identity_call_t *call, identity_page_query_t *query)
 static void narrow_to_self(const identity_call_t *call, list_t *list)
 {
     identity_page_query_t *query = &list->query;
-    const char *own = identity_username_canonical(call->pool, call->who->name);
+    const char *own = call->who->name;
 
     list->nothing = query->name && strcmp(query->name, own) != 0;
     query->name = own;
@@ -177,7 +177,7 @@ static bool read_filters(identity_call_t *call, list_t *list)
     if (role && !identity_slug_valid(role) && strcmp(role, IDENTITY_SLUG_NONE) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID", "roleID must be the slug of a role.");
     query->role_slug = role;
-    query->name = email ? identity_username_canonical(call->pool, email) : NULL;
+    query->name = email ? identity_username_key(call->pool, email) : NULL;
     if (call->partner)
         narrow_to_self(call, list);
     list->filters =

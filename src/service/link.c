@@ -37,6 +37,13 @@ static const char *language(identity_call_t *call, identity_mail_kind_t kind)
     return templates ? identity_mail_language(call->pool, templates, kind, accepted) : "";
 }
 
+/* Names of older databases have no canonical form and get their mail by the spelling that they have. */
+static const char *recipient(identity_call_t *call, const char *address)
+{
+    const char *canonical = identity_username_canonical(call->pool, address);
+    return canonical ? canonical : address;
+}
+
 bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
                         const identity_invitation_row_t *invitation)
 {
@@ -48,7 +55,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
     mail.invitation_id = secret.invitation_id;
     mail.kind = invitation ? "invite" : "reset";
-    mail.recipient = invitation ? invitation->email : user->username;
+    mail.recipient = recipient(call, invitation ? invitation->email : user->username);
     mail.sealed = link->sealed;
     mail.sealed_with = link->sealed_with;
     mail.state = IDENTITY_OUTBOX_QUEUED;

@@ -199,7 +199,7 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
     *made = user;
     if (!identity_username_valid(username))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
-                               "username must be an e-mail address of at most 256 characters.");
+                               "username must be " IDENTITY_USERNAME_RULE ".");
     if (!identity_password_importable(hash, &env->settings->hash))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
                                "This is no hash of a password that could be verified here within the memory of one.");
@@ -226,7 +226,7 @@ static bool write_alias(identity_call_t *call, void *data)
     identity_db_status_t status =
         identity_id_valid(addition->user, "user")
             ? identity_user_by_id(call->db, addition->user, &user)
-            : identity_user_by_name(call->db, identity_username_canonical(call->pool, addition->user), &user);
+            : identity_user_by_name(call->db, identity_username_key(call->pool, addition->user), &user);
     bool found;
 
     if (!identity_db_found(call, status, &found))

@@ -199,6 +199,10 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
     if (call->who && strcmp(call->who->id, accept->user->id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation is for somebody else than the person who is signed in.");
+    /* Somebody who has another address by now: it was not sent to that one (security 27). */
+    if (strcmp(identity_username_key(call->pool, accept->invitation->email), accept->user->canonical) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This invitation was sent to another address than the one that this person has now.");
     if (accept->invitation->adds && !call->who)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                              "Sign in first: this invitation adds to an account that is there.");
@@ -267,7 +271,7 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
         !find_invitation(call, &accept))
         return false;
     /* Before anything is told of the token: it is nothing to anybody else, be it live or expired. */
-    if (strcmp(identity_username_canonical(call->pool, accept.invitation->email), email) != 0)
+    if (strcmp(identity_username_key(call->pool, accept.invitation->email), email) != 0)
         return dead(call);
     *user = accept.user;
     return invitation_lives(call, &accept) && still_given(call, &accept);
@@ -319,7 +323,7 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
         return false;
     *accepted = *accepted && !accept.invitation->adds &&
                 identity_invitation_state(accept.invitation, call->now) == IDENTITY_INVITATION_INVITED &&
-                strcmp(identity_username_canonical(call->pool, accept.invitation->email), user->canonical) == 0;
+                strcmp(identity_username_key(call->pool, accept.invitation->email), user->canonical) == 0;
     if (!*accepted)
         return true;
     if (!find_given(call, &accept, accepted))

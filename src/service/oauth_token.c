@@ -113,7 +113,7 @@ bool identity_password_grant(identity_call_t *call)
 
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
 {
-    attempt_t attempt = {.canonical = identity_username_canonical(call->pool, username)};
+    attempt_t attempt = {.canonical = identity_username_key(call->pool, username)};
 
     if (!identity_password_grant(call))
         return false;

@@ -98,7 +98,7 @@ static bool read_openid(identity_call_t *call, const json_t *sso, identity_provi
                          "https://login.example.org (http only on this machine itself).");
 }
 
-/* In lower case, each once. */
+/* In their canonical form, each once. */
 static json_t *domains_of(identity_call_t *call, const json_t *sso)
 {
     json_t *domains = json_array(), *item;
@@ -106,7 +106,7 @@ static json_t *domains_of(identity_call_t *call, const json_t *sso)
     size_t i;
 
     json_array_foreach (json_object_get(sso, "allowed_domains"), i, item) {
-        const char *domain = identity_username_canonical(call->pool, json_string_value(item));
+        const char *domain = identity_domain_canonical(call->pool, json_string_value(item));
         if (apr_hash_get(seen, domain, APR_HASH_KEY_STRING))
             continue;
         apr_hash_set(seen, domain, APR_HASH_KEY_STRING, domain);

@@ -100,8 +100,11 @@ static bool row_admits(identity_call_t *call, const identity_provider_row_t *row
     size_t i;
 
     json_array_foreach (json_object_get(settings, "allowed_domains"), i, item)
-        if (json_is_string(item))
-            APR_ARRAY_PUSH(domains, const char *) = json_string_value(item);
+        /* Older rows have IDNs in their own characters. */
+        if (json_is_string(item)) {
+            const char *canonical = identity_domain_canonical(call->pool, json_string_value(item));
+            APR_ARRAY_PUSH(domains, const char *) = canonical ? canonical : json_string_value(item);
+        }
     return enabled(row) && in_list(domains, domain, listed);
 }
 

@@ -138,6 +138,9 @@ static bool wants(identity_call_t *call, update_t *update)
     update->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, update->user->id) == 0;
     update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
     update->password = identity_json_string(call->body, "password");
+    if (update->username && !identity_username_valid(update->username))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
+                             "username must be " IDENTITY_USERNAME_RULE ".");
     if (!wants_status(call, update))
         return false;
     bool pending =
@@ -259,9 +262,12 @@ static bool write_update(identity_call_t *call, void *data)
         apr_pstrcat(call->pool, "Changed:", update->username ? " username" : "", update->password ? " password" : "",
                     update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
     if (update->username) {
+        const char *canonical = identity_username_canonical(call->pool, update->username);
+        /* Another spelling of the same address proves no less than the one before. */
+        if (strcmp(canonical, user->canonical) != 0)
+            user->verified_at = 0;
         user->username = update->username;
-        user->canonical = identity_username_canonical(call->pool, update->username);
-        user->verified_at = 0;
+        user->canonical = canonical;
         if (!identity_db_ok(call, identity_user_give_way(call->db, user->canonical, user->entity_id)))
             return false;
     }

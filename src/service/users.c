@@ -9,7 +9,7 @@
 const char *identity_canonical_field(identity_call_t *call, const char *name)
 {
     const char *username = identity_json_string(call->body, name);
-    return username ? identity_username_canonical(call->pool, username) : NULL;
+    return username ? identity_username_key(call->pool, username) : NULL;
 }
 
 bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user)
@@ -70,7 +70,7 @@ bool identity_users_list(identity_call_t *call)
         !identity_query_boolean(call, "active", &list.page.query.active))
         return false;
     if (username)
-        list.page.query.name = identity_username_canonical(call->pool, username);
+        list.page.query.name = identity_username_key(call->pool, username);
     if (call->partner)
         list.page.query.only_id = call->who->id;
     if (!identity_read(call, load_list, &list))
@@ -123,6 +123,12 @@ static bool load_search(identity_call_t *call, void *data)
     return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
 }
 
+static const char *domain_sought(identity_call_t *call, const char *text)
+{
+    const char *canonical = identity_domain_canonical(call->pool, text);
+    return canonical ? canonical : identity_username_old_form(call->pool, text);
+}
+
 bool identity_users_find(identity_call_t *call)
 {
     const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
@@ -140,13 +146,12 @@ bool identity_users_find(identity_call_t *call)
         search.only_id = call->who->id;
     }
     if (username && *username) {
-        const char *canonical = identity_username_canonical(call->pool, username);
-        if (canonical[0] == '@')
-            search.domain = canonical + 1;
-        else if (identity_username_valid(canonical))
-            search.exact = canonical;
+        if (username[0] == '@')
+            search.domain = domain_sought(call, username + 1);
+        else if (identity_username_valid(username))
+            search.exact = identity_username_canonical(call->pool, username);
         else
-            search.prefix = canonical;
+            search.prefix = identity_username_prefix(call->pool, username);
     }
     if (nobody)
         return identity_answer(call, 200, json_array());

@@ -14,6 +14,7 @@
 /* Nobody else's: RFC 2606 keeps mail to it from going anywhere. */
 #define SANDBOX_DOMAIN    ".sandbox.invalid"
 #define SANDBOX_REFERENCE "sandbox"
+#define SPECIMEN          "00000000000000000000" /* as long as the mark of any sandbox */
 /* Until a service that failed is worth another try, and until a sandbox may have made room. */
 #define RETRY_CAPTCHA     10
 #define RETRY_ROOM        60
@@ -172,6 +173,11 @@ static void fill_entity(identity_call_t *call, sandbox_t *sandbox)
                                                 .created_at = call->now};
 }
 
+static const char *name_in(identity_call_t *call, const char *email, const char *mark)
+{
+    return apr_pstrcat(call->pool, email, ".", mark, SANDBOX_DOMAIN, NULL);
+}
+
 /* Nobody has proved to own the address, and it may be somebody's user name already: the name here is made of it, with
  * a mark that no other has. */
 static void fill_user(identity_call_t *call, sandbox_t *sandbox)
@@ -180,8 +186,7 @@ static void fill_user(identity_call_t *call, sandbox_t *sandbox)
 
     user->id = identity_call_id(call, "user");
     user->entity_id = sandbox->entity.id;
-    user->username =
-        apr_pstrcat(call->pool, sandbox->email, ".", strchr(sandbox->entity.id, '_') + 1, SANDBOX_DOMAIN, NULL);
+    user->username = name_in(call, sandbox->email, strchr(sandbox->entity.id, '_') + 1);
     user->canonical = identity_username_canonical(call->pool, user->username);
     user->status = IDENTITY_USER_ACTIVE;
     user->created_at = user->updated_at = call->now;
@@ -243,9 +248,8 @@ bool identity_oauth_sandbox(identity_call_t *call)
 
     if (!call->env->settings->sandbox || !call->env->settings->captcha)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "There are no sandboxes on this server.");
-    if (strlen(sandbox.email) > 254 - strlen(SANDBOX_DOMAIN) - 21)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email", "email must be at most %d bytes.",
-                             (int)(254 - strlen(SANDBOX_DOMAIN) - 21));
+    if (!identity_username_canonical(call->pool, name_in(call, sandbox.email, SPECIMEN)))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email", "email is too long for a sandbox.");
     /* Nobody solves a riddle for nothing. */
     return identity_read(call, is_room, NULL) && solved(call) && identity_write(call, write_sandbox, &sandbox) &&
            identity_login_answer(call, &sandbox.login);

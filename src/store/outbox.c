@@ -40,6 +40,7 @@ static void *read_due(const db_row_t *row, int from)
 
     mail->inviter = db_text_or_null(row, from + 16);
     mail->account = db_text_or_null(row, from + 17);
+    mail->username = db_text_or_null(row, from + 18);
     return mail;
 }
 

@@ -448,7 +448,7 @@ static char *read_file(apr_pool_t *pool, const char *path)
 const char *door_mailed_token(door_t *door, const char *address)
 {
     const char *folder = apr_pstrcat(door->pool, door->folder, "/mail/new", NULL), *newest = "", *token = NULL;
-    const char *to = apr_psprintf(door->pool, "To: %s", address);
+    const char *to = apr_psprintf(door->pool, "To: %s", identity_username_key(door->pool, address));
     apr_dir_t *dir;
     apr_finfo_t info;
     identity_courier_t courier = {.failures = 0};
