@@ -16,9 +16,10 @@
  * object is unloaded in between.
  *
  *   1. pre_config   the writers' mutex gets its name, so that `Mutex` can configure it
- *   2. check_config what directives say together; `httpd -t` ends here
+ *   2. check_config what directives say together; `httpd -t` ends here, with a look at the databases
  *   3. post_config  settings and the mail's secret, one env a virtual host
- *   4. post_config  the databases: migrated or checked by a connection that is closed before any child is forked
+ *   4. post_config  the databases: migrated or checked by a connection that is closed before any child is forked; a
+ *                   fault of theirs is logged, and never ends the start
  *   5. post_config  the signing keys, read while the parent may; the first one is made
  *   6. post_config  the gates that all children share
  *   7. post_config  the watchdog that sends mail and purges; mod_watchdog itself starts later in this hook
@@ -39,7 +40,9 @@ static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *
 {
     (void)log;
     /* 2. */
-    return identity_wanted(configuration, temporary, main_server) ? identity_check(temporary, main_server) : OK;
+    return identity_wanted(configuration, temporary, main_server)
+               ? identity_check(configuration, temporary, main_server)
+               : OK;
 }
 
 static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
@@ -50,10 +53,10 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
         return OK;
     identity_site_t *site = identity_site_make(configuration, main_server);
     int status = identity_start_hosts(site); /* 3. */
-    if (status == OK)
-        status = identity_start_databases(site, temporary); /* 4. */
-    if (status == OK)
+    if (status == OK) {
+        identity_start_databases(site, temporary);     /* 4. */
         status = identity_start_keys(site, temporary); /* 5. */
+    }
     if (status == OK)
         status = identity_start_gates(site); /* 6. */
     if (status == OK)
@@ -65,6 +68,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(identity_test, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
     ap_hook_child_init(identity_child, NULL, NULL, APR_HOOK_REALLY_FIRST);

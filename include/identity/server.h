@@ -24,7 +24,9 @@ void *identity_server_merge(apr_pool_t *pool, void *base, void *added);
 /* Is IdentityEngine On anywhere, or are identities asked for by AuthType, AuthBasicProvider or Require? If not, the
  * module does nothing and demands nothing. Marks the servers. */
 bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
-int identity_check(apr_pool_t *temporary, server_rec *main_server);
+int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
+/* `httpd -t` alone: warns of what is wrong with the databases. */
+void identity_test(apr_pool_t *configuration, server_rec *main_server);
 
 /* What a start makes; kept in the configuration pool. */
 typedef struct identity_site identity_site_t;
@@ -32,8 +34,9 @@ typedef struct identity_site identity_site_t;
 identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_server);
 /* Settings, public URL, mail: one env a virtual host. */
 int identity_start_hosts(identity_site_t *site);
-/* Migrated or checked, and in the hands of the user whom the children run as. */
-int identity_start_databases(identity_site_t *site, apr_pool_t *temporary);
+/* Migrated or checked, and in the hands of the user as whom the children run. Faults are logged and keep nothing from
+ * starting. */
+void identity_start_databases(identity_site_t *site, apr_pool_t *temporary);
 /* Signing keys are read; the first one is made. */
 int identity_start_keys(identity_site_t *site, apr_pool_t *temporary);
 /* The writers' mutex, the gate of password hashing, and the counters of the rate limits, which all children share. */

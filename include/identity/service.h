@@ -122,6 +122,9 @@ typedef struct identity_env {
      * thread. */
     identity_db_status_t (*borrow)(void *context, apr_pool_t *pool, identity_db_t **db);
     void (*give_back)(void *context, identity_db_t *db);
+    /* Could a connection be had, as far as is known? Asked before a caller without a good credential is refused: while
+     * nobody can be known the answer is 503. NULL: always; then keys may be missing, too. */
+    bool (*available)(void *context, apr_pool_t *pool);
     /* The writers' gate, taken before BEGIN IMMEDIATE and left after COMMIT; false past IdentityDatabaseWait. NULL:
      * none is needed. */
     bool (*enter_write)(void *context);

@@ -36,6 +36,7 @@ typedef struct identity_db_options {
     void *log_context;
     int *
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
+    bool read_only; /* identity_db_open alone: nothing is written to the file */
 } identity_db_options_t;
 
 /* The state of a connection, kept on its own pool and found there again by the next borrower; the first use sets the
@@ -59,6 +60,8 @@ identity_db_status_t identity_db_commit(identity_db_t *db);
 void identity_db_rollback(identity_db_t *db);
 /* Borrower's exit path: rolls back what is open, so that the next one gets a clean connection. */
 void identity_db_release(identity_db_t *db);
+/* Has a write transaction been committed since this was last asked? */
+bool identity_db_wrote(identity_db_t *db);
 /* Is the connection still good for another borrower? */
 bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */
@@ -73,6 +76,23 @@ const apr_array_header_t *identity_db_touched(const identity_db_t *db);
 
 #define IDENTITY_SCHEMA_ABSENT 0
 int identity_schema_current(void); /* the version this build needs */
+
+/* How the database that lies there fits this build. */
+typedef enum {
+    IDENTITY_SCHEMA_FITS,
+    IDENTITY_SCHEMA_EMPTY,   /* an SQLite database without a table */
+    IDENTITY_SCHEMA_OLDER,   /* migrate brings it up to date */
+    IDENTITY_SCHEMA_NEWER,   /* a newer build made it */
+    IDENTITY_SCHEMA_FOREIGN, /* tables of another program */
+    IDENTITY_SCHEMA_JOURNAL, /* not in WAL mode: migrate sets it */
+    IDENTITY_SCHEMA_LOCKED,  /* another process keeps it */
+    IDENTITY_SCHEMA_DAMAGED, /* not an SQLite database, or one that cannot be read */
+} identity_schema_state_t;
+
+/* Looks by a connection of its own, which is closed again; *version: IDENTITY_SCHEMA_ABSENT where there is none.
+ * Creates nothing. read_only: does not write to the file either, not even what a crash has left to be written. */
+identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver, const char *params, bool read_only,
+                                             int *version);
 /* Version of the database; ABSENT for an empty one. */
 identity_db_status_t identity_schema_version(identity_db_t *db, int *version);
 /* Brings the database to the current version, each migration in one transaction with its version row, runners

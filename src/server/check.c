@@ -1,4 +1,4 @@
-/* What directives say together: step 2 of the start, and all of `httpd -t`. */
+/* What directives say together: step 2 of the start, and all of `httpd -t`, which also looks at the databases. */
 #include <string.h>
 
 #include <apr_optional.h>
@@ -157,6 +157,29 @@ static void warn_lifetime(const server_rec *server, const char *name, apr_interv
                      "ID0534: %s is more than 24h, the longest that an access token may live: 24h is used", name);
 }
 
+/* mod_dbd has one database for a server or virtual host, and its last DBDParams wins: of two modules that each brought
+ * one the first gets the other's. */
+static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
+{
+    const ap_directive_t *user = identity_dbd_user(pool, main_server, server);
+    identity_dbd_t its, ours;
+
+    if (!user)
+        return NULL;
+    identity_dbd_read(pool, main_server, server, &its);
+    for (server_rec *other = main_server; other; other = other->next) {
+        identity_dbd_read(pool, main_server, other, &ours);
+        if (identity_conf(other)->wanted && identity_dbd_same(&its, &ours))
+            return apr_psprintf(pool,
+                                "ID0512: %s (%s line %d) would run its SQL on %s, which DBDParams names for "
+                                "mod_identity too: mod_dbd has one database for a server or virtual host. Let DBDriver "
+                                "and DBDParams of mod_identity stand in a virtual host of its own, together with "
+                                "IdentityEngine and all that AuthType Identity protects.",
+                                user->directive, user->filename, user->line_num, its.params);
+    }
+    return NULL;
+}
+
 static const char *check_server(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
 {
     const identity_conf_t *conf = identity_conf(server);
@@ -183,10 +206,12 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     return sentence;
 }
 
-int identity_check(apr_pool_t *temporary, server_rec *main_server)
+int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
 {
     for (server_rec *server = main_server; server; server = server->next) {
         const char *sentence = check_trailers(server);
+        if (!sentence)
+            sentence = check_dbd_users(temporary, main_server, server);
         if (!sentence && identity_conf(server)->wanted)
             sentence = check_server(temporary, main_server, server);
         if (!sentence && identity_conf(server)->wanted) {
@@ -197,6 +222,44 @@ int identity_check(apr_pool_t *temporary, server_rec *main_server)
             IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+        if (identity_conf(server)->wanted)
+            identity_dbd_open_late(configuration, temporary, server);
     }
     return OK;
+}
+
+/* ---- `httpd -t` ------------------------------------------------------------------------------------------------- */
+
+/* What a start would not mend by itself. */
+static const char *test_database(apr_pool_t *pool, const identity_conf_t *conf, const identity_dbd_t *dbd)
+{
+    const char *errmsg = NULL;
+    identity_fault_t fault = identity_database_check(pool, dbd, NULL, true, &errmsg);
+
+    if (conf->auto_migrate &&
+        (fault == IDENTITY_FAULT_OLDER || (fault == IDENTITY_FAULT_MISSING && !identity_database_remains(pool, dbd))))
+        return NULL;
+    return errmsg;
+}
+
+void identity_test(apr_pool_t *configuration, server_rec *main_server)
+{
+    apr_array_header_t *seen = apr_array_make(configuration, 2, sizeof(identity_dbd_t));
+
+    for (server_rec *server = main_server; server; server = server->next) {
+        identity_dbd_t dbd;
+        bool known = !identity_conf(server)->wanted;
+        identity_dbd_read(configuration, main_server, server, &dbd);
+        for (int i = 0; i < seen->nelts; i++)
+            known = known || identity_dbd_same(&APR_ARRAY_IDX(seen, i, identity_dbd_t), &dbd);
+        if (known)
+            continue;
+        APR_ARRAY_PUSH(seen, identity_dbd_t) = dbd;
+        const char *errmsg = test_database(configuration, identity_conf(server), &dbd);
+        if (errmsg)
+            IDENTITY_SAY(APLOG_WARNING, server,
+                         "ID0513: %s httpd starts all the same; the API and what is protected "
+                         "would answer 503.",
+                         errmsg);
+    }
 }

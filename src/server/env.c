@@ -71,6 +71,14 @@ static void write_line(void *context, identity_log_level_t level, const char *re
         IDENTITY_SAY(levels[level], host->server, "%s", line);
 }
 
+static bool available(void *context, apr_pool_t *pool)
+{
+    const identity_host_t *host = context;
+    identity_file_t file;
+
+    return identity_database_ready(host->database, pool, &file) == IDENTITY_DB_OK;
+}
+
 void identity_env_fill(identity_host_t *host)
 {
     identity_env_t *env = &host->env;
@@ -81,6 +89,7 @@ void identity_env_fill(identity_host_t *host)
     env->now = now;
     env->borrow = identity_pool_borrow;
     env->give_back = identity_pool_give_back;
+    env->available = available;
     env->enter_write = identity_write_enter;
     env->try_write = identity_write_try;
     env->leave_write = identity_write_leave;

@@ -6,10 +6,7 @@
  * gone bad, or mod_dbd's may be to a file that lies there no longer (a backup was put in its place), the slot goes on
  * with connections of its own.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <apr_optional.h>
 #include <apr_dbd.h>
@@ -23,19 +20,14 @@ APLOG_USE_MODULE(identity);
 
 #define LONGEST_END apr_time_from_sec(2)
 
-typedef struct file {
-    dev_t device;
-    ino_t number; /* 0: there is none */
-} file_t;
-
 /* A slot belongs to the thread that has taken it. */
 typedef struct slot {
     bool taken;
-    bool owed;        /* mod_dbd counts a connection for it that is closed */
-    ap_dbd_t *record; /* mod_dbd's, while taken */
-    bool apart;       /* has connections of its own: */
-    apr_pool_t *own;  /* holds db, also while the slot is free */
-    file_t file;      /* that db was opened on */
+    bool owed;            /* mod_dbd counts a connection for it that is closed */
+    ap_dbd_t *record;     /* mod_dbd's, while taken */
+    bool apart;           /* has connections of its own: */
+    apr_pool_t *own;      /* holds db, also while the slot is free */
+    identity_file_t file; /* that db was opened on */
     identity_db_t *db;
     identity_db_t *lent; /* db while somebody has it: how give_back finds the slot; under the mutex */
 } slot_t;
@@ -43,7 +35,9 @@ typedef struct slot {
 struct identity_pool {
     apr_pool_t *configuration;
     server_rec *server; /* whose mod_dbd it is */
+    identity_database_t *database;
     identity_dbd_t dbd;
+    bool private; /* mod_dbd would prepare statements of other modules on its connections: none of those is used */
     identity_db_options_t options;
     slot_t *slots;
     APR_OPTIONAL_FN_TYPE(ap_dbd_open) * open;
@@ -52,9 +46,8 @@ struct identity_pool {
     apr_pool_t *child;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
-    file_t born;  /* the file that mod_dbd's connections were opened on, if it is still the same */
-    file_t known; /* a file that is a database; under the mutex */
-    bool closing; /* the child ends: nothing is lent any more */
+    identity_file_t born; /* the file that mod_dbd's connections are opened on, while it is still the same */
+    bool closing;         /* the child ends: nothing is lent any more */
 };
 
 static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
@@ -62,6 +55,7 @@ static void log_failure(void *context, const char *statement, const char *failur
     const identity_pool_t *pool = context;
 
     IDENTITY_SAY(APLOG_ERR, pool->server, "ID0540: database: %s: %s", statement, failure);
+    identity_database_heard(pool->database, failure, detail);
     if (detail)
         IDENTITY_SAY(APLOG_DEBUG, pool->server, "ID0541: database: %s: %s", statement, detail);
 }
@@ -72,7 +66,9 @@ identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *
 
     pool->configuration = configuration;
     pool->server = host->server;
+    pool->database = host->database;
     pool->dbd = host->dbd;
+    pool->private = identity_dbd_shared(configuration, host->site->main_server, host->server);
     pool->options = (identity_db_options_t){.sync = host->conf->sync, .log = log_failure, .log_context = pool};
     pool->slots = apr_pcalloc(configuration, (apr_size_t)pool->dbd.max * sizeof *pool->slots);
     pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
@@ -191,59 +187,31 @@ static void discard(identity_pool_t *pool, slot_t *slot)
     slot->db = NULL;
 }
 
-static bool same(file_t a, file_t b)
+/* Something was wrong with the database a moment after it was looked at. */
+static identity_db_status_t lost(identity_pool_t *pool, slot_t *slot)
 {
-    return a.number && a.number == b.number && a.device == b.device;
+    discard(pool, slot);
+    identity_database_suspect(pool->database);
+    return IDENTITY_DB_LOST;
 }
 
-/* Reads the first bytes. The file stays open where it is a database: to close it would drop the locks that SQLite has
- * on it in this process, by the rules of POSIX. (One for each file that ever lay there.) */
-static bool is_database(const char *path)
-{
-    static const char magic[16] = "SQLite format 3";
-    char head[sizeof magic] = "";
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (file < 0)
-        return false;
-    bool good = read(file, head, sizeof head) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
-    if (!good)
-        close(file);
-    return good;
-}
-
-/* The file that lies there, if it is a database. SQLite has made an empty one where another was moved away; to let it
- * read that, or anything else that is none, would cost the journal that waits there for the right one. */
-static file_t look(identity_pool_t *pool)
-{
-    struct stat info;
-
-    if (stat(pool->dbd.params, &info) != 0)
-        return (file_t){0, 0};
-    file_t found = {info.st_dev, info.st_ino};
-    apr_thread_mutex_lock(pool->mutex);
-    if (!same(found, pool->known) && is_database(pool->dbd.params))
-        pool->known = found;
-    bool known = same(found, pool->known);
-    apr_thread_mutex_unlock(pool->mutex);
-    return known ? found : (file_t){0, 0};
-}
-
-static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, file_t file)
+static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, const identity_file_t *file,
+                                        apr_pool_t *request)
 {
     const char *error = "The database was replaced at this very moment.";
+    identity_file_t now;
 
-    if (slot->db && same(slot->file, file))
+    if (slot->db && identity_file_same(&slot->file, file))
         return IDENTITY_DB_OK;
     discard(pool, slot);
-    slot->file = file;
+    slot->file = *file;
     slot->own = own_pool(pool);
     slot->db = identity_db_open(slot->own, pool->dbd.driver, pool->dbd.params, &pool->options, &error);
-    if (slot->db && same(look(pool), file))
+    if (slot->db && identity_database_ready(pool->database, request, &now) == IDENTITY_DB_OK &&
+        identity_file_same(&now, file))
         return IDENTITY_DB_OK;
     IDENTITY_SAY(APLOG_ERR, pool->server, "ID0543: database: %s", error);
-    discard(pool, slot);
-    return IDENTITY_DB_LOST;
+    return lost(pool, slot);
 }
 
 static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
@@ -252,28 +220,26 @@ static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, ap
 
     slot->record = pool->open(request, pool->server);
     if (!slot->record)
-        return IDENTITY_DB_LOST; /* mod_dbd has said why */
+        return lost(pool, slot); /* mod_dbd has said why */
     slot->db =
         identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle, &pool->options, &error);
     if (slot->db)
         return IDENTITY_DB_OK;
     IDENTITY_SAY(APLOG_ERR, pool->server, "ID0544: database: %s", error);
-    discard(pool, slot);
-    return IDENTITY_DB_FAILED;
+    return lost(pool, slot);
 }
 
 /* A file may be moved away, or another be put in its place, while connections to it live on and see nothing of it. */
 static identity_db_status_t reach(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
 {
-    file_t file = look(pool);
+    identity_file_t file;
+    identity_db_status_t status = identity_database_ready(pool->database, request, &file);
 
-    if (!file.number) {
-        IDENTITY_SAY(APLOG_ERR, pool->server, "ID0548: database: %s is not there, or is none", pool->dbd.params);
-        return IDENTITY_DB_LOST;
-    }
-    if (pool->dbd.persist && !same(file, pool->born))
+    if (status != IDENTITY_DB_OK)
+        return status;
+    if (pool->private || (pool->dbd.persist && !identity_file_same(&file, &pool->born)))
         slot->apart = true;
-    return slot->apart ? connect_own(pool, slot, file) : connect_lent(pool, slot, request);
+    return slot->apart ? connect_own(pool, slot, &file, request) : connect_lent(pool, slot, request);
 }
 
 identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
@@ -310,9 +276,11 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
         return;
     identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTIONS_IN_USE, -1);
     identity_db_release(db);
+    if (identity_db_wrote(db))
+        identity_database_wrote(pool->database);
     if (!identity_db_usable(db)) {
         IDENTITY_SAY(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
-        discard(pool, slot);
+        lost(pool, slot);
     } else if (!slot->own) {
         hand_back(pool, slot);
     }
@@ -373,13 +341,14 @@ void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
     apr_pool_create(&pool->child, child);
     /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
-        apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS) {
+        apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS ||
+        !identity_database_child(pool->database)) {
         pool->mutex = NULL;
         IDENTITY_SAY(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
         return;
     }
     /* mod_dbd opens its first ones after this. */
-    pool->born = look(pool);
+    identity_database_ready(pool->database, pool->child, &pool->born);
     apr_pool_pre_cleanup_register(child, pool, close_pool);
 }
 

@@ -11,7 +11,9 @@
 
 static const char *fault(apr_pool_t *pool, const char *path, int error)
 {
-    return apr_psprintf(pool, "%s cannot be read: %s.", path, strerror(error));
+    return apr_psprintf(pool, "%s cannot be read: %s (errno %d)%s%s%s.", path, strerror(error), error,
+                        error == EACCES ? "; run `" : "", error == EACCES ? identity_rights_command(pool, path) : "",
+                        error == EACCES ? "`" : "");
 }
 
 static const char *judge(apr_pool_t *pool, const char *path, int file, struct stat *info)
@@ -120,19 +122,28 @@ static bool put(int file, const char *text)
     return fsync(file) == 0;
 }
 
+static const char *not_made(apr_pool_t *pool, const char *path)
+{
+    return apr_psprintf(pool, "The signing key %s cannot be made: %s (errno %d).", path, strerror(errno), errno);
+}
+
 const char *identity_key_file_make(apr_pool_t *temporary, const char *path)
 {
     const char *name = apr_psprintf(temporary, "%s.%ld", path, (long)getpid()), *sentence = NULL;
     char *pem = identity_signing_key_make(temporary);
+    struct stat folder;
 
     if (!pem)
         return "No signing key can be made.";
     int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
-        return apr_psprintf(temporary, "The signing key %s cannot be made: %s.", path, strerror(errno));
-    /* Nobody ever sees half a key; and whoever was faster keeps theirs. */
-    if (!put(file, pem) || (link(name, path) != 0 && errno != EEXIST))
-        sentence = apr_psprintf(temporary, "The signing key %s cannot be made: %s.", path, strerror(errno));
+        return not_made(temporary, path);
+    /* Nobody ever sees half a key; and whoever was faster keeps theirs. The folder's owner runs htidentity (M8). */
+    if (!put(file, pem) ||
+        (geteuid() == 0 && (stat(identity_folder_of(temporary, path), &folder) != 0 ||
+                            fchown(file, folder.st_uid, folder.st_gid) != 0)) ||
+        (link(name, path) != 0 && errno != EEXIST))
+        sentence = not_made(temporary, path);
     close(file);
     unlink(name);
     return sentence;

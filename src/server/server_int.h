@@ -115,6 +115,11 @@ typedef struct identity_dbd {
 } identity_dbd_t;
 void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd);
 bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b);
+/* A directive by which another module runs SQL through mod_dbd, in this very server or virtual host; NULL: none. */
+const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
+/* Has mod_dbd statements of other modules to prepare for this server, its own or the main server's? */
+bool identity_dbd_shared(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
+void identity_dbd_open_late(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *server);
 /* Calls want for each server in which AuthType, AuthBasicProvider or Require asks for identities. */
 void identity_servers_asking(apr_pool_t *pool, server_rec *main_server, void (*want)(void *data, server_rec *server),
                              void *data);
@@ -125,11 +130,13 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
 /* The sealing key of IdentityKeyEscrow; wiped with the pool. */
 const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
+/* Makes a signing key; root's goes to the owner of the folder. */
 const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */
 
 typedef struct identity_pool identity_pool_t;
+typedef struct identity_database identity_database_t;
 typedef struct identity_gate identity_gate_t;
 typedef struct identity_job identity_job_t;
 typedef struct identity_board identity_board_t;
@@ -140,7 +147,9 @@ struct identity_host {
     const identity_conf_t *conf;
     identity_site_t *site;
     identity_dbd_t dbd;
-    identity_pool_t *pool; /* shared by the hosts of a database */
+    /* shared by the hosts of a database: */
+    identity_database_t *database;
+    identity_pool_t *pool;
     identity_settings_t settings;
     identity_env_t env;
 };
@@ -184,6 +193,83 @@ const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t
 const char *identity_start_visitors(identity_host_t *host);
 /* Logs where the demo account is not there. */
 void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host);
+
+/* start.c: the first host that answers the API from the same database. Servers that only protect something take its
+ * keys and origin. */
+identity_host_t *identity_api_of(const identity_site_t *site, const identity_dbd_t *dbd);
+
+/* ---- what may be wrong with a database (database_fault.c) ------------------------------------------------------- */
+
+typedef enum {
+    IDENTITY_FAULT_NONE,
+    IDENTITY_FAULT_MISSING, /* also a file without a byte */
+    IDENTITY_FAULT_RIGHTS,
+    IDENTITY_FAULT_DAMAGED,
+    IDENTITY_FAULT_OLDER,
+    IDENTITY_FAULT_SCHEMA, /* newer, empty, another program's, not in WAL mode */
+    IDENTITY_FAULT_LOCKED,
+    IDENTITY_FAULT_FULL,
+    IDENTITY_FAULT_KEY, /* the signing key beside it */
+} identity_fault_t;
+
+/* The file whose first bytes were read, kept open; file below 0: none. */
+typedef struct identity_magic {
+    int file;
+    dev_t device;
+    ino_t number;
+} identity_magic_t;
+
+/* Looks at the database with the rights of the children; *errmsg: what is wrong and how it is mended. kept: NULL where
+ * this process has no connections. Creates nothing; read_only: does not write to the file either. */
+identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd, identity_magic_t *kept,
+                                         bool read_only, const char **errmsg);
+/* What a statement's failure tells of the whole database; NONE: nothing. */
+identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd, const char *failure,
+                                          const char *detail, const char **errmsg);
+/* A file that belongs to a database and lies beside the place of this one: a signing key, a journal; NULL: none. Where
+ * the database is missing, it was moved away, or its disk is not mounted. */
+const char *identity_database_remains(apr_pool_t *pool, const identity_dbd_t *dbd);
+const char *identity_folder_of(apr_pool_t *pool, const char *path);
+/* The user as whom the children run. */
+const char *identity_children_user(apr_pool_t *pool);
+/* access(2) with the rights of the children: 0 or errno. */
+int identity_child_access(const char *path, int mode);
+/* The command that lets the children read and write a file or folder. */
+const char *identity_rights_command(apr_pool_t *pool, const char *path);
+
+/* ---- what is known of it (database_state.c) --------------------------------------------------------------------- */
+
+typedef struct identity_file {
+    dev_t device;
+    ino_t number; /* 0: there is none */
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    bool empty;
+} identity_file_t;
+bool identity_file_same(const identity_file_t *a, const identity_file_t *b);
+
+identity_database_t *identity_database_make(identity_site_t *site, const identity_dbd_t *dbd);
+/* In the parent: what its look has found; logs a fault. */
+void identity_database_started(identity_database_t *database, identity_fault_t fault, const char *errmsg);
+identity_site_t *identity_database_site(const identity_database_t *database);
+bool identity_database_well(const identity_database_t *database); /* in the parent */
+/* In each child, false without a mutex; then by any thread: may a connection be used? *file is the one to be opened.
+ * BUSY while another process keeps it, LOST for any other fault. */
+bool identity_database_child(identity_database_t *database);
+identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool, identity_file_t *file);
+/* A connection has failed: it is looked at before the next one is lent. */
+void identity_database_suspect(identity_database_t *database);
+/* A statement has failed; a change was committed. */
+void identity_database_heard(identity_database_t *database, const char *failure, const char *detail);
+void identity_database_wrote(identity_database_t *database);
+
+/* databases.c: what root has made, and nothing else, goes to the children's user. NULL, or a sentence. */
+const char *identity_give_to_children(apr_pool_t *pool, const char *path);
+
+/* signing_keys.c: loads the keys beside the database where they are not known yet, or again where it was replaced. */
+identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
+                                      const char **errmsg);
 
 /* pool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
 identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host);

@@ -44,7 +44,7 @@ static const char *origin_of(const identity_site_t *site, const server_rec *serv
 }
 
 /* The first that answers the API from the same database: a server that only protects something takes its tokens. */
-static identity_host_t *api_of(const identity_site_t *site, const identity_dbd_t *dbd)
+identity_host_t *identity_api_of(const identity_site_t *site, const identity_dbd_t *dbd)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
@@ -59,7 +59,7 @@ static identity_host_t *api_of(const identity_site_t *site, const identity_dbd_t
 static const char *default_origin(identity_host_t *host)
 {
     identity_site_t *site = host->site;
-    const identity_host_t *api = host->conf->engine ? NULL : api_of(site, &host->dbd);
+    const identity_host_t *api = host->conf->engine ? NULL : identity_api_of(site, &host->dbd);
 
     if (api)
         return api->settings.public_url;
@@ -157,10 +157,13 @@ static identity_host_t *host_make(identity_site_t *site, server_rec *server, con
     identity_env_fill(host);
     for (int i = 0; i < site->hosts->nelts && !host->pool; i++) {
         identity_host_t *other = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
-        if (identity_dbd_same(&other->dbd, dbd))
+        if (identity_dbd_same(&other->dbd, dbd)) {
             host->pool = other->pool;
+            host->database = other->database;
+        }
     }
     if (!host->pool) {
+        host->database = identity_database_make(site, dbd);
         host->pool = identity_pool_make(site->pool, host);
         APR_ARRAY_PUSH(site->pools, identity_pool_t *) = host->pool;
     }
@@ -195,7 +198,7 @@ static int start_host(identity_site_t *site, server_rec *server)
         conf->host = NULL;
         ap_set_module_config(server->module_config, &identity_module, conf);
     }
-    identity_host_t *api = conf->engine ? NULL : api_of(site, &dbd);
+    identity_host_t *api = conf->engine ? NULL : identity_api_of(site, &dbd);
     if (!conf->host && api && !conf->own)
         conf->host = api;
     if (conf->host)
@@ -223,50 +226,6 @@ int identity_start_hosts(identity_site_t *site)
                 if (status != OK)
                     return status;
             }
-    return OK;
-}
-
-/* ---- 5. signing keys, sealing key ------------------------------------------------------------------------------- */
-
-static const apr_array_header_t *key_paths(const identity_host_t *host, apr_pool_t *temporary, const char **sentence)
-{
-    const char *file = host->dbd.params;
-
-    const identity_host_t *api = host->conf->engine ? NULL : api_of(host->site, &host->dbd);
-
-    if (host->conf->signing_keys || (api && api->conf->signing_keys))
-        return host->conf->signing_keys ? host->conf->signing_keys : api->conf->signing_keys;
-    const char *path =
-        apr_pstrcat(temporary, apr_pstrmemdup(temporary, file, (apr_size_t)(strrchr(file, '/') + 1 - file)),
-                    "identity-signing-key.pem", NULL);
-    apr_array_header_t *paths = apr_array_make(temporary, 1, sizeof(const char *));
-    APR_ARRAY_PUSH(paths, const char *) = path;
-    if (access(path, F_OK) != 0) {
-        *sentence = identity_key_file_make(temporary, path);
-        if (!*sentence)
-            IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
-    }
-    return paths;
-}
-
-int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
-{
-    for (int i = 0; i < site->hosts->nelts; i++) {
-        identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
-        const char *sentence = NULL;
-        const apr_array_header_t *paths = key_paths(host, temporary, &sentence);
-        identity_keyset_t *keys = NULL;
-
-        if (!sentence)
-            sentence = identity_keys_load(site->pool, paths, &keys);
-        if (!sentence && host->conf->key_escrow)
-            sentence = identity_escrow_load(site->pool, host->conf->key_escrow, &host->settings.key_escrow);
-        if (sentence) {
-            IDENTITY_SAY(APLOG_EMERG, host->server, "ID0528: %s", sentence);
-            return HTTP_INTERNAL_SERVER_ERROR;
-        }
-        host->env.keys = keys;
-    }
     return OK;
 }
 

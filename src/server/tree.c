@@ -77,6 +77,66 @@ bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b)
            strcmp(a->params, b->params) == 0;
 }
 
+/* ---- other modules that use mod_dbd ----------------------------------------------------------------------------- */
+
+static bool uses_dbd(apr_pool_t *pool, const ap_directive_t *directive)
+{
+    static const char *const prefixes[] = {"AuthDBD", "AuthzDBD", "SessionDBD", "DBDPrepareSQL", "DBDInitSQL"};
+    const char *arguments = directive->args;
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strncasecmp(directive->directive, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    if (strcasecmp(directive->directive, "RewriteMap") != 0)
+        return false;
+    ap_getword_conf(pool, &arguments);
+    return strncasecmp(arguments, "dbd:", 4) == 0 || strncasecmp(arguments, "fastdbd:", 8) == 0;
+}
+
+/* Of a level and what it contains, but virtual hosts. */
+static const ap_directive_t *find_user(apr_pool_t *pool, const ap_directive_t *directive)
+{
+    for (; directive; directive = directive->next) {
+        if (virtual_host(directive))
+            continue;
+        const ap_directive_t *found = uses_dbd(pool, directive) ? directive : NULL;
+        if (!found && directive->first_child)
+            found = find_user(pool, directive->first_child);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server, const server_rec *server)
+{
+    const ap_directive_t *host = server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
+
+    if (server == main_server)
+        return find_user(pool, ap_conftree);
+    return host ? find_user(pool, host->first_child) : NULL;
+}
+
+bool identity_dbd_shared(apr_pool_t *pool, const server_rec *main_server, const server_rec *server)
+{
+    return identity_dbd_user(pool, main_server, main_server) || identity_dbd_user(pool, main_server, server);
+}
+
+/* As if `DBDMin 0` stood in the server: mod_dbd then opens no connection before one is asked for. Each child would open
+ * one otherwise, which makes an empty file where the database is missing and says in three lines that it could not. */
+void identity_dbd_open_late(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *server)
+{
+    ap_directive_t directive = {.directive = "DBDMin", .args = "0", .filename = "mod_identity"};
+    cmd_parms parms = {.pool = configuration,
+                       .temp_pool = temporary,
+                       .server = server,
+                       .limited = -1,
+                       .override = RSRC_CONF,
+                       .override_opts = OPT_ALL};
+
+    ap_walk_config(&directive, &parms, server->lookup_defaults);
+}
+
 /* ---- who asks for identities ------------------------------------------------------------------------------------ */
 
 static bool has_word(apr_pool_t *pool, const char *arguments, const char *word)

@@ -280,15 +280,14 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route, i
         return false;
     if (route->credential == IDENTITY_CREDENTIAL_NONE || credential.kind == CREDENTIAL_ABSENT) {
         if (route->credential == IDENTITY_CREDENTIAL_REQUIRED)
-            return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
-                                 "A credential is needed: X-API-KEY or Authorization.");
+            return identity_unauthorised(call, "A credential is needed: X-API-KEY or Authorization.");
         return true;
     }
     if (!check(call, &credential))
         return false;
     out->principal = credential.who;
     if (!credential.who && route->credential == IDENTITY_CREDENTIAL_REQUIRED)
-        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The credential is not valid.");
+        return identity_unauthorised(call, "The credential is not valid.");
     return true;
 }
 
@@ -303,7 +302,7 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
     if (identity_route_match(pool, in->method, in->path, &route, ids, &allow) != IDENTITY_MATCH_ROUTE)
         return;
     identity_call_begin(&call, pool, env, in);
-    if (!authenticate(&call, route, out)) {
+    if (!identity_call_ready(&call) || !authenticate(&call, route, out)) {
         out->refused = true;
         out->principal = NULL;
         out->problem = call.problem;
@@ -311,11 +310,6 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
 }
 
 /* ---- anything but the API --------------------------------------------------------------------------------------- */
-
-static bool needed(identity_call_t *call)
-{
-    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "A credential is needed.");
-}
 
 static bool identify(identity_call_t *call, const identity_accepts_t *accepts, identity_authentication_t *out)
 {
@@ -329,11 +323,11 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
     if (out->credential && credential.kind != CREDENTIAL_UNKNOWN)
         out->method = credential.method;
     if (!out->credential)
-        return needed(call);
+        return identity_unauthorised(call, "A credential is needed.");
     if (!identity_transport_fits(call) || !check(call, &credential))
         return false;
     if (!credential.who)
-        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The credential is not valid.");
+        return identity_unauthorised(call, "The credential is not valid.");
     if (credential.kind == CREDENTIAL_COOKIE) {
         if (!identity_own_page(call))
             return false;
@@ -350,7 +344,7 @@ void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identi
 
     memset(out, 0, sizeof *out);
     identity_call_begin(&call, pool, env, in);
-    if (!identify(&call, accepts, out)) {
+    if (!identity_call_ready(&call) || !identify(&call, accepts, out)) {
         out->refused = true;
         out->principal = NULL;
         out->problem = call.problem;

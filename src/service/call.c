@@ -22,6 +22,24 @@ void identity_log(const identity_call_t *call, identity_log_level_t level, const
     call->env->log(call->env->context, level, call->in ? call->in->request_id : NULL, line);
 }
 
+static bool unavailable(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                         "The service is unavailable for the moment; please try again.");
+}
+
+bool identity_call_ready(identity_call_t *call)
+{
+    return !call->env->available || call->env->keys ? true : unavailable(call);
+}
+
+bool identity_unauthorised(identity_call_t *call, const char *message)
+{
+    if (call->env->available && !call->env->available(call->env->context, call->pool))
+        return unavailable(call);
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "%s", message);
+}
+
 bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
 {
     switch (status) {
@@ -39,8 +57,7 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
     case IDENTITY_DB_FAILED:
         break;
     }
-    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                         "The service is unavailable for the moment; please try again.");
+    return unavailable(call);
 }
 
 bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found)

@@ -284,7 +284,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     call->out->operation = call->route->operation;
     call->out->route = (int)(call->route - identity_routes);
     call->standard = standard(call);
-    return permit(call, authentication) && version_fits(call) && path_ids(call) &&
+    return identity_call_ready(call) && permit(call, authentication) && version_fits(call) && path_ids(call) &&
            identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
            perform(call);
 }

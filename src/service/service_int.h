@@ -93,6 +93,10 @@ struct identity_call {
 /* True for OK; else the problem that a fault of the database is (503). NONE and CONFLICT must have been looked at
  * before. */
 bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
+/* Does the server have its keys? 503 where they cannot be read yet. */
+bool identity_call_ready(identity_call_t *call);
+/* Refuses a caller of whom nothing is known: 401, or 503 while nobody can be known. */
+bool identity_unauthorised(identity_call_t *call, const char *message);
 /* True for OK and NONE; *found tells which. */
 bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found);
 

@@ -441,10 +441,12 @@ identity_db_status_t identity_db_commit(identity_db_t *db)
 
     if (status == IDENTITY_DB_OK)
         status = db_plain(db, "COMMIT", "COMMIT");
-    if (status == IDENTITY_DB_OK)
+    if (status == IDENTITY_DB_OK) {
         db->open = false;
-    else
+        db->wrote = db->wrote || db->write;
+    } else {
         identity_db_rollback(db);
+    }
     return status;
 }
 
@@ -470,6 +472,14 @@ void identity_db_release(identity_db_t *db)
 void identity_db_use(identity_db_t *db, apr_pool_t *pool)
 {
     db->use = pool;
+}
+
+bool identity_db_wrote(identity_db_t *db)
+{
+    bool wrote = db->wrote;
+
+    db->wrote = false;
+    return wrote;
 }
 
 bool identity_db_usable(identity_db_t *db)

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <apr_escape.h>
 #include <apr_file_info.h>
 
 #include "db_state.h"
@@ -96,6 +97,12 @@ static apr_status_t close_handle(void *db_)
     return apr_dbd_close(db->driver, db->handle);
 }
 
+/* As a URI, the one way to tell SQLite through apr_dbd that it must not write. */
+static const char *read_only_name(apr_pool_t *pool, const char *path)
+{
+    return apr_pstrcat(pool, "file:", apr_pescape_path(pool, path, 0), "?mode=ro", NULL);
+}
+
 identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *params, const identity_db_options_t *options,
                            const char **error)
 {
@@ -119,7 +126,8 @@ identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *param
         return NULL;
     }
     apr_pool_create(&own, pool);
-    if (apr_dbd_open_ex(driver, own, params, &handle, &detail) != APR_SUCCESS) {
+    if (apr_dbd_open_ex(driver, own, options->read_only ? read_only_name(pool, params) : params, &handle, &detail) !=
+        APR_SUCCESS) {
         *error = apr_psprintf(pool, "The database %s cannot be opened.", params);
         apr_pool_destroy(own);
         return NULL;

@@ -16,6 +16,7 @@ struct identity_db {
     apr_hash_t *statements;   /* by text: a finite set, prepared on first use */
     bool open, write, failed; /* inside a transaction; that may write; one of its statements failed */
     bool usable;
+    bool wrote; /* a write transaction was committed */
     unsigned long count;
     apr_array_header_t *touched, *born; /* ids, of the present write transaction or the last (change.c) */
 };

@@ -1,6 +1,7 @@
 /* The schema's life: version, migrations, seed, check. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rows_int.h"
@@ -127,18 +128,30 @@ static identity_db_status_t migrate_all(identity_db_t *db, int *version)
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
+/* What root makes belongs to the owner of the folder, who can otherwise not use it (P22). Of the descriptor: the
+ * folder is in that owner's hands. */
+static bool give_to_owner(apr_pool_t *pool, int file, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *folder = slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash + 1 - path)) : ".";
+    struct stat info;
+
+    return geteuid() != 0 || (stat(folder, &info) == 0 && fchown(file, info.st_uid, info.st_gid) == 0);
+}
+
 /* 0600 from the first moment: SQLite itself would make it readable by all. */
 static const char *make_file(apr_pool_t *pool, const char *path)
 {
+    const char *error = NULL;
+
     if (same(path, ":memory:"))
         return "A database in memory would be gone at once: name a file.";
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
+    if ((file < 0 && errno != EEXIST) || (file >= 0 && !give_to_owner(pool, file, path)))
+        error = apr_psprintf(pool, "The database %s cannot be made: %s (errno %d).", path, strerror(errno), errno);
     if (file >= 0)
         close(file);
-    else if (errno != EEXIST)
-        return apr_psprintf(pool, "The database %s cannot be made: %s.", path, strerror(errno));
-    return NULL;
+    return error;
 }
 
 /* Kept in the file; set by nobody else (P3, P4). Two that set it at once meet a lock that SQLite does not wait for. */
@@ -219,6 +232,47 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
     error = error ? apr_pstrdup(pool, error) : NULL;
     apr_pool_destroy(own);
     return error;
+}
+
+/* ---- does it fit? ----------------------------------------------------------------------------------------------- */
+
+static identity_schema_state_t state_of(identity_db_t *db, int *version)
+{
+    identity_db_status_t status = identity_schema_version(db, version);
+    apr_array_header_t *mode = NULL;
+    apr_int64_t strangers = 0;
+
+    if (status == IDENTITY_DB_OK && *version == IDENTITY_SCHEMA_ABSENT)
+        status = db_count(db, IDENTITY_SQL_SCHEMA_STRANGERS, NULL, 0, &strangers);
+    if (status == IDENTITY_DB_OK)
+        status = db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode);
+    if (status != IDENTITY_DB_OK || mode->nelts == 0)
+        return status == IDENTITY_DB_BUSY ? IDENTITY_SCHEMA_LOCKED : IDENTITY_SCHEMA_DAMAGED;
+    if (*version == IDENTITY_SCHEMA_ABSENT)
+        return strangers > 0 ? IDENTITY_SCHEMA_FOREIGN : IDENTITY_SCHEMA_EMPTY;
+    if (*version != identity_schema_current())
+        return *version < identity_schema_current() ? IDENTITY_SCHEMA_OLDER : IDENTITY_SCHEMA_NEWER;
+    return same(APR_ARRAY_IDX(mode, 0, const char *), "wal") ? IDENTITY_SCHEMA_FITS : IDENTITY_SCHEMA_JOURNAL;
+}
+
+identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver, const char *params, bool read_only,
+                                             int *version)
+{
+    const char *detail = NULL, *error = NULL;
+    const identity_db_options_t options = {
+        .sync = IDENTITY_SYNC_FULL, .log = keep_detail, .log_context = &detail, .read_only = read_only};
+    identity_schema_state_t state;
+    apr_pool_t *own;
+
+    *version = IDENTITY_SCHEMA_ABSENT;
+    apr_pool_create(&own, pool);
+    identity_db_t *db = db_open_any(own, driver, params, &options, &error);
+    if (db)
+        state = state_of(db, version);
+    else
+        state = detail && strstr(detail, "locked") ? IDENTITY_SCHEMA_LOCKED : IDENTITY_SCHEMA_DAMAGED;
+    apr_pool_destroy(own);
+    return state;
 }
 
 /* ---- is all well? ----------------------------------------------------------------------------------------------- */

@@ -4,7 +4,9 @@
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <apr_user.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -99,6 +101,21 @@ int tool_open(tool_t *tool)
     return 0;
 }
 
+static int key_unreadable(const tool_t *tool, const char *file, apr_status_t status)
+{
+    static const char *const why = "An invitation's link is sealed with the server's signing key";
+    char *user = NULL, reason[120];
+
+    apr_strerror(status, reason, sizeof reason);
+    if (!APR_STATUS_IS_EACCES(status) || apr_uid_name_get(&user, geteuid(), tool->pool) != APR_SUCCESS)
+        return tool_fail("%s cannot be read: %s (errno %d). %s, which the server makes at its first start: name it by "
+                         "--signing-key, or give a password by --password-stdin",
+                         file, reason, status, why);
+    return tool_fail("%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`, or give a password by "
+                     "--password-stdin",
+                     file, reason, status, why, user, file);
+}
+
 int tool_load_keys(tool_t *tool)
 {
     const char *file = tool->signing_key, *slash = strrchr(tool->params, '/'), *error = NULL, *pems[1];
@@ -110,11 +127,9 @@ int tool_load_keys(tool_t *tool)
         file = apr_pstrcat(
             tool->pool, slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash - tool->params) + 1) : "",
             SIGNING_KEY_FILE, NULL);
-    if (apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) != APR_SUCCESS)
-        return tool_fail("%s cannot be read. An invitation's link is sealed with the server's signing key, which the "
-                         "server makes at its "
-                         "first start: name it by --signing-key, or give a password by --password-stdin",
-                         file);
+    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
+    if (status != APR_SUCCESS)
+        return key_unreadable(tool, file, status);
     apr_file_read_full(opened, text, KEY_FILE_MAX, &length);
     apr_file_close(opened);
     identity_wipe_with_pool(tool->pool, text);

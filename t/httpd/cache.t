@@ -9,6 +9,9 @@ use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
+# The database is taken away on purpose.
+expect_in_log('ID0531: ');
+
 my $first = IdentityTest::Server::free_port();
 my %port = (first => $first, stale => $first + 1, cold => $first + 2);
 my $server = IdentityTest::Server->new(port => $port{first}, directives => <<"END");

@@ -10,6 +10,9 @@ use IdentityTest;
 use IdentityTest::Api;
 use IdentityTest::Server;
 
+# The database is taken away on purpose.
+expect_in_log('ID0531: ');
+
 my $escrow = unpack('H*', substr(Digest::SHA::sha256("escrow $$ " . time), 0, 32));
 my $escrow_file = "$ENV{IDENTITY_TOP}/t/servers/escrow-secrets.$$";
 {

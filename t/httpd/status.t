@@ -13,6 +13,9 @@ use IdentityTest;
 use IdentityTest::Server;
 use WebDriver;
 
+# The database is taken away on purpose.
+expect_in_log('ID0531: ');
+
 my $second = IdentityTest::Server::free_port();
 my $server = IdentityTest::Server->new(port => $second + 1, modules => ['status'], directives => <<"END");
 IdentityRateLimit login 4/1h

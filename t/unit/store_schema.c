@@ -274,6 +274,55 @@ static void test_race(void)
     }
 }
 
+static identity_schema_state_t look(const char *path, int *version)
+{
+    return identity_schema_look(pool, "sqlite3", path, true, version);
+}
+
+static void test_look(void)
+{
+    const char *path = text("%s/look ?#%%.db", folder), *theirs = text("%s/theirs.db", folder);
+    int from, to, version = -1, current = identity_schema_current();
+    struct stat before, after;
+
+    is_int(look(text("%s/none.db", folder), &version), IDENTITY_SCHEMA_DAMAGED,
+           "M1: a missing file is not looked into");
+    ok(stat(text("%s/none.db", folder), &before) != 0, "M1: nor is it made");
+    write_file(path, "", 0);
+    is_int(look(path, &version), IDENTITY_SCHEMA_EMPTY, "M1: a file without a byte is empty");
+    is_str(migrate(path, &from, &to), NULL, "M1: it is filled");
+    ok(stat(path, &before) == 0, "M1: it is there");
+    is_int(look(path, &version), IDENTITY_SCHEMA_FITS, "M1: it fits then");
+    is_int(version, current, "M1: by its version");
+    ok(stat(path, &after) == 0 && before.st_mtime == after.st_mtime && before.st_size == after.st_size,
+       "M1: a look has not written to it");
+    sql(any(path), "INSERT INTO schema_version VALUES (99, 1)");
+    is_int(look(path, &version), IDENTITY_SCHEMA_NEWER, "M1: a newer version is told");
+    is_int(version, 99, "M1: by its number");
+    sql(any(path), "DELETE FROM schema_version WHERE version > 1");
+    is_int(look(path, &version), IDENTITY_SCHEMA_OLDER, "M1: an older one too");
+    write_file(theirs, "", 0);
+    sql(any(theirs), "CREATE TABLE theirs (x)");
+    is_int(look(theirs, &version), IDENTITY_SCHEMA_FOREIGN, "M1: tables of another program");
+    write_file(theirs, "This is no database, and long enough to be one.", 47);
+    is_int(look(theirs, &version), IDENTITY_SCHEMA_DAMAGED, "M1: what is no database");
+}
+
+/* What root makes belongs to the owner of its folder. */
+static void test_owner(void)
+{
+    const char *inside = text("%s/owned", folder), *path = text("%s/owned/identity.db", folder);
+    struct stat status;
+    int from, to;
+
+    if (geteuid() != 0)
+        return;
+    ok(mkdir(inside, 0700) == 0 && chown(inside, 65534, 65534) == 0, "M8: a folder of somebody else");
+    is_str(migrate(path, &from, &to), NULL, "M8: root makes a database there");
+    ok(stat(path, &status) == 0 && status.st_uid == 65534 && (status.st_mode & 07777) == 0600,
+       "M8: it belongs to the owner of the folder");
+}
+
 int main(void)
 {
     fixture_folder();
@@ -285,5 +334,7 @@ int main(void)
     test_mode();
     test_from_version_1();
     test_race();
+    test_look();
+    test_owner();
     return fixture_end();
 }

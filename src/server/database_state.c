@@ -1,0 +1,257 @@
+/* What a process knows of a database: well, or what is wrong. A fault never ends httpd. Whoever asks for a connection
+ * meanwhile is refused (503), the fault is logged once, in the main log, by whichever process sees it first, and the
+ * database is looked at again until it is well. While all is well that costs a stat() a request and a look every few
+ * seconds.
+ *
+ * Two kinds: a look that fails (file, rights, schema, signing key) keeps everybody from the database; a statement that
+ * tells of a full disk, a lock or damage is only logged, since others may still succeed. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define LOOK_WELL  apr_time_from_sec(5)    /* so late a schema that was changed in place is noticed */
+#define LOOK_FAULT apr_time_from_msec(500) /* so late a folder that was mended is */
+/* A restart reports a fault again, but not one that the children have reported a moment before it. */
+#define SAID_ANEW  apr_time_from_sec(30)
+
+/* What was logged last, shared by all processes. */
+typedef struct reported {
+    atomic_ullong fault; /* kind and digest of the text; 0: well */
+    atomic_ullong at;
+} reported_t;
+
+struct identity_database {
+    identity_site_t *site;
+    identity_dbd_t dbd;
+    reported_t *reported;
+    /* of this process; under state */
+    identity_fault_t fault;
+    identity_file_t file; /* as of the last look */
+    bool suspect;         /* something failed since */
+    apr_time_t looked_at;
+    /* one looks at a time; it owns: */
+    identity_magic_t magic;
+    apr_thread_mutex_t *state, *looking; /* NULL: in the parent, or none could be made */
+};
+
+/* ---- the file that lies there ----------------------------------------------------------------------------------- */
+
+bool identity_file_same(const identity_file_t *a, const identity_file_t *b)
+{
+    return a->number && a->number == b->number && a->device == b->device;
+}
+
+static identity_file_t file_at(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return (identity_file_t){.number = 0};
+    return (identity_file_t){.device = info.st_dev,
+                             .number = info.st_ino,
+                             .mode = info.st_mode,
+                             .owner = info.st_uid,
+                             .group = info.st_gid,
+                             .empty = info.st_size == 0};
+}
+
+static bool unchanged(const identity_file_t *a, const identity_file_t *b)
+{
+    return a->number == b->number && a->device == b->device && a->mode == b->mode && a->owner == b->owner &&
+           a->group == b->group && a->empty == b->empty;
+}
+
+/* ---- the log ---------------------------------------------------------------------------------------------------- */
+
+static unsigned long long report_of(identity_fault_t fault, const char *errmsg)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    return fault ? (unsigned long long)fault << 32 | apr_hashfunc_default(errmsg, &length) : 0;
+}
+
+static void report_well(identity_database_t *database, unsigned long long before)
+{
+    if (before)
+        IDENTITY_SAY(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s can be used again.",
+                     database->dbd.params);
+}
+
+static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg)
+{
+    unsigned long long now = report_of(fault, errmsg), before = atomic_exchange(&database->reported->fault, now);
+
+    if (!fault) {
+        report_well(database, before);
+    } else if (before != now) {
+        atomic_store(&database->reported->at, (unsigned long long)apr_time_now());
+        IDENTITY_SAY(APLOG_EMERG, database->site->main_server, "ID0531: %s%s", errmsg,
+                     fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL
+                         ? ""
+                         : " Until then the API and what is protected answer 503.");
+    }
+}
+
+void identity_database_heard(identity_database_t *database, const char *failure, const char *detail)
+{
+    const char *errmsg;
+    apr_pool_t *own;
+
+    apr_pool_create(&own, NULL);
+    identity_fault_t fault = identity_statement_fault(own, &database->dbd, failure, detail, &errmsg);
+    if (fault)
+        report(database, fault, errmsg);
+    apr_pool_destroy(own);
+}
+
+void identity_database_wrote(identity_database_t *database)
+{
+    unsigned long long before = atomic_load(&database->reported->fault);
+    identity_fault_t fault = (identity_fault_t)(before >> 32);
+
+    if ((fault == IDENTITY_FAULT_FULL || fault == IDENTITY_FAULT_LOCKED) &&
+        atomic_compare_exchange_strong(&database->reported->fault, &before, 0))
+        report_well(database, before);
+}
+
+/* ---- in the parent ---------------------------------------------------------------------------------------------- */
+
+/* Both generations of a graceful restart report in the same place. */
+static reported_t *shared_report(identity_site_t *site, const identity_dbd_t *dbd)
+{
+    apr_pool_t *process = site->main_server->process->pool;
+    const char *name = apr_pstrcat(site->pool, "identity-database-1:", dbd->driver, ":", dbd->params, NULL);
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, name, process);
+    if (!found && (found = identity_memory_shared(process, sizeof(reported_t))) != NULL)
+        apr_pool_userdata_set(found, name, NULL, process);
+    return found;
+}
+
+identity_database_t *identity_database_make(identity_site_t *site, const identity_dbd_t *dbd)
+{
+    identity_database_t *database = apr_pcalloc(site->pool, sizeof *database);
+
+    database->site = site;
+    database->dbd = *dbd;
+    database->magic.file = -1;
+    database->reported = shared_report(site, dbd);
+    /* Without shared memory each process reports for itself; start.c refuses such a machine soon. */
+    if (!database->reported)
+        database->reported = apr_pcalloc(site->pool, sizeof *database->reported);
+    return database;
+}
+
+void identity_database_started(identity_database_t *database, identity_fault_t fault, const char *errmsg)
+{
+    database->file = file_at(database->dbd.params);
+    database->fault = fault;
+    if (fault &&
+        (unsigned long long)apr_time_now() - atomic_load(&database->reported->at) > (unsigned long long)SAID_ANEW)
+        atomic_store(&database->reported->fault, 0);
+    report(database, fault, errmsg);
+}
+
+identity_site_t *identity_database_site(const identity_database_t *database)
+{
+    return database->site;
+}
+
+bool identity_database_well(const identity_database_t *database)
+{
+    return database->fault == IDENTITY_FAULT_NONE;
+}
+
+/* ---- in a child ------------------------------------------------------------------------------------------------- */
+
+bool identity_database_child(identity_database_t *database)
+{
+    /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
+    if (apr_thread_mutex_create(&database->looking, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS ||
+        apr_thread_mutex_create(&database->state, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS)
+        database->state = NULL;
+    return database->state != NULL;
+}
+
+void identity_database_suspect(identity_database_t *database)
+{
+    apr_thread_mutex_lock(database->state);
+    database->suspect = true;
+    apr_thread_mutex_unlock(database->state);
+}
+
+typedef enum { LOOK_NOT_YET, LOOK_SOON, LOOK_NOW } due_t;
+
+/* SOON: whoever comes meanwhile goes by what is known. */
+static due_t due(identity_database_t *database, const identity_file_t *found)
+{
+    apr_thread_mutex_lock(database->state);
+    bool doubtful = database->suspect || !unchanged(found, &database->file);
+    bool late = apr_time_now() - database->looked_at >= (database->fault ? LOOK_FAULT : LOOK_WELL);
+    apr_thread_mutex_unlock(database->state);
+    return doubtful ? LOOK_NOW : late ? LOOK_SOON : LOOK_NOT_YET;
+}
+
+static void look(identity_database_t *database, apr_pool_t *pool, const identity_file_t *found)
+{
+    const char *errmsg = NULL;
+    bool replaced = !identity_file_same(found, &database->file);
+    apr_pool_t *own;
+
+    apr_thread_mutex_lock(database->state);
+    database->suspect = false; /* what fails from here on was not seen by this look */
+    apr_thread_mutex_unlock(database->state);
+    apr_pool_create(&own, pool);
+    identity_fault_t before = database->fault;
+    identity_fault_t fault = identity_database_check(own, &database->dbd, &database->magic, false, &errmsg);
+    /* Who has a connection already may find it unlocked. */
+    if (fault == IDENTITY_FAULT_LOCKED && !before && !replaced)
+        fault = IDENTITY_FAULT_NONE;
+    if (!fault)
+        fault = identity_keys_reload(own, database, replaced, &errmsg);
+    apr_thread_mutex_lock(database->state);
+    database->fault = fault;
+    database->file = *found;
+    database->looked_at = apr_time_now();
+    apr_thread_mutex_unlock(database->state);
+    if (fault || before || replaced)
+        report(database, fault, errmsg);
+    apr_pool_destroy(own);
+}
+
+static void look_if_due(identity_database_t *database, apr_pool_t *pool, const identity_file_t *found)
+{
+    due_t when = due(database, found);
+
+    if (when == LOOK_NOT_YET)
+        return;
+    if (when == LOOK_NOW)
+        apr_thread_mutex_lock(database->looking);
+    else if (apr_thread_mutex_trylock(database->looking) != APR_SUCCESS)
+        return;
+    /* Another thread may have looked while this one waited. */
+    if (due(database, found) != LOOK_NOT_YET)
+        look(database, pool, found);
+    apr_thread_mutex_unlock(database->looking);
+}
+
+identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool, identity_file_t *file)
+{
+    identity_file_t found = file_at(database->dbd.params);
+
+    if (!database->state)
+        return IDENTITY_DB_LOST;
+    look_if_due(database, pool, &found);
+    apr_thread_mutex_lock(database->state);
+    identity_fault_t fault = database->fault;
+    *file = database->file;
+    apr_thread_mutex_unlock(database->state);
+    return fault == IDENTITY_FAULT_NONE     ? IDENTITY_DB_OK
+           : fault == IDENTITY_FAULT_LOCKED ? IDENTITY_DB_BUSY
+                                            : IDENTITY_DB_LOST;
+}
