@@ -175,10 +175,15 @@ typedef struct identity_user_row {
     apr_time_t created_at, updated_at, verified_at /* address proved */, password_changed_at;
     apr_time_t invite_expires_at; /* of the invitation that made the user, until it is accepted; then 0 */
     apr_int64_t version;          /* grows by one with every update */
+    /* Of who is ACTIVE or INACTIVE: is the name held over the whole server? Of an INACTIVE user it may have been set
+     * free; read, and written for INACTIVE alone. */
+    bool holds_name;
+    /* Of an older database, where this is what signs in, else NULL. Written as long as canonical stays. */
+    const char *old_name;
+    apr_time_t signed_in_at; /* for the first time; 0: never. Read, not written */
 } identity_user_row_t;
 
-identity_db_status_t identity_user_insert(identity_db_t *db,
-                                          const identity_user_row_t *row); /* CONFLICT: canonical taken, server-wide */
+identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
 /* Where a sandbox holds a name that is wanted by an entity which is none (NULL: by whoever), its user goes: nobody who
  * tries something out keeps a name from whom it belongs to. In a write transaction. OK also where there was none. */
 identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
@@ -186,8 +191,20 @@ identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id,
                                        identity_user_row_t **row);
 /* Over all entities: for who holds a mailed link. */
 identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row);
-/* Over all entities: for login and for telling that a name is taken. */
-identity_db_status_t identity_user_by_name(identity_db_t *db, const char *canonical, identity_user_row_t **row);
+/* Over all entities, the one who holds the name, as it was typed: for login. */
+identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row);
+/* Of the entity, in any status. */
+identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id, const char *name,
+                                             identity_user_row_t **row);
+/* Over all entities, in any status: people who are invited by several stand beside each other. The 500 oldest. */
+identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical, apr_array_header_t **rows);
+/* Another user who holds the name of the claimant (id, username, canonical), or signs in by it. NONE: it is free. */
+identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user_row_t *claimant,
+                                          identity_user_row_t **row);
+/* Notes the first time that the user signed in. */
+identity_db_status_t identity_user_signed_in(identity_db_t *db, const char *id, apr_time_t now);
+/* Sentences (const char *) on names of older databases that the rule refuses, or that mean the same as another's. */
+identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t **lines);
 /* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
  * meanwhile. CONFLICT: name taken. */
 identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t *row);

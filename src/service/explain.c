@@ -127,10 +127,9 @@ static bool read_explanation(identity_call_t *call, void *data)
 {
     explanation_t *told = data;
     const char *named = told->user_named;
-    identity_db_status_t status =
-        identity_id_valid(named, "user")
-            ? identity_user_by_id(call->db, named, &told->user)
-            : identity_user_by_name(call->db, identity_username_key(call->pool, named), &told->user);
+    identity_db_status_t status = identity_id_valid(named, "user")
+                                      ? identity_user_by_id(call->db, named, &told->user)
+                                      : identity_user_in_entity(call->db, call->who->entity_id, named, &told->user);
     bool found;
 
     if (!identity_db_found(call, status, &found))

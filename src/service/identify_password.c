@@ -10,7 +10,7 @@
 #define PURPOSE "remembered-password"
 
 typedef struct attempt {
-    const char *canonical, *password;
+    const char *username, *canonical, *password;
     identity_user_row_t *user; /* NULL: unknown */
     const char *verified;      /* the hash that the password was found right for just now, or NULL */
     const char *fresh;         /* a stronger hash of it */
@@ -50,7 +50,7 @@ static bool read_user(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
 
-    if (!identity_login_user(call, attempt->canonical, &attempt->user))
+    if (!identity_login_user(call, attempt->username, &attempt->user))
         return false;
     if (!identity_user_usable(attempt->user))
         return true;
@@ -87,6 +87,8 @@ static bool write_success(identity_call_t *call, void *data)
     if (attempt->fresh &&
         !identity_db_found(call, identity_user_rehash(call->db, user->id, user->password_hash, attempt->fresh),
                            &replaced))
+        return false;
+    if (!user->signed_in_at && !identity_db_ok(call, identity_user_signed_in(call->db, user->id, call->now)))
         return false;
     return !replaced || identity_audit(call, &audit);
 }
@@ -136,7 +138,8 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
 void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                                 const char *username, const char *password, identity_authentication_t *out)
 {
-    attempt_t attempt = {.canonical = identity_username_key(pool, username), .password = password};
+    attempt_t attempt = {
+        .username = username, .canonical = identity_username_key(pool, username), .password = password};
     identity_call_t call;
 
     memset(out, 0, sizeof *out);

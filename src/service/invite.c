@@ -51,7 +51,7 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
     row->entity_id = user->entity_id;
     row->user_id = user->id;
     row->email = user->username;
-    row->canonical = user->canonical;
+    row->canonical = identity_user_key(call, user);
     row->state = IDENTITY_INVITATION_INVITED;
     row->invited_by = call->who->id;
     row->adds = user->status == IDENTITY_USER_ACTIVE;
@@ -159,7 +159,7 @@ static bool new_user(identity_call_t *call, identity_inviting_t *invite)
     user->created_at = user->updated_at = call->now;
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
     user->version = 1;
-    return user->id && identity_db_ok(call, identity_user_insert(call->db, user));
+    return user->id && identity_user_make(call, user, false, invite->field);
 }
 
 /* Invited before and not yet here: what was given then is replaced. */
@@ -167,11 +167,14 @@ static bool renew_user(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_user_row_t *user = invite->user;
 
-    user->username = invite->address;
+    /* The spelling of a name that is compared by it stays. */
+    if (!user->old_name)
+        user->username = invite->address;
     user->status = IDENTITY_USER_INVITED;
     user->updated_at = call->now;
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
-    return identity_db_ok(call, identity_user_update(call->db, user)) &&
+    return identity_name_invitable(call, user, invite->field) &&
+           identity_db_ok(call, identity_user_update(call->db, user)) &&
            identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_USER, user->id)) &&
            identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_USER, user->id));
 }
@@ -180,13 +183,12 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
 {
     bool found;
 
-    if (!identity_db_ok(call, identity_user_give_way(call->db, invite->canonical, call->who->entity_id)) ||
-        !identity_db_found(call, identity_user_by_name(call->db, invite->canonical, &invite->user), &found))
+    if (!identity_db_found(
+            call, identity_user_in_entity(call->db, call->who->entity_id, invite->address, &invite->user), &found))
         return false;
     if (!found)
         return new_user(call, invite);
-    bool unseen = call->partner && strcmp(invite->user->id, call->who->id) != 0;
-    if (unseen || strcmp(invite->user->entity_id, call->who->entity_id) != 0)
+    if (call->partner && strcmp(invite->user->id, call->who->id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This %s is taken.", invite->field);
     if (invite->user->status == IDENTITY_USER_INACTIVE)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
@@ -255,10 +257,12 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, identity_canonical_field(call, "username"), user),
-                           &found))
+    if (!identity_db_found(
+            call,
+            identity_user_in_entity(call->db, call->who->entity_id, identity_json_string(call->body, "username"), user),
+            &found))
         return false;
-    if (found && strcmp((*user)->entity_id, call->who->entity_id) == 0)
+    if (found)
         return identity_user_found(call, (*user)->id, user);
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }

@@ -255,8 +255,8 @@ static bool find_device(identity_call_t *call, void *data)
         return true;
     if (!identity_db_found(call, identity_session_get(call->db, refresh->session_id, &session, &user), &found))
         return false;
-    device->known =
-        found && identity_session_live(session, user, call->now) && strcmp(user->canonical, device->account) == 0;
+    device->known = found && identity_session_live(session, user, call->now) &&
+                    strcmp(identity_user_key(call, user), device->account) == 0;
     return true;
 }
 

@@ -38,9 +38,9 @@ static const char *language(identity_call_t *call, identity_mail_kind_t kind)
 }
 
 /* Names of older databases have no canonical form and get their mail by the spelling that they have. */
-static const char *recipient(identity_call_t *call, const char *address)
+static const char *recipient(identity_call_t *call, const identity_user_row_t *user, const char *address)
 {
-    const char *canonical = identity_username_canonical(call->pool, address);
+    const char *canonical = user->old_name ? NULL : identity_username_canonical(call->pool, address);
     return canonical ? canonical : address;
 }
 
@@ -55,7 +55,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
     mail.invitation_id = secret.invitation_id;
     mail.kind = invitation ? "invite" : "reset";
-    mail.recipient = recipient(call, invitation ? invitation->email : user->username);
+    mail.recipient = recipient(call, user, invitation ? invitation->email : user->username);
     mail.sealed = link->sealed;
     mail.sealed_with = link->sealed_with;
     mail.state = IDENTITY_OUTBOX_QUEUED;
@@ -63,7 +63,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     mail.created_at = mail.next_attempt_at = call->now;
     mail.link_expires_at = secret.expires_at;
     /* A refusal of a reset would tell that there is such a user: who asks for one has counted it already. */
-    return (!invitation || identity_limit_take(call, IDENTITY_RATE_MAIL, user->canonical)) &&
+    return (!invitation || identity_limit_take(call, IDENTITY_RATE_MAIL, identity_user_key(call, user))) &&
            identity_db_ok(call, identity_secrets_end(call->db, user->id, kind, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, user->id, mail.kind)) &&
            identity_db_ok(call, identity_secret_insert(call->db, &secret)) &&

@@ -181,14 +181,8 @@ static bool write_import(identity_call_t *call, void *data)
     user->id = identity_call_id(call, "user");
     user->entity_id = call->who->entity_id;
     user->created_at = user->updated_at = user->password_changed_at = call->now;
-    identity_db_status_t status =
-        user->id ? identity_user_give_way(call->db, user->canonical, user->entity_id) : IDENTITY_DB_FAILED;
-    if (status == IDENTITY_DB_OK)
-        status = identity_user_insert(call->db, user);
-    if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
     audit.id = user->id;
-    return identity_db_ok(call, status) && identity_audit(call, &audit);
+    return user->id && identity_user_make(call, user, false, "username") && identity_audit(call, &audit);
 }
 
 bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
@@ -223,10 +217,9 @@ static bool write_alias(identity_call_t *call, void *data)
     alias_addition_t *addition = data;
     identity_user_row_t *user = NULL;
     identity_audit_t audit = {.action = "CREATE", .type = "TOKEN_ALIAS", .message = "A token alias was created."};
-    identity_db_status_t status =
-        identity_id_valid(addition->user, "user")
-            ? identity_user_by_id(call->db, addition->user, &user)
-            : identity_user_by_name(call->db, identity_username_key(call->pool, addition->user), &user);
+    identity_db_status_t status = identity_id_valid(addition->user, "user")
+                                      ? identity_user_by_id(call->db, addition->user, &user)
+                                      : identity_user_by_name(call->db, addition->user, &user);
     bool found;
 
     if (!identity_db_found(call, status, &found))

@@ -86,6 +86,9 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login)
     refresh.digest = identity_token_digest(call->pool, login->refresh);
     refresh.session_id = audit.id = login->session->id;
     audit.message = apr_pstrcat(call->pool, "Signed in by ", login->method, ".", NULL);
+    if (!login->user->signed_in_at &&
+        !identity_db_ok(call, identity_user_signed_in(call->db, login->user->id, call->now)))
+        return false;
     return end_with_entity(call, login->session) && make_room(call, login->user) &&
            identity_db_ok(call, identity_session_insert(call->db, login->session)) &&
            identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);

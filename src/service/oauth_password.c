@@ -7,7 +7,7 @@
 /* ---- POST /oauth/request-password-reset ------------------------------------------------------------------------- */
 
 typedef struct reset_request {
-    const char *canonical;
+    const char *email, *canonical;
     identity_link_t link;
     identity_user_row_t *user;
 } reset_request_t;
@@ -23,7 +23,7 @@ static bool write_reset_request(identity_call_t *call, void *data)
                               .message = "A password reset was asked for."};
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, request->canonical, &request->user), &found))
+    if (!identity_db_found(call, identity_user_by_name(call->db, request->email, &request->user), &found))
         return false;
     bool known =
         found && request->user->status == IDENTITY_USER_ACTIVE && identity_mail_address_valid(request->user->username);
@@ -45,7 +45,8 @@ static bool write_reset_request(identity_call_t *call, void *data)
 
 bool identity_oauth_request_reset(identity_call_t *call)
 {
-    reset_request_t request = {.canonical = identity_canonical_field(call, "email")};
+    reset_request_t request = {.email = identity_json_string(call->body, "email"),
+                               .canonical = identity_canonical_field(call, "email")};
 
     /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
     if (!identity_mail_possible(call, NULL, NULL) || !identity_limit_reset(call, request.canonical) ||
@@ -184,7 +185,7 @@ bool identity_oauth_reset(identity_call_t *call)
         !identity_read(call, read_reset, &reset) || !new_hash(call, &reset) ||
         !identity_write(call, write_reset, &reset))
         return false;
-    identity_limit_proved(call, reset.user->canonical);
+    identity_limit_proved(call, identity_user_key(call, reset.user));
     return identity_answer(call, 200, json_string("The password has been changed."));
 }
 
@@ -200,7 +201,8 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation is for somebody else than the person who is signed in.");
     /* Somebody who has another address by now: it was not sent to that one (security 27). */
-    if (strcmp(identity_username_key(call->pool, accept->invitation->email), accept->user->canonical) != 0)
+    if (strcmp(identity_username_key(call->pool, accept->invitation->email), identity_user_key(call, accept->user)) !=
+        0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation was sent to another address than the one that this person has now.");
     if (accept->invitation->adds && !call->who)
@@ -299,7 +301,7 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
         user->invite_expires_at = 0;
         user->verified_at = user->updated_at = call->now;
         user->password_changed_at = accept->hash ? call->now : 0;
-        if (!identity_db_ok(call, identity_user_update(call->db, user)))
+        if (!identity_name_claim(call, user, true, NULL) || !identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
     return identity_audit_accounts(call, &audit, accept->given);
@@ -323,7 +325,7 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
         return false;
     *accepted = *accepted && !accept.invitation->adds &&
                 identity_invitation_state(accept.invitation, call->now) == IDENTITY_INVITATION_INVITED &&
-                strcmp(identity_username_key(call->pool, accept.invitation->email), user->canonical) == 0;
+                strcmp(identity_username_key(call->pool, accept.invitation->email), identity_user_key(call, user)) == 0;
     if (!*accepted)
         return true;
     if (!find_given(call, &accept, accepted))
@@ -348,7 +350,7 @@ bool identity_oauth_activate(identity_call_t *call)
     }
     if (!identity_write(call, write_accept, &accept))
         return false;
-    identity_limit_proved(call, accept.user->canonical);
+    identity_limit_proved(call, identity_user_key(call, accept.user));
     return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
 }
 

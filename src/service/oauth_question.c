@@ -90,7 +90,7 @@ static json_t *access_json(const question_t *question)
     json_object_set_new(object, "token_type", json_string("Bearer"));
     json_object_set_new(object, "client_id", json_string(claims->client_id));
     if (question->user)
-        json_object_set_new(object, "username", json_string(question->user->canonical));
+        json_object_set_new(object, "username", json_string(identity_user_told(question->user)));
     json_object_set_new(object, "sub", json_string(claims->subject));
     json_object_set_new(object, "iss", json_string(claims->issuer));
     json_object_set_new(object, "aud", json_string(claims->audience));
@@ -112,7 +112,7 @@ static json_t *refresh_json(identity_call_t *call, const question_t *question)
     json_t *object = json_object();
 
     json_object_set_new(object, "active", json_true());
-    json_object_set_new(object, "username", json_string(question->user->canonical));
+    json_object_set_new(object, "username", json_string(identity_user_told(question->user)));
     json_object_set_new(object, "sub", json_string(question->user->id));
     json_object_set_new(object, "iss", json_string(call->env->settings->public_url));
     set_time(object, "exp",

@@ -10,10 +10,11 @@
 /* ---- POST /oauth/token ------------------------------------------------------------------------------------------ */
 
 typedef struct attempt {
-    const char *canonical, *digest; /* by password, by alias */
-    identity_user_row_t *user;      /* NULL: unknown */
-    const char *fresh;              /* a stronger hash of the same password */
-    bool moved;                     /* the user is not any more as it was verified */
+    const char *username, *canonical; /* by password: as typed, and what it is counted by */
+    const char *digest;               /* by alias */
+    identity_user_row_t *user;        /* NULL: unknown */
+    const char *fresh;                /* a stronger hash of the same password */
+    bool moved;                       /* the user is not any more as it was verified */
     identity_alias_row_t *alias;
     identity_login_t login;
 } attempt_t;
@@ -24,11 +25,11 @@ static bool wrong(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
 }
 
-bool identity_login_user(identity_call_t *call, const char *canonical, identity_user_row_t **user)
+bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user)
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, user), &found))
+    if (!identity_db_found(call, identity_user_by_name(call->db, username, user), &found))
         return false;
     if (!found)
         *user = NULL;
@@ -38,7 +39,7 @@ bool identity_login_user(identity_call_t *call, const char *canonical, identity_
 static bool find_user(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
-    return identity_login_user(call, attempt->canonical, &attempt->user);
+    return identity_login_user(call, attempt->username, &attempt->user);
 }
 
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)
@@ -113,7 +114,7 @@ bool identity_password_grant(identity_call_t *call)
 
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
 {
-    attempt_t attempt = {.canonical = identity_username_key(call->pool, username)};
+    attempt_t attempt = {.username = username, .canonical = identity_username_key(call->pool, username)};
 
     if (!identity_password_grant(call))
         return false;
@@ -168,7 +169,7 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
         if (!identity_write(call, write_alias_login, &attempt))
             return false;
         if (attempt.login.session) {
-            identity_limit_proved(call, attempt.user->canonical);
+            identity_limit_proved(call, identity_user_key(call, attempt.user));
             return identity_login_answer(call, &attempt.login);
         }
     } else if (!identity_limit_failed(call) || !identity_write(call, write_failure, &attempt)) {

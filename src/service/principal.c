@@ -106,7 +106,7 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     *who = apr_pcalloc(call->pool, sizeof **who);
     (*who)->kind = IDENTITY_CALLER_USER;
     (*who)->id = user->id;
-    (*who)->name = user->canonical;
+    (*who)->name = identity_user_told(user);
     (*who)->method = "bearer";
     (*who)->entity_id = user->entity_id;
     (*who)->grants = grants_of_rows(call->pool, rows);

@@ -382,7 +382,7 @@ bool identity_verify_password(identity_call_t *call, const char *hash, const cha
 /* May somebody sign in by a password at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
 /* The user of that name, or NULL. Reads. */
-bool identity_login_user(identity_call_t *call, const char *canonical, identity_user_row_t **user);
+bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user);
 /* Can the user (or NULL) sign in by one? */
 static inline bool identity_user_usable(const identity_user_row_t *user)
 {
@@ -546,6 +546,23 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
  * *made may be NULL. Inside identity_write. */
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
                           const identity_link_t *link, const char *field, identity_invitation_row_t **made);
+
+/* ---- user names (names.c); all inside identity_write ---- */
+
+/* Makes the name free for the user, who is to become (or stay) ACTIVE or INACTIVE with it: a user of a sandbox goes;
+ * where the address is proved, a user of another entity who never proved it nor signed in is deactivated there. 409
+ * naming the field (or NULL) where another user holds it. The caller writes the row afterwards. */
+bool identity_name_claim(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
+/* May somebody be invited to the name? 409 where who holds it would not make way for who accepts. */
+bool identity_name_invitable(identity_call_t *call, const identity_user_row_t *user, const char *field);
+/* Both and the new row: INVITED, or ACTIVE or INACTIVE. */
+bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
+/* Ends the sessions, aliases, reset links with their mails, and the open invitation of a user. */
+bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user);
+/* What limits count for the user: what a name that signs it in is counted by. */
+const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user);
+/* The name that others are told: the canonical form, or the id of who has a name of an older database. */
+const char *identity_user_told(const identity_user_row_t *user);
 
 /* Accepts the open invitation of somebody INVITED whose address was proved in another way than by its link: the user
  * becomes ACTIVE, without a password. *accepted: whether there was one that still holds. Inside identity_write. */

@@ -96,8 +96,7 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     user->created_at = user->updated_at = user->verified_at = call->now;
     user->version = 1;
     sign_on->user = user;
-    return identity_db_ok(call, identity_user_give_way(call->db, canonical, entity_id)) &&
-           identity_db_ok(call, identity_user_insert(call->db, user)) &&
+    return identity_user_make(call, user, true, NULL) &&
            write_audit(call, sign_on, "PROVISION", "Made at the first sign-in by the provider ") &&
            link_user(call, sign_on);
 }
@@ -111,18 +110,34 @@ static const char *proved_address(identity_call_t *call, const sso_sign_on_t *si
     return vouched->email && vouched->email_verified ? identity_username_canonical(call->pool, vouched->email) : NULL;
 }
 
+/* Who holds the name; where nobody has proved it, somebody who is invited to it by an entity that the provider is set
+ * up for goes before. */
 static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
 {
-    identity_entity_row_t *entity;
-    bool found;
+    identity_user_row_t *holder = NULL, *invited = NULL;
+    apr_array_header_t *rows;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, canonical, &sign_on->user), &found))
+    if (!identity_db_ok(call, identity_users_of_name(call->db, canonical, &rows)))
         return false;
-    if (found && !identity_db_ok(call, identity_entity_find(call->db, sign_on->user->entity_id, &entity)))
-        return false;
-    /* Whoever has a sandbox may have put any name into it: nobody is led there. */
-    if (!found || entity->expires_at)
-        sign_on->user = NULL;
+    for (int i = 0; i < rows->nelts; i++) {
+        identity_user_row_t *user = APR_ARRAY_IDX(rows, i, identity_user_row_t *);
+        identity_entity_row_t *entity;
+        bool admitted = user->holds_name;
+        if (!identity_db_ok(call, identity_entity_find(call->db, user->entity_id, &entity)))
+            return false;
+        /* Whoever has a sandbox may have put any name into it: nobody is led there. */
+        if (entity->expires_at)
+            continue;
+        if (user->status == IDENTITY_USER_INVITED && !sso_admits(call, &sign_on->provider, user->entity_id,
+                                                                 identity_username_domain(canonical), false, &admitted))
+            return false;
+        if (user->holds_name)
+            holder = user;
+        else if (admitted && !invited)
+            invited = user;
+    }
+    bool proved = holder && (holder->verified_at || holder->signed_in_at);
+    sign_on->user = invited && !proved ? invited : holder;
     return true;
 }
 

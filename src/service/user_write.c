@@ -23,12 +23,7 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_user_row_t *user = &creation->user;
     identity_audit_t audit = {.action = "CREATE", .type = "USER", .id = user->id, .message = "A user was created."};
 
-    identity_db_status_t status = identity_user_give_way(call->db, user->canonical, user->entity_id);
-    if (status == IDENTITY_DB_OK)
-        status = identity_user_insert(call->db, user);
-    if (status == IDENTITY_DB_CONFLICT)
-        return name_taken(call);
-    if (!identity_db_ok(call, status))
+    if (!identity_user_make(call, user, false, "username"))
         return false;
     if (user->status == IDENTITY_USER_INVITED &&
         !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
@@ -222,13 +217,13 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
 }
 
 /* Sessions, aliases and open invitations end with it. */
-static bool deactivate(identity_call_t *call, const update_t *update)
+bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user)
 {
-    return identity_db_ok(call, identity_sessions_end(call->db, update->user->id, NULL, call->now)) &&
-           identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now)) &&
-           identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
-           identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")) &&
-           identity_invitation_end(call, update->user);
+    return identity_db_ok(call, identity_sessions_end(call->db, user->id, NULL, call->now)) &&
+           identity_db_ok(call, identity_aliases_end(call->db, user->id, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_RESET, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "reset")) &&
+           identity_invitation_end(call, user);
 }
 
 static bool end_credentials(identity_call_t *call, const update_t *update)
@@ -243,6 +238,26 @@ static bool end_credentials(identity_call_t *call, const update_t *update)
     return (!update->password && !update->username) ||
            (identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
             identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")));
+}
+
+/* Who is ACTIVE holds the name, and so does who becomes INACTIVE, where it is free. */
+static bool settle_name(identity_call_t *call, const update_t *update)
+{
+    identity_user_row_t *user = update->user, *holder;
+    bool held;
+
+    if (user->status == IDENTITY_USER_ACTIVE || (user->status == IDENTITY_USER_INACTIVE && update->username)) {
+        user->holds_name = true;
+        return !(update->username || update->to_status) || identity_name_claim(call, user, false, "username");
+    }
+    if (user->status != IDENTITY_USER_INACTIVE || user->holds_name)
+        return true;
+    if (!update->to_status)
+        return true;
+    if (!identity_db_found(call, identity_user_holder(call->db, user, &holder), &held))
+        return false;
+    user->holds_name = !held;
+    return true;
 }
 
 static bool write_update(identity_call_t *call, void *data)
@@ -268,8 +283,6 @@ static bool write_update(identity_call_t *call, void *data)
             user->verified_at = 0;
         user->username = update->username;
         user->canonical = canonical;
-        if (!identity_db_ok(call, identity_user_give_way(call->db, user->canonical, user->entity_id)))
-            return false;
     }
     if (update->password) {
         user->password_hash = update->hash;
@@ -284,11 +297,13 @@ static bool write_update(identity_call_t *call, void *data)
                        : strcmp(update->to_status, "ACTIVE") == 0 ? IDENTITY_USER_ACTIVE
                                                                   : IDENTITY_USER_INVITE_REVOKED;
     user->updated_at = call->now;
+    if (!settle_name(call, update))
+        return false;
     identity_db_status_t status = identity_user_update(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     return identity_db_ok(call, status) &&
-           (!ends || (identity_administrators_remain(call, &administered) && deactivate(call, update))) &&
+           (!ends || (identity_administrators_remain(call, &administered) && identity_user_end_access(call, user))) &&
            end_credentials(call, update) && identity_audit(call, &audit);
 }
 

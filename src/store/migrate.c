@@ -8,17 +8,20 @@
 
 typedef struct step {
     int version;
-    const char *text;
+    const char *text; /* or */
+    identity_db_status_t (*run)(identity_db_t *db);
 } step_t;
 
 /* Clustered by the primary key: a look-up by a text id then reads one tree, not two. */
-#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID"},
-#define STEP(version, text)           {version, text},
+#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID", NULL},
+#define STEP(version, text)           {version, text, NULL},
+#define CODE(version, function)       {version, NULL, function},
 static const step_t steps[] = {
 #include "schema.def"
 };
 #undef TABLE
 #undef STEP
+#undef CODE
 
 #define STEP_COUNT ((int)(sizeof steps / sizeof steps[0]))
 
@@ -104,7 +107,7 @@ static identity_db_status_t apply(identity_db_t *db, int version)
 
     for (int i = 0; status == IDENTITY_DB_OK && i < STEP_COUNT; i++)
         if (steps[i].version == version)
-            status = db_plain(db, "migration", steps[i].text);
+            status = steps[i].run ? steps[i].run(db) : db_plain(db, "migration", steps[i].text);
     if (status == IDENTITY_DB_OK)
         status = db_change(db, IDENTITY_SQL_SCHEMA_STEP, DB_ARGS(N(version), N(apr_time_now())), NULL);
     return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;

@@ -7,6 +7,10 @@
 db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission, db_read_key, db_read_team,
     db_read_provider, db_read_audit, db_read_invitation;
 
+/* Brings the user names of an older database into their canonical forms (names.c). Can be run again. In a write
+ * transaction. */
+identity_db_status_t db_migrate_names(identity_db_t *db);
+
 /* Every text that page.c can compose. */
 typedef void db_text_seen_t(void *context, const char *name, const char *text);
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context);

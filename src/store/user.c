@@ -32,6 +32,9 @@ void *db_read_user(const db_row_t *row, int from)
     user->password_changed_at = db_number(row, from + 9);
     user->invite_expires_at = db_number(row, from + 10);
     user->version = db_number(row, from + 11);
+    user->holds_name = db_text_or_null(row, from + 12) != NULL;
+    user->old_name = db_text_or_null(row, from + 13);
+    user->signed_in_at = db_number(row, from + 14);
     return user;
 }
 
@@ -40,13 +43,21 @@ static bool active(const identity_user_row_t *row)
     return row->status == IDENTITY_USER_ACTIVE;
 }
 
+/* The name that the row is to hold over the whole server, or NULL. */
+static const char *held_name(const identity_user_row_t *row, bool anew)
+{
+    bool holds = active(row) || (row->status == IDENTITY_USER_INACTIVE && (anew || row->holds_name));
+    return holds ? row->canonical : NULL;
+}
+
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row)
 {
     return db_insert(db, IDENTITY_SQL_USER_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->username), S(row->canonical),
                              S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)),
                              S(row->password_hash), N(row->created_at), N(row->updated_at), N(row->verified_at),
-                             N(row->password_changed_at), N(row->invite_expires_at), N(row->version)));
+                             N(row->password_changed_at), N(row->invite_expires_at), N(row->version),
+                             S(held_name(row, true))));
 }
 
 identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id)
@@ -69,11 +80,6 @@ identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, iden
     return db_one(db, IDENTITY_SQL_USER_BY_ID, DB_ARGS(S(id)), db_read_user, row);
 }
 
-identity_db_status_t identity_user_by_name(identity_db_t *db, const char *canonical, identity_user_row_t **row)
-{
-    return db_one(db, IDENTITY_SQL_USER_BY_NAME, DB_ARGS(S(canonical)), db_read_user, row);
-}
-
 static void *read_id(const db_row_t *row, int from)
 {
     return (void *)db_text(row, from);
@@ -81,20 +87,24 @@ static void *read_id(const db_row_t *row, int from)
 
 identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t *row)
 {
-    const char *holder;
+    const char *holder, *held = held_name(row, false);
     identity_db_status_t status =
         db_guarded(db, IDENTITY_SQL_USER_UPDATE,
-                   DB_ARGS(S(row->username), S(row->canonical), S(identity_username_domain(row->canonical)),
-                           S(status_names[row->status]), N(active(row)), S(row->password_hash), N(row->updated_at),
-                           N(row->verified_at), N(row->password_changed_at), N(row->invite_expires_at), S(row->id),
-                           N(row->version), S(row->canonical), S(row->id)));
+                   DB_ARGS(S(row->username), S(row->canonical), S(row->old_name), S(row->canonical),
+                           S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)),
+                           S(held), S(row->password_hash), N(row->updated_at), N(row->verified_at),
+                           N(row->password_changed_at), N(row->invite_expires_at), S(row->id), N(row->version),
+                           S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)));
 
-    if (status == IDENTITY_DB_OK)
+    if (status == IDENTITY_DB_OK) {
         row->version++;
+        row->holds_name = held != NULL;
+    }
     if (status != IDENTITY_DB_NONE)
         return status;
     /* Nothing was changed: was it the name, or somebody faster? */
-    status = db_one(db, IDENTITY_SQL_USER_NAME_TAKEN, DB_ARGS(S(row->canonical), S(row->id)), read_id, &holder);
+    status = db_one(db, IDENTITY_SQL_USER_NAME_TAKEN,
+                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)), read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
 }
 

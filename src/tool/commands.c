@@ -23,15 +23,19 @@ int tool_migrate(tool_t *tool)
 
 int tool_check(tool_t *tool)
 {
-    apr_array_header_t *faults = NULL;
+    apr_array_header_t *faults = NULL, *names = NULL;
     int status = tool_open(tool);
 
     if (status)
         return status;
-    if (identity_schema_check(tool->db, &faults) != IDENTITY_DB_OK)
+    if (identity_schema_check(tool->db, &faults) != IDENTITY_DB_OK ||
+        identity_names_check(tool->db, &names) != IDENTITY_DB_OK)
         return tool_fail("the database could not be read");
     for (int i = 0; i < faults->nelts; i++)
         status = tool_fail("%s", APR_ARRAY_IDX(faults, i, const char *));
+    /* Nothing is broken by these: their users sign in until somebody renames them. */
+    for (int i = 0; i < names->nelts; i++)
+        printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
     if (status == 0)
         puts("no fault was found");
     return status;

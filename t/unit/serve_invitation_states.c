@@ -597,10 +597,10 @@ static const struct {
 static void replace(person_t *person)
 {
     if (person->status != NOBODY)
-        change(
-            text("UPDATE users SET username = 'gone' || username, canonical = 'gone' || canonical, version = version "
-                 "+ 1 WHERE id = '%s'",
-                 person->id));
+        change(text("UPDATE users SET username = 'gone' || username, canonical = 'gone' || canonical, held_name = "
+                    "'gone' || held_name, version = version "
+                    "+ 1 WHERE id = '%s'",
+                    person->id));
     memset(person, 0, sizeof *person);
     memset(person->member, -1, sizeof person->member);
     apr_snprintf(person->address, sizeof person->address, "person%d@example.org", generations++);

@@ -136,8 +136,9 @@ static void test_password(void)
                                        "ADA@example.org1", "",           "Ctrl1\\u0001char"};
     const char *token;
 
-    change(
-        text("UPDATE users SET username = 'Ada@example.org1', canonical = 'ada@example.org1' WHERE id = '%s'", ada_id));
+    change(text("UPDATE users SET username = 'Ada@example.org1', canonical = 'ada@example.org1', held_name = "
+                "'ada@example.org1' WHERE id = '%s'",
+                ada_id));
     ask("ada@example.org1");
     token = door_mailed_token(door, "Ada@example.org1");
     const char *before = state();
@@ -156,8 +157,9 @@ static void test_password(void)
     accepted(answer, 200, "1,024 bytes with a blank are taken # security 4");
     ok(door_login(door, "ada@example.org1", text("A1 %01021d", 0), NULL) != NULL, "... whole");
     ok(!door_login(door, "ada@example.org1", text("A1 %01020d", 0), NULL), "... to the last # security 3");
-    change(
-        text("UPDATE users SET username = 'ada@example.org', canonical = 'ada@example.org' WHERE id = '%s'", ada_id));
+    change(text("UPDATE users SET username = 'ada@example.org', canonical = 'ada@example.org', held_name = "
+                "'ada@example.org' WHERE id = '%s'",
+                ada_id));
 }
 
 static void test_tokens(void)

@@ -224,6 +224,7 @@ static void test_names_give_way(void)
     accepted(post("/v1/users", door->key, text("{\"username\":\"%s\",\"password\":\"" PASSWORD "\"}", names[0])), 201,
              "an entity that lasts can");
     accepted(post("/v1/users/invite", door->key, text("{\"username\":\"%s\"}", names[1])), 200, "... and invite it");
+    accept_mailed(names[1]);
     const char *renamed = door_person(door, "renamed@corp.example", PASSWORD, "[]");
     accepted(patch(text("/v1/users/%s", renamed), login("known@example.org"), text("{\"username\":\"%s\"}", names[2])),
              200, "... and give it to a user");

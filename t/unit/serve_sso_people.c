@@ -51,9 +51,9 @@ static void test_active(void)
         post("/v1/oauth/reset-password", NULL, text("{\"token\":\"%s\",\"new_password\":\"" PASSWORD "\"}", token)),
         200, "an address is proved by a reset");
     accepted(sign_on("s-given", "given@example.org", NULL), 200, "... and then linked");
-    change(text(
-        "UPDATE users SET username = 'x@example.org', canonical = 'x@example.org', verified_at = 0 WHERE id = '%s'",
-        unproved));
+    change(text("UPDATE users SET username = 'x@example.org', canonical = 'x@example.org', held_name = "
+                "'x@example.org', verified_at = 0 WHERE id = '%s'",
+                unproved));
     accepted(sign_on("s-given", "given@example.org", NULL), 200, "a link outlives a new name");
 }
 
@@ -232,7 +232,7 @@ static void test_sandbox(void)
     first.domains = domains;
     first.entity = "default";
     accepted(sign_on("s-bob", "bob@trap.example", NULL), 200, "who is provided for");
-    is_str(rows("SELECT entity_id, status FROM users WHERE canonical = 'bob@trap.example'"),
+    is_str(rows("SELECT entity_id, status FROM users WHERE held_name = 'bob@trap.example'"),
            text("%s|ACTIVE", door->entity_id), "... is where the site says, and the sandbox gives way");
     door->settings.sso_provision = false;
     first.domains = NULL;

@@ -20,6 +20,7 @@ static identity_user_row_t *user_row(int number, const char *name)
     row->id = id("user", number);
     row->entity_id = ENTITY;
     row->username = row->canonical = name;
+    row->status = IDENTITY_USER_ACTIVE;
     row->version = 1;
     return row;
 }
@@ -43,7 +44,7 @@ static void test_values(void)
         row->password_hash = i % 2 ? hard[i] : NULL;
         row->created_at = numbers[i % 6];
         is_int(identity_user_insert(db, row), IDENTITY_DB_OK, "a row of hard text %d is taken", i);
-        is_int(identity_user_by_name(db, hard[i], &read), IDENTITY_DB_OK, "and found by it");
+        is_int(identity_user_by_id(db, row->id, &read), IDENTITY_DB_OK, "and found");
         is_str(read->username, hard[i], "the text comes back as it went");
         is_str(read->password_hash, row->password_hash, "NULL comes back as NULL, text as text");
         ok(read->created_at == numbers[i % 6], "the number comes back as it went");

@@ -64,6 +64,17 @@ __attribute__((unused, format(printf, 1, 2))) static const char *text(const char
     return made;
 }
 
+/* A connection to a file in whatever mode it is. */
+__attribute__((unused)) static identity_db_t *any(const char *path)
+{
+    const char *error;
+    identity_db_t *opened = db_open_any(pool, "sqlite3", path, &(identity_db_options_t){0}, &error);
+
+    if (!opened)
+        bail(error);
+    return opened;
+}
+
 /* An id of the house's form: prefix and number. */
 __attribute__((unused)) static const char *id(const char *prefix, int number)
 {
@@ -89,6 +100,32 @@ __attribute__((unused)) static const char *sql_value(identity_db_t *db, const ch
 
     must(db_plain_list(db, "test", statement, &values), statement);
     return values->nelts ? APR_ARRAY_IDX(values, 0, const char *) : NULL;
+}
+
+/* A new database of an older version, as it was released. */
+__attribute__((unused)) static identity_db_t *old_database(const char *path, int version)
+{
+#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID"},
+#define STEP(version, text)           {version, text},
+#define CODE(version, function)
+    static const struct {
+        int version;
+        const char *text;
+    } all[] = {
+#include "../../src/store/schema.def"
+    };
+#undef TABLE
+#undef STEP
+#undef CODE
+    fclose(fopen(path, "w"));
+    identity_db_t *old = any(path);
+    sql_value(old, "PRAGMA journal_mode = WAL");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].version <= version)
+            sql(old, all[i].text);
+    for (int i = 1; i <= version; i++)
+        sql(old, text("INSERT INTO schema_version (version, applied_at) VALUES (%d, 1)", i));
+    return old;
 }
 
 __attribute__((unused)) static apr_array_header_t *ids_of(int count, ...)

@@ -115,7 +115,15 @@ static const struct {
     {"SANDBOX_AUDIT", "audit_records_created (entity_id=?)"},
     {"SANDBOX_ANSWERS_USERS", "PRIMARY KEY (credential_id=?)"},
     {"SANDBOX_ANSWERS_KEYS", "PRIMARY KEY (credential_id=?)"},
-    {"USER_GIVE_WAY", "(canonical=?)"},
+    {"USER_GIVE_WAY", "(held_name=?)"},
+    {"USER_BY_NAME", "users_old (old_name=?)"},
+    {"USER_BY_NAME", "users_held (held_name=?)"},
+    {"USER_IN_ENTITY", "users_name (entity_id=? AND canonical=?)"},
+    {"USERS_OF_NAME", "users_canonical (canonical=?)"},
+    {"USER_HOLDER", "users_held (held_name=?)"},
+    {"USER_UPDATE", "users_held (held_name=?)"},
+    {"NAMES_ALL", "PRIMARY KEY (id>?)"},
+    {"NAMES_OLD", "users_old (old_name>?)"},
 };
 
 /* An index of one of the columns that are asked for, or else that of the entity, entered at every bound. */

@@ -56,6 +56,7 @@ static identity_db_status_t take_name(identity_db_t *own, int number)
                                .entity_id = number % 2 ? ENTITY : OTHER,
                                .username = "Wanted@Example.org",
                                .canonical = "wanted@example.org",
+                               .status = IDENTITY_USER_ACTIVE,
                                .version = 1};
     return identity_user_insert(own, &row);
 }

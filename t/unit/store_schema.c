@@ -17,16 +17,6 @@ static void refused(const char *path, const char *what)
     is_int(to, from, "and stays as it is");
 }
 
-static identity_db_t *any(const char *path)
-{
-    const char *error;
-    identity_db_t *opened = db_open_any(pool, "sqlite3", path, &(identity_db_options_t){0}, &error);
-
-    if (!opened)
-        bail(error);
-    return opened;
-}
-
 static void test_fresh(void)
 {
     int from = -1, to = -1, version = -1, current = identity_schema_current();
@@ -189,33 +179,10 @@ static void test_refusals(void)
     refused(":memory:", "a database that nobody else could see");
 }
 
-/* A database of version 1 as it was released, with what later versions work on. */
-static identity_db_t *of_version_1(const char *path)
-{
-#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID"},
-#define STEP(version, text)           {version, text},
-    static const struct {
-        int version;
-        const char *text;
-    } all[] = {
-#include "../../src/store/schema.def"
-    };
-#undef TABLE
-#undef STEP
-    write_file(path, "", 0);
-    identity_db_t *old = any(path);
-    sql_value(old, "PRAGMA journal_mode = WAL");
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i].version == 1)
-            sql(old, all[i].text);
-    sql(old, "INSERT INTO schema_version (version, applied_at) VALUES (1, 1)");
-    return old;
-}
-
 static void test_from_version_1(void)
 {
     const char *path = text("%s/old.db", folder);
-    identity_db_t *old = of_version_1(path);
+    identity_db_t *old = old_database(path, 1);
     int from, to;
 
     sql(old, "INSERT INTO entities (id, reference, name, created_at) VALUES ('e', 'e', 'e', 1)");

@@ -1,0 +1,251 @@
+/* User names and who holds them: looked up, brought into the form of schema version 3, and looked through by `check`.
+ *
+ * A name is unique in its entity (canonical). Over the whole server one user holds it (held_name) who is ACTIVE or
+ * INACTIVE. Names of older databases that the rule refuses, or that now meet another, keep what they were compared by
+ * before in old_name, and their users sign in by that. */
+#include <stdlib.h>
+
+#include "rows_int.h"
+
+#define BATCH 500
+
+identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row)
+{
+    apr_pool_t *pool = db_use_pool(db);
+
+    return db_one(db, IDENTITY_SQL_USER_BY_NAME,
+                  DB_ARGS(S(identity_username_old_form(pool, name)), S(identity_username_canonical(pool, name))),
+                  db_read_user, row);
+}
+
+identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id, const char *name,
+                                             identity_user_row_t **row)
+{
+    apr_pool_t *pool = db_use_pool(db);
+
+    return db_one(db, IDENTITY_SQL_USER_IN_ENTITY,
+                  DB_ARGS(S(identity_username_old_form(pool, name)), S(entity_id), S(entity_id),
+                          S(identity_username_canonical(pool, name))),
+                  db_read_user, row);
+}
+
+identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_USERS_OF_NAME, DB_ARGS(S(canonical)), db_read_user, rows);
+}
+
+identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user_row_t *claimant,
+                                          identity_user_row_t **row)
+{
+    const char *old_form = identity_username_old_form(db_use_pool(db), claimant->username);
+
+    return db_one(db, IDENTITY_SQL_USER_HOLDER,
+                  DB_ARGS(S(claimant->canonical), S(claimant->id), S(claimant->canonical), S(claimant->id), S(old_form),
+                          S(claimant->id)),
+                  db_read_user, row);
+}
+
+identity_db_status_t identity_user_signed_in(identity_db_t *db, const char *id, apr_time_t now)
+{
+    return db_change(db, IDENTITY_SQL_USER_SIGNED_IN, DB_ARGS(N(now), S(id)), NULL);
+}
+
+/* ---- the migration ---------------------------------------------------------------------------------------------- */
+
+static bool lasting(const identity_user_row_t *user)
+{
+    return user->status == IDENTITY_USER_ACTIVE || user->status == IDENTITY_USER_INACTIVE;
+}
+
+static identity_db_status_t set_name(identity_db_t *db, const identity_user_row_t *user, const char *canonical,
+                                     const char *old_name)
+{
+    return db_change(db, IDENTITY_SQL_NAMES_SET,
+                     DB_ARGS(S(canonical), S(identity_username_domain(canonical)), S(lasting(user) ? canonical : NULL),
+                             S(old_name), S(user->id)),
+                     NULL);
+}
+
+/* Nobody's canonical form: no name that the rule takes has a colon. */
+static identity_db_status_t set_old_name(identity_db_t *db, const identity_user_row_t *user, const char *old_name)
+{
+    return set_name(db, user, apr_pstrcat(db_use_pool(db), user->id, ":", old_name, NULL), old_name);
+}
+
+/* At first whoever's form changes stands aside, so that nobody meets somebody who is to move. */
+static identity_db_status_t put_aside(identity_db_t *db, const identity_user_row_t *user, void *context)
+{
+    const char *canonical = identity_username_canonical(db_use_pool(db), user->username);
+
+    (void)context;
+    if (!canonical)
+        return set_name(db, user, user->canonical, user->canonical);
+    if (strcmp(canonical, user->canonical) == 0 || user->old_name)
+        return IDENTITY_DB_OK;
+    return set_old_name(db, user, user->canonical);
+}
+
+/* The proved one goes before, then the older. */
+static bool goes_before(const identity_user_row_t *a, const identity_user_row_t *b)
+{
+    if (!a->verified_at != !b->verified_at)
+        return a->verified_at != 0;
+    if (a->created_at != b->created_at)
+        return a->created_at < b->created_at;
+    return strcmp(a->id, b->id) < 0;
+}
+
+/* Can both have the name: persons who are invited by two entities can. */
+static bool meet(const identity_user_row_t *a, const identity_user_row_t *b)
+{
+    return strcmp(a->id, b->id) != 0 && (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
+}
+
+static identity_db_status_t settle(identity_db_t *db, const identity_user_row_t *user, void *context)
+{
+    const char *canonical = identity_username_canonical(db_use_pool(db), user->username);
+    apr_array_header_t *rivals;
+    identity_db_status_t status = canonical ? identity_users_of_name(db, canonical, &rivals) : IDENTITY_DB_OK;
+
+    (void)context;
+    if (!canonical || status != IDENTITY_DB_OK)
+        return status;
+    for (int i = 0; i < rivals->nelts; i++) {
+        const identity_user_row_t *rival = APR_ARRAY_IDX(rivals, i, const identity_user_row_t *);
+        if (meet(user, rival) && goes_before(rival, user))
+            return IDENTITY_DB_OK;
+    }
+    for (int i = 0; status == IDENTITY_DB_OK && i < rivals->nelts; i++) {
+        const identity_user_row_t *rival = APR_ARRAY_IDX(rivals, i, const identity_user_row_t *);
+        if (meet(user, rival))
+            status = set_old_name(db, rival, identity_username_old_form(db_use_pool(db), rival->username));
+    }
+    return status == IDENTITY_DB_OK ? set_name(db, user, canonical, NULL) : status;
+}
+
+typedef identity_db_status_t each_t(identity_db_t *db, const identity_user_row_t *user, void *context);
+
+/* So many users at a time, each batch in memory of its own. by_old_name: those that have one; else all. */
+static identity_db_status_t each_user(identity_db_t *db, bool by_old_name, each_t *each, void *context)
+{
+    apr_pool_t *pool = db_use_pool(db), *batch;
+    identity_db_status_t status = IDENTITY_DB_OK;
+    apr_array_header_t *rows = NULL;
+    const char *last = "";
+
+    apr_pool_create(&batch, pool);
+    identity_db_use(db, batch);
+    do {
+        apr_pool_clear(batch);
+        status = db_list(db, by_old_name ? IDENTITY_SQL_NAMES_OLD : IDENTITY_SQL_NAMES_ALL, DB_ARGS(S(last), N(BATCH)),
+                         db_read_user, &rows);
+        for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
+            const identity_user_row_t *user = APR_ARRAY_IDX(rows, i, const identity_user_row_t *);
+            if (i == rows->nelts - 1)
+                last = apr_pstrdup(pool, by_old_name ? user->old_name : user->id);
+            status = each(db, user, context);
+        }
+    } while (status == IDENTITY_DB_OK && rows->nelts == BATCH);
+    identity_db_use(db, pool);
+    apr_pool_destroy(batch);
+    return status;
+}
+
+typedef struct address {
+    const char *id, *email, *canonical;
+} address_t;
+
+static void *read_address(const db_row_t *row, int from)
+{
+    address_t *address = apr_palloc(db_pool(row), sizeof *address);
+
+    *address = (address_t){db_text(row, from), db_text(row, from + 1), db_text(row, from + 2)};
+    return address;
+}
+
+/* Invitations are looked up by address. */
+static identity_db_status_t move_invitations(identity_db_t *db)
+{
+    apr_pool_t *pool = db_use_pool(db), *batch;
+    identity_db_status_t status = IDENTITY_DB_OK;
+    apr_array_header_t *rows = NULL;
+    const char *last = "";
+
+    apr_pool_create(&batch, pool);
+    identity_db_use(db, batch);
+    do {
+        apr_pool_clear(batch);
+        status = db_list(db, IDENTITY_SQL_NAMES_INVITED, DB_ARGS(S(last), N(BATCH)), read_address, &rows);
+        for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
+            const address_t *address = APR_ARRAY_IDX(rows, i, const address_t *);
+            const char *key = identity_username_key(batch, address->email);
+            last = i == rows->nelts - 1 ? apr_pstrdup(pool, address->id) : last;
+            if (strcmp(key, address->canonical) != 0)
+                status = db_change(db, IDENTITY_SQL_NAMES_INVITED_SET, DB_ARGS(S(key), S(address->id)), NULL);
+        }
+    } while (status == IDENTITY_DB_OK && rows->nelts == BATCH);
+    identity_db_use(db, pool);
+    apr_pool_destroy(batch);
+    return status;
+}
+
+identity_db_status_t db_migrate_names(identity_db_t *db)
+{
+    identity_db_status_t status = each_user(db, false, put_aside, NULL);
+
+    if (status == IDENTITY_DB_OK)
+        status = each_user(db, true, settle, NULL);
+    return status == IDENTITY_DB_OK ? move_invitations(db) : status;
+}
+
+/* ---- check ------------------------------------------------------------------------------------------------------ */
+
+/* Readable, whatever stands in it: as JSON writes it. */
+static const char *quoted(apr_pool_t *pool, const char *text)
+{
+    json_t *string = json_stringn_nocheck(text, strlen(text));
+    char *dump = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    const char *copy = apr_pstrdup(pool, dump ? dump : "\"?\"");
+
+    free(dump);
+    json_decref(string);
+    return copy;
+}
+
+typedef struct notes {
+    apr_pool_t *pool;
+    apr_array_header_t *lines;
+} notes_t;
+
+static identity_db_status_t look_at(identity_db_t *db, const identity_user_row_t *user, void *context)
+{
+    notes_t *notes = context;
+    apr_pool_t *batch = db_use_pool(db);
+    const char *canonical = identity_username_canonical(batch, user->username), *line;
+    apr_array_header_t *rivals;
+
+    if (canonical && strcmp(canonical, user->canonical) == 0)
+        return IDENTITY_DB_OK;
+    line = apr_psprintf(notes->pool, "the name %s of %s (entity %s) ", quoted(batch, user->username), user->id,
+                        user->entity_id);
+    if (!canonical) {
+        APR_ARRAY_PUSH(notes->lines, const char *) = apr_pstrcat(notes->pool, line, "is not a valid user name", NULL);
+        return IDENTITY_DB_OK;
+    }
+    identity_db_status_t status = identity_users_of_name(db, canonical, &rivals);
+    const identity_user_row_t *rival =
+        status == IDENTITY_DB_OK && rivals->nelts ? APR_ARRAY_IDX(rivals, 0, const identity_user_row_t *) : NULL;
+    APR_ARRAY_PUSH(notes->lines, const char *) =
+        rival ? apr_pstrcat(notes->pool, line, "means the same as ", quoted(batch, rival->username), " of ", rival->id,
+                            " (entity ", rival->entity_id, ")", NULL)
+              : apr_pstrcat(notes->pool, line, "is compared by an old spelling", NULL);
+    return status;
+}
+
+identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t **lines)
+{
+    notes_t notes = {db_use_pool(db), apr_array_make(db_use_pool(db), 4, sizeof(const char *))};
+
+    *lines = notes.lines;
+    return each_user(db, false, look_at, &notes);
+}
