@@ -6,6 +6,7 @@
 #   make test       every test
 #   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
+#   make uninstall  take them away again
 #   make deps       install the Debian packages that are missing
 #   make clean
 #
@@ -81,7 +82,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units check test bench run install deps packages test-packages clean FORCE
+.PHONY: all units check test bench run install uninstall deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)
@@ -186,6 +187,9 @@ run:
 
 install: all
 	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh
+
+uninstall:
+	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh uninstall
 
 deps:
 	@$(DEPS) build test

@@ -254,17 +254,20 @@ bool identity_cursor_decode(apr_pool_t *pool, const char *text, identity_cursor_
  * set instead. */
 typedef struct identity_permset {
     bool all;
-    bool view; /* every name whose last word is VIEW, the site's own too */
     apr_uint64_t bits[IDENTITY_PERMISSION_WORDS];
     apr_array_header_t *own; /* of const char *, sorted, unique; NULL while empty */
 } identity_permset_t;
 
-int identity_permission_count(void);             /* of the built-in catalogue: 198 */
+int identity_permission_count(void);             /* of the built-in catalogue: 204 */
 const char *identity_permission_name(int index); /* in the catalogue's order */
 void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char *name);
 void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *more);
-/* Every name whose last word is VIEW. */
-void identity_permset_add_view(identity_permset_t *set);
+/* Which part of the catalogue is built in (IdentityBuiltInRoles): all that the published interfaces name, or the
+ * families USER, ROLE, AUDIT_RECORD and CLIENT alone. */
+typedef enum { IDENTITY_CATALOGUE_PUBLISHED, IDENTITY_CATALOGUE_CORE } identity_catalogue_t;
+
+/* Every built-in name whose last word is VIEW; never one of the site's own. */
+void identity_permset_add_view(identity_permset_t *set, identity_catalogue_t catalogue);
 /* Keeps what both hold. */
 void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *other);
 bool identity_permset_has(const identity_permset_t *set, const char *name);
@@ -272,7 +275,7 @@ bool identity_permset_has(const identity_permset_t *set, const char *name);
 bool identity_permset_covers(const identity_permset_t *set, const identity_permset_t *other);
 bool identity_permset_empty(const identity_permset_t *set);
 /* Names in order, built-in ones first; `all` lists the whole catalogue. A new reference. */
-json_t *identity_permset_json(const identity_permset_t *set);
+json_t *identity_permset_json(const identity_permset_t *set, identity_catalogue_t catalogue);
 
 typedef struct identity_builtin_role {
     const char *id; /* role_ + 20 characters, the same in every installation, sorted as the catalogue */
@@ -285,8 +288,10 @@ const identity_builtin_role_t *identity_builtin_role(int index);
 int identity_builtin_role_find(const char *id);
 /* The one that grants all. */
 const identity_builtin_role_t *identity_builtin_role_administrator(void);
+/* Administrator and Read Only are in any. */
+bool identity_builtin_role_in(int index, identity_catalogue_t catalogue);
 /* What it grants: `all` for Administrator. */
-void identity_builtin_role_permissions(int index, identity_permset_t *set);
+void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue, identity_permset_t *set);
 
 /* ---- secrets ---------------------------------------------------------------------------------------------------- */
 

@@ -66,6 +66,7 @@ typedef struct identity_settings {
     bool sandbox;                            /* anybody may have an entity of their own, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
     const char *urn_namespace, *urn_region; /* of the names of invitations */
+    identity_catalogue_t catalogue;         /* which permissions and roles are built in */
     apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
@@ -320,7 +321,7 @@ bool identity_in_account(const identity_principal_t *who, const char *account);
 bool identity_in_team(const identity_principal_t *who, const char *team);
 bool identity_in_entity(const identity_principal_t *who, const char *entity);
 /* Names of what the caller may do (identity_may), with a comma between; cut behind a name at max bytes. `*`: all,
- * `*.VIEW`: all to view. */
+ * */
 const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
                                      size_t max);
 
@@ -369,7 +370,7 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
  *   user       a User
  *   teams      {team_id, name, start_at, end_at, counts}: of which memberships count now
  *   effective  {account_id, reference, environment, permissions: [{permission, sources}]}, empty for who is not ACTIVE.
- *              permission: a name, `*` for all, `*.VIEW` for all to view. A source: {membership_id, team (its name, or
+ *              permission: a name, `*` for all. A source: {membership_id, team (its name, or
  *              null), type, roles}: the roles' names, from the one that was given to the child that grants; none for
  *              what comes with type ADMIN. */
 bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,

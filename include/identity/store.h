@@ -36,7 +36,8 @@ typedef struct identity_db_options {
     void *log_context;
     int *
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
-    bool read_only; /* identity_db_open alone: nothing is written to the file */
+    identity_catalogue_t catalogue; /* which of the built-in roles are there */
+    bool read_only;                 /* identity_db_open alone: nothing is written to the file */
 } identity_db_options_t;
 
 /* The state of a connection, kept on its own pool and found there again by the next borrower; the first use sets the

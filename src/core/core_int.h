@@ -17,7 +17,9 @@ typedef enum {
     FAMILY_COUNT
 } identity_family_t;
 
-enum { IDENTITY_CLASS_VIEW = 1, IDENTITY_CLASS_WRITE = 2, IDENTITY_CLASS_ADMIN = 4 };
+enum { IDENTITY_CLASS_VIEW = 1, IDENTITY_CLASS_WRITE = 2, IDENTITY_CLASS_ADMIN = 4, IDENTITY_CLASS_SITE = 8 };
+
+bool identity_family_in(identity_family_t family, identity_catalogue_t catalogue);
 
 /* Adds what the family has of these classes. */
 void identity_permset_add_family(identity_permset_t *set, identity_family_t family, unsigned classes);

@@ -124,10 +124,10 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
 
 /* ---- sets ------------------------------------------------------------------------------------------------------- */
 
-static bool ends_in_view(const char *name)
+bool identity_family_in(identity_family_t family, identity_catalogue_t catalogue)
 {
-    size_t length = strlen(name);
-    return length > 5 && strcmp(name + length - 5, ".VIEW") == 0;
+    return catalogue == IDENTITY_CATALOGUE_PUBLISHED || family == FAMILY_USER || family == FAMILY_ROLE ||
+           family == FAMILY_AUDIT_RECORD || family == FAMILY_CLIENT;
 }
 
 void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
@@ -143,7 +143,6 @@ void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char 
 void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *more)
 {
     set->all |= more->all;
-    set->view |= more->view;
     for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
         set->bits[i] |= more->bits[i];
     }
@@ -152,11 +151,10 @@ void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const i
     }
 }
 
-void identity_permset_add_view(identity_permset_t *set)
+void identity_permset_add_view(identity_permset_t *set, identity_catalogue_t catalogue)
 {
-    set->view = true;
     for (int row = 0; row < ROW_COUNT; row++) {
-        if (rows[row].class == IDENTITY_CLASS_VIEW) {
+        if (rows[row].class == IDENTITY_CLASS_VIEW && identity_family_in(rows[row].family, catalogue)) {
             set_bit(set, row);
         }
     }
@@ -177,7 +175,6 @@ void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set, const
         return;
     }
     identity_permset_t common = {.all = false};
-    common.view = (set->all || set->view) && other->view;
     for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
         common.bits[i] = set->all ? other->bits[i] : set->bits[i] & other->bits[i];
     }
@@ -203,7 +200,7 @@ bool identity_permset_has(const identity_permset_t *set, const char *name)
         return true;
     }
     int row = row_of(name);
-    return row >= 0 ? has_bit(set, row) : own_has(set, name) || (set->view && ends_in_view(name));
+    return row >= 0 ? has_bit(set, row) : own_has(set, name);
 }
 
 bool identity_permset_covers(const identity_permset_t *set, const identity_permset_t *other)
@@ -211,7 +208,7 @@ bool identity_permset_covers(const identity_permset_t *set, const identity_perms
     if (set->all) {
         return true;
     }
-    if (other->all || (other->view && !set->view)) {
+    if (other->all) {
         return false;
     }
     for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
@@ -236,11 +233,11 @@ bool identity_permset_empty(const identity_permset_t *set)
     return !set->all && any == 0 && own_count(set) == 0;
 }
 
-json_t *identity_permset_json(const identity_permset_t *set)
+json_t *identity_permset_json(const identity_permset_t *set, identity_catalogue_t catalogue)
 {
     json_t *list = json_array();
     for (int row = 0; row < ROW_COUNT; row++) {
-        if (set->all || has_bit(set, row)) {
+        if (set->all ? identity_family_in(rows[row].family, catalogue) : has_bit(set, row)) {
             json_array_append_new(list, json_string_nocheck(rows[row].name));
         }
     }

@@ -63,7 +63,13 @@ int identity_builtin_role_find(const char *id)
     return -1;
 }
 
-void identity_builtin_role_permissions(int index, identity_permset_t *set)
+bool identity_builtin_role_in(int index, identity_catalogue_t catalogue)
+{
+    return index < ROLE_FAMILIES ||
+           identity_family_in((identity_family_t)((index - ROLE_FAMILIES) / ROLES_A_FAMILY), catalogue);
+}
+
+void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue, identity_permset_t *set)
 {
     static const unsigned classes[ROLES_A_FAMILY] = {
         IDENTITY_CLASS_VIEW,
@@ -73,7 +79,7 @@ void identity_builtin_role_permissions(int index, identity_permset_t *set)
 
     *set = (identity_permset_t){.all = index == ROLE_ADMINISTRATOR};
     if (index == ROLE_READ_ONLY) {
-        identity_permset_add_view(set);
+        identity_permset_add_view(set, catalogue);
     } else if (index >= ROLE_FAMILIES && index < ROLE_COUNT) {
         int place = index - ROLE_FAMILIES;
         identity_permset_add_family(set, (identity_family_t)(place / ROLES_A_FAMILY), classes[place % ROLES_A_FAMILY]);

@@ -115,14 +115,18 @@ static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
 }
 
 /* A connection is set up once, for all who share it. */
-static const char *check_sync(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
-                              const identity_dbd_t *dbd)
+static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
+                                const identity_dbd_t *dbd)
 {
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_t its;
         identity_dbd_read(pool, main_server, other, &its);
-        if (identity_conf(other)->wanted && identity_conf(other)->sync != conf->sync && identity_dbd_same(dbd, &its))
+        if (!identity_conf(other)->wanted || !identity_dbd_same(dbd, &its))
+            continue;
+        if (identity_conf(other)->sync != conf->sync)
             return "ID0510: IdentitySync differs between virtual hosts that share a database.";
+        if (identity_conf(other)->catalogue != conf->catalogue)
+            return "ID0514: IdentityBuiltInRoles differs between virtual hosts that share a database.";
     }
     return NULL;
 }
@@ -202,7 +206,7 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     if (!sentence)
         sentence = check_stale(conf);
     if (!sentence)
-        sentence = check_sync(pool, main_server, conf, &dbd);
+        sentence = check_shared(pool, main_server, conf, &dbd);
     return sentence;
 }
 

@@ -205,6 +205,17 @@ static const char *set_sync(cmd_parms *cmd, void *directory, const char *value)
     return NULL;
 }
 
+static const char *set_builtin_roles(cmd_parms *cmd, void *directory, const char *value)
+{
+    identity_catalogue_t *catalogue = member_set(cmd);
+
+    (void)directory;
+    if (strcasecmp(value, "published") != 0 && strcasecmp(value, "core") != 0)
+        return apr_psprintf(cmd->pool, "%s is published or core, not %s.", cmd->cmd->name, value);
+    *catalogue = strcasecmp(value, "core") == 0 ? IDENTITY_CATALOGUE_CORE : IDENTITY_CATALOGUE_PUBLISHED;
+    return NULL;
+}
+
 static const char *set_wait(cmd_parms *cmd, void *directory, const char *value)
 {
     (void)directory;

@@ -130,6 +130,7 @@ static void settings_of(identity_host_t *host)
         .reset_lifetime = conf->reset_lifetime,
         .urn_namespace = conf->urn_namespace,
         .urn_region = conf->urn_region,
+        .catalogue = conf->catalogue,
         .hash = conf->password_hash,
         .password_minimum = conf->password_minimum,
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,

@@ -44,23 +44,15 @@ static void add(identity_call_t *call, account_t *account, const char *permissio
     json_array_append(sources, source);
 }
 
-static bool is_view(const char *permission)
-{
-    const char *last = strrchr(permission, '.');
-    return last && strcmp(last, ".VIEW") == 0;
-}
-
 static void add_set(identity_call_t *call, account_t *account, const identity_permset_t *set, json_t *source)
 {
-    json_t *names = identity_json_own(call->pool, identity_permset_json(set)), *name;
+    json_t *names = identity_json_own(call->pool, identity_permset_json(set, call->env->settings->catalogue)), *name;
     size_t i;
 
     if (set->all)
         add(call, account, "*", source);
-    else if (set->view)
-        add(call, account, "*.VIEW", source);
     json_array_foreach (names, i, name)
-        if (!set->all && !(set->view && is_view(json_string_value(name))))
+        if (!set->all)
             add(call, account, json_string_value(name), source);
 }
 

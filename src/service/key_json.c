@@ -74,7 +74,7 @@ void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, co
     if (key->role == IDENTITY_KEY_ADMINISTRATOR)
         set->all = true;
     else
-        identity_permset_add_view(set);
+        identity_permset_add_view(set, call->env->settings->catalogue);
     if (!key->narrowed)
         return;
     for (int i = 0; i < names->nelts; i++)

@@ -13,8 +13,9 @@ static identity_grant_t *grant_in(const apr_array_header_t *grants, const char *
     return NULL;
 }
 
-static apr_array_header_t *grants_of_rows(apr_pool_t *pool, const apr_array_header_t *rows)
+static apr_array_header_t *grants_of_rows(const identity_call_t *call, const apr_array_header_t *rows)
 {
+    apr_pool_t *pool = call->pool;
     apr_array_header_t *grants = apr_array_make(pool, 4, sizeof(identity_grant_t));
 
     for (int i = 0; i < rows->nelts; i++) {
@@ -33,7 +34,7 @@ static apr_array_header_t *grants_of_rows(apr_pool_t *pool, const apr_array_head
             grant->permissions.all = true;
         int index = identity_builtin_role_find(row->role_id);
         if (index >= 0) {
-            identity_builtin_role_permissions(index, &builtin);
+            identity_builtin_role_permissions(index, call->env->settings->catalogue, &builtin);
             identity_permset_add_set(pool, &grant->permissions, &builtin);
         }
         if (row->permission[0])
@@ -109,7 +110,7 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     (*who)->name = identity_user_told(user);
     (*who)->method = "bearer";
     (*who)->entity_id = user->entity_id;
-    (*who)->grants = grants_of_rows(call->pool, rows);
+    (*who)->grants = grants_of_rows(call, rows);
     return load_names(call, *who);
 }
 

@@ -23,7 +23,7 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
         identity_permset_t *set = apr_pcalloc(call->pool, sizeof *set);
         int index = identity_builtin_role_find(row->id);
         if (index >= 0)
-            identity_builtin_role_permissions(index, set);
+            identity_builtin_role_permissions(index, call->env->settings->catalogue, set);
         apr_hash_set(made->rows, row->id, APR_HASH_KEY_STRING, row);
         apr_hash_set(made->permissions, row->id, APR_HASH_KEY_STRING, set);
         apr_hash_set(made->children, row->id, APR_HASH_KEY_STRING, apr_array_make(call->pool, 2, sizeof(const char *)));
@@ -81,7 +81,8 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
     json_object_set_new(role, "child_roles", child_roles);
     json_object_set_new(role, "slug", json_string(row->slug));
     json_object_set_new(role, "permissions",
-                        identity_permset_json(apr_hash_get(roles->permissions, row->id, APR_HASH_KEY_STRING)));
+                        identity_permset_json(apr_hash_get(roles->permissions, row->id, APR_HASH_KEY_STRING),
+                                              call->env->settings->catalogue));
     return role;
 }
 

@@ -127,8 +127,6 @@ static void add_set(list_t *list, const identity_permset_t *set)
         add_name(list, "*");
         return;
     }
-    if (set->view)
-        add_name(list, "*.VIEW");
     for (int i = 0; i < identity_permission_count(); i++)
         if (identity_permset_has(set, identity_permission_name(i)))
             add_name(list, identity_permission_name(i));

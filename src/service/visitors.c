@@ -85,7 +85,7 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
     made->grants = apr_array_make(call->pool, 1, sizeof(identity_grant_t));
     identity_grant_t *grant = apr_array_push(made->grants);
     *grant = (identity_grant_t){.account_id = account->id, .type = IDENTITY_MEMBER_USER};
-    identity_permset_add_view(&grant->permissions);
+    identity_permset_add_view(&grant->permissions, call->env->settings->catalogue);
     return true;
 }
 

@@ -414,6 +414,11 @@ const char *db_json(identity_db_t *db, const apr_array_header_t *texts)
     return identity_json_text(db->use, array, NULL);
 }
 
+identity_catalogue_t db_catalogue(const identity_db_t *db)
+{
+    return db->options.catalogue;
+}
+
 apr_pool_t *db_use_pool(const identity_db_t *db)
 {
     return db->use;

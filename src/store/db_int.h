@@ -66,6 +66,7 @@ identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const ch
 
 /* A JSON array of an array of const char *, for json_each(%s); NULL is the empty list. */
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts);
+identity_catalogue_t db_catalogue(const identity_db_t *db);
 apr_pool_t *db_use_pool(const identity_db_t *db);
 
 /* OK inside a write transaction, else FAILED: for what changes more than one row. */

@@ -102,6 +102,7 @@ typedef struct text {
     const char *sql;
     db_argument_t arguments[ARGUMENTS];
     int count;
+    identity_catalogue_t catalogue;
 } text_t;
 
 static void add(text_t *text, const char *more)
@@ -136,7 +137,8 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
     if (entity)
         add_argument(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = %s", NULL), S(entity));
     else
-        add(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = ''", NULL));
+        add(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = ''",
+                              text->catalogue == IDENTITY_CATALOGUE_CORE ? " AND r.id IN " CORE_ROLES : "", NULL));
     if (query->only_id)
         add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".id = %s", NULL), S(query->only_id));
     if (query->name)
@@ -246,7 +248,7 @@ static void reverse(apr_array_header_t *rows)
 identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
 {
     const resource_t *resource = &resources[query->of];
-    text_t text = {.pool = db_use_pool(db)};
+    text_t text = {.pool = db_use_pool(db), .catalogue = db_catalogue(db)};
 
     compose_page(&text, resource, query);
     identity_db_status_t status =
@@ -260,7 +262,7 @@ identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_
                                          apr_int64_t *count)
 {
     const resource_t *resource = &resources[query->of];
-    text_t text = {.pool = db_use_pool(db)};
+    text_t text = {.pool = db_use_pool(db), .catalogue = db_catalogue(db)};
 
     compose_count(&text, resource, query, cap);
     return db_count_text(db, resource->name, text.sql, text.arguments, text.count, count);

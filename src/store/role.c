@@ -63,7 +63,7 @@ identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role
         status = db_insert(db, IDENTITY_SQL_ROLE_INSERT,
                            DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
                                    S(row->description), N(row->created_at), N(row->version), S(row->canonical),
-                                   S(row->slug)));
+                                   N(db_catalogue(db)), S(row->slug), N(db_catalogue(db))));
     return status == IDENTITY_DB_OK ? insert_content(db, row->id, child_ids, permissions) : status;
 }
 
@@ -78,15 +78,15 @@ static identity_db_status_t update_row(identity_db_t *db, identity_role_row_t *r
     identity_db_status_t status =
         db_guarded(db, IDENTITY_SQL_ROLE_UPDATE,
                    DB_ARGS(S(row->name), S(row->canonical), S(row->description), S(row->id), N(row->version),
-                           S(row->entity_id), S(row->canonical), S(row->id)));
+                           S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))));
 
     if (status == IDENTITY_DB_OK)
         row->version++;
     if (status != IDENTITY_DB_NONE)
         return status;
     /* Nothing was changed: was it the name, or somebody faster? */
-    status = db_one(db, IDENTITY_SQL_ROLE_NAME_TAKEN, DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id)),
-                    read_id, &holder);
+    status = db_one(db, IDENTITY_SQL_ROLE_NAME_TAKEN,
+                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))), read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
 }
 
@@ -132,10 +132,20 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
                                          const apr_array_header_t *names, const apr_array_header_t *slugs,
                                          apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_ROLES_FIND,
-                   DB_ARGS(S(db_json(db, ids)), S(entity_id), S(db_json(db, names)), S(entity_id),
-                           S(db_json(db, slugs)), S(entity_id)),
-                   db_read_role, rows);
+    identity_db_status_t status = db_list(db, IDENTITY_SQL_ROLES_FIND,
+                                          DB_ARGS(S(db_json(db, ids)), S(entity_id), S(db_json(db, names)),
+                                                  S(entity_id), S(db_json(db, slugs)), S(entity_id)),
+                                          db_read_role, rows);
+    int kept = 0;
+
+    for (int i = 0; i < (*rows)->nelts; i++) {
+        identity_role_row_t *row = APR_ARRAY_IDX(*rows, i, identity_role_row_t *);
+        int index = identity_builtin_role_find(row->id);
+        if (index < 0 || identity_builtin_role_in(index, db_catalogue(db)))
+            APR_ARRAY_IDX(*rows, kept++, identity_role_row_t *) = row;
+    }
+    (*rows)->nelts = kept;
+    return status;
 }
 
 /* In the order of roles and positions. One that is reached by several ways stands there several times. */

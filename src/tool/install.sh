@@ -1,13 +1,16 @@
 #!/bin/sh
-# usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh          (that is `make install`)
-# Module to where httpd looks for modules, htidentity to prefix/bin, the interface's description and examples to prefix/share/identity, the conf to Debian's mods-available where httpd is Debian's, else to SYSCONFDIR/extra;
-# fail2ban's filter to its folder on Debian, else beside the description.
-# An identity.conf that differs from ours stays as it is; ours is then laid beside it as identity.conf.new.
+# usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh [uninstall]          (that is `make install`, `make uninstall`)
+# Module to where httpd looks for modules, with its symbols beside it (prefix/lib/debug); htidentity to prefix/bin; the interface's description and examples to
+# prefix/share/identity; the configuration to Debian's mods-available and sites-available where httpd is Debian's, else to SYSCONFDIR/extra; fail2ban's filter to
+# its folder on Debian, else beside the description. Nothing of it is in force before somebody says so.
+# A file of the configuration that differs from ours stays as it is; ours is then laid beside it as FILE.new. uninstall takes away what is as it was installed,
+# says what stays (edited files, databases), and refuses while the module is enabled.
 set -eu
 
 APXS=${APXS:-apxs}
 destination=${DESTDIR:-}
 prefix=${prefix:-/usr/local}
+action=${1:-install}
 
 modules=$("$APXS" -q LIBEXECDIR)
 configuration=$("$APXS" -q SYSCONFDIR)
@@ -28,18 +31,65 @@ put_conf() { # file, target
     fi
 }
 
-put 644 build/mod_identity.so "$modules/mod_identity.so"
-put 755 build/htidentity "$prefix/bin/htidentity"
-put 644 conf/openapi.json "$prefix/share/identity/openapi.json"
-put 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
+# httpd loads no symbols that only a debugger reads: they lie in a file of their own, which the module names.
+put_module() {
+    debug=$prefix/lib/debug$modules/mod_identity.so.debug
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    objcopy --only-keep-debug build/mod_identity.so "$work/mod_identity.so.debug"
+    objcopy --strip-unneeded --add-gnu-debuglink="$work/mod_identity.so.debug" build/mod_identity.so "$work/mod_identity.so"
+    put 644 "$work/mod_identity.so.debug" "$debug"
+    # A running httpd has the old one mapped: the new one takes its name, never its bytes.
+    put 644 "$work/mod_identity.so" "$modules/.mod_identity.so.new"
+    mv -f "$destination$modules/.mod_identity.so.new" "$destination$modules/mod_identity.so"
+    echo "installed $destination$modules/mod_identity.so"
+}
+
+take() { # target
+    [ ! -e "$destination$1" ] && [ ! -L "$destination$1" ] || { rm -f "$destination$1"; echo "removed $destination$1"; }
+    rmdir -p --ignore-fail-on-non-empty "$destination$(dirname "$1")" 2>/dev/null || true
+}
+
+take_conf() { # file, target
+    take "$2.new"
+    if [ -e "$destination$2" ] && ! cmp -s "$1" "$destination$2"; then
+        echo "kept $destination$2, which was edited"
+    else
+        take "$2"
+    fi
+}
+
+if [ "$action" = install ]; then
+    data() { put "$@"; }
+    conf() { put_conf "$@"; }
+    put_module
+else
+    data() { take "$3"; }
+    conf() { take_conf "$@"; }
+    for enabled in mods-enabled/identity.load sites-enabled/identity.conf; do
+        if [ -e "$destination$configuration/$enabled" ] || [ -L "$destination$configuration/$enabled" ]; then
+            echo "uninstall: $destination$configuration/$enabled is there: first a2dissite identity, a2dismod identity, and restart httpd." >&2
+            exit 1
+        fi
+    done
+    take "$modules/mod_identity.so"
+    take "$prefix/lib/debug$modules/mod_identity.so.debug"
+fi
+
+data 755 build/htidentity "$prefix/bin/htidentity"
+data 644 conf/openapi.json "$prefix/share/identity/openapi.json"
+data 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
 for file in conf/examples/*; do
-    put 644 "$file" "$prefix/share/identity/examples/${file##*/}"
+    data 644 "$file" "$prefix/share/identity/examples/${file##*/}"
 done
 if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
-    put 644 conf/identity.load /etc/apache2/mods-available/identity.load
-    put_conf conf/identity.conf /etc/apache2/mods-available/identity.conf
-    put_conf conf/fail2ban/identity.conf /etc/fail2ban/filter.d/identity.conf
+    data 644 conf/identity.load /etc/apache2/mods-available/identity.load
+    conf conf/identity.conf /etc/apache2/mods-available/identity.conf
+    conf conf/identity-site.conf /etc/apache2/sites-available/identity.conf
+    conf conf/fail2ban/identity.conf /etc/fail2ban/filter.d/identity.conf
 else
-    put_conf conf/identity.conf "$configuration/extra/identity.conf"
-    put 644 conf/fail2ban/identity.conf "$prefix/share/identity/fail2ban/identity.conf"
+    conf conf/identity.conf "$configuration/extra/identity.conf"
+    conf conf/identity-site.conf "$configuration/extra/identity-site.conf"
+    data 644 conf/fail2ban/identity.conf "$prefix/share/identity/fail2ban/identity.conf"
 fi
+[ "$action" = install ] || echo "kept databases, signing keys and mail, wherever DBDParams and IdentityMailURL put them"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # usage: PORT=8080 STATE=run CONF= src/tool/run.sh          (that is `make run`)
 #
-# Starts an httpd in the foreground with this tree's module and its shipped conf/identity.conf, on loopback only. What it needs and does not find in STATE it
-# makes: database, first entity and account, administrator's key. Each step looks for itself whether it is done, so that a start that was cut short is
+# Starts an httpd in the foreground with this tree's module, on loopback only: the API, and a page behind sign-in (/private/). What it needs and does not find in
+# STATE it makes: database, first entity and account, administrator's key, pages. Each step looks for itself whether it is done, so that a start that was cut short is
 # completed by the next one. Prints `ready URL` once a request is answered. SIGTERM, Ctrl-C: ends httpd and itself.
 set -euo pipefail
 umask 077
@@ -125,6 +125,38 @@ if [ "$(id -u)" = 0 ]; then
     as_user test -w "$database" || fail "$user cannot reach $data; make its parents searchable or name another STATE."
 fi
 
+# ---- what it serves -------------------------------------------------------------------------------------------------------------------------
+
+# The server's user reads it. What somebody has put there stays.
+page() { # file; its text on standard input
+    local new
+    [ ! -e "$state/htdocs/$1" ] || { cat > /dev/null; return 0; }
+    new=$(mktemp "$state/htdocs/.page.XXXXXX")
+    cat > "$new"
+    chmod 644 "$new"
+    mv -fT "$new" "$state/htdocs/$1"
+}
+[ ! -L "$state/htdocs" ] && [ ! -L "$state/htdocs/private" ] || [ "$(id -u)" != 0 ] || fail "$state/htdocs is a link: nothing is written through it."
+mkdir -p "$state/htdocs/private"
+chmod 755 "$state/htdocs" "$state/htdocs/private"
+page sign-in.html < "$tree/conf/examples/sign-in.html"
+page index.html <<'END'
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>mod_identity</title>
+<h1>mod_identity answers here</h1>
+<p>This page is for everybody. <a href="/private/">/private/</a> is for people who sign in.
+END
+page private/index.html <<'END'
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Private</title>
+<h1>You are signed in</h1>
+<p>Nobody sees this page without signing in: <code>AuthType Identity</code> and <code>Require valid-user</code> guard it.
+END
+
 # ---- httpd ----------------------------------------------------------------------------------------------------------------------------------
 
 libexec=$(apxs -q LIBEXECDIR)
@@ -156,12 +188,31 @@ AddType text/html .html
 END
     [ "$(id -u)" != 0 ] || printf 'User %s\nGroup %s\n' "$user" "$(id -gn "$user")"
     cat <<END
-Include "$tree/conf/identity.conf"
 DBDriver sqlite3
 DBDParams "$database"
 IdentityAutoMigrate On
 IdentityPublicURL http://127.0.0.1:$port
 IdentityMailURL "maildir:$data/mail"
+<LocationMatch "^/(?:v(?:[0-9]+|x)(?:/|$)|\.well-known/(?:jwks\.json|oauth-authorization-server)$)">
+    IdentityEngine On
+</LocationMatch>
+<Location /v1/oauth>
+    IdentityCookie On
+</Location>
+DirectoryIndex index.html
+<Directory "$state/htdocs">
+    Require all granted
+</Directory>
+<Location /private>
+    AuthType Identity
+    AuthName "private"
+    IdentityCookie On
+    Require valid-user
+    ErrorDocument 401 /sign-in.html
+</Location>
+<IfModule reqtimeout_module>
+    RequestReadTimeout header=20-40,MinRate=500 body=20,MinRate=500
+</IfModule>
 END
     [ -z "$conf" ] || printf 'Include "%s"\n' "$conf"
 } > "$new"
@@ -207,6 +258,7 @@ if [ -n "$ready" ]; then
     echo "key       $key_file (administrator)"
     echo "mail      $state/mail/new"
     echo "logs      $logs/error_log"
+    echo "page      http://127.0.0.1:$port/private/ (for people who sign in)"
     echo "try       curl -H \"X-API-KEY: \$(cat $key_file)\" http://127.0.0.1:$port/v1/users"
     echo "ready http://127.0.0.1:$port/v1"
 else

@@ -238,8 +238,11 @@ my $plain = configure('plain', '');
 my $module = $build =~ m{^/} ? $build : "$top/$build";
 my $identity = configure('identity', <<"END");
 LoadModule identity_module $module/mod_identity.so
-Include $top/conf/identity.conf
+DBDriver sqlite3
 DBDParams $database
+<LocationMatch "^/(?:v(?:[0-9]+|x)(?:/|\$)|\\.well-known/)">
+    IdentityEngine On
+</LocationMatch>
 IdentityRateLimit login off
 <Location "/protected">
     AuthType Identity

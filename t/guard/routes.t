@@ -33,7 +33,7 @@ for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
 }
 verdict('README lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);
 # A location that is copied from here and leaves a path out answers httpd's own 404 there.
-for my $path ('README.md', 'conf/identity.conf') {
+for my $path ('README.md', 'conf/identity-site.conf') {
     my @locations = slurp($path) =~ /^\s*<LocationMatch "([^"]+)">\s+(?:#.*\s+)*IdentityEngine On/mg;
     verdict("the location in $path claims every operation", @locations == 1 ? () : "$path has @{[scalar @locations]}",
         map { my ($route) = /(\S+)$/; grep({ $route !~ /$_/ } @locations) ? $_ : () } sort values %operations);

@@ -35,12 +35,12 @@ my $server = IdentityTest::Server->new(modules => [qw(cgid proxy proxy_http prox
     $directives
 END
 
-my $role = $server->api(POST => '/v1/roles', {name => 'Reader', permissions => ['REPORT.VIEW']})->json->{id};
+my $role = $server->api(POST => '/v1/roles', {name => 'Reader', permissions => ['REPORTS.READ']})->json->{id};
 my ($administrator) = grep { $_->{slug} eq 'full-access' } @{$server->api(GET => '/v1/roles?name=Administrator')->json->{data}};
 my ($helper) = grep { $_->{name} eq 'User Administrator' } @{$server->api(GET => '/v1/roles?name=User%20Administrator')->json->{data}};
-my $ada = somebody($server, ['REPORT.VIEW'], role_ids => [$role, $administrator->{id}, $helper->{id}]);
+my $ada = somebody($server, ['REPORTS.READ'], role_ids => [$role, $administrator->{id}, $helper->{id}]);
 my $bob = somebody($server, ['ROLE.VIEW']);
-my $key = $server->api(POST => '/v1/api-keys', {permissions => ['REPOSITORY.VIEW', 'REPOSITORY.UPDATE', 'REPORT.VIEW']})->json->{api_key};
+my $key = $server->api(POST => '/v1/api-keys', {permissions => ['REPOSITORY.VIEW', 'REPOSITORY.UPDATE', 'REPORTS.READ']})->json->{api_key};
 my $reader = $server->api(POST => '/v1/api-keys', {permissions => ['REPOSITORY.VIEW']})->json->{api_key};
 
 # ---- static, cgi, app ---------------------------------------------------------------------------------------------------------------------------

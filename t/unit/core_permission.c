@@ -3,13 +3,13 @@
 
 static const char *text_of(const identity_permset_t *set)
 {
-    json_t *list = identity_json_own(pool, identity_permset_json(set));
+    json_t *list = identity_json_own(pool, identity_permset_json(set, IDENTITY_CATALOGUE_PUBLISHED));
     return identity_json_text(pool, list, NULL);
 }
 
 static size_t count_of(const identity_permset_t *set)
 {
-    json_t *list = identity_json_own(pool, identity_permset_json(set));
+    json_t *list = identity_json_own(pool, identity_permset_json(set, IDENTITY_CATALOGUE_PUBLISHED));
     return json_array_size(list);
 }
 
@@ -24,8 +24,8 @@ static void test_catalogue(void)
     int views = 0;
     int wrong = 0;
 
-    is_int(identity_permission_count(), 198, "198 permissions");
-    identity_permset_add_view(&view);
+    is_int(identity_permission_count(), 204, "204 permissions");
+    identity_permset_add_view(&view, IDENTITY_CATALOGUE_PUBLISHED);
     for (int i = 0; i < identity_permission_count(); i++) {
         const char *name = identity_permission_name(i);
         identity_permset_t one = {.all = false};
@@ -40,9 +40,9 @@ static void test_catalogue(void)
     is_int(wrong, 0, "each is well formed, in order, found, and in the view set just where its last word is VIEW");
     is_int(count_of(&view), views, "nothing else in the view set");
     is_str(identity_permission_name(-1), NULL, "none before the first");
-    is_str(identity_permission_name(198), NULL, "none behind the last");
+    is_str(identity_permission_name(204), NULL, "none behind the last");
     is_str(identity_permission_name(0), "ALERT.VIEW", "the first");
-    is_str(identity_permission_name(197), "WORKFLOW_TRIGGER.VIEW", "the last");
+    is_str(identity_permission_name(203), "WORKFLOW_TRIGGER.VIEW", "the last");
 }
 
 static void test_has(void)
@@ -68,7 +68,7 @@ static void test_has(void)
     ok(identity_permset_has(&all, "SITE.ANY") && identity_permset_has(&all, "ROLE.DELETE"), "all holds every name");
     ok(!identity_permset_has(&all, NULL), "but not NULL");
     ok(!identity_permset_empty(&all), "all is not empty");
-    is_int(count_of(&all), 198, "all lists the whole catalogue");
+    is_int(count_of(&all), 204, "all lists the whole catalogue");
 }
 
 static identity_permset_t set_of(const char *const *names)
@@ -148,7 +148,7 @@ static identity_permset_t grants(const char *slug)
     identity_permset_t set = {.all = false};
     for (int i = 0; i < identity_builtin_role_count(); i++) {
         if (strcmp(identity_builtin_role(i)->slug, slug) == 0) {
-            identity_builtin_role_permissions(i, &set);
+            identity_builtin_role_permissions(i, IDENTITY_CATALOGUE_PUBLISHED, &set);
             return set;
         }
     }
@@ -159,7 +159,7 @@ static void test_roles(void)
 {
     int wrong = 0;
 
-    is_int(identity_builtin_role_count(), 2 + 3 * 53, "two roles, three for each of 53 families");
+    is_int(identity_builtin_role_count(), 2 + 3 * 54, "two roles, three for each of 54 families");
     for (int i = 0; i < identity_builtin_role_count(); i++) {
         const identity_builtin_role_t *role = identity_builtin_role(i);
 
@@ -181,7 +181,7 @@ static void test_roles(void)
     is_str(identity_builtin_role(17)->name, "Billing Entity Viewer", "as the published guides name them");
     is_str(identity_builtin_role(17)->slug, "billing-entity-viewer", "its slug");
     is_str(identity_builtin_role(17)->id, "role_00000000000000000061", "its id");
-    ok(identity_builtin_role(-1) == NULL && identity_builtin_role(161) == NULL, "none outside");
+    ok(identity_builtin_role(-1) == NULL && identity_builtin_role(164) == NULL, "none outside");
     is_int(identity_builtin_role_find("role_00000000000000000003"), -1, "an id between is none");
     is_int(identity_builtin_role_find("role_0PjY5mz9Zabcdefghijk"), -1, "a site's id is none");
     is_int(identity_builtin_role_find(NULL), -1, "NULL is none");
@@ -194,7 +194,7 @@ static void test_grants(void)
 
     set = grants("read-only");
     identity_permset_t view = {.all = false};
-    identity_permset_add_view(&view);
+    identity_permset_add_view(&view, IDENTITY_CATALOGUE_PUBLISHED);
     is_str(text_of(&set), text_of(&view), "Read Only: every VIEW");
 
     set = grants("user-viewer");
@@ -203,7 +203,11 @@ static void test_grants(void)
     is_str(text_of(&set), "[\"USER.API.VIEW\",\"USER.MORTAL.CREATE\",\"USER.MORTAL.UPDATE\",\"USER.MORTAL.VIEW\"]",
            "User Contributor: no keys, which are credentials");
     set = grants("user-administrator");
-    is_int(count_of(&set), 6, "User Administrator: all six");
+    is_int(count_of(&set), 7, "User Administrator: all seven, but USER.SELF.DELETE");
+    ok(identity_permset_has(&set, "USER.MORTAL.DELETE") && !identity_permset_has(&set, "USER.SELF.DELETE"),
+       "M14: USER.MORTAL.DELETE is in User Administrator, USER.SELF.DELETE in no role of the family");
+    set = grants("client-contributor");
+    is_str(text_of(&set), "[\"CLIENT.CREATE\",\"CLIENT.UPDATE\",\"CLIENT.VIEW\"]", "Client Contributor");
     set = grants("product-item-contributor");
     is_str(text_of(&set), "[\"PRODUCT_ITEM.CREATE\",\"PRODUCT_ITEM.UPDATE\",\"PRODUCT_ITEM.VIEW\"]",
            "Product Item Contributor: no life cycle");
@@ -229,7 +233,7 @@ static void test_families(void)
     for (int i = 2; i < identity_builtin_role_count(); i += 3) {
         identity_permset_t sets[3];
         for (int j = 0; j < 3; j++) {
-            identity_builtin_role_permissions(i + j, &sets[j]);
+            identity_builtin_role_permissions(i + j, IDENTITY_CATALOGUE_PUBLISHED, &sets[j]);
             const char *name = identity_builtin_role(i + j)->name;
             static const char *const ends[] = {" Viewer", " Contributor", " Administrator"};
             wrong += strcmp(name + strlen(name) - strlen(ends[j]), ends[j]) != 0;
@@ -245,36 +249,59 @@ static void test_families(void)
         }
     }
     is_int(wrong, 0, "Viewer, Contributor and Administrator grow; no Contributor deletes; Viewers view");
-    is_int(sum, 198, "no permission belongs to two families");
-    is_int(count_of(&together), 198, "and none to none");
-    identity_builtin_role_permissions(999, &together);
+    is_int(sum, 203, "no permission belongs to two families");
+    is_int(count_of(&together), 203, "and one to none");
+    identity_builtin_role_permissions(999, IDENTITY_CATALOGUE_PUBLISHED, &together);
     ok(identity_permset_empty(&together), "no role grants nothing");
 }
 
-/* A read-only key: what the site defined itself, too. */
+/* A read-only key: what is built in, never what the site defined itself. */
 static void test_view(void)
 {
     identity_permset_t reader = {.all = false}, narrow = {.all = false}, full = {.all = true}, plain = {.all = false};
 
-    identity_permset_add_view(&reader);
-    ok(identity_permset_has(&reader, "NIGHT.SHIFT.VIEW"), "a reader may view what the site defined");
-    ok(!identity_permset_has(&reader, "NIGHT.SHIFT.EDIT") && !identity_permset_has(&reader, "NIGHT.VIEWER"),
-       "and nothing else of it");
+    identity_permset_add_view(&reader, IDENTITY_CATALOGUE_PUBLISHED);
+    ok(identity_permset_has(&reader, "REPORT.VIEW"), "a reader may view what is built in");
+    ok(!identity_permset_has(&reader, "NIGHT.SHIFT.VIEW"), "M14: never what the site defined");
     identity_permset_add(pool, &narrow, "NIGHT.SHIFT.VIEW");
-    ok(identity_permset_covers(&reader, &narrow) && !identity_permset_covers(&narrow, &reader),
-       "which covers one of them");
+    ok(!identity_permset_covers(&reader, &narrow), "M14: which it does not cover");
     for (int i = 0; i < identity_permission_count(); i++)
         if (is_view(identity_permission_name(i)))
             identity_permset_add(pool, &plain, identity_permission_name(i));
-    ok(identity_permset_covers(&reader, &plain) && !identity_permset_covers(&plain, &reader),
-       "every built-in VIEW is less than every VIEW");
+    ok(identity_permset_covers(&reader, &plain) && identity_permset_covers(&plain, &reader),
+       "M14: every built-in VIEW is what a reader holds");
     identity_permset_add(pool, &narrow, "NIGHT.SHIFT.EDIT");
+    identity_permset_add(pool, &narrow, "ROLE.VIEW");
     identity_permset_intersect(pool, &full, &narrow);
     ok(identity_permset_has(&full, "NIGHT.SHIFT.EDIT") && !full.all, "all, narrowed to own names");
     identity_permset_intersect(pool, &reader, &narrow);
-    ok(identity_permset_has(&reader, "NIGHT.SHIFT.VIEW") && !identity_permset_has(&reader, "NIGHT.SHIFT.EDIT") &&
-           !identity_permset_has(&reader, "USER.MORTAL.VIEW") && !identity_permset_has(&reader, "OTHER.VIEW"),
-       "a narrowed reader views just that");
+    is_str(text_of(&reader), "[\"ROLE.VIEW\"]", "a narrowed reader views just that");
+}
+
+static void test_core(void)
+{
+    identity_permset_t view = {.all = false}, all = {.all = true}, reader;
+    int roles = 0, wrong = 0;
+
+    identity_permset_add_view(&view, IDENTITY_CATALOGUE_CORE);
+    is_str(text_of(&view),
+           "[\"AUDIT_RECORD.VIEW\",\"CLIENT.VIEW\",\"ROLE.VIEW\",\"USER.API.VIEW\",\"USER.MORTAL.VIEW\"]",
+           "M14: what is built in to view in core");
+    ok(!identity_permset_has(&view, "REPORT.VIEW"), "M14: REPORT.VIEW is a site's own name there");
+    identity_builtin_role_permissions(1, IDENTITY_CATALOGUE_CORE, &reader);
+    is_str(text_of(&reader), text_of(&view), "M14: Read Only holds that");
+    is_int(json_array_size(identity_json_own(pool, identity_permset_json(&all, IDENTITY_CATALOGUE_CORE))), 17,
+           "M14: all lists what is built in");
+    for (int i = 0; i < identity_builtin_role_count(); i++) {
+        const char *slug = identity_builtin_role(i)->slug;
+        bool core = i < 2 || strncmp(slug, "user-", 5) == 0 || strncmp(slug, "role-", 5) == 0 ||
+                    strncmp(slug, "audit-record-", 13) == 0 || strncmp(slug, "client-", 7) == 0;
+        roles += identity_builtin_role_in(i, IDENTITY_CATALOGUE_CORE);
+        wrong += identity_builtin_role_in(i, IDENTITY_CATALOGUE_CORE) != core;
+        wrong += !identity_builtin_role_in(i, IDENTITY_CATALOGUE_PUBLISHED);
+    }
+    is_int(roles, 14, "M14: core has Administrator, Read Only, and three roles of four families");
+    is_int(wrong, 0, "M14: these and no others");
 }
 
 int main(void)
@@ -288,5 +315,6 @@ int main(void)
     test_grants();
     test_families();
     test_view();
+    test_core();
     return fixture_end();
 }

@@ -43,8 +43,6 @@ static identity_permset_t set_of(json_t *permissions)
         const char *name = json_string_value(json_object_get(permission, "permission"));
         if (strcmp(name, "*") == 0)
             set.all = true;
-        else if (strcmp(name, "*.VIEW") == 0)
-            identity_permset_add_view(&set);
         else
             identity_permset_add(door->pool, &set, name);
     }
@@ -153,9 +151,10 @@ static void test_sources(void)
     is_str(sources(told, door->account_id, "SITE.TWO"), "Two; Support: Two", "a role, and a role by a team");
     is_str(sources(told, door->account_id, "SITE.ONE"), "Two>One; Support: Two>One", "by a child");
     is_str(sources(told, door->account_id, "WALLET.VIEW"),
-           "Two>One>Wallet Viewer; Wallet Viewer; Support: Two>One>Wallet Viewer", "by a child's child, and by itself");
-    is_str(sources(told, door->account_id, "*.VIEW"), "Read Only", "whatever is to be viewed");
-    is_str(sources(told, door->second_account_id, "*.VIEW"), "Support: Read Only", "in another account by a team");
+           "Two>One>Wallet Viewer; Wallet Viewer; Read Only; Support: Two>One>Wallet Viewer",
+           "by a child's child, and by itself");
+    is_str(sources(told, door->account_id, "ALERT.VIEW"), "Read Only", "whatever is built in to be viewed");
+    is_str(sources(told, door->second_account_id, "ALERT.VIEW"), "Support: Read Only", "in another account by a team");
     is_str(sources(explain(admin), door->account_id, "*"), "ADMIN", "everything by the type");
     is_str(sources(explain(admin), door->account_id, "WALLET.VIEW"), "Wallet Viewer", "and what would stay without it");
     is_str(sources(explain(whole), door->account_id, "*"), "Administrator", "everything by a role");

@@ -6,7 +6,7 @@ static world_t *world;
 
 /* ---- the catalogue, read once more ------------------------------------------------------------------------------ */
 
-typedef enum { VIEW = 1, WRITE = 2, ADMIN = 4 } class_t;
+typedef enum { VIEW = 1, WRITE = 2, ADMIN = 4, SITE = 8 } class_t;
 
 static const struct {
     const char *family, *name;
@@ -21,7 +21,7 @@ static const struct {
     const char *name, *family; /* family: NULL for the two that have none */
     unsigned classes;
 } roles[] = {
-#define BUILTIN(number, name, slug, description) {name, NULL, strcmp(slug, "full-access") == 0 ? 7 : VIEW},
+#define BUILTIN(number, name, slug, description) {name, NULL, strcmp(slug, "full-access") == 0 ? 15 : VIEW},
 #define FAMILY(family, number, words, slug)                                                                            \
     {words " Viewer", #family, VIEW}, {words " Contributor", #family, VIEW | WRITE},                                   \
         {words " Administrator", #family, VIEW | WRITE | ADMIN},
@@ -276,7 +276,7 @@ static void test_roles(void)
     const char *ids[COUNT(roles)];
     caller_t callers[COUNT(roles)];
 
-    is_int(COUNT(roles), 161, "built-in roles");
+    is_int(COUNT(roles), 164, "built-in roles");
     for (int i = 0; i < COUNT(roles); i++) {
         ids[i] = rows(text("SELECT id FROM roles WHERE entity_id = '' AND name = '%s'", roles[i].name));
         if (!*ids[i])

@@ -33,9 +33,9 @@ static void test_catalogue(void)
     static const struct {
         const char *name, *slug;
         size_t permissions;
-    } known[] = {{"Administrator", "full-access", 198},
+    } known[] = {{"Administrator", "full-access", 204},
                  {"Quote Viewer", "quote-viewer", 4},
-                 {"User Administrator", "user-administrator", 6},
+                 {"User Administrator", "user-administrator", 7},
                  {"Billing Entity Administrator", "billing-entity-administrator", 3},
                  {"Invoice Viewer", "invoice-viewer", 1}};
     for (i = 0; i < sizeof known / sizeof known[0]; i++) {

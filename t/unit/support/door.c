@@ -184,21 +184,28 @@ static void limit(door_t *door)
     door->env.counters_scope = door->params;
 }
 
-static void connect_database(door_t *door)
+void door_catalogue(door_t *door, identity_catalogue_t catalogue)
 {
     identity_db_options_t *options = apr_pcalloc(door->pool, sizeof *options);
     const char *error = NULL;
-    int from, to;
 
     options->sync = IDENTITY_SYNC_NORMAL;
     options->log = log_database;
     options->fail_after = &door->fail_after;
-    error = identity_schema_migrate(door->pool, "sqlite3", door->params, &from, &to);
-    if (error)
-        bail(error);
+    options->catalogue = door->settings.catalogue = catalogue;
     door->db = identity_db_open(door->pool, "sqlite3", door->params, options, &error);
     if (!door->db)
         bail(error);
+}
+
+static void connect_database(door_t *door)
+{
+    int from, to;
+    const char *error = identity_schema_migrate(door->pool, "sqlite3", door->params, &from, &to);
+
+    if (error)
+        bail(error);
+    door_catalogue(door, IDENTITY_CATALOGUE_PUBLISHED);
 }
 
 door_t *door_open(void)

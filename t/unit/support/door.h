@@ -53,6 +53,8 @@ typedef struct door_answer {
 void door_record(const char *method, const char *path, const identity_response_t *answer);
 
 door_t *door_open(void);
+/* As IdentityBuiltInRoles, by a new connection. */
+void door_catalogue(door_t *door, identity_catalogue_t catalogue);
 void door_close(door_t *door);
 /* A request. credential: an API key, a `Bearer ...` text, or NULL. body: JSON text, or NULL for none. */
 door_answer_t door_call(door_t *door, const char *method, const char *target, const char *credential, const char *body);

@@ -48,9 +48,9 @@ void door_remember(door_t *door, unsigned entries)
 
 static const char *permissions_of(door_t *door, const identity_permset_t *set)
 {
-    json_t *list = set->all ? NULL : identity_json_own(door->pool, identity_permset_json(set));
-    return set->all ? "all"
-                    : door_format(door, "%s %s", set->view ? "view" : "", identity_json_text(door->pool, list, NULL));
+    json_t *list =
+        set->all ? NULL : identity_json_own(door->pool, identity_permset_json(set, IDENTITY_CATALOGUE_PUBLISHED));
+    return set->all ? "all" : identity_json_text(door->pool, list, NULL);
 }
 
 const char *door_who(door_t *door, const identity_authentication_t *found)
