@@ -321,6 +321,9 @@ typedef struct identity_team_member_row {
 identity_db_status_t
 identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
                             const identity_team_member_row_t *row); /* CONFLICT: already one in that team */
+/* Users and invitations whose time in it is not over; cap: counted no further. */
+identity_db_status_t identity_team_members_count(identity_db_t *db, const char *team_id, apr_time_t now, apr_int64_t cap,
+                                                 apr_int64_t *count);
 identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
@@ -368,6 +371,10 @@ typedef struct identity_role_ancestor_row {
     const char *id;
     int height; /* 1: a parent, 2: a parent's parent; an id may come with both */
 } identity_role_ancestor_row_t;
+/* Of an entity and the built-in ones: those whose slug is not the canonical name with hyphens for blanks. */
+identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
+/* Is the role one of a membership, or within another role? */
+identity_db_status_t identity_role_in_use(identity_db_t *db, const char *id, bool *used);
 identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows);
 
 /* What a user holds now, directly and by teams inside their window: a row for each (membership, role of the closure,

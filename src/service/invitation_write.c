@@ -70,7 +70,7 @@ static bool read_wanted(identity_call_t *call, identity_wanted_t *wanted)
     APR_ARRAY_PUSH(wanted->memberships, identity_membership_row_t *) = row;
     APR_ARRAY_PUSH(wanted->role_ids, apr_array_header_t *) = identity_list_of(call->pool, role);
     APR_ARRAY_PUSH(wanted->positions, int) = 0;
-    if (identity_wanted_permitted(call, wanted))
+    if (identity_may_grant(call, wanted))
         return true;
     if (call->problem.field)
         call->problem.field = "roleID";
@@ -135,9 +135,11 @@ static bool write_revocation(identity_call_t *call, void *data)
  * (security 25, 26). */
 static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, const identity_holdings_t *given)
 {
-    bool holds;
+    bool covers, holds;
 
-    if (identity_inviter_covers(call, call->who, row, given)) {
+    if (!identity_inviter_covers(call, call->who, row, given, &covers))
+        return false;
+    if (covers) {
         row->invited_by = call->who->id;
         return true;
     }
@@ -185,7 +187,7 @@ static bool write_resend(identity_call_t *call, void *data)
         return wrong_state(call, change, "sent again");
     audit.id = change->user->id;
     return identity_invitation_given(call, change->user, change->row, &given, &owner_id) &&
-           identity_may_take(call, given, owner_id, NULL) && find_voucher(call, change->row, given) &&
+           identity_may_resend(call, given, owner_id) && find_voucher(call, change->row, given) &&
            renew(call, change) &&
            identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
            answer_with(call, 200, change->row->id);

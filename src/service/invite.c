@@ -100,7 +100,7 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
     if (!found && user->status == IDENTITY_USER_ACTIVE)
         return true;
     return identity_invitation_given(call, user, found ? open : NULL, &given, &owner_id) &&
-           identity_may_take(call, given, owner_id, invite->field);
+           identity_may_revoke(call, given, owner_id, invite->field);
 }
 
 /* Takes out what the user has in its own right already; what remains is the added. */
@@ -275,8 +275,10 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
     identity_holdings_t *given;
     const char *owner_id;
 
+    /* Of somebody who has not come yet it changes the status, too. */
     if (!identity_invitation_given(call, user, open, &given, &owner_id) ||
-        !identity_may_take(call, given, owner_id, field) || !end(call, open))
+        !identity_may_revoke(call, given, owner_id, field) ||
+        (!open->adds && !identity_may_act_on(call, given, owner_id, call->route->permission)) || !end(call, open))
         return false;
     if (user->status == IDENTITY_USER_INVITED) {
         user->status = IDENTITY_USER_INVITE_REVOKED;

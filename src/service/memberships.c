@@ -32,7 +32,7 @@ bool identity_membership_absent(identity_call_t *call, const identity_holdings_t
 static bool write_membership(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
-    identity_wanted_t wanted;
+    identity_wanted_t wanted = {.present_role_ids = NULL};
     identity_audit_t audit = {
         .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
 
@@ -88,13 +88,16 @@ static bool complete(identity_call_t *call, const identity_membership_row_t *pre
     return true;
 }
 
-static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present)
+static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present,
+                   const apr_array_header_t *role_ids)
 {
-    identity_wanted_t wanted;
+    identity_wanted_t wanted = {.present_role_ids = role_ids};
     identity_administered_t administered;
     identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP", .type = "USER", .id = call->id};
 
     if (!identity_wanted_read_one(call, "account_memberships", &wanted) ||
+        !identity_may_change_membership(call, present, role_ids, view->holdings->roles,
+                                        APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *)) ||
         !identity_administrators_before(call, view->holdings, call->id, &administered))
         return false;
     identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
@@ -119,11 +122,10 @@ static bool write_change(identity_call_t *call, void *data)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     const apr_array_header_t *role_ids =
         apr_hash_get(view->holdings->membership_roles, present->id, APR_HASH_KEY_STRING);
-    /* Nor is it for anybody to take what they could not give. */
-    if (!identity_membership_covered(call, present, role_ids, view->holdings->roles))
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "This membership holds more than the caller does in that account.");
-    return complete(call, present, role_ids) && change(call, view, present) && identity_user_load(call, view) &&
+    /* Before anything is said of the body: it is not the caller's to change at all. */
+    return identity_may_change_membership(call, present, role_ids, view->holdings->roles, role_ids) &&
+           complete(call, present, role_ids) && change(call, view, present, role_ids) &&
+           identity_user_load(call, view) &&
            identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
 }
 

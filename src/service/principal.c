@@ -203,19 +203,43 @@ bool identity_principal_is_partner(const identity_principal_t *who, const char *
     return grant && grant->type == IDENTITY_MEMBER_PARTNER;
 }
 
-bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
+/* In every account, of which there is one. */
+static bool grants_cover(identity_call_t *call, const identity_principal_t *who, const identity_permset_t *want,
+                         bool *covers)
 {
-    const identity_principal_t *who = call->who;
     apr_int64_t covered = 0, accounts = 0;
 
-    *covers = who->entity_wide && identity_permset_covers(&who->entity_permissions, want);
-    if (who->entity_wide)
-        return true;
     for (int i = 0; i < who->grants->nelts; i++)
         covered += identity_permset_covers(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, want);
     /* Each grant is of another account of the entity: so many may not be fewer than there are. */
     if (!identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, covered, &accounts)))
         return false;
-    *covers = covered > 0 && covered == accounts && !call->partner;
+    *covers = covered > 0 && covered == accounts;
+    return true;
+}
+
+bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
+{
+    const identity_principal_t *who = call->who;
+
+    *covers = who->entity_wide ? identity_permset_covers(&who->entity_permissions, want) : !call->partner;
+    return who->entity_wide || !*covers || grants_cover(call, who, want, covers);
+}
+
+bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds)
+{
+    const identity_permset_t everything = {.all = true};
+    apr_int64_t accounts = 1;
+
+    for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
+        if (APR_ARRAY_IDX(who->grants, i, identity_grant_t).type == IDENTITY_MEMBER_PARTNER)
+            return !(*holds = false);
+    if (!who->entity_wide)
+        return grants_cover(call, who, &everything, holds);
+    /* Who has the database itself needs no account. */
+    if (who->kind != IDENTITY_CALLER_LOCAL &&
+        !identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, 1, &accounts)))
+        return false;
+    *holds = accounts > 0 && identity_permset_covers(&who->entity_permissions, &everything);
     return true;
 }

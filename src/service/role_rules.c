@@ -34,6 +34,74 @@ bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
     return true;
 }
 
+/* ---- names and slugs -------------------------------------------------------------------------------------------- */
+
+static bool is_slug_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* The slug that people would write for a name; NULL where it would not tell the name any more: letters beyond ASCII and
+ * what is past a slug's length get lost on the way. */
+static const char *slug_like(identity_call_t *call, const char *canonical)
+{
+    const char *slug = identity_slug_of_name(call->pool, canonical), *rest = slug;
+
+    for (const char *c = canonical; *c; c++) {
+        if ((unsigned char)*c >= 0x80)
+            return NULL;
+        if (!is_slug_char(*c))
+            continue;
+        while (*rest && !is_slug_char(*rest))
+            rest++;
+        if (*rest++ != *c)
+            return NULL;
+    }
+    return *rest ? NULL : slug;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* The field of the two that another role is known by already, or NULL. */
+static const char *clash(identity_call_t *call, const identity_role_row_t *row, const char *like, const char *slug,
+                         const identity_role_row_t *other)
+{
+    const char *others = slug_like(call, other->canonical);
+
+    if (strcmp(row->id, other->id) == 0)
+        return NULL;
+    if (strcmp(row->canonical, other->canonical) == 0 || same_name(like, other->slug) || same_name(like, others))
+        return "name";
+    return same_name(slug, other->slug) || same_name(slug, others) ? "slug" : NULL;
+}
+
+bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row, const char *slug)
+{
+    const char *like = slug_like(call, row->canonical);
+    apr_array_header_t *names = identity_list_of(call->pool, row->canonical),
+                       *slugs = apr_array_make(call->pool, 2, sizeof(const char *)), *found[2];
+
+    if (like)
+        APR_ARRAY_PUSH(slugs, const char *) = like;
+    if (slug)
+        APR_ARRAY_PUSH(slugs, const char *) = slug;
+    if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, slugs, &found[0])) ||
+        !identity_db_ok(call, identity_roles_named_apart(call->db, row->entity_id, &found[1])))
+        return false;
+    for (int i = 0; i < 2; i++)
+        for (int r = 0; r < found[i]->nelts; r++) {
+            const char *field = clash(call, row, like, slug, APR_ARRAY_IDX(found[i], r, identity_role_row_t *));
+            if (field)
+                return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field,
+                                     "There is a role of this name or slug; names and slugs are told apart by letters "
+                                     "and digits only.");
+        }
+    return true;
+}
+
 /* ---- the graph of roles ----------------------------------------------------------------------------------------- */
 
 /* What stands above a role that is given children. */

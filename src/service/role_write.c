@@ -30,16 +30,12 @@ typedef struct creation {
 static bool insert_role(identity_call_t *call, creation_t *creation)
 {
     identity_role_row_t *row = &creation->row;
-    apr_array_header_t *names = identity_list_of(call->pool, row->canonical), *taken = NULL;
 
-    if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, NULL, &taken)))
+    if (!identity_role_name_free(call, row, creation->slug_given ? row->slug : NULL))
         return false;
-    if (taken->nelts)
-        return name_taken(call);
     identity_db_status_t status = identity_role_insert(call->db, row, creation->children, creation->permissions);
     if (status == IDENTITY_DB_CONFLICT && !creation->slug_given) {
-        /* Made from the name, so ours to change: Night Shift and night-shift may both be names. The end of the id tells
-         * them apart. */
+        /* Made from a name that a slug does not tell, so ours to change: the end of the id tells them apart. */
         row->slug = identity_slug_of_name(
             call->pool, apr_psprintf(call->pool, "%.48s-%s", row->slug, row->id + strlen(row->id) - 10));
         status = identity_role_insert(call->db, row, creation->children, creation->permissions);
@@ -158,6 +154,50 @@ static bool wants(identity_call_t *call, update_t *update)
     return true;
 }
 
+static bool contains(const apr_array_header_t *ids, const char *id)
+{
+    for (int i = 0; ids && i < ids->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(ids, i, const char *), id) == 0)
+            return true;
+    return false;
+}
+
+/* Of these children, which the others are not: is or has one of them a role that grants nothing? */
+static bool moves_nothing(const apr_array_header_t *children, const apr_array_header_t *others,
+                          const identity_roles_t *roles)
+{
+    bool moves = false;
+
+    for (int i = 0; !moves && children && i < children->nelts; i++) {
+        const char *child = APR_ARRAY_IDX(children, i, const char *);
+        moves = !contains(others, child) && identity_role_holds_nothing_within(roles, child);
+    }
+    return moves;
+}
+
+/* A role that grants nothing is neither given to those who have this one, or taken from them, nor dressed up, so that
+ * it could be given like others, by anybody who may not give it. */
+static bool may_move_nothing(identity_call_t *call, const update_t *update, const identity_roles_t *children,
+                             const char *field)
+{
+    const apr_array_header_t *present = apr_hash_get(update->before->children, update->row->id, APR_HASH_KEY_STRING);
+    bool used, may;
+
+    if (!identity_role_grants_nothing(update->before, update->row->id) &&
+        !(update->children && (moves_nothing(update->children, present, children) ||
+                               moves_nothing(present, update->children, update->before))))
+        return true;
+    if (!identity_db_ok(call, identity_role_in_use(call->db, update->row->id, &used)))
+        return false;
+    if (!used)
+        return true;
+    if (!identity_principal_holds_everything(call, call->who, &may))
+        return false;
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field,
+                                "Somebody has this role, and a role that grants nothing is changed, given and taken "
+                                "only by who holds every permission in every account of the entity.");
+}
+
 /* Whoever changes a role changes what others hold by it: they must hold all that it grants, before and after. */
 static bool may_change(identity_call_t *call, const update_t *update)
 {
@@ -181,13 +221,16 @@ static bool may_change(identity_call_t *call, const update_t *update)
                       update->children ? update->children
                                        : apr_hash_get(update->before->children, id, APR_HASH_KEY_STRING),
                       children, &granted);
-    return identity_role_covered(call, &granted, update->permissions ? "permissions" : "child_role_ids", LACKING);
+    const char *field = update->permissions ? "permissions" : "child_role_ids";
+    return identity_role_covered(call, &granted, field, LACKING) && may_move_nothing(call, update, children, field);
 }
 
 static bool save(identity_call_t *call, update_t *update)
 {
     identity_audit_t audit = {.action = "UPDATE", .type = "ROLE", .id = update->row->id};
 
+    if (update->renamed && !identity_role_name_free(call, update->row, NULL))
+        return false;
     audit.message =
         apr_pstrcat(call->pool, "Changed:", update->renamed ? " name" : "", update->described ? " description" : "",
                     update->children ? " child_role_ids" : "", update->permissions ? " permissions" : "", NULL);

@@ -18,6 +18,10 @@ apr_array_header_t *identity_body_strings(identity_call_t *call, const char *nam
  * 400 naming the position. children: the closure of them. Asked inside identity_write: what it judges must not change
  * before it is written. */
 bool identity_role_children_fit(identity_call_t *call, const char *id, const identity_roles_t *children);
+/* Names and slugs of an entity's roles, the built-in ones too, are one name space: is the name (and the slug, where one
+ * was asked for; else NULL) of no other role than id, by either, whatever its case, blanks and hyphens? 409 naming the
+ * field. Asked inside identity_write. */
+bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row, const char *slug);
 /* Does the caller hold in every account what a role grants, and the permission of the call? 403 on field with the
  * sentence otherwise. */
 bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted, const char *field,

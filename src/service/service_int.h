@@ -219,8 +219,9 @@ bool identity_permissions_select(identity_call_t *call);
 bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want);
 /* In every account of the entity. Reads. */
 bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers);
-/* In at least one account. */
-bool identity_principal_holds_anywhere(const identity_principal_t *who, const char *permission);
+/* Every permission in every account of the entity, and there is one: what is asked for where something grants nothing.
+ * No PARTNER does. Reads. */
+bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds);
 bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id);
 
 /* ---- memberships, teams and roles of many owners at once -------------------------------------------------------- */
@@ -269,41 +270,58 @@ typedef struct identity_wanted {
     apr_array_header_t *role_ids;                   /* beside them: array of const char * each */
     apr_array_header_t *teams;                      /* of identity_team_member_row_t * */
     apr_array_header_t *positions, *team_positions; /* of int: where in the body's lists they stood */
+    const apr_array_header_t *present_role_ids; /* set before: roles of the membership that is changed, or NULL */
 } identity_wanted_t;
-/* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller holds what
- * it gives: 400 naming the position, 403. */
+/* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller may grant
+ * them: 400 naming the position, 403. */
 bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted);
 /* The same where the body itself is one membership of that list (account_memberships, team_memberships): a problem
  * names its fields without the list. */
 bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted);
-/* Does the caller hold, in its account, the route's permission and all that a membership gives? */
-bool identity_membership_covered(identity_call_t *call, const identity_membership_row_t *row,
-                                 const apr_array_header_t *role_ids, const identity_roles_t *roles);
 /* The owner has no membership of the account yet: 409. */
 bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
                                 const char *account_id);
-/* The caller may give all of it: 403 naming the position otherwise. */
-bool identity_wanted_permitted(identity_call_t *call, const identity_wanted_t *wanted);
 /* Nothing yet: what a handler puts together itself. */
 void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted);
 /* Writes them for the owner, with new ids. */
 bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
                            const identity_wanted_t *wanted);
-/* Does who hold, in each account concerned, the permission and all that these memberships and teams of an owner give,
- * whenever they begin? Of what was given until then (0: all). */
-bool identity_principal_covers_holdings(identity_call_t *call, const identity_principal_t *who, const char *permission,
-                                        const identity_holdings_t *holdings, const char *owner_id, apr_time_t until);
-/* What an invitation gave is taken back or replaced only by who has the route's permission in each of its accounts: 403
- * naming the field (or NULL) otherwise. */
-bool identity_may_take(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
-                       const char *field);
-/* Could who invite to all that came with the invitation? given: what its owner holds. */
+extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
+
+/* ---- delegation: what one may give, take, and whom one may act on (delegation.c) -------------------------------- */
+
+/* All of these are true where it is allowed; else the problem is set, 403 but for a fault. They read, inside the
+ * transaction that makes the change, so that what is judged is what is changed. */
+
+/* May the caller give all that was asked for? Names the position. */
+bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted);
+/* ... beside that, give a membership to a team (holdings: its own)? One that gives nothing and has members is dressed
+ * up by nobody who could not let them in. */
+bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+/* May the caller take back all that the owner (a user, an invitation) was given? field: of the body, or NULL. */
+bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                         const char *field);
+/* May the caller change a membership as it is, or take it? stay: those of its roles that are not taken, or NULL. */
+bool identity_may_change_membership(identity_call_t *call, const identity_membership_row_t *row,
+                                    const apr_array_header_t *role_ids, const identity_roles_t *roles,
+                                    const apr_array_header_t *stay);
+/* May the caller change name, password or status of the user, end a membership of it, list or end its sessions?
+ * permission: needed in each account that the user is in. Nobody acts upward. */
+bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
+                         const char *permission);
+/* May the caller send an invitation once more for whoever answers for it? given: what its owner holds. */
+bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id);
+
+/* Could who invite to all that came with the invitation? given: what its owner holds. Reads. */
 bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
-                             const identity_invitation_row_t *invitation, const identity_holdings_t *given);
+                             const identity_invitation_row_t *invitation, const identity_holdings_t *given,
+                             bool *covers);
 /* Is the inviter still there, and could still invite to it (security 25, 26)? Reads. */
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
                             const identity_holdings_t *given, bool *holds);
-extern const identity_field_t identity_membership_fields[], identity_team_member_fields[];
+/* Neither the role nor any within it has a permission; and: it is such a one, or has one within. */
+bool identity_role_grants_nothing(const identity_roles_t *roles, const char *id);
+bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id);
 
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */
 bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list);

@@ -52,29 +52,25 @@ static bool load(identity_call_t *call, void *data)
         call, identity_sessions_live(call->db, sessions->user->id, call->now, IDENTITY_SESSIONS_MAX, &sessions->rows));
 }
 
-bool identity_user_sessions_list(identity_call_t *call)
+/* Where somebody is signed in, and from where, is for those alone who could put them out: not upward (security 62). */
+static bool load_permitted(identity_call_t *call, void *data)
 {
-    sessions_t sessions = {.rows = NULL};
-    return identity_read(call, load, &sessions) && answer(call, &sessions);
-}
-
-/* ---- DELETE ----------------------------------------------------------------------------------------------------- */
-
-/* To put somebody out is to change them: not upward (security 62). */
-static bool load_to_end(identity_call_t *call, sessions_t *sessions)
-{
+    sessions_t *sessions = data;
     identity_holdings_t *holdings;
 
     if (!load(call, sessions))
         return false;
-    if (sessions->own)
-        return true;
-    if (!identity_user_holdings(call, sessions->user, &holdings))
-        return false;
-    return identity_principal_covers_holdings(call, call->who, call->route->permission, holdings, sessions->user->id,
-                                              0) ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This user holds more than the caller does.");
+    return sessions->own || (identity_user_holdings(call, sessions->user, &holdings) &&
+                             identity_may_act_on(call, holdings, sessions->user->id, call->route->permission));
 }
+
+bool identity_user_sessions_list(identity_call_t *call)
+{
+    sessions_t sessions = {.rows = NULL};
+    return identity_read(call, load_permitted, &sessions) && answer(call, &sessions);
+}
+
+/* ---- DELETE ----------------------------------------------------------------------------------------------------- */
 
 /* Takes one row out of the list (wanted true), or all others: how many went. */
 static int take_out(identity_call_t *call, sessions_t *sessions, const char *id, bool wanted)
@@ -96,7 +92,7 @@ static bool write_end_all(identity_call_t *call, void *data)
     sessions_t *sessions = data;
     identity_audit_t audit = {.action = "SESSIONS_ENDED", .type = "USER", .id = call->id};
 
-    if (!load_to_end(call, sessions))
+    if (!load_permitted(call, sessions))
         return false;
     int ended = take_out(call, sessions, sessions->except, false);
     audit.message = apr_psprintf(call->pool, "Sessions ended: %d.", ended);
@@ -123,7 +119,7 @@ static bool write_end_one(identity_call_t *call, void *data)
     identity_audit_t audit = {
         .action = "SESSION_ENDED", .type = "SESSION", .id = call->inner_id, .message = "A session was ended."};
 
-    if (!load_to_end(call, sessions))
+    if (!load_permitted(call, sessions))
         return false;
     if (!take_out(call, sessions, call->inner_id, true))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);

@@ -111,13 +111,14 @@ bool identity_teams_create(identity_call_t *call)
 static bool write_membership(identity_call_t *call, void *data)
 {
     view_t *view = data;
-    identity_wanted_t wanted;
+    identity_wanted_t wanted = {.present_role_ids = NULL};
     identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
                               .type = "TEAM",
                               .id = call->id,
                               .message = "An account membership was given to all of the team."};
 
-    if (!load_team(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted))
+    if (!load_team(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted) ||
+        !identity_may_grant_to_team(call, view->holdings, call->id))
         return false;
     audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
     return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&

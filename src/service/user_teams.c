@@ -32,7 +32,7 @@ static bool make_room(identity_call_t *call, const identity_user_view_t *view, c
 static bool write_team(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
-    identity_wanted_t wanted;
+    identity_wanted_t wanted = {.present_role_ids = NULL};
     identity_audit_t audit = {.action = "ADD_TEAM", .type = "USER", .id = call->id};
 
     if (!identity_user_load(call, view) || !identity_wanted_read_one(call, "team_memberships", &wanted))

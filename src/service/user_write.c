@@ -151,7 +151,7 @@ static bool wants(identity_call_t *call, update_t *update)
 
 static bool allowed(identity_call_t *call, update_t *update)
 {
-    bool covers = true, credentials = update->username || update->password;
+    bool credentials = update->username || update->password;
 
     if (update->to_status && !identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "status",
@@ -159,13 +159,10 @@ static bool allowed(identity_call_t *call, update_t *update)
     if (credentials && call->who->kind == IDENTITY_CALLER_KEY)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, update->password ? "password" : "username",
                              "An API key cannot change a person's password or address.");
-    /* Whoever sets another's password can become that other: never upward (security 62). */
-    if (!update->own)
-        covers = identity_principal_covers_holdings(call, call->who, call->route->permission, update->holdings,
-                                                    update->user->id, 0);
-    if (!covers)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This user holds more than the caller does.");
-    return true;
+    /* Whoever sets another's password can become that other: never upward (security 62). Nor is one's own status for
+     * who lacks the permission in another account. */
+    return (update->own && !update->to_status) ||
+           identity_may_act_on(call, update->holdings, update->user->id, call->route->permission);
 }
 
 /* With If-Match: is the user still as the caller saw it? */

@@ -1,5 +1,5 @@
 /* account_memberships and team_memberships of a body: resolved within the entity, permitted only as far as the caller
- * holds them itself. */
+ * may grant them (delegation.c). */
 #include <string.h>
 
 #include "service_int.h"
@@ -258,7 +258,7 @@ bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
     json_array_foreach (teams, i, object)
         if (json_object_size(object) > 0 && !read_team(call, object, i, wanted))
             return false;
-    return identity_wanted_permitted(call, wanted);
+    return identity_may_grant(call, wanted);
 }
 
 bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted)

@@ -205,6 +205,12 @@ identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id,
     return db_one(db, IDENTITY_SQL_TEAM_GET, DB_ARGS(S(id), S(entity_id)), db_read_team, row);
 }
 
+identity_db_status_t identity_team_members_count(identity_db_t *db, const char *team_id, apr_time_t now,
+                                                 apr_int64_t cap, apr_int64_t *count)
+{
+    return db_count(db, IDENTITY_SQL_TEAM_MEMBERS_COUNT, DB_ARGS(S(team_id), N(now), N(cap)), count);
+}
+
 identity_db_status_t identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
                                                  const identity_team_member_row_t *row)
 {

@@ -114,6 +114,15 @@ identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_
     return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
 }
 
+identity_db_status_t identity_role_in_use(identity_db_t *db, const char *id, bool *used)
+{
+    apr_int64_t count = 0;
+    identity_db_status_t status = db_count(db, IDENTITY_SQL_ROLE_IN_USE, DB_ARGS(S(id), S(id)), &count);
+
+    *used = count > 0;
+    return status;
+}
+
 static void *read_ancestor(const db_row_t *row, int from)
 {
     identity_role_ancestor_row_t *ancestor = apr_palloc(db_pool(row), sizeof *ancestor);
@@ -146,6 +155,11 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
     }
     (*rows)->nelts = kept;
     return status;
+}
+
+identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *entity_id, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ROLES_NAMED_APART, DB_ARGS(S(entity_id)), db_read_role, rows);
 }
 
 /* In the order of roles and positions. One that is reached by several ways stands there several times. */

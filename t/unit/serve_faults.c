@@ -100,6 +100,8 @@ static void test_users(void)
     const char *given = text("\"account_memberships\":[%s],\"team_memberships\":[{\"team_id\":\"%s\"}]",
                              member(door->account_id, "USER", roles), serve_team("Team"));
     const char *more = text("\"account_memberships\":[%s]", member(door->second_account_id, "USER", roles));
+    const char *joined = serve_team("Joined");
+    serve_team_gives(joined, door->account_id, "USER", "");
     const attempt_t attempts[] = {
         {"invite", "POST", "/v1/users/invite", door->key, NULL, text("{\"username\":\"n1@example.org\",%s}", given),
          200},
@@ -118,8 +120,8 @@ static void test_users(void)
               "u.id "
               "WHERE u.canonical = 'eve@example.org'"),
          ada, NULL, text("{\"type\":\"ADMIN\"%s}", named("Clerk")), 200},
-        {"join a team", "POST", text("/v1/users/%s/teams", bob_id), ada, NULL,
-         text("{\"team_id\":\"%s\"}", serve_team("Joined")), 201},
+        {"join a team", "POST", text("/v1/users/%s/teams", bob_id), ada, NULL, text("{\"team_id\":\"%s\"}", joined),
+         201},
         {"list teams of a user", "GET", text("/v1/users/%s/teams", bob_id), ada, NULL, NULL, 200},
         {"change one's own password", "PATCH", text("/v1/users/%s", ada_id), ada, NULL,
          "{\"password\":\"Another1one\",\"current_password\":\"" PASSWORD "\"}", 200},

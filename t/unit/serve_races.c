@@ -84,6 +84,26 @@ static void test_versions(void)
     is_int(wrong, 0, "%d changes at once are %d versions", BUSY, BUSY);
 }
 
+/* Names and slugs are one name space, however many ask at once. */
+static void test_names(void)
+{
+    const char *other = make("Somebody");
+    int wrong = 0;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        ask(0, "POST", "/v1/roles", text("{\"name\":\"Twin %d\"}", round));
+        ask(1, "POST", "/v1/roles", text("{\"name\":\"twin-%d\"}", round));
+        ask(2, "POST", "/v1/roles", text("{\"name\":\"Sole %d\",\"slug\":\"twin-%d\"}", round, round));
+        ask(3, "PATCH", path_of(other), text("{\"name\":\"TWIN  %d!\"}", round));
+        wrong += strcmp(race(4), "200 409 409 409") != 0;
+        wrong +=
+            count(text("SELECT COUNT(*) FROM roles WHERE slug = 'twin-%d' OR canonical LIKE 'twin_%d' OR canonical "
+                       "LIKE 'twin__%d!'",
+                       round, round, round)) != 1;
+    }
+    is_int(wrong, 0, "A2: of four who ask for one name in four ways at once, one gets it, %d times", ROUNDS);
+}
+
 int main(void)
 {
     serve_begin();
@@ -97,5 +117,6 @@ int main(void)
              text("\"account_id\":\"%s\",\"type\":\"USER\",\"role_ids\"", door->account_id), 201);
     test_use("a parent", "PATCH", path_of(parent), "\"child_role_ids\"", 200);
     test_versions();
+    test_names();
     return serve_end();
 }

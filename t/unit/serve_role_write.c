@@ -196,6 +196,11 @@ static void test_refusals(void)
         {"{\"slug\":\"Not A Slug\"}", "400 INVALID_FIELD slug"},
         {"{\"name\":\"clerk\"}", "409 RESOURCE_ALREADY_EXISTS name"},
         {"{\"name\":\"ADMINISTRATOR\"}", "409 RESOURCE_ALREADY_EXISTS name"},
+        {"{\"name\":\"full-access\"}", "409 RESOURCE_ALREADY_EXISTS name"},
+        {"{\"name\":\"Full  Access!\"}", "409 RESOURCE_ALREADY_EXISTS name"},
+        {"{\"name\":\"read_only\"}", "409 RESOURCE_ALREADY_EXISTS name"},
+        {"{\"name\":\"Renamed-Shift\"}", "409 RESOURCE_ALREADY_EXISTS name"},
+        {"{\"name\":\"first.shift\"}", "409 RESOURCE_ALREADY_EXISTS name"},
         {"{\"name\":\"\"}", "400 INVALID_FIELD name"},
         {"{\"name\":7}", "400 INVALID_FIELD name"},
         {"{\"description\":\"a\\u0007b\"}", "400 INVALID_FIELD description"},
@@ -205,12 +210,18 @@ static void test_refusals(void)
         {"{\"child_role_ids\":[\"nonsense\"]}", "400 INVALID_FIELD child_role_ids.0"},
         {"[]", "400 BAD_REQUEST "},
     };
+    accepted(set(make("First Shift", ""), door->key, "{\"name\":\"Renamed Shift\"}"), 200,
+             "A2: another role is renamed and keeps its slug");
     const char *before = state();
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         door_answer_t answer = set(id, door->key, cases[i].body);
-        is_str(outcome_of(&answer), cases[i].outcome, "PATCH %s", cases[i].body);
+        is_str(outcome_of(&answer), cases[i].outcome, "%sPATCH %s",
+               cases[i].outcome[0] == '4' && strstr(cases[i].outcome, " name") ? "A2: " : "", cases[i].body);
     }
+    accepted(set(id, door->key, "{\"name\":\"refuser\"}"), 200, "A2: its own slug is in nobody's way");
+    accepted(set(id, door->key, "{\"name\":\"Refuser\"}"), 200, "... back");
+    before = state();
     door_answer_t answer = set(builtin, door->key, "{\"description\":\"x\"}");
     refused(answer, 409, "INVALID_OPERATION", "", "a built-in role is read-only");
     answer = set(builtin, door->key, "{}");
