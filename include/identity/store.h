@@ -322,8 +322,8 @@ identity_db_status_t
 identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
                             const identity_team_member_row_t *row); /* CONFLICT: already one in that team */
 /* Users and invitations whose time in it is not over; cap: counted no further. */
-identity_db_status_t identity_team_members_count(identity_db_t *db, const char *team_id, apr_time_t now, apr_int64_t cap,
-                                                 apr_int64_t *count);
+identity_db_status_t identity_team_members_count(identity_db_t *db, const char *team_id, apr_time_t now,
+                                                 apr_int64_t cap, apr_int64_t *count);
 identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
@@ -572,6 +572,8 @@ identity_db_status_t identity_provider_update(identity_db_t *db, identity_provid
  * into one. */
 identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row);
 /* All of type SSO of an entity, whatever their status. */
+/* Has the entity a DEFAULT provider that is DISABLED, and none that is ENABLED? */
+identity_db_status_t identity_providers_password_off(identity_db_t *db, const char *entity_id, bool *off);
 identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
 
 /* Marks a sign-on as used and forgets some that have expired. CONFLICT: it was used before. */

@@ -15,6 +15,7 @@ typedef struct attempt {
     const char *verified;      /* the hash that the password was found right for just now, or NULL */
     const char *fresh;         /* a stronger hash of it */
     identity_principal_t *who;
+    const char *refusal; /* right, but switched off for the user's entity */
 } attempt_t;
 
 /* NULL on a fault: then nothing is remembered. */
@@ -59,6 +60,8 @@ static bool read_user(identity_call_t *call, void *data)
         attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0 : remembered(call, attempt);
     if (!right)
         return true;
+    if (!identity_password_refusal(call, attempt->user, &attempt->refusal) || attempt->refusal)
+        return attempt->refusal != NULL;
     if (!identity_principal_of_user(call, attempt->user, &attempt->who))
         return false;
     attempt->who->authenticated_at = call->now;
@@ -84,6 +87,10 @@ static bool write_success(identity_call_t *call, void *data)
 
     bool replaced = true;
 
+    if (!identity_password_refusal(call, user, &attempt->refusal))
+        return false;
+    if (attempt->refusal)
+        return identity_password_refused(call, user);
     if (attempt->fresh &&
         !identity_db_found(call, identity_user_rehash(call->db, user->id, user->password_hash, attempt->fresh),
                            &replaced))
@@ -109,6 +116,8 @@ static bool verify(identity_call_t *call, attempt_t *attempt)
         return identity_limit_failed(call) && identity_write(call, write_failure, attempt) && wrong(call);
     if (!identity_limit_passed(call) || !identity_write(call, write_success, attempt))
         return false;
+    if (attempt->refusal)
+        return true;
     attempt->verified = attempt->fresh ? attempt->fresh : attempt->user->password_hash;
     remember(call, attempt, attempt->verified);
     identity_limit_proved(call, attempt->canonical);
@@ -126,9 +135,11 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     if (!identity_limit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
         return false;
     /* A second time where another request of the same person has strengthened the hash meanwhile. */
-    for (int i = 0; i < 2 && !attempt->who; i++)
+    for (int i = 0; i < 2 && !attempt->who && !attempt->refusal; i++)
         if (!verify(call, attempt))
             return false;
+    if (attempt->refusal)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "%s", attempt->refusal);
     if (!attempt->who)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
     out->principal = attempt->who;

@@ -90,6 +90,9 @@ static bool by_password(identity_call_t *call)
         return true;
     if (call->problem.kind == IDENTITY_PROBLEM_UNAUTHORISED)
         call->oauth_error = "invalid_grant";
+    /* Switched off for the entity: another grant is the way (RFC 6749, 5.2). */
+    if (call->problem.kind == IDENTITY_PROBLEM_NOT_ALLOWED)
+        call->oauth_error = "unauthorized_client";
     return false;
 }
 

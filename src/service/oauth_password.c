@@ -66,6 +66,7 @@ typedef struct redemption {
     identity_invitation_row_t *invitation; /* of INVITE */
     identity_holdings_t *holdings;
     const apr_array_header_t *given; /* memberships that come with the invitation, or NULL */
+    bool sign_in;                    /* by password, in the user's entity */
 } redemption_t;
 
 /* Unknown, used, revoked, replaced: one text (contract, errors). */
@@ -359,9 +360,10 @@ bool identity_oauth_activate(identity_call_t *call)
 static bool read_link(identity_call_t *call, void *data)
 {
     redemption_t *link = data;
-    if (link->kind == IDENTITY_SECRET_RESET)
-        return read_reset(call, link);
-    return find_invitation(call, link) && invitation_lives(call, link) && still_given(call, link);
+    bool live = link->kind == IDENTITY_SECRET_RESET
+                    ? read_reset(call, link)
+                    : find_invitation(call, link) && invitation_lives(call, link) && still_given(call, link);
+    return live && identity_password_sign_in(call, link->user->entity_id, &link->sign_in);
 }
 
 /* For the pages: whoever holds the secret reads the mailbox, so the address is nothing new to them. Spends nothing
@@ -384,6 +386,6 @@ bool identity_oauth_describe_link(identity_call_t *call)
     json_object_set_new(answer, "expires_at", identity_time_json(link.secret->expires_at));
     json_object_set_new(answer, "password_min_length",
                         json_integer((json_int_t)identity_password_minimum(settings->password_minimum)));
-    json_object_set_new(answer, "password_sign_in", json_boolean(settings->password_grant));
+    json_object_set_new(answer, "password_sign_in", json_boolean(settings->password_grant && link.sign_in));
     return identity_answer(call, 200, answer);
 }

@@ -15,6 +15,7 @@ typedef struct attempt {
     identity_user_row_t *user;        /* NULL: unknown */
     const char *fresh;                /* a stronger hash of the same password */
     bool moved;                       /* the user is not any more as it was verified */
+    const char *refusal;              /* right, but switched off for the user's entity */
     identity_alias_row_t *alias;
     identity_login_t login;
 } attempt_t;
@@ -52,6 +53,18 @@ bool identity_login_failed(identity_call_t *call, const identity_user_row_t *use
     return identity_audit(call, &audit);
 }
 
+bool identity_password_refused(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_audit_t audit = {.action = "LOGIN_FAILED",
+                              .type = "USER",
+                              .id = user->id,
+                              .entity_id = user->entity_id,
+                              .actor = "",
+                              .message = "A sign-in by password was refused: it is switched off."};
+
+    return identity_audit(call, &audit);
+}
+
 static bool write_failure(identity_call_t *call, void *data)
 {
     const attempt_t *attempt = data;
@@ -71,6 +84,10 @@ static bool write_login(identity_call_t *call, void *data)
         user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0;
     if (attempt->moved)
         return true;
+    if (!identity_password_refusal(call, user, &attempt->refusal))
+        return false;
+    if (attempt->refusal)
+        return identity_password_refused(call, user);
     if (attempt->fresh && !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
         return false;
     attempt->login.user = user;
@@ -129,6 +146,8 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
         return false;
     if (attempt.moved)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
+    if (attempt.refusal)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "%s", attempt.refusal);
     if (attempt.login.session) {
         identity_limit_proved(call, attempt.canonical);
         return identity_login_answer(call, &attempt.login);

@@ -99,14 +99,30 @@ static bool may_change(identity_call_t *call)
                          call->route->permission);
 }
 
+/* Nobody locks everybody out. Where nobody could sign in before either, it is not this change that does. */
+static bool write_row(identity_call_t *call, identity_provider_row_t *row, bool made)
+{
+    bool before, left;
+
+    if (!identity_ways_left(call, row->entity_id, &before) ||
+        !identity_db_ok(call,
+                        made ? identity_provider_insert(call->db, row) : identity_provider_update(call->db, row)) ||
+        !identity_ways_left(call, row->entity_id, &left))
+        return false;
+    return left || !before ||
+           identity_deny(call, IDENTITY_PROBLEM_STATE, "status",
+                         "Nobody could sign in any more: with passwords switched off, a provider that is enabled, "
+                         "configured and open to somebody must be left.");
+}
+
 static bool write_creation(identity_call_t *call, void *data)
 {
     identity_provider_row_t *row = data;
     identity_audit_t audit = {
         .action = "CREATE", .type = RESOURCE, .id = row->id, .message = "An authentication provider was created."};
 
-    return may_change(call) && identity_db_ok(call, identity_provider_insert(call->db, row)) &&
-           identity_audit(call, &audit) && identity_answer(call, 201, identity_provider_json(call, row, NULL));
+    return may_change(call) && write_row(call, row, true) && identity_audit(call, &audit) &&
+           identity_answer(call, 201, identity_provider_json(call, row, NULL));
 }
 
 bool identity_providers_create(identity_call_t *call)
@@ -183,7 +199,7 @@ static bool write_update(identity_call_t *call, void *data)
     if (!*changes)
         return true;
     audit.message = apr_pstrcat(call->pool, "Changed:", changes, NULL);
-    return identity_db_ok(call, identity_provider_update(call->db, row)) && identity_audit(call, &audit);
+    return write_row(call, row, false) && identity_audit(call, &audit);
 }
 
 bool identity_providers_update(identity_call_t *call)

@@ -270,7 +270,7 @@ typedef struct identity_wanted {
     apr_array_header_t *role_ids;                   /* beside them: array of const char * each */
     apr_array_header_t *teams;                      /* of identity_team_member_row_t * */
     apr_array_header_t *positions, *team_positions; /* of int: where in the body's lists they stood */
-    const apr_array_header_t *present_role_ids; /* set before: roles of the membership that is changed, or NULL */
+    const apr_array_header_t *present_role_ids;     /* set before: roles of the membership that is changed, or NULL */
 } identity_wanted_t;
 /* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller may grant
  * them: 400 naming the position, 403. */
@@ -399,6 +399,15 @@ bool identity_verify_password(identity_call_t *call, const char *hash, const cha
 
 /* May somebody sign in by a password at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
+/* May somebody of the entity? Not where it has a DEFAULT provider that is DISABLED and none that is ENABLED. Reads. */
+bool identity_password_sign_in(identity_call_t *call, const char *entity_id, bool *on);
+/* What the user is told where the own entity has it switched off, with the other ways in; NULL: it is on. To be told
+ * only after the right password. Reads. */
+bool identity_password_refusal(identity_call_t *call, const identity_user_row_t *user, const char **sentence);
+/* Is there a way to sign in for anybody of the entity: by password, or at a provider? Reads. */
+bool identity_ways_left(identity_call_t *call, const char *entity_id, bool *left);
+/* On record: the password was right, and switched off. Inside identity_write. */
+bool identity_password_refused(identity_call_t *call, const identity_user_row_t *user);
 /* The user of that name, or NULL. Reads. */
 bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user);
 /* Can the user (or NULL) sign in by one? */

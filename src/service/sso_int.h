@@ -18,6 +18,8 @@ typedef struct sso_provider {
 bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
 /* By id or, for those of the configuration, by name. Reads only for a row. */
 bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
+/* Of an entity's row; configured is NULL where the row is not ENABLED, or of nothing in the configuration. */
+void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row, sso_provider_t *provider);
 /* Is the provider open to addresses of the domain in the entity? listed: the domain must be named. Reads. */
 bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
                 bool listed, bool *admitted);

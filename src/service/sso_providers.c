@@ -66,6 +66,16 @@ bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_
     return provider->configured || !configured_count(call) || !identity_id_valid(id_or_name, "auth");
 }
 
+void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row, sso_provider_t *provider)
+{
+    *provider = (sso_provider_t){.configured = NULL};
+    if (!enabled(row))
+        return;
+    provider->configured = configured_of(call, row);
+    provider->row_id = row->id;
+    provider->entity_id = row->entity_id;
+}
+
 bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider)
 {
     identity_provider_row_t *row;
@@ -75,11 +85,8 @@ bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provid
         return true;
     if (!identity_db_found(call, identity_provider_by_id(call->db, id_or_name, &row), &found))
         return false;
-    if (found && enabled(row)) {
-        provider->configured = configured_of(call, row);
-        provider->row_id = row->id;
-        provider->entity_id = row->entity_id;
-    }
+    if (found)
+        sso_provider_of_row(call, row, provider);
     return true;
 }
 

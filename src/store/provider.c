@@ -54,6 +54,15 @@ identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entit
     return db_list(db, IDENTITY_SQL_PROVIDERS_SSO, DB_ARGS(S(entity_id)), db_read_provider, rows);
 }
 
+identity_db_status_t identity_providers_password_off(identity_db_t *db, const char *entity_id, bool *off)
+{
+    apr_int64_t count = 0;
+    identity_db_status_t status = db_count(db, IDENTITY_SQL_PROVIDERS_PASSWORD_OFF, DB_ARGS(S(entity_id)), &count);
+
+    *off = count > 0;
+    return status;
+}
+
 /* ---- signing on ------------------------------------------------------------------------------------------------- */
 
 identity_db_status_t identity_sso_state_spend(identity_db_t *db, const char *digest, apr_time_t now,

@@ -182,6 +182,7 @@ static void test_providers(void)
 {
     door_answer_t made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
     const char *path = text("/v1/authentication-providers/%s", door_text(&made, "id"));
+    post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}"); /* stays ENABLED */
     const attempt_t attempts[] = {
         {"create a provider", "POST", "/v1/authentication-providers", door->key, NULL,
          "{\"type\":\"SSO\",\"sso\":{\"variant\":\"GOOGLE\"}}", 201},
