@@ -264,6 +264,10 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
         return false;
     if (found)
         return identity_user_found(call, (*user)->id, user);
+    /* Judged last: a name of an older database can be revoked. */
+    if (!identity_username_valid(identity_json_string(call->body, "username")))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
+                             "username must be " IDENTITY_USERNAME_RULE ".");
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }
 

@@ -38,6 +38,8 @@ static void test_refused(const username_case_t *item, int number)
              "%s: ... without a password, too", item->number);
     comes_to(post("/v1/users/invite", door->key, text("{\"username\":%s}", name)), refusal(item->name, "username"),
              "%s: users/invite refuses name %d", item->number, number);
+    comes_to(post("/v1/users/revoke-invite", door->key, text("{\"username\":%s}", name)),
+             refusal(item->name, "username"), "%s: users/revoke-invite refuses name %d", item->number, number);
     comes_to(post("/v1/invitations", door->key, text("{\"email\":%s,\"roleID\":\"quote-viewer\"}", name)),
              refusal(item->name, "email"), "%s: /invitations refuses name %d", item->number, number);
     comes_to(patch(text("/v1/users/%s", spare_id), door->key, text("{\"username\":%s}", name)),
