@@ -439,7 +439,10 @@ static const char *acts_on(const caller_t *who, unsigned permission, const char 
     const char *faults = "";
 
     for (int i = 0; i < COUNT(people); i++) {
-        int status = ask(who, method, text("/v1/users/%s%s", people[i].id, suffix), body);
+        /* A name that was set is held until the next one is. */
+        const char *sent =
+            body && strstr(body, "username") ? text("{\"username\":\"new%d@example.org\"}", ++made) : body;
+        int status = ask(who, method, text("/v1/users/%s%s", people[i].id, suffix), sent);
         faults = text("%s%s", faults,
                       fault(people[i].name, status, may_act_on(who, permission, &people[i]), sees_others(who)));
         if (strcmp(method, "PATCH") == 0)
