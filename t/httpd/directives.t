@@ -82,6 +82,8 @@ my @refused = (
     'IdentityRequireTLS Perhaps' => qr/must be On or Off/,
     'IdentityAutoMigrate Perhaps' => qr/must be On or Off/,
     'IdentityPasswordGrant Perhaps' => qr/must be On or Off/,
+    'IdentityBuiltInRoles all' => qr/IdentityBuiltInRoles is published or core, not all\./,
+    "<VirtualHost *:1>\nIdentityEngine On\nIdentityBuiltInRoles core\n</VirtualHost>" => qr/ID0514: IdentityBuiltInRoles differs/,
     'IdentitySync OFF' => qr/IdentitySync is FULL or NORMAL, not OFF\./,
     'IdentityDatabaseWait 2' => $duration,
     'IdentityDatabaseWait -2s' => $duration,
@@ -365,6 +367,37 @@ refused_is($turned->api(GET => '/v1/users', undef, @bearer), 401, UNAUTHORISED =
 is $turned->api(GET => '/v1/users', undef, Authorization => "Bearer $new")->status, 200, 'IdentitySigningKey: of the one that stays';
 is $turned->login($address, 'Correct1Horse')->status, 403, 'IdentityPasswordGrant Off';
 $turned->stop;
+
+# What is built in. REPORT.VIEW is in the published catalogue; in core it is a name of the site's own, which no READ_ONLY key holds.
+for my $case (['published', 164, 204, 200], ['core', 14, 17, 403]) {
+    my ($which, $count, $all, $read) = @$case;
+    my $one = IdentityTest::Server->new(directives => <<"END_OF_DIRECTIVES");
+IdentityBuiltInRoles $which
+<Location /identity-status>
+    SetHandler identity-status
+    AuthType Identity
+    AuthName "reports"
+    Require identity-permission REPORT.VIEW
+</Location>
+<Location /library>
+    SetHandler identity-status
+    AuthType Identity
+    AuthName "library"
+    Require identity-permission LIBRARY.VIEW
+</Location>
+END_OF_DIRECTIVES
+    my $list = $one->api(GET => '/v1/roles?limit=200')->json->{data};
+    is scalar @$list, $count, "M14: IdentityBuiltInRoles $which lists $count roles";
+    my ($administrator) = grep { $_->{slug} eq 'full-access' } @$list;
+    is scalar @{$administrator->{permissions}}, $all, "M14: Administrator has $all permissions in $which";
+    my $reader = $one->api(POST => '/v1/api-keys', {role_type => 'READ_ONLY'})->json->{api_key};
+    is $one->api(GET => '/v1/users', undef, 'X-API-KEY' => $reader)->status, 200, "M14: a READ_ONLY key reads users in $which";
+    is $one->http->get($one->origin . '/identity-status?auto', {headers => {'X-API-KEY' => $reader}})->{status}, $read, "M14: REPORT.VIEW of a READ_ONLY key in $which";
+    is $one->http->get($one->origin . '/library?auto', {headers => {'X-API-KEY' => $reader}})->{status}, 403, "M14: never a site's own LIBRARY.VIEW ($which)";
+    is $one->http->get($one->origin . '/library?auto', {headers => {'X-API-KEY' => $one->key}})->{status}, 200, "M14: which an administrator has ($which)";
+    is $one->api(POST => '/v1/roles', {name => 'Invoice Viewer'})->status, $which eq 'core' ? 200 : 409, "M14: the name Invoice Viewer in $which";
+    $one->stop;
+}
 
 # ---- virtual hosts ------------------------------------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,29 @@ sub key_of
     return $key;
 }
 
+# README's first minute: a page for everybody, and one for people who sign in.
+sub seen_by_a_person
+{
+    my ($name, $port, $copy, $user, $state) = @_;
+    my $http = HTTP::Tiny->new(timeout => 20);
+    my $at = "http://127.0.0.1:$port";
+    my $start = $http->get("$at/");
+    is $start->{status}, 200, "M10: $name: the page at /";
+    like $start->{content}, qr{<a href="/private/">}, "M10: $name: leads to /private/";
+    my $closed = $http->get("$at/private/");
+    is $closed->{status}, 401, "M10: $name: /private/ asks who it is";
+    like $closed->{content}, qr{<h1>Sign in</h1>}, "M10: $name: by a page to sign in";
+    unlike $closed->{content}, qr{You are signed in}, "M10: $name: and shows nothing of it";
+    my $said = `printf 'Correct1Horse' | '$copy/build/htidentity' --db 'sqlite3:$state/identity.db' --entity default user add run\@example.org --account default --type ADMIN --password-stdin 2>&1`;
+    is $?, 0, "M10: $name: somebody is made as README says" or diag $said;
+    my $signed = $http->post("$at/v1/oauth/token", {headers => {'Content-Type' => 'application/json'}, content => '{"username":"run@example.org","password":"Correct1Horse"}'});
+    is $signed->{status}, 200, "M10: $name: signs in" or diag $signed->{content};
+    my ($cookie) = map { /^((?:__Host-)?identity_access=[^;]+)/ ? $1 : () } map { ref $_ ? @$_ : $_ } $signed->{headers}{'set-cookie'} // ();
+    my $open = $http->get("$at/private/", {headers => {Cookie => $cookie // ''}});
+    is $open->{status}, 200, "M10: $name: and gets in by the cookie";
+    like $open->{content}, qr{You are signed in}, "M10: $name: to the page";
+}
+
 # Everything there may be left of a server on this state.
 sub nothing_left
 {
@@ -140,6 +163,7 @@ sub whole_life
     ok $key ne '' && index($said, $key) < 0, "$name: the key is in its file and not on the screen";
     is sprintf('%o', (stat "$state/admin-api-key")[2] & 07777), '600', "$name: only the owner reads it";
     is call($port, $key, GET => '/v1/users')->{status}, 200, "$name: the key opens";
+    seen_by_a_person($name, $port, $copy, $user, $state);
     my $invited = call($port, $key, POST => '/v1/users/invite', {username => 'ada@example.com'});
     is $invited->{status}, 200, "$name: an invitation" or diag $invited->{content};
     my @mails;
