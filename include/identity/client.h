@@ -135,6 +135,7 @@ typedef struct identity_oidc_sign_on {
     /* found */
     identity_vouched_t vouched;
     const char *access_token;
+    bool set_up; /* with IDENTITY_OIDC_REFUSED: by how the provider is set up, whoever comes */
 } identity_oidc_sign_on_t;
 
 /* *error: for the log, without anything secret. NULL when done. */
@@ -146,7 +147,8 @@ identity_oidc_status_t identity_oidc_authorization(apr_pool_t *pool, identity_oi
 /* Gives the code and has an ID token in return, which is verified: sign_on->vouched, access_token. */
 identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                               const char **error);
-/* Asks for the address where the ID token has not told one. Done, too, where the provider has nowhere to ask. */
+/* Asks for the address where the ID token has not told one, or not whether it is verified. Done, too, where the
+ * provider has nowhere to ask, or does not say (*error then says why, for the log). */
 identity_oidc_status_t identity_oidc_address(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                              const char **error);
 

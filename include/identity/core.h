@@ -75,6 +75,16 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root);
  * root counts as 1) and at most IDENTITY_JSON_MEMBERS members, both checked before parsing. NULL with *problem
  * BAD_REQUEST otherwise; the message never repeats the body. Owned by pool. */
 json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
+/* A member that is read of a document of another server. */
+typedef struct identity_json_member {
+    const char *name;                           /* NULL ends a table; at most 63 bytes of ASCII */
+    const struct identity_json_member *members; /* of its object, or of the objects of its array; NULL: all of it */
+} identity_json_member_t;
+/* Reads a document of another server (a NUL follows it): an object of the members of the table that are there. They are
+ * read as strictly as a request body. All others must be JSON of at most 64 levels and are passed over, whatever
+ * numbers or escapes they have, and if they come twice. NULL for anything else. Owned by pool. */
+const json_t *identity_json_pick(apr_pool_t *pool, const char *text, size_t length,
+                                 const identity_json_member_t *members);
 /* Compact text (no spaces, UTF-8 kept, order kept). */
 const char *identity_json_text(apr_pool_t *pool, const json_t *value, size_t *length);
 /* The same within max bytes: NULL with *length past max where it would be longer. */
@@ -568,21 +578,33 @@ typedef struct identity_vouched {
     const char *subject; /* with the issuer the identity; the address never is (security 69) */
     const char *email;   /* NULL where none was told */
     bool email_verified;
+    bool email_judged; /* the provider says whether it is verified; without it email_verified is false */
 } identity_vouched_t;
 
 typedef enum {
     IDENTITY_ID_TOKEN_RIGHT,
     IDENTITY_ID_TOKEN_UNKNOWN_KEY, /* the key set is perhaps an old one */
-    IDENTITY_ID_TOKEN_WRONG
+    IDENTITY_ID_TOKEN_WRONG,
+    IDENTITY_ID_TOKEN_NOT_VERIFIABLE /* by its algorithm or its key: a matter of the provider's set-up */
 } identity_id_token_verdict_t;
 
-/* Signature (RS256, PS256 or ES256 and nothing else) by a key of the provider's JWKS that is of the algorithm's kind;
- * iss, aud, azp, nonce, at_hash exactly; exp and iat with a tolerance of 60 s. *why: what was wrong, in a few words
- * without anything out of the token. */
+/* The algorithms of ID tokens that are verified, for a sentence and to look through; ended by NULL. */
+const char *const *identity_id_token_algorithms(void);
+/* Signature by one of these, and by a key of the provider's JWKS that is of the algorithm's kind; iss, aud, azp, nonce,
+ * at_hash exactly; exp and iat with a tolerance of 60 s. At most 64 KiB. *why: what was wrong, in a few words without
+ * anything out of the token. */
 identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks, const char *token,
                                                      const identity_id_token_rules_t *rules,
                                                      identity_vouched_t *vouched, const char **why);
-/* Takes email and email_verified of a claims object, where both are of their types. */
-void identity_vouched_address(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched);
+/* A key set as far as it is read; NULL where it is none. */
+const json_t *identity_key_set_read(apr_pool_t *pool, const char *text, size_t length);
+/* An answer of userinfo: as JSON, or signed as an ID token is, with the rules' iss and aud. */
+const json_t *identity_userinfo_read(apr_pool_t *pool, const char *text, size_t length);
+identity_id_token_verdict_t identity_userinfo_verify(apr_pool_t *pool, const char *jwks, const char *token,
+                                                     size_t length, const identity_id_token_rules_t *rules,
+                                                     const json_t **claims, const char **why);
+/* Completes what the ID token said of the address by such claims. An address that userinfo judges itself takes the
+ * place of the ID token's. False where they are somebody else's. */
+bool identity_userinfo_take(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched);
 
 #endif

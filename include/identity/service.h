@@ -14,8 +14,9 @@
 typedef struct identity_configured_provider {
     const char *id; /* auth_..., made of the name */
     const char *name, *issuer, *client_id;
-    const char *entity;                /* id or reference; NULL: all */
-    const apr_array_header_t *domains; /* of const char *, lower case: whose addresses it may vouch for; empty: all */
+    const char *entity;                 /* id or reference; NULL: all */
+    const apr_array_header_t *domains;  /* of const char *, lower case: whose addresses it may vouch for; empty: all */
+    const apr_array_header_t *verified; /* of domains: addresses that are taken for verified where it does not say */
     identity_oidc_t *oidc;
 } identity_configured_provider_t;
 

@@ -70,8 +70,8 @@ static identity_captcha_status_t judge(apr_pool_t *pool, const fetch_response_t 
         *error = apr_psprintf(pool, "it answered with status %ld", response->status);
         return IDENTITY_CAPTCHA_UNAVAILABLE;
     }
-    const json_t *answer =
-        identity_json_own(pool, json_loadb(response->body, response->length, JSON_REJECT_DUPLICATES, NULL));
+    static const identity_json_member_t members[] = {{"success", NULL}, {"error-codes", NULL}, {NULL, NULL}};
+    const json_t *answer = identity_json_pick(pool, response->body, response->length, members);
     const json_t *success = json_object_get(answer, "success");
     if (!json_is_boolean(success)) {
         *error = "it answered with something else than {\"success\": true} or false";

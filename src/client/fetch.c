@@ -129,11 +129,12 @@ static CURLcode set_bounds(transfer_t *transfer, long left)
     return CURLE_OK;
 }
 
-static CURLcode set_request(transfer_t *transfer)
+static CURLcode set_request(apr_pool_t *pool, transfer_t *transfer)
 {
     const fetch_request_t *request = transfer->request;
+    const char *accept = request->accept ? request->accept : "application/json";
 
-    transfer->headers = curl_slist_append(NULL, "Accept: application/json");
+    transfer->headers = curl_slist_append(NULL, apr_pstrcat(pool, "Accept: ", accept, NULL));
     if (!transfer->headers)
         return CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_URL, request->url);
@@ -170,7 +171,11 @@ static const char *fault_of(apr_pool_t *pool, const transfer_t *transfer, CURLco
 
 static void keep(apr_pool_t *pool, transfer_t *transfer, fetch_response_t *response)
 {
+    const char *type = NULL;
+
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &response->status);
+    curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_TYPE, &type);
+    response->type = type ? apr_pstrmemdup(pool, type, strcspn(type, "; \t")) : "";
     response->length = transfer->length;
     response->body = apr_pstrmemdup(pool, transfer->body, transfer->length);
     identity_wipe_with_pool(pool, response->body);
@@ -189,7 +194,7 @@ bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_respon
     CURLcode code =
         transfer.curl && transfer.body ? set_bounds(&transfer, (long)apr_time_as_msec(left)) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
-        code = set_request(&transfer);
+        code = set_request(pool, &transfer);
     if (code == CURLE_OK)
         code = curl_easy_perform(transfer.curl);
     if (code == CURLE_OK)

@@ -22,6 +22,7 @@ typedef struct fetch_request {
     const char *form;            /* POST of application/x-www-form-urlencoded, or NULL: GET */
     const char *bearer;          /* or NULL */
     const char *user, *password; /* Basic, or NULL */
+    const char *accept;          /* media types; NULL: application/json */
     client_reach_t reach;
     apr_interval_time_t connect_timeout;
     apr_time_t deadline; /* of apr_time_now() */
@@ -31,6 +32,7 @@ typedef struct fetch_response {
     long status;
     char *body; /* ends in NUL; wiped with the pool */
     size_t length;
+    const char *type; /* the media type alone; "" where none was said */
 } fetch_response_t;
 
 /* https, or http where plain; a host, no user, no fragment. */

@@ -215,10 +215,37 @@ static bool lists(const json_t *root, const char *name, const char *wanted)
     return false;
 }
 
+/* Told here, and not when the first person comes back with a token that nobody can verify. */
+static bool verifiable(apr_pool_t *pool, const json_t *root, const char **error)
+{
+    static const char ways[] = "id_token_signing_alg_values_supported";
+    const char *names = "";
+
+    if (!json_is_array(json_object_get(root, ways)))
+        return true;
+    for (const char *const *name = identity_id_token_algorithms(); *name; name++) {
+        if (lists(root, ways, *name))
+            return true;
+        names = apr_pstrcat(pool, names, *names ? ", " : "", *name, NULL);
+    }
+    *error = apr_psprintf(pool, "it signs ID tokens by no algorithm that is verified here: %s lists none of %s", ways,
+                          names);
+    return false;
+}
+
 static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, oidc_metadata_t *metadata,
                           const char **error)
 {
-    const json_t *root = identity_json_own(pool, json_loads(text, JSON_REJECT_DUPLICATES, NULL));
+    static const identity_json_member_t members[] = {{"issuer", NULL},
+                                                     {"authorization_endpoint", NULL},
+                                                     {"token_endpoint", NULL},
+                                                     {"jwks_uri", NULL},
+                                                     {"userinfo_endpoint", NULL},
+                                                     {"authorization_response_iss_parameter_supported", NULL},
+                                                     {"token_endpoint_auth_methods_supported", NULL},
+                                                     {"id_token_signing_alg_values_supported", NULL},
+                                                     {NULL, NULL}};
+    const json_t *root = identity_json_pick(pool, text, strlen(text), members);
     const char *issuer = identity_json_string(root, "issuer"), *ways = "token_endpoint_auth_methods_supported";
 
     /* Exactly (security 68): else one provider could speak in the name of another. */
@@ -239,7 +266,7 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
     *error = basic || metadata->secret_in_form
                  ? NULL
                  : "it takes a client's secret neither by client_secret_basic nor by client_secret_post";
-    return !*error;
+    return !*error && verifiable(pool, root, error);
 }
 
 static bool metadata_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error)
@@ -264,11 +291,9 @@ identity_oidc_status_t oidc_metadata(apr_pool_t *pool, identity_oidc_t *oidc, id
 
 static bool keys_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error)
 {
-    const json_t *root = identity_json_own(pool, json_loads(text, JSON_REJECT_DUPLICATES, NULL));
-
     (void)oidc;
     *error = "it is no key set";
-    return json_is_array(json_object_get(root, "keys"));
+    return identity_key_set_read(pool, text, strlen(text)) != NULL;
 }
 
 identity_oidc_status_t oidc_keys(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,

@@ -21,6 +21,10 @@ static identity_oidc_status_t unavailable(const char **error, const char *senten
     return IDENTITY_OIDC_UNAVAILABLE;
 }
 
+/* What is read of a token endpoint's answer. */
+static const identity_json_member_t token_members[] = {
+    {"id_token", NULL}, {"access_token", NULL}, {"token_type", NULL}, {"error", NULL}, {NULL, NULL}};
+
 /* ---- the token endpoint ----------------------------------------------------------------------------------------- */
 
 static const char *form_of(apr_pool_t *pool, const identity_oidc_options_t *options,
@@ -41,7 +45,7 @@ static const char *form_of(apr_pool_t *pool, const identity_oidc_options_t *opti
  */
 static identity_oidc_status_t refusal(apr_pool_t *pool, const fetch_response_t *response, const char **error)
 {
-    const json_t *root = identity_json_own(pool, json_loadb(response->body, response->length, 0, NULL));
+    const json_t *root = identity_json_pick(pool, response->body, response->length, token_members);
     const char *code = identity_json_string(root, "error");
 
     *error = apr_psprintf(pool, "the token endpoint answered %ld with %s", response->status, named(pool, code));
@@ -70,8 +74,7 @@ static identity_oidc_status_t give_code(apr_pool_t *pool, identity_oidc_t *oidc,
         return unavailable(error, apr_pstrcat(pool, "the token endpoint: ", *error, NULL));
     if (response.status != 200)
         return refusal(pool, &response, error);
-    const json_t *root =
-        identity_json_own(pool, json_loadb(response.body, response.length, JSON_REJECT_DUPLICATES, NULL));
+    const json_t *root = identity_json_pick(pool, response.body, response.length, token_members);
     const char *type = identity_json_string(root, "token_type");
     *id_token = identity_json_string(root, "id_token");
     if (!*id_token)
@@ -83,15 +86,28 @@ static identity_oidc_status_t give_code(apr_pool_t *pool, identity_oidc_t *oidc,
 
 /* ---- the ID token ----------------------------------------------------------------------------------------------- */
 
-static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
-                                     const oidc_metadata_t *metadata, const char *id_token, const char **error)
+static identity_id_token_rules_t rules_of(const identity_oidc_t *oidc, const identity_oidc_sign_on_t *sign_on)
 {
     const identity_oidc_options_t *options = oidc_options(oidc);
-    const identity_id_token_rules_t rules = {.issuer = options->issuer,
-                                             .client_id = options->client_id,
-                                             .nonce = sign_on->nonce,
-                                             .access_token = sign_on->access_token,
-                                             .now = sign_on->now};
+
+    return (identity_id_token_rules_t){.issuer = options->issuer,
+                                       .client_id = options->client_id,
+                                       .nonce = sign_on->nonce,
+                                       .access_token = sign_on->access_token,
+                                       .now = sign_on->now};
+}
+
+/* The ID token, or a signed answer of userinfo (*claims). */
+typedef struct signed_text {
+    const char *name, *text;
+    size_t length;
+    const json_t **claims; /* NULL: the ID token */
+} signed_text_t;
+
+static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                     const oidc_metadata_t *metadata, const signed_text_t *text, const char **error)
+{
+    const identity_id_token_rules_t rules = rules_of(oidc, sign_on);
     identity_id_token_verdict_t verdict = IDENTITY_ID_TOKEN_UNKNOWN_KEY;
     const char *why = NULL;
 
@@ -101,11 +117,14 @@ static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, id
         identity_oidc_status_t status = oidc_keys(pool, oidc, sign_on, metadata, again, &jwks, error);
         if (status != IDENTITY_OIDC_DONE)
             return status;
-        verdict = identity_id_token_verify(pool, jwks, id_token, &rules, &sign_on->vouched, &why);
+        verdict = text->claims
+                      ? identity_userinfo_verify(pool, jwks, text->text, text->length, &rules, text->claims, &why)
+                      : identity_id_token_verify(pool, jwks, text->text, &rules, &sign_on->vouched, &why);
     }
     if (verdict == IDENTITY_ID_TOKEN_RIGHT)
         return IDENTITY_OIDC_DONE;
-    *error = apr_psprintf(pool, "the ID token of %s is refused: %s", options->issuer, why);
+    *error = apr_psprintf(pool, "%s of %s is refused: %s", text->name, oidc_options(oidc)->issuer, why);
+    sign_on->set_up = verdict == IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     return IDENTITY_OIDC_REFUSED;
 }
 
@@ -135,43 +154,74 @@ identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t 
     if (status == IDENTITY_OIDC_DONE)
         status = give_code(pool, oidc, sign_on, &metadata, &id_token, error);
     if (status == IDENTITY_OIDC_DONE)
-        status = verify(pool, oidc, sign_on, &metadata, id_token, error);
+        status =
+            verify(pool, oidc, sign_on, &metadata, &(signed_text_t){.name = "the ID token", .text = id_token}, error);
     return status;
 }
 
 /* ---- the address ------------------------------------------------------------------------------------------------ */
 
+/* An endpoint that will not say is as good as none where the ID token names an address. */
+static identity_oidc_status_t says_nothing(const identity_oidc_sign_on_t *sign_on, const char **error,
+                                           const char *sentence)
+{
+    *error = sentence;
+    return sign_on->vouched.email ? IDENTITY_OIDC_DONE : IDENTITY_OIDC_UNAVAILABLE;
+}
+
+/* What userinfo says, as JSON or as a signed JWT (OpenID Connect Core, 5.3.2). */
+static identity_oidc_status_t read_userinfo(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                            const oidc_metadata_t *metadata, const fetch_response_t *response,
+                                            const char **error)
+{
+    const json_t *claims = NULL;
+
+    if (strcasecmp(response->type, "application/jwt") == 0) {
+        const signed_text_t text = {"userinfo", response->body, response->length, &claims};
+        identity_oidc_status_t status = verify(pool, oidc, sign_on, metadata, &text, error);
+        if (status != IDENTITY_OIDC_DONE)
+            return status;
+    } else {
+        claims = identity_userinfo_read(pool, response->body, response->length);
+    }
+    if (!identity_json_string(claims, "sub"))
+        return says_nothing(sign_on, error, "the userinfo endpoint answered something else than claims");
+    /* It speaks of whom the signed token names, or it does not count (OpenID Connect Core, 5.3.2). */
+    if (identity_userinfo_take(pool, claims, &sign_on->vouched))
+        return IDENTITY_OIDC_DONE;
+    *error = "the userinfo endpoint speaks of somebody else";
+    return IDENTITY_OIDC_REFUSED;
+}
+
+static identity_oidc_status_t ask_userinfo(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                                           const oidc_metadata_t *metadata, const char **error)
+{
+    fetch_request_t request;
+    fetch_response_t response;
+
+    oidc_request(oidc, sign_on, metadata->userinfo_endpoint, &request);
+    request.bearer = sign_on->access_token;
+    request.accept = "application/json, application/jwt";
+    if (!client_fetch(pool, &request, &response, error))
+        return unavailable(error, apr_pstrcat(pool, "the userinfo endpoint: ", *error, NULL));
+    if (response.status != 200) {
+        const char *answered = apr_psprintf(pool, "the userinfo endpoint answered %ld", response.status);
+        return response.status < 500 ? says_nothing(sign_on, error, answered) : unavailable(error, answered);
+    }
+    return read_userinfo(pool, oidc, sign_on, metadata, &response, error);
+}
+
 identity_oidc_status_t identity_oidc_address(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                              const char **error)
 {
     oidc_metadata_t metadata;
-    fetch_request_t request;
-    fetch_response_t response;
-    identity_oidc_status_t status = IDENTITY_OIDC_DONE;
+    identity_oidc_status_t status;
 
     *error = NULL;
-    if (!sign_on->vouched.email && sign_on->access_token)
-        status = oidc_metadata(pool, oidc, sign_on, &metadata, error);
-    else
-        return status;
-    if (status != IDENTITY_OIDC_DONE || !metadata.userinfo_endpoint)
-        return status;
-    oidc_request(oidc, sign_on, metadata.userinfo_endpoint, &request);
-    request.bearer = sign_on->access_token;
-    if (!client_fetch(pool, &request, &response, error))
-        return unavailable(error, apr_pstrcat(pool, "the userinfo endpoint: ", *error, NULL));
-    if (response.status != 200)
-        return unavailable(error, apr_psprintf(pool, "the userinfo endpoint answered %ld", response.status));
-    const json_t *claims =
-        identity_json_own(pool, json_loadb(response.body, response.length, JSON_REJECT_DUPLICATES, NULL));
-    const char *subject = identity_json_string(claims, "sub");
-    if (!subject)
-        return unavailable(error, "the userinfo endpoint answered something else than claims");
-    /* It speaks of whom the signed token names, or it does not count (OpenID Connect Core, 5.3.2). */
-    if (strcmp(subject, sign_on->vouched.subject) != 0) {
-        *error = "the userinfo endpoint speaks of somebody else";
-        return IDENTITY_OIDC_REFUSED;
-    }
-    identity_vouched_address(pool, claims, &sign_on->vouched);
-    return IDENTITY_OIDC_DONE;
+    if ((sign_on->vouched.email && sign_on->vouched.email_judged) || !sign_on->access_token)
+        return IDENTITY_OIDC_DONE;
+    status = oidc_metadata(pool, oidc, sign_on, &metadata, error);
+    if (status == IDENTITY_OIDC_DONE && metadata.userinfo_endpoint)
+        status = ask_userinfo(pool, oidc, sign_on, &metadata, error);
+    return status;
 }

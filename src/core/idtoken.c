@@ -16,6 +16,24 @@ static identity_id_token_verdict_t wrong(const char **why, const char *what)
     return IDENTITY_ID_TOKEN_WRONG;
 }
 
+/* What is read of a key set, and of claims; the rest of a provider's documents is passed over. */
+static const identity_json_member_t key_members[] = {{"kty", NULL},     {"kid", NULL}, {"use", NULL}, {"alg", NULL},
+                                                     {"key_ops", NULL}, {"crv", NULL}, {"x", NULL},   {"y", NULL},
+                                                     {"n", NULL},       {"e", NULL},   {NULL, NULL}};
+static const identity_json_member_t set_members[] = {{"keys", key_members}, {NULL, NULL}};
+static const identity_json_member_t claim_members[] = {{"iss", NULL},
+                                                       {"sub", NULL},
+                                                       {"aud", NULL},
+                                                       {"azp", NULL},
+                                                       {"exp", NULL},
+                                                       {"iat", NULL},
+                                                       {"nbf", NULL},
+                                                       {"nonce", NULL},
+                                                       {"at_hash", NULL},
+                                                       {"email", NULL},
+                                                       {"email_verified", NULL},
+                                                       {NULL, NULL}};
+
 /* ---- the key ---------------------------------------------------------------------------------------------------- */
 
 static bool member_is(const json_t *object, const char *name, const char *wanted, bool needed)
@@ -71,20 +89,27 @@ static identity_id_token_verdict_t find_key(const json_t *keys, const identity_j
         return IDENTITY_ID_TOKEN_RIGHT;
     }
     if (named && jws->kid != NULL) {
-        return wrong(why, "its key is not for this algorithm");
+        *why = "its key is not for its algorithm";
+        return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     }
     *why = "it is signed by no known key";
     return IDENTITY_ID_TOKEN_UNKNOWN_KEY;
 }
 
+const json_t *identity_key_set_read(apr_pool_t *pool, const char *text, size_t length)
+{
+    const json_t *set = identity_json_pick(pool, text, length, set_members);
+    return json_is_array(json_object_get(set, "keys")) ? set : NULL;
+}
+
 static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks, const identity_jws_t *jws,
                                              const char **why)
 {
-    json_t *set = identity_json_own(pool, json_loads(jwks, JSON_REJECT_DUPLICATES, NULL));
+    const json_t *set = identity_key_set_read(pool, jwks, strlen(jwks));
     const json_t *found;
     identity_jwk_t key;
 
-    /* Another kind of token of the same provider (at+jwt, logout+jwt) is no ID token. */
+    /* Another kind of token of the same provider (at+jwt, logout+jwt) is none that is read here. */
     if (jws->type != NULL && strcasecmp(jws->type, "JWT") != 0) {
         return wrong(why, "it is of another kind");
     }
@@ -93,9 +118,29 @@ static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
         return verdict;
     }
     if (!identity_jwk_read(pool, found, jws->algorithm, &key)) {
-        return wrong(why, "its key is not usable");
+        *why = "its key is not usable (RSA of 2,048 to 16,384 bits, a point of the curve)";
+        return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     }
     return identity_jws_verify(jws, &key) ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its signature is not right");
+}
+
+/* The claims of a token that a key of the set signed. */
+static identity_id_token_verdict_t signed_claims(apr_pool_t *pool, const char *jwks, const char *token, size_t length,
+                                                 identity_jws_t *jws, const json_t **claims, const char **why)
+{
+    static const identity_jws_rules_t any = {.max = TOKEN_MAX};
+
+    *why = identity_jws_read(pool, token, length, &any, jws);
+    if (*why != NULL) {
+        return jws->header != NULL && jws->algorithm == NULL ? IDENTITY_ID_TOKEN_NOT_VERIFIABLE
+                                                             : IDENTITY_ID_TOKEN_WRONG;
+    }
+    identity_id_token_verdict_t verdict = signed_by(pool, jwks, jws, why);
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+        return verdict;
+    }
+    *claims = identity_json_pick(pool, jws->payload, jws->payload_size, claim_members);
+    return *claims != NULL ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its claims are no object");
 }
 
 /* ---- the claims ------------------------------------------------------------------------------------------------- */
@@ -163,7 +208,23 @@ static bool take_subject(apr_pool_t *pool, const json_t *claims, identity_vouche
     return true;
 }
 
-void identity_vouched_address(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched)
+/* As providers spell it: true, "true", 1. What is none of these or their opposites says nothing. */
+static void take_verified(const json_t *claims, identity_vouched_t *vouched)
+{
+    const json_t *value = json_object_get(claims, "email_verified");
+    const char *text = json_string_value(value);
+    json_int_t number = json_integer_value(value);
+    bool yes = json_is_true(value) || (text != NULL && strcmp(text, "true") == 0) || number == 1;
+    bool no =
+        json_is_false(value) || (text != NULL && strcmp(text, "false") == 0) || (json_is_integer(value) && number == 0);
+
+    if (yes || no) {
+        vouched->email_judged = true;
+        vouched->email_verified = yes;
+    }
+}
+
+static void take_address(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched)
 {
     const char *email = identity_json_string(claims, "email");
 
@@ -171,28 +232,62 @@ void identity_vouched_address(apr_pool_t *pool, const json_t *claims, identity_v
         return;
     }
     vouched->email = apr_pstrdup(pool, email);
-    vouched->email_verified = json_is_true(json_object_get(claims, "email_verified"));
+    vouched->email_judged = vouched->email_verified = false;
+    take_verified(claims, vouched);
+}
+
+bool identity_userinfo_take(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched)
+{
+    const char *subject = identity_json_string(claims, "sub"), *email = identity_json_string(claims, "email");
+    identity_vouched_t told = {0};
+
+    if (subject == NULL || vouched->subject == NULL || strcmp(subject, vouched->subject) != 0) {
+        return false;
+    }
+    take_address(pool, claims, &told);
+    if (vouched->email == NULL || (told.email != NULL && told.email_judged)) {
+        vouched->email = told.email;
+        vouched->email_judged = told.email_judged;
+        vouched->email_verified = told.email_verified;
+    } else if (email == NULL) {
+        take_verified(claims, vouched); /* of the address that the ID token named */
+    }
+    return true;
+}
+
+const json_t *identity_userinfo_read(apr_pool_t *pool, const char *text, size_t length)
+{
+    return identity_json_pick(pool, text, length, claim_members);
+}
+
+identity_id_token_verdict_t identity_userinfo_verify(apr_pool_t *pool, const char *jwks, const char *token,
+                                                     size_t length, const identity_id_token_rules_t *rules,
+                                                     const json_t **claims, const char **why)
+{
+    identity_jws_t jws;
+    identity_id_token_verdict_t verdict = signed_claims(pool, jwks, token, length, &jws, claims, why);
+
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+        return verdict;
+    }
+    if (!member_is(*claims, "iss", rules->issuer, true)) {
+        return wrong(why, "it is of another issuer");
+    }
+    return for_client(*claims, rules->client_id) ? verdict : wrong(why, "it is for another client");
 }
 
 identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks, const char *token,
                                                      const identity_id_token_rules_t *rules,
                                                      identity_vouched_t *vouched, const char **why)
 {
-    static const identity_jws_rules_t any = {.max = TOKEN_MAX};
+    const json_t *claims;
     identity_jws_t jws;
 
     memset(vouched, 0, sizeof *vouched);
-    *why = identity_jws_read(pool, token, strnlen(token, TOKEN_MAX + 1), &any, &jws);
-    if (*why != NULL) {
-        return IDENTITY_ID_TOKEN_WRONG;
-    }
-    identity_id_token_verdict_t verdict = signed_by(pool, jwks, &jws, why);
+    identity_id_token_verdict_t verdict =
+        signed_claims(pool, jwks, token, strnlen(token, TOKEN_MAX + 1), &jws, &claims, why);
     if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
         return verdict;
-    }
-    const json_t *claims = identity_jws_claims(pool, &jws);
-    if (claims == NULL) {
-        return wrong(why, "its claims are no object");
     }
     if (!member_is(claims, "iss", rules->issuer, true)) {
         return wrong(why, "it is of another issuer");
@@ -212,6 +307,6 @@ identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const cha
     if (!take_subject(pool, claims, vouched)) {
         return wrong(why, "it names nobody");
     }
-    identity_vouched_address(pool, claims, vouched);
+    take_address(pool, claims, vouched);
     return IDENTITY_ID_TOKEN_RIGHT;
 }

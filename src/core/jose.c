@@ -31,6 +31,13 @@ const identity_jws_algorithm_t *identity_jws_algorithm(const char *name)
     return NULL;
 }
 
+const char *const *identity_id_token_algorithms(void)
+{
+    static const char *const names[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+                                        "ES256", "ES384", "ES512", "EdDSA", NULL};
+    return names;
+}
+
 /* ---- tokens ----------------------------------------------------------------------------------------------------- */
 
 static bool accepted(const identity_jws_rules_t *rules, const char *name)

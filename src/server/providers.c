@@ -20,25 +20,52 @@ static bool name_valid(const char *name)
     return length > 0 && length <= NAME_MAX_LENGTH;
 }
 
-static const char *read_domains(apr_pool_t *pool, const char *name, const char *text, apr_array_header_t *domains)
+static const char *read_domains(apr_pool_t *pool, const char *name, const char *option, const char *text,
+                                apr_array_header_t *domains)
 {
     char *list = apr_pstrdup(pool, text), *rest;
 
     for (char *domain = apr_strtok(list, ",", &rest); domain; domain = apr_strtok(NULL, ",", &rest)) {
         const char *canonical = identity_domain_canonical(pool, domain);
         if (!canonical)
-            return apr_psprintf(pool, "%s: domains= takes domains such as example.org, with commas between them.",
-                                name);
+            return apr_psprintf(pool, "%s: %s= takes domains such as example.org, with commas between them.", name,
+                                option);
         APR_ARRAY_PUSH(domains, const char *) = canonical;
     }
-    return domains->nelts ? NULL : apr_psprintf(pool, "%s: domains= names no domain.", name);
+    return domains->nelts ? NULL : apr_psprintf(pool, "%s: %s= names no domain.", name, option);
+}
+
+static bool listed(const apr_array_header_t *domains, const char *domain)
+{
+    for (int i = 0; i < domains->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(domains, i, const char *), domain) == 0)
+            return true;
+    return false;
+}
+
+/* Who vouches for a provider's addresses vouches for domains that it may speak for. */
+static const char *check_verified(apr_pool_t *pool, const char *name, const identity_provider_conf_t *provider)
+{
+    for (int i = 0; provider->verified && i < provider->verified->nelts; i++) {
+        const char *domain = APR_ARRAY_IDX(provider->verified, i, const char *);
+        if (!listed(provider->domains, domain))
+            return apr_psprintf(pool,
+                                "%s %s: verified= names %s, which is not among those of domains=; it takes some or all "
+                                "of them.",
+                                name, provider->name, domain);
+    }
+    return NULL;
 }
 
 static const char *read_option(apr_pool_t *pool, const char *name, const char *option,
                                identity_provider_conf_t *provider)
 {
     if (strncmp(option, "domains=", 8) == 0)
-        return read_domains(pool, name, option + 8, provider->domains);
+        return read_domains(pool, name, "domains", option + 8, provider->domains);
+    if (strncmp(option, "verified=", 9) == 0) {
+        provider->verified = apr_array_make(pool, 2, sizeof(const char *));
+        return read_domains(pool, name, "verified", option + 9, provider->verified);
+    }
     if (strncmp(option, "entity=", 7) == 0 && option[7]) {
         provider->entity = option + 7;
         return NULL;
@@ -47,8 +74,8 @@ static const char *read_option(apr_pool_t *pool, const char *name, const char *o
         provider->private_network = true;
         return NULL;
     }
-    return apr_psprintf(pool, "%s takes domains=, entity= and network=private after the four values, not %s.", name,
-                        option);
+    return apr_psprintf(
+        pool, "%s takes domains=, verified=, entity= and network=private after the four values, not %s.", name, option);
 }
 
 const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
@@ -80,7 +107,7 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
         return apr_psprintf(pool, "%s %s needs the path of the file with the client's secret.", name, provider->name);
     for (int i = 4; i < count && !fault; i++)
         fault = read_option(pool, name, arguments[i], provider);
-    return fault;
+    return fault ? fault : check_verified(pool, name, provider);
 }
 
 const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
@@ -147,6 +174,7 @@ static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
                                                  .issuer = conf->issuer,
                                                  .client_id = conf->client_id,
                                                  .entity = conf->entity,
+                                                 .verified = conf->verified,
                                                  .domains = conf->domains};
     provider->oidc = identity_oidc_make(pool, &options, &sentence);
     return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, sentence) : NULL;

@@ -30,6 +30,7 @@ typedef struct identity_provider_conf {
     const char *entity;          /* NULL: all */
     apr_array_header_t *domains; /* of const char *, lower case */
     bool private_network;
+    apr_array_header_t *verified; /* NULL: none */
 } identity_provider_conf_t;
 
 /* IdentityCaptcha. */

@@ -197,9 +197,11 @@ static bool write_failure(identity_call_t *call, void *data)
 /* Not the provider's own answer: whoever sent it, it is told that it was not believed, and the trail says so. */
 static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char *error)
 {
-    identity_log(call, IDENTITY_LOG_WARNING, "ID0372: a sign-on at %s was refused: %s",
-                 sign_on->provider.configured->name, error);
-    if (!identity_limit_failed(call) || !identity_write(call, write_failure, sign_on))
+    bool set_up = sign_on->oidc.set_up;
+
+    identity_log(call, set_up ? IDENTITY_LOG_ERROR : IDENTITY_LOG_WARNING, "ID0372: a sign-on at %s was refused: %s%s",
+                 sign_on->provider.configured->name, error, set_up ? " (nobody can sign on so)" : "");
+    if (!set_up && (!identity_limit_failed(call) || !identity_write(call, write_failure, sign_on)))
         return false;
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                          "What the provider answered cannot be accepted; please start again.");
@@ -231,15 +233,19 @@ static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_o
     }
     if (sign_on->linked && sign_on->user->status == IDENTITY_USER_ACTIVE)
         return status;
-    return identity_oidc_address(call->pool, oidc, &sign_on->oidc, error);
+    status = identity_oidc_address(call->pool, oidc, &sign_on->oidc, error);
+    if (status == IDENTITY_OIDC_DONE && *error)
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0374: %s says nothing of an address: %s",
+                     sign_on->provider.configured->name, *error);
+    return status;
 }
 
 static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    if (!identity_limit_failed(call))
+    if (!sign_on->set_up && !identity_limit_failed(call))
         return false;
-    identity_log(call, IDENTITY_LOG_INFO, "ID0373: a sign-on at %s was turned away: %s",
-                 sign_on->provider.configured->name, sign_on->refused);
+    identity_log(call, sign_on->set_up ? IDENTITY_LOG_WARNING : IDENTITY_LOG_INFO,
+                 "ID0373: a sign-on at %s was turned away: %s", sign_on->provider.configured->name, sign_on->refused);
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                          "This person of the provider cannot sign in here. Whoever has an invitation or a user here "
                          "needs an address that both the provider and this server have verified.");

@@ -23,6 +23,9 @@ void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *r
 /* Is the provider open to addresses of the domain in the entity? listed: the domain must be named. Reads. */
 bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
                 bool listed, bool *admitted);
+/* Does the configuration vouch for addresses of the domain where the provider does not say whether they are verified?
+ */
+bool sso_vouches(const sso_provider_t *provider, const char *domain);
 /* The entity of somebody new: NULL where the configuration leaves it open. Reads. */
 bool sso_entity(identity_call_t *call, const sso_provider_t *provider, const char **entity_id);
 
@@ -36,6 +39,7 @@ typedef struct sso_sign_on {
     identity_user_row_t *user;
     bool linked;
     const char *refused; /* why, for the log; NULL: welcome */
+    bool set_up;         /* by how provider and server are set up, whoever comes: no failed sign-in */
     identity_login_t login;
 } sso_sign_on_t;
 

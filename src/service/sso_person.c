@@ -24,6 +24,13 @@ static bool refuse(sso_sign_on_t *sign_on, const char *why)
     return true;
 }
 
+/* Whoever comes is refused so until somebody sets it up in another way. */
+static bool refuse_set_up(sso_sign_on_t *sign_on, const char *why)
+{
+    sign_on->set_up = true;
+    return refuse(sign_on, why);
+}
+
 bool sso_write_failure(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
     identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .actor = ""};
@@ -81,7 +88,7 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     if (!sso_entity(call, &sign_on->provider, &entity_id))
         return false;
     if (!entity_id)
-        return refuse(sign_on, "the configuration does not say of which entity new people are");
+        return refuse_set_up(sign_on, "the configuration does not say of which entity new people are (entity=)");
     if (!sso_admits(call, &sign_on->provider, entity_id, identity_username_domain(canonical), true, &admitted))
         return false;
     if (!admitted)
@@ -103,11 +110,29 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
 
 /* ---- who it is -------------------------------------------------------------------------------------------------- */
 
-/* The canonical form of an address that the provider has verified, or NULL. */
+/* The canonical form of an address that the provider has verified, or for which the configuration vouches where the
+ * provider does not say; or NULL. */
 static const char *proved_address(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
     const identity_vouched_t *vouched = &sign_on->oidc.vouched;
-    return vouched->email && vouched->email_verified ? identity_username_canonical(call->pool, vouched->email) : NULL;
+    const char *canonical = vouched->email ? identity_username_canonical(call->pool, vouched->email) : NULL;
+
+    if (!canonical)
+        return NULL;
+    bool proved = vouched->email_judged ? vouched->email_verified
+                                        : sso_vouches(&sign_on->provider, identity_username_domain(canonical));
+    return proved ? canonical : NULL;
+}
+
+static bool refuse_address(sso_sign_on_t *sign_on)
+{
+    const identity_vouched_t *vouched = &sign_on->oidc.vouched;
+
+    if (!vouched->email)
+        return refuse_set_up(sign_on, "the provider tells no address");
+    return vouched->email_judged
+               ? refuse(sign_on, "the provider has not verified the address")
+               : refuse_set_up(sign_on, "the provider does not say whether the address is verified (verified=)");
 }
 
 /* Who holds the name; where nobody has proved it, somebody who is invited to it by an entity that the provider is set
@@ -192,7 +217,7 @@ static bool find_person(identity_call_t *call, sso_sign_on_t *sign_on)
     if (!sso_find_link(call, sign_on))
         return false;
     if (!sign_on->linked && !canonical)
-        return refuse(sign_on, "the provider tells no verified address");
+        return refuse_address(sign_on);
     if (!sign_on->linked && !find_user(call, sign_on, canonical))
         return false;
     return sign_on->user ? take_user(call, sign_on, canonical) : provision(call, sign_on, canonical);
@@ -203,11 +228,12 @@ bool sso_finish(identity_call_t *call, void *data)
     sso_sign_on_t *sign_on = data;
 
     sign_on->refused = NULL;
+    sign_on->set_up = false;
     sign_on->login = (identity_login_t){.method = "sso"};
     if (!find_person(call, sign_on))
         return false;
     if (sign_on->refused)
-        return sso_write_failure(call, sign_on);
+        return sign_on->set_up || sso_write_failure(call, sign_on);
     sign_on->login.user = sign_on->user;
     return identity_login_open(call, &sign_on->login);
 }

@@ -167,6 +167,11 @@ bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const cha
     return true;
 }
 
+bool sso_vouches(const sso_provider_t *provider, const char *domain)
+{
+    return in_list(provider->configured->verified, domain, true);
+}
+
 bool sso_entity(identity_call_t *call, const sso_provider_t *provider, const char **entity_id)
 {
     identity_entity_row_t *entity;

@@ -195,6 +195,8 @@ static void test_discovery(void)
         {"{\"jwks_uri\":null}", "no keys"},
         {"{\"authorization_endpoint\":\"javascript:alert(1)\"}", "an authorization endpoint that is a script"},
         {"{\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\"]}", "a way to authenticate that is not ours"},
+        {"{\"id_token_signing_alg_values_supported\":[\"HS256\",\"ES256K\",\"none\"]}",
+         "B11: algorithms of which none is verified here"},
     };
     provider_answer_t *answer = &provider->answers[PROVIDER_DISCOVERY];
     const char *url, *error;
@@ -208,6 +210,20 @@ static void test_discovery(void)
         *answer = (provider_answer_t){.body = bodies[i]};
         is_int(ask(client(), START, &url, &error), IDENTITY_OIDC_UNAVAILABLE, "the document \"%s\"", bodies[i]);
     }
+    *answer = (provider_answer_t){
+        .body = provider_discovery(pool, provider, "{\"id_token_signing_alg_values_supported\":[\"HS256\"]}")};
+    ask(client(), START, &url, &error);
+    ok(error && strstr(error, "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"),
+       "B11: the log says which are: %s", error);
+    *answer =
+        (provider_answer_t){.body = provider_discovery(
+                                pool, provider, "{\"id_token_signing_alg_values_supported\":[\"HS256\",\"EdDSA\"]}")};
+    is_int(ask(client(), START, &url, &error), IDENTITY_OIDC_DONE, "B11: one that is does");
+    *answer = (provider_answer_t){.body = F("{\"big\":123456789012345678901234567890,\"a\":1,\"a\":\"\\u0000\",%s",
+                                            provider_discovery(pool, provider, NULL) + 1)};
+    is_int(ask(client(), START, &url, &error), IDENTITY_OIDC_DONE, "B13: whatever stands in them, and twice");
+    *answer = (provider_answer_t){.body = F("{\"issuer\":\"x\",%s", provider_discovery(pool, provider, NULL) + 1)};
+    is_int(ask(client(), START, &url, &error), IDENTITY_OIDC_UNAVAILABLE, "B13: but not one twice that is read");
     *answer = (provider_answer_t){.body = provider_discovery(pool, provider, NULL), .status = 500};
     is_int(ask(client(), START, &url, &error), IDENTITY_OIDC_UNAVAILABLE, "a document under 500");
     *answer = (provider_answer_t){.body = provider_discovery(pool, provider, NULL)};

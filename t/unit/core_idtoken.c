@@ -12,6 +12,7 @@
 #define WRONG   IDENTITY_ID_TOKEN_WRONG
 #define RIGHT   IDENTITY_ID_TOKEN_RIGHT
 #define UNKNOWN IDENTITY_ID_TOKEN_UNKNOWN_KEY
+#define NEVER   IDENTITY_ID_TOKEN_NOT_VERIFIABLE
 #define F(...)  apr_psprintf(pool, __VA_ARGS__)
 
 static signer_t *rsa, *ec, *weak, *stranger;
@@ -129,8 +130,13 @@ static void test_address(void)
     } cases[] = {
         {"{\"email_verified\":false}", "Ada@Example.org", false, "one that is not verified"},
         {"{\"email_verified\":null}", "Ada@Example.org", false, "one of which that is not said"},
-        {"{\"email_verified\":\"true\"}", "Ada@Example.org", false, "one of which it is said in a string"},
-        {"{\"email_verified\":1}", "Ada@Example.org", false, "one of which it is said in a number"},
+        {"{\"email_verified\":\"true\"}", "Ada@Example.org", true, "B4: one of which it is said in a string"},
+        {"{\"email_verified\":1}", "Ada@Example.org", true, "B4: one of which it is said in a number"},
+        {"{\"email_verified\":\"false\"}", "Ada@Example.org", false, "one of which the opposite is said in a string"},
+        {"{\"email_verified\":0}", "Ada@Example.org", false, "or in a number"},
+        {"{\"email_verified\":\"TRUE\"}", "Ada@Example.org", false, "one of which something else is said"},
+        {"{\"email_verified\":2}", "Ada@Example.org", false, "such as 2"},
+        {"{\"email_verified\":[true]}", "Ada@Example.org", false, "or a list"},
         {"{\"email\":\"no address\"}", NULL, false, "what is none"},
         {"{\"email\":\"a@b.org, c@d.org\"}", NULL, false, "two"},
         {"{\"email\":[\"a@b.org\"]}", NULL, false, "a list"},
@@ -149,16 +155,16 @@ static void test_keys(void)
     const char *n = identity_json_string(rsa->jwk, "n");
     const char *hs = "{\"alg\":\"HS256\",\"kid\":\"rsa\",\"typ\":\"JWT\"}";
 
-    is_int(judge_header(rsa, "{\"alg\":\"none\",\"kid\":\"rsa\"}"), WRONG, "alg none # security 48");
-    is_int(judge_header(rsa, "{\"alg\":\"None\",\"kid\":\"rsa\"}"), WRONG, "alg None");
-    is_int(judge_header(rsa, "{\"kid\":\"rsa\"}"), WRONG, "no alg");
-    is_int(judge(jwks, signer_token(pool, rsa, hs, claims_with(""), n)), WRONG,
+    is_int(judge_header(rsa, "{\"alg\":\"none\",\"kid\":\"rsa\"}"), NEVER, "alg none # security 48");
+    is_int(judge_header(rsa, "{\"alg\":\"None\",\"kid\":\"rsa\"}"), NEVER, "alg None");
+    is_int(judge_header(rsa, "{\"kid\":\"rsa\"}"), NEVER, "no alg");
+    is_int(judge(jwks, signer_token(pool, rsa, hs, claims_with(""), n)), NEVER,
            "HS256 keyed with the public modulus # security 48");
-    is_int(judge(jwks, signer_token(pool, rsa, hs, claims_with(""), jwks)), WRONG,
+    is_int(judge(jwks, signer_token(pool, rsa, hs, claims_with(""), jwks)), NEVER,
            "HS256 keyed with the public key set # security 48");
-    is_int(judge_header(rsa, "{\"alg\":\"RS257\",\"kid\":\"rsa\"}"), WRONG, "RS257 is not taken");
+    is_int(judge_header(rsa, "{\"alg\":\"RS257\",\"kid\":\"rsa\"}"), NEVER, "RS257 is not taken");
     is_int(judge_header(rsa, "{\"alg\":\"ES256\",\"kid\":\"rsa\"}"), WRONG, "ES256 by a key of RSA");
-    is_int(judge_header(ec, "{\"alg\":\"RS256\",\"kid\":\"ec\"}"), WRONG, "RS256 by a key of P-256");
+    is_int(judge_header(ec, "{\"alg\":\"RS256\",\"kid\":\"ec\"}"), NEVER, "RS256 by a key of P-256");
     is_int(judge_header(stranger, "{\"alg\":\"RS256\",\"kid\":\"stranger\"}"), UNKNOWN, "a key that is not in the set");
     is_int(judge_header(stranger, HEADER), WRONG, "another key under a known name");
     is_int(judge_header(rsa, "{\"alg\":\"RS256\",\"kid\":7}"), WRONG, "a name that is no text");
@@ -175,7 +181,7 @@ static void test_keys(void)
            WRONG, "... nor does it verify (signed by the one inside)");
     is_int(judge(signer_set(pool, weak, NULL),
                  signer_token(pool, weak, "{\"alg\":\"RS256\",\"kid\":\"weak\"}", claims_with(""), NULL)),
-           WRONG, "a key of 1024 bits");
+           NEVER, "a key of 1024 bits");
     is_int(judge(signer_set(pool, rsa, stranger, NULL),
                  signer_token(pool, rsa, "{\"alg\":\"RS256\"}", claims_with(""), NULL)),
            WRONG, "no kid, and two keys could be meant");
@@ -188,13 +194,13 @@ static void test_uses(void)
         const char *member, *json;
         identity_id_token_verdict_t verdict;
     } cases[] = {{"use", "\"sig\"", RIGHT},
-                 {"use", "\"enc\"", WRONG},
+                 {"use", "\"enc\"", NEVER},
                  {"alg", "\"RS256\"", RIGHT},
-                 {"alg", "\"PS256\"", WRONG},
-                 {"alg", "7", WRONG},
+                 {"alg", "\"PS256\"", NEVER},
+                 {"alg", "7", NEVER},
                  {"key_ops", "[\"verify\"]", RIGHT},
-                 {"key_ops", "[\"encrypt\"]", WRONG},
-                 {"key_ops", "\"verify\"", WRONG}};
+                 {"key_ops", "[\"encrypt\"]", NEVER},
+                 {"key_ops", "\"verify\"", NEVER}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_object_set_new(rsa->jwk, cases[i].member, json_loads(cases[i].json, JSON_DECODE_ANY, NULL));
@@ -215,7 +221,7 @@ static void test_uses(void)
                sets[i]);
     is_int(judge("{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"rsa\",\"n\":7,\"e\":\"AQAB\"}]}",
                  signer_token(pool, rsa, HEADER, claims_with(""), NULL)),
-           WRONG, "a key without numbers");
+           NEVER, "a key without numbers");
 }
 
 static void test_forms(void)
@@ -250,6 +256,167 @@ static void test_forms(void)
             ok(false, "a token cut at %d is taken", (int)length);
 }
 
+/* B11: every algorithm that is listed, each by a key of its own kind and by no other; at_hash by the algorithm's own
+ * digest. */
+static void test_algorithms(void)
+{
+    signer_t *const signers[] = {rsa, ec, signer_make_curve(pool, "P-384", "ec384"),
+                                 signer_make_curve(pool, "P-521", "ec521"), signer_make_curve(pool, "Ed25519", "ed")};
+    static const struct {
+        const char *name, *digest;
+        int signer;
+    } cases[] = {{"RS256", "SHA256", 0}, {"RS384", "SHA384", 0}, {"RS512", "SHA512", 0}, {"PS256", "SHA256", 0},
+                 {"PS384", "SHA384", 0}, {"PS512", "SHA512", 0}, {"ES256", "SHA256", 1}, {"ES384", "SHA384", 2},
+                 {"ES512", "SHA512", 3}, {"EdDSA", "SHA512", 4}};
+    const char *set = signer_set(pool, signers[0], signers[1], signers[2], signers[3], signers[4], NULL);
+    const char *const *listed = identity_id_token_algorithms();
+
+    for (int i = 0; i < 10; i++) {
+        unsigned char digest[64];
+        size_t size;
+        EVP_Q_digest(NULL, cases[i].digest, NULL, ACCESS, strlen(ACCESS), digest, &size);
+        const char *claims = claims_with(F("{\"at_hash\":\"%s\"}", identity_base64url_encode(pool, digest, size / 2)));
+        const char *other = claims_with(F("{\"at_hash\":\"%s\"}", identity_base64url_encode(pool, digest, 15)));
+        const char *header = F("{\"alg\":\"%s\",\"kid\":\"%s\"}", cases[i].name, signers[cases[i].signer]->kid);
+        const signer_t *by = signers[cases[i].signer];
+        char *token = apr_pstrdup(pool, signer_token(pool, by, header, claims, NULL));
+        is_str(listed[i], cases[i].name, "B11: %s is listed", cases[i].name);
+        is_int(judge(set, token), RIGHT, "B11: an ID token by %s is taken", cases[i].name);
+        is_int(judge(set, signer_token(pool, by, header, other, NULL)), WRONG, "... by %s not with another at_hash",
+               cases[i].name);
+        char *last = strrchr(token, '.') + 5;
+        *last = *last == 'A' ? 'B' : 'A';
+        is_int(judge(set, token), WRONG, "... nor with another signature");
+        for (int j = 0; j < 5; j++)
+            if (j != cases[i].signer)
+                ok(judge(set, signer_token(pool, signers[j],
+                                           F("{\"alg\":\"%s\",\"kid\":\"%s\"}", cases[i].name, signers[j]->kid), claims,
+                                           NULL)) != RIGHT,
+                   "... nor by the key %s", signers[j]->kid);
+    }
+    ok(listed[10] == NULL, "B11: and no other is listed");
+    json_object_set_new(signers[4]->jwk, "crv", json_string("Ed448"));
+    is_int(judge(signer_set(pool, signers[4], NULL),
+                 signer_token(pool, signers[4], "{\"alg\":\"EdDSA\"}", claims_with(""), NULL)),
+           UNKNOWN, "B11: EdDSA by another curve is not");
+}
+
+/* B13: what nobody reads does no harm in claims and key sets, and the same is refused in what is read. */
+static void test_unread(void)
+{
+    static const char *const unread[] = {"99999999999999999999999999999999",
+                                         "-9223372036854775809",
+                                         "1e999",
+                                         "\"\\u0000\"",
+                                         "\"\\ud800\"",
+                                         "{\"a\":1,\"a\":2}",
+                                         "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]"};
+    const char *base = claims_with(""), *set = signer_set(pool, rsa, NULL);
+    const char *rest = base + 1, *keys_rest = json_string_value(identity_json_own(pool, json_string(set))) + 10;
+
+    for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++) {
+        is_int(judge(jwks, signer_token(pool, rsa, HEADER, F("{\"x\":%s,\"x\":1,%s", unread[i], rest), NULL)), RIGHT,
+               "B13: a claim that nobody reads is %s, and comes twice", unread[i]);
+        is_int(judge(jwks, signer_token(pool, rsa, HEADER, F("{\"nbf\":%s,%s", unread[i], rest), NULL)), WRONG,
+               "B13: ... and one that is read");
+        is_int(judge(F("{\"x\":%s,\"keys\":[{\"y2\":%s,\"y2\":1,%s", unread[i], unread[i], keys_rest),
+                     signer_token(pool, rsa, HEADER, base, NULL)),
+               RIGHT, "B13: ... and so is a member of a key set and of a key");
+    }
+    static const char *const never[] = {"{\"sub\":\"x\",",
+                                        "{\"s\\u0075b\":\"x\",",
+                                        "{\"iss\":\"" ISSUER "\",",
+                                        "{\"x\":01,",
+                                        "{\"x\":tru,",
+                                        "{\"x\":\"\xff\",",
+                                        "{\"x\":\"\\x\",",
+                                        "{\"x\",",
+                                        "{x:1,",
+                                        "{,",
+                                        "{\"x\":1,,",
+                                        "{\"x\":[1,],",
+                                        "{\"x\":+1,",
+                                        "{\"x\":.5,",
+                                        "{\"x\":1.,",
+                                        "{\"x\":1e,",
+                                        "{\"x\":\"a\nb\",",
+                                        "{\"x\":'a',",
+                                        "{\"x\":\"\\u00g0\",",
+                                        "[{"};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        is_int(judge(jwks, signer_token(pool, rsa, HEADER, F("%s%s", never[i], rest), NULL)), WRONG,
+               "a claim twice that is read, or no JSON: %s", never[i]);
+    is_int(judge(jwks, signer_token(pool, rsa, HEADER, F("%s}", base), NULL)), WRONG, "nor more behind it");
+    is_int(
+        judge(jwks, signer_token(pool, rsa, HEADER, F("{\"x\":%s%s,%s", repeat("[", 65), repeat("]", 65), rest), NULL)),
+        WRONG, "nor 65 levels");
+    is_int(judge(jwks, signer_token(pool, rsa, HEADER,
+                                    F(" {\n\t\"x\" : [ 1 , { \"y\" : -0.5e+7 } ] , \"\\u0069at\" : %s , %s",
+                                      "1705311000", strstr(rest, "\"nonce\"")),
+                                    NULL)),
+           WRONG, "(claims are missing in this one)");
+    ok(strstr(why, "issuer") != NULL, "spaces and escapes in names are read: %s", why);
+}
+
+static void test_userinfo(void)
+{
+    const identity_id_token_rules_t rules = {ISSUER, CLIENT, NONCE, NULL, apr_time_from_sec(NOW)};
+    static const struct {
+        const char *changes;
+        identity_id_token_verdict_t verdict;
+        const char *what;
+    } cases[] = {{"{}", RIGHT, "a good one"},
+                 {"{\"exp\":null,\"iat\":null,\"nonce\":null}", RIGHT, "which needs no times and no nonce"},
+                 {"{\"aud\":[\"" CLIENT "\"]}", RIGHT, "a list of one audience"},
+                 {"{\"iss\":null}", WRONG, "no issuer"},
+                 {"{\"iss\":\"https://evil.example\"}", WRONG, "another issuer"},
+                 {"{\"aud\":null}", WRONG, "no audience"},
+                 {"{\"aud\":\"client-2\"}", WRONG, "another audience"}};
+    const json_t *claims;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *token = signer_token(pool, rsa, HEADER, claims_with(cases[i].changes), NULL);
+        is_int(identity_userinfo_verify(pool, jwks, token, strlen(token), &rules, &claims, &why), cases[i].verdict,
+               "B13: userinfo as a JWT: %s", cases[i].what);
+    }
+    const char *strange = signer_token(pool, stranger, HEADER, claims_with(""), NULL);
+    is_int(identity_userinfo_verify(pool, jwks, strange, strlen(strange), &rules, &claims, &why), WRONG,
+           "B13: ... not by another's key");
+    strange = signer_token(pool, rsa, "{\"alg\":\"none\"}", claims_with(""), NULL);
+    is_int(identity_userinfo_verify(pool, jwks, strange, strlen(strange), &rules, &claims, &why), NEVER,
+           "B13: ... nor without a signature");
+}
+
+/* B4: what userinfo adds to the ID token. */
+static void test_completed(void)
+{
+    static const struct {
+        const char *email, *userinfo, *result;
+        bool judged, verified, taken;
+    } cases[] = {
+        {"a@b.org", "{\"sub\":\"s\",\"email_verified\":true}", "a@b.org", true, true, true},
+        {"a@b.org", "{\"sub\":\"s\",\"email\":\"a@b.org\",\"email_verified\":\"true\"}", "a@b.org", true, true, true},
+        {"a@b.org", "{\"sub\":\"s\",\"email\":\"c@d.org\",\"email_verified\":true}", "c@d.org", true, true, true},
+        {"a@b.org", "{\"sub\":\"s\",\"email\":\"c@d.org\"}", "a@b.org", false, false, true},
+        {"a@b.org", "{\"sub\":\"s\",\"email\":\"a@b.org\",\"email_verified\":false}", "a@b.org", true, false, true},
+        {"a@b.org", "{\"sub\":\"s\",\"email\":\"no address\",\"email_verified\":true}", "a@b.org", false, false, true},
+        {"a@b.org", "{\"sub\":\"s\"}", "a@b.org", false, false, true},
+        {NULL, "{\"sub\":\"s\",\"email\":\"c@d.org\",\"email_verified\":1}", "c@d.org", true, true, true},
+        {NULL, "{\"sub\":\"s\",\"email_verified\":true}", NULL, false, false, true},
+        {"a@b.org", "{\"sub\":\"t\",\"email_verified\":true}", "a@b.org", false, false, false},
+        {"a@b.org", "{\"email_verified\":true}", "a@b.org", false, false, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        identity_vouched_t found = {.subject = "s", .email = cases[i].email};
+        const json_t *claims = identity_userinfo_read(pool, cases[i].userinfo, strlen(cases[i].userinfo));
+        is_int(identity_userinfo_take(pool, claims, &found), cases[i].taken, "B4: userinfo %s", cases[i].userinfo);
+        is_str(found.email, cases[i].result, "... the address");
+        ok(found.email_judged == cases[i].judged && found.email_verified == cases[i].verified,
+           "... and if it is verified");
+    }
+}
+
 int main(void)
 {
     fixture_begin();
@@ -264,5 +431,9 @@ int main(void)
     test_keys();
     test_uses();
     test_forms();
+    test_algorithms();
+    test_unread();
+    test_userinfo();
+    test_completed();
     return fixture_end();
 }

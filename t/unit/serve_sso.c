@@ -374,6 +374,50 @@ static void test_unavailable(void)
     disbelieved(finish(&flow), "a code that is no good");
 }
 
+/* B13: userinfo as a signed JWT; B11: what can never be verified is nobody's failed sign-in. */
+static void test_signed_userinfo(void)
+{
+    static const char *const nobody_else = "{\"email\":null,\"email_verified\":null}";
+    json_t *claims =
+        identity_json_own(door->pool, json_pack("{s:s, s:s, s:s, s:s, s:b}", "iss", provider->issuer, "aud", CLIENT,
+                                                "sub", "signed", "email", "signed@example.org", "email_verified", 1));
+    const char *said = identity_json_text(door->pool, claims, NULL), *header = "{\"alg\":\"RS256\",\"kid\":\"k1\"}";
+    provider_answer_t *userinfo = &provider->answers[PROVIDER_ADDRESS];
+
+    person_with("signed@example.org", "USER", "");
+    fresh();
+    *userinfo = (provider_answer_t){.type = "application/jwt; charset=utf-8",
+                                    .body = signer_token(door->pool, stranger, header, said, NULL)};
+    disbelieved(sign_on("signed", "", nobody_else), "B13: userinfo that somebody else signed");
+    userinfo->body = said;
+    disbelieved(sign_on("signed", "", nobody_else), "B13: or that is no JWT, though it says so");
+    userinfo->body = signer_token(door->pool, NULL, "{\"alg\":\"none\"}", said, NULL);
+    long long failed = audited("LOGIN_FAILED");
+    disbelieved(sign_on("signed", "", nobody_else), "B13: or that nobody signed");
+    is_int(audited("LOGIN_FAILED"), failed, "B11: ... which is no failed sign-in of anybody");
+    userinfo->body = signer_token(door->pool, key, header, said, NULL);
+    accepted(sign_on("signed", "", nobody_else), 200, "B13: userinfo as application/jwt is taken");
+    ok(strstr(provider->request[PROVIDER_ADDRESS], "\r\nAccept: application/json, application/jwt\r\n"),
+       "B13: and asked for");
+    fresh();
+}
+
+/* B13: whatever a token endpoint writes beside what is read. */
+static void test_unread(void)
+{
+    flow_t flow = begin();
+
+    person_with("unread@example.org", "USER", "");
+    hand_out(provider, id_token(provider, &flow, "unread", "unread@example.org", NULL));
+    provider->answers[PROVIDER_TOKEN].body = text("{\"expires_at\":99999999999999999999,\"x\":\"\\u0000\",\"x\":1,%s",
+                                                  provider->answers[PROVIDER_TOKEN].body + 1);
+    accepted(finish(&flow), 200, "B13: a number past 64 bits, a \\u0000 and a member twice that nobody reads");
+    flow = begin();
+    hand_out(provider, id_token(provider, &flow, "unread", "unread@example.org", NULL));
+    provider->answers[PROVIDER_TOKEN].body = text("{\"id_token\":\"x\",%s", provider->answers[PROVIDER_TOKEN].body + 1);
+    refused(finish(&flow), 503, "INTERNAL_ERROR", "", "B13: ... but none that is read");
+}
+
 /* The address may stand in the ID token, or be asked for. */
 static void test_address(void)
 {
@@ -412,6 +456,8 @@ int main(void)
     test_mix_up();
     test_unavailable();
     test_address();
+    test_signed_userinfo();
+    test_unread();
     is_int(provider->most_held + other->most_held, 0, "no connection and no gate was held while a provider was asked");
     return serve_end();
 }

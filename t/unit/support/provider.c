@@ -66,10 +66,11 @@ static void answer(int client, const provider_answer_t *with)
     char head[1024], spaces[4096];
     size_t body = with->body ? strlen(with->body) : 0, length = with->length > body ? with->length : body;
     int size = snprintf(head, sizeof head,
-                        "HTTP/1.1 %d Test\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s%s%s"
+                        "HTTP/1.1 %d Test\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s%s"
                         "Connection: close\r\n\r\n",
-                        with->status ? with->status : 200, length, with->location ? "Location: " : "",
-                        with->location ? with->location : "", with->location ? "\r\n" : "");
+                        with->status ? with->status : 200, with->type ? with->type : "application/json", length,
+                        with->location ? "Location: " : "", with->location ? with->location : "",
+                        with->location ? "\r\n" : "");
 
     poll(NULL, 0, with->wait);
     memset(spaces, ' ', sizeof spaces);

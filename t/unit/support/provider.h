@@ -10,6 +10,7 @@ typedef struct provider_answer {
     int status;           /* 0: 200 */
     const char *body;     /* NULL: none */
     size_t length;        /* 0: that of body; more: padded with spaces */
+    const char *type;     /* NULL: application/json */
     const char *location; /* or NULL */
     int wait;             /* milliseconds before it */
     int drip;             /* milliseconds between its bytes */

@@ -31,23 +31,46 @@ static apr_status_t release(void *data)
     return APR_SUCCESS;
 }
 
-signer_t *signer_make(apr_pool_t *pool, int bits, const char *kid)
+static signer_t *keep(apr_pool_t *pool, EVP_PKEY *key, const char *kid)
 {
     signer_t *signer = apr_pcalloc(pool, sizeof *signer);
 
-    signer->rsa = bits > 0;
-    signer->kid = kid;
-    signer->key = bits ? EVP_RSA_gen((unsigned)bits) : EVP_EC_gen("P-256");
-    if (!signer->key)
+    if (!key)
         bail("no key can be made");
+    signer->key = key;
+    signer->kid = kid;
+    signer->rsa = EVP_PKEY_is_a(key, "RSA") == 1;
     apr_pool_cleanup_register(pool, signer, release, apr_pool_cleanup_null);
-    signer->jwk =
-        identity_json_own(pool, bits ? json_pack("{s:s, s:s, s:s, s:s}", "kty", "RSA", "kid", kid, "n",
-                                                 number(pool, signer->key, OSSL_PKEY_PARAM_RSA_N, 0), "e",
-                                                 number(pool, signer->key, OSSL_PKEY_PARAM_RSA_E, 0))
-                                     : json_pack("{s:s, s:s, s:s, s:s, s:s}", "kty", "EC", "kid", kid, "crv", "P-256",
-                                                 "x", number(pool, signer->key, OSSL_PKEY_PARAM_EC_PUB_X, 32), "y",
-                                                 number(pool, signer->key, OSSL_PKEY_PARAM_EC_PUB_Y, 32)));
+    return signer;
+}
+
+signer_t *signer_make(apr_pool_t *pool, int bits, const char *kid)
+{
+    if (!bits)
+        return signer_make_curve(pool, "P-256", kid);
+    signer_t *signer = keep(pool, EVP_RSA_gen((unsigned)bits), kid);
+    signer->jwk = identity_json_own(pool, json_pack("{s:s, s:s, s:s, s:s}", "kty", "RSA", "kid", kid, "n",
+                                                    number(pool, signer->key, OSSL_PKEY_PARAM_RSA_N, 0), "e",
+                                                    number(pool, signer->key, OSSL_PKEY_PARAM_RSA_E, 0)));
+    return signer;
+}
+
+signer_t *signer_make_curve(apr_pool_t *pool, const char *curve, const char *kid)
+{
+    bool ed = strcmp(curve, "Ed25519") == 0;
+    signer_t *signer = keep(pool, ed ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_EC_gen(curve), kid);
+    int size = (EVP_PKEY_get_bits(signer->key) + 7) / 8;
+    unsigned char bytes[32];
+    size_t length = sizeof bytes;
+
+    if (ed && EVP_PKEY_get_raw_public_key(signer->key, bytes, &length) != 1)
+        bail("a key has no public half");
+    const char *x =
+        ed ? identity_base64url_encode(pool, bytes, length) : number(pool, signer->key, OSSL_PKEY_PARAM_EC_PUB_X, size);
+    signer->jwk = identity_json_own(
+        pool, json_pack("{s:s, s:s, s:s, s:s}", "kty", ed ? "OKP" : "EC", "kid", kid, "crv", curve, "x", x));
+    if (!ed)
+        json_object_set_new(signer->jwk, "y", json_string(number(pool, signer->key, OSSL_PKEY_PARAM_EC_PUB_Y, size)));
     return signer;
 }
 
@@ -63,31 +86,38 @@ const char *signer_set(apr_pool_t *pool, const signer_t *first, ...)
     return identity_json_text(pool, set, NULL);
 }
 
-static size_t sign(const signer_t *signer, bool pss, const char *input, unsigned char *out, size_t room)
+static size_t sign(const signer_t *signer, const char *algorithm, const char *input, unsigned char *out, size_t room)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *options;
     size_t size = room;
+    bool pss = algorithm[0] == 'P';
+    const char *digest = EVP_PKEY_is_a(signer->key, "ED25519") ? NULL
+                         : strstr(algorithm, "512")            ? "SHA512"
+                         : strstr(algorithm, "384")            ? "SHA384"
+                                                               : "SHA256";
 
-    if (EVP_DigestSignInit(context, &options, EVP_sha256(), NULL, signer->key) != 1 ||
-        (pss && (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) != 1 ||
-                 EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
+    if (EVP_DigestSignInit_ex(context, &options, digest, NULL, NULL, signer->key, NULL) != 1 ||
+        (pss && signer->rsa &&
+         (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) != 1 ||
+          EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
         EVP_DigestSign(context, out, &size, (const unsigned char *)input, strlen(input)) != 1)
         bail("nothing can be signed");
     EVP_MD_CTX_free(context);
     return size;
 }
 
-/* r and s, 32 bytes each. */
-static size_t plain_ecdsa(unsigned char *bytes, size_t size)
+/* r and s, as many bytes each as the curve has. */
+static size_t plain_ecdsa(const signer_t *signer, unsigned char *bytes, size_t size)
 {
     const unsigned char *at = bytes;
     ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)size);
+    int half = (EVP_PKEY_get_bits(signer->key) + 7) / 8;
 
-    BN_bn2binpad(ECDSA_SIG_get0_r(signature), bytes, 32);
-    BN_bn2binpad(ECDSA_SIG_get0_s(signature), bytes + 32, 32);
+    BN_bn2binpad(ECDSA_SIG_get0_r(signature), bytes, half);
+    BN_bn2binpad(ECDSA_SIG_get0_s(signature), bytes + half, half);
     ECDSA_SIG_free(signature);
-    return 64;
+    return 2 * (size_t)half;
 }
 
 const char *signer_token(apr_pool_t *pool, const signer_t *signer, const char *header, const char *claims,
@@ -104,10 +134,11 @@ const char *signer_token(apr_pool_t *pool, const signer_t *signer, const char *h
         unsigned length = sizeof bytes;
         HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)input, strlen(input), bytes, &length);
         size = length;
-    } else if (algorithm && signer && strstr("RS256 PS256 ES256 RS384 ES384", algorithm)) {
-        size = sign(signer, algorithm[0] == 'P', input, bytes, sizeof bytes);
-        if (!signer->rsa)
-            size = plain_ecdsa(bytes, size);
+    } else if (algorithm && signer &&
+               strstr("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA", algorithm)) {
+        size = sign(signer, algorithm, input, bytes, sizeof bytes);
+        if (EVP_PKEY_is_a(signer->key, "EC"))
+            size = plain_ecdsa(signer, bytes, size);
     }
     return apr_pstrcat(pool, input, ".", identity_base64url_encode(pool, bytes, size), NULL);
 }
