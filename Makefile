@@ -4,13 +4,14 @@
 #   make run        build and start an httpd with it (PORT=8080 STATE=run CONF=)
 #   make check      the quick tests: unit and guards
 #   make test       every test
+#   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
 #   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
 #   make uninstall  take them away again
 #   make deps       install the Debian packages that are missing
 #   make clean
 #
-# SAN=1 builds with AddressSanitizer and UBSan into build-asan/ instead. V=1 shows the whole commands.
+# SAN=1 builds with AddressSanitizer and UBSan into build-asan/ instead (FUZZ=1: for libFuzzer into build-fuzz/). V=1 shows the whole commands.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -23,6 +24,8 @@ PORT ?= 8080
 STATE ?= run
 CONF ?=
 SAN ?=
+FUZZ ?=
+SECONDS ?= 60
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -36,7 +39,13 @@ say = $(if $(V),@:,@printf '  %-4s %s\n' $(1) '$@')
 # ---- flags ---------------------------------------------------------------------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
-ifeq ($(SAN),)
+ifneq ($(FUZZ),)
+BUILD := build-fuzz
+CC := clang
+WARNINGS := -Wall -Wextra
+HARDENING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+LINK_SAN := -fsanitize=address,undefined
+else ifeq ($(SAN),)
 BUILD := build
 HARDENING := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
 else
@@ -63,6 +72,8 @@ MODULE_SOURCES := $(wildcard mod_identity.c src/server/*.c)
 TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
 BENCH_SOURCES := $(wildcard t/bench/*.c)
+FUZZ_SOURCES := $(wildcard t/fuzz/*.c)
+FUZZ_SUPPORT_SOURCES := $(wildcard t/fuzz/support/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
 PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
@@ -75,18 +86,22 @@ UNIT_SUPPORT_OBJECTS := $(UNIT_SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
 UNITS := $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/t/unit-%)
 BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
 BENCHES := $(BENCH_SOURCES:t/bench/%.c=$(BUILD)/t/bench-%)
-OBJECTS := $(LIBRARY_OBJECTS) $(MODULE_OBJECTS) $(TOOL_OBJECTS) $(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS) $(BENCH_OBJECTS)
+FUZZ_OBJECTS := $(FUZZ_SOURCES:%.c=$(BUILD)/%.o)
+FUZZ_SUPPORT_OBJECTS := $(FUZZ_SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
+FUZZES := $(FUZZ_SOURCES:t/fuzz/%.c=$(BUILD)/t/fuzz-%)
+OBJECTS := $(LIBRARY_OBJECTS) $(MODULE_OBJECTS) $(TOOL_OBJECTS) $(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS) $(BENCH_OBJECTS) $(FUZZ_OBJECTS) $(FUZZ_SUPPORT_OBJECTS)
 
 LIBRARY := $(BUILD)/libidentity.a
 MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units check test bench run install uninstall deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz bench run install uninstall deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)
-units: $(UNITS)
+units: $(UNITS) $(FUZZES)
+fuzzes: $(FUZZES)
 
 # One sentence about missing packages instead of a compiler's hundred.
 packages:
@@ -136,6 +151,11 @@ $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
+# A target with a main of its own, which replays the files that are kept; under FUZZ=1 with libFuzzer's.
+$(BUILD)/t/fuzz-%: $(BUILD)/t/fuzz/%.o $(FUZZ_SUPPORT_OBJECTS) $(UNIT_SUPPORT) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $< $(if $(FUZZ),$(filter-out %/replay.o,$(FUZZ_SUPPORT_OBJECTS)),$(FUZZ_SUPPORT_OBJECTS)) $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+
 $(BUILD)/t/bench-%: $(BUILD)/t/bench/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES) -lm
@@ -162,7 +182,7 @@ fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
 
 check: test-packages all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(filter-out $(LONG_UNITS),$(UNITS)) t/guard
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$(JOBS) $(filter-out $(LONG_UNITS),$(UNITS)) $(FUZZES) t/guard
 	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) t/answers/unit.t
 
 # The long ones come first, so that none runs alone at the end.
@@ -171,7 +191,18 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) t/answers/unit.t t/guard t/answers/operations.t
+	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) $(FUZZES:build/%=build-asan/%) t/answers/unit.t t/guard t/answers/operations.t
+
+# Each target for so long, from the files that are kept and those that earlier runs found (build-fuzz/corpus). What breaks lies in build-fuzz/found.
+fuzz:
+	@$(DEPS) build fuzz
+	+@$(MAKE) --no-print-directory -j$(JOBS) FUZZ=1 fuzzes
+	@for target in $(FUZZ_SOURCES:t/fuzz/%.c=%); do \
+	    mkdir -p build-fuzz/corpus/$$target build-fuzz/found; \
+	    echo "== $$target"; \
+	    build-fuzz/t/fuzz-$$target -max_total_time=$(SECONDS) -max_len=70000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+	        -artifact_prefix=build-fuzz/found/$$target- build-fuzz/corpus/$$target t/fuzz/corpus/$$target || exit 1; \
+	done
 
 # BENCH_STRICT=1: a target that is missed is an error. t/bench/run.pl tells of more.
 bench:
@@ -195,4 +226,4 @@ deps:
 	@$(DEPS) build test
 
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-fuzz
