@@ -23,6 +23,9 @@ void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *r
 /* Is the provider open to addresses of the domain in the entity? listed: the domain must be named. Reads. */
 bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
                 bool listed, bool *admitted);
+/* Is the provider set up for this entity itself: by entity=, by the entity's own row, or as the only lasting one?
+ * Reads. */
+bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, bool *set_up);
 /* Does the configuration vouch for addresses of the domain where the provider does not say whether they are verified?
  */
 bool sso_vouches(const sso_provider_t *provider, const char *domain);

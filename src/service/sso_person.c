@@ -135,11 +135,34 @@ static bool refuse_address(sso_sign_on_t *sign_on)
                : refuse_set_up(sign_on, "the provider does not say whether the address is verified (verified=)");
 }
 
+/* The invitation that a sign-on accepts: of an entity that the provider is set up for itself before that of others. Who
+ * is invited by several alike is not led to one of them by chance, or by who came first. */
+typedef struct invitations {
+    identity_user_row_t *best;
+    bool set_up; /* best's entity */
+    int equal;
+} invitations_t;
+
+static bool prefer(identity_call_t *call, const sso_sign_on_t *sign_on, identity_user_row_t *user,
+                   invitations_t *invitations)
+{
+    bool set_up;
+
+    if (!sso_set_up_for(call, &sign_on->provider, user->entity_id, &set_up))
+        return false;
+    if (!invitations->best || set_up > invitations->set_up)
+        *invitations = (invitations_t){.best = user, .set_up = set_up, .equal = 1};
+    else if (set_up == invitations->set_up)
+        invitations->equal++;
+    return true;
+}
+
 /* Who holds the name; where nobody has proved it, somebody who is invited to it by an entity that the provider is set
  * up for goes before. */
 static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
 {
-    identity_user_row_t *holder = NULL, *invited = NULL;
+    identity_user_row_t *holder = NULL;
+    invitations_t invitations = {.best = NULL};
     apr_array_header_t *rows;
 
     if (!identity_db_ok(call, identity_users_of_name(call->db, canonical, &rows)))
@@ -158,11 +181,15 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
             return false;
         if (user->holds_name)
             holder = user;
-        else if (admitted && !invited)
-            invited = user;
+        else if (admitted && !prefer(call, sign_on, user, &invitations))
+            return false;
     }
     bool proved = holder && (holder->verified_at || holder->signed_in_at);
-    sign_on->user = invited && !proved ? invited : holder;
+    if (!proved && invitations.equal > 1)
+        return refuse_set_up(sign_on,
+                             "several entities have invited the address, and the provider is not set up for one "
+                             "of them alone (entity=)");
+    sign_on->user = invitations.best && !proved ? invitations.best : holder;
     return true;
 }
 
@@ -220,6 +247,8 @@ static bool find_person(identity_call_t *call, sso_sign_on_t *sign_on)
         return refuse_address(sign_on);
     if (!sign_on->linked && !find_user(call, sign_on, canonical))
         return false;
+    if (sign_on->refused)
+        return true;
     return sign_on->user ? take_user(call, sign_on, canonical) : provision(call, sign_on, canonical);
 }
 

@@ -197,6 +197,18 @@ bool sso_entity(identity_call_t *call, const sso_provider_t *provider, const cha
     return true;
 }
 
+bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, bool *set_up)
+{
+    const char *only;
+    bool admitted;
+
+    if (!sso_entity(call, provider, &only))
+        return false;
+    *set_up = only && strcmp(only, entity_id) == 0;
+    return *set_up || provider->row_id || provider->configured->entity ||
+           rows_admit(call, provider, entity_id, "", false, set_up, &admitted);
+}
+
 /* ---- as they are shown ------------------------------------------------------------------------------------------ */
 
 static identity_provider_row_t *row_of(identity_call_t *call, const identity_configured_provider_t *configured)

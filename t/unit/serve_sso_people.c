@@ -286,6 +286,42 @@ static void test_sandbox(void)
     change(text("DELETE FROM providers WHERE id = '%s'", own));
 }
 
+static const char *in_entities(const char *email)
+{
+    return rows(text("SELECT e.reference, u.status FROM users u JOIN entities e ON e.id = u.entity_id "
+                     "WHERE u.canonical = '%s' ORDER BY e.reference",
+                     email));
+}
+
+/* A8: of several invitations that of an entity which the provider is set up for, and none by chance. */
+static void test_invited_twice(void)
+{
+    for (int i = 0; i < 3; i++) {
+        made(door->other_key, text("a8-%d@example.org", i), "");
+        made(door->key, text("a8-%d@example.org", i), "");
+    }
+    door->settings.sso_provision = true;
+    long long failed = audited("LOGIN_FAILED");
+    turned_away(sign_on("a8-0", "a8-0@example.org", NULL), "A8: invited by two, at a provider that is for both");
+    is_str(in_entities("a8-0@example.org"), "default|INVITED other|INVITED", "A8: ... leads to neither");
+    is_int(audited("LOGIN_FAILED"), failed, "B4: ... which is nobody's failed sign-in");
+    first.entity = "default";
+    accepted(sign_on("a8-0", "a8-0@example.org", NULL), 200, "A8: a provider for one entity accepts its invitation");
+    is_str(in_entities("a8-0@example.org"), "default|ACTIVE other|INVITED",
+           "A8: ... and not the one of another, though that came first");
+    first.entity = "other";
+    accepted(sign_on("a8-1", "a8-1@example.org", NULL), 200, "A8: and the other way round");
+    is_str(in_entities("a8-1@example.org"), "default|INVITED other|ACTIVE", "A8: ... by the other one");
+    first.entity = NULL;
+    const char *own = row_made(door->key, text("{\"type\":\"SSO\",\"sso\":{\"variant\":\"OIDC\",\"issuer\":\"%s\","
+                                               "\"client_id\":\"" CLIENT "\"}}",
+                                               provider->issuer));
+    accepted(sign_on("a8-2", "a8-2@example.org", NULL), 200, "A8: an entity's own row is such a set-up, too");
+    is_str(in_entities("a8-2@example.org"), "default|ACTIVE other|INVITED", "A8: ... of that entity");
+    door->settings.sso_provision = false;
+    change(text("DELETE FROM providers WHERE id = '%s'", own));
+}
+
 static void test_entities(void)
 {
     /* Somebody of the other entity, with a proved address. */
@@ -451,6 +487,7 @@ int main(void)
     test_invited();
     test_domains();
     test_provision();
+    test_invited_twice();
     test_entities();
     test_sandbox();
     test_rows();
