@@ -71,6 +71,47 @@ typedef struct identity_settings {
     apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
+/* ---- the semaphore of password hashing (password_semaphore.c) --------------------------------------------------- */
+
+/* Who asks for a hash. hash and password: where it verifies one, so that equal requests at the same moment can share
+ * it; NULL where a new hash is made. */
+typedef struct identity_hash_request {
+    const char *client, *account; /* address; whose password it is. NULL counts as "" */
+    const char *hash, *password;
+} identity_hash_request_t;
+
+typedef enum { IDENTITY_HASH_UNKNOWN, IDENTITY_HASH_RIGHT, IDENTITY_HASH_WRONG } identity_hash_result_t;
+
+typedef enum {
+    IDENTITY_HASH_ENTERED, /* hash, then leave */
+    IDENTITY_HASH_SHARED,  /* an equal request has done it: the ticket has its result; nothing to leave */
+    IDENTITY_HASH_REFUSED  /* no place in the queue, or no slot in ten seconds */
+} identity_hash_turn_t;
+
+typedef struct identity_hash_ticket {
+    unsigned entry;
+    apr_uint64_t number;
+    identity_hash_result_t result; /* of SHARED: RIGHT or WRONG */
+    bool waited;
+} identity_hash_ticket_t;
+
+typedef struct identity_hashsem identity_hashsem_t;
+
+/* Memory for it, shared by all processes and all zero; init once, before they use it. */
+size_t identity_hashsem_size(unsigned slots);
+bool identity_hashsem_init(void *memory, const identity_random_t *random);
+/* A handle on memory of identity_hashsem_size(slots). gone: whether a process has ended that used it. */
+identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *memory, unsigned slots, bool (*gone)(pid_t pid));
+/* In a new process before it hashes: one that was killed may have had its number. */
+void identity_hashsem_join(identity_hashsem_t *sem);
+/* Waits for a slot. Any thread may. */
+identity_hash_turn_t identity_hashsem_enter(identity_hashsem_t *sem, const identity_hash_request_t *request,
+                                            identity_hash_ticket_t *ticket);
+/* result: what those who share it are told; UNKNOWN: they must see for themselves. */
+void identity_hashsem_leave(identity_hashsem_t *sem, const identity_hash_ticket_t *ticket,
+                            identity_hash_result_t result);
+void identity_hashsem_look(identity_hashsem_t *sem, unsigned *hashing, unsigned *queued);
+
 /* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
 
 #define FAMILY(kind, unit, section, name, help)
@@ -133,9 +174,10 @@ typedef struct identity_env {
     void (*leave_write)(void *context);
     /* enter_write without any wait: for what can be written another time. NULL: as enter_write. */
     bool (*try_write)(void *context);
-    /* The gate of password hashing (architecture, decision 6): false at once where its queue is full. */
-    bool (*enter_hash)(void *context);
-    void (*leave_hash)(void *context);
+    /* The semaphore of password hashing (architecture, decision 6). NULL: everybody hashes. */
+    identity_hash_turn_t (*enter_hash)(void *context, const identity_hash_request_t *request,
+                                       identity_hash_ticket_t *ticket);
+    void (*leave_hash)(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result);
     /* What IdentityRateLimit is counted by, shared by all children: failures and requests; and which clients have
      * proved to be who they say. NULL: nothing is limited. counters_scope: what the names of users and keys belong to
      * (the database). */

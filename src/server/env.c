@@ -43,21 +43,25 @@ static apr_time_t now(void *context)
     return apr_time_now();
 }
 
-static bool enter_hash(void *context)
+static identity_hash_turn_t enter_hash(void *context, const identity_hash_request_t *request,
+                                       identity_hash_ticket_t *ticket)
 {
+    static const identity_metric_t metrics[] = {[IDENTITY_HASH_ENTERED] = IDENTITY_METRIC_HASH_PASSED,
+                                                [IDENTITY_HASH_SHARED] = IDENTITY_METRIC_HASH_SHARED,
+                                                [IDENTITY_HASH_REFUSED] = IDENTITY_METRIC_HASH_REFUSED};
     const identity_host_t *host = context;
-    bool waited, entered = identity_gate_enter(host->site->gate, &waited);
+    identity_hash_turn_t turn = identity_hashsem_enter(host->site->hashing, request, ticket);
 
-    identity_metric_add(host->env.metrics, entered ? IDENTITY_METRIC_HASH_PASSED : IDENTITY_METRIC_HASH_REFUSED, 1);
-    if (waited)
+    identity_metric_add(host->env.metrics, metrics[turn], 1);
+    if (ticket->waited)
         identity_metric_add(host->env.metrics, IDENTITY_METRIC_HASH_WAITS, 1);
-    return entered;
+    return turn;
 }
 
-static void leave_hash(void *context)
+static void leave_hash(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result)
 {
     const identity_host_t *host = context;
-    identity_gate_leave(host->site->gate);
+    identity_hashsem_leave(host->site->hashing, ticket, result);
 }
 
 static void write_line(void *context, identity_log_level_t level, const char *request_id, const char *line)

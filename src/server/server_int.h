@@ -138,7 +138,6 @@ const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
 typedef struct identity_pool identity_pool_t;
 typedef struct identity_database identity_database_t;
-typedef struct identity_gate identity_gate_t;
 typedef struct identity_job identity_job_t;
 typedef struct identity_board identity_board_t;
 
@@ -170,7 +169,8 @@ struct identity_site {
     apr_array_header_t *hosts;             /* of identity_host_t * */
     apr_array_header_t *pools;             /* of identity_pool_t * */
     apr_global_mutex_t *write;
-    identity_gate_t *gate;
+    identity_hashsem_t *hashing;
+    unsigned hash_slots;
     identity_board_t *board; /* metrics.c */
     identity_labels_t labels;
     identity_job_t *job; /* NULL without mod_watchdog */
@@ -281,13 +281,11 @@ bool identity_write_enter(void *host);
 bool identity_write_try(void *host);
 void identity_write_leave(void *host);
 
-/* gate.c: at most `slots` threads of all children hash passwords at a time. */
-identity_gate_t *identity_gate_open(apr_pool_t *configuration, apr_pool_t *process, unsigned slots, unsigned processes);
-void identity_gate_join(identity_gate_t *gate, apr_pool_t *child);
-bool identity_gate_enter(identity_gate_t *gate, bool *waited);
-void identity_gate_leave(identity_gate_t *gate);
-void identity_gate_look(identity_gate_t *gate, identity_figures_t *figures);
-/* Is a process gone that was a child of this server? */
+/* gate.c: the semaphore of password hashing for all hosts; false without shared memory. */
+bool identity_hashsem_share(identity_site_t *site, unsigned slots);
+void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures);
+/* Is a process gone that was a child of this server? Or its number some other program's since: children of a server
+ * are all in one process group. */
 bool identity_process_gone(pid_t pid);
 
 /* counters.c: anonymous memory of the parent, all zero, on a border of 64 bytes; NULL where there is none. */

@@ -282,12 +282,12 @@ int identity_start_gates(identity_site_t *site)
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &daemons);
     /* Room for the children of two generations. */
     unsigned processes = 2 * (unsigned)(daemons > 0 ? daemons : 1);
-    site->gate = identity_gate_open(site->pool, site->main_server->process->pool, hash_slots(site), processes);
-    if (site->gate && identity_counters_share(site) && identity_metrics_share(site, processes))
+    if (identity_hashsem_share(site, hash_slots(site)) && identity_counters_share(site) &&
+        identity_metrics_share(site, processes))
         return OK;
     IDENTITY_SAY(
         APLOG_EMERG, site->main_server,
-        "ID0525: There is no shared memory for the gate of password hashing, the rate limits and the counters.");
+        "ID0525: There is no shared memory for the semaphore of password hashing, the rate limits and the counters.");
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -315,7 +315,7 @@ void identity_child(apr_pool_t *child, server_rec *main_server)
     if (status != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",
                      IDENTITY_WRITE_MUTEX);
-    identity_gate_join(site->gate, child);
+    identity_hashsem_join(site->hashing);
     identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)
         identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);

@@ -29,7 +29,7 @@ static identity_figures_t *collect(apr_pool_t *pool, const identity_host_t *host
 {
     identity_figures_t *figures = identity_metrics_collect(pool, host->site);
 
-    identity_gate_look(host->site->gate, figures);
+    identity_hashsem_figures(host->site, figures);
     identity_figures_survey(pool, &host->env, figures);
     identity_figure_set(figures, IDENTITY_METRIC_CONNECTIONS_MAX, host->dbd.max);
     set_size(figures, IDENTITY_METRIC_DATABASE_SIZE, host->dbd.params);

@@ -1,31 +1,43 @@
-/* Passwords, hashed and verified inside the gate that all children share (architecture, decision 6; security 17). */
+/* Passwords, hashed and verified inside the semaphore that all children share (architecture, decision 6; security 17).
+ */
 #include "identity/pages.h"
 #include "service_int.h"
 
-static bool enter(identity_call_t *call)
+static identity_hash_turn_t enter(identity_call_t *call, const char *account, const char *hash, const char *password,
+                                  identity_hash_ticket_t *ticket)
 {
     const identity_env_t *env = call->env;
+    const identity_hash_request_t request = {
+        .client = call->in ? call->in->client_address : NULL, .account = account, .hash = hash, .password = password};
 
-    if (!env->enter_hash || env->enter_hash(env->context))
-        return true;
-    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                         "Too many people are signing in at this moment; please try again.");
+    identity_hash_turn_t turn =
+        env->enter_hash ? env->enter_hash(env->context, &request, ticket) : IDENTITY_HASH_ENTERED;
+    if (turn == IDENTITY_HASH_REFUSED)
+        identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                      "Too many people are signing in at this moment; please try again.");
+    return turn;
 }
 
-static void leave(identity_call_t *call)
+static void leave(identity_call_t *call, const identity_hash_ticket_t *ticket, identity_hash_result_t result)
 {
     if (call->env->leave_hash)
-        call->env->leave_hash(call->env->context);
+        call->env->leave_hash(call->env->context, ticket, result);
 }
 
-bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash)
+static bool no_memory(identity_call_t *call)
 {
-    if (!enter(call))
+    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is short of memory; please try again.");
+}
+
+bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised, const char **hash)
+{
+    identity_hash_ticket_t ticket;
+
+    if (enter(call, account, NULL, NULL, &ticket) == IDENTITY_HASH_REFUSED)
         return false;
     *hash = identity_password_hash(call->pool, &call->env->settings->hash, normalised);
-    leave(call);
-    return *hash ||
-           identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is short of memory; please try again.");
+    leave(call, &ticket, IDENTITY_HASH_UNKNOWN);
+    return *hash || no_memory(call);
 }
 
 identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool)
@@ -44,27 +56,47 @@ bool identity_password_permitted(identity_call_t *call, const char *password, co
     return identity_password_acceptable(call->pool, password, &policy, field, &call->problem);
 }
 
-bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
-                              const char **fresh)
+/* Inside the semaphore. *fresh: a stronger hash of the same, where the old one is weaker. */
+static identity_hash_result_t verify(identity_call_t *call, const char *hash, const char *typed, const char *normalised,
+                                     const char **fresh)
 {
     const identity_hash_parameters_t *parameters = &call->env->settings->hash;
-    char *normalised = identity_password_normalise(call->pool, password);
+    /* No password has this form, but the answer must cost what any other costs. */
+    const char *tried = normalised ? normalised : "";
     bool weaker = false;
+
+    identity_password_verdict_t verdict =
+        identity_password_verify(hash, normalised ? typed : "", tried, parameters, &weaker);
+    bool right = normalised && verdict == IDENTITY_PASSWORD_RIGHT;
+    /* Made for a wrong one as well: else the time would tell whose hash is still an old one (security 15). */
+    const char *made = weaker ? identity_password_hash(call->pool, parameters, tried) : NULL;
+    if (right)
+        *fresh = made;
+    if (verdict == IDENTITY_PASSWORD_NO_MEMORY)
+        return IDENTITY_HASH_UNKNOWN;
+    return right ? IDENTITY_HASH_RIGHT : IDENTITY_HASH_WRONG;
+}
+
+bool identity_verify_password(identity_call_t *call, const char *account, const char *hash, const char *password,
+                              bool *right, const char **fresh)
+{
+    char *normalised = identity_password_normalise(call->pool, password);
+    identity_hash_ticket_t ticket;
+    identity_hash_result_t result;
 
     *fresh = NULL;
     *right = false;
-    /* No password has this form, but the answer must cost what any other costs. */
-    const char *tried = normalised ? normalised : "";
-    if (!enter(call))
+    /* Shared as it was typed: hashes of other programs are compared byte for byte. */
+    switch (enter(call, account, hash, password, &ticket)) {
+    case IDENTITY_HASH_REFUSED:
         return false;
-    identity_password_verdict_t verdict =
-        identity_password_verify(hash, normalised ? password : "", tried, parameters, &weaker);
-    *right = normalised && verdict == IDENTITY_PASSWORD_RIGHT;
-    /* Made for a wrong one as well: else the time would tell whose hash is still an old one (security 15). */
-    const char *made = weaker ? identity_password_hash(call->pool, parameters, tried) : NULL;
-    if (*right)
-        *fresh = made;
-    leave(call);
-    return verdict != IDENTITY_PASSWORD_NO_MEMORY ||
-           identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is short of memory; please try again.");
+    case IDENTITY_HASH_SHARED:
+        result = ticket.result;
+        break;
+    default:
+        result = verify(call, hash, password, normalised, fresh);
+        leave(call, &ticket, result);
+    }
+    *right = normalised && result == IDENTITY_HASH_RIGHT;
+    return result != IDENTITY_HASH_UNKNOWN || no_memory(call);
 }

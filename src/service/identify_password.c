@@ -110,7 +110,7 @@ static bool verify(identity_call_t *call, attempt_t *attempt)
 {
     bool right;
 
-    if (!identity_verify_user(call, attempt->user, attempt->password, &right, &attempt->fresh))
+    if (!identity_verify_user(call, attempt->canonical, attempt->user, attempt->password, &right, &attempt->fresh))
         return false;
     if (!right)
         return identity_limit_failed(call) && identity_write(call, write_failure, attempt) && wrong(call);

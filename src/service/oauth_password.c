@@ -111,8 +111,8 @@ static bool read_user(identity_call_t *call, redemption_t *redemption)
 static bool new_hash(identity_call_t *call, redemption_t *redemption)
 {
     return identity_password_permitted(call, redemption->password, redemption->user->username, "new_password") &&
-           identity_hash_password(call, identity_password_normalise(call->pool, redemption->password),
-                                  &redemption->hash);
+           identity_hash_password(call, redemption->user->canonical,
+                                  identity_password_normalise(call->pool, redemption->password), &redemption->hash);
 }
 
 /* Exactly one of many at once passes (security 21). */

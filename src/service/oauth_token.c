@@ -95,14 +95,14 @@ static bool write_login(identity_call_t *call, void *data)
     return identity_login_open(call, &attempt->login);
 }
 
-bool identity_verify_user(identity_call_t *call, const identity_user_row_t *user, const char *password, bool *right,
-                          const char **fresh)
+bool identity_verify_user(identity_call_t *call, const char *account, const identity_user_row_t *user,
+                          const char *password, bool *right, const char **fresh)
 {
     /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
     bool usable = identity_user_usable(user);
     const char *hash = usable ? user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
 
-    if (!identity_verify_password(call, hash, password, right, fresh))
+    if (!identity_verify_password(call, account, hash, password, right, fresh))
         return false;
     *right = *right && usable;
     return true;
@@ -117,7 +117,7 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
     attempt->moved = false;
     if (!identity_read(call, find_user, attempt))
         return false;
-    if (!identity_verify_user(call, attempt->user, password, &right, &attempt->fresh))
+    if (!identity_verify_user(call, attempt->canonical, attempt->user, password, &right, &attempt->fresh))
         return false;
     return !right || (identity_limit_passed(call) && identity_write(call, write_login, attempt));
 }

@@ -392,10 +392,10 @@ void identity_use_missed(identity_call_t *call, const identity_memory_t *memory,
 /* May a password be set? 400 naming the field and the reason otherwise. */
 bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field);
 /* Hashes inside the gate; 503 where it is full. No connection may be held. */
-bool identity_hash_password(identity_call_t *call, const char *normalised, const char **hash);
+bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised, const char **hash);
 /* Verifies inside the gate; *fresh: a hash that should replace the present one, or NULL. */
-bool identity_verify_password(identity_call_t *call, const char *hash, const char *password, bool *right,
-                              const char **fresh);
+bool identity_verify_password(identity_call_t *call, const char *account, const char *hash, const char *password,
+                              bool *right, const char **fresh);
 
 /* May somebody sign in by a password at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
@@ -416,8 +416,8 @@ static inline bool identity_user_usable(const identity_user_row_t *user)
     return user && user->status == IDENTITY_USER_ACTIVE && user->password_hash;
 }
 /* identity_verify_password for a user, or as long as that for who has none. */
-bool identity_verify_user(identity_call_t *call, const identity_user_row_t *user, const char *password, bool *right,
-                          const char **fresh);
+bool identity_verify_user(identity_call_t *call, const char *account, const identity_user_row_t *user,
+                          const char *password, bool *right, const char **fresh);
 /* On record. user: NULL where there is none of that name. Inside identity_write. */
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user);
 

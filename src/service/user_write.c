@@ -69,7 +69,8 @@ bool identity_users_create(identity_call_t *call)
     if (password) {
         user->password_changed_at = call->now;
         if (!identity_password_permitted(call, password, username, "password") ||
-            !identity_hash_password(call, identity_password_normalise(call->pool, password), &user->password_hash))
+            !identity_hash_password(call, user->canonical, identity_password_normalise(call->pool, password),
+                                    &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
                !identity_limit_take(call, IDENTITY_RATE_INVITE, call->who->id) ||
@@ -204,7 +205,8 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
     /* Who signs on at a provider has no password, and comes to one by a mailed link. */
     if (!hash)
         hash = identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_limit_self(call) || !identity_verify_password(call, hash, current, &right, &fresh) ||
+    if (!identity_limit_self(call) ||
+        !identity_verify_password(call, update->user->canonical, hash, current, &right, &fresh) ||
         !(right ? identity_limit_passed(call) : identity_limit_failed(call)))
         return false;
     if (!right && !identity_write(call, write_refusal, NULL))
@@ -313,7 +315,8 @@ bool identity_users_update(identity_call_t *call)
     if (update.password &&
         (!identity_password_permitted(call, update.password, update.username ? update.username : update.user->username,
                                       "password") ||
-         !identity_hash_password(call, identity_password_normalise(call->pool, update.password), &update.hash)))
+         !identity_hash_password(call, update.user->canonical, identity_password_normalise(call->pool, update.password),
+                                 &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status;
     if (changes && !identity_write(call, write_update, &update))

@@ -136,18 +136,20 @@ static void test_login_counts_failures_only(void)
     is_int(failures("192.0.2.7", victim, 20), 10, "all ten are left");
 }
 
-static bool (*enter_hash)(void *context);
+static identity_hash_turn_t (*enter_hash)(void *context, const identity_hash_request_t *request,
+                                          identity_hash_ticket_t *ticket);
 static int meanwhile;
 
 /* While one password waits to be hashed, others fail. */
-static bool enter_late(void *context)
+static identity_hash_turn_t enter_late(void *context, const identity_hash_request_t *request,
+                                       identity_hash_ticket_t *ticket)
 {
     int tries = meanwhile;
 
     meanwhile = 0;
     if (tries)
         failures("192.0.2.1", "nobody@example.org", tries);
-    return enter_hash(context);
+    return enter_hash(context, request, ticket);
 }
 
 /* Of many tries at once no more are told anything than of as many one after the other. */

@@ -151,6 +151,26 @@ static void test_gate(void)
     is_str(header(&answer, "Retry-After"), "1", "... come again in a second");
     is_str(other.text, answer.text, "... for unknown names too # security 15");
     is_str(state(), before, "... nothing is recorded");
+    /* An equal request is being hashed: what it finds out holds for this one, without a hash of its own. */
+    door->hash_result = IDENTITY_HASH_WRONG;
+    answer = sign_in("ada@example.org", PASSWORD);
+    other = sign_in("unknown@example.org", PASSWORD);
+    door->hash_result = IDENTITY_HASH_UNKNOWN;
+    refused(answer, 401, "UNAUTHORISED", "", "A5: a shared hash that was wrong");
+    is_str(other.text, answer.text, "A5: ... for unknown names too");
+    door->hash_result = IDENTITY_HASH_RIGHT;
+    accepted(sign_in("ada@example.org", PASSWORD), 200, "A5: a shared hash that was right");
+    other = sign_in("unknown@example.org", PASSWORD);
+    door->hash_result = IDENTITY_HASH_UNKNOWN;
+    refused(other, 401, "UNAUTHORISED", "", "A5: ... lets nobody in who is no user");
+    accepted(sign_in("Ada@Example.org", PASSWORD), 200, "a hash of its own");
+    is_int(door->hash_told, IDENTITY_HASH_RIGHT, "A5: those who share it are told that it was right");
+    is_str(door->hash_account, "ada@example.org", "A5: it waits for the account, however it was written");
+    refused(sign_in("ada@example.org", "Wrong1Horse"), 401, "UNAUTHORISED", "", "a wrong password");
+    is_int(door->hash_told, IDENTITY_HASH_WRONG, "A5: ... that it was wrong");
+    refused(sign_in("unknown@example.org", PASSWORD), 401, "UNAUTHORISED", "", "an unknown name");
+    is_str(door->hash_account, "unknown@example.org", "A5: ... waits for a name alike");
+    is_int(door->hash_told, IDENTITY_HASH_WRONG, "A5: ... and is told alike");
     door->settings.password_grant = false;
     answer = sign_in("ada@example.org", PASSWORD);
     refused(answer, 403, "USER_NOT_ALLOWED", "", "IdentityPasswordGrant Off");

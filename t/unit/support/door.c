@@ -58,17 +58,23 @@ static void leave_write(void *context)
     ((door_t *)context)->writers--;
 }
 
-static bool enter_hash(void *context)
+static identity_hash_turn_t enter_hash(void *context, const identity_hash_request_t *request,
+                                       identity_hash_ticket_t *ticket)
 {
     door_t *door = context;
+    door->hash_account = apr_pstrdup(door->pool, request->account);
+    *ticket = (identity_hash_ticket_t){.result = door->hash_result};
     if (door->borrowed || door->writers)
         bail("a password is hashed while a connection or the writers' gate is held");
-    return !door->refuse_hash;
+    if (door->hash_result != IDENTITY_HASH_UNKNOWN)
+        return IDENTITY_HASH_SHARED;
+    return door->refuse_hash ? IDENTITY_HASH_REFUSED : IDENTITY_HASH_ENTERED;
 }
 
-static void leave_hash(void *context)
+static void leave_hash(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result)
 {
-    (void)context;
+    (void)ticket;
+    ((door_t *)context)->hash_told = result;
 }
 
 static void log_line(void *context, identity_log_level_t level, const char *request_id, const char *line)

@@ -20,10 +20,13 @@ typedef struct door {
     apr_time_t now;     /* the clock; moves by a microsecond with every look, so that ids and times stay in order */
     int fail_after;     /* as in identity_db_options_t */
     bool refuse_borrow; /* no connection is to be had */
-    bool refuse_hash;   /* the hash gate is full */
-    int writers;        /* inside the writers' gate; must be 0 between requests */
-    int borrowed;       /* connections out; must be 0 between requests */
-    const char *log;    /* where a test sets it to "", the lines that are logged from then on */
+    bool refuse_hash;   /* no place to hash a password */
+    identity_hash_result_t hash_result; /* of an equal request that is being hashed; UNKNOWN: there is none */
+    identity_hash_result_t hash_told;   /* what the last hash told those who share it */
+    const char *hash_account;           /* whose it was */
+    int writers;                        /* inside the writers' gate; must be 0 between requests */
+    int borrowed;                       /* connections out; must be 0 between requests */
+    const char *log;                    /* where a test sets it to "", the lines that are logged from then on */
     const char *entity_id, *account_id,
         *second_account_id;     /* accounts `default` (LIVE) and `second` (TEST) of entity `default` */
     const char *key, *read_key; /* X-API-KEY: ADMINISTRATOR, READ_ONLY */
