@@ -148,6 +148,8 @@ typedef struct identity_random {
 const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random);
 /* The same id for the same name at all times, older than any other: of things that have no row. */
 const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char *name);
+/* The same for what happens at one time only: sorted by that. */
+const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name, apr_time_t at);
 /* Is it prefix_ and 20 characters of the alphabet? */
 bool identity_id_valid(const char *id, const char *prefix);
 /* 32 upper-case hex digits: 12 of milliseconds, 20 random. NULL on a random fault. */

@@ -23,12 +23,13 @@ typedef struct identity_configured_provider {
 /* Classes of routes that IdentityRateLimit knows. */
 typedef enum {
     IDENTITY_RATE_NONE,
-    IDENTITY_RATE_LOGIN,  /* failed logins, by client address and by account */
-    IDENTITY_RATE_TOKEN,  /* failed uses of mailed secrets, alike */
-    IDENTITY_RATE_RESET,  /* mails asked for, by the address that they go to */
-    IDENTITY_RATE_INVITE, /* requests, by credential */
-    IDENTITY_RATE_MAIL,   /* mails of all kinds that are queued, by the address that they go to */
-    IDENTITY_RATE_READ,   /* requests, by credential */
+    IDENTITY_RATE_LOGIN,   /* failed logins, by client address and by account */
+    IDENTITY_RATE_TOKEN,   /* failed uses of mailed secrets, alike */
+    IDENTITY_RATE_RESET,   /* mails asked for, by the address that they go to */
+    IDENTITY_RATE_INVITE,  /* requests, by credential */
+    IDENTITY_RATE_MAIL,    /* mails of all kinds that are queued, by the address that they go to */
+    IDENTITY_RATE_REFRESH, /* exchanges of refresh tokens, by session */
+    IDENTITY_RATE_READ,    /* requests, by credential */
     IDENTITY_RATE_WRITE,
     IDENTITY_RATE_CLASSES
 } identity_rate_class_t;
@@ -43,6 +44,18 @@ identity_rate_class_t identity_rate_class_find(const char *name);
 /* All of them, as a sentence lists them: login, ... or write. */
 const char *identity_rate_class_names(apr_pool_t *pool);
 
+/* IdentityRetention: how long rows are kept that nobody needs any more, counted from their end. */
+typedef enum { IDENTITY_KEEP_AUDIT, IDENTITY_KEEP_SESSIONS, IDENTITY_KEEP_MAIL, IDENTITY_KEEPS } identity_keep_t;
+typedef struct identity_retention {
+    apr_interval_time_t of[IDENTITY_KEEPS];
+    apr_interval_time_t leaves; /* exchanged refresh tokens: the idle lifetime of sessions */
+} identity_retention_t;
+extern const identity_retention_t identity_retention_standard;
+/* audit, sessions, mail. */
+const char *identity_keep_name(identity_keep_t keep);
+/* IDENTITY_KEEPS for what is no name of one. */
+identity_keep_t identity_keep_find(const char *name);
+
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
     const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
@@ -54,6 +67,7 @@ typedef struct identity_settings {
     const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
     identity_rates_t rates;
+    identity_retention_t retention;
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
     const identity_mail_target_t *mail; /* NULL: nothing that needs a mail can be done (503) */
     const char *mail_from;
@@ -422,9 +436,12 @@ bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const ch
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
 /* Deletes a batch of what has had its time: answers to Idempotency-Keys (48 hours old), visits of the demo account,
- * sandboxes with all that is in them, the list of changes (10 minutes old). Returns how many rows went: 0 where nothing
- * is left, which costs one read. Never fails: logs. */
+ * sandboxes with all that is in them, the list of changes (10 minutes old), and what IdentityRetention says. Returns
+ * how many rows went: 0 where nothing is left, which costs a few look-ups. Never fails: logs. */
 int identity_purge(apr_pool_t *pool, const identity_env_t *env);
+/* The same, but where others write just now: IDENTITY_PURGE_BUSY, and nothing was done. */
+#define IDENTITY_PURGE_BUSY -1
+int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env);
 
 /* Counts in env->generations what others (other nodes, the command line, a child that died) have changed since the last
  * round: one read. To be called about once a second, by one process; who is remembered is believed only while that goes

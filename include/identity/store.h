@@ -600,11 +600,30 @@ typedef struct identity_audit_row {
     const char *client_address;
     apr_time_t created_at;
     apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
+    int times;               /* read: how often it happened */
 } identity_audit_row_t;
 /* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
+/* The same, but where there is a row of that id its times is one more. */
+identity_db_status_t identity_audit_count(identity_db_t *db, const identity_audit_row_t *row);
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
                                         identity_audit_row_t **row);
+
+/* What has been kept for long enough (IdentityRetention). */
+typedef enum {
+    IDENTITY_OLD_AUDIT,            /* records written before */
+    IDENTITY_OLD_SESSIONS_ENDED,   /* sessions that ended before, with their refresh tokens */
+    IDENTITY_OLD_SESSIONS_EXPIRED, /* ... that expired before */
+    IDENTITY_OLD_LEAVES,           /* refresh tokens that were exchanged before */
+    IDENTITY_OLD_SECRETS,          /* of mailed links that expired before */
+    IDENTITY_OLD_MAILS,            /* sent, given up, or cancelled before */
+    IDENTITY_OLD_MAILS_QUEUED,     /* whose links expired before while nobody sent them */
+    IDENTITY_OLD_KINDS
+} identity_old_t;
+identity_db_status_t identity_old_any(identity_db_t *db, identity_old_t kind, apr_time_t before, bool *any);
+/* Deletes at most limit of them. Inside a write transaction. */
+identity_db_status_t identity_old_purge(identity_db_t *db, identity_old_t kind, apr_time_t before, apr_int64_t limit,
+                                        int *deleted);
 
 /* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
 typedef enum {

@@ -43,11 +43,16 @@ const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t no
 
 const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char *name)
 {
+    return identity_id_of_name_at(pool, prefix, name, 0);
+}
+
+const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name, apr_time_t at)
+{
     unsigned char digest[IDENTITY_SHA256_SIZE];
     char tail[ID_LENGTH + 1];
 
     identity_sha256(name, strlen(name), digest);
-    put_base62(tail, ID_TIME_LENGTH, 0);
+    put_base62(tail, ID_TIME_LENGTH, (apr_uint64_t)at);
     for (int i = 0; i < ID_RANDOM_LENGTH; i++) {
         tail[ID_TIME_LENGTH + i] = alphabet[digest[i] % 62];
     }

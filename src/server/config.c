@@ -46,6 +46,11 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     for (int class = 0; class < IDENTITY_RATE_CLASSES; class ++)
         if (added->rates.set & 1u << class)
             merged->rates.rates.of[class] = added->rates.rates.of[class];
+    merged->retention = base->retention;
+    merged->retention.set |= added->retention.set;
+    for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
+        if (added->retention.set & 1u << keep)
+            merged->retention.retention.of[keep] = added->retention.retention.of[keep];
     merged->set = base->set | added->set;
     merged->own = added->set;
     merged->engine = base->engine || added->engine;
@@ -369,6 +374,19 @@ static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_n
     conf->set |= 1u << class;
     return identity_read_rate(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
                               &conf->rates.of[class]);
+}
+
+static const char *set_retention(cmd_parms *cmd, void *directory, const char *what, const char *value)
+{
+    identity_retention_conf_t *conf = member_set(cmd);
+    identity_keep_t keep = identity_keep_find(what);
+
+    (void)directory;
+    if (keep == IDENTITY_KEEPS)
+        return apr_psprintf(cmd->pool, "%s begins with audit, sessions or mail, not %s.", cmd->cmd->name, what);
+    conf->set |= 1u << keep;
+    return identity_read_duration(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", what, NULL), value, false,
+                                  &conf->retention.of[keep]);
 }
 
 static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)

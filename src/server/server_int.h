@@ -44,6 +44,11 @@ typedef struct identity_rate_conf {
     unsigned set; /* bits of the classes that a directive has set */
 } identity_rate_conf_t;
 
+typedef struct identity_retention_conf {
+    identity_retention_t retention;
+    unsigned set; /* bits of what a directive has set */
+} identity_retention_conf_t;
+
 typedef struct identity_host identity_host_t;
 
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;

@@ -136,8 +136,10 @@ static void settings_of(identity_host_t *host)
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
         .rates = conf->rates.rates,
+        .retention = conf->retention.retention,
         .stale = conf->stale,
     };
+    host->settings.retention.leaves = conf->refresh_lifetime.idle;
 }
 
 static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,

@@ -16,6 +16,8 @@ APLOG_USE_MODULE(identity);
 
 #define EVERY       apr_time_from_sec(1)
 #define PURGE_EVERY apr_time_from_sec(60)
+#define PURGE_PAUSE apr_time_from_msec(10)
+#define PURGE_TRIES 50
 
 struct identity_job {
     apr_pool_t *pool;
@@ -71,17 +73,25 @@ static int deliver(identity_job_t *job, apr_pool_t *pool)
     return sent;
 }
 
+/* Batch by batch, never before others who want to write, and with a pause after each in which they can; but where they
+ * write without end, one batch after every so many tries all the same. */
+static void purge_store(identity_job_t *job, apr_pool_t *pool, const identity_env_t *env)
+{
+    int tries = 0;
+
+    for (int gone = 1; gone != 0 && !stopping(job); apr_sleep(PURGE_PAUSE)) {
+        apr_pool_t *round;
+        apr_pool_create(&round, pool);
+        gone = tries < PURGE_TRIES ? identity_purge_aside(round, env) : identity_purge(round, env);
+        apr_pool_destroy(round);
+        tries = gone == IDENTITY_PURGE_BUSY ? tries + 1 : 0;
+    }
+}
+
 static void purge(identity_job_t *job, apr_pool_t *pool)
 {
-    for (int i = 0; i < job->stores->nelts; i++) {
-        const identity_env_t *env = &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env;
-        for (int gone = 1; gone > 0 && !stopping(job);) {
-            apr_pool_t *round;
-            apr_pool_create(&round, pool);
-            gone = identity_purge(round, env);
-            apr_pool_destroy(round);
-        }
-    }
+    for (int i = 0; i < job->stores->nelts; i++)
+        purge_store(job, pool, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
 }
 
 static void run(identity_job_t *job, int more)
@@ -161,6 +171,27 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     apr_pool_pre_cleanup_register(child, job, quiesce);
 }
 
+/* Of the hosts that share a database one purges for all: it keeps as long as any of them wants. */
+static void keep_as_long(identity_settings_t *mine, const identity_settings_t *other)
+{
+    if (mine->retention.leaves < other->retention.leaves)
+        mine->retention.leaves = other->retention.leaves;
+    for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
+        if (mine->retention.of[keep] < other->retention.of[keep])
+            mine->retention.of[keep] = other->retention.of[keep];
+}
+
+static void share_retention(identity_site_t *site)
+{
+    for (int i = 0; i < site->hosts->nelts; i++)
+        for (int j = 0; j < site->hosts->nelts; j++) {
+            identity_host_t *one = APR_ARRAY_IDX(site->hosts, i, identity_host_t *),
+                            *other = APR_ARRAY_IDX(site->hosts, j, identity_host_t *);
+            if (one->pool == other->pool)
+                keep_as_long(&one->settings, &other->settings);
+        }
+}
+
 /* One of the hosts that share a database is enough; of those that send mail, since it has the keys that the others'
  * mails are sealed with too. */
 static void enter(apr_array_header_t *hosts, identity_host_t *host)
@@ -175,6 +206,7 @@ static identity_job_t *job_make(identity_site_t *site)
 {
     identity_job_t *job = apr_pcalloc(site->pool, sizeof *job);
 
+    share_retention(site);
     job->pool = site->pool;
     job->hosts = apr_array_make(site->pool, 1, sizeof(identity_host_t *));
     job->stores = apr_array_make(site->pool, 1, sizeof(identity_host_t *));

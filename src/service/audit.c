@@ -31,6 +31,18 @@ static bool look(identity_call_t *call, sight_t *sight)
                          "Audit records are shown for one account at a time: name it by x-platform-id.");
 }
 
+/* "A sign-in failed, 3 times within a minute." */
+static json_t *message_json(const identity_audit_row_t *row)
+{
+    int length = (int)strlen(row->message);
+
+    if (row->times < 2)
+        return json_string(row->message);
+    if (length > 0 && row->message[length - 1] == '.')
+        length--;
+    return json_sprintf("%.*s, %d times within a minute.", length, row->message, row->times);
+}
+
 static json_t *audit_json(const identity_audit_row_t *row)
 {
     json_t *object = json_object();
@@ -45,7 +57,7 @@ static json_t *audit_json(const identity_audit_row_t *row)
     json_object_set_new(object, "target_environment", identity_json_text_or_null(row->target_environment));
     json_object_set_new(object, "action", json_string(row->action));
     json_object_set_new(object, "created_at", identity_time_json(row->created_at));
-    json_object_set_new(object, "message", json_string(row->message));
+    json_object_set_new(object, "message", message_json(row));
     json_object_set_new(object, "reference", identity_json_text_or_null(row->reference));
     json_object_set_new(object, "idempotency_key", identity_json_text_or_null(row->idempotency_key));
     return object;

@@ -204,6 +204,24 @@ bool identity_answer_empty(identity_call_t *call, int status)
     return true;
 }
 
+/* The same for all failures of a minute that are alike, so that they meet in one record. */
+static const char *id_of_minute(identity_call_t *call, const identity_audit_row_t *row)
+{
+    apr_time_t minute = row->created_at - row->created_at % apr_time_from_sec(60);
+    const char *parts[] = {row->entity_id,
+                           row->user_id,
+                           row->target_id,
+                           row->target_platform_id,
+                           row->action,
+                           row->message,
+                           identity_client_network(call)};
+    const char *name = "";
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        name = apr_pstrcat(call->pool, name, parts[i] ? parts[i] : "", "\n", NULL);
+    return identity_id_of_name_at(call->pool, "audi", name, minute);
+}
+
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
 {
     identity_audit_row_t row = {.id = identity_call_id(call, "audi")};
@@ -226,7 +244,10 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     /* Who tries something out must not fill the database; signing in and out is never refused for it. */
     bool change = call->route && call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
     row.sandbox_cap = change ? IDENTITY_SANDBOX_CHANGES : 0;
-    identity_db_status_t status = identity_audit_insert(call->db, &row);
+    if (audit->each_minute)
+        row.id = id_of_minute(call, &row);
+    identity_db_status_t status =
+        audit->each_minute ? identity_audit_count(call->db, &row) : identity_audit_insert(call->db, &row);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "This sandbox takes no more than %d changes.",
                              IDENTITY_SANDBOX_CHANGES);

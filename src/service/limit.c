@@ -26,12 +26,13 @@ const identity_rates_t identity_rates_standard = {.of = {[IDENTITY_RATE_LOGIN] =
                                                          [IDENTITY_RATE_TOKEN] = {30, MINUTE},
                                                          [IDENTITY_RATE_RESET] = {5, HOUR},
                                                          [IDENTITY_RATE_INVITE] = {1000, HOUR},
-                                                         [IDENTITY_RATE_MAIL] = {10, HOUR}}};
+                                                         [IDENTITY_RATE_MAIL] = {10, HOUR},
+                                                         [IDENTITY_RATE_REFRESH] = {60, HOUR}}};
 
 static const char *const names[IDENTITY_RATE_CLASSES] = {
     [IDENTITY_RATE_LOGIN] = "login",   [IDENTITY_RATE_TOKEN] = "token", [IDENTITY_RATE_RESET] = "reset",
-    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_READ] = "read",
-    [IDENTITY_RATE_WRITE] = "write"};
+    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_REFRESH] = "refresh",
+    [IDENTITY_RATE_READ] = "read",     [IDENTITY_RATE_WRITE] = "write"};
 
 const char *identity_rate_class_name(identity_rate_class_t class)
 {
@@ -83,6 +84,11 @@ static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6
 static const char *address_of(identity_call_t *call)
 {
     return network(call, 32, 64);
+}
+
+const char *identity_client_network(identity_call_t *call)
+{
+    return network(call, 24, 48);
 }
 
 /* A rate belongs to the name: hosts with other ones count for themselves. what comes last, since it may hold anything.
@@ -317,7 +323,7 @@ bool identity_limit_account(identity_call_t *call, const char *account)
         bind_to(call, "account", "", account, 1);
     else if (account &&
              !(call->env->proofs && identity_counters_marked(call->env->proofs, proof_of(call, account), now(call)))) {
-        bind_to(call, "network", network(call, 24, 48), account, 1);
+        bind_to(call, "network", identity_client_network(call), account, 1);
         bind_to(call, "account", "", account, ALL_NETWORKS);
     }
     if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))

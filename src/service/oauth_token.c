@@ -45,7 +45,8 @@ static bool find_user(identity_call_t *call, void *data)
 
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)
 {
-    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed."};
+    identity_audit_t audit = {
+        .action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed.", .each_minute = true};
 
     audit.entity_id = user ? user->entity_id : "";
     audit.id = user ? user->id : NULL;
@@ -314,6 +315,14 @@ static bool write_renewal(identity_call_t *call, void *data)
     return true;
 }
 
+static bool may_refresh(identity_call_t *call, const renewal_t *renewal)
+{
+    const identity_refresh_row_t *refresh = renewal->refresh;
+
+    return !renewal->live || (refresh->spent_at && call->now - refresh->spent_at > RETRY_WINDOW) ||
+           identity_limit_take(call, IDENTITY_RATE_REFRESH, renewal->login.session->id);
+}
+
 bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login)
 {
     renewal_t renewal = {.token = token};
@@ -321,8 +330,9 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
     memset(login, 0, sizeof *login);
     if (!identity_token_valid(token, IDENTITY_TOKEN_REFRESH))
         return true;
-    /* Looked up first, so that made-up tokens never queue among the writers. */
-    if (!identity_read(call, find_refresh, &renewal) ||
+    /* Looked up first, so that made-up tokens never queue among the writers; and a session that refreshes without pause
+     * is held up, but not the end of one whose spent token came back. */
+    if (!identity_read(call, find_refresh, &renewal) || !may_refresh(call, &renewal) ||
         (renewal.live && !identity_write(call, write_renewal, &renewal)))
         return false;
     if (renewal.live && !renewal.reused)

@@ -1,18 +1,80 @@
-/* What has had its time goes in small batches, so that nobody waits long for the writers' gate. */
+/* What has had its time goes in small batches, each a transaction of its own of a few milliseconds, so that nobody
+ * waits long for the writers' gate (security 88). */
 #include "service_int.h"
 
 #define BATCH         200
+#define SESSIONS      20 /* each takes its refresh tokens along */
 /* Users, keys, ...: each takes what hangs on it along. */
 #define SANDBOX_BATCH 20
 /* Much longer than a node may leave it unread before it forgets everything (follow.c). */
 #define CHANGES_KEPT  apr_time_from_sec(600)
 
+const identity_retention_t identity_retention_standard = {
+    .leaves = apr_time_from_sec(7 * 86400),
+    .of = {[IDENTITY_KEEP_AUDIT] = apr_time_from_sec(400 * 86400),
+           [IDENTITY_KEEP_SESSIONS] = apr_time_from_sec(30 * 86400),
+           [IDENTITY_KEEP_MAIL] = apr_time_from_sec(30 * 86400)}};
+
+static const char *const names[IDENTITY_KEEPS] = {
+    [IDENTITY_KEEP_AUDIT] = "audit", [IDENTITY_KEEP_SESSIONS] = "sessions", [IDENTITY_KEEP_MAIL] = "mail"};
+
+const char *identity_keep_name(identity_keep_t keep)
+{
+    return names[keep];
+}
+
+identity_keep_t identity_keep_find(const char *name)
+{
+    for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
+        if (strcasecmp(names[keep], name) == 0)
+            return (identity_keep_t)keep;
+    return IDENTITY_KEEPS;
+}
+
+/* Which of IdentityRetention each kind of rows follows, and how many of them make a batch. Refresh tokens that were
+ * exchanged are kept only until no browser has them any more: as long as they tell of a theft (security 36). */
+static const struct {
+    identity_keep_t keep;
+    int batch;
+} kinds[IDENTITY_OLD_KINDS] = {[IDENTITY_OLD_AUDIT] = {IDENTITY_KEEP_AUDIT, BATCH},
+                               [IDENTITY_OLD_SESSIONS_ENDED] = {IDENTITY_KEEP_SESSIONS, SESSIONS},
+                               [IDENTITY_OLD_SESSIONS_EXPIRED] = {IDENTITY_KEEP_SESSIONS, SESSIONS},
+                               [IDENTITY_OLD_LEAVES] = {IDENTITY_KEEPS, BATCH},
+                               [IDENTITY_OLD_SECRETS] = {IDENTITY_KEEP_SESSIONS, BATCH},
+                               [IDENTITY_OLD_MAILS] = {IDENTITY_KEEP_MAIL, BATCH},
+                               [IDENTITY_OLD_MAILS_QUEUED] = {IDENTITY_KEEP_MAIL, BATCH}};
+
 typedef struct purge {
-    apr_time_t before; /* of answers */
+    bool entered;       /* the writers' gate */
+    identity_old_t old; /* the first kind of which there is any; IDENTITY_OLD_KINDS: none */
+    apr_time_t before;  /* of answers */
     apr_int64_t answers, visits, changes;
     identity_entity_row_t *sandbox; /* or NULL */
     int deleted;
 } purge_t;
+
+static apr_time_t kept_since(const identity_call_t *call, identity_old_t kind)
+{
+    const identity_settings_t *settings = call->env->settings;
+    identity_keep_t keep = kinds[kind].keep;
+
+    return call->now - (keep == IDENTITY_KEEPS ? settings->retention.leaves : settings->retention.of[keep]);
+}
+
+static bool find_old(identity_call_t *call, purge_t *purge)
+{
+    bool any = false;
+
+    purge->old = IDENTITY_OLD_KINDS;
+    for (int kind = 0; kind < IDENTITY_OLD_KINDS && !any; kind++) {
+        if (!identity_db_ok(
+                call, identity_old_any(call->db, (identity_old_t)kind, kept_since(call, (identity_old_t)kind), &any)))
+            return false;
+        if (any)
+            purge->old = (identity_old_t)kind;
+    }
+    return true;
+}
 
 static bool read_old(identity_call_t *call, void *data)
 {
@@ -26,7 +88,7 @@ static bool read_old(identity_call_t *call, void *data)
         return false;
     if (!found)
         purge->sandbox = NULL;
-    return true;
+    return find_old(call, purge);
 }
 
 static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
@@ -48,7 +110,9 @@ static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
 static bool write_purge(identity_call_t *call, void *data)
 {
     purge_t *purge = data;
-    int answers = 0, visits = 0, changes = 0, sandbox = 0;
+    int answers = 0, visits = 0, changes = 0, sandbox = 0, old = 0;
+
+    purge->entered = true;
 
     if (purge->answers && !identity_db_ok(call, identity_idempotency_purge(call->db, purge->before, BATCH, &answers)))
         return false;
@@ -59,21 +123,42 @@ static bool write_purge(identity_call_t *call, void *data)
         return false;
     if (purge->sandbox && !reduce(call, purge, &sandbox))
         return false;
-    purge->deleted = answers + visits + changes + sandbox;
+    if (purge->old < IDENTITY_OLD_KINDS && !(answers + visits + changes + sandbox) &&
+        !identity_db_ok(call, identity_old_purge(call->db, purge->old, kept_since(call, purge->old),
+                                                 kinds[purge->old].batch, &old)))
+        return false;
+    purge->deleted = answers + visits + changes + sandbox + old;
     return true;
 }
 
-int identity_purge(apr_pool_t *pool, const identity_env_t *env)
+typedef bool writer_t(identity_call_t *call, identity_work_t *work, void *data);
+
+static int run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer)
 {
     identity_call_t call;
     purge_t purge = {.deleted = 0};
 
     identity_call_begin(&call, pool, env, NULL);
     purge.before = call.now - IDENTITY_ONCE_KEPT;
-    if (identity_read(&call, read_old, &purge) &&
-        ((!purge.answers && !purge.visits && !purge.changes && !purge.sandbox) ||
-         identity_write(&call, write_purge, &purge)))
+    bool done = identity_read(&call, read_old, &purge);
+    bool any = purge.answers || purge.visits || purge.changes || purge.sandbox || purge.old < IDENTITY_OLD_KINDS;
+    if (done && any && !writer(&call, write_purge, &purge)) {
+        if (!purge.entered && writer != identity_write)
+            return IDENTITY_PURGE_BUSY;
+        done = false;
+    }
+    if (done)
         return purge.deleted;
     identity_log(&call, IDENTITY_LOG_ERROR, "ID0341: what has had its time cannot be deleted");
     return 0;
+}
+
+int identity_purge(apr_pool_t *pool, const identity_env_t *env)
+{
+    return run(pool, env, identity_write);
+}
+
+int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env)
+{
+    return run(pool, env, identity_write_aside);
 }

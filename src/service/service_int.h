@@ -152,6 +152,8 @@ bool identity_limit_passed(identity_call_t *call);
 void identity_limit_proved(identity_call_t *call, const char *account);
 /* Outside of a route: both steps of a login with a password. */
 bool identity_limit_password(identity_call_t *call, const char *account);
+/* The client's network (IPv4: its /24, IPv6: its /48), or the text that is no address. */
+const char *identity_client_network(identity_call_t *call);
 /* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
 bool identity_limit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
@@ -194,6 +196,7 @@ typedef struct identity_audit {
     const char *actor;                     /* NULL: the caller */
     const identity_account_row_t *account; /* NULL where none */
     const char *message;
+    bool each_minute; /* a failure: one record a minute for all that are alike and come from one network, with a count */
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);

@@ -33,7 +33,7 @@ static bool refuse_set_up(sso_sign_on_t *sign_on, const char *why)
 
 bool sso_write_failure(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .actor = ""};
+    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .actor = "", .each_minute = true};
 
     audit.entity_id = sign_on->user                 ? sign_on->user->entity_id
                       : sign_on->provider.entity_id ? sign_on->provider.entity_id

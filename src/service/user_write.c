@@ -184,6 +184,7 @@ static bool read_update(identity_call_t *call, void *data)
 static bool write_refusal(identity_call_t *call, void *data)
 {
     identity_audit_t audit = {.action = "PASSWORD_REFUSED",
+                              .each_minute = true,
                               .type = "USER",
                               .id = call->who->id,
                               .message = "The current password was not right."};

@@ -19,18 +19,29 @@ void *db_read_audit(const db_row_t *row, int from)
     audit->idempotency_key = db_text_or_null(row, from + 11);
     audit->client_address = db_text(row, from + 12);
     audit->created_at = db_number(row, from + 13);
+    audit->times = (int)db_number(row, from + 14);
     return audit;
 }
 
-identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row)
+static identity_db_status_t put(identity_db_t *db, identity_sql_t statement, const identity_audit_row_t *row)
 {
-    return db_insert(db, IDENTITY_SQL_AUDIT_INSERT,
+    return db_insert(db, statement,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id),
                              S(row->target_platform_id), S(row->target_resource_type), S(row->target_id),
                              S(row->target_environment), S(row->target_platform_id), S(row->action), S(row->message),
                              S(row->reference), S(row->idempotency_key), S(row->client_address), N(row->created_at),
                              S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap),
                              N(row->sandbox_cap)));
+}
+
+identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row)
+{
+    return put(db, IDENTITY_SQL_AUDIT_INSERT, row);
+}
+
+identity_db_status_t identity_audit_count(identity_db_t *db, const identity_audit_row_t *row)
+{
+    return put(db, IDENTITY_SQL_AUDIT_COUNT, row);
 }
 
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,

@@ -152,7 +152,7 @@ static inline door_answer_t sign_on(const char *subject, const char *email, cons
 
 static inline long long audited(const char *action)
 {
-    return count(text("SELECT COUNT(*) FROM audit_records WHERE action = '%s'", action));
+    return count(text("SELECT COALESCE(SUM(times), 0) FROM audit_records WHERE action = '%s'", action));
 }
 
 static inline void sso_begin(void)

@@ -404,7 +404,7 @@ static void test_audit(void)
                                           "client_address",
                                           "created_at"};
     identity_audit_row_t row = {"audi_1", "enti_1", "user_1", "enti_2", "plat_1",    "USER", "user_2", "LIVE",
-                                "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", NOW,    0},
+                                "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", NOW,    0,        0},
                          bare = {.id = "audi_2",
                                  .entity_id = "",
                                  .user_id = "",
@@ -431,7 +431,7 @@ static void test_audit(void)
 static void test_audit_environment(void)
 {
     identity_audit_row_t row = {"audi_3", ENTITY, user, ENTITY,    account, "USER",  user, NULL,
-                                "X",      "",     NULL, "client1", "",      NOW + 1, 0},
+                                "X",      "",     NULL, "client1", "",      NOW + 1, 0,    0},
                          *read;
 
     must(identity_audit_insert(db, &row), "insert");
