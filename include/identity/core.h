@@ -530,8 +530,14 @@ typedef enum {
  * for byte: where they would look at a part of it only, a longer password is wrong (security 3). */
 identity_password_verdict_t identity_password_verify(const char *hash, const char *typed, const char *normalised,
                                                      const identity_hash_parameters_t *parameters, bool *weaker);
-/* Could a password be verified against it, within the memory of the parameters? */
-bool identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters);
+/* Could a password be verified against it, within the memory of the parameters? If not, why. */
+typedef enum {
+    IDENTITY_IMPORT_FINE,
+    IDENTITY_IMPORT_UNKNOWN, /* no form that is known */
+    IDENTITY_IMPORT_MEMORY,  /* it takes more memory */
+    IDENTITY_IMPORT_SLOW     /* it would keep a processor too long */
+} identity_import_t;
+identity_import_t identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters);
 /* A well-formed PHC string of these parameters that no password has: what an unknown user's login is verified against
  * (security 16). */
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters);

@@ -433,6 +433,10 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
 bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,
                            json_t **answer, identity_problem_t *problem);
 
+/* How many mails are queued, at most so many. 0 where the database does not tell. */
+#define IDENTITY_MAILS_MOST 10000
+apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env);
+
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
 /* Deletes a batch of what has had its time: answers to Idempotency-Keys (48 hours old), visits of the demo account,

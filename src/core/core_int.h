@@ -33,7 +33,7 @@ bool identity_crypto_ready(void);
 /* Hashes of other programs: crypt(3) of libxcrypt, htpasswd's, PBKDF2 and scrypt as passlib and Django write them.
  * known: one of these, that asks for no more than memory_kib and a bounded time. The password is taken as it was typed.
  */
-bool identity_foreign_known(const char *hash, unsigned memory_kib);
+identity_import_t identity_foreign_importable(const char *hash, unsigned memory_kib);
 identity_password_verdict_t identity_foreign_verify(const char *hash, const char *typed, unsigned memory_kib);
 
 #define IDENTITY_SHA256_SIZE 32

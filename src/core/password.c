@@ -1,4 +1,5 @@
 /* Hashes of passwords: Argon2id by libsodium in PHC strings; those of other programs are in password_foreign.c. */
+#include <limits.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -131,12 +132,25 @@ identity_password_verdict_t identity_password_verify(const char *hash, const cha
     return right ? IDENTITY_PASSWORD_RIGHT : IDENTITY_PASSWORD_WRONG;
 }
 
-bool identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters)
+/* Of one that read_stored() does not take: a well-formed one of more passes than would be waited for. */
+static bool too_slow(const char *hash)
+{
+    const char *at = hash + sizeof PHC_START - 1;
+    unsigned memory, passes, lanes;
+
+    return strncmp(hash, PHC_START, sizeof PHC_START - 1) == 0 &&
+           read_parameter(&at, "m=", ',', UINT_MAX / 20, &memory) &&
+           read_parameter(&at, "t=", ',', UINT_MAX / 20, &passes) && read_parameter(&at, "p=", '$', 1, &lanes) &&
+           (passes > STORED_PASSES_MAX || (apr_uint64_t)memory * passes > STORED_WORK_MAX);
+}
+
+identity_import_t identity_password_importable(const char *hash, const identity_hash_parameters_t *parameters)
 {
     stored_hash_t stored;
 
-    return read_stored(hash, &stored) ? stored.memory_kib <= parameters->memory_kib
-                                      : identity_foreign_known(hash, parameters->memory_kib);
+    if (read_stored(hash, &stored))
+        return stored.memory_kib <= parameters->memory_kib ? IDENTITY_IMPORT_FINE : IDENTITY_IMPORT_MEMORY;
+    return too_slow(hash) ? IDENTITY_IMPORT_SLOW : identity_foreign_importable(hash, parameters->memory_kib);
 }
 
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters)

@@ -1,5 +1,6 @@
 /* Hashes that other programs made: verified once and then replaced (security 8). None is ever written here. */
 #include <crypt.h>
+#include <limits.h>
 #include <string.h>
 
 #include <apr_md5.h>
@@ -194,10 +195,35 @@ static foreign_kind_t kind_of(const char *hash, unsigned memory_kib, derived_t *
     return read_pbkdf2(hash, derived) || read_scrypt(hash, memory_kib, derived) ? FOREIGN_DERIVED : FOREIGN_NONE;
 }
 
-bool identity_foreign_known(const char *hash, unsigned memory_kib)
+/* The number that says how long it takes, where its form has one, and how large it may be. */
+static bool too_slow(const char *hash)
+{
+    static const struct {
+        const char *before;
+        apr_uint64_t max;
+    } costs[] = {{"$2a$", BCRYPT_COST_MAX},           {"$2b$", BCRYPT_COST_MAX},    {"$2y$", BCRYPT_COST_MAX},
+                 {"$5$rounds=", ROUNDS_MAX},          {"$6$rounds=", ROUNDS_MAX},   {"$pbkdf2-sha256$", ITERATIONS_MAX},
+                 {"$pbkdf2-sha512$", ITERATIONS_MAX}, {"$pbkdf2$", ITERATIONS_MAX}, {"pbkdf2_sha256$", ITERATIONS_MAX},
+                 {"pbkdf2_sha1$", ITERATIONS_MAX}};
+
+    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++) {
+        const char *at = hash;
+        apr_uint64_t cost;
+        if (skip(&at, costs[i].before) && !number(&at, '$', costs[i].max, &cost) && *at >= '0' && *at <= '9')
+            return true;
+    }
+    return false;
+}
+
+identity_import_t identity_foreign_importable(const char *hash, unsigned memory_kib)
 {
     derived_t derived;
-    return kind_of(hash, memory_kib, &derived) != FOREIGN_NONE;
+
+    if (kind_of(hash, memory_kib, &derived) != FOREIGN_NONE)
+        return IDENTITY_IMPORT_FINE;
+    if (too_slow(hash))
+        return IDENTITY_IMPORT_SLOW;
+    return kind_of(hash, UINT_MAX / 2, &derived) != FOREIGN_NONE ? IDENTITY_IMPORT_MEMORY : IDENTITY_IMPORT_UNKNOWN;
 }
 
 /* ---- verifying -------------------------------------------------------------------------------------------------- */

@@ -88,6 +88,23 @@ static void purge_store(identity_job_t *job, apr_pool_t *pool, const identity_en
     }
 }
 
+/* Mail that is queued where no host has IdentityMailURL waits in silence (M20). */
+static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
+{
+    for (int i = 0; i < job->stores->nelts; i++) {
+        const identity_host_t *store = APR_ARRAY_IDX(job->stores, i, identity_host_t *);
+        bool sends = false;
+        for (int j = 0; j < job->hosts->nelts; j++)
+            sends = sends || APR_ARRAY_IDX(job->hosts, j, identity_host_t *)->pool == store->pool;
+        apr_int64_t queued = sends ? 0 : identity_mails_queued(pool, &store->env);
+        if (queued > 0)
+            IDENTITY_SAY(APLOG_WARNING, store->server,
+                         "ID0553: %s%" APR_INT64_T_FMT " mail%s queued and nobody sends %s: set IdentityMailURL",
+                         queued == IDENTITY_MAILS_MOST ? "at least " : "", queued, queued == 1 ? " is" : "s are",
+                         queued == 1 ? "it" : "them");
+    }
+}
+
 static void purge(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts; i++)
@@ -119,6 +136,9 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
         apr_pool_destroy(round);
     }
     if (apr_time_now() - job->purged_at >= PURGE_EVERY) {
+        /* Once, when this process begins: the first one of a server, and whoever takes over. */
+        if (!job->purged_at)
+            tell_unsent(job, pool);
         job->purged_at = apr_time_now();
         purge(job, pool);
     }

@@ -185,6 +185,25 @@ static bool write_import(identity_call_t *call, void *data)
     return user->id && identity_user_make(call, user, false, "username") && identity_audit(call, &audit);
 }
 
+static bool importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
+                       identity_problem_t *problem)
+{
+    switch (identity_password_importable(hash, parameters)) {
+    case IDENTITY_IMPORT_FINE:
+        return true;
+    case IDENTITY_IMPORT_MEMORY:
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                               "Verifying this hash takes more memory than IdentityPasswordHash allows (m=%u).",
+                               parameters->memory_kib);
+    case IDENTITY_IMPORT_SLOW:
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                               "Verifying this hash would take too long: its number of passes or rounds is too high.");
+    default:
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                               "This is no hash of a password in a form that is known here.");
+    }
+}
+
 bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
                           const char *hash, identity_user_row_t **made, identity_problem_t *problem)
 {
@@ -194,9 +213,8 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
     if (!identity_username_valid(username))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                                "username must be " IDENTITY_USERNAME_RULE ".");
-    if (!identity_password_importable(hash, &env->settings->hash))
-        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
-                               "This is no hash of a password that could be verified here within the memory of one.");
+    if (!importable(pool, hash, &env->settings->hash, problem))
+        return false;
     user->username = username;
     user->canonical = identity_username_canonical(pool, username);
     user->status = IDENTITY_USER_ACTIVE;

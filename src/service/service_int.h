@@ -196,7 +196,8 @@ typedef struct identity_audit {
     const char *actor;                     /* NULL: the caller */
     const identity_account_row_t *account; /* NULL where none */
     const char *message;
-    bool each_minute; /* a failure: one record a minute for all that are alike and come from one network, with a count */
+    bool
+        each_minute; /* a failure: one record a minute for all that are alike and come from one network, with a count */
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);

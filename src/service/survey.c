@@ -1,7 +1,7 @@
 /* What the database tells of how things stand, as figures. */
 #include "service_int.h"
 
-#define MOST 10000
+#define MOST IDENTITY_MAILS_MOST
 
 typedef struct view {
     identity_survey_t survey;
@@ -51,4 +51,13 @@ void identity_figures_survey(apr_pool_t *pool, const identity_env_t *env, identi
     identity_figure_set(
         figures, IDENTITY_METRIC_OUTBOX_AGE,
         survey->oldest_queued_at && survey->oldest_queued_at < call.now ? call.now - survey->oldest_queued_at : 0);
+}
+
+apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env)
+{
+    identity_call_t call;
+    view_t view = {.version = 0};
+
+    identity_call_begin(&call, pool, env, NULL);
+    return identity_read(&call, look, &view) ? view.survey.queued : 0;
 }

@@ -75,6 +75,24 @@ static bool broke_rule(const fault_t *fault)
     return strstr(fault->detail, "constraint failed") != NULL;
 }
 
+/* What SQLite says of the machine and not of a row: without anybody's data, so the log may have it (M25). */
+static const char *cause_of(const fault_t *fault)
+{
+    static const struct {
+        const char *text, *cause;
+    } causes[] = {{"database or disk is full", "failed: the disk is full"},
+                  {"disk I/O error", "failed: the disk reports an error (or is full)"},
+                  {"attempt to write a readonly database", "failed: the database may not be written"},
+                  {"unable to open database file", "failed: the database's file cannot be opened"},
+                  {"database disk image is malformed", "failed: the database's file is damaged"},
+                  {"out of memory", "failed: out of memory"}};
+
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+        if (strcmp(fault->detail, causes[i].text) == 0)
+            return causes[i].cause;
+    return "failed";
+}
+
 static identity_db_status_t failed(identity_db_t *db, const char *name, const fault_t *fault)
 {
     if (fault->status == IDENTITY_DB_BUSY)
@@ -84,7 +102,7 @@ static identity_db_status_t failed(identity_db_t *db, const char *name, const fa
     db->usable = false;
     if (apr_dbd_check_conn(db->driver, db->scratch, db->handle) != APR_SUCCESS)
         return say(db, name, IDENTITY_DB_LOST, "connection lost", fault->detail);
-    return say(db, name, fault->status, "failed", fault->detail);
+    return say(db, name, fault->status, cause_of(fault), fault->detail);
 }
 
 /* Tests let the Nth statement fail without touching the connection. */

@@ -23,7 +23,8 @@ static const char usage[] =
     "  user    add USERNAME          [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
     "                                with --password-stdin, or --hash-stdin (a line of another program, such as\n"
     "                                htpasswd), the user is active; else an invitation is mailed by the server\n"
-    "                                ([--signing-key FILE])\n"
+    "                                ([--signing-key FILE]); [--hash-memory KIB]: the m= of IdentityPasswordHash,\n"
+    "                                where it is more than 19456\n"
     "  user    show USERNAME|ID      what somebody holds now, and where each permission comes from\n"
     "  team    add NAME              [--account ID|REFERENCE [--type ADMIN|USER|PARTNER] [--role NAME]...]\n"
     "  role    add NAME              [--description TEXT] [--slug SLUG] [--permission P]... [--child ROLE-ID]...\n"
@@ -65,7 +66,8 @@ static const command_t commands[] = {
     {"entity", "list", tool_entity_list, NULL, ""},
     {"account", "add", tool_account_add, "a reference", "entity environment type parent"},
     {"account", "list", tool_account_list, NULL, "entity"},
-    {"user", "add", tool_user_add, "a username", "entity account type role password-stdin hash-stdin signing-key"},
+    {"user", "add", tool_user_add, "a username",
+     "entity account type role password-stdin hash-stdin hash-memory signing-key"},
     {"user", "list", tool_user_list, NULL, "entity"},
     {"user", "show", tool_user_show, "a username or an id", "entity"},
     {"team", "add", tool_team_add, "a name", "entity account type role"},
@@ -115,6 +117,7 @@ enum {
     SINCE,
     UNTIL,
     HASH,
+    HASH_MEMORY,
     TIME,
     LANGUAGE,
     TEMPLATES,
@@ -151,6 +154,7 @@ static const struct option options[] = {
     {"since", required_argument, NULL, SINCE},
     {"until", required_argument, NULL, UNTIL},
     {"hash-stdin", no_argument, NULL, HASH},
+    {"hash-memory", required_argument, NULL, HASH_MEMORY},
     {"time", required_argument, NULL, TIME},
     {"language", required_argument, NULL, LANGUAGE},
     {"templates", required_argument, NULL, TEMPLATES},
@@ -185,6 +189,15 @@ bool tool_duration(const char *text, apr_interval_time_t *value)
         return false;
     *value = number * seconds[unit - units] * APR_USEC_PER_SEC;
     return true;
+}
+
+static bool hash_memory(const char *text, unsigned *value)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    *value = (unsigned)number;
+    return text[0] >= '1' && text[0] <= '9' && !*end && number >= IDENTITY_HASH_MEMORY_MIN && number <= 4194303;
 }
 
 static bool milliseconds(const char *text, unsigned *value)
@@ -259,6 +272,9 @@ static int set_option(tool_t *tool, int option, const char *value)
         return tool_fail("--db must be DRIVER:PARAMS, such as sqlite3:/var/lib/identity/identity.db");
     if (option == EXPIRES && !tool_duration(value, &tool->expires))
         return tool_fail("--expires must be a duration such as 90d or 12h");
+    if (option == HASH_MEMORY && !hash_memory(value, &tool->hash_memory))
+        return tool_fail("--hash-memory must be the m= of IdentityPasswordHash, a number of KiB from %d to 4194303",
+                         IDENTITY_HASH_MEMORY_MIN);
     if (option == TIME && !milliseconds(value, &tool->milliseconds))
         return tool_fail("--time must be a number of milliseconds from 10 to 5000");
     if (option == TEXT || option == HTML || option == MESSAGE)

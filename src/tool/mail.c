@@ -6,7 +6,8 @@
 
 #include "tool.h"
 
-#define LIST_MAX 500
+#define LIST_MAX     500
+#define UNSENT_AFTER apr_time_from_sec(120)
 
 static void print_mail(const tool_t *tool, const identity_outbox_row_t *row)
 {
@@ -24,6 +25,25 @@ static void print_mail(const tool_t *tool, const identity_outbox_row_t *row)
     json_decref(object);
 }
 
+/* A server with IdentityMailURL tries a mail within seconds, and again; one that was never tried for minutes has nobody
+ * (M20). */
+static void warn_unsent(const apr_array_header_t *rows)
+{
+    int unsent = 0;
+
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_outbox_row_t *row = APR_ARRAY_IDX(rows, i, identity_outbox_row_t *);
+        unsent += row->state == IDENTITY_OUTBOX_QUEUED && row->attempts == 0 &&
+                  row->next_attempt_at < apr_time_now() - UNSENT_AFTER;
+    }
+    if (unsent)
+        fprintf(
+            stderr,
+            "htidentity: %d of the mails that are queued %s been due for minutes and nobody tries to send %s: is httpd "
+            "running, with IdentityMailURL?\n",
+            unsent, unsent == 1 ? "has" : "have", unsent == 1 ? "it" : "them");
+}
+
 int tool_mail_list(tool_t *tool)
 {
     static const identity_outbox_state_t states[] = {IDENTITY_OUTBOX_QUEUED, IDENTITY_OUTBOX_FAILED};
@@ -35,6 +55,7 @@ int tool_mail_list(tool_t *tool)
             return tool_fail("the database could not be read");
         for (int i = 0; i < rows->nelts && i < LIST_MAX; i++)
             print_mail(tool, APR_ARRAY_IDX(rows, i, identity_outbox_row_t *));
+        warn_unsent(rows);
         if (rows->nelts > LIST_MAX)
             fprintf(stderr, "htidentity: there are more than %d that are %s\n", LIST_MAX,
                     identity_outbox_state_name(states[s]));

@@ -64,7 +64,7 @@ static void settle(tool_t *tool)
     settings->public_url = "";
     settings->max_body = 65536;
     settings->invite_lifetime = tool->expires ? tool->expires : apr_time_from_sec(7 * 86400);
-    settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
+    settings->hash.memory_kib = tool->hash_memory ? tool->hash_memory : IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
     settings->blocklist = identity_blocklist_shipped(tool->pool);

@@ -20,6 +20,7 @@ typedef struct tool {
     const char *language, *templates;
     tool_form_t form;
     apr_interval_time_t expires; /* 0: not given */
+    unsigned hash_memory;        /* KiB; 0: not given */
     bool password_stdin, hash_stdin, disabled;
     unsigned milliseconds;
     apr_array_header_t *permissions, *children, *roles, *domains;

@@ -403,6 +403,23 @@ END_OF_DIRECTIVES
     $one->stop;
 }
 
+# Mail that is queued where nothing sends it is told of, once, and by the tool. (M20)
+$set->db("UPDATE outbox SET state = 'queued', attempts = 0, next_attempt_at = 1, lease_owner = '' WHERE id = (SELECT MIN(id) FROM outbox)");
+open $in, '<', "$top/t/conf/base.conf" or die $!;
+my $silent = IdentityTest::Server->new(front => 1, start => 0, state => $state_of_set);
+$silent->lay(<$in>, "LoadModule identity_module $top/bin/mod_identity.so",
+    "DBDriver sqlite3\nDBDParams $state_of_set/identity.db\nIdentityRequireTLS Off\n<Location /v1>\nIdentityEngine On\n</Location>");
+$silent->start;
+for (1 .. 200) {
+    last if $silent->error_log =~ /ID0553/;
+    sleep 0.1;
+}
+like $silent->error_log, qr/ID0553: 1 mail is queued and nobody sends it: set IdentityMailURL/, 'M20: mail that nobody will send is said at start';
+is scalar(() = $silent->error_log =~ /ID0553/g), 1, 'M20: once';
+$silent->stop;
+my $listed = `$top/bin/htidentity --db sqlite3:$state_of_set/identity.db mail list 2>&1`;
+like $listed, qr/1 of the mails that are queued has been due for minutes and nobody tries to send it: is httpd running, with IdentityMailURL\?/, 'M20: and in mail list';
+
 # ---- virtual hosts ------------------------------------------------------------------------------------------------------------------------------
 
 my $port = IdentityTest::Server::free_port();

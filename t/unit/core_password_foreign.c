@@ -65,6 +65,36 @@ static identity_password_verdict_t verify(const char *hash, const char *password
     return identity_password_verify(hash, password, password, &parameters, weaker);
 }
 
+/* Why a hash is not taken. */
+static void test_reasons(void)
+{
+    const identity_hash_parameters_t few = {.memory_kib = 19456, .passes = 2},
+                                     more = {.memory_kib = 65536, .passes = 3};
+    static const char dear[] =
+        "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const struct {
+        const char *hash;
+        identity_import_t reason;
+    } cases[] = {
+        {dear, IDENTITY_IMPORT_MEMORY},
+        {"$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+         IDENTITY_IMPORT_MEMORY},
+        {"$argon2id$v=19$m=65536,t=1000,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+         IDENTITY_IMPORT_SLOW},
+        {"$2b$31$abcdefghijklmnopqrstuuAbcdefghijklmnopqrstuvwxyz012345", IDENTITY_IMPORT_SLOW},
+        {"$6$rounds=999999999$salt$x", IDENTITY_IMPORT_SLOW},
+        {"$pbkdf2-sha256$99999999$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+         IDENTITY_IMPORT_SLOW},
+        {"correct horse", IDENTITY_IMPORT_UNKNOWN},
+        {"$argon2i$v=19$m=4096,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA", IDENTITY_IMPORT_UNKNOWN},
+        {"", IDENTITY_IMPORT_UNKNOWN}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        is_int(identity_password_importable(cases[i].hash, &few), cases[i].reason, "B9: why not: %.40s", cases[i].hash);
+    is_int(identity_password_importable(dear, &more), IDENTITY_IMPORT_FINE,
+           "B9: what the configuration allows is taken");
+}
+
 int main(void)
 {
     bool weaker;
@@ -72,7 +102,7 @@ int main(void)
     fixture_begin();
     for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
         const char *what = hashes[i].what, *hash = hashes[i].hash;
-        ok(identity_password_importable(hash, &parameters), "%s: known", what);
+        is_int(identity_password_importable(hash, &parameters), IDENTITY_IMPORT_FINE, "%s: known", what);
         is_int(verify(hash, RIGHT, &weaker), IDENTITY_PASSWORD_RIGHT, "%s: right", what);
         ok(weaker, "%s: to be replaced # security 8", what);
         is_int(verify(hash, "Correct horse 2", &weaker), IDENTITY_PASSWORD_WRONG, "%s: last byte # security 3", what);
@@ -83,7 +113,8 @@ int main(void)
         is_int(verify(changed, RIGHT, &weaker), IDENTITY_PASSWORD_WRONG, "%s: another hash", what);
     }
     for (size_t i = 0; i < sizeof refused_hashes / sizeof refused_hashes[0]; i++) {
-        ok(!identity_password_importable(refused_hashes[i], &parameters), "\"%s\" is refused", refused_hashes[i]);
+        ok(identity_password_importable(refused_hashes[i], &parameters) != IDENTITY_IMPORT_FINE, "\"%s\" is refused",
+           refused_hashes[i]);
         is_int(verify(refused_hashes[i], RIGHT, &weaker), IDENTITY_PASSWORD_WRONG, "... and matches nothing");
     }
     const char *seventy = "1234567890123456789012345678901234567890123456789012345678901234567890AB";
@@ -91,7 +122,9 @@ int main(void)
     is_int(verify(cut, seventy, &weaker), IDENTITY_PASSWORD_RIGHT, "bcrypt looks at 72 bytes");
     is_int(verify(cut, apr_pstrcat(pool, seventy, "x", NULL), &weaker), IDENTITY_PASSWORD_WRONG,
            "the 73rd makes it wrong # security 3");
-    ok(identity_password_importable(identity_password_hash(pool, &parameters, RIGHT), &parameters),
+    ok(identity_password_importable(identity_password_hash(pool, &parameters, RIGHT), &parameters) ==
+           IDENTITY_IMPORT_FINE,
        "Argon2id may be taken over too");
+    test_reasons();
     return fixture_end();
 }

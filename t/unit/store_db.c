@@ -461,6 +461,36 @@ static void test_memory(void)
     apr_pool_destroy(request);
 }
 
+/* M25 (security 86): a file that cannot grow. What is said names it, and no row's data. */
+static void test_full(void)
+{
+    identity_db_t *own = connect_store();
+    identity_db_status_t status = IDENTITY_DB_OK;
+    const char *long_name = apr_pstrcat(pool, apr_psprintf(pool, "%0*d", 4000, 0), NULL);
+
+    sql_value(own, text("PRAGMA max_page_count = %s", sql_value(own, "PRAGMA page_count")));
+    for (int i = 0; i < 50 && status == IDENTITY_DB_OK; i++) {
+        identity_audit_row_t row = {.id = id("audi", 7000 + i),
+                                    .entity_id = "",
+                                    .user_id = "",
+                                    .target_resource_type = "USER",
+                                    .action = "FULL",
+                                    .message = long_name,
+                                    .client_address = "",
+                                    .created_at = NOW};
+        logged_failure = NULL;
+        status = identity_db_begin(own, true);
+        if (status == IDENTITY_DB_OK)
+            status = identity_audit_insert(own, &row);
+        if (status == IDENTITY_DB_OK)
+            status = identity_db_commit(own);
+        identity_db_release(own);
+        identity_db_use(own, pool);
+    }
+    is_int(status, IDENTITY_DB_FAILED, "M25: a full disk fails a change");
+    is_str(logged_failure, "failed: the disk is full", "M25: and is said to be the cause");
+}
+
 int main(void)
 {
     db = fixture_begin();
@@ -474,5 +504,6 @@ int main(void)
     test_open();
     test_attach();
     test_memory();
+    test_full();
     return fixture_end();
 }
