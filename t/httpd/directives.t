@@ -404,7 +404,8 @@ END_OF_DIRECTIVES
 }
 
 # Mail that is queued where nothing sends it is told of, once, and by the tool. (M20)
-$set->db("UPDATE outbox SET state = 'queued', attempts = 0, next_attempt_at = 1, lease_owner = '' WHERE id = (SELECT MIN(id) FROM outbox)");
+system('sqlite3', "$state_of_set/identity.db", "UPDATE outbox SET state = 'queued', attempts = 0, next_attempt_at = 1, lease_owner = '' WHERE id = (SELECT MIN(id) FROM outbox)") == 0
+    or die "sqlite3: $?";
 open $in, '<', "$top/t/conf/base.conf" or die $!;
 my $silent = IdentityTest::Server->new(front => 1, start => 0, state => $state_of_set);
 $silent->lay(<$in>, "LoadModule identity_module $top/bin/mod_identity.so",
