@@ -73,6 +73,7 @@ static void register_hooks(apr_pool_t *pool)
     /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
     ap_hook_child_init(identity_child, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
+    ap_hook_post_read_request(identity_note_transport, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_read_request(identity_scrub, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_pre_translate_name(identity_see_early, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(identity_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);

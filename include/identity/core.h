@@ -572,6 +572,9 @@ const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys, c
  * nothing more. */
 bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer,
                          const char *audience, apr_time_t now, identity_claims_t *claims);
+/* Is it written like an access token of this issuer under one of these keys? Neither its signature nor its time is
+ * looked at: to recognize what must not be passed on, not to let anybody in. */
+bool identity_jwt_formed(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer);
 
 /* ---- ID tokens of OpenID providers (OpenID Connect Core 1.0, 3.1.3.7; idtoken.c) -------------------------------- */
 

@@ -63,7 +63,8 @@ int identity_check_authn(request_rec *r);
 int identity_check_authz(request_rec *r);
 
 /* protect.c, forward.c: what is not the API */
-int identity_scrub(request_rec *r); /* post_read_request */
+int identity_scrub(request_rec *r);          /* post_read_request */
+int identity_note_transport(request_rec *r); /* post_read_request, before mod_headers and its like */
 int identity_fix_up(request_rec *r);
 int identity_fix_up_last(request_rec *r);
 int identity_note_failure(request_rec *r, const char *type);

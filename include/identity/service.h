@@ -327,6 +327,9 @@ typedef struct identity_authentication {
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
 
+/* Is it a call by which people come in: one below /v1/oauth or /.well-known that needs no credential? */
+bool identity_route_open(apr_pool_t *pool, const char *method, const char *path);
+
 /* The authentication phase of a request to the API: finds the one credential, checks transport (403), key or token with
  * its session (401), faults (503). A route that is public answers without a credential; a wrong or unknown path is left
  * to identity_serve. Borrows and returns one connection at a time. */
@@ -356,7 +359,13 @@ typedef struct identity_accepts {
 /* Over TLS its name begins with __Host-. */
 #define IDENTITY_ACCESS_COOKIE "identity_access"
 
-/* Who sends a request to anything that is not the API. Refused: two credentials (400), none or one that is not valid
+/* Is the value of an X-API-KEY or Authorization header, by its form alone, a key or token of ours: a key with the right
+ * checksum, or a JWT with our issuer and one of our key ids, after whatever scheme, or as the password of Basic?
+ * *secret: the part of it that is the secret. Looks nothing up. */
+bool identity_credential_formed(apr_pool_t *pool, const identity_env_t *env, const char *value, const char **secret);
+
+/* Who sends a request to anything that is not the API. Beside a good access cookie, headers that are no credential of
+ * ours by their form are another program's business. Refused: two credentials (400), none or one that is not valid
  * (401), plain HTTP, a cookie without proof that a page of the same origin sent it, an account that is not the caller's
  * (403), a fault (503). Visitors of the demo account and who is of a sandbox are nobody here (403): anybody can be
  * one. */
@@ -371,12 +380,28 @@ void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, con
 
 /* In the account, or, where account_id is NULL, in each of the caller's (there must be one). */
 bool identity_may(const identity_principal_t *who, const char *account_id, const char *permission);
-/* name: canonical (identity_name_canonical); slug: as it stands. Keys have no roles. */
-bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *name, const char *slug);
-/* Of an account, a team, an entity: by id or by reference (a team: by name). */
+/* role: a slug or an id, never a name: whoever may make roles may give them any name. Keys have no roles. */
+bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *role);
+/* The same in any account, whichever was chosen: for rules below a negation. */
+bool identity_may_anywhere(const identity_principal_t *who, const char *permission);
+bool identity_has_role_anywhere(const identity_principal_t *who, const char *role);
+/* False for callers that cannot have roles, teams or memberships at all (the key of an entity): not having one proves
+ * nothing about them. */
+bool identity_can_belong(const identity_principal_t *who);
+/* Of an account or an entity, by id or by reference; of a team, by id: names change, and teams may share one. */
 bool identity_in_account(const identity_principal_t *who, const char *account);
 bool identity_in_team(const identity_principal_t *who, const char *team);
 bool identity_in_entity(const identity_principal_t *who, const char *entity);
+/* What a rule may name in an entity, and a phrase about it where it is not there (or, of a team, is named otherwise);
+ * NULL where it is, and where the database cannot be asked. Reads: for the log of a refusal. */
+typedef enum {
+    IDENTITY_NAMED_ROLE,
+    IDENTITY_NAMED_ACCOUNT,
+    IDENTITY_NAMED_TEAM,
+    IDENTITY_NAMED_ENTITY
+} identity_named_t;
+const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                                   identity_named_t kind, const char *name);
 /* Names of what the caller may do (identity_may), with a comma between; cut behind a name at max bytes. `*`: all,
  * */
 const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,

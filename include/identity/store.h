@@ -311,6 +311,8 @@ typedef struct identity_team_row {
     apr_time_t created_at;
 } identity_team_row_t;
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
+/* The oldest of this name, which several may have. */
+identity_db_status_t identity_team_named(identity_db_t *db, const char *entity_id, const char *name, const char **id);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
 

@@ -99,3 +99,32 @@ bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const 
     return right && strcmp(claims->issuer, issuer) == 0 && strcmp(claims->audience, audience) == 0 &&
            claims->expires_at > now && claims->issued_at <= now + apr_time_from_sec(SKEW);
 }
+
+/* ---- form ------------------------------------------------------------------------------------------------------- */
+
+static bool names_key(const identity_keyset_t *keys, const json_t *header)
+{
+    bool named = false;
+
+    for (int i = 0; i < keys->count && !named; i++) {
+        named = has_text(header, "kid", keys->keys[i].kid);
+    }
+    return named;
+}
+
+bool identity_jwt_formed(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer)
+{
+    size_t length = strnlen(token, TOKEN_MAX + 1);
+    const char *first = length <= TOKEN_MAX ? strchr(token, '.') : NULL;
+    const char *second = first != NULL ? strchr(first + 1, '.') : NULL;
+
+    if (second == NULL) {
+        return false;
+    }
+    json_t *header = part_of(pool, token, (size_t)(first - token));
+    json_t *payload = part_of(pool, first + 1, (size_t)(second - first - 1));
+    bool formed = header != NULL && payload != NULL && names_key(keys, header) && has_text(payload, "iss", issuer);
+    json_decref(header);
+    json_decref(payload);
+    return formed;
+}

@@ -69,6 +69,23 @@ int identity_check_authn(request_rec *r)
     return OK;
 }
 
+/* A call by which people come in, inside a location that asks who they are: httpd's access rules have said by now that
+ * a user is all that is missing (Require ip, all denied and their like refuse before that). */
+static bool way_in(request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const char *type = ap_auth_type(r);
+
+    if (!type || strcasecmp(type, "Identity") != 0 || !identity_route_open(r->pool, r->method, r->uri))
+        return false;
+    if (!conf->public_calls)
+        ap_log_rerror(
+            APLOG_MARK, APLOG_INFO, 0, r,
+            "ID0535: %s needs no credential of its own, but a user is asked for here (IdentityPublicCalls Off)",
+            r->uri);
+    return conf->public_calls;
+}
+
 int identity_check_authz(request_rec *r)
 {
     const identity_state_t *state = identity_claimed(r);
@@ -77,6 +94,8 @@ int identity_check_authz(request_rec *r)
         return identity_protect_authz(r);
     if (!state->authenticated || state->open || foreign(r, state))
         return DECLINED;
+    if (way_in(r))
+        return OK;
     if (state->authentication.refused)
         return identity_problem_status(state->authentication.problem.kind);
     return state->authentication.principal ? DECLINED : HTTP_UNAUTHORIZED;

@@ -19,7 +19,7 @@ static authn_status check_password(request_rec *r, const char *user, const char 
     in.request_id = place->request_id;
     identity_describe_transport(r, &in);
     in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
-    in.headers.cookie = identity_header_in(r, "Cookie");
+    in.headers.cookie = identity_header_sent(r, "Cookie");
     identity_identify_password(r->pool, &place->host->env, &in, user, password, &place->found);
     if (place->found.refused)
         return place->found.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? AUTH_DENIED : AUTH_GENERAL_ERROR;

@@ -212,6 +212,7 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
 
 int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
 {
+    identity_alias_finish(temporary, main_server);
     for (server_rec *server = main_server; server; server = server->next) {
         const char *sentence = check_trailers(server);
         if (!sentence)

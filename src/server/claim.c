@@ -3,8 +3,6 @@
 
 #include "server_int.h"
 
-#include <http_ssl.h>
-
 APLOG_USE_MODULE(identity);
 
 identity_slot_t *identity_slot(request_rec *r)
@@ -47,32 +45,6 @@ const char *identity_header_in(const request_rec *r, const char *name)
     return value && *value ? value : NULL;
 }
 
-static bool loopback(const request_rec *r)
-{
-    /* Not useragent_addr: mod_remoteip fills that with what a proxy says. A stream of HTTP/2 has its connection as
-     * master. */
-    const conn_rec *c = r->connection->master ? r->connection->master : r->connection;
-    const apr_sockaddr_t *address = c->client_addr;
-
-    if (address->family == APR_INET)
-        return (ntohl(address->sa.sin.sin_addr.s_addr) >> 24) == 127;
-#if APR_HAVE_IPV6
-    if (address->family == APR_INET6) {
-        const struct in6_addr *six = &address->sa.sin6.sin6_addr;
-        return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
-    }
-#endif
-    return false;
-}
-
-void identity_describe_transport(const request_rec *r, identity_request_t *in)
-{
-    in->method = r->method;
-    in->client_address = r->useragent_ip;
-    in->secure = ap_ssl_conn_is_ssl(r->connection);
-    in->loopback = loopback(r);
-}
-
 static void describe(request_rec *r, identity_state_t *state)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
@@ -81,9 +53,9 @@ static void describe(request_rec *r, identity_state_t *state)
     in->path = r->uri;
     in->query = r->args;
     in->headers = (identity_headers_t){
-        .authorization = identity_header_in(r, "Authorization"),
-        .api_key = identity_header_in(r, "X-API-KEY"),
-        .cookie = identity_header_in(r, "Cookie"),
+        .authorization = identity_header_sent(r, "Authorization"),
+        .api_key = identity_header_sent(r, "X-API-KEY"),
+        .cookie = identity_header_sent(r, "Cookie"),
         .content_type = identity_header_in(r, "Content-Type"),
         .platform_id = identity_header_in(r, "X-Platform-Id"),
         .resource_id = identity_header_in(r, "resource_id"),

@@ -1,4 +1,5 @@
 /* Directives: the table of directives.def as structs, their making and merging, and what each value must be. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "server_int.h"
@@ -33,7 +34,12 @@ void *identity_server_create(apr_pool_t *pool, server_rec *server)
 void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
 {
     const identity_conf_t *base = base_, *added = added_;
-    identity_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
+    identity_conf_t *merged;
+
+    /* Nothing of ours stands here (it may be a Require, see below): then all is shared, as without any directive. */
+    if (!added->set && !added->engine && !added->forwards)
+        return base_;
+    merged = apr_pcalloc(pool, sizeof *merged);
 
 #define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
     merged->member = added->set & APR_UINT64_C(1) << BIT_##member ? added->member : base->member;
@@ -454,6 +460,27 @@ static const char *set_urn_region(cmd_parms *cmd, void *directory, const char *v
                               cmd->cmd->name, value);
 }
 
+static const char *set_trusted_proxy(cmd_parms *cmd, void *directory, const char *value)
+{
+    apr_array_header_t **list = member_set(cmd);
+    char *address = apr_pstrdup(cmd->pool, value), *mask = strchr(address, '/');
+    unsigned char bytes[sizeof(struct in6_addr)];
+    apr_ipsubnet_t *subnet;
+
+    (void)directory;
+    if (mask)
+        *mask++ = '\0';
+    /* APR would take 10 for 10.0.0.0/8: too easily written by mistake where it is a matter of trust. */
+    bool whole = inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) == 1;
+    if (!whole || apr_ipsubnet_create(&subnet, address, mask, cmd->pool) != APR_SUCCESS)
+        return apr_psprintf(cmd->pool, "%s needs addresses of proxies, such as 192.0.2.7 or 2001:db8::/64, not %s.",
+                            cmd->cmd->name, value);
+    if (!*list)
+        *list = apr_array_make(cmd->pool, 2, sizeof(apr_ipsubnet_t *));
+    APR_ARRAY_PUSH(*list, apr_ipsubnet_t *) = subnet;
+    return NULL;
+}
+
 static const char *set_redirect_uri(cmd_parms *cmd, void *directory, const char *value)
 {
     apr_array_header_t **list = member_set(cmd);
@@ -502,6 +529,10 @@ static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url,
     return identity_read_captcha(cmd->pool, cmd->cmd->name, url, file, option, captcha);
 }
 
+/* What .htaccess may say, where AllowOverride has AuthConfig: which credentials its folder takes, as AuthType does. The
+ * others are the administrator's: they decide what leaves this server, and how often it is asked. */
+#define OVERRIDE(bit) ((bit) == DIRECTORY_BIT_cookie || (bit) == DIRECTORY_BIT_basic_keys ? OR_AUTHCFG : 0)
+
 /* ---- the command table ------------------------------------------------------------------------------------------ */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},
@@ -524,9 +555,13 @@ static const member_t place_members[] = {
 #define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
     AP_INIT_##arguments(#name, setter, (void *)&members[BIT_##member], RSRC_CONF, help),
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
-    AP_INIT_##arguments(#name, setter, (void *)&place_members[DIRECTORY_BIT_##member], RSRC_CONF | ACCESS_CONF, help),
+    AP_INIT_##arguments(#name, setter, (void *)&place_members[DIRECTORY_BIT_##member],                                 \
+                        RSRC_CONF | ACCESS_CONF | OVERRIDE(DIRECTORY_BIT_##member), help),
 const command_rec identity_commands[] = {
 #include "directives.def"
+    /* mod_authz_core's, which does what they say (alias.c). */
+    AP_INIT_RAW_ARGS("Require", identity_beside_require, NULL, OR_AUTHCFG, "See mod_authz_core"),
+    AP_INIT_RAW_ARGS("<AuthzProviderAlias", identity_beside_alias, NULL, RSRC_CONF, "See mod_authz_core"),
     {.name = NULL},
 };
 #undef SERVER

@@ -1,4 +1,4 @@
-/* What backends are told of who asks, and what they are not: environment, X-Identity-... headers, credentials. */
+/* What backends are told of who asks: environment, X-Identity-... headers. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -13,7 +13,7 @@
 /* ---- headers of the client's own making (security 73) ----------------------------------------------------------- */
 
 /* However a backend may read a name: CGI and its kin make - and _ one, others any sign. */
-static bool is_ours(const char *name)
+bool identity_header_ours(const char *name)
 {
     size_t i = 0;
 
@@ -32,7 +32,7 @@ int identity_scrub(request_rec *r)
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     for (int i = 0; i < headers->nelts;) {
         const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
-        if (name && is_ours(name))
+        if (name && identity_header_ours(name))
             apr_table_unset(r->headers_in, name); /* what is behind it moves up */
         else
             i++;
@@ -63,50 +63,6 @@ void identity_environment(request_rec *r, const identity_place_t *place)
 
 /* ---- what the backend gets -------------------------------------------------------------------------------------- */
 
-static void cut_cookie(request_rec *r, identity_place_t *place)
-{
-    const char *cookies = apr_table_get(r->headers_in, "Cookie");
-    char *rest, *left = NULL;
-
-    if (!cookies || !strstr(cookies, IDENTITY_ACCESS_COOKIE))
-        return;
-    for (char *part = apr_strtok(apr_pstrdup(r->pool, cookies), ";", &rest); part;
-         part = apr_strtok(NULL, ";", &rest)) {
-        part += strspn(part, " ");
-        const char *name = strncmp(part, "__Host-", 7) == 0 ? part + 7 : part;
-        if (strncmp(name, IDENTITY_ACCESS_COOKIE "=", sizeof IDENTITY_ACCESS_COOKIE) != 0)
-            left = left ? apr_pstrcat(r->pool, left, "; ", part, NULL) : part;
-    }
-    if (place)
-        place->cookie = cookies;
-    if (left)
-        apr_table_setn(r->headers_in, "Cookie", left);
-    else
-        apr_table_unset(r->headers_in, "Cookie");
-}
-
-static void take_credential(request_rec *r, identity_place_t *place)
-{
-    const char *authorization = apr_table_get(r->headers_in, "Authorization");
-    const char *api_key = apr_table_get(r->headers_in, "X-API-KEY");
-
-    if (place && authorization)
-        place->authorization = authorization;
-    if (place && api_key)
-        place->api_key = api_key;
-    apr_table_unset(r->headers_in, "Authorization");
-    apr_table_unset(r->headers_in, "X-API-KEY");
-    cut_cookie(r, place);
-}
-
-/* A place of ours where nobody was asked: another rule has let the request in (RequireAny), or a subrequest that was
- * asked has become this request (mod_dir, mod_negotiation). */
-static bool unasked(request_rec *r)
-{
-    const char *type = ap_auth_type(r);
-    return type && strcasecmp(type, "Identity") == 0 && !identity_place(r) && r->proxyreq != PROXYREQ_PROXY;
-}
-
 /* By Connection a client could have a proxy drop what we tell (RFC 9110, 7.6.1). */
 static void cut_connection(request_rec *r)
 {
@@ -114,7 +70,7 @@ static void cut_connection(request_rec *r)
 
     while (names && *names) {
         const char *name = ap_get_token(r->pool, &names, 0);
-        if (*name && !is_ours(name))
+        if (*name && !identity_header_ours(name))
             left = *left ? apr_pstrcat(r->pool, left, ", ", name, NULL) : name;
         names += strcspn(names, ",");
         names += *names == ',';
@@ -137,33 +93,25 @@ static void tell_backend(request_rec *r, const identity_authentication_t *found)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
 }
 
-/* Also by itself, after mod_dir has looked for an index. */
+/* mod_dir goes on with another file after it has looked for an index. */
 int identity_fix_up_last(request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    identity_host_t *host = identity_conf(r->server)->host;
-
-    if (!identity_claimed(r) && !conf->forward_credential && unasked(r))
-        take_credential(r, host ? identity_place_of(r, host) : NULL);
+    if (!identity_claimed(r))
+        identity_keep_credentials(r);
     return DECLINED;
 }
 
 int identity_fix_up(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    identity_place_t *place = identity_place_inherited(r), *shown = place;
+    identity_place_t *place = identity_place_inherited(r);
 
     if (identity_claimed(r))
         return DECLINED;
     /* What this request was told of, before it was led to another place. */
     if (r->prev || r->main)
         identity_scrub(r);
-    if (!shown || !shown->found.credential)
-        shown = identity_place_before(r);
-    if (shown && !conf->forward_credential)
-        take_credential(r, shown);
-    else if (!shown)
-        identity_fix_up_last(r);
+    identity_keep_credentials(r);
     if (!place || !place->found.principal)
         return DECLINED;
     if (place != identity_place(r))

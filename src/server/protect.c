@@ -49,24 +49,6 @@ identity_place_t *identity_place_before(const request_rec *r)
     return NULL;
 }
 
-/* Where the credential was taken from the headers of a request that this one came from. */
-static const identity_place_t *taken_before(const request_rec *r)
-{
-    static const identity_place_t nowhere;
-
-    for (const request_rec *from = origin_of(r); from; from = origin_of(from)) {
-        const identity_place_t *place = identity_place(from);
-        if (place && (place->authorization || place->api_key || place->cookie))
-            return place;
-    }
-    return &nowhere;
-}
-
-static const char *header_or(const request_rec *r, const char *name, const char *taken)
-{
-    return taken ? taken : identity_header_in(r, name);
-}
-
 /* One id for all that follows from one request of a client. */
 static const char *request_id(const request_rec *r, const identity_host_t *host)
 {
@@ -169,29 +151,21 @@ static int refuse(request_rec *r, const identity_place_t *place)
 
 /* ---- authentication --------------------------------------------------------------------------------------------- */
 
-static const char *own_origin(const request_rec *r)
-{
-    const char *host = identity_header_in(r, "Host");
-    return host ? apr_pstrcat(r->pool, ap_http_scheme(r), "://", host, NULL) : NULL;
-}
-
 static void identify(request_rec *r, identity_place_t *place)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_place_t *taken = taken_before(r);
     const identity_accepts_t accepts = {.basic_keys = conf->basic_keys, .cookie = conf->cookie};
     identity_request_t in = {.path = r->uri, .request_id = place->request_id};
 
     identity_describe_transport(r, &in);
-    in.headers.authorization = header_or(r, "Authorization", taken->authorization);
-    in.headers.api_key = header_or(r, "X-API-KEY", taken->api_key);
+    in.headers.authorization = identity_header_sent(r, "Authorization");
+    in.headers.api_key = identity_header_sent(r, "X-API-KEY");
     in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
     if (conf->cookie) {
-        in.headers.cookie = header_or(r, "Cookie", taken->cookie);
+        in.headers.cookie = identity_header_sent(r, "Cookie");
         in.headers.origin = identity_header_in(r, "Origin");
         in.headers.fetch_site = identity_header_in(r, "Sec-Fetch-Site");
         in.upgrade = identity_header_in(r, "Upgrade") != NULL;
-        in.own_origin = in.headers.origin ? own_origin(r) : NULL;
     }
     identity_identify(r->pool, &place->host->env, &in, &accepts, &place->found);
 }
@@ -256,7 +230,7 @@ static int run_others(request_rec *r)
     if (!host)
         return DECLINED;
     identity_place_t *place = identity_place_of(r, host);
-    const char *authorization = taken_before(r)->authorization;
+    const char *authorization = identity_header_sent(r, "Authorization");
     if (place->nested)
         return DECLINED;
     if (authorization && !identity_header_in(r, "Authorization"))
@@ -288,8 +262,37 @@ static bool too_old(const identity_place_t *place)
     return place->fresh && !place->lacking && place->found.principal->authenticated_at;
 }
 
+/* httpd may have asked a line twice. */
+static bool asked_before(const apr_array_header_t *answers, int index)
+{
+    for (int i = 0; i < index; i++)
+        if (APR_ARRAY_IDX(answers, i, identity_answered_t).line ==
+            APR_ARRAY_IDX(answers, index, identity_answered_t).line)
+            return true;
+    return false;
+}
+
+static void log_lacking(request_rec *r, const identity_place_t *place)
+{
+    const char *text = "";
+
+    if (!APLOG_R_IS_LEVEL(r, APLOG_INFO))
+        return;
+    for (int i = 0; place->answers && i < place->answers->nelts; i++) {
+        const char *lacks =
+            asked_before(place->answers, i)
+                ? NULL
+                : identity_answer_lacks(r->pool, place, &APR_ARRAY_IDX(place->answers, i, identity_answered_t));
+        if (lacks)
+            text = apr_pstrcat(r->pool, text, *text ? "; " : "", lacks, NULL);
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0537: %s: %s may not have this: %s [%s]", r->uri, r->user,
+                  *text ? text : "no 'Require identity-...' line is the reason", place->request_id);
+}
+
 static int lacking(request_rec *r, const identity_place_t *place)
 {
+    log_lacking(r, place);
     if (too_old(place)) {
         add_challenge(
             r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"", place->fresh));
@@ -304,11 +307,18 @@ int identity_protect_authz(request_rec *r)
 {
     identity_place_t *place = identity_place(r);
 
-    if (!place || place->nested || !place->found.principal)
+    if (!place || place->nested)
         return DECLINED;
     place->nested = true;
     int status = ap_run_auth_checker(r);
     place->nested = false;
+    if (!place->found.principal) {
+        /* Another provider's user, who is known: to be asked for it once more would be of no use. */
+        if (status != HTTP_UNAUTHORIZED || !place->foreign)
+            return status;
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        return HTTP_FORBIDDEN;
+    }
     if (status == HTTP_UNAUTHORIZED)
         status = lacking(r, place);
     if (status != DECLINED)

@@ -1,6 +1,11 @@
 /* Require identity-permission, identity-role, identity-member, identity-fresh. All that they look at was loaded with
  * the credential: nothing here can fail but by saying no (security 65). httpd may not call them at all (RequireAny), or
- * twice. */
+ * twice.
+ *
+ * mod_authz_core turns our answer around where a line stands below a negation (Require not, RequireNone), and does not
+ * say so. What is not known for certain must let nobody in either way, so there the question is another one: could it
+ * be so in any account, whichever the caller chose, or is it unknown? Where a line stands is found out when it is read.
+ */
 #include <string.h>
 
 #include <mod_auth.h>
@@ -9,22 +14,26 @@
 
 typedef enum { IN_ACCOUNT, IN_TEAM, IN_ENTITY } belonging_t;
 
-/* A word of a line: a permission, a role's name, or what somebody is to be a member of. */
+/* A word of a line: a permission, a role, or what somebody is to be a member of. */
 typedef struct word {
-    const char *text, *name; /* name: of a role, in its canonical form */
+    const char *text;
     belonging_t in;
 } word_t;
 
-typedef bool holds_t(const identity_principal_t *who, const char *account_id, const word_t *word);
+typedef struct identity_line line_t;
+typedef bool holds_t(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word);
 static holds_t may, has_role, belongs;
 
 typedef struct identity_line {
-    holds_t *holds;
-    bool negated; /* Require not ... */
+    const char *text; /* as it stands in the configuration */
+    holds_t *holds;   /* NULL: identity-fresh */
+    bool negated;     /* stands below a negation */
     apr_array_header_t *words;
     const char *scope; /* permissions with a blank between (RFC 6750) */
     unsigned seconds;
-} line_t;
+} identity_line_t;
+
+static const authz_provider permission_provider, role_provider, member_provider, fresh_provider;
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
@@ -38,10 +47,25 @@ static const char *read_permission(cmd_parms *cmd, word_t *word)
                         word->text);
 }
 
+/* Of a built-in role as it is, else what would be made of the name. */
+static const char *slug_for(apr_pool_t *pool, const char *name)
+{
+    const char *wanted = identity_name_canonical(pool, name);
+
+    for (int i = 0; wanted && i < identity_builtin_role_count(); i++)
+        if (strcmp(identity_name_canonical(pool, identity_builtin_role(i)->name), wanted) == 0)
+            return identity_builtin_role(i)->slug;
+    return identity_slug_of_name(pool, name);
+}
+
 static const char *read_role(cmd_parms *cmd, word_t *word)
 {
-    word->name = identity_name_canonical(cmd->pool, word->text);
-    return word->name && *word->text ? NULL : "identity-role needs names or slugs of roles, in UTF-8.";
+    if (identity_slug_valid(word->text) || identity_id_valid(word->text, "role"))
+        return NULL;
+    return apr_psprintf(cmd->pool,
+                        "identity-role needs the slugs or ids of roles, not their names, which whoever makes roles may "
+                        "choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
+                        slug_for(cmd->pool, word->text), word->text);
 }
 
 static const char *read_member(cmd_parms *cmd, word_t *word)
@@ -56,9 +80,8 @@ static const char *read_member(cmd_parms *cmd, word_t *word)
             return NULL;
         }
     }
-    return apr_psprintf(cmd->pool,
-                        "identity-member needs account=REFERENCE|ID, team=NAME|ID or entity=REFERENCE|ID, not %s.",
-                        word->text);
+    return apr_psprintf(
+        cmd->pool, "identity-member needs account=REFERENCE|ID, team=ID or entity=REFERENCE|ID, not %s.", word->text);
 }
 
 /* Quotes may stand around a word, or behind its =, as in team="Night shift". */
@@ -73,52 +96,68 @@ static const char *next_word(apr_pool_t *pool, const char **text)
     return apr_pstrcat(pool, name, ap_getword_conf(pool, text), NULL);
 }
 
-static line_t *new_line(cmd_parms *cmd)
+static line_t *new_line(cmd_parms *cmd, const char *name, const char *text)
 {
-    const char *arguments = cmd->directive && cmd->directive->args ? cmd->directive->args : "";
     line_t *line = apr_pcalloc(cmd->pool, sizeof *line);
 
-    line->negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &arguments), "not") == 0;
+    line->text = apr_pstrcat(cmd->pool, name, " ", text, NULL);
+    line->negated = identity_negated(cmd);
     return line;
 }
 
-static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
-                              const char *(*read)(cmd_parms *cmd, word_t *word), holds_t *holds, const char *what)
+typedef struct kind {
+    const char *name, *what; /* what has to follow the name */
+    const char *(*read)(cmd_parms *cmd, word_t *word);
+    holds_t *holds;
+} kind_t;
+
+static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed, const kind_t *kind)
 {
-    line_t *line = new_line(cmd);
+    line_t *line = new_line(cmd, kind->name, text);
     const char *fault = NULL;
 
-    line->holds = holds;
+    line->holds = kind->holds;
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
     while (*text && !fault) {
         word_t *word = apr_array_push(line->words);
         *word = (word_t){.text = next_word(cmd->pool, &text)};
-        fault = read(cmd, word);
+        fault = kind->read(cmd, word);
         line->scope = line->scope ? apr_pstrcat(cmd->pool, line->scope, " ", word->text, NULL) : word->text;
     }
     *parsed = line;
-    return fault || line->words->nelts ? fault : apr_psprintf(cmd->pool, "%s is needed.", what);
+    return fault || line->words->nelts ? fault
+                                       : apr_psprintf(cmd->pool, "Require %s: %s is needed.", kind->name, kind->what);
 }
 
 static const char *parse_permission(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_permission, may, "Require identity-permission: a permission");
+    static const kind_t kind = {"identity-permission", "a permission", read_permission, may};
+
+    identity_alias_note(cmd, text, &permission_provider);
+    return read_words(cmd, text, parsed, &kind);
 }
 
 static const char *parse_role(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_role, has_role, "Require identity-role: the name or slug of a role");
+    static const kind_t kind = {"identity-role", "the slug or id of a role", read_role, has_role};
+
+    identity_alias_note(cmd, text, &role_provider);
+    return read_words(cmd, text, parsed, &kind);
 }
 
 static const char *parse_member(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    return read_words(cmd, text, parsed, read_member, belongs, "Require identity-member: account=, team= or entity=");
+    static const kind_t kind = {"identity-member", "account=, team= or entity=", read_member, belongs};
+
+    identity_alias_note(cmd, text, &member_provider);
+    return read_words(cmd, text, parsed, &kind);
 }
 
 static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    line_t *line = new_line(cmd);
+    line_t *line = new_line(cmd, "identity-fresh", text);
 
+    identity_alias_note(cmd, text, &fresh_provider);
     *parsed = line;
     const char *number = ap_getword_conf(cmd->pool, &text);
     return *text ? "identity-fresh takes one number of seconds."
@@ -128,132 +167,142 @@ static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **pa
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
 
-static void note_lacking(const request_rec *r, const line_t *line, bool permissions)
+static bool may(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
 {
-    identity_place_t *place = identity_place(r);
-
-    if (!place || line->negated)
-        return;
-    place->lacking = true;
-    if (permissions)
-        place->scope = line->scope;
+    return line->negated ? identity_may_anywhere(who, word->text) : identity_may(who, account_id, word->text);
 }
 
-static bool holds_any(const line_t *line, const identity_principal_t *who, const char *account_id)
+static bool has_role(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
 {
+    return line->negated ? !identity_can_belong(who) || identity_has_role_anywhere(who, word->text)
+                         : identity_has_role(who, account_id, word->text);
+}
+
+static bool belongs(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
+{
+    (void)account_id;
+    if (word->in == IN_ENTITY)
+        return identity_in_entity(who, word->text);
+    if (!identity_can_belong(who))
+        return line->negated;
+    return word->in == IN_ACCOUNT ? identity_in_account(who, word->text) : identity_in_team(who, word->text);
+}
+
+static bool holds(const line_t *line, const identity_principal_t *who, const char *account_id)
+{
+    if (!line->holds) /* who has never signed in cannot be asked when that was */
+        return who->authenticated_at ? apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds)
+                                     : line->negated;
     for (int i = 0; i < line->words->nelts; i++)
-        if (line->holds(who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
+        if (line->holds(line, who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
             return true;
     return false;
 }
 
-/* Of whom another provider has let in nothing is known: `not` must not take that for a no. */
-static authz_status nobody_of_ours(const line_t *line)
-{
-    return line->negated ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
-}
-
-/* For stream.c. httpd may ask twice. */
+/* For stream.c and for the log. httpd may ask twice. */
 static void note_answer(request_rec *r, const line_t *line, bool held)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    identity_place_t *place = conf->stream_recheck ? identity_place(r) : NULL;
+    identity_place_t *place = identity_place(r);
 
     if (!place)
         return;
     if (!place->answers)
         place->answers = apr_array_make(r->pool, 4, sizeof(identity_answered_t));
     APR_ARRAY_PUSH(place->answers, identity_answered_t) = (identity_answered_t){line, held};
+    if (held || line->negated)
+        return;
+    if (line->holds)
+        place->lacking = true;
+    else
+        place->fresh = line->seconds;
+    if (line->holds == may)
+        place->scope = line->scope;
 }
 
 bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who, const char *account_id)
 {
-    return holds_any(answered->line, who, account_id) == answered->held;
+    return !answered->line->holds || holds(answered->line, who, account_id) == answered->held;
 }
 
-/* Any of the words. */
-static authz_status decide(request_rec *r, const void *parsed)
+static const char *missing(apr_pool_t *pool, const identity_place_t *place, const line_t *line, const word_t *word)
 {
-    const line_t *line = parsed;
-    const char *account_id;
+    identity_named_t kind = line->holds == has_role  ? IDENTITY_NAMED_ROLE
+                            : word->in == IN_ACCOUNT ? IDENTITY_NAMED_ACCOUNT
+                            : word->in == IN_TEAM    ? IDENTITY_NAMED_TEAM
+                                                     : IDENTITY_NAMED_ENTITY;
 
-    if (!r->user)
-        return AUTHZ_DENIED_NO_USER;
-    const identity_principal_t *who = identity_caller(r, &account_id);
-    if (!who)
-        return nobody_of_ours(line);
-    bool held = holds_any(line, who, account_id);
-    note_answer(r, line, held);
-    if (held)
-        return AUTHZ_GRANTED;
-    note_lacking(r, line, false);
-    return AUTHZ_DENIED;
+    return line->holds == may
+               ? NULL
+               : identity_named_missing(pool, &place->host->env, place->found.principal->entity_id, kind, word->text);
 }
 
-static bool may(const identity_principal_t *who, const char *account_id, const word_t *word)
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *place, const identity_answered_t *answered)
 {
-    return identity_may(who, account_id, word->text);
+    const line_t *line = answered->line;
+    const char *text;
+
+    if (answered->held != line->negated)
+        return NULL;
+    text = apr_psprintf(pool, line->negated ? "is refused by 'Require not %s'" : "lacks 'Require %s'", line->text);
+    for (int i = 0; line->words && i < line->words->nelts; i++) {
+        const char *phrase = missing(pool, place, line, &APR_ARRAY_IDX(line->words, i, word_t));
+        if (phrase)
+            text = apr_pstrcat(pool, text, " (", phrase, ")", NULL);
+    }
+    return text;
 }
 
-static bool has_role(const identity_principal_t *who, const char *account_id, const word_t *word)
+/* Has anybody been asked who it is? r->user does not tell: mod_ssl sets it of a certificate before that (SSLUserName).
+ */
+static bool asked(const request_rec *r)
 {
-    return identity_has_role(who, account_id, word->name, word->text);
+    const identity_state_t *state = identity_claimed(r);
+    return state ? state->authenticated : identity_place(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
 }
 
-static bool belongs(const identity_principal_t *who, const char *account_id, const word_t *word)
+/* Whom another provider has let in: nothing is known here of what that one has, so no line is passed, plain or negated
+ * (security 65). */
+static authz_status unknown_here(request_rec *r, const line_t *line)
 {
-    (void)account_id;
-    return word->in == IN_ACCOUNT ? identity_in_account(who, word->text)
-           : word->in == IN_TEAM  ? identity_in_team(who, word->text)
-                                  : identity_in_entity(who, word->text);
-}
-
-static authz_status check_permission(request_rec *r, const char *text, const void *parsed)
-{
-    authz_status status = decide(r, parsed);
-
-    (void)text;
-    if (status == AUTHZ_DENIED)
-        note_lacking(r, parsed, true);
-    return status;
-}
-
-static authz_status check_words(request_rec *r, const char *text, const void *parsed)
-{
-    (void)text;
-    return decide(r, parsed);
-}
-
-static authz_status check_fresh(request_rec *r, const char *text, const void *parsed)
-{
-    const line_t *line = parsed;
-    const char *account_id;
-
-    (void)text;
-    if (!r->user)
-        return AUTHZ_DENIED_NO_USER;
-    const identity_principal_t *who = identity_caller(r, &account_id);
     identity_place_t *place = identity_place(r);
-    if (!who)
-        return nobody_of_ours(line);
-    if (who->authenticated_at && apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds))
-        return AUTHZ_GRANTED;
-    if (place && !line->negated)
-        place->fresh = line->seconds;
-    return AUTHZ_DENIED;
+
+    if (place)
+        place->foreign = true;
+    ap_log_rerror(APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
+                  "ID0534: %s: %s is no user of the identity database, so nothing is known here that 'Require %s%s' "
+                  "could be asked about: it does not let in",
+                  r->uri, r->user, line->negated ? "not " : "", line->text);
+    return line->negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
+
+static authz_status check(request_rec *r, const char *text, const void *parsed)
+{
+    const line_t *line = parsed;
+    const char *account_id;
+    const identity_principal_t *who = identity_caller(r, &account_id);
+
+    (void)text;
+    if (!who && (!r->user || !asked(r)))
+        return AUTHZ_DENIED_NO_USER;
+    if (!who)
+        return unknown_here(r, line);
+    bool held = holds(line, who, account_id);
+    note_answer(r, line, held);
+    return held ? AUTHZ_GRANTED : AUTHZ_DENIED;
+}
+
+static const authz_provider permission_provider = {check, parse_permission}, role_provider = {check, parse_role},
+                            member_provider = {check, parse_member}, fresh_provider = {check, parse_fresh};
 
 void identity_register_require(apr_pool_t *pool)
 {
-    static const authz_provider permission = {check_permission, parse_permission}, role = {check_words, parse_role},
-                                member = {check_words, parse_member}, fresh = {check_fresh, parse_fresh};
     const struct {
         const char *name;
         const authz_provider *provider;
-    } providers[] = {{"identity-permission", &permission},
-                     {"identity-role", &role},
-                     {"identity-member", &member},
-                     {"identity-fresh", &fresh}};
+    } providers[] = {{"identity-permission", &permission_provider},
+                     {"identity-role", &role_provider},
+                     {"identity-member", &member_provider},
+                     {"identity-fresh", &fresh_provider}};
 
     for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
         ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, providers[i].name, AUTHZ_PROVIDER_VERSION,

@@ -12,6 +12,8 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include <mod_auth.h>
+
 #include <apr_global_mutex.h>
 #include <apr_strings.h>
 
@@ -51,16 +53,21 @@ typedef struct identity_retention_conf {
 
 typedef struct identity_host identity_host_t;
 
+/* IdentityStreamRecheck where no directive stands. */
+#define IDENTITY_RECHECK_UNSET    (-1)
+#define IDENTITY_RECHECK_STANDARD apr_time_from_sec(10)
+
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)
 typedef struct identity_conf {
 #include "directives.def"
-    apr_uint64_t set;      /* bits of the members that a directive has set */
-    apr_uint64_t own;      /* ... of which in this very virtual host */
-    bool engine;           /* IdentityEngine On stands here or in a server around */
-    bool forwards;         /* IdentityForwardHeaders On does */
-    bool wanted;           /* it answers the API, or protects something */
-    identity_host_t *host; /* made at start, where it is wanted */
+    apr_uint64_t set;                   /* bits of the members that a directive has set */
+    apr_uint64_t own;                   /* ... of which in this very virtual host */
+    bool engine;                        /* IdentityEngine On stands here or in a server around */
+    bool forwards;                      /* IdentityForwardHeaders On does */
+    bool wanted;                        /* it answers the API, or protects something */
+    identity_host_t *host;              /* made at start, where it is wanted */
+    const identity_site_t *database_of; /* set at start, where mod_dbd's database here is one of identities */
 } identity_conf_t;
 #undef SERVER
 #undef DIRECTORY
@@ -344,9 +351,8 @@ void identity_describe_transport(const request_rec *r, identity_request_t *in);
 typedef struct identity_place {
     identity_host_t *host;
     const char *request_id;
-    /* As the client sent them: forward.c has taken them away. */
-    const char *authorization, *api_key, *cookie;
-    bool nested; /* the hooks behind ours are run by ours */
+    bool nested;  /* the hooks behind ours are run by ours */
+    bool foreign; /* a Require line of ours was asked about the user of another provider */
     identity_authentication_t found;
     /* What a Require line found lacking. */
     const char *scope;           /* permissions, any of which would do */
@@ -355,7 +361,7 @@ typedef struct identity_place {
     apr_array_header_t *answers; /* of identity_answered_t: what Require lines have answered; NULL: none was asked */
 } identity_place_t;
 
-/* A Require line of ours that was asked of who is known, and whether that one is what it asks for. */
+/* A Require line of ours that was asked of who is known, and whether that one has what it names. */
 typedef struct identity_answered {
     const struct identity_line *line;
     bool held;
@@ -364,15 +370,28 @@ typedef struct identity_answered {
 bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who,
                            const char *account_id);
 
+/* For the log: what a line that did not let in lacks, and which of its names there are not; NULL where it let in. */
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *place, const identity_answered_t *answered);
+
 /* stream.c: an answer that may last (IdentityStreamRecheck). */
 typedef struct identity_streams identity_streams_t;
 identity_streams_t *identity_streams_make(identity_site_t *site);
 void identity_streams_child(identity_streams_t *streams, apr_pool_t *child);
 
+/* Headers as the client sent them, where credential.c has cut a credential out of them. */
+typedef struct identity_cut {
+    const char *authorization, *api_key, *cookie;
+} identity_cut_t;
+
 /* What hangs on a request. */
 typedef struct identity_slot {
     identity_state_t *state;
     identity_place_t *place;
+    identity_cut_t cut;
+    const ap_conf_vector_t *kept_for; /* the configuration that credentials were cut by */
+    signed char tls;                  /* behind IdentityTrustedProxy: 1 TLS, -1 not; 0: it is not behind one */
+    bool transport_known;
+    bool used_below; /* a subrequest was let in by a credential in a header */
 } identity_slot_t;
 identity_slot_t *identity_slot(request_rec *r); /* made where there is none yet */
 
@@ -392,7 +411,24 @@ int identity_protect_authz(request_rec *r);
 /* WWW-Authenticate of a refusal by 401. */
 void identity_challenge(request_rec *r, const identity_place_t *place);
 
+/* alias.c. Does the Require line that is read stand below an odd number of negations? */
+bool identity_negated(const cmd_parms *cmd);
+/* Called by our providers' parsers: where it is an alias that is defined, remembers it. */
+void identity_alias_note(cmd_parms *cmd, const char *text, const authz_provider *provider);
+const char *identity_beside_require(cmd_parms *cmd, void *directory, const char *arguments);
+const char *identity_beside_alias(cmd_parms *cmd, void *directory, const char *arguments);
+void identity_alias_finish(apr_pool_t *temporary, const server_rec *server);
+
+/* credential.c. A header as the client sent it, also where it was cut from this request or one that it came from. */
+const char *identity_header_sent(const request_rec *r, const char *name);
+/* Takes credentials away from whatever answers the request, or gives them back, as its location has it. */
+void identity_keep_credentials(request_rec *r);
+
+/* transport.c. The scheme that the client sees. */
+const char *identity_scheme_of(const request_rec *r);
+
 /* forward.c */
+bool identity_header_ours(const char *name); /* X-Identity-..., in any spelling */
 void identity_environment(request_rec *r, const identity_place_t *place);
 
 /* handler.c: counts the answer, once. route: -1 where it is not known. */

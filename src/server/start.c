@@ -215,6 +215,27 @@ static int start_host(identity_site_t *site, server_rec *server)
     return OK;
 }
 
+/* Where credentials are cut from what programs are sent (credential.c): in every server with a database of identities,
+ * whether it protects something itself or not. */
+static void mark_databases(identity_site_t *site)
+{
+    for (server_rec *server = site->main_server; server; server = server->next) {
+        identity_conf_t *conf = identity_conf(server);
+        const identity_site_t *mine = NULL;
+        identity_dbd_t dbd;
+
+        identity_dbd_read(site->pool, site->main_server, server, &dbd);
+        for (int i = 0; i < site->hosts->nelts && !mine; i++)
+            if (identity_dbd_same(&APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->dbd, &dbd))
+                mine = site;
+        if (conf->database_of != mine && server != site->main_server && conf == identity_conf(site->main_server)) {
+            conf = apr_pmemdup(site->pool, conf, sizeof *conf);
+            ap_set_module_config(server->module_config, &identity_module, conf);
+        }
+        conf->database_of = mine;
+    }
+}
+
 int identity_start_hosts(identity_site_t *site)
 {
     if (sodium_init() < 0) {
@@ -229,6 +250,7 @@ int identity_start_hosts(identity_site_t *site)
                 if (status != OK)
                     return status;
             }
+    mark_databases(site);
     return OK;
 }
 

@@ -306,15 +306,28 @@ static stream_t *stream_make(request_rec *r, const identity_place_t *place, apr_
     return stream;
 }
 
+/* By default where identities guard: by AuthType Identity, or by a Require line of ours behind another AuthType. */
+static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_conf_t *conf,
+                                      const identity_place_t *place)
+{
+    const char *type = ap_auth_type(r);
+    bool guards = place->answers || (type && strcasecmp(type, "Identity") == 0);
+
+    if (conf->stream_recheck != IDENTITY_RECHECK_UNSET)
+        return conf->stream_recheck;
+    return guards ? IDENTITY_RECHECK_STANDARD : 0;
+}
+
 /* A fixup: httpd has let it in. What cannot be looked after is not begun. */
 int identity_stream_begin(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_place_t *place = conf->stream_recheck && !r->main ? identity_place_inherited(r) : NULL;
+    apr_interval_time_t every = place ? recheck_of(r, conf, place) : 0;
 
-    if (!place || !place->found.principal || place->found.refused)
+    if (!every || !place->found.principal || place->found.refused)
         return DECLINED;
-    stream_t *stream = stream_make(r, place, conf->stream_recheck);
+    stream_t *stream = stream_make(r, place, every);
     if ((stream->descriptor < 0 && !r->connection->master) || !enter(stream)) {
         if (stream->descriptor >= 0)
             close(stream->descriptor);

@@ -154,6 +154,8 @@ static bool asks(apr_pool_t *pool, const ap_directive_t *directive)
     if (strcasecmp(name, "AuthType") == 0 || strcasecmp(name, "AuthBasicProvider") == 0 ||
         strcasecmp(name, "AuthFormProvider") == 0)
         return has_word(pool, arguments, "identity");
+    if (strcasecmp(name, "<AuthzProviderAlias") == 0)
+        return strncasecmp(ap_getword_conf(pool, &arguments), "identity-", 9) == 0;
     if (strcasecmp(name, "Require") != 0)
         return false;
     const char *word = ap_getword_conf(pool, &arguments);

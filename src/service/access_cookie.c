@@ -52,17 +52,22 @@ void identity_access_cookie_clear(identity_call_t *call)
 
 const char *identity_access_cookie(identity_call_t *call)
 {
-    const char *name = name_of(call), *at = call->in->headers.cookie;
+    const char *name = name_of(call), *at = call->in->headers.cookie, *value = NULL;
     size_t length = strlen(name);
 
+    /* Of two header lines httpd makes one with a comma between. */
     while (at && *at) {
-        at += strspn(at, "; ");
-        size_t part = strcspn(at, ";");
-        if (part > length && strncmp(at, name, length) == 0 && at[length] == '=')
-            return apr_pstrmemdup(call->pool, at + length + 1, part - length - 1);
+        at += strspn(at, "; ,");
+        size_t part = strcspn(at, ";,");
+        if (part > length && strncmp(at, name, length) == 0 && at[length] == '=') {
+            const char *given = apr_pstrmemdup(call->pool, at + length + 1, part - length - 1);
+            if (value && strcmp(value, given) != 0)
+                return NULL; /* whose session would it be? */
+            value = given;
+        }
         at += part;
     }
-    return NULL;
+    return value;
 }
 
 const char *identity_access_cookie_session(identity_call_t *call, const char *text)
@@ -80,6 +85,19 @@ const char *identity_access_cookie_session(identity_call_t *call, const char *te
     return NULL;
 }
 
+/* Sec-Fetch-Site decides where it says same-origin, for only browsers write it: they send Origin: null where a page
+ * hides its origin, and behind a proxy that ends TLS the origin is another one than it looks from here. */
+bool identity_origin_fits(const identity_call_t *call)
+{
+    const identity_request_t *in = call->in;
+    const char *origin = in->headers.origin, *site = in->headers.fetch_site;
+
+    if (site && strcmp(site, "same-origin") == 0)
+        return true;
+    return origin && ((in->own_origin && strcmp(origin, in->own_origin) == 0) ||
+                      strcmp(origin, call->env->settings->public_url) == 0);
+}
+
 static bool reads_only(const char *method)
 {
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
@@ -88,16 +106,13 @@ static bool reads_only(const char *method)
 bool identity_own_page(identity_call_t *call)
 {
     const identity_request_t *in = call->in;
-    const char *origin = in->headers.origin, *site = in->headers.fetch_site;
 
     /* Another protocol is one that pages of any origin may open and read (WebSocket). */
     if (reads_only(in->method) && !in->upgrade)
         return true;
-    bool same = origin ? (in->own_origin && strcmp(origin, in->own_origin) == 0) ||
-                             strcmp(origin, call->env->settings->public_url) == 0
-                       : site && strcmp(site, "same-origin") == 0;
-    return same || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                 "With the cookie alone, only a page of the same origin may ask for this.");
+    return identity_origin_fits(call) ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "With the cookie alone, only a page of the same origin may ask for this.");
 }
 
 static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *who)

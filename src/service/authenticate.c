@@ -311,23 +311,62 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
 
 /* ---- anything but the API --------------------------------------------------------------------------------------- */
 
+static bool formed(identity_call_t *call, const char *value)
+{
+    const char *secret;
+    return value && identity_credential_formed(call->pool, call->env, value, &secret);
+}
+
+/* The access cookie, if headers stand beside it that are no credential of ours. False only for a fault; a cookie that
+ * is not valid leaves the kind ABSENT. */
+static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
+{
+    const identity_headers_t *headers = &call->in->headers;
+
+    memset(credential, 0, sizeof *credential);
+    if (!accepts->cookie || (!headers->api_key && !headers->authorization) || formed(call, headers->api_key) ||
+        formed(call, headers->authorization) || (credential->text = identity_access_cookie(call)) == NULL)
+        return true;
+    credential->kind = CREDENTIAL_COOKIE;
+    credential->method = "cookie";
+    if (!identity_transport_fits(call) || !check(call, credential))
+        return false;
+    if (!credential->who)
+        credential->kind = CREDENTIAL_ABSENT;
+    return true;
+}
+
+static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential,
+                       identity_authentication_t *out)
+{
+    out->ambiguous = out->credential = !find(call, credential);
+    if (out->ambiguous)
+        return false;
+    find_further(call, accepts, credential);
+    out->credential = credential->kind != CREDENTIAL_ABSENT;
+    if (out->credential && credential->kind != CREDENTIAL_UNKNOWN)
+        out->method = credential->method;
+    if (!out->credential)
+        return identity_unauthorised(call, "A credential is needed.");
+    if (!identity_transport_fits(call) || !check(call, credential))
+        return false;
+    return credential->who || identity_unauthorised(call, "The credential is not valid.");
+}
+
 static bool identify(identity_call_t *call, const identity_accepts_t *accepts, identity_authentication_t *out)
 {
     credential_t credential;
 
-    out->ambiguous = out->credential = !find(call, &credential);
-    if (out->ambiguous)
+    if (!find_beside(call, accepts, &credential)) {
+        out->credential = true;
         return false;
-    find_further(call, accepts, &credential);
-    out->credential = credential.kind != CREDENTIAL_ABSENT;
-    if (out->credential && credential.kind != CREDENTIAL_UNKNOWN)
+    }
+    if (credential.kind == CREDENTIAL_COOKIE) {
+        out->credential = true;
         out->method = credential.method;
-    if (!out->credential)
-        return identity_unauthorised(call, "A credential is needed.");
-    if (!identity_transport_fits(call) || !check(call, &credential))
+    } else if (!by_headers(call, accepts, &credential, out)) {
         return false;
-    if (!credential.who)
-        return identity_unauthorised(call, "The credential is not valid.");
+    }
     if (credential.kind == CREDENTIAL_COOKIE) {
         if (!identity_own_page(call))
             return false;

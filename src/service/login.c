@@ -143,6 +143,22 @@ const char *identity_cookie(identity_call_t *call, const char *name, const char 
     return NULL;
 }
 
+bool identity_refresh_cookie_single(identity_call_t *call)
+{
+    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
+    int count = 0;
+
+    /* Of two header lines httpd makes one with a comma between. */
+    for (char *part = apr_strtok(cookies, "; ,", &state); part; part = apr_strtok(NULL, "; ,", &state))
+        count += strncmp(part, COOKIE_NAME "=", sizeof COOKIE_NAME) == 0;
+    if (count < 2)
+        return true;
+    identity_session_cookies_clear(call);
+    return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                         "The cookie " COOKIE_NAME
+                         " was sent more than once, so it is not clear whose session this is.");
+}
+
 const char *identity_refresh_cookie(identity_call_t *call)
 {
     return identity_cookie(call, COOKIE_NAME, IDENTITY_TOKEN_REFRESH);
@@ -151,8 +167,8 @@ const char *identity_refresh_cookie(identity_call_t *call)
 bool identity_same_origin(identity_call_t *call)
 {
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
-    bool fits = origin ? strcmp(origin, call->env->settings->public_url) == 0 || call->in->origin_granted
-                       : !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+    /* Neither: no page of a browser has sent this. */
+    bool fits = identity_origin_fits(call) || (origin ? call->in->origin_granted : !site || strcmp(site, "none") == 0);
 
     return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                  "A page of another origin may not use the session's cookie.");

@@ -345,6 +345,8 @@ bool identity_oauth_refresh(identity_call_t *call)
     const char *token = identity_refresh_cookie(call);
     identity_login_t login = {.refresh = NULL};
 
+    if (!identity_refresh_cookie_single(call))
+        return false;
     if (token && (!identity_same_origin(call) || !identity_session_renew(call, token, &login)))
         return false;
     if (login.refresh)
@@ -397,6 +399,8 @@ bool identity_oauth_logout(identity_call_t *call)
     logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
     bool bearer = call->who && call->who->session_id;
 
+    if (!identity_refresh_cookie_single(call))
+        return false;
     if (logout.cookie.token && !identity_same_origin(call)) {
         if (!bearer)
             return false;

@@ -97,3 +97,24 @@ identity_match_t identity_route_match(apr_pool_t *pool, const char *method, cons
     *allow = allowed(pool, best->pattern);
     return IDENTITY_MATCH_PATH;
 }
+
+/* Signing in and out, what mailed links open, and the documents that other programs find the way by. */
+static bool opens(const identity_route_t *route, const char *path)
+{
+    return route->credential != IDENTITY_CREDENTIAL_REQUIRED &&
+           (strncmp(path, "/v1/oauth/", 10) == 0 || strncmp(path, "/.well-known/", 13) == 0);
+}
+
+bool identity_route_open(apr_pool_t *pool, const char *method, const char *path)
+{
+    static const char *const methods[] = {NULL, "GET", "POST"};
+    const char *ids[IDENTITY_PATH_IDS], *allow;
+    const identity_route_t *route;
+
+    /* OPTIONS and a wrong method answer what the path has. */
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (identity_route_match(pool, methods[i] ? methods[i] : method, path, &route, ids, &allow) ==
+            IDENTITY_MATCH_ROUTE)
+            return opens(route, path);
+    return false;
+}

@@ -465,6 +465,8 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
  * Reads. */
 bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
                               identity_session_row_t **session, identity_user_row_t **user);
+/* Else 400, and the cookie is cleared. */
+bool identity_refresh_cookie_single(identity_call_t *call);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_session_cookies_clear(identity_call_t *call); /* where a session has ended */
 /* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
@@ -477,6 +479,8 @@ bool identity_cookie_plain(const identity_call_t *call); /* is Secure left off? 
 /* The access cookie (access_cookie.c). Set and cleared where the location has it. */
 void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session);
 void identity_access_cookie_clear(identity_call_t *call);
+/* Was it sent by a page of the origin that it was sent to, or of IdentityPublicURL's? */
+bool identity_origin_fits(const identity_call_t *call);
 const char *identity_access_cookie(identity_call_t *call); /* what was sent under its name, or NULL */
 /* The session that it names, NULL where it is none of ours. No look-up. */
 const char *identity_access_cookie_session(identity_call_t *call, const char *text);

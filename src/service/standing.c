@@ -42,6 +42,14 @@ static bool in_each(const identity_principal_t *who, const char *account_id, hol
     return asked > 0;
 }
 
+static bool in_any(const identity_principal_t *who, holds_t *holds, const void *what)
+{
+    for (int i = 0; who->grants && i < who->grants->nelts; i++)
+        if (holds(&APR_ARRAY_IDX(who->grants, i, identity_grant_t), what))
+            return true;
+    return false;
+}
+
 static bool permits(const identity_grant_t *grant, const void *permission)
 {
     return identity_permset_has(&grant->permissions, permission);
@@ -53,34 +61,51 @@ bool identity_may(const identity_principal_t *who, const char *account_id, const
                             : in_each(who, account_id, permits, permission);
 }
 
-static bool has_role(const identity_grant_t *grant, const void *what)
+bool identity_may_anywhere(const identity_principal_t *who, const char *permission)
 {
-    const identity_held_role_t *wanted = what;
+    return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
+                            : in_any(who, permits, permission);
+}
 
+static bool has_role(const identity_grant_t *grant, const void *role)
+{
     for (int i = 0; grant->roles && i < grant->roles->nelts; i++) {
-        const identity_held_role_t *role = &APR_ARRAY_IDX(grant->roles, i, identity_held_role_t);
-        if (strcmp(role->slug, wanted->slug) == 0 || (wanted->name && strcmp(role->name, wanted->name) == 0))
+        const identity_held_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_held_role_t);
+        /* A slug has no underscore, so neither can pass for the other. */
+        if (strcmp(held->slug, role) == 0 || strcmp(held->id, role) == 0)
             return true;
     }
     return false;
 }
 
-bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *name, const char *slug)
+bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *role)
 {
-    const identity_held_role_t wanted = {.name = name, .slug = slug};
-    return in_each(who, account_id, has_role, &wanted);
+    return in_each(who, account_id, has_role, role);
 }
 
-static bool called(const char *id, const char *name, const char *wanted)
+bool identity_has_role_anywhere(const identity_principal_t *who, const char *role)
 {
-    return strcmp(id, wanted) == 0 || (name && strcmp(name, wanted) == 0);
+    return in_any(who, has_role, role);
+}
+
+bool identity_can_belong(const identity_principal_t *who)
+{
+    return !who->entity_wide;
+}
+
+/* A reference that is written like an id is never met: it could be the id of another tenant's account. */
+static bool called(const char *prefix, const char *id, const char *reference, const char *wanted)
+{
+    if (identity_id_valid(wanted, prefix))
+        return strcmp(id, wanted) == 0;
+    return reference && strcmp(reference, wanted) == 0;
 }
 
 bool identity_in_account(const identity_principal_t *who, const char *account)
 {
     for (int i = 0; who->grants && i < who->grants->nelts; i++) {
         const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
-        if (called(grant->account_id, grant->reference, account))
+        if (called("plat", grant->account_id, grant->reference, account))
             return true;
     }
     return false;
@@ -88,17 +113,15 @@ bool identity_in_account(const identity_principal_t *who, const char *account)
 
 bool identity_in_team(const identity_principal_t *who, const char *team)
 {
-    for (int i = 0; who->teams && i < who->teams->nelts; i++) {
-        const identity_held_team_t *held = &APR_ARRAY_IDX(who->teams, i, identity_held_team_t);
-        if (called(held->id, held->name, team))
+    for (int i = 0; who->teams && i < who->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(who->teams, i, identity_held_team_t).id, team) == 0)
             return true;
-    }
     return false;
 }
 
 bool identity_in_entity(const identity_principal_t *who, const char *entity)
 {
-    return called(who->entity_id, who->entity_reference, entity);
+    return called("enti", who->entity_id, who->entity_reference, entity);
 }
 
 /* ---- the list of permissions ------------------------------------------------------------------------------------ */

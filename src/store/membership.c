@@ -199,6 +199,16 @@ identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->name), N(row->created_at)));
 }
 
+static void *read_team_id(const db_row_t *row, int from)
+{
+    return (void *)db_text(row, from);
+}
+
+identity_db_status_t identity_team_named(identity_db_t *db, const char *entity_id, const char *name, const char **id)
+{
+    return db_one(db, IDENTITY_SQL_TEAM_NAMED, DB_ARGS(S(entity_id), S(name)), read_team_id, id);
+}
+
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row)
 {

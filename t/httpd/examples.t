@@ -23,14 +23,18 @@ my %here = (
     '/usr/local/share/identity/examples' => "$top/conf/examples", '/usr/lib/git-core' => `git --exec-path` =~ s/\s+\z//r,
     'http://127.0.0.1:8000' => $app->url, 'http://127.0.0.1:3000' => $grafana->url, 'fcgi://127.0.0.1:9000' => $fast->url,
 );
+# The team's id stands in an example.
+my $before = IdentityTest::Server->new;
+my $team = $here{team_0000000000000000Dsgn} = $before->api(POST => '/v1/teams', {name => 'Design'})->json->{id};
+$before->stop;
 my $pattern = join '|', map { quotemeta } sort { length $b <=> length $a } keys %here;
+sub example { my ($path) = @_; open my $in, '<', $path or die "$path: $!"; local $/; return <$in> =~ s/($pattern)/$here{$1}/gr }
 my $directives = '';
 for my $path (sort glob "$top/conf/examples/*.conf") {
-    open my $in, '<', $path or die "$path: $!";
-    local $/;
-    $directives .= <$in> =~ s/($pattern)/$here{$1}/gr;
+    # site.conf protects everything: it has a server of its own below.
+    $directives .= example($path) unless $path =~ m{/site\.conf$};
 }
-my $server = IdentityTest::Server->new(modules => [qw(cgid proxy proxy_http proxy_fcgi dav dav_fs)], directives => <<"END");
+my $server = IdentityTest::Server->new(state => $before->state_folder, modules => [qw(cgid proxy proxy_http proxy_fcgi dav dav_fs)], directives => <<"END");
     ScriptSock \${LOGS}/cgisock
     $directives
 END
@@ -73,7 +77,6 @@ like run("$git clone -q 'http://$server->{host}/git/project.git' '$folder/none'"
 
 # ---- WebDAV -------------------------------------------------------------------------------------------------------------------------------------
 
-my $team = $server->api(POST => '/v1/teams', {name => 'Design'})->json->{id};
 $server->api(POST => "/v1/users/$ada->{id}/teams", {team_id => $team});
 my @ada = basic($ada->{name}, $ada->{password});
 sub dav { my ($method, $path, $text, @headers) = @_; return $server->http->request($method, $server->origin . $path, {headers => {@headers}, content => $text // ''})->{status} }
@@ -118,5 +121,27 @@ ok $browser->wait_for(sub { $browser->source =~ /welcome/ }), '... and leads on 
 like $browser->url, qr{/intranet/$}, '... at its own address';
 is $browser->script('return document.cookie'), '', '... of whose cookies no script knows # security 41';
 $browser->stop;
+
+# ---- a whole site --------------------------------------------------------------------------------------------------------------------------------
+
+$server->stop;
+put("$folder/site/index.html", 'the site');
+my $site = IdentityTest::Server->new(state => $before->state_folder, directives => example("$top/conf/examples/site.conf"));
+$answer = ask($site, GET => '/');
+is $answer->{status}, 401, 'B16: site.conf: nobody sees the site';
+like $answer->{text}, qr{<title>Sign in</title>}, '... but the page that signs in';
+is ask($site, GET => '/sign-in.html')->{status}, 200, 'B16: ... which is open by itself';
+is ask($site, GET => "/v1/oauth/$_")->{status}, 200, "B16: the page of mailed links is open: $_" for qw(activate-user reset-password);
+is ask($site, GET => "/.well-known/$_")->{status}, 200, "B16: /.well-known/$_ is open" for qw(jwks.json oauth-authorization-server);
+is ask($site, GET => '/v1/users')->{status}, 401, 'B16: the API asks for a credential as ever';
+is ask($site, GET => '/v1/users', 'X-API-KEY' => $site->key)->{status}, 200, '... and takes it';
+$in = $site->http->request(POST => $site->origin . '/v1/oauth/token', {
+    headers => {'Content-Type' => 'application/json', Origin => $site->origin}, content => qq({"username":"$ada->{name}","password":"$ada->{password}"})});
+is $in->{status}, 200, 'B16: signing in is open';
+($access) = map { /^(identity_access=[^;]+);/ ? $1 : () } @{$in->{headers}{'set-cookie'}};
+($refresh) = map { /^(identity_refresh=[^;]+);/ ? $1 : () } @{$in->{headers}{'set-cookie'}};
+is ask($site, GET => '/', Cookie => $access)->{text}, 'the site', 'B16: who has signed in sees the site';
+is $site->http->request(POST => $site->origin . '/v1/oauth/logout', {headers => {Cookie => "$refresh; $access", Origin => $site->origin}})->{status}, 200, 'B16: signing out is open';
+is ask($site, GET => '/', Cookie => $access)->{status}, 401, '... and the site is shut again';
 
 done_testing;

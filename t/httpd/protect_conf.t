@@ -17,7 +17,7 @@ my $state = $server->state_folder;
 # ---- values ------------------------------------------------------------------------------------------------------------------------------------
 
 my $permission = qr/identity-permission needs names such as REPORT\.VIEW/;
-my $member = qr/identity-member needs account=REFERENCE\|ID, team=NAME\|ID or entity=REFERENCE\|ID, not/;
+my $member = qr/identity-member needs account=REFERENCE\|ID, team=ID or entity=REFERENCE\|ID, not/;
 my $digest = 'LoadModule auth_digest_module ' . IdentityTest::Server::libexec() . "/mod_auth_digest.so\n";
 my @refused = (
     'Require identity-permission' => qr/Require identity-permission: a permission is needed/,
@@ -26,8 +26,15 @@ my @refused = (
     'Require identity-permission REPORT.VIEW REPORT,EDIT' => $permission,
     'Require not identity-permission "REPORT VIEW"' => $permission,
     'Require identity-permission %{ENV:WANTED}' => $permission,
-    'Require identity-role' => qr/Require identity-role: the name or slug of a role is needed/,
-    'Require identity-role ""' => qr/identity-role needs names or slugs/,
+    'Require identity-role' => qr/Require identity-role: the slug or id of a role is needed/,
+    'Require identity-role ""' => qr/identity-role needs the slugs or ids/,
+    'Require identity-role "User Administrator"' => qr/identity-role needs the slugs or ids of roles, not their names, .* write user-administrator for "User Administrator"/,
+    'Require identity-role Administrator' => qr/write full-access for "Administrator"/,
+    'Require identity-role ADMINISTRATOR' => qr/write full-access for "ADMINISTRATOR"/,
+    'Require not identity-role "Night Shift"' => qr/write night-shift for "Night Shift"/,
+    'Require identity-role night-shift Banned' => qr/write banned for "Banned"/,
+    'Require identity-role role_short' => qr/identity-role needs the slugs or ids/,
+    "<AuthzProviderAlias identity-role staff Staff>\n</AuthzProviderAlias>" => qr/write staff for "Staff"/,
     'Require identity-member' => qr/Require identity-member: account=, team= or entity= is needed/,
     'Require identity-member default' => $member,
     'Require identity-member account=' => $member,
@@ -47,10 +54,10 @@ my @refused = (
     "AuthType Digest\nAuthDigestProvider identity" => qr/identity.* Authn provider doesn't support Digest/,
 );
 while (my ($lines, $sentence) = splice @refused, 0, 2) {
-    my $one = IdentityTest::Server->new(start => 0, state => $state, directives => ($lines =~ /Digest/ ? $digest : '') . "<Location /x>\n$lines\n</Location>\n");
+    my $one = IdentityTest::Server->new(start => 0, state => $state, directives => ($lines =~ /Digest/ ? $digest : '') . ($lines =~ /^<Authz/ ? "$lines\n" : "<Location /x>\n$lines\n</Location>\n"));
     my ($status, $text) = $one->check;
     isnt $status, 0, "refused: $lines";
-    like $text, $sentence, '... and why';
+    like $text, $sentence, ($lines =~ /identity-role/ ? 'A2: ' : '') . '... and why';
 }
 
 # ---- without a database, with another one --------------------------------------------------------------------------------------------------------

@@ -326,8 +326,25 @@ static void test_cookie(void)
     open.plain = true;
     is_str(who(open), "403", "over plain HTTP");
     sent_t both = cookie(given);
-    both.headers.api_key = "idk_false";
-    is_str(who(both), "401", "beside a key it is nothing # security 42");
+    both.headers.api_key = text("%.25sAAAA%s", shop->key, shop->key + 29);
+    is_str(who(both), in, "B6: beside what is no key of ours the cookie is in force");
+    both.headers.api_key = NULL;
+    both.headers.authorization = "Token of-the-application";
+    is_str(who(both), in, "B6: ... beside another program's Authorization");
+    both.headers.api_key = "app";
+    is_str(who(both), in, "B6: ... beside both");
+    both.headers.authorization = "Bearer eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.AA";
+    is_str(who(both), in, "B6: ... beside another issuer's token");
+    sent_t ended = both;
+    ended.headers.cookie = text("%sA", given);
+    ended.headers.api_key = NULL;
+    is_str(who(ended), "401", "B6: without a good cookie it is a bad credential as ever");
+    both.headers.api_key = NULL;
+    both.headers.authorization = text("%.*sAAAA", (int)strlen(token) - 4, token);
+    is_str(who(both), "401", "B6: what is written as a token of ours is not another program's");
+    both.headers.authorization = base64(text("git:%s", shop->key));
+    is_str(who(both), "401", "B6: ... nor is a key of ours as a password that is not taken");
+    both.headers.authorization = NULL;
     both.headers.api_key = shop->key;
     is_str(who(both), text("200 %s key", shop->key_id), "... the key is what counts # security 42");
     is_str(serve_outcome(call_with("GET", text("/v1/users/%s", shop->user), (identity_headers_t){.cookie = given}, true,
@@ -348,6 +365,12 @@ static void test_origin(void)
                  {"HEAD", "https://evil.example", "cross-site", false, true},
                  {"POST", NULL, NULL, false, false},
                  {"POST", "https://app.example.org", "same-origin", false, true},
+                 {"POST", "null", "same-origin", false, true},
+                 {"POST", "https://wiki.example.org", "same-origin", false, true},
+                 {"GET", "https://wiki.example.org", "same-origin", true, true},
+                 {"POST", "null", "cross-site", false, false},
+                 {"POST", "null", "same-site", false, false},
+                 {"GET", "null", NULL, true, false},
                  {"POST", "https://id.example.org", "same-site", false, true},
                  {"POST", NULL, "same-origin", false, true},
                  {"POST", NULL, "same-site", false, false},
@@ -365,7 +388,7 @@ static void test_origin(void)
         sent.headers.origin = cases[i].origin;
         sent.headers.fetch_site = cases[i].site;
         sent.upgrade = cases[i].upgrade;
-        is_str(who(sent), cases[i].fits ? in : "403", "%s%s from %s, %s # security 42", cases[i].method,
+        is_str(who(sent), cases[i].fits ? in : "403", "B1: %s%s from %s, %s # security 42", cases[i].method,
                cases[i].upgrade ? " (upgrade)" : "", cases[i].origin ? cases[i].origin : "-",
                cases[i].site ? cases[i].site : "-");
     }
@@ -399,6 +422,11 @@ static void test_idle(void)
 
 /* ---- what somebody is and may do -------------------------------------------------------------------------------- */
 
+static const char *role_id(const char *slug)
+{
+    return rows(text("SELECT id FROM roles WHERE slug = '%s' AND entity_id = '%s'", slug, shop->entity));
+}
+
 static void test_standing(void)
 {
     who(bearer(login("user@shop.example")));
@@ -410,13 +438,16 @@ static void test_standing(void)
     ok(!identity_may(user, account, "USER.MORTAL.UPDATE"), "no other");
     ok(!identity_may(user, account, "NOBODY.KNOWS"), "nor one that nobody knows # security 65");
     ok(!identity_may(user, shop->account2, "USER.MORTAL.VIEW"), "nor in another account");
-    ok(identity_has_role(user, account, identity_name_canonical(door->pool, "Shop Parent"), "-"), "a role by its name");
-    ok(identity_has_role(user, account, NULL, "shop-parent"), "... by its slug");
-    ok(identity_has_role(user, account, NULL, "shop-child"), "... one within it");
-    ok(!identity_has_role(user, account, NULL, "administrator"), "no other");
+    ok(!identity_has_role(user, account, "Shop Parent"), "A2: a role's name is not asked for");
+    ok(!identity_has_role(user, account, identity_name_canonical(door->pool, "Shop Parent")), "A2: in no spelling");
+    ok(identity_has_role(user, account, "shop-parent"), "A2: a role by its slug");
+    ok(identity_has_role(user, account, role_id("shop-parent")), "A2: a role by its id");
+    ok(identity_has_role(user, account, "shop-child"), "... one within it");
+    ok(!identity_has_role(user, account, "administrator"), "no other");
     ok(identity_in_account(user, shop->account) && identity_in_account(user, "shop-first"), "a member, by id and name");
     ok(!identity_in_account(user, shop->account2) && !identity_in_account(user, "shop-second"), "not of the other");
-    ok(identity_in_team(user, shop->team) && identity_in_team(user, "shop team"), "in the team, by id and name");
+    ok(identity_in_team(user, shop->team), "in the team, by id");
+    ok(!identity_in_team(user, "shop team") && !identity_in_team(user, "Shop Team"), "A2: a team's name is never met");
     ok(!identity_in_team(user, "shop"), "in no other");
     ok(identity_in_entity(user, shop->entity) && identity_in_entity(user, "shop"), "of the entity, by id and name");
     ok(!identity_in_entity(user, "other"), "of no other");
@@ -448,7 +479,7 @@ static void test_accounts(void)
     sent.headers.platform_id = door->account_id;
     is_str(who(sent), "403", "... and not in another's");
     who(key(shop->key));
-    ok(!identity_has_role(found.principal, NULL, "x", "shop-parent"), "a key has no role");
+    ok(!identity_has_role(found.principal, NULL, "shop-parent"), "a key has no role");
     ok(!identity_in_account(found.principal, "shop-first"), "... is no member");
     ok(identity_in_entity(found.principal, "shop"), "... but of its entity");
     change(text("DELETE FROM memberships WHERE user_id = '%s'", shop->admin_id));

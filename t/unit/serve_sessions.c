@@ -258,6 +258,9 @@ static void test_origins(void)
                  {"https://id.example.org:8443", "same-site", "another port", false},
                  {"https://id.example.org.evil.example", "cross-site", "a name that begins like ours", false},
                  {"https://id.example.org/", NULL, "what is no origin", false},
+                 {"null", "same-origin", "B1: our own page that hides its origin", true},
+                 {"https://wiki.example.org", "same-origin", "B1: our own page on another name", true},
+                 {"null", NULL, "B1: nowhere, in an old browser", false},
                  {"null", "cross-site", "nowhere", false}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

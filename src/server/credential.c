@@ -1,0 +1,301 @@
+/* Credentials are for this server and not for what answers behind it: the access cookie, keys and tokens of ours are
+ * cut from every request of a server that has an identity database, whether its location is protected or not, unless
+ * IdentityForwardCredential opens it. What some other directive has made of them goes, too.
+ *
+ * This is done in the first of the fixups, so before per-directory rules of mod_rewrite and mod_headers, which may set
+ * for the backend what they like; and once more in the last, where mod_dir has led on to another file. What was cut is
+ * kept beside the request, for locations that it is led to by internal redirects, which ask again. */
+#include <string.h>
+
+#include "server_int.h"
+
+static const request_rec *origin_of(const request_rec *r)
+{
+    return r->prev ? r->prev : r->main;
+}
+
+static const char *cut_of(const request_rec *r, const char *name)
+{
+    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+
+    if (!slot)
+        return NULL;
+    return strcmp(name, "Authorization") == 0 ? slot->cut.authorization
+           : strcmp(name, "X-API-KEY") == 0   ? slot->cut.api_key
+                                              : slot->cut.cookie;
+}
+
+static const char *cut_before(const request_rec *r, const char *name)
+{
+    const char *value = NULL;
+
+    for (; r && !value; r = origin_of(r))
+        value = cut_of(r, name);
+    return value;
+}
+
+const char *identity_header_sent(const request_rec *r, const char *name)
+{
+    const char *value = cut_before(r, name);
+    return value ? value : identity_header_in(r, name);
+}
+
+/* ---- recognizing ------------------------------------------------------------------------------------------------ */
+
+/* By the hosts of all virtual hosts with this one's database. */
+static bool formed(request_rec *r, const char *value, const char **secret)
+{
+    const identity_site_t *site = identity_conf(r->server)->database_of;
+
+    for (int i = 0; site && i < site->hosts->nelts; i++)
+        if (identity_credential_formed(r->pool, &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env, value, secret))
+            return true;
+    return false;
+}
+
+/* Where in a Cookie header the access cookie begins, or NULL. Of two header lines httpd makes one with a comma. */
+static const char *find_cookie(const char *cookies, size_t *length)
+{
+    static const char name[] = IDENTITY_ACCESS_COOKIE "=", prefix[] = "__Host-";
+
+    for (const char *at = strstr(cookies, name); at; at = strstr(at + 1, name)) {
+        const char *start = at;
+        if (start - cookies >= (ptrdiff_t)sizeof prefix - 1 &&
+            strncmp(start - (sizeof prefix - 1), prefix, sizeof prefix - 1) == 0)
+            start -= sizeof prefix - 1;
+        if (start > cookies && !strchr("; ,\t", start[-1]))
+            continue;
+        *length = (size_t)(at - start) + strcspn(at, ";,");
+        return start;
+    }
+    return NULL;
+}
+
+/* ---- cutting ---------------------------------------------------------------------------------------------------- */
+
+/* A subrequest has the very table of its request, which may still have to ask who it is. */
+static void own_headers(request_rec *r)
+{
+    if (r->main && r->headers_in == r->main->headers_in)
+        r->headers_in = apr_table_copy(r->pool, r->headers_in);
+}
+
+static void cut_cookie(request_rec *r)
+{
+    const char *cookies = apr_table_get(r->headers_in, "Cookie"), *start;
+    size_t length;
+
+    if (!cookies || !find_cookie(cookies, &length))
+        return;
+    identity_slot(r)->cut.cookie = cookies;
+    own_headers(r);
+    while ((start = find_cookie(cookies, &length)) != NULL) {
+        const char *rest = start + length;
+        rest += strspn(rest, ";, \t");
+        size_t front = (size_t)(start - cookies);
+        /* Without another one behind it the separator in front goes, too. */
+        while (!*rest && front && strchr(";, \t", cookies[front - 1]))
+            front--;
+        cookies = apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookies, front), rest, NULL);
+    }
+    if (*cookies)
+        apr_table_setn(r->headers_in, "Cookie", cookies);
+    else
+        apr_table_unset(r->headers_in, "Cookie");
+}
+
+static void cut_header(request_rec *r, const char *name, bool used)
+{
+    const char *value = apr_table_get(r->headers_in, name), *secret;
+
+    if (!value || (!used && !formed(r, value, &secret)))
+        return;
+    identity_slot_t *slot = identity_slot(r);
+    *(strcmp(name, "Authorization") == 0 ? &slot->cut.authorization : &slot->cut.api_key) = value;
+    own_headers(r);
+    apr_table_unset(r->headers_in, name);
+}
+
+/* By which the client was, or was to be, known here, whatever it looks like; a cookie leaves the headers to the
+ * application. */
+static bool by_header(const request_rec *r)
+{
+    const identity_place_t *place = identity_place_inherited(r);
+
+    if (!place || !place->found.credential)
+        place = identity_place_before(r);
+    return place && place->found.credential && !(place->found.method && strcmp(place->found.method, "cookie") == 0);
+}
+
+static bool let_in(const request_rec *r)
+{
+    const identity_place_t *place = identity_place_inherited(r);
+
+    if (!place || !place->found.principal)
+        place = identity_place_before(r);
+    return place && place->found.principal && !place->found.refused;
+}
+
+/* ---- what was made of it ---------------------------------------------------------------------------------------- */
+
+/* Pieces of a secret that are long enough to be nothing else: whoever has copied twice as much has one whole. Clients
+ * must not be able to remove variables of the administrator by sending their values as credentials, so only the random
+ * part of what has our form counts, and what somebody has really been let in by. */
+#define PIECE      12
+#define KEY_SECRET 49 /* of a key: what follows on its id */
+#define MAC        43 /* of the access cookie, behind the session's id */
+
+typedef struct traces {
+    request_rec *r;
+    apr_array_header_t *secrets; /* of const char * */
+    apr_array_header_t *names;   /* of const char *: what holds one of them */
+} traces_t;
+
+static bool random_text(const char *text)
+{
+    size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    return length >= PIECE && !text[length];
+}
+
+static void add_secret(traces_t *traces, const char *secret)
+{
+    const char *dot = strrchr(secret, '.');
+
+    /* The signature of a token; what is in front of it is alike in many. */
+    if (dot)
+        secret = dot + 1;
+    else if (strlen(secret) > KEY_SECRET)
+        secret += strlen(secret) - KEY_SECRET;
+    if (random_text(secret))
+        APR_ARRAY_PUSH(traces->secrets, const char *) = secret;
+}
+
+static void add_header_secrets(traces_t *traces, const char *value)
+{
+    const char *secret = NULL, *basic;
+
+    if (!value)
+        return;
+    bool ours = formed(traces->r, value, &secret);
+    if (ours)
+        add_secret(traces, secret);
+    /* Of Basic the whole, too: a key as a password, or the password of whoever was let in by it. */
+    basic = ap_getword_white(traces->r->pool, &value);
+    if (strcasecmp(basic, "Basic") == 0 && (ours || let_in(traces->r)) && strlen(value) >= PIECE)
+        APR_ARRAY_PUSH(traces->secrets, const char *) = value;
+}
+
+static void add_cookie_secrets(traces_t *traces, const char *cookies)
+{
+    size_t length;
+
+    for (const char *at = cookies ? find_cookie(cookies, &length) : NULL; at; at = find_cookie(at + length, &length)) {
+        const char *cookie = apr_pstrmemdup(traces->r->pool, at, length), *dot = strchr(cookie, '.');
+        if (dot && strlen(dot + 1) == MAC)
+            add_secret(traces, dot);
+    }
+}
+
+/* What this module tells programs holds no secret, whatever a client sends; of cookies it has cut its own. */
+static bool spared(const char *name)
+{
+    static const char *const names[] = {"IDENTITY_USER_ID", "IDENTITY_USERNAME",    "IDENTITY_ENTITY_ID",
+                                        "IDENTITY_AUTH",    "IDENTITY_REQUEST_ID",  "IDENTITY_ACCOUNT_ID",
+                                        "Cookie",           "IDENTITY_PERMISSIONS", NULL};
+
+    for (size_t i = 0; names[i]; i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool holds(const char *value, const char *secret)
+{
+    size_t length = strlen(secret);
+    char piece[PIECE + 1] = "";
+
+    for (size_t at = 0; at + PIECE <= length; at += PIECE) {
+        memcpy(piece, secret + at, PIECE);
+        if (strstr(value, piece))
+            return true;
+    }
+    return false;
+}
+
+static int note_trace(void *traces_, const char *name, const char *value)
+{
+    traces_t *traces = traces_;
+
+    for (int i = 0; value && !spared(name) && i < traces->secrets->nelts; i++)
+        if (holds(value, APR_ARRAY_IDX(traces->secrets, i, const char *))) {
+            APR_ARRAY_PUSH(traces->names, const char *) = name;
+            break;
+        }
+    return 1;
+}
+
+static void drop_traces(traces_t *traces, apr_table_t *table)
+{
+    traces->names = apr_array_make(traces->r->pool, 2, sizeof(const char *));
+    apr_table_do(note_trace, traces, table, NULL);
+    for (int i = 0; i < traces->names->nelts; i++)
+        apr_table_unset(table, APR_ARRAY_IDX(traces->names, i, const char *));
+}
+
+/* Variables (SetEnvIf, [E=...], REDIRECT_...), and copies in other headers (RequestHeader ... early). */
+static void cut_copies(request_rec *r, bool headers)
+{
+    traces_t traces = {.r = r, .secrets = apr_array_make(r->pool, 4, sizeof(const char *))};
+
+    add_header_secrets(&traces, cut_before(r, "Authorization"));
+    add_header_secrets(&traces, cut_before(r, "X-API-KEY"));
+    add_cookie_secrets(&traces, cut_before(r, "Cookie"));
+    if (!traces.secrets->nelts)
+        return;
+    drop_traces(&traces, r->subprocess_env);
+    if (headers)
+        drop_traces(&traces, r->headers_in);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
+
+static void give_back(request_rec *r, const char *name)
+{
+    const char *value = cut_before(r, name);
+
+    if (value) {
+        own_headers(r);
+        apr_table_setn(r->headers_in, name, value);
+    }
+}
+
+void identity_keep_credentials(request_rec *r)
+{
+    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+    bool first = !slot || slot->kept_for != r->per_dir_config;
+    bool used = by_header(r) || (slot && slot->used_below);
+
+    /* mod_dir and mod_negotiation ask by a subrequest, and go on as if that were what was asked for. */
+    if (used && r->main && let_in(r))
+        identity_slot(r->main)->used_below = true;
+
+    /* What a forward proxy passes on is for the site behind it. */
+    if (r->proxyreq == PROXYREQ_PROXY || (!identity_conf(r->server)->database_of && !used))
+        return;
+    if (conf->forward_credential) {
+        if (first && (slot || origin_of(r))) {
+            give_back(r, "Authorization");
+            give_back(r, "X-API-KEY");
+            give_back(r, "Cookie");
+        }
+        return;
+    }
+    if (first) {
+        cut_header(r, "Authorization", used);
+        cut_header(r, "X-API-KEY", used);
+        cut_cookie(r);
+        identity_slot(r)->kept_for = r->per_dir_config;
+    }
+    cut_copies(r, first);
+}
