@@ -102,14 +102,17 @@ bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const 
 
 /* ---- form ------------------------------------------------------------------------------------------------------- */
 
-static bool names_key(const identity_keyset_t *keys, const json_t *header)
+static const json_t *part_of(apr_pool_t *pool, const char *text, size_t length)
 {
-    bool named = false;
+    identity_problem_t ignored = {0};
+    size_t size;
+    const char *bytes = (const char *)identity_base64url_decode_n(pool, text, length, &size);
+    return bytes != NULL ? identity_json_parse(pool, bytes, size, &ignored) : NULL;
+}
 
-    for (int i = 0; i < keys->count && !named; i++) {
-        named = has_text(header, "kid", keys->keys[i].kid);
-    }
-    return named;
+static bool is_text(const char *value, const char *wanted)
+{
+    return value != NULL && strcmp(value, wanted) == 0;
 }
 
 bool identity_jwt_formed(apr_pool_t *pool, const identity_keyset_t *keys, const char *token, const char *issuer)
@@ -117,14 +120,16 @@ bool identity_jwt_formed(apr_pool_t *pool, const identity_keyset_t *keys, const 
     size_t length = strnlen(token, TOKEN_MAX + 1);
     const char *first = length <= TOKEN_MAX ? strchr(token, '.') : NULL;
     const char *second = first != NULL ? strchr(first + 1, '.') : NULL;
+    const json_t *payload = second != NULL ? part_of(pool, first + 1, (size_t)(second - first - 1)) : NULL;
+    const json_t *header = payload != NULL ? part_of(pool, token, (size_t)(first - token)) : NULL;
 
-    if (second == NULL) {
+    if (header == NULL || !is_text(identity_json_string(payload, "iss"), issuer)) {
         return false;
     }
-    json_t *header = part_of(pool, token, (size_t)(first - token));
-    json_t *payload = part_of(pool, first + 1, (size_t)(second - first - 1));
-    bool formed = header != NULL && payload != NULL && names_key(keys, header) && has_text(payload, "iss", issuer);
-    json_decref(header);
-    json_decref(payload);
-    return formed;
+    for (int i = 0; i < keys->count; i++) {
+        if (is_text(identity_json_string(header, "kid"), keys->keys[i].kid)) {
+            return true;
+        }
+    }
+    return false;
 }
