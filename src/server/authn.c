@@ -81,7 +81,7 @@ static bool way_in(request_rec *r)
     if (!conf->public_calls)
         ap_log_rerror(
             APLOG_MARK, APLOG_INFO, 0, r,
-            "ID0535: %s needs no credential of its own, but a user is asked for here (IdentityPublicCalls Off)",
+            "ID0562: %s needs no credential of its own, but a user is asked for here (IdentityPublicCalls Off)",
             r->uri);
     return conf->public_calls;
 }

@@ -286,7 +286,7 @@ static void log_lacking(request_rec *r, const identity_place_t *place)
         if (lacks)
             text = apr_pstrcat(r->pool, text, *text ? "; " : "", lacks, NULL);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0537: %s: %s may not have this: %s [%s]", r->uri, r->user,
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s may not have this: %s [%s]", r->uri, r->user,
                   *text ? text : "no 'Require identity-...' line is the reason", place->request_id);
 }
 

@@ -269,7 +269,7 @@ static authz_status unknown_here(request_rec *r, const line_t *line)
     if (place)
         place->foreign = true;
     ap_log_rerror(APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
-                  "ID0534: %s: %s is no user of the identity database, so nothing is known here that 'Require %s%s' "
+                  "ID0561: %s: %s is no user of the identity database, so nothing is known here that 'Require %s%s' "
                   "could be asked about: it does not let in",
                   r->uri, r->user, line->negated ? "not " : "", line->text);
     return line->negated ? AUTHZ_GRANTED : AUTHZ_DENIED;

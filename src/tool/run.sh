@@ -98,7 +98,16 @@ rm -f "$state"/.httpd.conf.?????? "$state"/.admin-api-key.??????
 database=$data/identity.db
 key_file=$state/admin-api-key
 logs=$state/logs
-mkdir -p "$data/mail" "$state/htdocs" "$logs"
+mkdir -p "$data/mail" "$logs"
+# httpd looks for every URL below its DocumentRoot, also where a handler answers (SetHandler identity-status): its children must be able to get there.
+htdocs=$state/htdocs
+mkdir -p "$htdocs"
+chmod 755 "$htdocs"
+if [ "$(id -u)" = 0 ] && ! as_user test -x "$htdocs"; then
+    htdocs=$data/htdocs
+    mkdir -p "$htdocs"
+    chmod 755 "$htdocs"
+fi
 
 # ---- what has to be there -------------------------------------------------------------------------------------------------------------------
 
@@ -172,7 +181,7 @@ LoadModule identity_module "$tree/build/mod_identity.so"
 Listen 127.0.0.1:$port
 ServerName 127.0.0.1:$port
 ServerRoot "$state"
-DocumentRoot "$state/htdocs"
+DocumentRoot "$htdocs"
 DefaultRuntimeDir "$logs"
 PidFile "$logs/httpd.pid"
 ErrorLog "$logs/error_log"

@@ -193,7 +193,7 @@ sub whole_life
 
     my $conf = "$copy/further.conf";
     open my $out, '>', $conf or die;
-    print {$out} "ServerTokens Full\nServerSignature Off\nAddDefaultCharset Off\nHeader always set X-Further yes\n";
+    print {$out} "ServerTokens Full\nServerSignature Off\nAddDefaultCharset Off\nHeader always set X-Further yes\n<Location /status>\nSetHandler identity-status\nRequire all granted\n</Location>\n";
     close $out;
     chmod 0644, $conf;
     ($pid, $output) = make_run($copy, $user, %settings, CONF => 'further.conf');
@@ -202,6 +202,7 @@ sub whole_life
     my $list = call($port, $key, GET => '/v1/users?username=ada@example.com');
     is eval { $list->{json}{data}[0]{username} }, 'ada@example.com', "$name: and the data";
     is $list->{headers}{'x-further'}, 'yes', "$name: CONF is read";
+    is call($port, $key, GET => '/status?auto')->{status}, 200, "B15: $name: SetHandler identity-status in CONF answers";
 
     # All at once and with no chance to tidy up.
     my $group = join ' ', processes("$state/httpd.conf");

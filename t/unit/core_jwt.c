@@ -585,6 +585,30 @@ static void *sign_and_verify(void *context)
     return NULL;
 }
 
+/* What is not passed on to other programs: neither signature nor time decides. */
+static void test_formed(void)
+{
+    const char *token = identity_jwt_sign(pool, keys, &claims), *end = strrchr(token, '.'), *dot = strchr(token, '.');
+    const char *unsigned_part = apr_pstrmemdup(pool, token, (size_t)(end + 1 - token));
+    char *long_token = apr_palloc(pool, 6000);
+
+    memset(long_token, 'A', 5999);
+    long_token[5999] = '\0';
+    ok(identity_jwt_formed(pool, keys, token, ISSUER), "A7: a token of ours");
+    ok(identity_jwt_formed(pool, old_keys, identity_jwt_sign(pool, old_keys, &claims), ISSUER), "... by an older key");
+    ok(identity_jwt_formed(pool, keys, apr_pstrcat(pool, unsigned_part, "AAAA", NULL), ISSUER),
+       "A7: with a false signature");
+    ok(identity_jwt_formed(pool, keys, unsigned_part, ISSUER), "A7: without one");
+    ok(!identity_jwt_formed(pool, old_keys, token, ISSUER), "A7: not of another key");
+    ok(!identity_jwt_formed(pool, keys, token, ISSUER "/"), "A7: not of another issuer");
+    const char *const others[] = {"",      ".",        "..",    "a.b.c", "=.=.=",
+                                  "idk_x", "A=.A=.A=", dot + 1, ". . .", apr_pstrcat(pool, token, "A", NULL) + 1};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        ok(!identity_jwt_formed(pool, keys, others[i], ISSUER), "A7: not %.20s", others[i]);
+    ok(!identity_jwt_formed(pool, keys, apr_pstrcat(pool, unsigned_part, long_token, NULL), ISSUER),
+       "A7: nor what is longer than any");
+}
+
 static void test_threads(void)
 {
     pthread_t threads[4];
@@ -620,6 +644,7 @@ int main(void)
     test_tampered();
     test_instants();
     test_claims();
+    test_formed();
     test_threads();
     return fixture_end();
 }
