@@ -267,4 +267,5 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
                          "would answer 503.",
                          errmsg);
     }
+    identity_named_check(configuration, main_server);
 }

@@ -60,12 +60,19 @@ static const char *slug_for(apr_pool_t *pool, const char *name)
 
 static const char *read_role(cmd_parms *cmd, word_t *word)
 {
-    if (identity_slug_valid(word->text) || identity_id_valid(word->text, "role"))
+    if (identity_slug_valid(word->text) || identity_id_valid(word->text, "role")) {
+        identity_named_note(cmd, IDENTITY_NAMED_ROLE, word->text);
         return NULL;
+    }
     return apr_psprintf(cmd->pool,
                         "identity-role needs the slugs or ids of roles, not their names, which whoever makes roles may "
                         "choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
                         slug_for(cmd->pool, word->text), word->text);
+}
+
+static identity_named_t named_kind(belonging_t in)
+{
+    return in == IN_ACCOUNT ? IDENTITY_NAMED_ACCOUNT : in == IN_TEAM ? IDENTITY_NAMED_TEAM : IDENTITY_NAMED_ENTITY;
 }
 
 static const char *read_member(cmd_parms *cmd, word_t *word)
@@ -77,6 +84,7 @@ static const char *read_member(cmd_parms *cmd, word_t *word)
         if (strncmp(word->text, kinds[i], length) == 0 && word->text[length]) {
             word->in = (belonging_t)i;
             word->text += length;
+            identity_named_note(cmd, named_kind(word->in), word->text);
             return NULL;
         }
     }
@@ -226,10 +234,7 @@ bool identity_answers_same(const identity_answered_t *answered, const identity_p
 
 static const char *missing(apr_pool_t *pool, const identity_place_t *place, const line_t *line, const word_t *word)
 {
-    identity_named_t kind = line->holds == has_role  ? IDENTITY_NAMED_ROLE
-                            : word->in == IN_ACCOUNT ? IDENTITY_NAMED_ACCOUNT
-                            : word->in == IN_TEAM    ? IDENTITY_NAMED_TEAM
-                                                     : IDENTITY_NAMED_ENTITY;
+    identity_named_t kind = line->holds == has_role ? IDENTITY_NAMED_ROLE : named_kind(word->in);
 
     return line->holds == may
                ? NULL

@@ -419,6 +419,10 @@ const char *identity_beside_require(cmd_parms *cmd, void *directory, const char 
 const char *identity_beside_alias(cmd_parms *cmd, void *directory, const char *arguments);
 void identity_alias_finish(apr_pool_t *temporary, const server_rec *server);
 
+/* named.c. Remembers what a line names; and has httpd -t warn of what is not there. */
+void identity_named_note(const cmd_parms *cmd, identity_named_t kind, const char *name);
+void identity_named_check(apr_pool_t *temporary, const server_rec *main_server);
+
 /* credential.c. A header as the client sent it, also where it was cut from this request or one that it came from. */
 const char *identity_header_sent(const request_rec *r, const char *name);
 /* Takes credentials away from whatever answers the request, or gives them back, as its location has it. */

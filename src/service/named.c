@@ -75,11 +75,38 @@ static bool find(identity_call_t *call, void *data)
     return finds[named->kind](call, named);
 }
 
+/* In one entity at least. */
+static bool find_anywhere(identity_call_t *call, void *data)
+{
+    named_t *named = data;
+    apr_array_header_t *rows;
+    const char *missing = NULL;
+
+    if (!identity_db_ok(call, identity_entities_list(call->db, &rows)))
+        return false;
+    for (int i = 0; i < rows->nelts; i++) {
+        named->entity_id = APR_ARRAY_IDX(rows, i, identity_entity_row_t *)->id;
+        named->missing = NULL;
+        if (!find(call, named))
+            return false;
+        if (!named->missing)
+            return true;
+        /* That a team is named otherwise says more than that there is none. */
+        if (!missing || strncmp(missing, "there is no", 11) == 0)
+            missing = named->missing;
+    }
+    named->missing = missing;
+    return true;
+}
+
 const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
                                    identity_named_t kind, const char *name)
 {
     named_t named = {.kind = kind, .entity_id = entity_id, .name = name};
     identity_problem_t problem;
 
-    return identity_run_local(pool, env, entity_id, false, find, &named, &problem) ? named.missing : NULL;
+    return identity_run_local(pool, env, entity_id ? entity_id : "", false, entity_id ? find : find_anywhere, &named,
+                              &problem)
+               ? named.missing
+               : NULL;
 }

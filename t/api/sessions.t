@@ -96,6 +96,13 @@ for my $case (
     refused_is $refreshed, 403, 'USER_NOT_ALLOWED', undef, 'is refused' if $status == 403;
     is $server->api(POST => '/v1/oauth/logout', undef, @no_key, Cookie => $refreshed->cookie('identity_refresh') // $cookie, @headers)->status, $status, "logout by the cookie: $what # security 42";
 }
+for my $call (qw(refresh-token logout)) {
+    my $cookie = $server->login($user, $password)->cookie('identity_refresh');
+    my $twice = $server->api(POST => "/v1/oauth/$call", undef, @no_key, Cookie => "$cookie; identity_refresh=of-another-session");
+    refused_is $twice, 400, 'BAD_REQUEST', undef, "A16: two refresh cookies: $call";
+    like $twice->header('Set-Cookie'), qr/^identity_refresh=; .*Max-Age=0/, 'A16: ... and the cookie is cleared';
+    is $server->api(POST => "/v1/oauth/$call", undef, @no_key, Cookie => $cookie)->status, 200, 'A16: ... the session lives';
+}
 $server->stop;
 
 # ---- the limit (security 40) -------------------------------------------------------------------------------------------------------------------

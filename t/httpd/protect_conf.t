@@ -60,6 +60,29 @@ while (my ($lines, $sentence) = splice @refused, 0, 2) {
     like $text, $sentence, ($lines =~ /identity-role/ ? 'A2: ' : '') . '... and why';
 }
 
+# ---- names that nothing has ----------------------------------------------------------------------------------------------------------------------
+
+my $maker = IdentityTest::Server->new(state => $state);
+my $desk = $maker->api(POST => '/v1/teams', {name => 'The desk'})->json->{id};
+$maker->api(POST => '/v1/roles', {name => 'Night shift', permissions => ['DESK.READ']})->status == 201 or die "no role\n";
+$maker->stop;
+for my $case (
+    ['identity-role night-shift full-access', undef], ['identity-role day-shift', 'there is no role day-shift'], ['not identity-role day-shift', 'there is no role day-shift'],
+    ['identity-member account=default entity=default', undef], ['identity-member account=nowhere', 'there is no account nowhere'], ['identity-member entity=nobody', 'there is no entity nobody'],
+    ["identity-member team=$desk", undef], ['identity-member team="The desk"', "teams are named by id: write team=$desk for team=The desk"], ['identity-member team=none', 'there is no team none'],
+    ['identity-permission DESK.NEVER_MADE', undef]) {
+    my ($line, $warning) = @$case;
+    my ($status, $text) = IdentityTest::Server->new(start => 0, state => $state, directives => "<Location /x>\n<RequireAll>\nRequire valid-user\nRequire $line\n</RequireAll>\n</Location>\n")->check;
+    is $status, 0, "M16: Require $line is taken" or diag $text;
+    my ($said) = $text =~ /ID0564: \S+httpd\.conf, line \d+: (.*)/;
+    is $said, $warning, 'M16: ... ' . ($warning ? 'with a warning' : 'without a warning');
+}
+# A database that is not there is not made for it.
+my $missing = IdentityTest::Server->new(start => 0, state => $state, directives => "DBDParams $top/t/servers/missing.$$.db\n<Location /x>\nRequire identity-role day-shift\n</Location>\n");
+my (undef, $silent) = $missing->check;
+unlike $silent, qr/ID0564/, 'M16: without a database there is nothing to warn of';
+ok !-e "$top/t/servers/missing.$$.db", '... and none is made';
+
 # ---- without a database, with another one --------------------------------------------------------------------------------------------------------
 
 open my $in, '<', "$top/t/conf/base.conf" or die $!;
