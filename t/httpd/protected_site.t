@@ -89,6 +89,9 @@ END
 
 # ---- IdentityPublicCalls -------------------------------------------------------------------------------------------------------------------------
 
+# What .htaccess may not say is an alert of httpd's.
+expect_in_log('not allowed here');
+
 sub at
 {
     my ($site, $method, $path, %headers) = @_;
