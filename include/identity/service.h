@@ -392,8 +392,8 @@ bool identity_can_belong(const identity_principal_t *who);
 bool identity_in_account(const identity_principal_t *who, const char *account);
 bool identity_in_team(const identity_principal_t *who, const char *team);
 bool identity_in_entity(const identity_principal_t *who, const char *entity);
-/* What a rule may name in an entity (NULL: in any), and a phrase about it where it is not there (or, of a team, is named otherwise);
- * NULL where it is, and where the database cannot be asked. Reads: for the log of a refusal. */
+/* What a rule may name in an entity (NULL: in any), and a phrase about it where it is not there (or, of a team, is
+ * named otherwise); NULL where it is, and where the database cannot be asked. Reads: for the log of a refusal. */
 typedef enum {
     IDENTITY_NAMED_ROLE,
     IDENTITY_NAMED_ACCOUNT,

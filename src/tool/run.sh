@@ -99,15 +99,13 @@ database=$data/identity.db
 key_file=$state/admin-api-key
 logs=$state/logs
 mkdir -p "$data/mail" "$logs"
-# httpd looks for every URL below its DocumentRoot, also where a handler answers (SetHandler identity-status): its children must be able to get there.
+# httpd looks for every URL below its DocumentRoot, also where a handler answers (SetHandler identity-status): its children must be able to get there. Where they
+# cannot reach STATE it lies beside the folder of www-data, not in it: it is ours to write.
 htdocs=$state/htdocs
-mkdir -p "$htdocs"
-chmod 755 "$htdocs"
-if [ "$(id -u)" = 0 ] && ! as_user test -x "$htdocs"; then
-    htdocs=$data/htdocs
-    mkdir -p "$htdocs"
-    chmod 755 "$htdocs"
+if [ "$(id -u)" = 0 ] && ! as_user test -x "$state"; then
+    htdocs=$data.htdocs
 fi
+(umask 022 && mkdir -p "$htdocs")
 
 # ---- what has to be there -------------------------------------------------------------------------------------------------------------------
 
@@ -139,15 +137,15 @@ fi
 # The server's user reads it. What somebody has put there stays.
 page() { # file; its text on standard input
     local new
-    [ ! -e "$state/htdocs/$1" ] || { cat > /dev/null; return 0; }
-    new=$(mktemp "$state/htdocs/.page.XXXXXX")
+    [ ! -e "$htdocs/$1" ] || { cat > /dev/null; return 0; }
+    new=$(mktemp "$htdocs/.page.XXXXXX")
     cat > "$new"
     chmod 644 "$new"
-    mv -fT "$new" "$state/htdocs/$1"
+    mv -fT "$new" "$htdocs/$1"
 }
-[ ! -L "$state/htdocs" ] && [ ! -L "$state/htdocs/private" ] || [ "$(id -u)" != 0 ] || fail "$state/htdocs is a link: nothing is written through it."
-mkdir -p "$state/htdocs/private"
-chmod 755 "$state/htdocs" "$state/htdocs/private"
+[ ! -L "$htdocs" ] && [ ! -L "$htdocs/private" ] || [ "$(id -u)" != 0 ] || fail "$htdocs is a link: nothing is written through it."
+mkdir -p "$htdocs/private"
+chmod 755 "$htdocs" "$htdocs/private"
 page sign-in.html < "$tree/conf/examples/sign-in.html"
 page index.html <<'END'
 <!doctype html>
@@ -209,7 +207,7 @@ IdentityMailURL "maildir:$data/mail"
     IdentityCookie On
 </Location>
 DirectoryIndex index.html
-<Directory "$state/htdocs">
+<Directory "$htdocs">
     Require all granted
 </Directory>
 <Location /private>

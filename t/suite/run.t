@@ -259,6 +259,7 @@ if ($root) {
     is getpwuid((stat $real)[4]), 'www-data', 'closed folder: owned by www-data';
     is sprintf('%o', (stat $real =~ s{/mail$}{}r)[2] & 07777), '700', 'closed folder: and closed to others';
     remove_tree($real =~ s{/mail$}{}r) if $real =~ m{^/var/lib/mod_identity/run\.\w+/mail$};
+    remove_tree(($real =~ s{/mail$}{}r) . '.htdocs') if $real =~ m{^/var/lib/mod_identity/run\.\w+/mail$};
 }
 
 # ---- whose the STATE is (A10) ----------------------------------------------------------------------------------------------------------------
