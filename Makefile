@@ -5,6 +5,7 @@
 #   make check      the quick tests: unit and guards
 #   make test       every test
 #   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
+#   make mutants    mutated raw requests against the sanitized server (REQUESTS=100000 SEED=1)
 #   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
 #   make uninstall  take them away again
@@ -26,6 +27,8 @@ CONF ?=
 SAN ?=
 FUZZ ?=
 SECONDS ?= 60
+REQUESTS ?= 100000
+SEED ?= 1
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -96,7 +99,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz bench run install uninstall deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)
@@ -200,9 +203,15 @@ fuzz:
 	@for target in $(FUZZ_SOURCES:t/fuzz/%.c=%); do \
 	    mkdir -p build-fuzz/corpus/$$target build-fuzz/found; \
 	    echo "== $$target"; \
-	    build-fuzz/t/fuzz-$$target -max_total_time=$(SECONDS) -max_len=70000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+	    ASAN_OPTIONS=detect_leaks=0 build-fuzz/t/fuzz-$$target -detect_leaks=0 -max_total_time=$(SECONDS) -max_len=70000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
 	        -artifact_prefix=build-fuzz/found/$$target- build-fuzz/corpus/$$target t/fuzz/corpus/$$target || exit 1; \
 	done
+
+# The same REQUESTS and SEED send the same bytes.
+mutants:
+	@$(DEPS) build test
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all
+	@IDENTITY_MUTANTS='$(REQUESTS)' IDENTITY_SEED='$(SEED)' VERBOSE=1 t/run-httpd.sh asan t/httpd/mutants.t
 
 # BENCH_STRICT=1: a target that is missed is an error. t/bench/run.pl tells of more.
 bench:

@@ -116,7 +116,7 @@ chmod 755 "$stage/bin/httpd"
 
 cd "$stage"
 environment=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$stage" LANG=C.UTF-8 TMPDIR="$stage" ASAN_OPTIONS=detect_leaks=0
-    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers" ${VERBOSE:+VERBOSE=1})
+    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers" ${VERBOSE:+VERBOSE=1} ${IDENTITY_MUTANTS:+IDENTITY_MUTANTS="$IDENTITY_MUTANTS"} ${IDENTITY_SEED:+IDENTITY_SEED="$IDENTITY_SEED"})
 
 "${as[@]}" "${environment[@]}" perl -It/lib -MIdentityTest::Database=make_state -e 'make_state("t/state")' > t/logs/state.log 2>&1 || {
     echo "not ok 1 - htidentity makes the database"
