@@ -79,7 +79,7 @@ FUZZ_SOURCES := $(wildcard t/fuzz/*.c)
 FUZZ_SUPPORT_SOURCES := $(wildcard t/fuzz/support/*.c)
 # What several unit tests share; each takes what it uses.
 UNIT_SUPPORT_SOURCES := $(wildcard t/unit/support/*.c)
-PAGES := $(wildcard src/pages/*.* src/pages/mail/*) conf/openapi.json conf/password-blocklist.txt
+PAGES := $(wildcard src/pages/*.* src/pages/mail/*) include/identity/mails.def conf/openapi.json conf/password-blocklist.txt
 
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/pages.o
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)

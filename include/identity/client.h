@@ -5,19 +5,31 @@
 
 #include "identity/core.h"
 
-typedef enum { IDENTITY_MAIL_INVITE, IDENTITY_MAIL_RESET } identity_mail_kind_t;
+typedef enum {
+#define MAIL(kind, name, page) IDENTITY_MAIL_##kind,
+#include "identity/mails.def"
+#undef MAIL
+    IDENTITY_MAIL_KINDS
+} identity_mail_kind_t;
 
-/* invite, reset; false for anything else. */
+/* As mails.def has it. */
+const char *identity_mail_kind_name(identity_mail_kind_t kind);
+const char *identity_mail_kind_page(identity_mail_kind_t kind);
+/* False for what is not a name of a kind. */
 bool identity_mail_kind_named(const char *name, identity_mail_kind_t *kind);
+/* "invite, reset and change". */
+const char *identity_mail_kinds_listed(apr_pool_t *pool);
 
 /* What templates are filled with; every value is escaped for where it stands. */
 typedef struct identity_mail_values {
-    const char *link;      /* the whole URL with the secret in its fragment */
-    const char *username;  /* whom the mail is for */
+    const char *link;      /* the whole URL with the secret in its fragment; NULL in a notice */
+    const char *username;  /* whom the mail is about */
     const char *site;      /* host of IdentityPublicURL, for a person to recognise */
-    apr_time_t expires_at; /* of the link */
+    apr_time_t expires_at; /* of the link; 0: none */
     const char *inviter;   /* username, or NULL */
     const char *account;   /* reference, or NULL */
+    const char *address;   /* that takes the place of username, or NULL */
+    const char *actor;     /* who made the change, where that was somebody else; or NULL */
 } identity_mail_values_t;
 
 /* The words of mails, by kind and language; never changed once loaded. */
@@ -49,8 +61,9 @@ void identity_mail_render(apr_pool_t *pool, const identity_mail_templates_t *tem
                           const char *language, const identity_mail_values_t *values, identity_mail_t *mail);
 
 /* The whole message: RFC 5322 headers (From, To, Subject by RFC 2047, Date, Message-ID, MIME-Version, Auto-Submitted:
- * auto-generated) and a multipart/alternative of text and HTML, quoted-printable, CRLF. NULL where an address or header
- * would hold a line break or is no address. */
+ * auto-generated) and a multipart/alternative of text and HTML, CRLF. Each part is as it was given, 7bit where that is
+ * ASCII and else 8bit, so that a link can be copied from the file; only lines of more than 998 bytes are broken, at a
+ * blank where there is one. NULL where an address or header would hold a line break or is no address. */
 const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail, size_t *length);
 
 /* Where mail goes: smtp://user@host:port (STARTTLS is demanded unless the host is loopback), smtps://user@host:port,

@@ -329,6 +329,7 @@ unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, s
 #define IDENTITY_TOKEN_REFRESH "idr"
 #define IDENTITY_TOKEN_INVITE  "idi"
 #define IDENTITY_TOKEN_RESET   "idp"
+#define IDENTITY_TOKEN_CHANGE  "idc"
 #define IDENTITY_TOKEN_ALIAS   "ida"
 const char *identity_token_make(apr_pool_t *pool, const char *prefix, const identity_random_t *random);
 /* The token of exactly these 32 bytes. */

@@ -14,6 +14,7 @@ typedef struct identity_page {
 
 extern const identity_page_t identity_page_activate; /* GET /v1/oauth/activate-user */
 extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-password */
+extern const identity_page_t identity_page_confirm;  /* GET /v1/oauth/confirm-address */
 
 /* The style of a page that is made when it is asked for, and its hash for a Content-Security-Policy. */
 typedef struct identity_style {
@@ -24,7 +25,7 @@ extern const identity_style_t identity_style_status; /* SetHandler identity-stat
 
 /* The built-in mail templates (src/pages/mail/). The last has no kind. */
 typedef struct identity_mail_source {
-    const char *kind;     /* invite, reset */
+    const char *kind;     /* as mails.def has it */
     const char *language; /* "" for whom no other suits: English */
     const char *text, *html;
 } identity_mail_source_t;

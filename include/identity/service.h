@@ -149,6 +149,8 @@ void identity_metrics_use(identity_metrics_t *metrics, unsigned part);
 void identity_metrics_leave(identity_metrics_t *metrics, unsigned part);
 /* One atomic addition. metrics may be NULL. n below 0: for a LEVEL. */
 void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, apr_int64_t n);
+/* What all processes have added up to. metrics may be NULL: 0. */
+apr_int64_t identity_metric_read(const identity_metrics_t *metrics, identity_metric_t metric);
 /* A request to the API that was answered. route: its number in routes.def, -1 where none matched. */
 void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took);
 /* The counter of a decision on other content: 401, 403, 5xx, or anything else for let in; method: key, bearer, basic,

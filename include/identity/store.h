@@ -181,7 +181,9 @@ typedef struct identity_user_row {
     bool holds_name;
     /* Of an older database, where this is what signs in, else NULL. Written as long as canonical stays. */
     const char *old_name;
-    apr_time_t signed_in_at; /* for the first time; 0: never. Read, not written */
+    apr_time_t signed_in_at;      /* for the first time; 0: never. Read, not written */
+    const char *pending_username; /* that the user asked for and is to confirm; NULL or "": none */
+    apr_time_t pending_expires_at;
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
@@ -478,11 +480,12 @@ identity_db_status_t identity_invitation_supersede(identity_db_t *db, const char
 identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity_invitation_row_t *row);
 
 /* Secrets of mailed links: only their digest is held. */
-typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET } identity_secret_kind_t;
+typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET, IDENTITY_SECRET_CHANGE } identity_secret_kind_t;
 typedef struct identity_secret_row {
     const char *digest;
     identity_secret_kind_t kind;
-    const char *user_id, *invitation_id; /* invitation_id: NULL for a reset */
+    const char *user_id, *invitation_id; /* invitation_id: of INVITE, else NULL */
+    const char *session_id;              /* of CHANGE: that asked for it; else NULL */
     apr_time_t created_at, expires_at;
     apr_time_t ended_at; /* used, replaced or revoked */
 } identity_secret_row_t;
@@ -636,14 +639,16 @@ typedef enum {
 } identity_outbox_state_t;
 typedef struct identity_outbox_row {
     const char *id, *entity_id, *user_id;
-    const char *invitation_id;        /* NULL for a reset */
-    const char *kind;                 /* invite, reset */
-    const char *recipient;            /* the canonical form of a username */
-    const char *sealed, *sealed_with; /* the link's token; kid of the signing key whose derived key sealed it */
+    const char *invitation_id; /* of an invitation, else NULL */
+    const char *kind;          /* as mails.def has it */
+    const char *recipient;     /* the canonical form of a username */
+    /* The link's token; kid of the signing key whose derived key sealed it. "" in a notice. */
+    const char *sealed, *sealed_with;
     identity_outbox_state_t state;
     int attempts;
     const char *last_error; /* NULL where none */
-    apr_time_t created_at, next_attempt_at, link_expires_at, sent_at;
+    apr_time_t created_at, next_attempt_at, link_expires_at /* 0: of a notice */, sent_at;
+    const char *details;  /* JSON object of what the mail tells besides; NULL or "": nothing */
     const char *language; /* in which it is written: a language tag, "" for the server's own */
     /* found by a claim: username of who invited, reference of the account, username that it goes to; or NULL */
     const char *inviter, *account, *username;
@@ -679,7 +684,7 @@ identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, c
 /* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
 identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
 identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
-/* Mails to a user of a kind (invite, reset) that are not sent yet will not be (their link is dead). */
+/* Mails to a user of a kind that are not sent yet will not be (their link is dead). */
 identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
 
 /* Whose rights were changed, in the order of the commits. */

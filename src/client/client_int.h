@@ -16,12 +16,18 @@ typedef struct mail_buffer {
 void mail_put(mail_buffer_t *buffer, const char *data, size_t length);
 void mail_puts(mail_buffer_t *buffer, const char *text);
 
-/* The body of a part in quoted-printable; ends in CRLF. */
-void mail_put_quoted_printable(mail_buffer_t *buffer, const char *text);
+/* The body of a part, as it is but for its line breaks: they become CRLF, one stands at the end, and lines of more than
+ * 998 bytes (RFC 5322, 2.1.1) are broken. */
+void mail_put_lines(mail_buffer_t *buffer, const char *text);
 /* `name: text` and CRLF, folded; encoded words where the text is not plain ASCII. */
 void mail_put_unstructured(mail_buffer_t *buffer, const char *name, const char *text);
 /* A display name: a quoted string, or encoded words. */
 void mail_put_phrase(mail_buffer_t *buffer, const char *text);
+
+/* ---- wording.c -------------------------------------------------------------------------------------------------- */
+
+/* "a, b and c". */
+const char *mail_words_listed(apr_pool_t *pool, const char *const *words, int count);
 
 /* ---- message.c -------------------------------------------------------------------------------------------------- */
 

@@ -187,11 +187,19 @@ static void put_headers(mail_buffer_t *buffer, const identity_mail_t *mail, cons
         mail_puts(buffer, apr_pstrcat(buffer->pool, "Content-Language: ", mail->language, "\r\n", NULL));
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80))
+        text++;
+    return !*text;
+}
+
 static void put_part(mail_buffer_t *buffer, const char *boundary, const char *type, const char *text)
 {
     mail_puts(buffer, apr_pstrcat(buffer->pool, "--", boundary, "\r\nContent-Type: ", type,
-                                  "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", NULL));
-    mail_put_quoted_printable(buffer, text);
+                                  "; charset=utf-8\r\nContent-Transfer-Encoding: ", is_ascii(text) ? "7bit" : "8bit",
+                                  "\r\n\r\n", NULL));
+    mail_put_lines(buffer, text);
 }
 
 const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail, size_t *length)
@@ -205,8 +213,8 @@ const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail,
         (mail->host && !host_valid(mail->host)) || (mail->language && !identity_language_valid(mail->language)))
         return NULL;
 
-    /* `=_` is in no quoted-printable text, so this can stand in no part; and the same mail is the same bytes at every
-     * attempt. */
+    /* The id was drawn after the texts of the mail were known, so this stands in none of them; and the same mail is the
+     * same bytes at every attempt. */
     const char *boundary = apr_pstrcat(pool, "=_", mail->id, NULL);
     put_headers(&buffer, mail, from_name, from, to);
     mail_puts(&buffer,

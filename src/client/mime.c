@@ -1,11 +1,11 @@
-/* How bytes are written in a mail: quoted-printable (RFC 2045), encoded words (RFC 2047), folded headers (RFC 5322). */
+/* How bytes are written in a mail: lines (RFC 5322), encoded words (RFC 2047), folded headers (RFC 5322). */
 #include <string.h>
 
 #include "client_int.h"
 
-#define LINE_MAX_QP 76 /* RFC 2045, 6.7 (5) */
-#define LINE_SHOULD 78 /* RFC 5322, 2.1.1 */
-#define WORD_MAX    66 /* the longest word of a header that is left as it is */
+#define LINE_MAX_TEXT 998 /* RFC 5322, 2.1.1 */
+#define LINE_SHOULD   78  /* the same */
+#define WORD_MAX      66  /* the longest word of a header that is left as it is */
 #define ENCODED_TEXT                                                                                                   \
     39 /* bytes of text in one encoded word: with 12 around 52 of base64 and `Subject: ` in front a line               \
            stays within the 76 of RFC 2047, 2 */
@@ -31,60 +31,38 @@ void mail_puts(mail_buffer_t *buffer, const char *text)
     mail_put(buffer, text, strlen(text));
 }
 
-/* ---- quoted-printable ------------------------------------------------------------------------------------------- */
+/* ---- bodies ----------------------------------------------------------------------------------------------------- */
 
-static const char *line_end(const char *at)
+/* How much of a line that is too long goes onto the first of its parts: up to its last blank, else as many whole
+ * characters as fit. */
+static size_t first_part(const char *line)
 {
-    if (*at == '\n')
-        return at + 1;
-    return at[0] == '\r' && at[1] == '\n' ? at + 2 : NULL;
+    size_t length = LINE_MAX_TEXT;
+
+    while (length > 1 && line[length] != ' ')
+        length--;
+    if (length > 1)
+        return length;
+    for (length = LINE_MAX_TEXT; ((unsigned char)line[length] & 0xc0) == 0x80; length--)
+        ;
+    return length;
 }
 
-/* One character as it is written; its length. */
-static size_t quote_character(const char *at, char piece[3])
+void mail_put_lines(mail_buffer_t *buffer, const char *text)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    unsigned char c = (unsigned char)*at;
-    bool blank = c == ' ' || c == '\t';
-    bool at_end = !at[1] || line_end(at + 1);
-
-    if ((c > ' ' && c < 127 && c != '=') || (blank && !at_end)) {
-        piece[0] = (char)c;
-        return 1;
-    }
-    piece[0] = '=';
-    piece[1] = digits[c >> 4];
-    piece[2] = digits[c & 15];
-    return 3;
-}
-
-void mail_put_quoted_printable(mail_buffer_t *buffer, const char *text)
-{
-    size_t column = 0;
-
     while (*text) {
-        const char *next = line_end(text);
-        char piece[3];
+        size_t length = strcspn(text, "\r\n"), part = length;
 
-        if (next) {
-            mail_put(buffer, "\r\n", 2);
-            column = 0;
-            text = next;
-            continue;
-        }
-        size_t length = quote_character(text, piece);
-        bool last = !text[1] || line_end(text + 1);
-        /* Unless the line ends here, one place is kept for the = of a soft break. */
-        if (column + length > LINE_MAX_QP - (last ? 0 : 1)) {
-            mail_put(buffer, "=\r\n", 3);
-            column = 0;
-        }
-        mail_put(buffer, piece, length);
-        column += length;
-        text++;
+        if (length > LINE_MAX_TEXT)
+            part = first_part(text);
+        mail_put(buffer, text, part);
+        mail_puts(buffer, "\r\n");
+        text += part;
+        if (part < length)
+            text += *text == ' ';
+        else
+            text += text[0] == '\r' && text[1] == '\n' ? 2 : *text != '\0';
     }
-    if (column)
-        mail_put(buffer, "\r\n", 2);
 }
 
 /* ---- headers ---------------------------------------------------------------------------------------------------- */

@@ -30,7 +30,8 @@ typedef struct compiler {
     const char *error;
 } compiler_t;
 
-static const char *const names[MAIL_VALUES] = {"link", "username", "site", "expires", "inviter", "account"};
+static const char *const names[MAIL_VALUES] = {"link",    "username", "site",    "expires",
+                                               "inviter", "account",  "address", "actor"};
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
@@ -133,8 +134,9 @@ static bool read_tag(compiler_t *compiler, const char *text, size_t length)
     for (int value = 0; value < MAIL_VALUES; value++)
         if (strlen(names[value]) == length && !memcmp(names[value], text, length))
             return sign ? read_section(compiler, sign, (mail_value_t)value) : read_value(compiler, (mail_value_t)value);
-    return refuse(compiler, "there is no value {{%s}}; there are link, username, site, expires, inviter and account.",
-                  apr_pstrmemdup(compiler->pool, text, length < 40 ? length : 40));
+    return refuse(compiler, "there is no value {{%s}}; there are %s.",
+                  apr_pstrmemdup(compiler->pool, text, length < 40 ? length : 40),
+                  mail_words_listed(compiler->pool, names, MAIL_VALUES));
 }
 
 mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,

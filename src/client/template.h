@@ -43,6 +43,8 @@ typedef enum {
     MAIL_VALUE_EXPIRES,
     MAIL_VALUE_INVITER,
     MAIL_VALUE_ACCOUNT,
+    MAIL_VALUE_ADDRESS,
+    MAIL_VALUE_ACTOR,
     MAIL_VALUES
 } mail_value_t;
 

@@ -12,7 +12,7 @@
 
 #define SUBJECT      "Subject: "
 #define TEMPLATE_MAX (256 * 1024)
-#define KINDS        2
+#define KINDS        IDENTITY_MAIL_KINDS
 
 typedef struct wording {
     const char *tag;      /* of the files' names; "" without one */
@@ -35,7 +35,27 @@ typedef struct loader {
     const char *error;
 } loader_t;
 
-static const char *const kinds[KINDS] = {[IDENTITY_MAIL_INVITE] = "invite", [IDENTITY_MAIL_RESET] = "reset"};
+static const char *const kinds[KINDS] = {
+#define MAIL(kind, name, page) [IDENTITY_MAIL_##kind] = name,
+#include "identity/mails.def"
+#undef MAIL
+};
+
+static const char *const pages[KINDS] = {
+#define MAIL(kind, name, page) [IDENTITY_MAIL_##kind] = page,
+#include "identity/mails.def"
+#undef MAIL
+};
+
+const char *identity_mail_kind_name(identity_mail_kind_t kind)
+{
+    return kinds[kind];
+}
+
+const char *identity_mail_kind_page(identity_mail_kind_t kind)
+{
+    return pages[kind];
+}
 
 bool identity_mail_kind_named(const char *name, identity_mail_kind_t *kind)
 {
@@ -45,6 +65,20 @@ bool identity_mail_kind_named(const char *name, identity_mail_kind_t *kind)
             return true;
     }
     return false;
+}
+
+const char *mail_words_listed(apr_pool_t *pool, const char *const *words, int count)
+{
+    const char *list = words[0];
+
+    for (int i = 1; i < count; i++)
+        list = apr_pstrcat(pool, list, i == count - 1 ? " and " : ", ", words[i], NULL);
+    return list;
+}
+
+const char *identity_mail_kinds_listed(apr_pool_t *pool)
+{
+    return mail_words_listed(pool, kinds, KINDS);
 }
 
 /* ---- one wording ------------------------------------------------------------------------------------------------ */
@@ -85,7 +119,19 @@ static mail_template_t *compile(loader_t *loader, const char *file, const char *
     return template;
 }
 
-static bool compile_text(loader_t *loader, const char *file, const char *source, wording_t *wording)
+/* A mail without its link is of no use, and a notice has none to give. */
+static bool link_fits(loader_t *loader, const char *file, int kind, const mail_template_t *template)
+{
+    bool wanted = pages[kind] != NULL, uses = template->uses[MAIL_VALUE_LINK];
+
+    if (wanted == uses)
+        return true;
+    return refuse(loader, file,
+                  wanted ? "there is no {{link}}, without which the mail is of no use."
+                         : "{{link}} is always empty here: this mail is a notice.");
+}
+
+static bool compile_text(loader_t *loader, const char *file, int kind, const char *source, wording_t *wording)
 {
     size_t length = strcspn(source, "\n"), first = strlen(SUBJECT);
 
@@ -99,14 +145,13 @@ static bool compile_text(loader_t *loader, const char *file, const char *source,
     wording->text = wording->subject ? compile(loader, file, body, line, false) : NULL;
     if (wording->subject && wording->subject->uses[MAIL_VALUE_LINK])
         return refuse(loader, file, "the link may not stand in the subject: subjects are shown and logged.");
-    return wording->text && (wording->text->uses[MAIL_VALUE_LINK] ||
-                             refuse(loader, file, "there is no {{link}}, without which the mail is of no use."));
+    return wording->text && link_fits(loader, file, kind, wording->text);
 }
 
-static bool add_wording(loader_t *loader, const char *kind, const source_t *source, apr_array_header_t *wordings)
+static bool add_wording(loader_t *loader, int kind, const source_t *source, apr_array_header_t *wordings)
 {
-    const char *text_file = file_name(loader, kind, source->tag, ".txt"),
-               *html_file = file_name(loader, kind, source->tag, ".html");
+    const char *text_file = file_name(loader, kinds[kind], source->tag, ".txt"),
+               *html_file = file_name(loader, kinds[kind], source->tag, ".html");
     wording_t *wording = apr_pcalloc(loader->pool, sizeof *wording);
 
     if (!source->text || !source->html)
@@ -114,13 +159,11 @@ static bool add_wording(loader_t *loader, const char *kind, const source_t *sour
                       "this file is missing; each mail needs a text and an HTML form.");
     wording->tag = source->tag;
     wording->language = *source->tag ? source->tag : language_of(loader->pool, source->html);
-    if (!compile_text(loader, text_file, source->text, wording))
+    if (!compile_text(loader, text_file, kind, source->text, wording))
         return false;
     wording->html = compile(loader, html_file, source->html, 1, true);
-    if (!wording->html)
+    if (!wording->html || !link_fits(loader, html_file, kind, wording->html))
         return false;
-    if (!wording->html->uses[MAIL_VALUE_LINK])
-        return refuse(loader, html_file, "there is no {{link}}, without which the mail is of no use.");
     APR_ARRAY_PUSH(wordings, wording_t *) = wording;
     return true;
 }
@@ -199,8 +242,9 @@ static bool add_file(loader_t *loader, const char *name, apr_array_header_t *con
     }
     if (!tag || (*tag && !identity_language_valid(tag)))
         return refuse(loader, path,
-                      "is no template: those are invite and reset, with .txt and .html, or with a "
-                      "language as in invite.de.txt.");
+                      apr_pstrcat(loader->pool, "is not a template: those are ",
+                                  identity_mail_kinds_listed(loader->pool),
+                                  ", with .txt and .html, or with a language as in invite.de.txt.", NULL));
     source_t *source = source_of(loader, sources[kind - 1], tag);
     const char **form = text ? &source->text : &source->html;
     if (*form)
@@ -221,9 +265,10 @@ static bool read_directory(loader_t *loader, apr_array_header_t *const sources[K
     while (good && apr_dir_read(&info, APR_FINFO_NAME, directory) == APR_SUCCESS)
         good = add_file(loader, info.name, sources);
     apr_dir_close(directory);
-    if (good && !sources[0]->nelts && !sources[1]->nelts)
-        return refuse(loader, loader->directory, "there is no template in this folder.");
-    return good;
+    for (int kind = 0; good && kind < KINDS; kind++)
+        if (sources[kind]->nelts)
+            return true;
+    return good && refuse(loader, loader->directory, "there is no template in this folder.");
 }
 
 static void take_built_in(int kind, apr_array_header_t *sources)
@@ -248,7 +293,7 @@ static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources, id
         for (int i = 0; good && i < sources->nelts; i++) {
             const source_t *source = &APR_ARRAY_IDX(sources, i, source_t);
             if ((*source->tag == '\0') == wanted)
-                good = add_wording(own ? loader : &built_in, kinds[kind], source, templates->of[kind]);
+                good = add_wording(own ? loader : &built_in, kind, source, templates->of[kind]);
         }
     if (built_in.error)
         loader->error = built_in.error;
@@ -338,13 +383,15 @@ void identity_mail_render(apr_pool_t *pool, const identity_mail_templates_t *tem
                           const char *language, const identity_mail_values_t *values, identity_mail_t *mail)
 {
     const wording_t *wording = choose(pool, templates, kind, language);
-    const char *const filled[MAIL_VALUES] = {[MAIL_VALUE_LINK] = values->link,
-                                             [MAIL_VALUE_USERNAME] = values->username,
-                                             [MAIL_VALUE_SITE] = values->site,
-                                             [MAIL_VALUE_EXPIRES] =
-                                                 time_in_words(pool, wording->language, values->expires_at),
-                                             [MAIL_VALUE_INVITER] = values->inviter,
-                                             [MAIL_VALUE_ACCOUNT] = values->account};
+    const char *const filled[MAIL_VALUES] = {
+        [MAIL_VALUE_LINK] = values->link,
+        [MAIL_VALUE_USERNAME] = values->username,
+        [MAIL_VALUE_SITE] = values->site,
+        [MAIL_VALUE_EXPIRES] = values->expires_at ? time_in_words(pool, wording->language, values->expires_at) : NULL,
+        [MAIL_VALUE_INVITER] = values->inviter,
+        [MAIL_VALUE_ACCOUNT] = values->account,
+        [MAIL_VALUE_ADDRESS] = values->address,
+        [MAIL_VALUE_ACTOR] = values->actor};
 
     mail->language = wording->language;
     mail->subject = mail_template_fill(pool, wording->subject, filled);

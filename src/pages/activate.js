@@ -1,7 +1,7 @@
 // The page behind a mailed invitation. Somebody new chooses a password, or comes by a provider; who has an account already signs in and accepts. A provider sends
 // people back to this page, which is therefore one of IdentityRedirectURI where it shall offer any.
 
-const HERE = location.origin + location.pathname;
+const HERE = location.origin + PATH;
 const KEPT = 'identity-invitation'; // in sessionStorage, between going to a provider and coming back
 const OAUTH = '/v1/oauth/';
 

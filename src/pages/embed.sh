@@ -107,11 +107,13 @@ emit_mail() {
 }
 
 emit_mails() {
-    for kind in invite reset; do
+    kinds=$(sed -n 's|^MAIL([A-Z]*, "\([a-z]*\)", .*|\1|p' include/identity/mails.def)
+    [ -n "$kinds" ] || fail "include/identity/mails.def names no mail"
+    for kind in $kinds; do
         for language in '' de fr; do emit_mail $kind "$language"; done
     done
     printf '\nconst identity_mail_source_t identity_mail_sources[] = {\n'
-    for kind in invite reset; do
+    for kind in $kinds; do
         for language in '' de fr; do printf '    {"%s", "%s", mail_%s_%s_txt, mail_%s_%s_html},\n' $kind "$language" $kind "$language" $kind "$language"; done
     done
     printf '    {0, 0, 0, 0}};\n'
@@ -131,7 +133,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css status.css activate.html reset.html begin.html end.html $(scripts_of activate) $(scripts_of reset); do
+for source in page.css status.css activate.html reset.html begin.html end.html confirm.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm); do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
@@ -140,6 +142,7 @@ style_hash=$(hash_of "$sources/page.css")
     printf '/* Made by src/pages/embed.sh from the files beside it. */\n#include "identity/pages.h"\n'
     emit_page activate
     emit_page reset
+    emit_page confirm
     emit_style status
     emit_mails
     emit_document openapi conf/openapi.json

@@ -1,4 +1,4 @@
-// What both pages are built on: texts, sections, requests, forms.
+// What all pages are built on: texts, sections, requests, forms.
 
 // Longer than the server ever thinks about one request.
 const PATIENCE = 30000;
@@ -92,7 +92,7 @@ function conclude(kind, name, values) {
     const key = kind + '.' + name;
     const section = id('message');
     section.className = kind;
-    section.querySelector('.mark path').setAttribute('d', MARKS[name] || MARKS[kind]);
+    section.querySelector('.mark path').setAttribute('d', MARKS[name.replace(/^.*-/, '')] || MARKS[kind]);
     fill(id('message-title'), key + '.title', values);
     fill(id('message-text'), key + '.text', values);
     fill(id('message-more'), key + '.more', values);
@@ -275,11 +275,34 @@ function reveal(field, visible) {
 // What the link that was opened is about: token, username, adds, minimum, byPassword.
 let link = null;
 
+// Some mail programs write %23 for the # of a link, and the fragment becomes a part of the path.
+const HASH = /%(?:25)*23/;
+const PATH = location.pathname.split(HASH)[0];
+
+function decoded(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch (malformed) {
+        return text;
+    }
+}
+
+// token=... in any spelling that such a program may have given it.
+function readFragment(text) {
+    for (let times = 0; times < 3 && !text.includes('='); times++) {
+        text = decoded(text);
+    }
+    const fields = new URLSearchParams(text);
+    return { token: fields.get('token') || '', email: fields.get('email') || '' };
+}
+
 // The fragment leaves the address bar, and this entry of the history, before anything else happens: no bookmark, screenshot or way back holds it.
 function takeFragment() {
-    const fragment = new URLSearchParams(location.hash.slice(1));
-    history.replaceState(null, '', location.pathname);
-    return { token: fragment.get('token') || '', email: fragment.get('email') || '' };
+    const path = location.pathname;
+    const misplaced = readFragment(path.slice(path.search(HASH) < 0 ? path.length : path.search(HASH)).replace(HASH, ''));
+    const fragment = readFragment(location.hash.slice(1));
+    history.replaceState(null, '', PATH);
+    return fragment.token || fragment.email ? fragment : misplaced;
 }
 
 // Asks what the token is good for: opened() goes on, refused(why) is for one that is not, `expired` or `dead`.

@@ -99,7 +99,7 @@ function makePasswordForm(done, refused) {
         reveal(password, false);
         form.busy();
         const sent = link;
-        const result = await post(location.pathname, { token: link.token, new_password: password.value });
+        const result = await post(PATH, { token: link.token, new_password: password.value });
         if (sent !== link) {
             return; // another link was opened in this tab meanwhile
         }

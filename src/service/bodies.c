@@ -71,6 +71,8 @@ const identity_field_t reset_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED |
                                        PASSWORD("new_password", IDENTITY_FIELD_REQUIRED), END};
 const identity_field_t activate_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
                                           PASSWORD("new_password", 0), END};
+const identity_field_t confirm_address_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
+                                                 END};
 const identity_field_t describe_link_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
                                                END};
 

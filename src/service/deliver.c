@@ -108,7 +108,7 @@ static const char *host_of(apr_pool_t *pool, const char *url)
 /* A filter may repeat the link that it dislikes. */
 static const char *without_token(apr_pool_t *pool, const char *error)
 {
-    static const char *const prefixes[] = {IDENTITY_TOKEN_INVITE, IDENTITY_TOKEN_RESET};
+    static const char *const prefixes[] = {IDENTITY_TOKEN_INVITE, IDENTITY_TOKEN_RESET, IDENTITY_TOKEN_CHANGE};
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         const char *at = strstr(error, prefixes[i]);
@@ -118,14 +118,53 @@ static const char *without_token(apr_pool_t *pool, const char *error)
     return error;
 }
 
+/* What the mail tells besides: stands in the row, since the user may have another name by now. */
+static void read_details(identity_call_t *call, const identity_outbox_row_t *row, identity_mail_values_t *values)
+{
+    json_t *details = row->details && *row->details ? json_loads(row->details, 0, NULL) : NULL;
+
+    if (!details || !identity_json_own(call->pool, details))
+        return;
+    const char *username = identity_json_string(details, "username");
+    if (username)
+        values->username = username;
+    values->address = identity_json_string(details, "address");
+    values->actor = identity_json_string(details, "actor");
+    if (json_is_integer(json_object_get(details, "expires_at")))
+        values->expires_at = json_integer_value(json_object_get(details, "expires_at"));
+}
+
+/* Of a mail with a link. NULL with the reason, for which it will never be sent. */
+static const char *link_of(identity_call_t *call, const identity_outbox_row_t *row, const char *page,
+                           const char **error)
+{
+    const char *token = unseal(call, row);
+
+    if (!token)
+        *error = "The signing key that sealed this mail's link is not among the keys any more.";
+    else if (row->link_expires_at <= call->now)
+        *error = "The link expired before the mail could be delivered.";
+    else
+        return apr_pstrcat(call->pool, call->env->settings->public_url, page, "#token=", token, NULL);
+    return NULL;
+}
+
+/* The mail server answers. */
+static void forget_outage(const identity_call_t *call, identity_courier_t *courier)
+{
+    if (courier->failures > 0)
+        identity_metric_add(call->env->metrics, IDENTITY_METRIC_MAIL_OUTAGES, -1);
+    courier->failures = 0;
+}
+
 static void send_one(identity_call_t *call, round_t *round, const identity_stop_t *stop)
 {
     const identity_settings_t *settings = call->env->settings;
     const identity_outbox_row_t *row = round->mail;
-    bool invite = strcmp(row->kind, "invite") == 0;
     /* A name of an older database may hold whole sentences, which would be read as this server's. */
     const char *inviter = identity_username_valid(row->inviter) ? row->inviter : NULL;
-    const char *token = unseal(call, row), *host = host_of(call->pool, settings->public_url);
+    const char *host = host_of(call->pool, settings->public_url);
+    identity_mail_kind_t kind;
     identity_mail_t mail = {
         .id = row->id, .from = settings->mail_from, .to = row->recipient, .date = row->created_at, .host = host};
     identity_mail_values_t values = {.username = row->username ? row->username : row->recipient,
@@ -135,25 +174,21 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
                                      .account = row->account};
 
     round->verdict = IDENTITY_DELIVERY_PERMANENT;
-    if (!token) {
-        round->error = "The signing key that sealed this mail's link is not among the keys any more.";
+    if (!identity_mail_kind_named(row->kind, &kind)) {
+        round->error = "This version knows no mail of this kind.";
         return;
     }
-    if (row->link_expires_at <= call->now) {
-        round->error = "The link expired before the mail could be delivered.";
+    const char *page = identity_mail_kind_page(kind);
+    values.link = page ? link_of(call, row, page, &round->error) : NULL;
+    if (page && !values.link)
         return;
-    }
-    values.link =
-        apr_pstrcat(call->pool, settings->public_url,
-                    invite ? "/v1/oauth/activate-user#token=" : "/v1/oauth/reset-password#token=", token, NULL);
-    identity_mail_render(call->pool, settings->mail_templates, invite ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET,
-                         row->language, &values, &mail);
+    read_details(call, row, &values);
+    identity_mail_render(call->pool, settings->mail_templates, kind, row->language, &values, &mail);
     round->verdict = identity_mail_send(call->pool, settings->mail, &mail, stop, &round->error);
     if (round->error)
         round->error = without_token(call->pool, round->error);
-    /* It answers. */
     if (round->verdict <= IDENTITY_DELIVERY_PERMANENT)
-        round->courier->failures = 0;
+        forget_outage(call, round->courier);
 }
 
 static apr_interval_time_t doubled(apr_interval_time_t first, unsigned times, apr_interval_time_t most)
@@ -172,6 +207,8 @@ static void remember_outage(identity_call_t *call, round_t *round)
     identity_courier_t *courier = round->courier;
     unsigned char chance = 0;
 
+    if (courier->failures == 0)
+        identity_metric_add(call->env->metrics, IDENTITY_METRIC_MAIL_OUTAGES, 1);
     apr_interval_time_t wait = doubled(BACKOFF_FIRST, ++courier->failures, OUTAGE_MAX);
     call->env->random.fill(call->env->random.context, &chance, sizeof chance);
     wait += wait / 4 * chance / 255;
@@ -195,6 +232,17 @@ static apr_time_t next_attempt(const identity_call_t *call, const round_t *round
     return call->now + doubled(BACKOFF_FIRST, (unsigned)round->mail->attempts, BACKOFF_MAX);
 }
 
+/* Of a notice that did not arrive: at its first failure, and when it is given up. */
+static bool write_untold(identity_call_t *call, const round_t *round)
+{
+    const identity_outbox_row_t *row = round->mail;
+    bool for_good = round->verdict == IDENTITY_DELIVERY_PERMANENT;
+    bool failed = for_good || (round->verdict != IDENTITY_DELIVERY_SENT &&
+                               round->verdict != IDENTITY_DELIVERY_STOPPED && row->attempts == 1);
+
+    return !failed || row->link_expires_at || identity_notice_failed(call, row, for_good);
+}
+
 static bool write_outcome(identity_call_t *call, void *data)
 {
     round_t *round = data;
@@ -210,7 +258,7 @@ static bool write_outcome(identity_call_t *call, void *data)
         status = identity_outbox_give_up(call->db, row->id, round->owner, round->error);
     else
         status = identity_outbox_retry(call->db, row->id, round->owner, round->next, round->error);
-    return identity_db_found(call, status, &found);
+    return identity_db_found(call, status, &found) && (!found || write_untold(call, round));
 }
 
 static void count(const identity_call_t *call, identity_delivery_t verdict)
@@ -249,7 +297,8 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
         identity_log(call, IDENTITY_LOG_WARNING, "ID0303: mail %s, attempt %d: %s", row->id, row->attempts,
                      round->error);
     round->next = next_attempt(call, round);
-    if (round->error && (round->next >= row->link_expires_at || round->next - row->created_at >= GIVE_UP))
+    bool over = row->link_expires_at && round->next >= row->link_expires_at;
+    if (round->error && (over || round->next - row->created_at >= GIVE_UP))
         round->verdict = IDENTITY_DELIVERY_PERMANENT;
     count(call, round->verdict);
     if (identity_write(call, write_outcome, round))

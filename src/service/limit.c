@@ -167,13 +167,23 @@ bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, con
     return take(call, class, "of", what, 1);
 }
 
-bool identity_limit_mail(identity_call_t *call, const char *address)
+static bool count_mail(identity_call_t *call, const char *kind, const char *address)
 {
-    bool counted = count(call, IDENTITY_RATE_MAIL, "of", address, 1) == 0;
+    bool counted = count(call, IDENTITY_RATE_MAIL, kind, address, 1) == 0;
 
     if (!counted)
         tell_throttled(call, IDENTITY_RATE_MAIL);
     return counted;
+}
+
+bool identity_limit_mail(identity_call_t *call, const char *address)
+{
+    return count_mail(call, "of", address);
+}
+
+bool identity_limit_notice(identity_call_t *call, const char *address)
+{
+    return count_mail(call, "notice", identity_username_key(call->pool, address));
 }
 
 /* Ever new addresses would fill the database and push other counters out. */

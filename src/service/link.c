@@ -29,7 +29,7 @@ bool identity_link_make(identity_call_t *call, const char *prefix, identity_link
 }
 
 /* Of whoever asks: an inviter, or the person who forgot. */
-static const char *language(identity_call_t *call, identity_mail_kind_t kind)
+const char *identity_call_language(identity_call_t *call, identity_mail_kind_t kind)
 {
     const identity_mail_templates_t *templates = call->env->settings->mail_templates;
     const char *accepted = call->in ? call->in->headers.accept_language : NULL;
@@ -38,34 +38,70 @@ static const char *language(identity_call_t *call, identity_mail_kind_t kind)
 }
 
 /* Names of older databases have no canonical form and get their mail by the spelling that they have. */
-static const char *recipient(identity_call_t *call, const identity_user_row_t *user, const char *address)
+const char *identity_mail_recipient(identity_call_t *call, const identity_user_row_t *user, const char *address)
 {
     const char *canonical = user->old_name ? NULL : identity_username_canonical(call->pool, address);
     return canonical ? canonical : address;
 }
 
+/* Secret and mail of a link; secret has what is the purpose's own, mail the recipient. */
+static bool enqueue(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
+                    identity_mail_kind_t kind, identity_secret_row_t *secret, identity_outbox_row_t *mail)
+{
+    secret->digest = link->digest;
+    secret->user_id = mail->user_id = user->id;
+    secret->created_at = mail->created_at = mail->next_attempt_at = call->now;
+    mail->id = link->outbox_id;
+    mail->entity_id = user->entity_id;
+    mail->invitation_id = secret->invitation_id;
+    mail->kind = identity_mail_kind_name(kind);
+    mail->sealed = link->sealed;
+    mail->sealed_with = link->sealed_with;
+    mail->state = IDENTITY_OUTBOX_QUEUED;
+    mail->language = identity_call_language(call, kind);
+    mail->link_expires_at = secret->expires_at;
+    return identity_db_ok(call, identity_secrets_end(call->db, user->id, secret->kind, call->now)) &&
+           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, mail->kind)) &&
+           identity_db_ok(call, identity_secret_insert(call->db, secret)) &&
+           identity_db_ok(call, identity_outbox_insert(call->db, mail));
+}
+
 bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
                         const identity_invitation_row_t *invitation)
 {
-    identity_secret_kind_t kind = invitation ? IDENTITY_SECRET_INVITE : IDENTITY_SECRET_RESET;
-    identity_secret_row_t secret = {.digest = link->digest, .kind = kind, .user_id = user->id, .created_at = call->now};
-    identity_outbox_row_t mail = {.id = link->outbox_id, .entity_id = user->entity_id, .user_id = user->id};
+    identity_secret_row_t secret = {.kind = invitation ? IDENTITY_SECRET_INVITE : IDENTITY_SECRET_RESET};
+    identity_outbox_row_t mail = {.recipient = invitation ? invitation->email : user->username};
 
+    mail.recipient = identity_mail_recipient(call, user, mail.recipient);
     secret.invitation_id = invitation ? invitation->id : NULL;
     secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
-    mail.invitation_id = secret.invitation_id;
-    mail.kind = invitation ? "invite" : "reset";
-    mail.recipient = recipient(call, user, invitation ? invitation->email : user->username);
-    mail.sealed = link->sealed;
-    mail.sealed_with = link->sealed_with;
-    mail.state = IDENTITY_OUTBOX_QUEUED;
-    mail.language = language(call, invitation ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET);
-    mail.created_at = mail.next_attempt_at = call->now;
-    mail.link_expires_at = secret.expires_at;
     /* A refusal of a reset would tell that there is such a user: who asks for one has counted it already. */
     return (!invitation || identity_limit_take(call, IDENTITY_RATE_MAIL, identity_user_key(call, user))) &&
-           identity_db_ok(call, identity_secrets_end(call->db, user->id, kind, call->now)) &&
-           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, mail.kind)) &&
-           identity_db_ok(call, identity_secret_insert(call->db, &secret)) &&
-           identity_db_ok(call, identity_outbox_insert(call->db, &mail));
+           enqueue(call, link, user, invitation ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET, &secret, &mail);
+}
+
+bool identity_link_send_change(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user)
+{
+    const char *address = user->pending_username;
+    identity_secret_row_t secret = {.kind = IDENTITY_SECRET_CHANGE,
+                                    .session_id = call->who ? call->who->session_id : NULL,
+                                    .expires_at = user->pending_expires_at};
+    identity_outbox_row_t mail = {.recipient = identity_username_canonical(call->pool, address)};
+    json_t *details = json_pack("{s:s, s:s}", "username", user->username, "address", address);
+    size_t length;
+
+    mail.details = details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
+    if (!mail.details)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return identity_limit_take(call, IDENTITY_RATE_MAIL, identity_username_canonical(call->pool, address)) &&
+           enqueue(call, link, user, IDENTITY_MAIL_CHANGE, &secret, &mail);
+}
+
+bool identity_end_ways_in(identity_call_t *call, const char *user_id, const char *except_session_id)
+{
+    return identity_db_ok(call, identity_sessions_end(call->db, user_id, except_session_id, call->now)) &&
+           identity_db_ok(call, identity_aliases_end(call->db, user_id, call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, user_id, IDENTITY_SECRET_RESET, call->now)) &&
+           identity_db_ok(call,
+                          identity_outbox_cancel(call->db, user_id, identity_mail_kind_name(IDENTITY_MAIL_RESET)));
 }

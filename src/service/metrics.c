@@ -155,6 +155,16 @@ static apr_int64_t value(atomic_llong *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+apr_int64_t identity_metric_read(const identity_metrics_t *metrics, identity_metric_t metric)
+{
+    apr_int64_t sum = 0;
+
+    for (unsigned p = 0; metrics && p < metrics->count; p++)
+        if (atomic_load(&metrics->parts[p].used))
+            sum += value(&metrics->parts[p].metrics[metric]);
+    return sum;
+}
+
 static void add_requests(part_t *part, identity_figures_t *figures)
 {
     for (int i = 0; i < IDENTITY_OPERATIONS; i++) {

@@ -67,7 +67,7 @@ static bool displace(identity_call_t *call, identity_user_row_t *holder)
     holder->holds_name = false;
     holder->old_name = NULL;
     holder->updated_at = call->now;
-    return identity_db_ok(call, identity_user_update(call->db, holder)) &&
+    return identity_change_void(call, holder) && identity_db_ok(call, identity_user_update(call->db, holder)) &&
            (identity_administrators_remain(call, &administered) || keeps(call)) &&
            identity_user_end_access(call, holder) && identity_audit(call, &audit);
 }

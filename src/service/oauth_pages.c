@@ -23,3 +23,8 @@ bool identity_oauth_reset_page(identity_call_t *call)
 {
     return page(call, &identity_page_reset);
 }
+
+bool identity_oauth_confirm_page(identity_call_t *call)
+{
+    return page(call, &identity_page_confirm);
+}

@@ -1,7 +1,7 @@
-/* request-password-reset, and what the two mailed links do: reset-password, activate-user, describe-link. */
+/* request-password-reset, and what mailed links do: reset-password, activate-user, describe-link. */
 #include <string.h>
 
-#include "service_int.h"
+#include "redeem_int.h"
 #include "users_int.h"
 
 /* ---- POST /oauth/request-password-reset ------------------------------------------------------------------------- */
@@ -56,58 +56,6 @@ bool identity_oauth_request_reset(identity_call_t *call)
     return identity_answer_empty(call, 200);
 }
 
-/* ---- what the two mailed links have in common ------------------------------------------------------------------- */
-
-typedef struct redemption {
-    const char *digest, *password, *hash;
-    identity_secret_kind_t kind;
-    identity_secret_row_t *secret;
-    identity_user_row_t *user;
-    identity_invitation_row_t *invitation; /* of INVITE */
-    identity_holdings_t *holdings;
-    const apr_array_header_t *given; /* memberships that come with the invitation, or NULL */
-    bool sign_in;                    /* by password, in the user's entity */
-} redemption_t;
-
-/* Unknown, used, revoked, replaced: one text (contract, errors). */
-static bool dead(identity_call_t *call)
-{
-    return identity_limit_failed(call) &&
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
-}
-
-static bool expired(identity_call_t *call)
-{
-    return identity_limit_failed(call) && identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
-                                                        "This link has expired; please ask for a new one.");
-}
-
-static bool find_secret(identity_call_t *call, redemption_t *redemption)
-{
-    bool found;
-
-    if (!identity_db_found(
-            call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
-        return false;
-    return found ? identity_limit_account(call, redemption->secret->user_id) : dead(call);
-}
-
-static bool secret_lives(identity_call_t *call, const redemption_t *redemption)
-{
-    if (redemption->secret->ended_at)
-        return dead(call);
-    return redemption->secret->expires_at > call->now || expired(call);
-}
-
-static bool read_user(identity_call_t *call, redemption_t *redemption)
-{
-    bool found;
-
-    if (!identity_db_found(call, identity_user_by_id(call->db, redemption->secret->user_id, &redemption->user), &found))
-        return false;
-    return found || dead(call);
-}
-
 static bool new_hash(identity_call_t *call, redemption_t *redemption)
 {
     return identity_password_permitted(call, redemption->password, redemption->user->username, "new_password") &&
@@ -115,31 +63,25 @@ static bool new_hash(identity_call_t *call, redemption_t *redemption)
                                   identity_password_normalise(call->pool, redemption->password), &redemption->hash);
 }
 
-/* Exactly one of many at once passes (security 21). */
-static bool spend(identity_call_t *call, redemption_t *redemption)
-{
-    bool won;
-    return identity_db_found(call, identity_secret_spend(call->db, redemption->digest, call->now), &won) &&
-           (won || dead(call));
-}
-
 /* ---- POST /oauth/reset-password --------------------------------------------------------------------------------- */
 
 static bool read_reset(identity_call_t *call, void *data)
 {
     redemption_t *reset = data;
-    if (!find_secret(call, reset) || !secret_lives(call, reset) || !read_user(call, reset))
+    if (!redeem_find(call, reset) || !redeem_lives(call, reset) || !redeem_user(call, reset))
         return false;
-    return reset->user->status == IDENTITY_USER_ACTIVE || dead(call);
+    return reset->user->status == IDENTITY_USER_ACTIVE || redeem_dead(call);
 }
 
 static bool write_reset(identity_call_t *call, void *data)
 {
     redemption_t *reset = data;
+    identity_notice_t notice = {.kind = IDENTITY_MAIL_PASSWORD};
+    const char *untold = NULL;
     identity_audit_t audit = {
         .action = "PASSWORD_RESET", .type = "USER", .message = "A password was set anew by a mailed link."};
 
-    if (!read_reset(call, reset) || !spend(call, reset))
+    if (!read_reset(call, reset) || !redeem_spend(call, reset))
         return false;
     /* The address is new and nobody had proved it: whoever linked the user before may be somebody else than who owns
      * the address, and does not keep a way in (security 70). */
@@ -150,29 +92,15 @@ static bool write_reset(identity_call_t *call, void *data)
     reset->user->password_hash = reset->hash;
     reset->user->password_changed_at = reset->user->updated_at = call->now;
     reset->user->verified_at = call->now;
-    return identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
-           identity_db_ok(call, identity_sessions_end(call->db, reset->user->id, NULL, call->now)) &&
-           identity_db_ok(call, identity_aliases_end(call->db, reset->user->id, call->now)) &&
-           identity_db_ok(call, identity_secrets_end(call->db, reset->user->id, IDENTITY_SECRET_RESET, call->now)) &&
-           identity_db_ok(call, identity_outbox_cancel(call->db, reset->user->id, "reset")) &&
-           identity_audit(call, &audit);
+    return identity_change_void(call, reset->user) &&
+           identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
+           identity_end_ways_in(call, reset->user->id, NULL) && identity_notify(call, reset->user, &notice, &untold) &&
+           identity_audit_told(call, &audit, untold);
 }
 
-static bool begin_redemption(identity_call_t *call, identity_secret_kind_t kind, const char *prefix, const char *token,
-                             redemption_t *redemption)
+static bool begin_with_body(identity_call_t *call, identity_secret_kind_t kind, redemption_t *redemption)
 {
-    memset(redemption, 0, sizeof *redemption);
-    redemption->kind = kind;
-    if (!identity_token_valid(token, prefix))
-        return dead(call);
-    redemption->digest = identity_token_digest(call->pool, token);
-    return true;
-}
-
-static bool begin_with_body(identity_call_t *call, identity_secret_kind_t kind, const char *prefix,
-                            redemption_t *redemption)
-{
-    if (!begin_redemption(call, kind, prefix, identity_json_string(call->body, "token"), redemption))
+    if (!redeem_begin(call, kind, identity_json_string(call->body, "token"), redemption))
         return false;
     redemption->password = identity_json_string(call->body, "new_password");
     return true;
@@ -182,9 +110,8 @@ bool identity_oauth_reset(identity_call_t *call)
 {
     redemption_t reset;
 
-    if (!begin_with_body(call, IDENTITY_SECRET_RESET, IDENTITY_TOKEN_RESET, &reset) ||
-        !identity_read(call, read_reset, &reset) || !new_hash(call, &reset) ||
-        !identity_write(call, write_reset, &reset))
+    if (!begin_with_body(call, IDENTITY_SECRET_RESET, &reset) || !identity_read(call, read_reset, &reset) ||
+        !new_hash(call, &reset) || !identity_write(call, write_reset, &reset))
         return false;
     identity_limit_proved(call, identity_user_key(call, reset.user));
     return identity_answer(call, 200, json_string("The password has been changed."));
@@ -216,24 +143,24 @@ static bool find_invitation(identity_call_t *call, redemption_t *accept)
 {
     bool found;
 
-    return find_secret(call, accept) && read_user(call, accept) &&
+    return redeem_find(call, accept) && redeem_user(call, accept) &&
            identity_db_found(call,
                              identity_invitation_get(call->db, accept->user->entity_id, accept->secret->invitation_id,
                                                      &accept->invitation),
                              &found) &&
-           (found || dead(call));
+           (found || redeem_dead(call));
 }
 
 static bool invitation_lives(identity_call_t *call, const redemption_t *accept)
 {
     identity_invitation_state_t state = identity_invitation_state(accept->invitation, call->now);
 
-    if (!secret_lives(call, accept))
+    if (!redeem_lives(call, accept))
         return false;
     if ((state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED) ||
         accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
-        return dead(call);
-    return state == IDENTITY_INVITATION_INVITED || expired(call);
+        return redeem_dead(call);
+    return state == IDENTITY_INVITATION_INVITED || redeem_expired(call);
 }
 
 /* What the invitation gives, and whether its inviter is there and may give it still (security 25, 26). */
@@ -255,7 +182,7 @@ static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
 static bool still_given(identity_call_t *call, redemption_t *accept)
 {
     bool holds;
-    return find_given(call, accept, &holds) && (holds || dead(call));
+    return find_given(call, accept, &holds) && (holds || redeem_dead(call));
 }
 
 static bool read_accept(identity_call_t *call, void *data)
@@ -270,12 +197,11 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
 {
     redemption_t accept;
 
-    if (!begin_redemption(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, token, &accept) ||
-        !find_invitation(call, &accept))
+    if (!redeem_begin(call, IDENTITY_SECRET_INVITE, token, &accept) || !find_invitation(call, &accept))
         return false;
     /* Before anything is told of the token: it is nothing to anybody else, be it live or expired. */
     if (strcmp(identity_username_key(call->pool, accept.invitation->email), email) != 0)
-        return dead(call);
+        return redeem_dead(call);
     *user = accept.user;
     return invitation_lives(call, &accept) && still_given(call, &accept);
 }
@@ -312,7 +238,7 @@ static bool write_accept(identity_call_t *call, void *data)
 {
     redemption_t *accept = data;
 
-    return read_accept(call, accept) && spend(call, accept) && write_accepted(call, accept) &&
+    return read_accept(call, accept) && redeem_spend(call, accept) && write_accepted(call, accept) &&
            identity_user_holdings(call, accept->user, &accept->holdings);
 }
 
@@ -340,8 +266,7 @@ bool identity_oauth_activate(identity_call_t *call)
 {
     redemption_t accept;
 
-    if (!begin_with_body(call, IDENTITY_SECRET_INVITE, IDENTITY_TOKEN_INVITE, &accept) ||
-        !identity_read(call, read_accept, &accept))
+    if (!begin_with_body(call, IDENTITY_SECRET_INVITE, &accept) || !identity_read(call, read_accept, &accept))
         return false;
     if (!accept.invitation->adds) {
         if (!accept.password)
@@ -360,29 +285,44 @@ bool identity_oauth_activate(identity_call_t *call)
 static bool read_link(identity_call_t *call, void *data)
 {
     redemption_t *link = data;
-    bool live = link->kind == IDENTITY_SECRET_RESET
-                    ? read_reset(call, link)
+
+    bool live = link->kind == IDENTITY_SECRET_RESET ? read_reset(call, link)
+                : link->kind == IDENTITY_SECRET_CHANGE
+                    ? redeem_change(call, link)
                     : find_invitation(call, link) && invitation_lives(call, link) && still_given(call, link);
     return live && identity_password_sign_in(call, link->user->entity_id, &link->sign_in);
 }
 
-/* For the pages: whoever holds the secret reads the mailbox, so the address is nothing new to them. Spends nothing
- * (security 22) and refuses in the words of the two above (security 24). */
+/* The one whose prefix the token has; what is not a token is refused as an invitation's. */
+static identity_secret_kind_t kind_of(const char *token)
+{
+    static const identity_secret_kind_t kinds[] = {IDENTITY_SECRET_RESET, IDENTITY_SECRET_CHANGE};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (identity_token_valid(token, redeem_prefix(kinds[i])))
+            return kinds[i];
+    return IDENTITY_SECRET_INVITE;
+}
+
+/* For the pages: whoever holds the secret reads the mailbox, so the address that the mail went to is nothing new to
+ * them. Spends nothing (security 22) and refuses in the words of where the link is used (security 24). */
 bool identity_oauth_describe_link(identity_call_t *call)
 {
+    static const char *const kinds[] = {
+        [IDENTITY_SECRET_INVITE] = "INVITE", [IDENTITY_SECRET_RESET] = "RESET", [IDENTITY_SECRET_CHANGE] = "CHANGE"};
     const identity_settings_t *settings = call->env->settings;
     const char *token = identity_json_string(call->body, "token");
-    bool reset = identity_token_valid(token, IDENTITY_TOKEN_RESET);
     redemption_t link;
 
-    if (!begin_redemption(call, reset ? IDENTITY_SECRET_RESET : IDENTITY_SECRET_INVITE,
-                          reset ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE, token, &link) ||
-        !identity_read(call, read_link, &link))
+    if (!redeem_begin(call, kind_of(token), token, &link) || !identity_read(call, read_link, &link))
         return false;
+    bool adds = link.kind == IDENTITY_SECRET_INVITE && link.invitation->adds;
     json_t *answer = json_object();
-    json_object_set_new(answer, "kind", json_string(reset ? "RESET" : "INVITE"));
-    json_object_set_new(answer, "username", json_string(link.user->username));
-    json_object_set_new(answer, "adds", json_boolean(!reset && link.invitation->adds));
+    json_object_set_new(answer, "kind", json_string(kinds[link.kind]));
+    json_object_set_new(
+        answer, "username",
+        json_string(link.kind == IDENTITY_SECRET_CHANGE ? link.user->pending_username : link.user->username));
+    json_object_set_new(answer, "adds", json_boolean(adds));
     json_object_set_new(answer, "expires_at", identity_time_json(link.secret->expires_at));
     json_object_set_new(answer, "password_min_length",
                         json_integer((json_int_t)identity_password_minimum(settings->password_minimum)));

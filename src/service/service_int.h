@@ -163,6 +163,9 @@ bool identity_limit_reset(identity_call_t *call, const char *address);
 /* A mail of whatever kind goes to this address, which is counted; false, and nothing denied, where there were too many.
  */
 bool identity_limit_mail(identity_call_t *call, const char *address);
+/* The same of a notice: counted apart, so that nobody who has other mails sent to it keeps an address from its notices.
+ */
+bool identity_limit_notice(identity_call_t *call, const char *address);
 /* ---- entity tags (etag.c) --------------------------------------------------------------------------------------- */
 
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
@@ -439,6 +442,40 @@ bool identity_link_make(identity_call_t *call, const char *prefix, identity_link
  * reset. */
 bool identity_link_send(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
                         const identity_invitation_row_t *invitation);
+/* The same to the user's pending_username, until pending_expires_at. */
+bool identity_link_send_change(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user);
+/* The form of an address that mail goes to. */
+const char *identity_mail_recipient(identity_call_t *call, const identity_user_row_t *user, const char *address);
+/* The language of mails that this request causes. */
+const char *identity_call_language(identity_call_t *call, identity_mail_kind_t kind);
+/* Notices (notice.c). All inside identity_write. */
+typedef struct identity_notice {
+    identity_mail_kind_t kind;
+    const char *username;  /* that the user had before; NULL: the present one */
+    const char *address;   /* that takes its place, or NULL */
+    apr_time_t expires_at; /* of a change that is to be confirmed; 0: it counts already */
+} identity_notice_t;
+/* Writes one to the mailbox that `to`, a row of the user, has as its name. *untold: a sentence where nobody is told,
+ * else it stays. False for a fault alone. */
+bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const identity_notice_t *notice,
+                     const char **untold);
+/* identity_audit, with the sentence (or NULL) that nobody was told. */
+bool identity_audit_told(identity_call_t *call, identity_audit_t *audit, const char *untold);
+/* On record: this notice did not arrive, so far or for good. */
+bool identity_notice_failed(identity_call_t *call, const identity_outbox_row_t *mail, bool for_good);
+
+/* A person's own change of address (confirm_address.c). Both inside identity_write and before the row is written, whose
+ * pending_... they set. */
+bool identity_change_begin(identity_call_t *call, identity_user_row_t *user, const char *username,
+                           const identity_link_t *link, const char **untold);
+/* What is pending is so no more, its link is dead and its mail does not leave. */
+bool identity_change_void(identity_call_t *call, identity_user_row_t *user);
+/* Is there one, and may it still be confirmed? */
+bool identity_change_pending(const identity_call_t *call, const identity_user_row_t *user);
+
+/* Ends the sessions of a user but that one (or NULL), its aliases, which are sessions that are yet to be opened, and
+ * its open links for a new password. Inside identity_write. */
+bool identity_end_ways_in(identity_call_t *call, const char *user_id, const char *except_session_id);
 /* Is the site able to send mail, and may mail go to this address? (503, 400 naming the field) */
 bool identity_mail_possible(identity_call_t *call, const char *address, const char *field);
 

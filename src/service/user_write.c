@@ -90,6 +90,9 @@ typedef struct update {
     const char *username, *password; /* as asked for and different from the present, else NULL */
     const char *to_status;           /* or NULL: stays */
     bool own;
+    bool confirms; /* the new address is to be confirmed first */
+    identity_link_t link;
+    const char *untold; /* who was to be told and was not, or NULL */
     const char *hash;
     identity_holdings_t *holdings;
 } update_t;
@@ -137,6 +140,8 @@ static bool wants(identity_call_t *call, update_t *update)
     if (update->username && !identity_username_valid(update->username))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                              "username must be " IDENTITY_USERNAME_RULE ".");
+    update->confirms = update->own && update->username &&
+                       strcmp(identity_username_canonical(call->pool, username), update->user->canonical) != 0;
     if (!wants_status(call, update))
         return false;
     bool pending =
@@ -152,14 +157,9 @@ static bool wants(identity_call_t *call, update_t *update)
 
 static bool allowed(identity_call_t *call, update_t *update)
 {
-    bool credentials = update->username || update->password;
-
     if (update->to_status && !identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "status",
                              "This needs the permission USER.MORTAL.UPDATE.");
-    if (credentials && call->who->kind == IDENTITY_CALLER_KEY)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, update->password ? "password" : "username",
-                             "An API key cannot change a person's password or address.");
     /* Whoever sets another's password can become that other: never upward (security 62). Nor is one's own status for
      * who lacks the permission in another account. */
     return (update->own && !update->to_status) ||
@@ -216,28 +216,68 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
 }
 
-/* Sessions, aliases and open invitations end with it. */
+/* What is left of an earlier change of address is the caller's to void before it writes the row. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user)
 {
-    return identity_db_ok(call, identity_sessions_end(call->db, user->id, NULL, call->now)) &&
-           identity_db_ok(call, identity_aliases_end(call->db, user->id, call->now)) &&
-           identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_RESET, call->now)) &&
-           identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "reset")) &&
-           identity_invitation_end(call, user);
+    return identity_end_ways_in(call, user->id, NULL) && identity_invitation_end(call, user);
 }
 
+/* Whoever had a way in does not keep it: what somebody else changes ends all sessions, a person's own new password all
+ * others. */
 static bool end_credentials(identity_call_t *call, const update_t *update)
 {
-    const char *keep = update->own ? call->who->session_id : NULL;
+    const char *id = update->user->id;
 
-    /* An alias is a session that is yet to be opened. */
-    if (update->password &&
-        (!identity_db_ok(call, identity_sessions_end(call->db, update->user->id, keep, call->now)) ||
-         !identity_db_ok(call, identity_aliases_end(call->db, update->user->id, call->now))))
-        return false;
-    return (!update->password && !update->username) ||
-           (identity_db_ok(call, identity_secrets_end(call->db, update->user->id, IDENTITY_SECRET_RESET, call->now)) &&
-            identity_db_ok(call, identity_outbox_cancel(call->db, update->user->id, "reset")));
+    if (update->to_status && update->user->status == IDENTITY_USER_INACTIVE)
+        return identity_user_end_access(call, update->user);
+    if (update->own && update->password)
+        return identity_end_ways_in(call, id, call->who->session_id);
+    if (!update->own && (update->password || update->username))
+        return identity_end_ways_in(call, id, NULL);
+    return true;
+}
+
+/* former: the row until now. What somebody else changes both mailboxes are told, where there are two. */
+static bool tell(identity_call_t *call, update_t *update, const identity_user_row_t *former)
+{
+    const identity_user_row_t *user = update->user;
+    const identity_notice_t notices[] = {
+        {.kind = IDENTITY_MAIL_CHANGED, .username = former->username, .address = user->username},
+        {.kind = IDENTITY_MAIL_PASSWORD}};
+    const bool wanted[] = {!update->own && update->username, update->password != NULL};
+    bool moved = strcmp(former->canonical, user->canonical) != 0;
+
+    for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
+        if (wanted[i] && (!identity_notify(call, user, &notices[i], &update->untold) ||
+                          (moved && !identity_notify(call, former, &notices[i], &update->untold))))
+            return false;
+    return true;
+}
+
+/* From what to what. */
+static const char *message_of(identity_call_t *call, const update_t *update)
+{
+    const char *name = "";
+
+    if (update->username)
+        name = apr_pstrcat(call->pool, update->confirms ? " username, once it is confirmed, from " : " username from ",
+                           update->user->username, " to ", update->username, NULL);
+    return apr_pstrcat(call->pool, "Changed:", name, update->password ? " password" : "",
+                       update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
+}
+
+static void change_name(identity_call_t *call, const update_t *update)
+{
+    identity_user_row_t *user = update->user;
+    const char *canonical = identity_username_canonical(call->pool, update->username);
+
+    /* Another spelling of the same address proves no less than the one before. */
+    if (strcmp(canonical, user->canonical) != 0) {
+        user->verified_at = 0;
+        user->old_name = NULL;
+    }
+    user->username = update->username;
+    user->canonical = canonical;
 }
 
 /* Who is ACTIVE holds the name, and so does who becomes INACTIVE, where it is free. */
@@ -260,12 +300,37 @@ static bool settle_name(identity_call_t *call, const update_t *update)
     return true;
 }
 
+/* The new values into the row; whatever is changed, an address that waits to be confirmed waits no more. */
+static bool change_row(identity_call_t *call, update_t *update)
+{
+    identity_user_row_t *user = update->user;
+
+    if (!identity_change_void(call, user))
+        return false;
+    if (update->password) {
+        user->password_hash = update->hash;
+        user->password_changed_at = call->now;
+    }
+    if (update->to_status)
+        user->status = strcmp(update->to_status, "INACTIVE") == 0 ? IDENTITY_USER_INACTIVE
+                       : strcmp(update->to_status, "ACTIVE") == 0 ? IDENTITY_USER_ACTIVE
+                                                                  : IDENTITY_USER_INVITE_REVOKED;
+    user->updated_at = call->now;
+    if (update->confirms)
+        return identity_change_begin(call, user, update->username, &update->link, &update->untold);
+    if (update->username)
+        change_name(call, update);
+    return settle_name(call, update);
+}
+
 static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
     identity_user_row_t *user;
     identity_audit_t audit = {.action = "UPDATE", .type = "USER", .id = update->user->id};
     apr_int64_t checked = update->user->version;
+    bool ends = update->to_status && strcmp(update->to_status, "INACTIVE") == 0;
+    identity_administered_t administered;
 
     /* Memberships may have grown while the password was hashed. */
     if (!load_update(call, update) || !allowed(call, update))
@@ -273,45 +338,31 @@ static bool write_update(identity_call_t *call, void *data)
     user = update->user;
     if (user->version != checked)
         return identity_db_ok(call, IDENTITY_DB_NONE);
-    audit.message =
-        apr_pstrcat(call->pool, "Changed:", update->username ? " username" : "", update->password ? " password" : "",
-                    update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
-    if (update->username) {
-        const char *canonical = identity_username_canonical(call->pool, update->username);
-        /* Another spelling of the same address proves no less than the one before. */
-        if (strcmp(canonical, user->canonical) != 0)
-            user->verified_at = 0;
-        user->username = update->username;
-        user->canonical = canonical;
-    }
-    if (update->password) {
-        user->password_hash = update->hash;
-        user->password_changed_at = call->now;
-    }
-    bool ends = update->to_status && strcmp(update->to_status, "INACTIVE") == 0;
-    identity_administered_t administered;
-    if (ends && !identity_administrators_before(call, update->holdings, user->id, &administered))
-        return false;
-    if (update->to_status)
-        user->status = ends                                       ? IDENTITY_USER_INACTIVE
-                       : strcmp(update->to_status, "ACTIVE") == 0 ? IDENTITY_USER_ACTIVE
-                                                                  : IDENTITY_USER_INVITE_REVOKED;
-    user->updated_at = call->now;
-    if (!settle_name(call, update))
+    const identity_user_row_t former = *user;
+    audit.message = message_of(call, update);
+    if ((ends && !identity_administrators_before(call, update->holdings, user->id, &administered)) ||
+        !change_row(call, update))
         return false;
     identity_db_status_t status = identity_user_update(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
-    return identity_db_ok(call, status) &&
-           (!ends || (identity_administrators_remain(call, &administered) && identity_user_end_access(call, user))) &&
-           end_credentials(call, update) && identity_audit(call, &audit);
+    return identity_db_ok(call, status) && (!ends || identity_administrators_remain(call, &administered)) &&
+           end_credentials(call, update) && tell(call, update, &former) &&
+           identity_audit_told(call, &audit, update->untold);
+}
+
+/* A link goes to an address that is to be confirmed: without mail the change cannot be asked for. */
+static bool prepare_link(identity_call_t *call, update_t *update)
+{
+    return !update->confirms || (identity_mail_possible(call, update->username, "username") &&
+                                 identity_link_make(call, IDENTITY_TOKEN_CHANGE, &update->link));
 }
 
 bool identity_users_update(identity_call_t *call)
 {
     update_t update = {.user = NULL};
 
-    if (!identity_read(call, read_update, &update) || !prove_owner(call, &update))
+    if (!identity_read(call, read_update, &update) || !prove_owner(call, &update) || !prepare_link(call, &update))
         return false;
     if (update.password &&
         (!identity_password_permitted(call, update.password, update.username ? update.username : update.user->username,

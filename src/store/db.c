@@ -5,7 +5,7 @@
 
 #include "db_state.h"
 
-#define ARGUMENTS 20
+#define ARGUMENTS 24
 #define BUSY      5 /* SQLite's codes */
 #define LOCKED    6
 #define PATIENCE  apr_time_from_msec(1500) /* a little less than the driver's own */

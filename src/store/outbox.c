@@ -31,6 +31,7 @@ static void *read_mail(const db_row_t *row, int from)
     mail->link_expires_at = db_number(row, from + 13);
     mail->sent_at = db_number(row, from + 14);
     mail->language = db_text(row, from + 15);
+    mail->details = db_text(row, from + 16);
     return mail;
 }
 
@@ -38,9 +39,9 @@ static void *read_due(const db_row_t *row, int from)
 {
     identity_outbox_row_t *mail = read_mail(row, from);
 
-    mail->inviter = db_text_or_null(row, from + 16);
-    mail->account = db_text_or_null(row, from + 17);
-    mail->username = db_text_or_null(row, from + 18);
+    mail->inviter = db_text_or_null(row, from + 17);
+    mail->account = db_text_or_null(row, from + 18);
+    mail->username = db_text_or_null(row, from + 19);
     return mail;
 }
 
@@ -49,7 +50,8 @@ identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_ou
     return db_insert(db, IDENTITY_SQL_OUTBOX_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->invitation_id), S(row->kind),
                              S(row->recipient), S(row->sealed), S(row->sealed_with), N(row->created_at),
-                             N(row->next_attempt_at), N(row->link_expires_at), S(row->language ? row->language : "")));
+                             N(row->next_attempt_at), N(row->link_expires_at), S(row->language ? row->language : ""),
+                             S(row->details ? row->details : "")));
 }
 
 identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,

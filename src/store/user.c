@@ -35,6 +35,8 @@ void *db_read_user(const db_row_t *row, int from)
     user->holds_name = db_text_or_null(row, from + 12) != NULL;
     user->old_name = db_text_or_null(row, from + 13);
     user->signed_in_at = db_number(row, from + 14);
+    user->pending_username = db_text(row, from + 15);
+    user->pending_expires_at = db_number(row, from + 16);
     return user;
 }
 
@@ -88,13 +90,14 @@ static void *read_id(const db_row_t *row, int from)
 identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t *row)
 {
     const char *holder, *held = held_name(row, false);
-    identity_db_status_t status =
-        db_guarded(db, IDENTITY_SQL_USER_UPDATE,
-                   DB_ARGS(S(row->username), S(row->canonical), S(row->old_name), S(row->canonical),
-                           S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)),
-                           S(held), S(row->password_hash), N(row->updated_at), N(row->verified_at),
-                           N(row->password_changed_at), N(row->invite_expires_at), S(row->id), N(row->version),
-                           S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)));
+    identity_db_status_t status = db_guarded(
+        db, IDENTITY_SQL_USER_UPDATE,
+        DB_ARGS(S(row->username), S(row->canonical), S(row->old_name), S(row->canonical),
+                S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)), S(held),
+                S(row->password_hash), N(row->updated_at), N(row->verified_at), N(row->password_changed_at),
+                N(row->invite_expires_at), S(row->pending_username ? row->pending_username : ""),
+                N(row->pending_expires_at), S(row->id), N(row->version), S(row->entity_id), S(row->canonical),
+                S(row->id), S(held), S(row->id)));
 
     if (status == IDENTITY_DB_OK) {
         row->version++;

@@ -41,7 +41,7 @@ static const char usage[] =
     "                                [--since TIME|90d] [--until TIME|90d]\n"
     "  mail    list                  mails that wait or have failed, and why\n"
     "  mail    retry                 what waits for a further attempt is due now\n"
-    "  mail    preview invite|reset  [--language TAG] [--templates FOLDER] [--text|--html|--message]\n"
+    "  mail    preview KIND          [--language TAG] [--templates FOLDER] [--text|--html|--message]\n"
     "                                how a mail will look\n"
     "  invitation show ID            its state, and how its mail fares\n"
     "  entity|account|user|team|role|key|alias|provider|invitation list\n"
@@ -83,7 +83,7 @@ static const command_t commands[] = {
     {"provider", "list", tool_provider_list, NULL, "entity"},
     {"mail", "list", tool_mail_list, NULL, ""},
     {"mail", "retry", tool_mail_retry, NULL, ""},
-    {"mail", "preview", tool_mail_preview, "invite or reset", "language templates text html message"},
+    {"mail", "preview", tool_mail_preview, "a kind of mail", "language templates text html message"},
     {"invitation", "list", tool_invitation_list, NULL, "entity"},
     {"invitation", "show", tool_invitation_show, "an id", "entity"},
     {"audit", "list", tool_audit_list, NULL, "entity user target target-type account since until"},

@@ -101,6 +101,24 @@ static void print_preview(const tool_t *tool, const identity_mail_t *mail)
     }
 }
 
+/* As they could be in a mail of that kind. */
+static void preview_values(apr_pool_t *pool, identity_mail_kind_t kind, apr_time_t now, identity_mail_values_t *values)
+{
+    const char *page = identity_mail_kind_page(kind);
+    bool invite = kind == IDENTITY_MAIL_INVITE, moves = kind == IDENTITY_MAIL_CHANGE || kind == IDENTITY_MAIL_CHANGED;
+
+    memset(values, 0, sizeof *values);
+    values->link = page ? apr_pstrcat(pool, "https://id.example.org", page,
+                                      "#token=idx_0123456789abcdefghijklmnopqrstuvwxyz", NULL)
+                        : NULL;
+    values->username = "ada@example.org";
+    values->site = "id.example.org";
+    values->expires_at = page || moves ? now + apr_time_from_sec(invite ? 7 * 86400 : 3600) : 0;
+    values->inviter = invite ? "grace@example.org" : NULL;
+    values->account = invite ? "default" : NULL;
+    values->address = moves ? "ada.lovelace@example.org" : NULL;
+}
+
 int tool_mail_preview(tool_t *tool)
 {
     identity_mail_kind_t kind;
@@ -108,7 +126,7 @@ int tool_mail_preview(tool_t *tool)
     apr_time_t now = apr_time_now();
 
     if (!identity_mail_kind_named(tool->argument, &kind))
-        return tool_fail("there is no mail %s: the two are invite and reset", tool->argument);
+        return tool_fail("there is no mail %s: there are %s", tool->argument, identity_mail_kinds_listed(tool->pool));
     if (tool->json && tool->form != TOOL_MAIL_UNSAID)
         return tool_fail("--json shows all forms: --text, --html and --message do not go with it");
     if (tool->language && !identity_language_valid(tool->language))
@@ -116,19 +134,11 @@ int tool_mail_preview(tool_t *tool)
     const identity_mail_templates_t *templates = identity_mail_templates_load(tool->pool, tool->templates, &error);
     if (!templates)
         return tool_fail("%s", error);
-    bool invite = kind == IDENTITY_MAIL_INVITE;
-    identity_mail_values_t values = {
-        .link = invite
-                    ? "https://id.example.org/v1/oauth/activate-user#token=idi_0123456789abcdefghijklmnopqrstuvwxyz"
-                    : "https://id.example.org/v1/oauth/reset-password#token=idp_0123456789abcdefghijklmnopqrstuvwxyz",
-        .username = "ada@example.org",
-        .site = "id.example.org",
-        .expires_at = now + apr_time_from_sec(invite ? 7 * 86400 : 3600),
-        .inviter = invite ? "grace@example.org" : NULL,
-        .account = invite ? "default" : NULL};
+    identity_mail_values_t values;
+    preview_values(tool->pool, kind, now, &values);
     identity_mail_t mail = {.id = "mail_preview",
                             .from = "noreply@id.example.org",
-                            .to = values.username,
+                            .to = kind == IDENTITY_MAIL_CHANGE ? values.address : values.username,
                             .date = now,
                             .host = values.site};
     identity_mail_render(tool->pool, templates, kind, tool->language ? tool->language : "", &values, &mail);

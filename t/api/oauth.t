@@ -1,5 +1,6 @@
 # Tokens, sessions, mailed links over HTTP.
-# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user describe_link
+# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user confirm_address_page
+# route confirm_address describe_link
 use strict;
 use warnings FATAL => 'all';
 use JSON::PP ();
@@ -163,7 +164,7 @@ is rows("SELECT 1 FROM audit_records WHERE action = 'LOGOUT' AND user_id = '$ada
 
 # ---- the pages -----------------------------------------------------------------------------------------------------------------------------
 
-for my $page ('activate-user', 'reset-password') {
+for my $page ('activate-user', 'reset-password', 'confirm-address') {
     my $answer = api(GET => "/v1/oauth/$page", undef, @no_key);
     is join(' ', map { $_ // 'none' } $answer->status, map { $answer->header($_) } qw(Content-Type Cache-Control Referrer-Policy X-Content-Type-Options X-Frame-Options)),
         '200 text/html; charset=utf-8 no-store no-referrer nosniff DENY', "GET $page answers a page";
@@ -254,5 +255,38 @@ refused_is $answer, 400, 'INVALID_FIELD', 'token', 'a link that has expired';
 is $answer->json->{message}, $expired, 'has a text of its own';
 is login($carl->{username}, $password)->status, 200, 'and changes nothing';
 is scalar(grep { $_->{link} =~ /reset-password/ } mails($inactive->{username})), 0, 'no link for a new password went to who is inactive';
+
+# ---- POST /v1/oauth/confirm-address -----------------------------------------------------------------------------------------------------------
+
+my $dan = member('Dan');
+my $daniel = address('Daniel');
+my $moved = api(PATCH => "/v1/users/$dan->{id}", {username => $daniel, current_password => $password}, @no_key, @{$dan->{bearer}});
+answered_is $moved, 200, 'A4: a person asks for another address';
+is join(' ', map { $moved->json->{$_} } qw(username pending_username)), "$dan->{username} $daniel", 'A4: the old one holds, the new one waits';
+my $change = wait_mail($daniel);
+like $change->{link}, qr{^\Q@{[origin()]}\E/v1/oauth/confirm-address#token=idc_}, 'A4: the new one gets a link';
+like $change->{raw}, qr/^\Q$change->{link}\E\r?\n/m, 'M9: the link is whole on a line of its own';
+unlike $change->{raw}, qr/quoted-printable/, 'M9: nothing is encoded';
+like wait_notice($dan->{username})->{text}, qr/from \Q$dan->{username}\E to \Q$daniel\E/, 'A4: the old one is told';
+is login($dan->{username}, $password)->status . login($daniel, $password)->status, '200401', 'A4: one signs in by the old one';
+$described = oauth('describe-link', {token => $change->{token}});
+shape_is $described, 'link description', 'what the link is about';
+is join(' ', map { $described->json->{$_} } qw(kind username)), "CHANGE $daniel", 'the new address';
+refused_is oauth('confirm-address', {}), 400, 'MISSING_FIELD', 'token', 'no token';
+refused_is oauth('confirm-address', {token => 'x'}), 400, 'INVALID_FIELD', 'token', 'not a token';
+my $confirmed = oauth('confirm-address', {token => $change->{token}});
+answered_is $confirmed, 200, 'A4: the mailbox answers';
+shape_is $confirmed, 'user', 'the answer is a User';
+is $confirmed->json->{username}, $daniel, 'A4: ... of the new name';
+is rows("SELECT 1 FROM users WHERE id = '$dan->{id}' AND username = '$daniel' AND verified_at > 0 AND pending_username = ''"), 1, 'A4: ... which is proved';
+is login($dan->{username}, $password)->status . login($daniel, $password)->status, '401200', 'A4: one signs in by the new one';
+is me($dan), 200, 'the session that asked goes on';
+my $again = oauth('confirm-address', {token => $change->{token}});
+refused_is $again, 400, 'INVALID_FIELD', 'token', 'a used link';
+is $again->json->{message}, $dead, 'says so';
+my $by_key = api(PATCH => "/v1/users/$dan->{id}", {password => 'Set1byAdmin'});
+answered_is $by_key, 200, 'C3: a key sets a password';
+is me($dan) . login($daniel, 'Set1byAdmin')->status, '401200', 'C3: ... which ends all sessions, and is good';
+like wait_notice($daniel)->{text}, qr/the password of \Q$daniel\E.*was changed by apik_/s, 'C3: ... and is told';
 
 done_testing;

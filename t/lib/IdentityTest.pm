@@ -20,7 +20,7 @@ use IdentityTest::Server;
 use POSIX ();
 use Storable ();
 
-my @methods = qw(host origin state_folder key api raw db tool account_id mails wait_mail address invite activate login person);
+my @methods = qw(host origin state_folder key api raw db tool account_id mails wait_mail notices wait_notice address invite activate login person);
 our @EXPORT = (@methods, qw(server configuration keys_in_order together expect_in_log error_log server_pid start_server stop_server kill_server graceful));
 
 my $client;

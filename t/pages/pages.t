@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The two pages in a real browser against a server that gives every answer there is: what a person reads, what is sent, that axe-core finds nothing in any state,
+# The pages of mailed links in a real browser against a server that gives every answer there is: what a person reads, what is sent, that axe-core finds nothing in any state,
 # and that nothing breaks the pages' own Content-Security-Policy. SHOTS=FOLDER keeps screenshots of every state, light and dark, on a phone and a desktop.
 # (security 22, 24, 27, 31)
 use strict;
@@ -40,6 +40,7 @@ my %answers = (
     broken => [500, '<html>oops</html>'],
     forbidden => [403, problem(undef, 'Only TLS.')],
     moved => [302, '', Location => 'http://127.0.0.1:1/'],
+    taken => [409, problem('username', 'This username is taken.')],
 );
 my @DEAD_AT_ONCE = qw(expired dead);
 
@@ -64,7 +65,7 @@ sub slurp
 }
 
 my %pages = map { ("/v1/oauth/$_->[0]" => [slurp("$folder/$_->[1].html"), slurp("$folder/$_->[1].csp") =~ s/\n//r]) }
-    ['activate-user', 'activate'], ['reset-password', 'reset'];
+    ['activate-user', 'activate'], ['reset-password', 'reset'], ['confirm-address', 'confirm'];
 
 sub read_request
 {
@@ -95,7 +96,7 @@ sub bearer_of
     return decode_json(MIME::Base64::decode_base64url($claims))->{sub} =~ s/^user_//r;
 }
 
-# Tokens are FLAGS/CASE: r a link for a new password, a an invitation that adds, w with providers, p where nobody signs in by password; CASE is what comes of it.
+# Tokens are FLAGS/CASE: r a link for a new password, c one to a new address, a an invitation that adds, w with providers, p where nobody signs in by password; CASE is what comes of it.
 sub case_of
 {
     my ($token) = @_;
@@ -114,7 +115,7 @@ my %handlers = (
         return $answers{$1} if $case =~ /^at-once-(.*)/;
         return $answers{$case} if grep { $case eq $_ } @DEAD_AT_ONCE;
         return ok_json({
-            kind => $flags =~ /r/ ? 'RESET' : 'INVITE', username => $ADA, adds => $flags =~ /a/ ? JSON::PP::true : JSON::PP::false, expires_at => '2030-01-01T00:00:00Z',
+            kind => $flags =~ /r/ ? 'RESET' : $flags =~ /c/ ? 'CHANGE' : 'INVITE', username => $ADA, adds => $flags =~ /a/ ? JSON::PP::true : JSON::PP::false, expires_at => '2030-01-01T00:00:00Z',
             password_min_length => $case eq 'strict' ? 15 : 8, password_sign_in => $flags =~ /p/ ? JSON::PP::false : JSON::PP::true});
     },
     'POST activate-user' => sub {
@@ -152,12 +153,13 @@ my %handlers = (
     'GET user_bob' => sub { return ok_json({username => 'bob@example.org'}) },
     'HEAD ' => sub { return [200, ''] },
 );
-$handlers{'POST reset-password'} = $handlers{'POST activate-user'};
+$handlers{'POST reset-password'} = $handlers{'POST confirm-address'} = $handlers{'POST activate-user'};
 
 sub answer
 {
     my ($request) = @_;
-    my $page = $pages{$request->{path}};
+    # As the server itself does: what a mail program made of the fragment is not a part of the path.
+    my $page = $pages{$request->{path} =~ s/%(?:25)*23.*//r};
     return [200, $page->[0], 'Content-Type' => 'text/html; charset=utf-8', 'Content-Security-Policy' => $page->[1]] if $page && $request->{method} eq 'GET';
     open my $out, '>>:raw', "$folder/requests" or die;
     syswrite $out, encode_json($request) . "\n";
@@ -237,6 +239,14 @@ sub fill
     visit($page, $token);
     $browser->wait_for('#password')->type($password // $GOOD);
     $browser->find('#ask-form .main')->click;
+}
+
+sub confirm
+{
+    my ($token) = @_;
+    visit('confirm-address', $token);
+    $browser->wait_for('#confirm');
+    $browser->find('#confirm-form .main')->click;
 }
 
 sub sign_in
@@ -348,6 +358,12 @@ subtest 'every state' => sub {
         'reset-forgot' => sub { visit('reset-password'); $browser->wait_for('#again') },
         'reset-address' => sub { $reach->('#again-form', sub { $browser->find('#again-form .main')->click }) },
         'reset-sent' => sub { $browser->find('#email')->type($ADA); $browser->find('#again-form .main')->click; $browser->wait_for('#message') },
+        confirm => sub { visit('confirm-address', 'c/good'); $browser->wait_for('#confirm') },
+        'confirm-often' => sub { $reach->('#confirm-form', sub { confirm('c/long') }) },
+        'confirm-done' => sub { confirm('c/good'); $browser->wait_for('#home') },
+        'confirm-taken' => sub { confirm('c/taken'); $browser->wait_for('#message') },
+        (map { my $case = $_; ("confirm-$case" => sub { visit('confirm-address', "c/$case"); $browser->wait_for('#message') }) } @DEAD_AT_ONCE),
+        'confirm-trouble' => sub { visit('confirm-address', 'c/at-once-busy'); $browser->wait_for('#trouble') },
     );
     while (my ($state, $do) = splice @states, 0, 2) {
         $do->();
@@ -427,6 +443,54 @@ subtest 'a new password' => sub {
     is(scalar(() = $browser->find_all('img')), 0, 'and makes no element');
     visit('activate-user', 'r/good');
     is_message('This link does not work any more', '', 'a link of the other kind');
+    requests();
+    quiet();
+};
+
+subtest 'a new address' => sub {
+    visit('confirm-address', 'c/good');
+    like($browser->wait_for('#confirm')->text, qr/^Confirm your new address\n.*sign in as \Q$ADA\E, once you confirm it here/s, 'A4: which address is to be confirmed');
+    is($browser->url, "$base/confirm-address", 'the token is gone from the address bar at once');
+    is($browser->title . $browser->active->attribute('id'), 'Confirm your new addressconfirm-title', 'title, and the heading has the focus');
+    is(requests(), 'describe-link', 'A4: nothing is confirmed by opening the page # security 22');
+    $browser->keys("\x{E004}\x{E007}");
+    is_message('Your address is changed', "sign in as \Q$ADA\E, with the same password", 'A4: Tab and Enter confirm it');
+    $browser->wait_for('#home');
+    is(requests() . " $sent[0]{method} $sent[0]{body}", 'confirm-address / POST {"token":"c/good"}', 'with the token alone');
+    ok(!(grep { defined $_->{headers}{referer} } @sent), 'no Referer # security 31');
+    for (['c/taken', 'This address is taken', "signs in here as \Q$ADA\E by now"], ['c/gone', 'This link does not work any more', 'cancelled by another change']) {
+        confirm($_->[0]);
+        is_message($_->[1], $_->[2], "A4: refused: $_->[1]");
+    }
+    for (['c/expired', 'This link has expired', 'change the address once more'], ['r/good', 'This link does not work any more', '']) {
+        visit('confirm-address', $_->[0]);
+        is_message($_->[1], $_->[2], "A4: told at once: $_->[1] # security 23");
+    }
+    for (['often', qr/^There were too many attempts/], ['broken', qr/^Something went wrong on our side \(500\)/]) {
+        confirm("c/$_->[0]");
+        is_problem('#confirm-form', $_->[1], $_->[0]);
+    }
+    requests();
+    quiet();
+};
+
+subtest 'a mangled link' => sub {
+    for my $link ('activate-user%23token=good', 'reset-password%23token=r/good', map {"confirm-address$_"}
+        qw(%23token=c/good %23token%3Dc/good %2523token%253Dc/good %23token=c/good?utm=1), '#token%3Dc/good') {
+        my ($page) = $link =~ /^([a-z-]+)/;
+        $browser->open('about:blank');
+        $browser->open("$base/$link");
+        $browser->wait_for($page eq 'confirm-address' ? '#confirm' : '#ask');
+        is($browser->url, "$base/$page", "B14: $link is put right");
+        like(requests(), qr/^describe-link/, 'B14: ... the page asks what the link is about');
+        is(scalar(grep { "$_->{path}$_->{query}" =~ /token/ || defined $_->{headers}{referer} } @sent), 0, 'B14: ... and sends the token in no address');
+    }
+    $browser->find('#confirm-form .main')->click;
+    is_message('Your address is changed', '', 'B14: ... and works to the end');
+    for my $link ('activate-user%23', 'confirm-address%23', 'confirm-address%23tok=c/good') {
+        $browser->open("$base/$link");
+        is_message('The link is incomplete', 'copied the whole of it', "B14: $link says what is wrong");
+    }
     requests();
     quiet();
 };
@@ -680,6 +744,12 @@ subtest 'languages' => sub {
     }
     is(join(' ', sort keys %keys), 'de en fr', 'three');
     is($keys{$_}, $keys{en}, "$_ says all that English does, with the same values") for qw(de fr);
+    for (['de', 'Neue Adresse bestätigen', 'Adresse bestätigen'], ['fr', 'Confirmez votre nouvelle adresse', 'Confirmer l’adresse']) {
+        $browser->languages($_->[0]);
+        visit('confirm-address', 'c/good');
+        $browser->wait_for('#confirm');
+        is(join(' ', $browser->title, $browser->find('#confirm-form .main')->text), "$_->[1] $_->[2]", "a new address in $_->[0]");
+    }
     for (['de-AT,en', 'de', 'Konto aktivieren', qr/mindestens 8 Zeichen, eine Ziffer/], ['es,fr-CA,en', 'fr', 'Activez votre compte', qr/au moins 8 caractères, un chiffre/],
         ['pl', 'en', 'Activate your account', qr/at least 8 characters/]) {
         my ($languages, $language, $title, $rules) = @$_;
@@ -709,6 +779,8 @@ subtest 'without JavaScript' => sub {
     ok(!$browser->find('#ask')->displayed, 'and shows no form');
     like($browser->find('main p[lang=de]')->text, qr/JavaScript/, 'in other languages, too');
     $browser->screenshot("$ENV{SHOTS}/noscript.png") if $ENV{SHOTS};
+    visit('confirm-address', 'c/good');
+    ok(text('main') =~ /Please switch on JavaScript.*when you confirm/s && !$browser->find('#confirm')->displayed, 'so does the page of a new address');
     $browser->devtools('Emulation.setScriptExecutionDisabled', {value => JSON::PP::false});
 };
 

@@ -52,7 +52,7 @@ static void test_render_escapes(void)
     identity_mail_values_t values = {.link = "https://h/?a=1&b=\"><x>",
                                      .username = "<b>o'x\"@{{site}}.org\nBcc: y\r\n\xe2\x80\xaexel\xc2\x85",
                                      .site = "a&b\nX: y",
-                                     .expires_at = 0};
+                                     .expires_at = 1};
     identity_mail_t mail = {.id = "x"};
 
     identity_mail_render(pool, templates, IDENTITY_MAIL_INVITE, "", &values, &mail);
@@ -114,17 +114,17 @@ static void test_compose(void)
            "\r\n"
            "--=_out_0123456789abcdefghij\r\n"
            "Content-Type: text/plain; charset=utf-8\r\n"
-           "Content-Transfer-Encoding: quoted-printable\r\n"
+           "Content-Transfer-Encoding: 8bit\r\n"
            "\r\n"
-           "Gr=C3=BC=C3=9Fe =3D 5\r\n"
+           "Grüße = 5\r\n"
            ".\r\n"
            "--=_out_0123456789abcdefghij\r\n"
            "Content-Type: text/html; charset=utf-8\r\n"
-           "Content-Transfer-Encoding: quoted-printable\r\n"
+           "Content-Transfer-Encoding: 8bit\r\n"
            "\r\n"
-           "<p>=C3=A9</p>\r\n"
+           "<p>é</p>\r\n"
            "--=_out_0123456789abcdefghij--\r\n",
-           "the whole of a message");
+           "M9: the whole of a message outside ASCII");
 }
 
 static void test_headers(void)
@@ -215,63 +215,99 @@ static void test_injection(void)
     ok(!with_subject("s\nx"), "however they are parted");
 }
 
-/* ---- quoted-printable ------------------------------------------------------------------------------------------- */
+/* ---- bodies ----------------------------------------------------------------------------------------------------- */
 
-/* The text part of a message, decoded; CRLF becomes LF. */
-static char *text_of(const char *message)
+/* The text part of a message of these texts, or the HTML part; CRLF becomes LF. */
+static char *part_of(const char *message, const char *type)
 {
-    const char *at = strstr(message, "quoted-printable\r\n\r\n") + strlen("quoted-printable\r\n\r\n");
-    const char *end = strstr(at - 2, "\r\n--=_");
-    char *text = apr_pcalloc(pool, strlen(at) + 1);
-    char *to = text;
+    const char *head = strstr(message, type), *at = head ? strstr(head, "\r\n\r\n") : NULL;
+    const char *end = at ? strstr(at + 2, "\r\n--=_") : NULL;
+    char *text = apr_pcalloc(pool, strlen(message) + 1);
 
-    while (at < end) {
-        unsigned byte;
-        if (!strncmp(at, "=\r\n", 3)) {
-            at += 3;
-        } else if (*at == '=' && sscanf(at + 1, "%2X", &byte) == 1) {
-            *to++ = (char)byte;
-            at += 3;
-        } else if (!strncmp(at, "\r\n", 2)) {
-            *to++ = '\n';
-            at += 2;
-        } else {
-            *to++ = *at++;
-        }
-    }
-    return text;
+    if (!end)
+        return text;
+    for (char *to = text; at < end + 2; at++)
+        if (at[0] != '\r' || at[1] != '\n')
+            *to++ = *at;
+    return text + 2;
 }
 
-static void test_quoted_printable(void)
+static void test_lines(void)
 {
-    static const char *const texts[] = {"",
-                                        "x",
-                                        "a \nb\t\n \n\n.\n..\n...x\nFrom me\n--=_out_0123456789abcdefghij--",
-                                        "=3D= =\n=",
-                                        "Grüße, 中文, 😀 und \r allein",
-                                        "a\r\nb",
-                                        NULL};
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {{"x", "x\n"},
+                 {"", ""},
+                 {"a \nb\t\n \n\n.\n..\nFrom me\n", "a \nb\t\n \n\n.\n..\nFrom me\n"},
+                 {"=3D= =\n=", "=3D= =\n=\n"},
+                 {"Grüße, 中文, 😀", "Grüße, 中文, 😀\n"},
+                 {"a\r\nb\rc", "a\nb\nc\n"}};
 
-    for (size_t i = 0; texts[i]; i++) {
-        const char *expected = strcmp(texts[i], "a\r\nb") ? texts[i] : "a\nb";
-        is_str(text_of(compose("a@b.org", "a@b.org", "s", texts[i])), expected, "text %zu comes back", i);
-    }
-    /* Every length around the break of a line, ending in each kind of character. */
-    static const char *const ends[] = {"x", " ", "=", "é", "\t\nx", NULL};
-    bool same = true, narrow = true;
-    for (size_t length = 60; length < 170; length++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        is_str(part_of(compose("a@b.org", "a@b.org", "s", cases[i].text), "text/plain"), cases[i].expected,
+               "M9: text %zu comes as it is", i);
+}
+
+/* Every length around the break of a line, with blanks and without: nothing but a blank is lost. */
+static void test_long_lines(void)
+{
+    static const char *const ends[] = {"x", " y", "é", "😀z", "\ny", NULL};
+    bool same = true, narrow = true, whole = true;
+
+    for (size_t length = 990; length < 1005; length++) {
         for (size_t i = 0; ends[i]; i++) {
-            char *text = apr_pcalloc(pool, length + 8);
-            memset(text, i & 1 ? 'x' : '=', length);
+            char *text = apr_pcalloc(pool, 4 * length);
+            for (size_t at = 0; at < 2 * length; at++)
+                text[at] = i & 1 && at % 700 == 699 ? ' ' : 'x';
             strcat(text, ends[i]);
             const char *message = compose("a@b.org", "a@b.org", "s", text);
-            same &= !strcmp(text_of(message), text);
             for (const char *line = message; *line; line += strcspn(line, "\n") + 1)
-                narrow &= strcspn(line, "\r") <= 76;
+                narrow &= strcspn(line, "\r") <= 998;
+            char *got = part_of(message, "text/plain"), *to = text;
+            whole &= identity_utf8_valid(got);
+            for (const char *from = text; *from; from++)
+                if (*from != ' ' && *from != '\n')
+                    *to++ = *from;
+            *to = '\0';
+            to = got;
+            for (const char *from = got; *from; from++)
+                if (*from != ' ' && *from != '\n')
+                    *to++ = *from;
+            *to = '\0';
+            same &= !strcmp(got, text);
         }
     }
-    ok(same, "lines of every length come back");
-    ok(narrow, "no line is longer than 76");
+    ok(same, "M9: long lines lose nothing");
+    ok(whole, "M9: no character is split");
+    ok(narrow, "M9: no line is longer than 998 bytes");
+}
+
+/* What somebody sees who opens the file of a Maildir. */
+static void test_encodings(void)
+{
+    static const char *const languages[] = {"en", "de", "fr"};
+
+    for (int kind = 0; kind < IDENTITY_MAIL_KINDS; kind++)
+        for (size_t i = 0; i < 3; i++) {
+            bool has_link = identity_mail_kind_page((identity_mail_kind_t)kind) != NULL;
+            identity_mail_values_t values = {.link = has_link ? LINK : NULL,
+                                             .username = "ada@example.org",
+                                             .site = "id.example.org",
+                                             .address = "new@example.org",
+                                             .expires_at = apr_time_from_sec(1795936425)};
+            identity_mail_t mail = mail_of("a@b.org", "a@b.org", "s", "t");
+            size_t length;
+            identity_mail_render(pool, templates, (identity_mail_kind_t)kind, languages[i], &values, &mail);
+            const char *message = identity_mail_compose(pool, &mail, &length);
+            const char *name =
+                apr_pstrcat(pool, identity_mail_kind_name((identity_mail_kind_t)kind), " in ", languages[i], NULL);
+            ok(message && !strstr(message, "quoted-printable"), "M9: %s: nothing is encoded", name);
+            ok(message && !strstr(message, "\r\n" LINK "\r\n") == !has_link,
+               "M9: %s: the link is whole on a line of its own, a notice has none", name);
+            if (message && i == 0)
+                ok(strstr(message, "Transfer-Encoding: 7bit\r\n") && !strstr(message, "Transfer-Encoding: 8bit\r\n"),
+                   "M9: %s: what is ASCII is 7bit", name);
+        }
 }
 
 /* ---- IdentityMailURL -------------------------------------------------------------------------------------------- */
@@ -514,7 +550,9 @@ int main(void)
     test_headers();
     test_further_headers();
     test_injection();
-    test_quoted_printable();
+    test_lines();
+    test_long_lines();
+    test_encodings();
     test_target();
 
     if (!mkdtemp(folder))

@@ -8,7 +8,8 @@
 #include "../../src/client/template.h"
 #include "tap.h"
 
-#define EVIL "<b>\"o'x&\"</b>\r\nBcc: eve\xe2\x80\xae@x.org"
+#define VALUES "link, username, site, expires, inviter, account, address and actor"
+#define EVIL   "<b>\"o'x&\"</b>\r\nBcc: eve\xe2\x80\xae@x.org"
 
 static apr_pool_t *pool;
 static char folder[] = "/tmp/identity-templates.XXXXXX";
@@ -46,13 +47,10 @@ static void test_faults(void)
         const char *source, *error;
     } cases[] = {
         {"a\nb {{link", "line 2: a {{ has no }}."},
-        {"{{name}}",
-         "line 1: there is no value {{name}}; there are link, username, site, expires, inviter and account."},
-        {"{{}}", "line 1: there is no value {{}}; there are link, username, site, expires, inviter and account."},
-        {"{{{site}}}",
-         "line 1: there is no value {{{site}}; there are link, username, site, expires, inviter and account."},
-        {"{{> file}}",
-         "line 1: there is no value {{> file}}; there are link, username, site, expires, inviter and account."},
+        {"{{name}}", "line 1: there is no value {{name}}; there are " VALUES "."},
+        {"{{}}", "line 1: there is no value {{}}; there are " VALUES "."},
+        {"{{{site}}}", "line 1: there is no value {{{site}}; there are " VALUES "."},
+        {"{{> file}}", "line 1: there is no value {{> file}}; there are " VALUES "."},
         {"\n\n{{#inviter}}", "line 3: a section of inviter has no {{/inviter}}."},
         {"{{/inviter}}", "line 1: {{/inviter}} ends what has not begun."},
         {"{{#inviter}}{{/account}}", "line 1: {{/account}} ends what has not begun."},
@@ -148,7 +146,8 @@ static const identity_mail_templates_t *load(void)
 static const identity_mail_t *rendered(const identity_mail_templates_t *templates, identity_mail_kind_t kind,
                                        const char *language)
 {
-    identity_mail_values_t values = {.link = "https://h/#t", .username = "u@h", .site = "h", .inviter = "i@h"};
+    identity_mail_values_t values = {
+        .link = "https://h/#t", .username = "u@h", .site = "h", .inviter = "i@h", .expires_at = 1};
     identity_mail_t *mail = apr_pcalloc(pool, sizeof *mail);
 
     identity_mail_render(pool, templates, kind, language, &values, mail);
@@ -230,10 +229,11 @@ static void test_refused_folders(void)
     is_refused("/invite.html: line 2: {{site}} is no address", "HTML that cannot be escaped");
     put("invite.html", "<p>{{link}}");
     put("invit.de.txt", "x");
-    is_refused("/invit.de.txt: is no template", "a misspelt name");
+    is_refused("/invit.de.txt: is not a template: those are invite, reset, change, changed and password, with",
+               "a misspelt name");
     drop("invit.de.txt");
     put("invite.de_AT.html", "x");
-    is_refused("/invite.de_AT.html: is no template", "no language");
+    is_refused("/invite.de_AT.html: is not a template", "no language");
     drop("invite.de_AT.html");
     put("invite.de.txt", "Subject: x\n\n{{link}}\n");
     put("invite.DE.txt", "Subject: x\n\n{{link}}\n");
@@ -256,7 +256,62 @@ static void test_refused_folders(void)
     is_refused(": cannot be read: No such file or directory.", "no folder");
 }
 
+/* A mail with a link has one, a notice none. */
+static void test_notice_folder(void)
+{
+    put("changed.txt", "Subject: x\n\n{{username}} {{address}} {{#actor}}{{actor}}{{/actor}}\n");
+    put("changed.html", "<p>{{address}}");
+    const identity_mail_templates_t *templates = load();
+    is_str(error, NULL, "a notice needs no {{link}}");
+    identity_mail_values_t values = {.username = "u@h", .site = "h", .address = "v@h", .actor = "a@h"};
+    identity_mail_t mail = {.id = "x"};
+    if (templates)
+        identity_mail_render(pool, templates, IDENTITY_MAIL_CHANGED, "de", &values, &mail);
+    is_str(mail.text, "u@h v@h a@h\n", "... and tells both addresses and who did it");
+    put("changed.html", "<p>{{link}}");
+    is_refused("/changed.html: {{link}} is always empty here: this mail is a notice.", "a notice with a link");
+    drop("changed.txt");
+    drop("changed.html");
+    put("change.txt", "Subject: x\n\nhello\n");
+    put("change.html", "<p>{{link}}");
+    is_refused("/change.txt: there is no {{link}}", "a mail to confirm an address without the link");
+    drop("change.txt");
+    drop("change.html");
+}
+
 /* ---- what comes with the module --------------------------------------------------------------------------------- */
+
+static void test_built_in_notices(const identity_mail_templates_t *templates, const char *language, const char *time)
+{
+    identity_mail_values_t values = {.username = "u@h",
+                                     .site = "h",
+                                     .address = "v@h",
+                                     .link = "https://h/#t",
+                                     .expires_at = apr_time_from_sec(1796108700)};
+    identity_mail_t mail = {.id = "x"};
+
+    identity_mail_render(pool, templates, IDENTITY_MAIL_CHANGE, language, &values, &mail);
+    ok(strstr(mail.text, "v@h") && strstr(mail.text, time) && strstr(mail.html, "v@h") && strstr(mail.html, time),
+       "change in %s: which address, and until when", language);
+    ok(!strstr(mail.text, "u@h") && !strstr(mail.html, "u@h"),
+       "... and nothing of whose it was, as anybody may get it whose address was mistyped");
+    identity_mail_render(pool, templates, IDENTITY_MAIL_CHANGED, language, &values, &mail);
+    ok(strstr(mail.text, "u@h") && strstr(mail.text, "v@h") && strstr(mail.text, time) && strstr(mail.html, time),
+       "changed in %s, asked for: from what to what, and until when", language);
+    const char *asked = mail.text;
+    values.expires_at = 0;
+    values.actor = "admin@h";
+    identity_mail_render(pool, templates, IDENTITY_MAIL_CHANGED, language, &values, &mail);
+    ok(strstr(mail.text, "u@h") && strstr(mail.text, "v@h") && strstr(mail.text, "admin@h") &&
+           strstr(mail.html, "admin@h") && strcmp(mail.text, asked) != 0,
+       "... made by somebody: by whom");
+    identity_mail_render(pool, templates, IDENTITY_MAIL_PASSWORD, language, &values, &mail);
+    ok(strstr(mail.text, "u@h") && strstr(mail.text, "admin@h") && strstr(mail.html, "admin@h"),
+       "password in %s: whose, and by whom", language);
+    values.actor = NULL;
+    identity_mail_render(pool, templates, IDENTITY_MAIL_PASSWORD, language, &values, &mail);
+    ok(strstr(mail.text, "u@h") && !strstr(mail.text, "admin@h") && !strstr(mail.text, "https:"), "... or by oneself");
+}
 
 static void test_built_in(void)
 {
@@ -286,6 +341,8 @@ static void test_built_in(void)
         ok(strstr(mail.text, cases[i].time) && strstr(mail.html, cases[i].time) && mail.subject[0],
            "... and the same of a reset");
     }
+    for (size_t i = 0; templates && i < sizeof cases / sizeof cases[0]; i++)
+        test_built_in_notices(templates, cases[i].language, cases[i].time);
     is_str(templates ? identity_mail_language(pool, templates, IDENTITY_MAIL_RESET, "fr-CA") : "", "fr", "fr-CA");
     is_str(templates ? identity_mail_language(pool, templates, IDENTITY_MAIL_RESET, NULL) : "", "en", "English else");
 }
@@ -302,6 +359,7 @@ int main(void)
     test_text();
     test_html();
     test_folder();
+    test_notice_folder();
     test_refused_folders();
     test_built_in();
     return tap_done();

@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 #include <openssl/evp.h>
 
+#include "identity/client.h"
 #include "identity/pages.h"
 #include "tap.h"
 
@@ -52,15 +53,25 @@ static void test_page(apr_pool_t *pool, const char *name, const identity_page_t 
            "%s: its policy", name);
 }
 
-static void test_mail(const char *name, const char *text, const char *html)
+static void test_mail(const char *name, bool has_link, const char *text, const char *html)
 {
     ok(!strncmp(text, "Subject: ", 9) && strstr(text, "\n\n"), "%s: the text has a subject", name);
-    is_int(count(text, "{{link}}"), 1, "%s: the text has the link", name);
-    ok(count(html, "href=\"{{link}}\"") >= 1, "%s: the HTML has the link", name);
+    is_int(count(text, "\n{{link}}\n"), has_link, "%s: the text has the link on a line of its own, a notice none",
+           name);
+    is_int(count(html, "href=\"{{link}}\""), has_link ? 2 : 0, "%s: the HTML has it twice", name);
     is_int(count(html, "<img") + count(html, "<script") + count(html, "<style") + count(html, "src=") +
                count(html, "url(") + count(html, "http"),
            0, "%s: the HTML fetches nothing", name);
     ok(text[strlen(text) - 1] == '\n' && html[strlen(html) - 1] == '\n', "%s: both end their last line", name);
+}
+
+static bool has_link(const char *name)
+{
+    identity_mail_kind_t kind;
+
+    if (!identity_mail_kind_named(name, &kind))
+        bail("there is a mail of no kind");
+    return identity_mail_kind_page(kind) != NULL;
 }
 
 int main(void)
@@ -72,9 +83,11 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_page(pool, "activate", &identity_page_activate);
     test_page(pool, "reset", &identity_page_reset);
+    test_page(pool, "confirm", &identity_page_confirm);
     int mails = 0;
     for (const identity_mail_source_t *source = identity_mail_sources; source->kind; source++, mails++)
-        test_mail(apr_pstrcat(pool, source->kind, ".", source->language, NULL), source->text, source->html);
-    is_int(mails, 6, "two kinds of mails in three languages");
+        test_mail(apr_pstrcat(pool, source->kind, ".", source->language, NULL), has_link(source->kind), source->text,
+                  source->html);
+    is_int(mails, 3 * IDENTITY_MAIL_KINDS, "all kinds of mails in three languages");
     return tap_done();
 }

@@ -131,6 +131,10 @@ static const wrong_field_t oauth_fields[] = {
     {"/v1/oauth/token", "{\"token_alias\":\"" CANARY "\",\"password\":\"a\"}", INVALID, "token_alias"},
     {"/v1/oauth/describe-link", "{}", MISSING, "token"},
     {"/v1/oauth/describe-link", "{\"token\":[\"" CANARY "\"]}", INVALID, "token"},
+    {"/v1/oauth/confirm-address", "{}", MISSING, "token"},
+    {"/v1/oauth/confirm-address", "{\"token\":null}", MISSING, "token"},
+    {"/v1/oauth/confirm-address", "{\"token\":{\"a\":\"" CANARY "\"}}", INVALID, "token"},
+    {"/v1/oauth/confirm-address", "{\"token\":\"" CANARY "\"}", INVALID, "token"},
     {"/v1/oauth/request-password-reset", "{}", MISSING, "email"},
     {"/v1/oauth/request-password-reset", "{\"email\":null}", MISSING, "email"},
     {"/v1/oauth/request-password-reset", "{\"email\":1}", INVALID, "email"},
@@ -262,7 +266,7 @@ static void test_unknown_fields(void)
 }
 
 /* route invite_user create_user update_user create_role create_api_key revoke_invite */
-/* route obtain_token request_password_reset reset_password activate_user describe_link */
+/* route obtain_token request_password_reset reset_password activate_user describe_link confirm_address */
 int main(void)
 {
     serve_begin();

@@ -45,6 +45,7 @@ static const struct {
              {"/v1/oauth/logout", "POST, OPTIONS"},
              {"/v1/oauth/request-password-reset", "POST, OPTIONS"},
              {"/v1/oauth/reset-password", "GET, HEAD, POST, OPTIONS"},
+             {"/v1/oauth/confirm-address", "GET, HEAD, POST, OPTIONS"},
              {"/v1/oauth/activate-user", "GET, HEAD, POST, OPTIONS"},
              {"/v1/users", "GET, HEAD, POST, OPTIONS"},
              {"/v1/users/search", "GET, HEAD, OPTIONS"},

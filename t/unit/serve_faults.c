@@ -269,7 +269,7 @@ static const char *mailed(const char *path, const char *body, const char *addres
 }
 
 /* route obtain_token refresh_token logout request_password_reset reset_password activate_user
- * enabled_authentication_providers describe_link */
+ * enabled_authentication_providers describe_link confirm_address */
 static void test_oauth(void)
 {
     const char *cookie, *spent, *bearer = door_login(door, "eve@example.org", PASSWORD, &cookie), *alias;
@@ -318,6 +318,24 @@ static void test_oauth(void)
                              NULL,    NULL,   text("{\"token\":\"%s\",\"new_password\":\"Another1one\"}", token),
                              200};
     try(&reset);
+}
+
+/* route update_user confirm_address */
+static void test_change_address(void)
+{
+    const char *bearer = door_login(door, "eve@example.org", "Another1one", NULL);
+    const attempt_t move = {"ask for another address",
+                            "PATCH",
+                            text("/v1/users/%s", rows("SELECT id FROM users WHERE canonical = 'eve@example.org'")),
+                            bearer,
+                            NULL,
+                            "{\"username\":\"eva@example.org\",\"current_password\":\"Another1one\"}",
+                            200};
+    try(&move);
+    const char *token = door_mailed_token(door, "eva@example.org");
+    const attempt_t confirm = {
+        "confirm an address", "POST", "/v1/oauth/confirm-address", NULL, NULL, text("{\"token\":\"%s\"}", token), 200};
+    try(&confirm);
 }
 
 #define TOKEN   "POST", "/v1/oauth/token", NULL, NULL
@@ -403,9 +421,11 @@ static void test_all_routes(void)
         /* Without a provider nobody signs on at one: serve_sso_people.c. */
         if (route->handler == identity_oauth_authorize || route->handler == identity_oauth_callback)
             continue;
-        const char *token = identity_token_make(
-            door->pool, strstr(route->pattern, "reset") ? IDENTITY_TOKEN_RESET : IDENTITY_TOKEN_INVITE,
-            &door->env.random);
+        const char *token = identity_token_make(door->pool,
+                                                strstr(route->pattern, "reset")     ? IDENTITY_TOKEN_RESET
+                                                : strstr(route->pattern, "confirm") ? IDENTITY_TOKEN_CHANGE
+                                                                                    : IDENTITY_TOKEN_INVITE,
+                                                &door->env.random);
         if (route->form && !route->body)
             continue; /* answered otherwise: test_forms */
         const char *path = "", *rest = route->pattern;
@@ -464,6 +484,7 @@ int main(void)
     test_forms();
     test_sessions();
     test_oauth();
+    test_change_address();
     test_all_routes();
     test_last_use();
     return serve_end();

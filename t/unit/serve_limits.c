@@ -334,18 +334,18 @@ static door_answer_t redeem(const char *path, const char *token)
 
 static void test_token(void)
 {
-    const char *paths[] = {"/v1/oauth/reset-password", "/v1/oauth/activate-user"};
+    const char *paths[] = {"/v1/oauth/reset-password", "/v1/oauth/activate-user", "/v1/oauth/confirm-address"};
     int seen;
 
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < 3; p++) {
         afresh();
         for (seen = 0; seen < 50; seen++)
             if (redeem(paths[p], seen % 2 ? "x" : identity_token_make(door->pool, "idp", &door->env.random)).status !=
                 400)
                 break;
         is_int(seen, 30, "token 30/1m: %s # security 14, 80", paths[p]);
-        door_answer_t answer = redeem(paths[1 - p], "x");
-        refused(answer, 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "... counted with %s", paths[1 - p]);
+        door_answer_t answer = redeem(paths[(p + 1) % 3], "x");
+        refused(answer, 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "... counted with %s", paths[(p + 1) % 3]);
         is_int(retry_after(&answer), 60, "... for a minute");
         is_int(attempt(NULL, victim, WRONG).status, 401, "... and not with logins # security 14");
     }

@@ -187,6 +187,8 @@ static const struct {
     {"POST /v1/oauth/reset-password", "by a mailed secret"},
     {"GET /v1/oauth/activate-user", "a page that says nothing"},
     {"POST /v1/oauth/activate-user", "by a mailed secret"},
+    {"GET /v1/oauth/confirm-address", "a page that says nothing"},
+    {"POST /v1/oauth/confirm-address", "by a mailed secret"},
     {"POST /v1/oauth/describe-link", "by a mailed secret"},
     {"GET /v1/oauth/authorize", "sends on to a provider"},
     {"POST /v1/oauth/callback", "by what a provider says"},

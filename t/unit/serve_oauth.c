@@ -367,13 +367,14 @@ static void test_alias(void)
 
 /* ---- the pages -------------------------------------------------------------------------------------------------- */
 
-/* route activate_user_page reset_password_page */
+/* route activate_user_page reset_password_page confirm_address_page */
 static void test_pages(void)
 {
-    static const char *const pages[] = {"/v1/oauth/activate-user", "/v1/oauth/reset-password"};
+    static const char *const pages[] = {"/v1/oauth/activate-user", "/v1/oauth/reset-password",
+                                        "/v1/oauth/confirm-address"};
     const char *before = state();
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         door_answer_t answer = get(pages[i], NULL);
         is_int(answer.status, 200, "GET %s", pages[i]);
         is_str(answer.content_type, "text/html; charset=utf-8", "... is a page");

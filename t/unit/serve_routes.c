@@ -13,6 +13,7 @@ static const struct {
               {"reset_password", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
               {"activate_user", "{\"token\":\"x\",\"new_password\":\"" PASSWORD "\"}"},
               {"describe_link", "{\"token\":\"x\"}"},
+              {"confirm_address", "{\"token\":\"x\"}"},
               {"demo_token", "{\"email\":\"ada@example.org\",\"captcha_token\":\"x\"}"},
               {"sandbox_token", "{\"email\":\"ada@example.org\",\"captcha_token\":\"x\"}"},
               {"oauth_callback", "{\"code\":\"c\",\"redirect_uri\":\"https://app.example.org/\",\"state\":\"s\"}"},

@@ -51,7 +51,7 @@ my %shapes = (
         issued_at => 'time', access_token => 'text', expires_in => 'number', expires_at => 'time', token_type => 'one:Bearer', scope => 'text?',
         id_token => 'text?'],
     'link description' => [
-        kind => 'one:INVITE,RESET', username => 'text', adds => 'boolean', expires_at => 'time', password_min_length => 'number', password_sign_in => 'boolean'],
+        kind => 'one:INVITE,RESET,CHANGE', username => 'text', adds => 'boolean', expires_at => 'time', password_min_length => 'number', password_sign_in => 'boolean'],
     provider => [
         id => 'id:auth', entity_id => 'id:enti', type => 'one:DEFAULT,SSO', name => 'text', status => 'one:ENABLED,DISABLED', sso => 'sso?'],
     sso => [

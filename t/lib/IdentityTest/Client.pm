@@ -112,13 +112,20 @@ sub account_id
 # ---- mail ----------------------------------------------------------------------------------------------------------------------------------
 
 # All mails, or those to an address, oldest first.
+# Mails with a link; and notices, which have none.
 sub mails
 {
     my ($self, $address) = @_;
-    return IdentityTest::Mail::read_folder("$self->{state}/mail", $address);
+    return grep { defined $_->{link} } IdentityTest::Mail::read_folder("$self->{state}/mail", $address);
 }
 
-# The newest mail to the address once there are at least count; dies after 20 seconds.
+sub notices
+{
+    my ($self, $address) = @_;
+    return grep { !defined $_->{link} } IdentityTest::Mail::read_folder("$self->{state}/mail", $address);
+}
+
+# The newest mail with a link to the address once there are at least count; dies after 20 seconds.
 sub wait_mail
 {
     my ($self, $address, $count) = @_;
@@ -129,6 +136,19 @@ sub wait_mail
         sleep 0.1;
     }
     die "no mail number $count to $address came\n";
+}
+
+# The newest notice, the same.
+sub wait_notice
+{
+    my ($self, $address, $count) = @_;
+    $count //= 1;
+    for (1 .. 200) {
+        my @notices = $self->notices($address);
+        return $notices[-1] if @notices >= $count;
+        sleep 0.1;
+    }
+    die "no notice number $count to $address came\n";
 }
 
 # ---- people --------------------------------------------------------------------------------------------------------------------------------

@@ -424,25 +424,6 @@ long long door_count(door_t *door, const char *sql)
     return value ? atoll(value) : -1;
 }
 
-/* Undoes quoted-printable in place as far as a link needs it. */
-static void unquote(char *text)
-{
-    char *to = text;
-
-    for (char *from = text; *from; from++) {
-        if (*from == '=' && (from[1] == '\r' || from[1] == '\n')) {
-            from += from[1] == '\r' ? 2 : 1;
-        } else if (*from == '=' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2])) {
-            char hex[3] = {from[1], from[2], '\0'};
-            *to++ = (char)strtol(hex, NULL, 16);
-            from += 2;
-        } else {
-            *to++ = *from;
-        }
-    }
-    *to = '\0';
-}
-
 static char *read_file(apr_pool_t *pool, const char *path)
 {
     apr_file_t *file;
@@ -475,7 +456,6 @@ const char *door_mailed_token(door_t *door, const char *address)
         char *text = info.name[0] == '.' ? NULL : read_file(door->pool, path);
         if (!text || !strstr(text, to))
             continue;
-        unquote(text);
         const char *at = strstr(text, "#token=");
         if (at && strcmp(info.name, newest) > 0) {
             newest = apr_pstrdup(door->pool, info.name);
