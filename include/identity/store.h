@@ -297,6 +297,9 @@ identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t
 /* Type and roles of a user's or a team's membership, all of them. In a write transaction. NONE: not there. */
 identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids);
+/* The one membership of a user or a team (row->owner_id), with its roles. NONE: not there. */
+identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owner_t owner,
+                                                const identity_membership_row_t *row);
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
 /* On acceptance: the invitation's become the user's; those in accounts where the user has one meanwhile are dropped. */
 identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
@@ -312,8 +315,15 @@ typedef struct identity_team_row {
     const char *id, *entity_id, *name;
     apr_time_t created_at;
 } identity_team_row_t;
+/* CONFLICT: another team of the entity has that name, in any case. */
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
-/* The oldest of this name, which several may have. */
+/* The same, for the name of a team that was read in the same write transaction. */
+identity_db_status_t identity_team_rename(identity_db_t *db, const identity_team_row_t *row);
+/* With its memberships and members. NONE: not there. */
+identity_db_status_t identity_team_delete(identity_db_t *db, const char *entity_id, const char *id);
+/* Adds a line for each team whose name another team of its entity has as well. */
+identity_db_status_t identity_team_names_check(identity_db_t *db, apr_array_header_t **lines);
+/* The oldest of this name, which several of an older database may have. */
 identity_db_status_t identity_team_named(identity_db_t *db, const char *entity_id, const char *name, const char **id);
 identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_team_row_t **row);
@@ -330,6 +340,8 @@ identity_db_status_t identity_team_members_count(identity_db_t *db, const char *
                                                  apr_int64_t cap, apr_int64_t *count);
 identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+/* The window of a user's, by its id. NONE: not there. */
+identity_db_status_t identity_team_member_update(identity_db_t *db, const identity_team_member_row_t *row);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
 identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
 /* Those of an invitation become the user's, in teams that the user is not in (any more). */

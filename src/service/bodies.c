@@ -107,6 +107,9 @@ const identity_field_t invitation_update_body[] = {ENUM("state", 0, invitation_s
 const identity_field_t team_create_body[] = {
     RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
     STRING("entity_id", 0, 64), END};
+const identity_field_t team_update_body[] = {
+    RULED("name", 0, 256, identity_text_valid, "text without control characters"), END};
+const identity_field_t team_member_update_body[] = {TIME("start_at"), NULLABLE_TIME("end_at"), END};
 const identity_field_t role_create_body[] = {
     RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
     RULED("description", 0, 1024, identity_text_valid, "text without control characters"),

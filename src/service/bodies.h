@@ -9,7 +9,8 @@ extern const identity_field_t token_body[], request_reset_body[], reset_body[], 
 extern const identity_field_t confirm_address_body[];
 extern const identity_field_t user_create_body[], user_update_body[], invite_body[], revoke_invite_body[];
 extern const identity_field_t invitation_create_body[], invitation_update_body[];
-extern const identity_field_t membership_update_body[], team_create_body[];
+extern const identity_field_t membership_update_body[], team_create_body[], team_update_body[],
+    team_member_update_body[];
 extern const identity_field_t role_create_body[], role_update_body[], key_create_body[], key_update_body[],
     key_search_body[];
 extern const identity_field_t visitor_body[];

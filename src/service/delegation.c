@@ -263,6 +263,36 @@ bool identity_may_change_membership(identity_call_t *call, const identity_member
     return may || refuse(call, &act, NULL, "This membership holds more than the caller does in that account.");
 }
 
+static bool may_move(identity_call_t *call, const act_t *act)
+{
+    bool may;
+
+    if (!conclude(call, act, &may))
+        return false;
+    return may || refuse(call, act, NULL, "This team grants more than the caller holds.");
+}
+
+bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission};
+
+    weigh_team(call, &act, team_id, apr_hash_get(holdings->team_memberships, team_id, APR_HASH_KEY_STRING), holdings);
+    return may_move(call, &act);
+}
+
+bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission};
+    apr_int64_t members = 0;
+
+    if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
+        return false;
+    weigh_team(call, &act, team_id, apr_hash_get(holdings->memberships, team_id, APR_HASH_KEY_STRING), holdings);
+    /* What grants nothing to nobody is nobody's. */
+    act.everything = act.everything && members > 0;
+    return may_move(call, &act);
+}
+
 /* ---- acting on somebody ----------------------------------------------------------------------------------------- */
 
 bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,

@@ -1,4 +1,4 @@
-/* A user's account memberships: list, add, change. */
+/* A user's account memberships: list, add, change, end. */
 #include <string.h>
 
 #include "service_int.h"
@@ -133,4 +133,41 @@ bool identity_memberships_update(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_change, &view);
+}
+
+/* ---- DELETE /users/{id}/memberships/{membership} ---------------------------------------------------------------- */
+
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_holdings_t *holdings,
+                             identity_audit_t *audit)
+{
+    const identity_membership_row_t *row = membership_of(call, holdings);
+    identity_administered_t administered;
+
+    if (!row)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    const apr_array_header_t *role_ids = apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
+    audit->account = &row->account;
+    return identity_may_change_membership(call, row, role_ids, holdings->roles, NULL) &&
+           (owner != IDENTITY_OWNER_USER || identity_may_act_on(call, holdings, call->id, call->route->permission)) &&
+           identity_administrators_before(call, holdings, call->id, &administered) &&
+           identity_db_ok(call, identity_membership_delete(call->db, owner, row)) &&
+           identity_administrators_remain(call, &administered) && identity_audit(call, audit);
+}
+
+static bool write_end(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    identity_audit_t audit = {
+        .action = "REMOVE_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was taken."};
+
+    return identity_user_load(call, view) &&
+           identity_membership_end(call, IDENTITY_OWNER_USER, view->holdings, &audit) &&
+           identity_user_load(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_memberships_remove(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+    return identity_write(call, write_end, &view);
 }

@@ -34,6 +34,14 @@ bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
     return true;
 }
 
+bool identity_name_compared(identity_call_t *call, const char *name, const char **canonical)
+{
+    *canonical = identity_name_canonical(call->pool, name);
+    if (*canonical && **canonical)
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "name", "name must be text.");
+}
+
 /* ---- names and slugs -------------------------------------------------------------------------------------------- */
 
 static bool is_slug_char(char c)

@@ -10,14 +10,6 @@ static bool name_taken(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a role of this name.");
 }
 
-static bool canonical_name(identity_call_t *call, const char *name, const char **canonical)
-{
-    *canonical = identity_name_canonical(call->pool, name);
-    if (*canonical && **canonical)
-        return true;
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "name", "name must be text.");
-}
-
 /* ---- POST /roles ------------------------------------------------------------------------------------------------ */
 
 typedef struct creation {
@@ -75,7 +67,7 @@ bool identity_roles_create(identity_call_t *call)
     row->created_at = call->now;
     row->version = 1;
     creation.slug_given = slug != NULL;
-    if (!canonical_name(call, row->name, &row->canonical))
+    if (!identity_name_compared(call, row->name, &row->canonical))
         return false;
     row->id = identity_call_id(call, "role");
     return row->id && identity_permissions_read(call, &creation.permissions) &&
@@ -258,7 +250,7 @@ bool identity_roles_update(identity_call_t *call)
     update_t update = {.row = NULL};
     const char *name = identity_json_string(call->body, "name");
 
-    if (name && !canonical_name(call, name, &update.canonical))
+    if (name && !identity_name_compared(call, name, &update.canonical))
         return false;
     if (identity_json_has(call->body, "permissions") && !identity_permissions_read(call, &update.asked))
         return false;

@@ -288,6 +288,10 @@ bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_
 /* The owner has no membership of the account yet: 409. */
 bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
                                 const char *account_id);
+/* Ends the membership that the path names (inner_id) of the owner that it names (id), whose holdings these are, and
+ * puts it on record in its account: 404, 403, 409 for the last administrator. Inside identity_write. */
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_holdings_t *holdings,
+                             identity_audit_t *audit);
 /* Nothing yet: what a handler puts together itself. */
 void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted);
 /* Writes them for the owner, with new ids. */
@@ -305,6 +309,10 @@ bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted);
 /* ... beside that, give a membership to a team (holdings: its own)? One that gives nothing and has members is dressed
  * up by nobody who could not let them in. */
 bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+/* May the caller put somebody into the team, or take somebody out? holdings: that person's. */
+bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+/* May the caller rename or end the team (holdings: its own), and so give or take what its members hold by it? */
+bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
 /* May the caller take back all that the owner (a user, an invitation) was given? field: of the body, or NULL. */
 bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
                          const char *field);
@@ -330,6 +338,8 @@ bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row
 bool identity_role_grants_nothing(const identity_roles_t *roles, const char *id);
 bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id);
 
+/* The form by which the body's `name` (of a role, a team) is compared: 400 where nothing of it is left. */
+bool identity_name_compared(identity_call_t *call, const char *name, const char **canonical);
 /* The body's `permissions`, each once: 400 naming the position of a malformed one. */
 bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list);
 

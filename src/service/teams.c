@@ -83,27 +83,98 @@ bool identity_teams_get(identity_call_t *call)
 
 /* ---- POST /teams ------------------------------------------------------------------------------------------------ */
 
+static bool name_taken(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a team of this name.");
+}
+
 static bool write_creation(identity_call_t *call, void *data)
 {
     identity_team_row_t *team = data;
     identity_holdings_t *none;
     identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
 
-    return identity_db_ok(call, identity_team_insert(call->db, team)) && identity_audit(call, &audit) &&
+    identity_db_status_t status = identity_team_insert(call->db, team);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    return identity_db_ok(call, status) && identity_audit(call, &audit) &&
            identity_holdings_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
            identity_answer(call, 201, team_json(call, team, none));
 }
 
 bool identity_teams_create(identity_call_t *call)
 {
-    const char *entity = identity_json_string(call->body, "entity_id");
+    const char *entity = identity_json_string(call->body, "entity_id"), *canonical;
     identity_team_row_t team = {
         .entity_id = call->who->entity_id, .name = identity_json_string(call->body, "name"), .created_at = call->now};
 
     if (entity && strcmp(entity, team.entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
+    if (!identity_name_compared(call, team.name, &canonical))
+        return false;
     team.id = identity_call_id(call, "team");
     return team.id && identity_write(call, write_creation, &team);
+}
+
+/* ---- PATCH /teams/{id} ------------------------------------------------------------------------------------------ */
+
+static bool rename_team(identity_call_t *call, view_t *view, const char *name)
+{
+    identity_audit_t audit = {.action = "UPDATE", .type = "TEAM", .id = call->id, .message = "Changed: name"};
+
+    view->team->name = name;
+    identity_db_status_t status = identity_team_rename(call->db, view->team);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    return identity_db_ok(call, status) &&
+           identity_audit_accounts(call, &audit,
+                                   apr_hash_get(view->holdings->memberships, call->id, APR_HASH_KEY_STRING));
+}
+
+/* By its name people know what a team is for: it is changed by who could give and take what the team grants. */
+static bool write_change(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    const char *name = identity_json_string(call->body, "name");
+
+    if (!load_team(call, view) || !identity_may_change_team(call, view->holdings, call->id))
+        return false;
+    if (name && strcmp(name, view->team->name) != 0 && !rename_team(call, view, name))
+        return false;
+    return identity_answer(call, 200, team_json(call, view->team, view->holdings));
+}
+
+bool identity_teams_update(identity_call_t *call)
+{
+    const char *name = identity_json_string(call->body, "name"), *canonical;
+    view_t view;
+
+    if (name && !identity_name_compared(call, name, &canonical))
+        return false;
+    return identity_write(call, write_change, &view);
+}
+
+/* ---- DELETE /teams/{id} ----------------------------------------------------------------------------------------- */
+
+static bool write_deletion(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    identity_administered_t administered;
+    identity_audit_t audit = {.action = "DELETE", .type = "TEAM", .id = call->id, .message = "A team was deleted."};
+
+    return load_team(call, view) && identity_may_change_team(call, view->holdings, call->id) &&
+           identity_administrators_before(call, view->holdings, call->id, &administered) &&
+           identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
+           identity_administrators_remain(call, &administered) &&
+           identity_audit_accounts(call, &audit,
+                                   apr_hash_get(view->holdings->memberships, call->id, APR_HASH_KEY_STRING)) &&
+           identity_answer(call, 200, team_json(call, view->team, view->holdings));
+}
+
+bool identity_teams_delete(identity_call_t *call)
+{
+    view_t view;
+    return identity_write(call, write_deletion, &view);
 }
 
 /* ---- POST /teams/{id}/memberships ------------------------------------------------------------------------------- */
@@ -131,4 +202,25 @@ bool identity_teams_memberships_add(identity_call_t *call)
 {
     view_t view;
     return identity_write(call, write_membership, &view);
+}
+
+/* ---- DELETE /teams/{id}/memberships/{membership} ---------------------------------------------------------------- */
+
+static bool write_membership_end(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    identity_audit_t audit = {.action = "REMOVE_MEMBERSHIP",
+                              .type = "TEAM",
+                              .id = call->id,
+                              .message = "An account membership was taken from all of the team."};
+
+    return load_team(call, view) && identity_membership_end(call, IDENTITY_OWNER_TEAM, view->holdings, &audit) &&
+           load_team(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_teams_memberships_delete(identity_call_t *call)
+{
+    view_t view;
+    return identity_write(call, write_membership_end, &view);
 }

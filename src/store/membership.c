@@ -1,4 +1,4 @@
-/* Account memberships and team memberships, of users, teams and invitations. */
+/* Account memberships of users, teams and invitations. */
 #include "rows_int.h"
 
 static const char *const type_names[] = {"ADMIN", "USER", "PARTNER"};
@@ -42,11 +42,6 @@ static void *read_membership(const db_row_t *row, int from)
     return membership;
 }
 
-static const char *owner_column(identity_owner_t wanted, identity_owner_t owner, const char *id)
-{
-    return wanted == owner ? id : NULL;
-}
-
 identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owner_t owner,
                                                 const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids)
@@ -54,12 +49,12 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
     identity_db_status_t status = db_in_write(db, "MEMBERSHIP_INSERT");
 
     if (status == IDENTITY_DB_OK)
-        status =
-            db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
-                      DB_ARGS(S(row->id), S(row->entity_id), S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
-                              S(owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
-                              S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), S(row->account.id),
-                              S(type_names[row->type]), N(row->created_at)));
+        status = db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
+                           DB_ARGS(S(row->id), S(row->entity_id),
+                                   S(db_owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
+                                   S(db_owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
+                                   S(db_owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)),
+                                   S(row->account.id), S(type_names[row->type]), N(row->created_at)));
 
     if (status != IDENTITY_DB_OK || !role_ids || role_ids->nelts == 0)
         return status;
@@ -87,6 +82,15 @@ identity_db_status_t identity_membership_update(identity_db_t *db, const identit
     if (status != IDENTITY_DB_OK || role_ids->nelts == 0)
         return status;
     return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT, DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
+}
+
+identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owner_t owner,
+                                                const identity_membership_row_t *row)
+{
+    return db_guarded(db,
+                      owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_MEMBERSHIP_DELETE_OF_USER
+                                                   : IDENTITY_SQL_MEMBERSHIP_DELETE_OF_TEAM,
+                      DB_ARGS(S(row->id), S(row->owner_id), S(row->entity_id)));
 }
 
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
@@ -164,106 +168,4 @@ identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *en
     return db_list(db, IDENTITY_SQL_STANDING_OF_USER,
                    DB_ARGS(S(user_id), S(user_id), N(now), N(now), S(entity_id), S(user_id), N(now)), read_standing,
                    rows);
-}
-
-/* ---- teams ------------------------------------------------------------------------------------------------------ */
-
-void *db_read_team(const db_row_t *row, int from)
-{
-    identity_team_row_t *team = apr_palloc(db_pool(row), sizeof *team);
-
-    team->id = db_text(row, from);
-    team->entity_id = db_text(row, from + 1);
-    team->name = db_text(row, from + 2);
-    team->created_at = db_number(row, from + 3);
-    return team;
-}
-
-static void *read_team_member(const db_row_t *row, int from)
-{
-    identity_team_member_row_t *member = apr_palloc(db_pool(row), sizeof *member);
-
-    member->id = db_text(row, from);
-    member->entity_id = db_text(row, from + 1);
-    member->team_id = db_text(row, from + 2);
-    member->owner_id = db_text(row, from + 3);
-    member->start_at = db_number(row, from + 4);
-    member->end_at = db_number(row, from + 5);
-    member->created_at = db_number(row, from + 6);
-    return member;
-}
-
-identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row)
-{
-    return db_insert(db, IDENTITY_SQL_TEAM_INSERT,
-                     DB_ARGS(S(row->id), S(row->entity_id), S(row->name), N(row->created_at)));
-}
-
-static void *read_team_id(const db_row_t *row, int from)
-{
-    return (void *)db_text(row, from);
-}
-
-identity_db_status_t identity_team_named(identity_db_t *db, const char *entity_id, const char *name, const char **id)
-{
-    return db_one(db, IDENTITY_SQL_TEAM_NAMED, DB_ARGS(S(entity_id), S(name)), read_team_id, id);
-}
-
-identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id, const char *id,
-                                       identity_team_row_t **row)
-{
-    return db_one(db, IDENTITY_SQL_TEAM_GET, DB_ARGS(S(id), S(entity_id)), db_read_team, row);
-}
-
-identity_db_status_t identity_team_members_count(identity_db_t *db, const char *team_id, apr_time_t now,
-                                                 apr_int64_t cap, apr_int64_t *count)
-{
-    return db_count(db, IDENTITY_SQL_TEAM_MEMBERS_COUNT, DB_ARGS(S(team_id), N(now), N(cap)), count);
-}
-
-identity_db_status_t identity_team_member_insert(identity_db_t *db, identity_owner_t owner,
-                                                 const identity_team_member_row_t *row)
-{
-    return db_insert(db, IDENTITY_SQL_TEAM_MEMBER_INSERT,
-                     DB_ARGS(S(row->id), S(row->entity_id), S(row->team_id),
-                             S(owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
-                             S(owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)), N(row->start_at),
-                             N(row->end_at), N(row->created_at)));
-}
-
-identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
-                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows)
-{
-    return db_list(db,
-                   owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_TEAM_MEMBERS_OF_USERS
-                                                : IDENTITY_SQL_TEAM_MEMBERS_OF_INVITATIONS,
-                   DB_ARGS(S(db_json(db, owner_ids))), read_team_member, rows);
-}
-
-identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id)
-{
-    return db_guarded(db, IDENTITY_SQL_TEAM_MEMBER_DELETE, DB_ARGS(S(id), S(entity_id)));
-}
-
-identity_db_status_t identity_team_members_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
-{
-    return db_change(db,
-                     owner == IDENTITY_OWNER_USER ? IDENTITY_SQL_TEAM_MEMBERS_DELETE_USER
-                                                  : IDENTITY_SQL_TEAM_MEMBERS_DELETE_INVITATION,
-                     DB_ARGS(S(owner_id)), NULL);
-}
-
-identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *invitation_id, const char *user_id,
-                                                 apr_time_t now)
-{
-    identity_db_status_t status = db_in_write(db, "TEAM_MEMBERS_ADOPT");
-
-    if (status == IDENTITY_DB_OK)
-        status =
-            db_change(db, IDENTITY_SQL_TEAM_MEMBERS_MAKE_ROOM, DB_ARGS(S(user_id), N(now), S(invitation_id)), NULL);
-    if (status == IDENTITY_DB_OK)
-        status =
-            db_change(db, IDENTITY_SQL_TEAM_MEMBERS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
-    return status == IDENTITY_DB_OK ? identity_team_members_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
-                                    : status;
 }

@@ -200,8 +200,7 @@ identity_db_status_t db_migrate_names(identity_db_t *db)
 
 /* ---- check ------------------------------------------------------------------------------------------------------ */
 
-/* Readable, whatever stands in it: as JSON writes it. */
-static const char *quoted(apr_pool_t *pool, const char *text)
+const char *db_quoted(apr_pool_t *pool, const char *text)
 {
     json_t *string = json_stringn_nocheck(text, strlen(text));
     char *dump = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
@@ -226,7 +225,7 @@ static identity_db_status_t look_at(identity_db_t *db, const identity_user_row_t
 
     if (canonical && strcmp(canonical, user->canonical) == 0)
         return IDENTITY_DB_OK;
-    line = apr_psprintf(notes->pool, "the name %s of %s (entity %s) ", quoted(batch, user->username), user->id,
+    line = apr_psprintf(notes->pool, "the name %s of %s (entity %s) ", db_quoted(batch, user->username), user->id,
                         user->entity_id);
     if (!canonical) {
         APR_ARRAY_PUSH(notes->lines, const char *) = apr_pstrcat(notes->pool, line, "is not a valid user name", NULL);
@@ -236,8 +235,8 @@ static identity_db_status_t look_at(identity_db_t *db, const identity_user_row_t
     const identity_user_row_t *rival =
         status == IDENTITY_DB_OK && rivals->nelts ? APR_ARRAY_IDX(rivals, 0, const identity_user_row_t *) : NULL;
     APR_ARRAY_PUSH(notes->lines, const char *) =
-        rival ? apr_pstrcat(notes->pool, line, "means the same as ", quoted(batch, rival->username), " of ", rival->id,
-                            " (entity ", rival->entity_id, ")", NULL)
+        rival ? apr_pstrcat(notes->pool, line, "means the same as ", db_quoted(batch, rival->username), " of ",
+                            rival->id, " (entity ", rival->entity_id, ")", NULL)
               : apr_pstrcat(notes->pool, line, "is compared by an old spelling", NULL);
     return status;
 }

@@ -10,6 +10,16 @@ db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission
 /* Brings the user names of an older database into their canonical forms (names.c). Can be run again. In a write
  * transaction. */
 identity_db_status_t db_migrate_names(identity_db_t *db);
+/* Gives the teams of an older database the form by which names are compared (team.c). In a write transaction. */
+identity_db_status_t db_migrate_team_names(identity_db_t *db);
+/* Readable, whatever stands in it: as JSON writes it (names.c). */
+const char *db_quoted(apr_pool_t *pool, const char *text);
+
+/* The id in the column of its kind of owner, NULL in the others. */
+static inline const char *db_owner_column(identity_owner_t wanted, identity_owner_t owner, const char *id)
+{
+    return wanted == owner ? id : NULL;
+}
 
 /* Every text that page.c can compose. */
 typedef void db_text_seen_t(void *context, const char *name, const char *text);

@@ -29,11 +29,12 @@ int tool_check(tool_t *tool)
     if (status)
         return status;
     if (identity_schema_check(tool->db, &faults) != IDENTITY_DB_OK ||
-        identity_names_check(tool->db, &names) != IDENTITY_DB_OK)
+        identity_names_check(tool->db, &names) != IDENTITY_DB_OK ||
+        identity_team_names_check(tool->db, &names) != IDENTITY_DB_OK)
         return tool_fail("the database could not be read");
     for (int i = 0; i < faults->nelts; i++)
         status = tool_fail("%s", APR_ARRAY_IDX(faults, i, const char *));
-    /* Nothing is broken by these: their users sign in until somebody renames them. */
+    /* Nothing is broken by these: users sign in and teams count until somebody renames them. */
     for (int i = 0; i < names->nelts; i++)
         printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
     if (status == 0)

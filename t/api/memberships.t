@@ -1,6 +1,6 @@
-# Account memberships over HTTP: change. (List and add stand in users.t.)
+# Account memberships over HTTP: change, end. (List and add stand in users.t.)
 # run on: event asan
-# route update_user_membership
+# route update_user_membership delete_user_membership
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -41,5 +41,18 @@ refused_is api(PATCH => "/v1/users/$person->{id}/memberships/" . unknown_id('mem
 my ($seat) = @{api(GET => "/v1/users/$boss->{id}/memberships", undef, @key)->json};
 refused_is api(PATCH => "/v1/users/$boss->{id}/memberships/$seat->{id}", {type => 'USER'}, @key), 409, 'INVALID_OPERATION', undef, 'the last administrator # security 63';
 is_deeply [db("SELECT type FROM memberships WHERE id = '$seat->{id}'")], [{type => 'ADMIN'}], 'who stays one';
+
+# ---- M3: DELETE ----------------------------------------------------------------------------------------------------------------------------
+
+refused_is api(DELETE => $path, undef, @no_key), 401, 'UNAUTHORISED', undef, 'M3: without a credential';
+refused_is api(DELETE => $path, undef, @{$person->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'M3: oneself without the permission';
+refused_is api(DELETE => $path, undef, @{$other->{key}}), 404, 'USER_NOT_FOUND', undef, 'M3: of others # security 60';
+refused_is api(DELETE => "/v1/users/$boss->{id}/memberships/$seat->{id}", undef, @key), 409, 'INVALID_OPERATION', undef, 'security 63: M3: the last administrator';
+my $ended = api(DELETE => $path, undef, @{$boss->{bearer}});
+answered_is $ended, 200, 'M3: a membership ends';
+is_deeply $ended->json, [], 'M3: the answer is what is left';
+is rows("SELECT 1 FROM memberships WHERE id = '$mine->{id}'"), 0, 'M3: and gone from the database';
+is rows("SELECT 1 FROM audit_records WHERE action = 'REMOVE_MEMBERSHIP' AND target_id = '$person->{id}' AND target_platform_id = '$site->{account}'"), 1, 'M3: with a record # security 82';
+refused_is api(DELETE => $path, undef, @key), 404, 'RESOURCE_NOT_FOUND', undef, 'M3: once more';
 
 done_testing;

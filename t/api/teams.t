@@ -1,6 +1,7 @@
 # Teams over HTTP, and who is in them.
 # run on: event asan
 # route list_teams create_team get_team add_team_membership list_user_teams add_user_team
+# route update_team delete_team delete_team_membership update_user_team delete_user_team
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -107,5 +108,52 @@ is api(POST => "/v1/teams/$later->{id}/memberships", {account_id => $site->{acco
 is api(GET => '/v1/teams', undef, @{$nobody->{bearer}})->status, 200, 'its members hold it at once';
 alter_rights("UPDATE team_members SET end_at = 1 WHERE team_id = '$later->{id}'");
 refused_is api(GET => '/v1/teams', undef, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'and not beyond the end of their time';
+
+# ---- M3: out again -------------------------------------------------------------------------------------------------------------------------
+
+my $window = "$teams/$team";
+my $ended = api(PATCH => $window, {end_at => '2026-01-03T00:00:00Z'}, @key);
+answered_is $ended, 200, 'M3: an end of a time in a team';
+shape_is $ended, 'teams of a user', 'M3: the answer is an object of data alone';
+is $ended->json->{data}[0]{end_at}, '2026-01-03T00:00:00Z', '... with the end';
+is api(PATCH => $window, {end_at => undef}, @key)->json->{data}[0]{end_at}, undef, 'M3: null opens it again';
+refused_is api(PATCH => $window, {end_at => 'soon'}, @key), 400, 'INVALID_FIELD', 'end_at', 'M3: what is no time';
+my $left = api(DELETE => $window, undef, @key);
+answered_is $left, 200, 'M3: out of the team';
+is_deeply $left->json, {data => []}, 'M3: what is left';
+is rows("SELECT 1 FROM team_members WHERE user_id = '$person->{id}'"), 0, 'M3: DELETE leaves no row';
+for my $method (qw(PATCH DELETE)) {
+    my $body = $method eq 'PATCH' ? {} : undef;
+    refused_is api($method => $window, $body, @key), 404, 'RESOURCE_NOT_FOUND', undef, "M3: $method of who is not in it";
+    refused_is api($method => $window, $body, @no_key), 401, 'UNAUTHORISED', undef, "M3: $method without a credential";
+    refused_is api($method => $window, $body, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, "M3: $method without the permission";
+    refused_is api($method => $window, $body, @{$other->{key}}), 404, 'USER_NOT_FOUND', undef, "M3: $method of a user of others # security 60";
+}
+
+my $fresh = api(POST => '/v1/teams', {name => 'Evening'}, @key)->json->{id};
+api(POST => "/v1/teams/$fresh/memberships", {account_id => $site->{account}, type => 'USER', roles => [{name => 'Role Viewer'}]}, @key);
+api(POST => $teams, {team_id => $fresh}, @key);
+is api(GET => '/v1/teams', undef, @{$person->{bearer}})->status, 200, '(its members may look at teams)';
+refused_is api(POST => '/v1/teams', {name => 'evening'}, @key), 409, 'RESOURCE_ALREADY_EXISTS', 'name', 'M3: create with a taken name';
+refused_is api(PATCH => "/v1/teams/$fresh", {name => 'Night Shift'}, @key), 409, 'RESOURCE_ALREADY_EXISTS', 'name', 'M3: rename to a taken name';
+my $renamed = api(PATCH => "/v1/teams/$fresh", {name => 'Dusk'}, @key);
+answered_is $renamed, 200, 'M3: rename';
+shape_is $renamed, 'team', 'M3: the answer is a Team';
+is_deeply [db("SELECT name FROM teams WHERE id = '$fresh'")], [{name => 'Dusk'}], 'M3: and is in the database';
+my $taken = api(DELETE => "/v1/teams/$fresh/memberships/" . $renamed->json->{account_memberships}[0]{id}, undef, @key);
+answered_is $taken, 200, 'M3: a membership is taken from a team';
+is_deeply $taken->json, [], 'M3: what is left';
+refused_is api(GET => '/v1/teams', undef, @{$person->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'M3: its members have it no longer # security 37';
+my $gone = api(DELETE => "/v1/teams/$fresh", undef, @key);
+answered_is $gone, 200, 'M3: delete';
+shape_is $gone, 'team', 'M3: the answer is a Team';
+is rows("SELECT 1 FROM teams WHERE id = '$fresh'"), 0, 'M3: and gone from the database';
+is rows("SELECT 1 FROM audit_records WHERE target_id = '$fresh' AND action IN ('UPDATE', 'REMOVE_MEMBERSHIP', 'DELETE')"), 3, 'M3: each with a record # security 82';
+for my $call ([PATCH => "/v1/teams/$fresh", {}], [DELETE => "/v1/teams/$fresh"], [DELETE => "/v1/teams/$fresh/memberships/" . unknown_id('memb')]) {
+    my ($method, $where, $body) = @$call;
+    refused_is api($method => $where, $body, @key), 404, 'RESOURCE_NOT_FOUND', undef, "M3: $method of none";
+    refused_is api($method => $where, $body, @no_key), 401, 'UNAUTHORISED', undef, "M3: $method without a credential";
+    refused_is api($method => $where, $body, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, "M3: $method without the permission";
+}
 
 done_testing;

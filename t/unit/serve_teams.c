@@ -46,9 +46,13 @@ static void test_create(void)
     is_int(answer.status, 200, "it can be read");
     is_str(door_text(&answer, "name"), "Night Shift", "... by its id");
     answer = post("/v1/teams", door->key, text("{\"name\":\"Night Shift\",\"entity_id\":\"%s\"}", door->entity_id));
-    is_int(answer.status, 201, "another of that name, in the entity named");
+    refused(answer, 409, "RESOURCE_ALREADY_EXISTS", "name", "M3: another of that name");
 
     const char *before = state();
+    refused(post("/v1/teams", door->key, "{\"name\":\"\uff4eIGHT sHIFT\"}"), 409, "RESOURCE_ALREADY_EXISTS", "name",
+            "M3: nor of that name in another case or width");
+    refused(post("/v1/teams", door->key, "{\"name\":\"\\u00ad\"}"), 400, "INVALID_FIELD", "name",
+            "M3: a name of which nothing is left to compare");
     refused(post("/v1/teams", door->key, "{}"), 400, "MISSING_FIELD", "name", "without a name");
     refused(post("/v1/teams", door->key, "{\"name\":\" \"}"), 400, "INVALID_FIELD", "name", "with a blank one");
     refused(post("/v1/teams", door->key, "{\"name\":7}"), 400, "INVALID_FIELD", "name", "with a number");

@@ -215,14 +215,23 @@ static void test_nested(const side_t *side, const identity_route_t *route, const
     if (!second)
         return;
     const char *name = text("%.*s", (int)strcspn(second + 1, "}"), second + 1);
-    bool session = strcmp(name, "sess") == 0;
-    if (strcmp(name, "memb") != 0 && !session)
+    bool user = strncmp(first, "{user}", 6) == 0;
+    const struct {
+        const char *name;
+        bool below_user;
+        const char *where, *foreign;
+    } others[] = {{"sess", true, "an own session below somebody else", side->own->admin_sess},
+                  {"memb", true, "an own team's membership below a user", side->own->team_memb},
+                  {"memb", false, "a user's membership below an own team", side->own->memb},
+                  {"team", true, "an own team below a user who is not in it", side->own->idle_team}};
+    question_t question = {.route = route, .none = unknown(name)};
+    for (int i = 0; i < COUNT(others); i++)
+        if (strcmp(others[i].name, name) == 0 && others[i].below_user == user) {
+            question.where = others[i].where;
+            question.foreign = others[i].foreign;
+        }
+    if (!question.where)
         bail(text("which %s_ belongs to another owner is not known: add it to this test", name));
-    question_t question = {.route = route,
-                           .where =
-                               session ? "an own session below somebody else" : "an own team's membership below a user",
-                           .foreign = session ? side->own->admin_sess : side->own->team_memb,
-                           .none = unknown(name)};
     const char *before = commits();
     question.answer =
         door_call(door, route->method, world_pattern(side->own, route, name, question.foreign), side->credential, body);

@@ -18,6 +18,7 @@ typedef struct world {
     const char *user;             /* USER of the first account by memb, with role; in team */
     const char *pending;          /* invited, with a membership */
     const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth;
+    const char *idle_team;         /* which nobody is in */
     const char *sess, *admin_sess; /* of user, of admin */
     const char *audi;              /* of what was done in the first account */
     const char *invitation;        /* of pending */
@@ -44,10 +45,16 @@ static const sample_t world_samples[] = {
     {"POST /v1/users/{user}/memberships", 201, "/v1/users/$newuser$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\",\"role_ids\":[\"$role$\"]}"},
     {"PATCH /v1/users/{user}/memberships/{memb}", 200, NULL, "{\"role_ids\":[\"$role$\"]}"},
+    {"DELETE /v1/users/{user}/memberships/{memb}", 200, "/v1/users/$pending$/memberships/$newmemb$", NULL},
+    {"PATCH /v1/users/{user}/teams/{team}", 200, NULL, "{\"end_at\":\"2999-01-01T00:00:00Z\"}"},
+    {"DELETE /v1/users/{user}/teams/{team}", 200, "/v1/users/$pending$/teams/$newjoined$", NULL},
     {"POST /v1/users/{user}/teams", 201, "/v1/users/$newuser$/teams", "{\"team_id\":\"$team$\"}"},
     {"DELETE /v1/users/{user}/sessions", 200, "/v1/users/$newuser$/sessions", NULL},
     {"DELETE /v1/users/{user}/sessions/{sess}", 200, "/v1/users/$user$/sessions/$newsess$", NULL},
     {"POST /v1/teams", 201, NULL, "{\"name\":\"$label$ team $n$\"}"},
+    {"PATCH /v1/teams/{team}", 200, "/v1/teams/$newteam$", "{\"name\":\"$label$ renamed $n$\"}"},
+    {"DELETE /v1/teams/{team}", 200, "/v1/teams/$newteam$", NULL},
+    {"DELETE /v1/teams/{team}/memberships/{memb}", 200, "/v1/teams/$idle_team$/memberships/$newteammemb$", NULL},
     {"POST /v1/teams/{team}/memberships", 201, "/v1/teams/$newteam$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\"}"},
     {"POST /v1/roles", 200, NULL, "{\"name\":\"$label$ role $n$\"}"},
@@ -198,6 +205,7 @@ static inline world_t *world_make(const char *label)
                              text("{\"name\":\"%s parent\",\"child_role_ids\":[\"%s\"]}", label, world->child), "id");
     world->slug = rows(text("SELECT slug FROM roles WHERE id = '%s'", world->role));
     world->team = world_team(world, "team");
+    world->idle_team = world_team(world, "idle team");
     world_must(world, text("/v1/teams/%s/memberships", world->team),
                member(world->account, "USER", text(",\"role_ids\":[\"%s\"]", world->role)), "0.id");
     world->apik = world_must(world, "/v1/api-keys", text("{\"description\":\"%s key\"}", label), "id");
@@ -219,6 +227,29 @@ static inline const char *world_new_user(const world_t *world, int number)
                       "id");
 }
 
+/* A membership of the owner in the second account: the one before it ends. */
+static inline const char *world_new_membership(const world_t *world, const char *column, const char *owner)
+{
+    const char *present = rows(text("SELECT id FROM memberships WHERE %s = '%s' AND account_id = '%s'", column, owner,
+                                    world->account2)),
+               *path = text("/v1/%s/%s/memberships", strcmp(column, "user_id") == 0 ? "users" : "teams", owner);
+
+    if (*present)
+        return present;
+    world_must(world, path, member(world->account2, "USER", text(",\"role_ids\":[\"%s\"]", world->role)), "0.id");
+    return rows(
+        text("SELECT id FROM memberships WHERE %s = '%s' AND account_id = '%s'", column, owner, world->account2));
+}
+
+/* A team that the pending person is in. */
+static inline const char *world_new_joined(const world_t *world, int number)
+{
+    const char *team = world_team(world, text("joined %d", number));
+
+    world_must(world, text("/v1/users/%s/teams", world->pending), text("{\"team_id\":\"%s\"}", team), "0.team_id");
+    return team;
+}
+
 static inline const char *world_new_pending(const world_t *world, int number)
 {
     return world_must(world, "/v1/users/invite",
@@ -231,16 +262,17 @@ static inline const char *world_token(const world_t *world, const char *name)
     static int number;
     const struct {
         const char *name, *value;
-    } members[] = {{"label", world->label},       {"entity", world->entity},
-                   {"account", world->account},   {"user", world->user},
-                   {"account2", world->account2}, {"pending", world->pending},
-                   {"role", world->role},         {"admin", world->admin_id},
-                   {"child", world->child},       {"team", world->team},
-                   {"memb", world->memb},         {"team_memb", world->team_memb},
-                   {"tmem", world->tmem},         {"apik", world->apik},
-                   {"key", world->key_id},        {"auth", world->auth},
-                   {"sess", world->sess},         {"audi", world->audi},
-                   {"slug", world->slug},         {"invitation", world->invitation}};
+    } members[] = {{"label", world->label},        {"entity", world->entity},
+                   {"account", world->account},    {"user", world->user},
+                   {"account2", world->account2},  {"pending", world->pending},
+                   {"role", world->role},          {"admin", world->admin_id},
+                   {"child", world->child},        {"team", world->team},
+                   {"memb", world->memb},          {"team_memb", world->team_memb},
+                   {"tmem", world->tmem},          {"apik", world->apik},
+                   {"key", world->key_id},         {"auth", world->auth},
+                   {"sess", world->sess},          {"audi", world->audi},
+                   {"slug", world->slug},          {"invitation", world->invitation},
+                   {"idle_team", world->idle_team}};
 
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if (strcmp(members[i].name, name) == 0)
@@ -259,6 +291,12 @@ static inline const char *world_token(const world_t *world, const char *name)
         return world_must(world, "/v1/roles", text("{\"name\":\"%s new %d\"}", world->label, number), "id");
     if (strcmp(name, "newteam") == 0)
         return world_team(world, text("new %d", number));
+    if (strcmp(name, "newmemb") == 0)
+        return world_new_membership(world, "user_id", world->pending);
+    if (strcmp(name, "newteammemb") == 0)
+        return world_new_membership(world, "team_id", world->idle_team);
+    if (strcmp(name, "newjoined") == 0)
+        return world_new_joined(world, number);
     if (strcmp(name, "newsess") == 0)
         return world_new_session(world);
     if (strcmp(name, "newkey") == 0)

@@ -160,6 +160,31 @@ static void test_check(void)
 }
 
 /* Nobody new comes between an old spelling and its user. */
+/* Teams of version 2 may share a name; each keeps it, and is found by its canonical form. */
+static void fill_teams(void)
+{
+    static const char *const names[] = {"Night Shift", "NIGHT SHIFT", "\xc3\x84rzte", "Day"};
+
+    for (int i = 0; i < 4; i++)
+        sql(db, text("INSERT INTO teams (id, entity_id, name, created_at) VALUES ('%s', '%s', '%s', %d)",
+                     id("team", i + 1), ENTITY, names[i], i));
+}
+
+static void test_teams(void)
+{
+    identity_team_row_t team = {.id = id("team", 9), .entity_id = ENTITY, .name = "\xc3\xa4RZTE", .created_at = 9};
+    apr_array_header_t *lines = apr_array_make(pool, 4, sizeof(const char *));
+
+    is_str(sql_value(db, "SELECT GROUP_CONCAT(canonical, '|') FROM (SELECT canonical FROM teams ORDER BY id)"),
+           "night shift|night shift|\xc3\xa4rzte|day",
+           "M3: teams of version 2 get the form that names are compared by");
+    is_int(identity_team_names_check(db, &lines), IDENTITY_DB_OK, "check");
+    is_int(lines->nelts, 2, "M3: check lists both of a name");
+    ok(strstr(APR_ARRAY_IDX(lines, 1, const char *), "\"NIGHT SHIFT\""), "... as they are spelled");
+    is_int(written(identity_team_insert(db, &team)), IDENTITY_DB_CONFLICT, "M3: a new one meets an old one");
+    is_int(written(db_migrate_team_names(db)), IDENTITY_DB_OK, "it can be run again");
+}
+
 static void test_claims(void)
 {
     identity_user_row_t *lost, *holder, claim = {.id = id("user", 999999), .entity_id = OTHER};
@@ -197,12 +222,14 @@ int main(void)
     db = old_database(path, 2);
     identity_db_use(db, pool);
     fill();
+    fill_teams();
     is_str(identity_schema_migrate(pool, "sqlite3", path, &from, &to), NULL,
            "a database of version 2 is brought up to date");
     is_int(from, 2, "from 2");
     test_forms();
     test_again();
     test_check();
+    test_teams();
     test_claims();
     is_str(sql_value(db, "PRAGMA integrity_check"), "ok", "the file is sound");
     return fixture_end();

@@ -23,6 +23,7 @@ static const allowed_t small[] = {
     {"STANDING_OF_USER", "SCAN m", "memberships of one user"},
     {"STANDING_OF_USER", "SCAN r", "roles of these memberships"},
     {"ENTITIES_LIST", "SCAN e USING INDEX entities_created", "the 500 oldest, in the order of the index"},
+    {"TEAM_NAMES_MET", "SCAN t", "the operator's check of all teams"},
     {"SCHEMA_TABLE", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN s", "the same"},
@@ -88,6 +89,9 @@ static const struct {
     {"ACCOUNT_ADMINS", "(account_id=? AND type=? AND user_id>?)"},
     {"ROLE_DELETE", "(entity_id=? AND role_id=?)"},
     {"ROLE_UPDATE", "(entity_id=? AND canonical=?)"},
+    {"TEAM_INSERT", "teams_name (entity_id=? AND canonical=?)"},
+    {"TEAM_RENAME", "teams_name (entity_id=? AND canonical=?)"},
+    {"TEAM_NAMES_MET", "teams_name (entity_id=? AND canonical=?)"},
     {"SESSIONS_END", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_LIVE", "(user_id=? AND ended_at=?)"},
     {"SESSIONS_COUNT", "(user_id=? AND ended_at=?)"},
@@ -199,7 +203,7 @@ static const char *missed_way(const char *name, const char *statement, const cha
 /* "" for a good plan. */
 static const char *fault_of(const char *name, const char *statement)
 {
-    db_argument_t arguments[20];
+    db_argument_t arguments[32];
     apr_array_header_t *details;
     const char *plan = "";
     int count = 0;
