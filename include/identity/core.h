@@ -231,6 +231,10 @@ bool identity_utf8_valid(const char *text);
 /* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or one
  * given twice. query may be NULL. */
 bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem);
+/* Is each of them one of `known` (names with a blank between), or does its name begin with `_`? INVALID_FIELD naming it
+ * otherwise. */
+bool identity_query_known(apr_pool_t *pool, const apr_table_t *parameters, const char *known,
+                          identity_problem_t *problem);
 /* One name or value of it. NULL for a bad escape, a NUL or what is no UTF-8. */
 char *identity_query_unescape(apr_pool_t *pool, const char *text, size_t length);
 /* Percent-encodes for a query value (unreserved characters stay). */

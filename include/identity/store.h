@@ -166,6 +166,7 @@ typedef enum {
     IDENTITY_USER_ACTIVE,
     IDENTITY_USER_INACTIVE
 } identity_user_status_t;
+bool identity_user_status_parse(const char *name, identity_user_status_t *status);
 const char *identity_user_status_name(
     identity_user_status_t status); /* as in the contract: INVITED, ... also what the database holds */
 
@@ -242,8 +243,9 @@ typedef struct identity_page_query {
     const char *domain;  /* providers: only those that are ENABLED and open to addresses of it, or NULL */
     /* Audit records: NULL where not asked for. */
     const char *user_id, *target_id, *target_type, *platform_id;
-    const char *state, *role_slug; /* invitations: as held (expired is invited), or NULL */
-    apr_time_t from, to;           /* in [from, to); 0: open. Audit records: made; invitations: expiring */
+    const char *state;     /* invitations: as held (expired is invited); users: their status, without active; or NULL */
+    const char *role_slug; /* invitations; or NULL */
+    apr_time_t from, to;   /* in [from, to); 0: open. Audit records: made; invitations: expiring */
     identity_order_t order;
     bool descending;
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
@@ -614,10 +616,13 @@ typedef struct identity_audit_row {
     const char *target_environment;               /* NULL: that of the account target_platform_id, if any */
     const char *action, *message;                 /* action: INVITE, LOGIN, LOGIN_FAILED, ... */
     const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
-    const char *client_address;
     apr_time_t created_at;
     apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
     int times;               /* read: how often it happened */
+    /* Personal, in a row of its own that can be erased while the record stays: "" then, and where there is none.
+     * Inserted as NULL, a name is the one that the database has for the id. */
+    const char *actor_name, *target_name, *client_address, *user_agent;
+    const char *changes; /* a JSON array of {field, from, to}, or "" */
 } identity_audit_row_t;
 /* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);

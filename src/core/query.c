@@ -95,6 +95,31 @@ bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **par
     return true;
 }
 
+static bool names_parameter(const char *known, const char *name)
+{
+    size_t length;
+
+    for (; *known; known += length, known += *known == ' ') {
+        length = strcspn(known, " ");
+        if (strlen(name) == length && strncasecmp(known, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool identity_query_known(apr_pool_t *pool, const apr_table_t *parameters, const char *known,
+                          identity_problem_t *problem)
+{
+    const apr_array_header_t *entries = apr_table_elts(parameters);
+
+    for (int i = 0; i < entries->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(entries, i, apr_table_entry_t).key;
+        if (name[0] != '_' && !names_parameter(known, name))
+            return refuse_parameter(pool, problem, name, "is not known here");
+    }
+    return true;
+}
+
 static bool is_unreserved(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||

@@ -6,9 +6,9 @@
 #include "server_int.h"
 
 #define REQUEST_HEADERS                                                                                                \
-    "Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, If-Match, "             \
-    "If-None-Match"
-#define ANSWER_HEADERS "X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable"
+    "Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, Api-Version, "          \
+    "If-Match, If-None-Match, resource_id"
+#define ANSWER_HEADERS "X-Request-Id, Link, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable"
 #define MAX_AGE        "3600"
 
 static const char *const names[] = {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",

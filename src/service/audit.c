@@ -43,9 +43,12 @@ static json_t *message_json(const identity_audit_row_t *row)
     return json_sprintf("%.*s, %d times within a minute.", length, row->message, row->times);
 }
 
-static json_t *audit_json(const identity_audit_row_t *row)
+/* Guests of the demo account see each other's doings, but not where they came from. */
+static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row)
 {
-    json_t *object = json_object();
+    json_t *object = json_object(),
+           *changes = *row->changes ? json_loads(row->changes, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    bool origin = !call->who->visitor;
 
     json_object_set_new(object, "object_type", json_string("AUDIT_RECORD"));
     json_object_set_new(object, "id", json_string(row->id));
@@ -60,6 +63,11 @@ static json_t *audit_json(const identity_audit_row_t *row)
     json_object_set_new(object, "message", message_json(row));
     json_object_set_new(object, "reference", identity_json_text_or_null(row->reference));
     json_object_set_new(object, "idempotency_key", identity_json_text_or_null(row->idempotency_key));
+    json_object_set_new(object, "actor_name", identity_json_text_or_null(row->actor_name));
+    json_object_set_new(object, "target_name", identity_json_text_or_null(row->target_name));
+    json_object_set_new(object, "client_address", identity_json_text_or_null(origin ? row->client_address : NULL));
+    json_object_set_new(object, "user_agent", identity_json_text_or_null(origin ? row->user_agent : NULL));
+    json_object_set_new(object, "changes", changes ? changes : json_array());
     return object;
 }
 
@@ -126,8 +134,7 @@ static bool load_list(identity_call_t *call, void *data)
                    (sight.user_id && by && strcmp(by, sight.user_id) != 0);
     if (!nothing)
         return identity_page_load(call, page, IDENTITY_PAGE_OF_AUDITS, true);
-    page->rows = apr_array_make(call->pool, 1, sizeof(identity_audit_row_t *));
-    page->total = 0;
+    identity_page_nothing(call, page);
     return true;
 }
 
@@ -150,7 +157,7 @@ bool identity_audits_list(identity_call_t *call)
         return false;
     json_t *data = json_array();
     for (int i = 0; i < page.rows->nelts; i++)
-        json_array_append_new(data, audit_json(APR_ARRAY_IDX(page.rows, i, identity_audit_row_t *)));
+        json_array_append_new(data, audit_json(call, APR_ARRAY_IDX(page.rows, i, identity_audit_row_t *)));
     return identity_answer(call, 200, identity_page_json(call, &page, data, place_of));
 }
 
@@ -177,5 +184,5 @@ bool identity_audits_get(identity_call_t *call)
 
     if (!identity_read(call, load_record, &row))
         return false;
-    return identity_answer(call, 200, audit_json(row));
+    return identity_answer(call, 200, audit_json(call, row));
 }

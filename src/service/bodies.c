@@ -46,6 +46,12 @@
 #define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
 #define USERNAME(flags)       RULED("username", flags, 1024, identity_username_valid, IDENTITY_USERNAME_RULE)
 
+/* Empty where there is none, as roles show it. */
+static bool description_valid(const char *text)
+{
+    return !*text || identity_text_valid(text);
+}
+
 static const char *const user_statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE", NULL};
 static const char *const member_types[] = {"ADMIN", "USER", "PARTNER", NULL};
 static const char *const user_types[] = {"MORTAL", "API", NULL};
@@ -112,14 +118,14 @@ const identity_field_t team_update_body[] = {
 const identity_field_t team_member_update_body[] = {TIME("start_at"), NULLABLE_TIME("end_at"), END};
 const identity_field_t role_create_body[] = {
     RULED("name", IDENTITY_FIELD_REQUIRED, 256, identity_text_valid, "text without control characters"),
-    RULED("description", 0, 1024, identity_text_valid, "text without control characters"),
+    RULED("description", 0, 1024, description_valid, "text without control characters"),
     LIST("child_role_ids", 200, NULL),
     RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
     LIST("permissions", 500, NULL),
     END};
 const identity_field_t role_update_body[] = {
     RULED("name", 0, 256, identity_text_valid, "text without control characters"),
-    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, identity_text_valid, "text without control characters"),
+    RULED("description", IDENTITY_FIELD_NULLABLE, 1024, description_valid, "text without control characters"),
     LIST("child_role_ids", 200, NULL),
     RULED("slug", 0, 64, identity_slug_valid, "of lower-case letters, digits and hyphens, at most 64"),
     LIST("permissions", 500, NULL),

@@ -1,4 +1,4 @@
-/* What every operation does alike: connections and transactions, answers, audit. */
+/* What every operation does alike: connections and transactions, answers. */
 #include <stdarg.h>
 
 #include "service_int.h"
@@ -201,70 +201,5 @@ bool identity_answer_empty(identity_call_t *call, int status)
     call->out->content_type = NULL;
     call->out->body = NULL;
     call->out->length = 0;
-    return true;
-}
-
-/* The same for all failures of a minute that are alike, so that they meet in one record. */
-static const char *id_of_minute(identity_call_t *call, const identity_audit_row_t *row)
-{
-    apr_time_t minute = row->created_at - row->created_at % apr_time_from_sec(60);
-    const char *parts[] = {row->entity_id,
-                           row->user_id,
-                           row->target_id,
-                           row->target_platform_id,
-                           row->action,
-                           row->message,
-                           identity_client_network(call)};
-    const char *name = "";
-
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        name = apr_pstrcat(call->pool, name, parts[i] ? parts[i] : "", "\n", NULL);
-    return identity_id_of_name_at(call->pool, "audi", name, minute);
-}
-
-bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
-{
-    identity_audit_row_t row = {.id = identity_call_id(call, "audi")};
-
-    if (!row.id)
-        return false;
-    row.entity_id = audit->entity_id ? audit->entity_id : call->who ? call->who->entity_id : "";
-    row.user_id = audit->actor ? audit->actor : call->who ? call->who->id : "";
-    row.target_entity_id = row.entity_id[0] ? row.entity_id : NULL;
-    row.target_platform_id = audit->account ? audit->account->id : call->account_id;
-    row.target_resource_type = audit->type;
-    row.target_id = audit->id;
-    row.target_environment = audit->account ? audit->account->environment : NULL;
-    row.action = audit->action;
-    row.message = audit->message;
-    row.reference = call->in ? call->in->request_id : NULL;
-    row.idempotency_key = identity_once_key(call);
-    row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
-    row.created_at = call->now;
-    /* Who tries something out must not fill the database; signing in and out is never refused for it. */
-    bool change = call->route && call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
-    row.sandbox_cap = change ? IDENTITY_SANDBOX_CHANGES : 0;
-    if (audit->each_minute)
-        row.id = id_of_minute(call, &row);
-    identity_db_status_t status =
-        audit->each_minute ? identity_audit_count(call->db, &row) : identity_audit_insert(call->db, &row);
-    if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "This sandbox takes no more than %d changes.",
-                             IDENTITY_SANDBOX_CHANGES);
-    return identity_db_ok(call, status);
-}
-
-bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
-                             const apr_array_header_t *memberships)
-{
-    identity_audit_t one = *audit;
-
-    if (!memberships || memberships->nelts == 0)
-        return identity_audit(call, audit);
-    for (int i = 0; i < memberships->nelts; i++) {
-        one.account = &APR_ARRAY_IDX(memberships, i, identity_membership_row_t *)->account;
-        if (!identity_audit(call, &one))
-            return false;
-    }
     return true;
 }

@@ -57,8 +57,10 @@ static bool write_change(identity_call_t *call, void *data)
     user = change->user;
     audit.id = audit.actor = user->id;
     audit.entity_id = user->entity_id;
-    audit.message = apr_pstrcat(call->pool, "Changed: username from ", user->username, " to ", user->pending_username,
-                                ", which the mailbox has confirmed.", NULL);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add(changes, "username", user->username, user->pending_username);
+    audit.changes = changes;
+    audit.message = "Changed: username, which the mailbox has confirmed.";
     user->username = user->pending_username;
     user->canonical = identity_username_canonical(call->pool, user->username);
     user->verified_at = user->updated_at = call->now;

@@ -120,7 +120,8 @@ static json_t *account_json(const identity_account_row_t *account)
     json_object_set_new(object, "reference", json_string(account->reference));
     json_object_set_new(object, "account_type_code", identity_json_text_or_null(account->account_type_code));
     json_object_set_new(object, "environment", json_string(account->environment));
-    json_object_set_new(object, "account_group_id", identity_json_text_or_null(account->account_group_id));
+    if (account->account_group_id)
+        json_object_set_new(object, "account_group_id", json_string(account->account_group_id));
     json_object_set_new(object, "parent_id", identity_json_text_or_null(account->parent_id));
     json_object_set_new(object, "platform_id", json_string(account->id));
     return object;
@@ -135,7 +136,7 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
     for (int i = 0; role_ids && i < role_ids->nelts; i++) {
         const char *role = APR_ARRAY_IDX(role_ids, i, const char *);
         json_array_append_new(ids, json_string(role));
-        json_array_append_new(list, identity_role_json(call, roles, role, IDENTITY_ROLE_DEPTH));
+        json_array_append_new(list, identity_embedded_role_json(call, roles, role));
     }
     json_object_set_new(object, "object_type", json_string("MEMBERSHIP"));
     json_object_set_new(object, "id", identity_json_text_or_null(id));

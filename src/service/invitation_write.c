@@ -173,6 +173,16 @@ static bool renew(identity_call_t *call, change_t *change)
            identity_link_send(call, &change->link, change->user, row);
 }
 
+static bool note_expiry(identity_call_t *call, const change_t *change, apr_time_t before, identity_audit_t *audit)
+{
+    identity_changes_t *changes = identity_changes_make(call);
+
+    identity_changes_add(changes, "state", before > call->now ? "invited" : "expired", "invited");
+    identity_changes_add_time(changes, "expiry", before, change->row->expires_at);
+    audit->changes = changes;
+    return true;
+}
+
 static bool write_resend(identity_call_t *call, void *data)
 {
     change_t *change = data;
@@ -186,9 +196,10 @@ static bool write_resend(identity_call_t *call, void *data)
     if (change->row->superseded || (state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED))
         return wrong_state(call, change, "sent again");
     audit.id = change->user->id;
+    apr_time_t expiry = change->row->expires_at;
     return identity_invitation_given(call, change->user, change->row, &given, &owner_id) &&
            identity_may_resend(call, given, owner_id) && find_voucher(call, change->row, given) &&
-           renew(call, change) &&
+           renew(call, change) && note_expiry(call, change, expiry, &audit) &&
            identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
            answer_with(call, 200, change->row->id);
 }

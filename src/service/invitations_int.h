@@ -16,6 +16,7 @@ typedef struct identity_inviting {
     identity_invitation_row_t *invitation;
     identity_owner_t owner; /* of what is given */
     const char *owner_id;
+    identity_changes_t *changes;
 } identity_inviting_t;
 /* Finds or makes the person, gives what is wanted (which the caller may give, wanted.c) and writes invitation, mail and
  * audit record. 409 naming the field. Inside identity_write. */

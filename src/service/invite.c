@@ -167,9 +167,13 @@ static bool renew_user(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_user_row_t *user = invite->user;
 
+    identity_changes_add(invite->changes, "status", identity_user_status_name(user->status),
+                         identity_user_status_name(IDENTITY_USER_INVITED));
     /* The spelling of a name that is compared by it stays. */
-    if (!user->old_name)
+    if (!user->old_name) {
+        identity_changes_add(invite->changes, "username", user->username, invite->address);
         user->username = invite->address;
+    }
     user->status = IDENTITY_USER_INVITED;
     user->updated_at = call->now;
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
@@ -204,6 +208,7 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
 
+    invite->changes = identity_changes_make(call);
     if (!settle_user(call, invite) ||
         !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, invite->field, &invite->invitation))
         return false;
@@ -211,6 +216,8 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
     invite->owner = adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
     invite->owner_id = adds ? invite->invitation->id : invite->user->id;
     audit.id = invite->user->id;
+    identity_changes_add_wanted(invite->changes, &invite->wanted);
+    audit.changes = invite->changes;
     return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
            identity_audit_accounts(call, &audit, invite->wanted.memberships);
 }
@@ -274,8 +281,12 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
 bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *open,
                                 const char *field)
 {
-    identity_audit_t audit = {
-        .action = "REVOKE_INVITE", .type = "USER", .id = user->id, .message = "An invitation was revoked."};
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "REVOKE_INVITE",
+                              .type = "USER",
+                              .id = user->id,
+                              .message = "An invitation was revoked.",
+                              .changes = changes};
     identity_holdings_t *given;
     const char *owner_id;
 
@@ -284,7 +295,10 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
         !identity_may_revoke(call, given, owner_id, field) ||
         (!open->adds && !identity_may_act_on(call, given, owner_id, call->route->permission)) || !end(call, open))
         return false;
+    identity_changes_add(changes, "state", "invited", "revoked");
     if (user->status == IDENTITY_USER_INVITED) {
+        identity_changes_add(changes, "status", identity_user_status_name(user->status),
+                             identity_user_status_name(IDENTITY_USER_INVITE_REVOKED));
         user->status = IDENTITY_USER_INVITE_REVOKED;
         user->updated_at = call->now;
         if (!identity_db_ok(call, identity_user_update(call->db, user)))

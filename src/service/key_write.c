@@ -92,9 +92,10 @@ bool identity_keys_create(identity_call_t *call)
 
 typedef struct update {
     identity_key_view_t view;
-    apr_array_header_t *asked;                           /* the body's permissions, NULL without */
-    bool status, description, role, expiry, permissions; /* what differs from the present */
-    bool longer;                                         /* it would live longer than now */
+    apr_array_header_t *asked; /* the body's permissions, NULL without */
+    identity_changes_t *changes;
+    bool role, permissions; /* differ from the present */
+    bool longer;            /* it would live longer than now */
 } update_t;
 
 static bool same_names(identity_call_t *call, const apr_array_header_t *present, const apr_array_header_t *wanted)
@@ -108,6 +109,11 @@ static bool same_names(identity_call_t *call, const apr_array_header_t *present,
     return identity_permset_covers(&a, &b) && identity_permset_covers(&b, &a);
 }
 
+static const char *status_name(bool active)
+{
+    return active ? "ACTIVE" : "INACTIVE";
+}
+
 /* A client may send back both as it read them and change one: the one that differs is meant. */
 static void wants_status(identity_call_t *call, update_t *update)
 {
@@ -116,9 +122,10 @@ static void wants_status(identity_call_t *call, update_t *update)
     bool by_status = status && (strcmp(status, "ACTIVE") == 0) != row->active;
     bool by_alias = identity_json_boolean(call->body, "active", row->active) != row->active;
 
-    update->status = by_status || by_alias;
-    if (update->status)
-        row->active = !row->active;
+    if (!by_status && !by_alias)
+        return;
+    identity_changes_add(update->changes, "status", status_name(row->active), status_name(!row->active));
+    row->active = !row->active;
 }
 
 static bool wants_expiry(identity_call_t *call, update_t *update)
@@ -134,7 +141,7 @@ static bool wants_expiry(identity_call_t *call, update_t *update)
     /* As it is shown: in seconds. */
     if (ends ? present && apr_time_sec(wanted) == apr_time_sec(present) : !present)
         return true;
-    update->expiry = true;
+    identity_changes_add_time(update->changes, "expires_at", present, wanted);
     update->longer = present && (!ends || wanted > present);
     row->expires_at = wanted;
     return !ends || lies_ahead(call, wanted);
@@ -148,14 +155,18 @@ static bool wants(identity_call_t *call, update_t *update)
 
     wants_status(call, update);
     if (json_object_get(call->body, "description")) {
-        update->description = strcmp(told ? told : "", row->description ? row->description : "") != 0;
+        told = told && *told ? told : NULL;
+        identity_changes_add(update->changes, "description", row->description, told);
         row->description = told;
     }
     update->role = role && role_of(role) != row->role;
-    if (role)
+    if (update->role) {
+        identity_changes_add(update->changes, "role_type", identity_key_role_name(row->role), role);
         row->role = role_of(role);
+    }
     update->permissions = update->asked && !same_names(call, update->view.names, update->asked);
     if (update->permissions) {
+        identity_changes_add_list(update->changes, "permissions", update->view.names, update->asked);
         update->view.names = update->asked;
         row->narrowed = update->asked->nelts > 0;
     }
@@ -181,14 +192,8 @@ static bool may_change(identity_call_t *call, const update_t *update)
 static bool save(identity_call_t *call, update_t *update)
 {
     identity_key_row_t *row = update->view.row;
-    identity_audit_t audit = {.action = "UPDATE", .type = "API_KEY", .id = row->id};
+    identity_audit_t audit = {.action = "UPDATE", .type = "API_KEY", .id = row->id, .changes = update->changes};
 
-    audit.message = apr_pstrcat(call->pool, "Changed:", update->status ? " status " : "",
-                                !update->status ? ""
-                                : row->active   ? "ACTIVE"
-                                                : "INACTIVE",
-                                update->description ? " description" : "", update->role ? " role_type" : "",
-                                update->expiry ? " expires_at" : "", update->permissions ? " permissions" : "", NULL);
     return identity_db_ok(call, identity_key_update(call->db, row, update->permissions ? update->view.names : NULL)) &&
            identity_audit(call, &audit);
 }
@@ -198,6 +203,7 @@ static bool write_update(identity_call_t *call, void *data)
     update_t *update = data;
     bool covers;
 
+    update->changes = identity_changes_make(call);
     if (!identity_key_load(call, &update->view) ||
         !identity_key_covered(call, update->view.row, update->view.names, &covers))
         return false;
@@ -205,8 +211,7 @@ static bool write_update(identity_call_t *call, void *data)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
     if (!wants(call, update) || !may_change(call, update))
         return false;
-    if ((update->status || update->description || update->role || update->expiry || update->permissions) &&
-        !save(call, update))
+    if (identity_changes_any(update->changes) && !save(call, update))
         return false;
     return identity_key_load(call, &update->view);
 }

@@ -7,7 +7,7 @@
 #define COOKIE_PATH "/v1/oauth"
 
 /* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */
-static const char *user_agent(identity_call_t *call)
+const char *identity_user_agent(const identity_call_t *call)
 {
     const char *given = call->in->headers.user_agent ? call->in->headers.user_agent : "";
     size_t length = strlen(given) < 255 ? strlen(given) : 255;
@@ -51,7 +51,7 @@ static bool begin_session(identity_call_t *call, identity_login_t *login, const 
     session->user_id = login->user ? login->user->id : NULL;
     session->method = login->method;
     session->client_address = call->in->client_address ? call->in->client_address : "";
-    session->user_agent = user_agent(call);
+    session->user_agent = identity_user_agent(call);
     session->created_at = session->authenticated_at = call->now;
     session->expires_at = call->now + absolute;
     session->idle_expires_at = call->now + idle;

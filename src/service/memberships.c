@@ -39,6 +39,9 @@ static bool write_membership(identity_call_t *call, void *data)
     if (!identity_user_load(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted))
         return false;
     audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_wanted(changes, &wanted);
+    audit.changes = changes;
     return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
            identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
            identity_user_load(call, view) &&
@@ -93,7 +96,12 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
 {
     identity_wanted_t wanted = {.present_role_ids = role_ids};
     identity_administered_t administered;
-    identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP", .type = "USER", .id = call->id};
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "An account membership was changed.",
+                              .changes = changes};
 
     if (!identity_wanted_read_one(call, "account_memberships", &wanted) ||
         !identity_may_change_membership(call, present, role_ids, view->holdings->roles,
@@ -101,13 +109,13 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
         !identity_administrators_before(call, view->holdings, call->id, &administered))
         return false;
     identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
+    const apr_array_header_t *role_ids = APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *);
     row->id = present->id;
     audit.account = &row->account;
-    audit.message = apr_psprintf(call->pool, "An account membership was changed to %s with %d roles.",
-                                 identity_member_type_name(row->type),
-                                 APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *)->nelts);
-    return identity_db_ok(call, identity_membership_update(call->db, row,
-                                                           APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *))) &&
+    identity_changes_add_membership(changes, present,
+                                    apr_hash_get(view->holdings->membership_roles, present->id, APR_HASH_KEY_STRING),
+                                    row, role_ids);
+    return identity_db_ok(call, identity_membership_update(call->db, row, role_ids)) &&
            identity_administrators_remain(call, &administered) && identity_audit(call, &audit);
 }
 

@@ -72,7 +72,9 @@ bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const
 bool identity_audit_told(identity_call_t *call, identity_audit_t *audit, const char *untold)
 {
     if (untold)
-        audit->message = apr_pstrcat(call->pool, audit->message, " ", untold, NULL);
+        audit->message =
+            apr_pstrcat(call->pool, audit->message ? audit->message : identity_changes_message(audit->changes),
+                        audit->message ? " " : ". ", untold, NULL);
     return identity_audit(call, audit);
 }
 

@@ -80,6 +80,7 @@ static bool write_reset(identity_call_t *call, void *data)
     const char *untold = NULL;
     identity_audit_t audit = {
         .action = "PASSWORD_RESET", .type = "USER", .message = "A password was set anew by a mailed link."};
+    identity_changes_t *changes = identity_changes_make(call);
 
     if (!read_reset(call, reset) || !redeem_spend(call, reset))
         return false;
@@ -89,6 +90,8 @@ static bool write_reset(identity_call_t *call, void *data)
         return false;
     audit.id = audit.actor = reset->user->id;
     audit.entity_id = reset->user->entity_id;
+    identity_changes_add_secret(changes, "password");
+    audit.changes = changes;
     reset->user->password_hash = reset->hash;
     reset->user->password_changed_at = reset->user->updated_at = call->now;
     reset->user->verified_at = call->now;
@@ -209,7 +212,9 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
 static bool write_accepted(identity_call_t *call, redemption_t *accept)
 {
     identity_user_row_t *user = accept->user;
-    identity_audit_t audit = {.action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted."};
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {
+        .action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted.", .changes = changes};
 
     /* A mail of it that is to be sent once more is of no use any more. */
     if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED,
@@ -223,6 +228,10 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
             !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id, call->now)))
             return false;
     } else {
+        identity_changes_add(changes, "status", identity_user_status_name(user->status),
+                             identity_user_status_name(IDENTITY_USER_ACTIVE));
+        if (accept->hash)
+            identity_changes_add_secret(changes, "password");
         user->password_hash = accept->hash;
         user->status = IDENTITY_USER_ACTIVE;
         user->invite_expires_at = 0;

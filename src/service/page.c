@@ -121,6 +121,12 @@ bool identity_page_load(identity_call_t *call, identity_listing_t *page, identit
     return true;
 }
 
+void identity_page_nothing(identity_call_t *call, identity_listing_t *page)
+{
+    page->rows = apr_array_make(call->pool, 1, sizeof(void *));
+    page->total = 0;
+}
+
 static int append_parameter(void *data, const char *name, const char *value)
 {
     apr_array_header_t *parts = data;

@@ -26,7 +26,8 @@ static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *ro
         json_object_set_new(sso, "allowed_domains", domains ? json_incref(domains) : json_array());
     for (size_t i = 0; i < CONNECTIONS; i++) {
         json_t *connection = json_object_get(settings, connections[i].member);
-        json_object_set_new(sso, connections[i].member, connection ? json_incref(connection) : json_null());
+        if (connection)
+            json_object_set(sso, connections[i].member, connection);
     }
     json_object_set_new(sso, "issuer", identity_json_text_or_null(row->issuer));
     json_object_set_new(sso, "client_id", identity_json_text_or_null(row->client_id));
@@ -43,7 +44,8 @@ json_t *identity_provider_json(identity_call_t *call, const identity_provider_ro
     json_object_set_new(object, "type", json_string(row->type));
     json_object_set_new(object, "name", json_string(row->name));
     json_object_set_new(object, "status", json_string(row->status));
-    json_object_set_new(object, "sso", strcmp(row->type, "SSO") == 0 ? sso_json(call, row, domain) : json_null());
+    if (strcmp(row->type, "SSO") == 0)
+        json_object_set_new(object, "sso", sso_json(call, row, domain));
     return object;
 }
 

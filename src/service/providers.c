@@ -170,19 +170,6 @@ bool identity_providers_get(identity_call_t *call)
     return identity_answer(call, 200, identity_provider_json(call, row, NULL));
 }
 
-/* What differs, in words; "" where nothing does. */
-static const char *changes_of(identity_call_t *call, const identity_provider_row_t *from,
-                              const identity_provider_row_t *to)
-{
-    bool sso = strcmp(from->variant, to->variant) != 0 || strcmp(from->issuer, to->issuer) != 0 ||
-               strcmp(from->client_id, to->client_id) != 0 || strcmp(from->settings, to->settings) != 0;
-
-    return apr_pstrcat(call->pool, strcmp(from->type, to->type) != 0 ? " type" : "",
-                       strcmp(from->name, to->name) != 0 ? " name" : "", sso ? " sso" : "",
-                       strcmp(from->status, to->status) != 0 ? " status " : "",
-                       strcmp(from->status, to->status) != 0 ? to->status : "", NULL);
-}
-
 static bool write_update(identity_call_t *call, void *data)
 {
     identity_provider_row_t *row = data, *present;
@@ -195,10 +182,12 @@ static bool write_update(identity_call_t *call, void *data)
                              "This provider is one of the server's configuration and cannot be changed here.");
     if (!identity_provider_merge(call, present, row))
         return false;
-    const char *changes = changes_of(call, present, row);
-    if (!*changes)
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_compare(changes, "", identity_json_own(call->pool, identity_provider_json(call, present, NULL)),
+                             identity_json_own(call->pool, identity_provider_json(call, row, NULL)));
+    if (!identity_changes_any(changes))
         return true;
-    audit.message = apr_pstrcat(call->pool, "Changed:", changes, NULL);
+    audit.changes = changes;
     return write_row(call, row, false) && identity_audit(call, &audit);
 }
 

@@ -11,8 +11,10 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
     made->rows = apr_hash_make(call->pool);
     made->children = apr_hash_make(call->pool);
     made->permissions = apr_hash_make(call->pool);
-    for (int i = 0; i <= IDENTITY_ROLE_DEPTH; i++)
+    for (int i = 0; i <= IDENTITY_ROLE_DEPTH; i++) {
         made->rendered[i] = apr_hash_make(call->pool);
+        made->embedded[i] = apr_hash_make(call->pool);
+    }
     *roles = made;
     if (ids->nelts == 0)
         return true;
@@ -61,7 +63,10 @@ void identity_roles_add_permissions(identity_call_t *call, const identity_roles_
     add_permissions(call, roles, id, IDENTITY_ROLE_DEPTH, set);
 }
 
-static json_t *render(identity_call_t *call, identity_roles_t *roles, const identity_role_row_t *row, int levels)
+static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels, bool embedded);
+
+static json_t *render(identity_call_t *call, identity_roles_t *roles, const identity_role_row_t *row, int levels,
+                      bool embedded)
 {
     const apr_array_header_t *children = apr_hash_get(roles->children, row->id, APR_HASH_KEY_STRING);
     json_t *role = json_object(), *child_ids = json_array(), *child_roles = json_array();
@@ -70,15 +75,17 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
         const char *child = APR_ARRAY_IDX(children, i, const char *);
         json_array_append_new(child_ids, json_string(child));
         if (levels > 0 && apr_hash_get(roles->rows, child, APR_HASH_KEY_STRING))
-            json_array_append_new(child_roles, identity_role_json(call, roles, child, levels - 1));
+            json_array_append_new(child_roles, role_json(call, roles, child, levels - 1, embedded));
     }
     json_object_set_new(role, "object_type", json_string("ROLE"));
     json_object_set_new(role, "id", json_string(row->id));
     json_object_set_new(role, "name", json_string(row->name));
-    json_object_set_new(role, "description", identity_json_text_or_null(row->description));
+    json_object_set_new(role, "description", json_string(row->description));
     json_object_set_new(role, "entity_id", identity_json_text_or_null(row->entity_id));
     json_object_set_new(role, "child_role_ids", child_ids);
     json_object_set_new(role, "child_roles", child_roles);
+    if (embedded)
+        return role;
     json_object_set_new(role, "slug", json_string(row->slug));
     json_object_set_new(role, "permissions",
                         identity_permset_json(apr_hash_get(roles->permissions, row->id, APR_HASH_KEY_STRING),
@@ -86,17 +93,28 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
     return role;
 }
 
-json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels)
+static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels, bool embedded)
 {
     const identity_role_row_t *row = apr_hash_get(roles->rows, id, APR_HASH_KEY_STRING);
-    json_t *known = apr_hash_get(roles->rendered[levels], id, APR_HASH_KEY_STRING);
+    apr_hash_t *cache = embedded ? roles->embedded[levels] : roles->rendered[levels];
+    json_t *known = apr_hash_get(cache, id, APR_HASH_KEY_STRING);
 
     if (!row)
         return json_null();
     if (!known) {
         /* A page of users names the same few roles again and again: one object serves them all. */
-        known = identity_json_own(call->pool, render(call, roles, row, levels));
-        apr_hash_set(roles->rendered[levels], row->id, APR_HASH_KEY_STRING, known);
+        known = identity_json_own(call->pool, render(call, roles, row, levels, embedded));
+        apr_hash_set(cache, row->id, APR_HASH_KEY_STRING, known);
     }
     return json_incref(known);
+}
+
+json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels)
+{
+    return role_json(call, roles, id, levels, false);
+}
+
+json_t *identity_embedded_role_json(identity_call_t *call, identity_roles_t *roles, const char *id)
+{
+    return role_json(call, roles, id, IDENTITY_ROLE_DEPTH, true);
 }

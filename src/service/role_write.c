@@ -95,7 +95,8 @@ typedef struct update {
     apr_array_header_t *asked;        /* the body's permissions, NULL without */
     identity_role_row_t *row;         /* as it is, then as it will be */
     identity_roles_t *before, *roles; /* closure of the role; roles: as it was written */
-    bool renamed, described;
+    identity_changes_t *changes;
+    bool renamed;
     apr_array_header_t *children, *permissions; /* as asked for and different from the present, else NULL */
 } update_t;
 
@@ -116,6 +117,17 @@ static bool same_permissions(identity_call_t *call, const identity_permset_t *pr
     return identity_permset_covers(present, &set) && identity_permset_covers(&set, present);
 }
 
+static void wants_children(identity_call_t *call, update_t *update)
+{
+    const apr_array_header_t *present = apr_hash_get(update->before->children, update->row->id, APR_HASH_KEY_STRING);
+    apr_array_header_t *wanted = identity_body_strings(call, "child_role_ids");
+
+    if (same_children(present, wanted))
+        return;
+    update->children = wanted;
+    identity_changes_add_list(update->changes, "child_role_ids", present, wanted);
+}
+
 /* What differs from the present; a client may send back all that it got. */
 static bool wants(identity_call_t *call, update_t *update)
 {
@@ -127,22 +139,24 @@ static bool wants(identity_call_t *call, update_t *update)
     if (slug && strcmp(slug, row->slug) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "slug",
                              "The slug of a role is fixed once it is made.");
-    update->renamed = name && strcmp(name, row->name) != 0;
-    if (update->renamed) {
+    if (name) {
+        identity_changes_add(update->changes, "name", row->name, name);
+        update->renamed = strcmp(name, row->name) != 0;
         row->name = name;
         row->canonical = update->canonical;
     }
-    update->described = description && strcmp(told, row->description) != 0;
-    if (update->described)
+    if (description) {
+        identity_changes_add(update->changes, "description", row->description, told);
         row->description = told;
-    if (identity_json_has(call->body, "child_role_ids")) {
-        update->children = identity_body_strings(call, "child_role_ids");
-        if (same_children(apr_hash_get(update->before->children, row->id, APR_HASH_KEY_STRING), update->children))
-            update->children = NULL;
     }
-    if (update->asked &&
-        !same_permissions(call, apr_hash_get(update->before->permissions, row->id, APR_HASH_KEY_STRING), update->asked))
+    if (identity_json_has(call->body, "child_role_ids"))
+        wants_children(call, update);
+    const identity_permset_t *present = apr_hash_get(update->before->permissions, row->id, APR_HASH_KEY_STRING);
+    if (update->asked && !same_permissions(call, present, update->asked)) {
         update->permissions = update->asked;
+        identity_changes_add_json(update->changes, "permissions", identity_permset_json(present),
+                                  json_deep_copy(json_object_get(call->body, "permissions")));
+    }
     return true;
 }
 
@@ -219,13 +233,10 @@ static bool may_change(identity_call_t *call, const update_t *update)
 
 static bool save(identity_call_t *call, update_t *update)
 {
-    identity_audit_t audit = {.action = "UPDATE", .type = "ROLE", .id = update->row->id};
+    identity_audit_t audit = {.action = "UPDATE", .type = "ROLE", .id = update->row->id, .changes = update->changes};
 
     if (update->renamed && !identity_role_name_free(call, update->row, NULL))
         return false;
-    audit.message =
-        apr_pstrcat(call->pool, "Changed:", update->renamed ? " name" : "", update->described ? " description" : "",
-                    update->children ? " child_role_ids" : "", update->permissions ? " permissions" : "", NULL);
     identity_db_status_t status = identity_role_update(call->db, update->row, update->children, update->permissions);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
@@ -236,9 +247,10 @@ static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
 
+    update->changes = identity_changes_make(call);
     if (!load_changeable(call, &update->row, &update->before) || !wants(call, update) || !may_change(call, update))
         return false;
-    if ((update->renamed || update->described || update->children || update->permissions) && !save(call, update))
+    if (identity_changes_any(update->changes) && !save(call, update))
         return false;
     /* Before COMMIT: what grew too large to be shown is not made. */
     return identity_role_load(call, call->id, &update->roles) &&
@@ -276,6 +288,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
                              "This role is in use: by a membership, an open invitation or another role.");
+    audit.target_name = row->name;
     return identity_db_ok(call, status) && identity_audit(call, &audit);
 }
 

@@ -23,6 +23,22 @@ const identity_route_t identity_routes[] = {
 };
 #undef ROUTE
 
+static const struct {
+    const char *operation, *names;
+} queries[] = {
+#define QUERY(operation, names) {#operation, names},
+#include "queries.def"
+#undef QUERY
+};
+
+const char *identity_route_query(const identity_route_t *route)
+{
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+        if (strcmp(queries[i].operation, route->operation) == 0)
+            return queries[i].names;
+    return NULL;
+}
+
 const int identity_route_count = sizeof identity_routes / sizeof identity_routes[0];
 
 typedef struct fit {

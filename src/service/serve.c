@@ -94,6 +94,14 @@ static bool path_ids(identity_call_t *call)
     return true;
 }
 
+static bool query(identity_call_t *call)
+{
+    const char *known = identity_route_query(call->route);
+
+    return identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) &&
+           (!known || identity_query_known(call->pool, call->query, known, &call->problem));
+}
+
 static bool content_is(const identity_call_t *call, const char *wanted)
 {
     const char *type = call->in->headers.content_type;
@@ -285,8 +293,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     call->out->route = (int)(call->route - identity_routes);
     call->standard = standard(call);
     return identity_call_ready(call) && permit(call, authentication) && version_fits(call) && path_ids(call) &&
-           identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) && body(call) &&
-           perform(call);
+           query(call) && body(call) && perform(call);
 }
 
 void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,

@@ -40,6 +40,9 @@ typedef struct identity_route {
 
 extern const identity_route_t identity_routes[];
 extern const int identity_route_count;
+/* Names of the query parameters that it takes, with a blank between; NULL where it ignores what it does not know
+ * (queries.def). */
+const char *identity_route_query(const identity_route_t *route);
 
 typedef enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE } identity_match_t;
 #define IDENTITY_PATH_IDS 2
@@ -191,14 +194,36 @@ const char *identity_once_key(const identity_call_t *call);
 /* May the same request be sent again at once with the same key? */
 bool identity_once_free(const identity_call_t *call);
 
-/* ---- audit ------------------------------------------------------------------------------------------------------ */
+/* ---- audit (audit_write.c) -------------------------------------------------------------------------------------- */
+
+/* What a change changed, field by field, as the audit record reports it. Lives in the call's pool. Values that are
+ * equal are left out; those of secrets are never given. */
+typedef struct identity_changes identity_changes_t;
+identity_changes_t *identity_changes_make(identity_call_t *call);
+/* NULL: there is none. */
+void identity_changes_add(identity_changes_t *changes, const char *field, const char *from, const char *to);
+void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from, apr_time_t to);
+/* Lists of const char *; NULL: empty. A long one is cut. */
+void identity_changes_add_list(identity_changes_t *changes, const char *field, const apr_array_header_t *from,
+                               const apr_array_header_t *to);
+void identity_changes_add_json(identity_changes_t *changes, const char *field, json_t *from,
+                               json_t *to); /* takes both references */
+/* Only that it changed. */
+void identity_changes_add_secret(identity_changes_t *changes, const char *field);
+/* Every member in which two objects differ, objects within them by dotted names; prefix: "" or "sso.". */
+void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from, const json_t *to);
+bool identity_changes_any(const identity_changes_t *changes);
+/* "Changed: ..." with the names of the fields only: values may be personal, and the message outlives them. */
+const char *identity_changes_message(const identity_changes_t *changes);
 
 typedef struct identity_audit {
     const char *action, *type, *id;        /* of the target */
+    const char *target_name;               /* NULL: what the database has for id when the record is written */
     const char *entity_id;                 /* NULL: the caller's */
     const char *actor;                     /* NULL: the caller */
     const identity_account_row_t *account; /* NULL where none */
-    const char *message;
+    const char *message;                   /* without personal data; NULL: the names of the changed fields */
+    const identity_changes_t *changes;     /* NULL where none; never NULL without a message */
     bool
         each_minute; /* a failure: one record a minute for all that are alike and come from one network, with a count */
 } identity_audit_t;
@@ -240,6 +265,7 @@ typedef struct identity_roles {
     apr_hash_t *children;                          /* role id -> array of const char * */
     apr_hash_t *permissions;                       /* role id -> identity_permset_t, own permissions only */
     apr_hash_t *rendered[IDENTITY_ROLE_DEPTH + 1]; /* role id -> json_t, by depth */
+    apr_hash_t *embedded[IDENTITY_ROLE_DEPTH + 1]; /* the same, as memberships have it */
 } identity_roles_t;
 /* Reads the closure of the ids: three statements at most. */
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
@@ -248,6 +274,8 @@ void identity_roles_add_permissions(identity_call_t *call, const identity_roles_
                                     identity_permset_t *set);
 /* New reference; levels of child_roles to show, 0 for none. */
 json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels);
+/* As it stands in a membership: without slug and permissions, which the published interface does not have. */
+json_t *identity_embedded_role_json(identity_call_t *call, identity_roles_t *roles, const char *id);
 
 typedef struct identity_holdings {
     apr_hash_t *memberships;      /* owner id -> array of identity_membership_row_t * */
@@ -269,6 +297,13 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
 json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
+
+/* For audit records. NULL: none yet, or none any more; role ids beside it (array of const char *, or NULL). */
+void identity_changes_add_membership(identity_changes_t *changes, const identity_membership_row_t *from,
+                                     const apr_array_header_t *from_roles, const identity_membership_row_t *to,
+                                     const apr_array_header_t *to_roles);
+void identity_changes_add_team(identity_changes_t *changes, const identity_team_member_row_t *from,
+                               const identity_team_member_row_t *to);
 
 /* ---- memberships in a body -------------------------------------------------------------------------------------- */
 
@@ -294,6 +329,8 @@ bool identity_membership_end(identity_call_t *call, identity_owner_t owner, cons
                              identity_audit_t *audit);
 /* Nothing yet: what a handler puts together itself. */
 void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted);
+/* All of them, as given. */
+void identity_changes_add_wanted(identity_changes_t *changes, const identity_wanted_t *wanted);
 /* Writes them for the owner, with new ids. */
 bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
                            const identity_wanted_t *wanted);
@@ -363,6 +400,8 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
 /* Reads the rows (cut to limit) and, where that is asked for and no cursor knows it, counts them. */
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted);
+/* Instead of it, where no row can meet what is asked for. */
+void identity_page_nothing(identity_call_t *call, identity_listing_t *page);
 /* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
 typedef struct identity_place {
     const char *id, *name;
@@ -503,6 +542,7 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login);
 bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
 /* 200 Token and the cookie; to a form both tokens in the body and no cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
+const char *identity_user_agent(const identity_call_t *call); /* as far as it is kept; "" without one */
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
 /* By user name and password; answers. */
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password);

@@ -192,6 +192,9 @@ static bool write_membership(identity_call_t *call, void *data)
         !identity_may_grant_to_team(call, view->holdings, call->id))
         return false;
     audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_wanted(changes, &wanted);
+    audit.changes = changes;
     return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
            identity_wanted_write(call, IDENTITY_OWNER_TEAM, call->id, &wanted) && identity_audit(call, &audit) &&
            load_team(call, view) &&

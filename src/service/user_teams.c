@@ -52,6 +52,9 @@ static bool write_team(identity_call_t *call, void *data)
         return false;
     const char *team_id = APR_ARRAY_IDX(wanted.teams, 0, identity_team_member_row_t *)->team_id;
     audit.message = apr_pstrcat(call->pool, "The user joined the team ", team_id, ".", NULL);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_wanted(changes, &wanted);
+    audit.changes = changes;
     return make_room(call, view, team_id) && identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) &&
            identity_user_load(call, view) &&
            identity_audit_accounts(call, &audit,

@@ -254,16 +254,23 @@ static bool tell(identity_call_t *call, update_t *update, const identity_user_ro
     return true;
 }
 
-/* From what to what. */
-static const char *message_of(identity_call_t *call, const update_t *update)
+/* Before the row itself is changed. */
+static identity_changes_t *changes_of(identity_call_t *call, const update_t *update)
 {
-    const char *name = "";
+    identity_changes_t *changes = identity_changes_make(call);
+    const identity_user_row_t *user = update->user;
 
-    if (update->username)
-        name = apr_pstrcat(call->pool, update->confirms ? " username, once it is confirmed, from " : " username from ",
-                           update->user->username, " to ", update->username, NULL);
-    return apr_pstrcat(call->pool, "Changed:", name, update->password ? " password" : "",
-                       update->to_status ? " status " : "", update->to_status ? update->to_status : "", NULL);
+    if (update->username && update->confirms)
+        identity_changes_add(changes, "pending_username",
+                             user->pending_username && *user->pending_username ? user->pending_username : NULL,
+                             update->username);
+    else if (update->username)
+        identity_changes_add(changes, "username", user->username, update->username);
+    if (update->password)
+        identity_changes_add_secret(changes, "password");
+    if (update->to_status)
+        identity_changes_add(changes, "status", identity_user_status_name(user->status), update->to_status);
+    return changes;
 }
 
 static void change_name(identity_call_t *call, const update_t *update)
@@ -339,7 +346,7 @@ static bool write_update(identity_call_t *call, void *data)
     if (user->version != checked)
         return identity_db_ok(call, IDENTITY_DB_NONE);
     const identity_user_row_t former = *user;
-    audit.message = message_of(call, update);
+    audit.changes = changes_of(call, update);
     if ((ends && !identity_administrators_before(call, update->holdings, user->id, &administered)) ||
         !change_row(call, update))
         return false;

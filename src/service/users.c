@@ -46,13 +46,18 @@ static json_t *users_json(identity_call_t *call, const apr_array_header_t *users
 typedef struct list {
     identity_listing_t page;
     identity_holdings_t *holdings;
+    bool nobody; /* can meet what is asked for */
 } list_t;
 
 static bool load_list(identity_call_t *call, void *data)
 {
     list_t *list = data;
-    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_USERS, true) &&
-           identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
+
+    if (list->nobody)
+        identity_page_nothing(call, &list->page);
+    else if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_USERS, true))
+        return false;
+    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
 }
 
 static identity_place_t place_of(const void *row_)
@@ -61,13 +66,31 @@ static identity_place_t place_of(const void *row_)
     return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
+/* Only who is ACTIVE is active: beside a status `active` adds nothing, or nobody is both. */
+static bool read_status(identity_call_t *call, list_t *list)
+{
+    identity_page_query_t *query = &list->page.query;
+    const char *name = apr_table_get(call->query, "status");
+    identity_user_status_t status;
+
+    if (!name)
+        return true;
+    if (!identity_user_status_parse(name, &status))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "status",
+                             "status must be INVITED, INVITE_REVOKED, ACTIVE or INACTIVE.");
+    list->nobody = query->active >= 0 && (query->active == 1) != (status == IDENTITY_USER_ACTIVE);
+    query->active = -1;
+    query->state = identity_user_status_name(status);
+    return true;
+}
+
 bool identity_users_list(identity_call_t *call)
 {
     list_t list = {.holdings = NULL};
     const char *username = apr_table_get(call->query, "username");
 
     if (!identity_page_parse(call, "username", &list.page) ||
-        !identity_query_boolean(call, "active", &list.page.query.active))
+        !identity_query_boolean(call, "active", &list.page.query.active) || !read_status(call, &list))
         return false;
     if (username)
         list.page.query.name = identity_username_key(call->pool, username);

@@ -17,21 +17,38 @@ void *db_read_audit(const db_row_t *row, int from)
     audit->message = db_text(row, from + 9);
     audit->reference = db_text_or_null(row, from + 10);
     audit->idempotency_key = db_text_or_null(row, from + 11);
-    audit->client_address = db_text(row, from + 12);
-    audit->created_at = db_number(row, from + 13);
-    audit->times = (int)db_number(row, from + 14);
+    audit->created_at = db_number(row, from + 12);
+    audit->times = (int)db_number(row, from + 13);
+    audit->actor_name = db_text(row, from + 14);
+    audit->target_name = db_text(row, from + 15);
+    audit->client_address = db_text(row, from + 16);
+    audit->user_agent = db_text(row, from + 17);
+    audit->changes = db_text(row, from + 18);
     return audit;
 }
 
+static const char *text(const char *given)
+{
+    return given ? given : "";
+}
+
+/* A record that is counted once more has its details already. */
 static identity_db_status_t put(identity_db_t *db, identity_sql_t statement, const identity_audit_row_t *row)
 {
-    return db_insert(db, statement,
-                     DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id),
-                             S(row->target_platform_id), S(row->target_resource_type), S(row->target_id),
-                             S(row->target_environment), S(row->target_platform_id), S(row->action), S(row->message),
-                             S(row->reference), S(row->idempotency_key), S(row->client_address), N(row->created_at),
-                             S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap),
-                             N(row->sandbox_cap)));
+    db_argument_t actor = S(row->user_id), target = S(row->target_id);
+    identity_db_status_t status = db_insert(
+        db, statement,
+        DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id), S(row->target_platform_id),
+                S(row->target_resource_type), S(row->target_id), S(row->target_environment), S(row->target_platform_id),
+                S(row->action), S(row->message), S(row->reference), S(row->idempotency_key), N(row->created_at),
+                S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap), N(row->sandbox_cap)));
+    if (status != IDENTITY_DB_OK)
+        return status;
+    return db_change(db, IDENTITY_SQL_AUDIT_DETAILS_INSERT,
+                     DB_ARGS(S(row->id), S(row->actor_name), actor, actor, S(row->target_name), target, target, target,
+                             target, target, target, target, target, target, S(text(row->client_address)),
+                             S(text(row->user_agent)), S(text(row->changes))),
+                     NULL);
 }
 
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row)

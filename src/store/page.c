@@ -37,6 +37,8 @@ typedef struct resource {
 #include "sql.def"
 #undef SQL
 
+static const filter_t user_filters[] = {{"status", offsetof(identity_page_query_t, state)}, {NULL, 0}};
+
 static const filter_t audit_filters[] = {{"user_id", offsetof(identity_page_query_t, user_id)},
                                          {"target_id", offsetof(identity_page_query_t, target_id)},
                                          {"target_resource_type", offsetof(identity_page_query_t, target_type)},
@@ -55,6 +57,7 @@ static const resource_t resources[] = {
                                 .alias = "u",
                                 .name_column = "canonical",
                                 .active = "u.active",
+                                .filters = user_filters,
                                 .reader = db_read_user},
     [IDENTITY_PAGE_OF_ROLES] = {.name = "ROLES_PAGE",
                                 .columns = ROLE_COLUMNS,
@@ -83,7 +86,7 @@ static const resource_t resources[] = {
                                     .reader = db_read_provider},
     [IDENTITY_PAGE_OF_AUDITS] = {.name = "AUDIT_PAGE",
                                  .columns = AUDIT_COLUMNS,
-                                 .from = "audit_records d",
+                                 .from = AUDIT_RECORDS,
                                  .alias = "d",
                                  .filters = audit_filters,
                                  .between = "created_at",
@@ -324,6 +327,7 @@ void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
         query.name = bits & 32 && resource->name_column ? "x" : NULL;
         query.only_id = bits & 64 && !audit ? "x" : NULL;
         query.childless = bits & 128;
+        query.state = bits & 128 && !(bits & 16) ? "x" : NULL; /* a status says already who is active */
         query.domain = bits & 256 ? "x" : NULL;
         query.user_id = bits & 8 ? "x" : NULL;
         query.target_id = bits & 16 ? "x" : NULL;

@@ -8,12 +8,21 @@ const char *identity_user_status_name(identity_user_status_t status)
     return status_names[status];
 }
 
+bool identity_user_status_parse(const char *name, identity_user_status_t *status)
+{
+    for (int i = IDENTITY_USER_INVITED; i <= IDENTITY_USER_INACTIVE; i++) {
+        if (strcmp(name, status_names[i]) == 0) {
+            *status = (identity_user_status_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static identity_user_status_t status_of(const char *name)
 {
-    for (int i = IDENTITY_USER_INVITED; i <= IDENTITY_USER_INACTIVE; i++)
-        if (strcmp(name, status_names[i]) == 0)
-            return (identity_user_status_t)i;
-    return IDENTITY_USER_INACTIVE; /* what nobody knows may do nothing */
+    identity_user_status_t status;
+    return identity_user_status_parse(name, &status) ? status : IDENTITY_USER_INACTIVE; /* who may do nothing */
 }
 
 void *db_read_user(const db_row_t *row, int from)

@@ -142,9 +142,20 @@ static const char *moment(const tool_t *tool, const char *name, const char *text
 
 int tool_audit_list(tool_t *tool)
 {
-    static const char *const columns[] = {
-        "created_at",         "id",      "user_id", "action", "target_resource_type", "target_id",
-        "target_platform_id", "message", NULL};
+    static const char *const columns[] = {"created_at",
+                                          "id",
+                                          "user_id",
+                                          "action",
+                                          "target_resource_type",
+                                          "target_id",
+                                          "target_platform_id",
+                                          "message",
+                                          "actor_name",
+                                          "target_name",
+                                          "client_address",
+                                          "user_agent",
+                                          "changes",
+                                          NULL};
     const char *since = moment(tool, "--since", tool->since),
                *until = since ? moment(tool, "--until", tool->until) : NULL;
     int status = until ? tool_open_entity(tool) : 1;

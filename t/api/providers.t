@@ -32,7 +32,7 @@ my $password = make({type => 'DEFAULT'});
 answered_is $password, 201, 'create';
 shape_is $password, 'provider', 'the answer is an AuthenticationProvider';
 my $default = $password->json->{id};
-is_deeply $password->json, {id => $default, entity_id => $site->{id}, type => 'DEFAULT', name => 'Password', status => 'ENABLED', sso => undef}, 'by a password';
+is_deeply $password->json, {id => $default, entity_id => $site->{id}, type => 'DEFAULT', name => 'Password', status => 'ENABLED'}, 'C1: by a password';
 is_deeply row($default), {entity_id => $site->{id}, type => 'DEFAULT', name => 'Password', status => 'ENABLED', variant => '', issuer => '', client_id => '', settings => '{}'},
     'and is in the database';
 is recorded(CREATE => $default), 1, 'with a record # security 82';
@@ -45,7 +45,7 @@ shape_is $oidc, 'provider', 'the answer is an AuthenticationProvider';
 my $id = $oidc->json->{id};
 is_deeply $oidc->json, {
     id => $id, entity_id => $site->{id}, type => 'SSO', name => "Fr\x{fc}hst\x{fc}ck", status => 'DISABLED', sso => {
-        variant => 'OIDC', allowed_domains => ['example.org'], okta => undef, microsoft => undef, issuer => 'https://login.example.org', client_id => 'shop'}},
+        variant => 'OIDC', allowed_domains => ['example.org'], issuer => 'https://login.example.org', client_id => 'shop'}},
     'as it was asked for';
 is rows("SELECT 1 FROM providers WHERE id = '$id' AND issuer = 'https://login.example.org' AND client_id = 'shop' AND variant = 'OIDC'"), 1, 'and is in the database';
 is rows("SELECT 1 FROM providers WHERE settings || name || client_id LIKE '%canary%'"), 0, 'without a secret # security 95';

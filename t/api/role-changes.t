@@ -47,7 +47,7 @@ is $wrong->header('Allow'), 'GET, HEAD, PATCH, DELETE, OPTIONS', 'with what is a
 my $changed = api(PATCH => $path, {name => 'Head Clerk', description => undef, permissions => ['DESK.CLOSE'], child_role_ids => []}, @key);
 answered_is $changed, 200, 'change';
 shape_is $changed, 'role', 'the answer is a Role';
-my $now = {%$clerk, name => 'Head Clerk', description => undef, permissions => ['DESK.CLOSE'], child_role_ids => [], child_roles => []};
+my $now = {%$clerk, name => 'Head Clerk', description => '', permissions => ['DESK.CLOSE'], child_role_ids => [], child_roles => []};
 is_deeply $changed->json, $now, 'all of it, but for the slug';
 is_deeply api(GET => $path, undef, @key)->json, $now, 'and so it is read';
 is held($clerk->{id}), 'Head Clerk 2', 'one version on';

@@ -111,7 +111,7 @@ is ids('--target-type', 'TEAM', '--since', '1h'), wanted("target_resource_type =
 is ids('--until', '1h'), '', 'and long ago';
 is ids('--since', '2001-01-01T00:00:00Z', '--until', '2001-01-02T00:00:00Z'), '', 'between two times';
 is ids('--account', $site->{reference}), wanted("target_platform_id = '$site->{account}'"), 'of one account';
-like tool_is(qr/./, qw(audit list --target), $team), qr/^\S+Z\taudi_\w+\t-\tCREATE\tTEAM\t$team\t-\tA team was created\.\n/, 'in columns';
+like tool_is(qr/./, qw(audit list --target), $team), qr/^\S+Z\taudi_\w+\t-\tCREATE\tTEAM\t$team\t-\tA team was created\.\t-\tDesk\t-\t-\t\[\]\n/, 'M18: in columns';
 tool_says(qr/--since must be a time/, qw(audit list --since yesterday));
 tool_says(qr/there is no user/, qw(audit list --user nobody@example.org));
 tool_says(qr/there is no account/, qw(audit list --account nowhere));

@@ -8,8 +8,8 @@ use IdentityTest::Server;
 
 my ($app, $admin, $inner) = ('https://app.example.org', 'http://admin.example.org:8080', 'https://inner.example.org');
 my @public = ('X-API-KEY' => undef);
-my $headers = 'Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, If-Match, If-None-Match';
-my $exposed = 'X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable';
+my $headers = 'Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, Api-Version, If-Match, If-None-Match, resource_id';
+my $exposed = 'X-Request-Id, Link, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable';
 
 my $server = IdentityTest::Server->new(directives => <<"END_OF_DIRECTIVES");
 IdentityCORSOrigin HTTPS://App.Example.org:443 $admin
@@ -49,7 +49,7 @@ for (['/v1/users', $app, 'GET, HEAD, POST, OPTIONS'], ['/v1/users/' . unknown_id
     is $answer->status, 204, "preflight of $path from $origin";
     is $answer->text, '', 'without a body';
     is_deeply said($answer), {%{granted($origin)}, 'access-control-allow-methods' => $methods, 'access-control-allow-headers' => $headers, 'access-control-max-age' => 3600},
-        'with all that a browser asks for';
+        'B7: with all that a browser asks for, resource_id and Api-Version too';
     is $answer->header('Allow'), $methods, 'and Allow';
 }
 my @strangers = ('https://other.example.org', 'http://app.example.org', 'https://app.example.org:8443', 'https://app.example.org.evil.example', 'https://APP.example.org',

@@ -80,6 +80,44 @@ static bool has_parameter(const json_t *operation, const char *place, const char
     return false;
 }
 
+/* Does the answer show many: a list, or a page of one? */
+static bool collection(const json_t *operation)
+{
+    json_t *schema = looked_up(json_object_get(
+        door_at(json_object_get(json_object_get(operation, "responses"), "200"), "content.application/json"),
+        "schema"));
+    const char *type = string_at(schema, "type");
+    json_t *members = json_object_get(schema, "properties");
+
+    return type &&
+           (strcmp(type, "array") == 0 || json_object_get(members, "data") || json_object_get(members, "invitations"));
+}
+
+/* queries.def names what the document has, and is there for every GET of a collection. */
+static void test_query(const identity_route_t *route, const json_t *operation)
+{
+    const char *known = identity_route_query(route);
+    size_t i, count = 0;
+    json_t *item;
+
+    if (strcmp(route->method, "GET") != 0)
+        return;
+    is_int(known != NULL, collection(operation), "M24: %s: unknown parameters are refused where it is a collection",
+           route->operation);
+    json_array_foreach (json_object_get(operation, "parameters"), i, item) {
+        json_t *parameter = looked_up(item);
+        if (!known || strcmp(string_at(parameter, "in"), "query") != 0)
+            continue;
+        const char *name = string_at(parameter, "name");
+        count++;
+        ok(strstr(text(" %s ", known), text(" %s ", name)) != NULL, "M24: %s takes %s", route->operation, name);
+    }
+    size_t names = 0;
+    for (const char *at = known; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
+        names++;
+    is_int(names, count, "M24: %s takes nothing that the document does not have", route->operation);
+}
+
 static void test_operation(const identity_route_t *route, const json_t *operation)
 {
     json_t *security = json_object_get(operation, "security");
@@ -95,6 +133,7 @@ static void test_operation(const identity_route_t *route, const json_t *operatio
     is_int(has_parameter(operation, "header", "x-platform-id"), required, "%s: x-platform-id", route->operation);
     is_int(has_parameter(operation, "header", "Idempotency-Key"), required && strcmp(route->method, "POST") == 0,
            "%s: Idempotency-Key", route->operation);
+    test_query(route, operation);
     const json_t *responses = json_object_get(operation, "responses");
     ok(json_object_get(responses, "500") && json_object_get(responses, "503"), "%s: our faults", route->operation);
     is_int(json_object_get(responses, "415") != NULL, route->body || route->form, "%s: 415 where there is a body",

@@ -43,7 +43,8 @@ static void test_object(void)
         text("{\"object_type\":\"AUDIT_RECORD\",\"id\":\"%s\",\"user_id\":\"%s\",\"target_entity_id\":\"%s\","
              "\"target_platform_id\":null,\"target_resource_type\":\"AUTHENTICATION_PROVIDER\",\"target_id\":\"%s\","
              "\"target_environment\":null,\"action\":\"CREATE\",\"created_at\":\"%s\",\"message\":\"An authentication "
-             "provider was created.\",\"reference\":\"%s\",\"idempotency_key\":null}",
+             "provider was created.\",\"reference\":\"%s\",\"idempotency_key\":null,\"actor_name\":\"administrator\","
+             "\"target_name\":\"Password\",\"client_address\":\"192.0.2.7\",\"user_agent\":null,\"changes\":[]}",
              record, identity_key_id(door->pool, door->key), door->entity_id, id, time, header(&made, "X-REQUEST-ID")),
         "the whole of it, with the id of the request");
     answer = get(RECORDS "?limit=1", door->key);
@@ -51,7 +52,7 @@ static void test_object(void)
     is_str(
         members_at(&answer, "data.0"),
         "object_type,id,user_id,target_entity_id,target_platform_id,target_resource_type,target_id,target_environment,"
-        "action,created_at,message,reference,idempotency_key",
+        "action,created_at,message,reference,idempotency_key,actor_name,target_name,client_address,user_agent,changes",
         "of the same objects");
     refused(get(text(RECORDS "/%s", record), door->other_key), 404, "RESOURCE_NOT_FOUND", "",
             "another entity does not see it # security 60");

@@ -180,7 +180,7 @@ static void look_at_user(const person_t *person)
         for (int a = 0; a < ACCOUNTS; a++)
             for (int r = 0; r < ROLES; r++)
                 if (strcmp(accounts[a], json_string_value(json_object_get(one, "account_id"))) == 0 &&
-                    strcmp(roles[r], json_string_value(door_at(one, "roles.0.slug"))) == 0)
+                    strcmp(role_ids[r], json_string_value(door_at(one, "roles.0.id"))) == 0)
                     member[a] = r;
     const char *status = json_string_value(json_object_get(user, "status"));
     differs("the user",

@@ -85,9 +85,9 @@ static void test_create(void)
     answer = get("/v1/users?username=ada@example.org", door->key);
     is_str(text("%s %s %s %d", door_text(&answer, "data.0.status"),
                 door_text(&answer, "data.0.account_memberships.0.type"),
-                door_text(&answer, "data.0.account_memberships.0.roles.0.slug"),
+                door_text(&answer, "data.0.account_memberships.0.roles.0.name"),
                 (int)size_at(&answer, "data.0.account_memberships")),
-           "INVITED USER quote-viewer 1", "users shows who was invited, with the membership");
+           "INVITED USER Quote Viewer 1", "users shows who was invited, with the membership");
     is_str(rows("SELECT action, target_resource_type, target_platform_id FROM audit_records ORDER BY id DESC LIMIT 1"),
            text("INVITE|USER|%s", door->account_id), "it is on record # security 82");
     accept_mailed("Ada@Example.org");

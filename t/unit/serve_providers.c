@@ -34,28 +34,28 @@ static void test_create(void)
     static const struct {
         const char *body, *shown; /* what follows entity_id */
     } cases[] = {
-        {"{\"type\":\"DEFAULT\"}", "\"type\":\"DEFAULT\",\"name\":\"Password\",\"status\":\"ENABLED\",\"sso\":null"},
+        {"{\"type\":\"DEFAULT\"}", "\"type\":\"DEFAULT\",\"name\":\"Password\",\"status\":\"ENABLED\""},
         {"{\"type\":\"DEFAULT\",\"name\":\"Log in\",\"status\":\"DISABLED\",\"sso\":null,\"client_secret\":\"x\"}",
-         "\"type\":\"DEFAULT\",\"name\":\"Log in\",\"status\":\"DISABLED\",\"sso\":null"},
+         "\"type\":\"DEFAULT\",\"name\":\"Log in\",\"status\":\"DISABLED\""},
         {"{\"type\":\"SSO\",\"sso\":{\"variant\":\"GOOGLE\"}}",
          "\"type\":\"SSO\",\"name\":\"Google\",\"status\":\"ENABLED\",\"sso\":{\"variant\":\"GOOGLE\",\"allowed_"
          "domains\":[],"
-         "\"okta\":null,\"microsoft\":null,\"issuer\":null,\"client_id\":null}"},
+         "\"issuer\":null,\"client_id\":null}"},
         {"{\"type\":\"SSO\",\"sso\":{\"variant\":\"OKTA\",\"okta\":{\"connection\":\"acme\",\"secret\":\"x\"},"
          "\"microsoft\":null,\"allowed_domains\":[\"Example.ORG\",\"b.example\",\"example.org\"]}}",
          "\"type\":\"SSO\",\"name\":\"Okta\",\"status\":\"ENABLED\",\"sso\":{\"variant\":\"OKTA\","
-         "\"allowed_domains\":[\"example.org\",\"b.example\"],\"okta\":{\"connection\":\"acme\"},\"microsoft\":null,"
+         "\"allowed_domains\":[\"example.org\",\"b.example\"],\"okta\":{\"connection\":\"acme\"},"
          "\"issuer\":null,\"client_id\":null}"},
         {"{\"type\":\"SSO\",\"name\":\"Work\",\"sso\":{\"variant\":\"MICROSOFT\",\"microsoft\":{\"connection\":"
          "\"tenant\"}}}",
          "\"type\":\"SSO\",\"name\":\"Work\",\"status\":\"ENABLED\",\"sso\":{\"variant\":\"MICROSOFT\",\"allowed_"
          "domains\":[],"
-         "\"okta\":null,\"microsoft\":{\"connection\":\"tenant\"},\"issuer\":null,\"client_id\":null}"},
+         "\"microsoft\":{\"connection\":\"tenant\"},\"issuer\":null,\"client_id\":null}"},
         {"{\"type\":\"SSO\",\"sso\":{\"variant\":\"OIDC\",\"issuer\":\"https://login.example.org/a\",\"client_id\":\"c "
          "1\","
          "\"client_secret\":\"hush\"}}",
          "\"type\":\"SSO\",\"name\":\"OpenID Connect\",\"status\":\"ENABLED\",\"sso\":{\"variant\":\"OIDC\","
-         "\"allowed_domains\":[],\"okta\":null,\"microsoft\":null,\"issuer\":\"https://login.example.org/a\","
+         "\"allowed_domains\":[],\"issuer\":\"https://login.example.org/a\","
          "\"client_id\":\"c 1\"}"},
     };
 
@@ -140,16 +140,17 @@ static void test_update(void)
         const char *body, *path, *value, *message;
     } steps[] = {
         {"{\"name\":\"Work\"}", "name", "\"Work\"", "Changed: name"},
-        {"{\"status\":\"DISABLED\"}", "status", "\"DISABLED\"", "Changed: status DISABLED"},
+        {"{\"status\":\"DISABLED\"}", "status", "\"DISABLED\"", "Changed: status"},
         {"{\"sso\":{\"allowed_domains\":[\"B.example\",\"a.example\"]}}", "sso.allowed_domains",
-         "[\"b.example\",\"a.example\"]", "Changed: sso"},
-        {"{\"sso\":{\"okta\":{\"connection\":\"other\"}}}", "sso.okta", "{\"connection\":\"other\"}", "Changed: sso"},
-        {"{\"sso\":{\"allowed_domains\":null}}", "sso.allowed_domains", "[]", "Changed: sso"},
-        {"{\"name\":null,\"status\":\"ENABLED\"}", "name", "\"Okta\"", "Changed: name status ENABLED"},
+         "[\"b.example\",\"a.example\"]", "Changed: sso.allowed_domains"},
+        {"{\"sso\":{\"okta\":{\"connection\":\"other\"}}}", "sso.okta", "{\"connection\":\"other\"}",
+         "Changed: sso.okta.connection"},
+        {"{\"sso\":{\"allowed_domains\":null}}", "sso.allowed_domains", "[]", "Changed: sso.allowed_domains"},
+        {"{\"name\":null,\"status\":\"ENABLED\"}", "name", "\"Okta\"", "Changed: name status"},
         {"{\"sso\":{\"variant\":\"OIDC\",\"okta\":null,\"issuer\":\"https://x.example\",\"client_id\":\"c\"}}",
-         "sso.okta", "null", "Changed: sso"},
-        {"{\"sso\":{\"issuer\":\"https://y.example/\"}}", "sso.client_id", "\"c\"", "Changed: sso"},
-        {"{\"type\":\"DEFAULT\",\"sso\":null}", "sso", "null", "Changed: type sso"},
+         "sso.okta", NULL, "Changed: sso.variant sso.okta sso.issuer sso.client_id"},
+        {"{\"sso\":{\"issuer\":\"https://y.example/\"}}", "sso.client_id", "\"c\"", "Changed: sso.issuer"},
+        {"{\"type\":\"DEFAULT\",\"sso\":null}", "sso", NULL, "Changed: type sso"},
         {"{\"type\":\"SSO\",\"sso\":{\"variant\":\"GOOGLE\"}}", "sso.variant", "\"GOOGLE\"", "Changed: type sso"},
     };
 

@@ -133,7 +133,7 @@ static void test_fields(void)
         {"{\"name\":\"Head Clerk\"}", "name", "\"Head Clerk\"", " name"},
         {"{\"name\":\"HEAD clerk\"}", "name", "\"HEAD clerk\"", " name"},
         {"{\"description\":\"Works on\"}", "description", "\"Works on\"", " description"},
-        {"{\"description\":null}", "description", "null", " description"},
+        {"{\"description\":null}", "description", "\"\"", " description"},
         {"{\"permissions\":[\"SITE.C\",\"ALERT.VIEW\",\"SITE.C\"]}", "permissions", "[\"ALERT.VIEW\",\"SITE.C\"]",
          " permissions"},
         {"{\"permissions\":[]}", "permissions", "[]", " permissions"},

@@ -114,7 +114,7 @@ static void test_create(void)
     nested = get("/v1/roles?name=Quote+Viewer&only_childless_roles=true", door->key);
     is_int(size_at(&nested, "data"), 1, "... as its child is");
     answer = make(door->key, "{\"name\":\"Plain\",\"description\":null}");
-    is_str(json_at(&answer, "description"), "null", "no description");
+    is_str(json_at(&answer, "description"), "\"\"", "C1: no description is an empty one");
     is_str(json_at(&answer, "permissions"), "[]", "no permission");
 }
 

@@ -40,7 +40,10 @@ static const char *sizes(void)
         if (strcmp(table, "changes") != 0)
             all = text("%s %s:%ld", all, table,
                        (long)count(text("SELECT COUNT(*) FROM %s%s", table,
-                                        strcmp(table, "audit_records") == 0 ? " WHERE entity_id <> ''" : "")));
+                                        strcmp(table, "audit_records") == 0   ? " WHERE entity_id <> ''"
+                                        : strcmp(table, "audit_details") == 0 ? " JOIN audit_records ON id = record_id "
+                                                                                "WHERE entity_id <> ''"
+                                                                              : "")));
     return all;
 }
 

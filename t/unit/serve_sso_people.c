@@ -394,7 +394,7 @@ static void test_listed(void)
     is_int(size_at(&answer, "data"), 2, "what stands in a row's place is not shown beside it, another one is");
     is_str(json_at(&answer, "data.0"),
            text("{\"id\":\"%s\",\"entity_id\":null,\"type\":\"SSO\",\"name\":\"else\",\"status\":\"ENABLED\",\"sso\":"
-                "{\"variant\":\"OIDC\",\"allowed_domains\":[],\"okta\":null,\"microsoft\":null,\"issuer\":\"%s\","
+                "{\"variant\":\"OIDC\",\"allowed_domains\":[],\"issuer\":\"%s\","
                 "\"client_id\":\"" CLIENT "\"}}",
                 second.id, other->issuer),
            "in front of the first page, as one of no entity");

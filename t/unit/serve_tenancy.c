@@ -254,10 +254,25 @@ static const struct {
 
 /* Those that the description names and that hold no id; provider is that of a sign-on, which nobody has an entity for
  * yet (serve_sso_people.c). */
-static const char *const no_id_parameters[] = {
-    "active",   "except_current",       "created_at", "cursor",   "include_child_roles", "limit",       "name",
-    "order_by", "only_childless_roles", "page",       "username", "order_direction",     "target_type", "user_type",
-    "provider", "redirect_uri",         "email",      "state"};
+static const char *const no_id_parameters[] = {"active",
+                                               "except_current",
+                                               "created_at",
+                                               "cursor",
+                                               "include_child_roles",
+                                               "limit",
+                                               "name",
+                                               "order_by",
+                                               "only_childless_roles",
+                                               "page",
+                                               "username",
+                                               "order_direction",
+                                               "target_type",
+                                               "user_type",
+                                               "provider",
+                                               "redirect_uri",
+                                               "email",
+                                               "state",
+                                               "status"};
 
 static bool known_parameter(const char *name)
 {
@@ -305,7 +320,10 @@ static void test_query(const side_t *side, const identity_route_t *route, const 
         const char *before = commits();
         question.answer = get(text("%s?%s=%s", path, parameters[i].name, question.foreign), side->credential);
         question.known = get(text("%s?%s=%s", path, parameters[i].name, question.none), side->credential);
-        told(side, &question, text("%d", question.known.status), before);
+        told(side, &question,
+             question.known.status == 400 ? text("400 %s %s", door_code(&question.known), door_field(&question.known))
+                                          : text("%d", question.known.status),
+             before);
     }
 }
 

@@ -262,6 +262,44 @@ static void seed_people(void)
     is_int(count("SELECT count(*) FROM users"), PEOPLE, "23 people");
 }
 
+/* M24 */
+static void test_status(void)
+{
+    static const char *const statuses[] = {"INVITED", "INVITE_REVOKED", "ACTIVE", "INACTIVE"};
+    long long all = 0;
+
+    accepted(post("/v1/users/revoke-invite", door->key, "{\"username\":\"person14@example.org\"}"), 200, "revoke one");
+    change("UPDATE users SET status = 'INACTIVE', active = 0 WHERE canonical = 'bob@example.org'");
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        door_answer_t answer = get(text("/v1/users?limit=500&status=%s", statuses[i]), door->key);
+        long long there = count(text("SELECT count(*) FROM users WHERE status = '%s'", statuses[i]));
+        is_int(size_at(&answer, "data"), there, "M24: status=%s", statuses[i]);
+        for (size_t u = 0; u < size_at(&answer, "data"); u++)
+            if (strcmp(door_text(&answer, text("data.%d.status", (int)u)), statuses[i]) != 0)
+                ok(false, "M24: and nobody else");
+        all += there;
+        for (int active = 0; active < 2; active++) {
+            answer =
+                get(text("/v1/users?limit=500&active=%s&status=%s", active ? "true" : "false", statuses[i]), door->key);
+            is_int(size_at(&answer, "data"), (strcmp(statuses[i], "ACTIVE") == 0) == active ? there : 0,
+                   "M24: ... and active=%d", active);
+            is_str(json_at(&answer, "total_number_of_pages"), size_at(&answer, "data") ? "1" : "0", "M24: ... counted");
+        }
+        is_int(there > 0, 1, "(there is somebody %s)", statuses[i]);
+    }
+    is_int(all, count("SELECT count(*) FROM users"), "M24: everybody has one");
+    door_answer_t page = get("/v1/users?limit=4&status=INVITED&order_by=username", door->key);
+    ok(strstr(door_text(&page, "links.next"), "status=INVITED"), "M24: its links keep the filter");
+    page = get("/v1/users?status=ACTIVE&username=ADA@example.org", door->key);
+    is_int(size_at(&page, "data"), 1, "M24: beside a name");
+    refused(get("/v1/users?status=active", door->key), 400, "INVALID_FIELD", "status", "M24: in capitals");
+    refused(get("/v1/users?status=", door->key), 400, "INVALID_FIELD", "status", "M24: one of the four");
+    refused(get("/v1/users?state=INVITED", door->key), 400, "INVALID_FIELD", "state", "M24: a parameter not known");
+    accepted(get("/v1/users?_=17&limit=1", door->key), 200, "M24: a name that begins with _ is ignored");
+    accepted(get(text("/v1/users/%s?state=1", rows("SELECT id FROM users LIMIT 1")), door->key), 200,
+             "M24: and everything is where there is no collection");
+}
+
 int main(void)
 {
     serve_begin();
@@ -272,6 +310,7 @@ int main(void)
     test_filters();
     test_steady();
     test_statements();
+    test_status();
     test_many();
     return serve_end();
 }

@@ -202,12 +202,13 @@ static void test_every_failure(void)
         }
         fail_after = 0;
         is_str(sql_value(db, "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM memberships) + "
-                             "(SELECT COUNT(*) FROM membership_roles) + (SELECT COUNT(*) FROM audit_records)"),
+                             "(SELECT COUNT(*) FROM membership_roles) + (SELECT COUNT(*) FROM audit_records) + (SELECT "
+                             "COUNT(*) FROM audit_details)"),
                "0", "a failure of statement %d leaves nothing", nth);
         ok(identity_db_usable(db), "and a good connection");
     }
     fail_after = 0;
-    is_int(last, 7, "each of the 7 statements was failed in turn");
+    is_int(last, 8, "each of the 8 statements was failed in turn");
     is_int(users_there(), 1, "then all of it was done");
     before = identity_db_statements(db);
     sql(db, "DELETE FROM users");

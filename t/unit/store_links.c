@@ -389,37 +389,56 @@ static void test_aliases(void)
 
 static void test_audit(void)
 {
-    static const char *const columns[] = {"id",
-                                          "entity_id",
-                                          "user_id",
-                                          "target_entity_id",
-                                          "target_platform_id",
-                                          "target_resource_type",
-                                          "target_id",
-                                          "target_environment",
-                                          "action",
-                                          "message",
-                                          "reference",
-                                          "idempotency_key",
-                                          "client_address",
-                                          "created_at"};
-    identity_audit_row_t row = {"audi_1", "enti_1", "user_1", "enti_2", "plat_1",    "USER", "user_2", "LIVE",
-                                "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", NOW,    0,        0},
+    static const char *const columns[] = {
+        "id",        "entity_id",          "user_id", "target_entity_id", "target_platform_id", "target_resource_type",
+        "target_id", "target_environment", "action",  "message",          "reference",          "idempotency_key",
+        "created_at"};
+    identity_audit_row_t row = {.id = "audi_1",
+                                .entity_id = "enti_1",
+                                .user_id = "user_1",
+                                .target_entity_id = "enti_2",
+                                .target_platform_id = "plat_1",
+                                .target_resource_type = "USER",
+                                .target_id = "user_2",
+                                .target_environment = "LIVE",
+                                .action = "INVITE",
+                                .message = "text",
+                                .reference = "reqr_1",
+                                .idempotency_key = "idem_1",
+                                .created_at = NOW,
+                                .actor_name = "Ada",
+                                .target_name = "Grace",
+                                .client_address = "192.0.2.1",
+                                .user_agent = "curl",
+                                .changes = "[1]"},
                          bare = {.id = "audi_2",
                                  .entity_id = "",
                                  .user_id = "",
                                  .target_resource_type = "SESSION",
                                  .action = "LOGIN_FAILED",
-                                 .message = "",
-                                 .client_address = ""};
-    const char *const values[] = {
-        "audi_1", "enti_1", "user_1", "enti_2", "plat_1", "USER",      "user_2",
-        "LIVE",   "INVITE", "text",   "reqr_1", "idem_1", "192.0.2.1", text("%" APR_TIME_T_FMT, NOW)};
+                                 .message = ""};
+    const char *const values[] = {"audi_1",
+                                  "enti_1",
+                                  "user_1",
+                                  "enti_2",
+                                  "plat_1",
+                                  "USER",
+                                  "user_2",
+                                  "LIVE",
+                                  "INVITE",
+                                  "text",
+                                  "reqr_1",
+                                  "idem_1",
+                                  text("%" APR_TIME_T_FMT, NOW)};
 
     is_int(identity_audit_insert(db, &row), IDENTITY_DB_OK, "an audit record of what is not there any more");
-    for (int i = 0; i < 14; i++)
+    for (int i = 0; i < 13; i++)
         is_str(sql_value(db, text("SELECT %s FROM audit_records WHERE id = 'audi_1'", columns[i])), values[i], "%s",
                columns[i]);
+    is_str(sql_value(db, "SELECT actor_name || ' ' || target_name || ' ' || client_address || ' ' || user_agent || ' ' "
+                         "|| changes FROM audit_details WHERE record_id = 'audi_1'"),
+           "Ada Grace 192.0.2.1 curl [1]", "M18: what is personal stands in a row of its own");
+    is_str(sql_value(db, "SELECT client_address FROM audit_records WHERE id = 'audi_1'"), "", "M18: and nowhere else");
     is_int(identity_audit_insert(db, &bare), IDENTITY_DB_OK, "and of nobody");
     is_str(sql_value(db, "SELECT COUNT(*) FROM audit_records WHERE id = 'audi_2' AND target_entity_id IS NULL AND "
                          "target_platform_id IS NULL AND target_id IS NULL AND target_environment IS NULL AND "
@@ -430,16 +449,36 @@ static void test_audit(void)
 /* The environment is that of the account, where nothing else is said. */
 static void test_audit_environment(void)
 {
-    identity_audit_row_t row = {"audi_3", ENTITY, user, ENTITY,    account, "USER",  user, NULL,
-                                "X",      "",     NULL, "client1", "",      NOW + 1, 0,    0},
+    identity_audit_row_t row = {.id = "audi_3",
+                                .entity_id = ENTITY,
+                                .user_id = user,
+                                .target_entity_id = ENTITY,
+                                .target_platform_id = account,
+                                .target_resource_type = "USER",
+                                .target_id = user,
+                                .action = "X",
+                                .message = "",
+                                .idempotency_key = "client1",
+                                .created_at = NOW + 1,
+                                .client_address = "192.0.2.1",
+                                .user_agent = "curl",
+                                .changes = "[1]"},
                          *read;
 
     must(identity_audit_insert(db, &row), "insert");
     must(identity_audit_get(db, ENTITY, "audi_3", &read), "get");
     SAME(id), SAME(entity_id), SAME(user_id), SAME(target_entity_id), SAME(target_platform_id), SAME(target_id);
     SAME(target_resource_type), SAME(action), SAME(message), SAME(reference), SAME(idempotency_key);
-    SAME(client_address);
+    SAME(client_address), SAME(user_agent), SAME(changes);
     EQUAL(created_at);
+    const char *name = sql_value(db, text("SELECT username FROM users WHERE id = '%s'", user));
+    is_str(read->actor_name, name, "M18: the name of who acted, looked up");
+    is_str(read->target_name, name, "M18: ... and of what it was done to");
+    sql(db, "DELETE FROM audit_details WHERE record_id = 'audi_3'");
+    must(identity_audit_get(db, ENTITY, "audi_3", &read), "get");
+    is_str(
+        text("%s%s%s%s%s", read->actor_name, read->target_name, read->client_address, read->user_agent, read->changes),
+        "", "M18: what is personal can be erased while the record stays");
     is_str(read->target_environment, "LIVE", "the account's environment");
     is_int(identity_audit_get(db, OTHER, "audi_3", &read), IDENTITY_DB_NONE, "not of another entity");
     must(identity_audit_get(db, "enti_1", "audi_1", &read), "get");

@@ -72,6 +72,7 @@ static void test_tables(void)
                                          "provider_links",
                                          "sso_states",
                                          "audit_records",
+                                         "audit_details",
                                          "outbox",
                                          "idempotency",
                                          "changes"};
@@ -194,7 +195,14 @@ static void test_from_version_1(void)
     sql(old, "INSERT INTO invitations (id, entity_id, user_id, email, role_id, state, invited_by, adds, created_at, "
              "modified_at, expires_at) VALUES ('1', 'e', 'u', 'Ada@Example.org', 'r', 'revoked', '', 0, 1, 1, 1), "
              "('2', 'e', 'u', 'Ada@Example.org', NULL, 'invited', '', 0, 2, 2, 2)");
+    sql(old,
+        "INSERT INTO audit_records (id, entity_id, user_id, target_resource_type, action, message, client_address, "
+        "created_at) VALUES ('a', 'e', 'u', 'X', 'X', '', '192.0.2.1', 1), ('b', 'e', 'u', 'X', 'X', '', '', 2)");
     is_str(migrate(path, &from, &to), NULL, "a database of version 1 is brought up to date");
+    is_str(sql_value(old, "SELECT group_concat(record_id || ' ' || client_address) FROM audit_details"), "a 192.0.2.1",
+           "M18: an audit record's address moves to where it can be erased");
+    is_str(sql_value(old, "SELECT COUNT(*) FROM audit_records WHERE client_address = ''"), "2",
+           "M18: and leaves no copy");
     is_str(text("%d to %d", from, to), text("1 to %d", identity_schema_current()), "from 1");
     is_str(sql_value(old,
                      "SELECT group_concat(id || canonical || ' ' || role_slug || ' ' || superseded) FROM invitations"),

@@ -25,7 +25,8 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 # ---- shapes --------------------------------------------------------------------------------------------------------------------------------
 
 # Objects of identity-api.md, section 2: members in order, each with its form. A form is one of $forms, id:PREFIX, one:A,B,C, a shape, or either as a list
-# ([...]); `?` allows null.
+# ([...]); `?` allows null, `-` in front that the member
+# is left out.
 my %shapes = (
     user => [
         object_type => 'one:USER', id => 'id:user', entity_id => 'id:enti', created_at => 'time', status => 'one:INVITED,INVITE_REVOKED,ACTIVE,INACTIVE',
@@ -33,16 +34,20 @@ my %shapes = (
         team_memberships => '[team_member]'],
     membership => [
         object_type => 'one:MEMBERSHIP', id => 'id:memb', account_id => 'id:plat', account => 'account', type => 'one:ADMIN,USER,PARTNER',
-        role_ids => '[id:role]', account_reference => 'text', environment => 'one:LIVE,TEST', roles => '[role]'],
+        role_ids => '[id:role]', account_reference => 'text', environment => 'one:LIVE,TEST', roles => '[embedded_role]'],
     account => [
-        id => 'id:plat', reference => 'text', account_type_code => 'text?', environment => 'one:LIVE,TEST', account_group_id => 'text?',
+        id => 'id:plat', reference => 'text', account_type_code => 'text?', environment => 'one:LIVE,TEST', account_group_id => '-text',
         parent_id => 'id:plat?', platform_id => 'id:plat'],
     team_member => [team_id => 'id:team', start_at => 'time', end_at => 'time?', account_memberships => '[membership]'],
     team => [id => 'id:team', entity_id => 'id:enti', name => 'text', account_memberships => '[membership]'],
     'teams of a user' => [data => '[team_member]'],
     role => [
-        object_type => 'one:ROLE', id => 'id:role', name => 'text', description => 'text?', entity_id => 'id:enti?', child_role_ids => '[id:role]',
+        object_type => 'one:ROLE', id => 'id:role', name => 'text', description => 'text', entity_id => 'id:enti?', child_role_ids => '[id:role]',
         child_roles => '[role]', slug => 'slug', permissions => '[permission]'],
+    # As memberships have it: the seven documented members and no more (C2).
+    embedded_role => [
+        object_type => 'one:ROLE', id => 'id:role', name => 'text', description => 'text', entity_id => 'id:enti?', child_role_ids => '[id:role]',
+        child_roles => '[embedded_role]'],
     api_key => [
         object_type => 'one:API_KEY', id => 'id:apik', api_key => 'text', entity_id => 'id:enti', created_at => 'time', status => 'one:ACTIVE,INACTIVE',
         description => 'text?', role_type => 'one:ADMINISTRATOR,READ_ONLY', active => 'boolean', account_memberships => '[membership_of_key]',
@@ -53,15 +58,17 @@ my %shapes = (
     'link description' => [
         kind => 'one:INVITE,RESET,CHANGE', username => 'text', adds => 'boolean', expires_at => 'time', password_min_length => 'number', password_sign_in => 'boolean'],
     provider => [
-        id => 'id:auth', entity_id => 'id:enti', type => 'one:DEFAULT,SSO', name => 'text', status => 'one:ENABLED,DISABLED', sso => 'sso?'],
+        id => 'id:auth', entity_id => 'id:enti', type => 'one:DEFAULT,SSO', name => 'text', status => 'one:ENABLED,DISABLED', sso => '-sso'],
     sso => [
-        variant => 'one:GOOGLE,OKTA,MICROSOFT,OIDC', allowed_domains => '[text]', okta => 'connection?', microsoft => 'connection?', issuer => 'text?',
+        variant => 'one:GOOGLE,OKTA,MICROSOFT,OIDC', allowed_domains => '[text]', okta => '-connection', microsoft => '-connection', issuer => 'text?',
         client_id => 'text?'],
     connection => [connection => 'text'],
     audit_record => [
         object_type => 'one:AUDIT_RECORD', id => 'id:audi', user_id => 'text?', target_entity_id => 'id:enti', target_platform_id => 'id:plat?',
         target_resource_type => 'type', target_id => 'text?', target_environment => 'one:LIVE,TEST?', action => 'type', created_at => 'time',
-        message => 'text', reference => 'id:reqr?', idempotency_key => 'text?'],
+        message => 'text', reference => 'id:reqr?', idempotency_key => 'text?', actor_name => 'text?', target_name => 'text?', client_address => 'text?',
+        user_agent => 'text?', changes => '[audit_change]'],
+    audit_change => [field => 'text', from => 'any', to => 'any'],
     invite => [username => 'text', entity_id => 'id:enti', account_memberships => '[membership]', team_memberships => '[team_member]'],
     session => [
         object_type => 'one:SESSION', id => 'id:sess', user_id => 'id:user', created_at => 'time', authenticated_at => 'time', idle_expires_at => 'time',
@@ -77,7 +84,7 @@ for my $item (qw(user role api_key provider audit_record)) {
 }
 
 my $forms = {
-    text => qr/^".*"$/s, number => qr/^\d+$/, boolean => qr/^(?:true|false)$/, null => qr/^null$/, slug => qr/^"[a-z0-9-]+"$/,
+    any => qr/^/, text => qr/^".*"$/s, number => qr/^\d+$/, boolean => qr/^(?:true|false)$/, null => qr/^null$/, slug => qr/^"[a-z0-9-]+"$/,
     time => qr/^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"$/, permission => qr/^"[A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)+"$/,
     type => qr/^"[A-Z][A-Z_]*"$/,
     link => qr{^"/v1/[a-z/-]+\?[^"]+"$},
@@ -97,7 +104,8 @@ sub fault
     if (my $shape = $shapes{$form}) {
         return "$where is no object" unless ref $value eq 'HASH';
         my %forms = @$shape;
-        my @names = grep { exists $forms{$_} } @$shape[map { 2 * $_ } 0 .. $#$shape / 2];
+        my @names = map { 2 * $_ } 0 .. $#$shape / 2;
+        @names = grep { $forms{$_} !~ s/^-// || exists $value->{$_} } @$shape[@names];
         return "$where has @{$ordered->{keys}}, not @names" unless "@{$ordered->{keys}}" eq "@names";
         return join '', map { fault($forms{$names[$_]}, $value->{$names[$_]}, $ordered->{values}[$_], "$where.$names[$_]") } 0 .. $#names;
     }
@@ -326,6 +334,15 @@ sub let_go
 # Of the right form, and nobody's.
 sub unknown_id { "$_[0]_0000000000000000zzzz" }
 
+# A role of an answer of /roles as memberships have it.
+sub embedded_role
+{
+    my %role = %{$_[0]};
+    delete @role{qw(slug permissions)};
+    $role{child_roles} = [map { embedded_role($_) } @{$role{child_roles}}];
+    return \%role;
+}
+
 # An account membership as an answer shows it.
 sub membership_json
 {
@@ -334,9 +351,9 @@ sub membership_json
         object_type => 'MEMBERSHIP', id => $id, account_id => $account->{id},
         account => {
             id => $account->{id}, reference => $account->{reference}, account_type_code => 'PLATFORM', environment => $account->{environment},
-            account_group_id => undef, parent_id => undef, platform_id => $account->{id}},
+            parent_id => undef, platform_id => $account->{id}},
         type => $type, role_ids => [map { $_->{id} } @roles], account_reference => $account->{reference}, environment => $account->{environment},
-        roles => \@roles};
+        roles => [map { embedded_role($_) } @roles]};
 }
 
 # Seconds since 1970 of a time in an answer.

@@ -316,6 +316,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.headers.cookie = door->cookie;
     in.headers.platform_id = door->platform_id;
     in.headers.resource_id = door->resource_id;
+    in.headers.user_agent = door->user_agent;
     in.headers.if_match = door->if_match;
     in.headers.if_none_match = door->if_none_match;
     in.headers.accept_language = door->accept_language;

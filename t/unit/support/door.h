@@ -32,7 +32,7 @@ typedef struct door {
     const char *key, *read_key; /* X-API-KEY: ADMINISTRATOR, READ_ONLY */
     const char *other_entity_id, *other_account_id, *other_key; /* entity `other` */
     /* Further properties of the next requests. */
-    const char *cookie, *platform_id, *resource_id, *content_type, *client_address;
+    const char *cookie, *platform_id, *resource_id, *content_type, *client_address, *user_agent;
     const char *if_match, *if_none_match, *accept_language, *idempotency_key, *api_version;
     bool insecure; /* neither TLS nor loopback */
     /* Where people are remembered (door_remember): the clock that only goes forward, which the test moves; how many
