@@ -182,6 +182,8 @@ SUITES := $(filter-out $(if $(filter 0,$(shell id -u)),,t/suite/root.t),$(wildca
 # Every answer that a test sees is kept there, and held against conf/openapi.json.
 ANSWERS := $(CURDIR)/$(BUILD)/answers
 fresh_answers = @rm -rf '$(ANSWERS)' && mkdir -p '$(ANSWERS)'
+# What every test of make test prints, for t/answers/claims.t: prove keeps what it runs itself, t/run-httpd.sh what runs in its servers.
+TAP := $(CURDIR)/$(BUILD)/tap
 
 check: test-packages all units
 	$(fresh_answers)
@@ -194,7 +196,13 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
 	$(fresh_answers)
-	@IDENTITY_ANSWERS='$(ANSWERS)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) $(FUZZES:build/%=build-asan/%) t/answers/unit.t t/guard t/answers/operations.t
+	@rm -rf '$(TAP)' && mkdir -p '$(TAP)'
+	@status=0; \
+	IDENTITY_ANSWERS='$(ANSWERS)' IDENTITY_TAP='$(TAP)' PERL_TEST_HARNESS_DUMP_TAP='$(TAP)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) \
+	    $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) \
+	    $(FUZZES:build/%=build-asan/%) t/answers/unit.t t/guard t/answers/operations.t || status=$$?; \
+	IDENTITY_TAP='$(TAP)' $(PROVE) t/answers/claims.t || status=$$?; \
+	exit $$status
 
 # Each target for so long, from the files that are kept and those that earlier runs found (build-fuzz/corpus). What breaks lies in build-fuzz/found.
 fuzz:

@@ -6,7 +6,7 @@
 #   asan                   event with the sanitized module of build-asan/
 #   root                   event, the parent as root and its children as nobody; only for root
 # At the end every answer of the API that a test saw is held against conf/openapi.json. Where IDENTITY_ANSWERS names a folder, which operations gave which status
-# is left there as CONFIG.seen.
+# is left there as CONFIG.seen. Where IDENTITY_TAP names one, what each file printed is left in its folder CONFIG.
 # Without files: those of t/api and t/httpd that run on CONFIG. A file runs on event, worker, prefork and asan unless it says otherwise in a line
 # `# run on: event root`.
 #
@@ -80,7 +80,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 143' TERM INT HUP
 
-mkdir -p "$stage/bin" "$stage/answers" "$stage/t/logs" "$stage/t/state/mail" "$stage/t/servers" "$stage/t/htdocs"
+mkdir -p "$stage/bin" "$stage/answers" "$stage/tap" "$stage/t/logs" "$stage/t/state/mail" "$stage/t/servers" "$stage/t/htdocs"
 cp "$build/mod_identity.so" "$build/htidentity" "$stage/bin/"
 cp -R "$source/conf" "$stage/"
 tar cf - -C "$source" --exclude=t/unit --exclude=t/logs t | tar xf - -C "$stage"
@@ -116,7 +116,8 @@ chmod 755 "$stage/bin/httpd"
 
 cd "$stage"
 environment=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$stage" LANG=C.UTF-8 TMPDIR="$stage" ASAN_OPTIONS=detect_leaks=0
-    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers" ${VERBOSE:+VERBOSE=1} ${IDENTITY_MUTANTS:+IDENTITY_MUTANTS="$IDENTITY_MUTANTS"} ${IDENTITY_SEED:+IDENTITY_SEED="$IDENTITY_SEED"})
+    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers"
+    IDENTITY_TAP="$stage/tap" ${VERBOSE:+VERBOSE=1} ${IDENTITY_MUTANTS:+IDENTITY_MUTANTS="$IDENTITY_MUTANTS"} ${IDENTITY_SEED:+IDENTITY_SEED="$IDENTITY_SEED"})
 
 "${as[@]}" "${environment[@]}" perl -It/lib -MIdentityTest::Database=make_state -e 'make_state("t/state")' > t/logs/state.log 2>&1 || {
     echo "not ok 1 - htidentity makes the database"
@@ -153,4 +154,5 @@ status=0
     -servername 127.0.0.1 -port "$port" "${defines[@]}" "${files[@]}" || status=$?
 # All of it at once: t/answers/operations.t waits for it.
 [ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || { cp answers/seen "$IDENTITY_ANSWERS/$config.part"; mv "$IDENTITY_ANSWERS/$config.part" "$IDENTITY_ANSWERS/$config.seen"; }
+[ -z "${IDENTITY_TAP:-}" ] || { rm -rf "$IDENTITY_TAP/$config" && mkdir -p "$IDENTITY_TAP/$config" && cp tap/* "$IDENTITY_TAP/$config/"; }
 exit "$status"

@@ -1,4 +1,4 @@
-# CORS: pages of the origins that are named may use the API, whatever it answers; others are told nothing. (security 79)
+# CORS: pages of the origins that are named may use the API, whatever it answers; others are told nothing.
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -56,7 +56,7 @@ my @strangers = ('https://other.example.org', 'http://app.example.org', 'https:/
     'https://app.example.org/', "$app, $admin", 'null', '*', 'app.example.org', $inner);
 for my $origin (@strangers) {
     my $answer = preflight('/v1/users', $origin);
-    is_deeply [$answer->status, said($answer)], [204, {vary => 'Origin'}], "an origin that is not named is granted nothing: $origin";
+    is_deeply [$answer->status, said($answer)], [204, {vary => 'Origin'}], "an origin that is not named is granted nothing: $origin # security 79";
 }
 my $answer = $server->api(OPTIONS => '/v1/users', undef, @public, Origin => $app);
 is_deeply [$answer->status, said($answer)], [204, granted($app)], 'OPTIONS without Access-Control-Request-Method is no preflight';

@@ -1,10 +1,10 @@
 #!/bin/sh
-# usage: t/npm/install.sh FOLDER
-# Installs what package-lock.json beside this script pins into FOLDER/node_modules, from the registry that npm is set up for. Nothing is done where that has
-# been done. Node's and npm's words go to standard error; where it fails, the last line says what lacks.
+# usage: t/npm/install.sh FOLDER [LOCK]
+# Installs what the package-lock.json in the folder LOCK (without it: the one beside this script) pins into FOLDER/node_modules, from the registry that npm is
+# set up for. Nothing is done where that has been done. Node's and npm's words go to standard error; where it fails, the last line says what lacks.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "${2:-$(dirname "$0")}" && pwd)
 folder=$1
 mkdir -p "$folder"
 exec 9> "$folder/lock"

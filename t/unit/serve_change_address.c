@@ -156,8 +156,9 @@ static void test_confirmed(void)
     answer = post("/v1/oauth/reset-password", NULL, text("{\"token\":\"%s\",\"new_password\":\"Taken1over\"}", reset));
     refused(answer, 400, "INVALID_FIELD", "token", "open links for a new password end");
     door_answer_t record = get(text("/v1/audit-records?target_id=%s&limit=9", ada_id), door->key);
-    ok(record.text && strstr(record.text, "from ada@example.org to Ada.L@Example.org, which the mailbox has confirmed"),
-       "the audit record says from what to what");
+    ok(record.text && strstr(record.text, "Changed: username, which the mailbox has confirmed") &&
+           strstr(record.text, "{\"field\":\"username\",\"from\":\"ada@example.org\",\"to\":\"Ada.L@Example.org\"}"),
+       "B8: the audit record says from what to what");
     answer = confirm(token);
     refused(answer, 400, "INVALID_FIELD", "token", "a link is good once # security 21");
     is_str(answer.text, dead_text(), "... then in the words for an unknown one");

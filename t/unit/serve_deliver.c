@@ -117,7 +117,7 @@ static void test_sent(void)
     const char *mail = plain(mails(&found));
     is_int(found, 1, "one mail lies there");
     const char *link = strstr(mail, "https://id.example.org/v1/oauth/activate-user#token=idi_");
-    ok(link, "... with the link, its token in the fragment");
+    ok(link, "... with the link, of the configured origin, its token in the fragment # security 30");
     ok(!strstr(mail, "?token") && !strstr(mail, "&token"), "... and nowhere else");
     is_str(outbox("state, attempts, sealed, last_error"), "sent|1||-",
            "sent, and the sealed token wiped # security 20");

@@ -1,0 +1,4 @@
+// All that the programs use of Node itself.
+declare module 'node:fs' {
+    export function readFileSync(file: number, encoding: 'utf8'): string;
+}
