@@ -154,7 +154,8 @@ static bool wants(identity_call_t *call, update_t *update)
     const identity_permset_t *present = apr_hash_get(update->before->permissions, row->id, APR_HASH_KEY_STRING);
     if (update->asked && !same_permissions(call, present, update->asked)) {
         update->permissions = update->asked;
-        identity_changes_add_json(update->changes, "permissions", identity_permset_json(present),
+        identity_changes_add_json(update->changes, "permissions",
+                                  identity_permset_json(present, call->env->settings->catalogue),
                                   json_deep_copy(json_object_get(call->body, "permissions")));
     }
     return true;
