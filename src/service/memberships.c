@@ -109,13 +109,11 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
         !identity_administrators_before(call, view->holdings, call->id, &administered))
         return false;
     identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
-    const apr_array_header_t *role_ids = APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *);
+    const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *);
     row->id = present->id;
     audit.account = &row->account;
-    identity_changes_add_membership(changes, present,
-                                    apr_hash_get(view->holdings->membership_roles, present->id, APR_HASH_KEY_STRING),
-                                    row, role_ids);
-    return identity_db_ok(call, identity_membership_update(call->db, row, role_ids)) &&
+    identity_changes_add_membership(changes, present, role_ids, row, wanted_ids);
+    return identity_db_ok(call, identity_membership_update(call->db, row, wanted_ids)) &&
            identity_administrators_remain(call, &administered) && identity_audit(call, &audit);
 }
 

@@ -140,8 +140,8 @@ static bool wants(identity_call_t *call, update_t *update)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "slug",
                              "The slug of a role is fixed once it is made.");
     if (name) {
-        identity_changes_add(update->changes, "name", row->name, name);
         update->renamed = strcmp(name, row->name) != 0;
+        identity_changes_add(update->changes, "name", row->name, name);
         row->name = name;
         row->canonical = update->canonical;
     }
