@@ -96,7 +96,7 @@ like line_of($answers[$_][1]->header('X-REQUEST-ID')), qr/\|-\|-\|-\|-\|-$/, 'no
 
 my $far = $server->api(POST => '/v1/users/invite', {username => $server->address('far')}, 'X-Forwarded-For' => '203.0.113.9');
 is $far->status, 200, 'through a proxy on this machine, which took the credential over TLS';
-my ($row) = $server->db('SELECT client_address FROM audit_records WHERE reference = ' . "'" . $far->header('X-REQUEST-ID') . "'");
+my ($row) = $server->db('SELECT x.client_address FROM audit_records JOIN audit_details x ON record_id = id WHERE reference = ' . "'" . $far->header('X-REQUEST-ID') . "'");
 is $row->{client_address}, '203.0.113.9', 'the audit record has the address of the person';
 
 done_testing;
