@@ -30,7 +30,7 @@ static void test_refused(const username_case_t *item, int number)
     const char *name = json_text(item->name), *before = rows("SELECT COUNT(*) FROM users");
     identity_user_row_t *made;
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    identity_vouched_t vouched = {.email = NULL};
+    identity_vouched_t vouched = {.subject = "1"};
 
     comes_to(post("/v1/users", door->key, text("{\"username\":%s,\"password\":\"" PASSWORD "\"}", name)),
              refusal(item->name, "username"), "%s: POST /users refuses name %d", item->number, number);
@@ -56,11 +56,12 @@ static void test_refused(const username_case_t *item, int number)
            strcmp(problem.field ? problem.field : "", "username") == 0,
        "%s: an import refuses name %d", item->number, number);
     json_t *claims = identity_json_own(door->pool, json_object());
+    json_object_set_new(claims, "sub", json_string("1"));
     if (identity_utf8_valid(item->name)) {
         json_object_set_new(claims, "email", json_string(item->name));
         json_object_set_new(claims, "email_verified", json_true());
     }
-    identity_vouched_address(door->pool, claims, &vouched);
+    ok(identity_userinfo_take(door->pool, claims, &vouched), "%s: userinfo is read", item->number);
     is_str(vouched.email, NULL, "%s: a provider's address is not taken: name %d", item->number, number);
     comes_to(post("/v1/oauth/token", NULL, text("{\"username\":%s,\"password\":\"" PASSWORD "\"}", name)),
              identity_utf8_valid(item->name) ? "401 UNAUTHORISED " : "400 BAD_REQUEST ",
