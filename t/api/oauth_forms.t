@@ -135,7 +135,8 @@ my $told = form(introspect => [token => $ada->{token}], 'X-API-KEY' => $key);
 answered_is $told, 200, 'a key asks about a token';
 my $of_ada = jwt_part($ada->{token}, 1);
 is $told->keys_of, 'active token_type client_id username sub iss aud exp iat jti sid entity_id auth_time auth_method', 'what is told';
-is_deeply $told->json, {active => JSON::PP::true, token_type => 'Bearer', %$of_ada, username => $user->{username}, auth_method => 'password', auth_time => $told->json->{auth_time}}, 'is what the token says';
+is_deeply $told->json, {active => JSON::PP::true, token_type => 'Bearer', %$of_ada, username => lc $user->{username}, auth_method => 'password', auth_time => $told->json->{auth_time}},
+    'is what the token says, and B10: the canonical username';
 is form(introspect => [token => $ada->{token}], @$_)->text, $told->text, 'the same to ' . join ' ', map { substr $_, 0, 20 } @$_
     for [basic($key_id, $key)], [@{$ada->{bearer}}], [read_only_key()];
 inactive_is form(introspect => [token => $ada->{token}], 'X-API-KEY' => key('other')), 'not to another entity # security 47, 60';
