@@ -164,7 +164,8 @@ static void test_bad_cookies(void)
                          text("xidentity_refresh=%s", value),
                          text("%sx", good),
                          value};
-    const char *fine[] = {text("a=b; %s", good), text("identity_refreshx=x; %s; c=d", good), text("a=\"1;2\";%s", good)};
+    const char *fine[] = {text("a=b; %s", good), text("identity_refreshx=x; %s; c=d", good),
+                          text("a=\"1;2\";%s", good)};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *before = state();
