@@ -21,6 +21,7 @@ static const char *refusal(const char *name, const char *field)
 
 #define comes_to(answer, expected, ...) tap_is_str(serve_outcome(answer), expected, __FILE__, __LINE__, __VA_ARGS__)
 
+static const char *spare_id, *spare_token;
 
 /* ---- refused ---------------------------------------------------------------------------------------------------- */
 
@@ -43,6 +44,7 @@ static void test_refused(const username_case_t *item, int number)
              refusal(item->name, "email"), "%s: /invitations refuses name %d", item->number, number);
     comes_to(patch(text("/v1/users/%s", spare_id), door->key, text("{\"username\":%s}", name)),
              refusal(item->name, "username"), "%s: PATCH by a key refuses name %d", item->number, number);
+    comes_to(patch(text("/v1/users/%s", spare_id), spare_token,
                    text("{\"username\":%s,\"current_password\":\"" PASSWORD "\"}", name)),
              refusal(item->name, "username"), "%s: PATCH of the own name refuses name %d", item->number, number);
     comes_to(post("/v1/oauth/sandbox-token", NULL, text("{\"email\":%s,\"captcha_token\":\"x\"}", name)),
@@ -185,6 +187,7 @@ int main(void)
     door->settings.demo_account = door->account_id;
     door->settings.captcha = apr_pcalloc(door->pool, sizeof *door->settings.captcha);
     spare_id = door_person(door, "spare@example.org", PASSWORD, "[]");
+    spare_token = login("spare@example.org");
     for (size_t i = 0; i < username_case_count; i++)
         if (username_cases[i].canonical)
             test_taken(&username_cases[i], (int)i);
