@@ -24,17 +24,8 @@ extern bool fuzz_right;
 #define FUZZ_CLIENT "client-1"
 #define FUZZ_NONCE  "n-0S6_WzA2Mj"
 
-/* A pool that lives as long as the process. */
-static inline apr_pool_t *fuzz_root(void)
-{
-    static apr_pool_t *root;
-
-    if (root == NULL) {
-        apr_initialize();
-        apr_pool_create(&root, NULL);
-    }
-    return root;
-}
+/* A pool that lives as long as the process; the same one in all files of a target. */
+apr_pool_t *fuzz_root(void);
 
 static inline apr_pool_t *fuzz_pool(void)
 {

@@ -150,9 +150,9 @@ sub mutate_once
     elsif ($kind <= 3) { substr($text, $at, 0) = pick(@strange) }
     elsif ($kind == 4) { substr($text, $at, 1 + int rand 20) = '' if $at < $length }
     elsif ($kind == 5) { substr($text, $at, 0) = substr $text, int rand($length + 1), 1 + int rand 200 }
-    elsif ($kind == 6) { my @lines = split /\r\n/, $text, -1; splice @lines, int rand @lines, 0, pick(@lines); $text = join "\r\n", @lines }
+    elsif ($kind == 6 && $length) { my @lines = split /\r\n/, $text, -1; splice @lines, int rand @lines, 0, pick(@lines); $text = join "\r\n", @lines }
     elsif ($kind == 7) { $text = substr $text, 0, $at if rand() < 0.3 }
-    elsif ($kind == 8) { my @lines = split /\r\n/, $text, -1; $lines[rand @lines] = pick(@strange); $text = join "\r\n", @lines }
+    elsif ($kind == 8 && $length) { my @lines = split /\r\n/, $text, -1; $lines[rand @lines] = pick(@strange); $text = join "\r\n", @lines }
     else { $text =~ s/([:=&?\/. ])([^:=&?\/. \r\n]+)/$1 . (rand() < 0.2 ? pick(@strange) : $2)/ge }
     return $text;
 }
