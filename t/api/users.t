@@ -190,9 +190,14 @@ refused_is api(PATCH => "/v1/users/$ada->{id}", {username => $renamed, current_p
     'the right one';
 my $second = login($name, $password);
 my $changed = api(PATCH => "/v1/users/$ada->{id}", {username => $renamed, password => 'Another1Horse', current_password => $password}, @me);
-answered_is $changed, 200, 'with it name and password are changed';
-is_deeply $changed->json, {%$ada, username => $renamed}, 'the answer is the changed user';
+answered_is $changed, 200, 'with it the password is changed, and the name asked for';
+is_deeply $changed->json, {%$ada, pending_username => $renamed}, 'A4: the answer has the old name, and the one that waits';
 is audits($ada->{id}), 'CREATE PASSWORD_REFUSED UPDATE', 'and there is a record of it, as of the wrong password';
+is login($renamed, 'Another1Horse')->status . login($name, 'Another1Horse')->status, '401200', 'A4: the old name signs in, with the new password';
+my $confirmed = api(POST => '/v1/oauth/confirm-address', {token => wait_mail($renamed)->{token}}, @no_key);
+answered_is $confirmed, 200, 'A4: the new mailbox answers';
+is_deeply $confirmed->json, {%$ada, username => $renamed}, 'A4: which changes the name';
+is audits($ada->{id}), 'CREATE PASSWORD_REFUSED UPDATE UPDATE', 'A4: and is on record';
 is login($name, 'Another1Horse')->status . login($renamed, $password)->status . login($renamed, 'Another1Horse')->status, '401401200',
     'only the new name and password are right';
 is api(GET => "/v1/users/$ada->{id}", undef, @me)->status, 200, 'the session that did it lives on';
@@ -200,8 +205,13 @@ is api(GET => "/v1/users/$ada->{id}", undef, bearer_of($second))->status, 401, '
 refused_is api(PATCH => "/v1/users/$ada->{id}", {status => 'INACTIVE'}, @me), 403, 'USER_NOT_ALLOWED', 'status', "one's own status needs the permission";
 refused_is api(PATCH => "/v1/users/$bob_id", {status => 'INACTIVE'}, @me), 403, 'USER_NOT_ALLOWED', undef, "and so does another's";
 
-refused_is api(PATCH => "/v1/users/$ada->{id}", {password => $password}), 403, 'USER_NOT_ALLOWED', 'password', 'a key sets no password';
-refused_is api(PATCH => "/v1/users/$ada->{id}", {username => address()}), 403, 'USER_NOT_ALLOWED', 'username', 'and no name';
+is api(PATCH => "/v1/users/$ada->{id}", {password => 'ByAKey1Horse'})->status, 200, 'C3: a key sets a password';
+is api(GET => "/v1/users/$ada->{id}", undef, @me)->status, 401, 'C3: which ends every session';
+is login($renamed, 'ByAKey1Horse')->status, 200, 'C3: and holds';
+my $by_key = address('by-a-key');
+is_deeply api(PATCH => "/v1/users/$ada->{id}", {username => $by_key})->json, {%$ada, username => $by_key}, 'C3: and a name, at once';
+is api(PATCH => "/v1/users/$ada->{id}", {username => $renamed})->json->{username}, $renamed, 'C3: and that again';
+@me = bearer_of(login($renamed, 'ByAKey1Horse'));
 my $administrator = member('administrator');
 is api(PATCH => "/v1/users/$ada->{id}", {password => 'Given1Horse'}, @{$administrator->{bearer}})->status, 200, 'an administrator does';
 is api(GET => "/v1/users/$ada->{id}", undef, @me)->status, 401, 'which ends every session';
@@ -222,7 +232,7 @@ my $on = api(PATCH => "/v1/users/$ada->{id}", {active => JSON::PP::true});
 is join(' ', $on->status, $on->json->{status}, $on->json->{active}), '200 ACTIVE 1', 'active again, by the older name of the field';
 is api(GET => "/v1/users/$ada->{id}", undef, bearer_of($ada_in))->status, 401, 'the old token stays dead';
 is login($renamed, 'Given1Horse')->status, 200, 'a new one is had';
-my $history = 'CREATE PASSWORD_REFUSED UPDATE UPDATE UPDATE UPDATE';
+my $history = 'CREATE PASSWORD_REFUSED' . ' UPDATE' x 8;
 is audits($ada->{id}), $history, 'every change is on record';
 is_deeply [db("SELECT SUM(times) AS n FROM audit_records WHERE target_id = '$ada->{id}' AND action = 'LOGIN_FAILED'")], [{n => 2}], 'and every login that failed';
 
