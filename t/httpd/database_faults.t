@@ -53,6 +53,19 @@ sub moved { my ($from, $to) = @_; rename $from, $to or die "rename $from $to: $!
 sub files_to { my ($to) = @_; for my $file (glob "$database*") { moved($file, $to . substr $file, length $database) } }
 sub files_back { my ($from) = @_; unlink glob "$database*"; for my $file (glob "$from*") { moved($file, $database . substr $file, length $from) } }
 
+sub owner { my ($path, $name) = @_; chown((getpwnam $name)[2, 3], $path) == 1 or die "chown $path: $!" }
+
+# Another file in its place. Several steps that httpd sees as one: between two of them it would report what the fault is not.
+sub replaced
+{
+    my ($lay) = @_;
+    my @processes = $server->processes;
+    kill STOP => @processes;
+    my $done = eval { files_to("$state/away"); $lay->(); owner($database, 'nobody') if $root; 1 };
+    kill CONT => @processes;
+    die $@ unless $done;
+}
+
 sub overwritten
 {
     my ($bytes, $at) = @_;
@@ -62,7 +75,6 @@ sub overwritten
     close $out or die $!;
 }
 
-sub owner { my ($path, $name) = @_; chown((getpwnam $name)[2, 3], $path) == 1 or die "chown $path: $!" }
 
 my ($version) = map { $_->{version} } $server->db('SELECT max(version) AS version FROM schema_version');
 my ($holder, $saved);
@@ -78,10 +90,10 @@ my @faults = (
         mend => sub { sqlite('INSERT INTO schema_version SELECT * FROM kept; DROP TABLE kept') }, line => qr/has version 1, but version $version is needed\. Run `htidentity --db sqlite3:\Q$database\E migrate`/},
     {name => 'a newer schema', break => sub { sqlite('INSERT INTO schema_version VALUES (99, 1)') }, mend => sub { sqlite('DELETE FROM schema_version WHERE version = 99') },
         line => qr/has version 99, but this module knows none newer than $version\b/},
-    {name => 'another program\'s database', break => sub { files_to("$state/away"); sqlite('CREATE TABLE theirs (x)') }, mend => sub { files_back("$state/away") }, line => qr/holds tables of another program/},
-    {name => 'a file that is not a database', break => sub { files_to("$state/away"); put($database, 'This is no database. ' x 500, 0600); owner($database, 'nobody') if $root }, mend => sub { files_back("$state/away") },
+    {name => 'another program\'s database', break => sub { replaced(sub { sqlite('CREATE TABLE theirs (x)') }) }, mend => sub { files_back("$state/away") }, line => qr/holds tables of another program/},
+    {name => 'a file that is not a database', break => sub { replaced(sub { put($database, 'This is no database. ' x 500, 0600) }) }, mend => sub { files_back("$state/away") },
         line => qr/is damaged, or is not an SQLite database/},
-    {name => 'an empty file', break => sub { files_to("$state/away"); put($database, '', 0600); owner($database, 'nobody') if $root }, mend => sub { files_back("$state/away") }, line => qr/is an empty file/},
+    {name => 'an empty file', break => sub { replaced(sub { put($database, '', 0600) }) }, mend => sub { files_back("$state/away") }, line => qr/is an empty file/},
     {name => 'a damaged database', break => sub { open my $in, '<', $database or die; read $in, $saved, 100; overwritten("\0" x 100, 0) }, mend => sub { overwritten($saved, 0) },
         line => qr/is damaged, or is not an SQLite database\. Put a backup in its place; `htidentity --db sqlite3:\Q$database\E check`/},
 );

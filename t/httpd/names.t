@@ -86,8 +86,8 @@ my $login = $server->login('Eve@x.example, ada@example.org', $password);
 is $login->status, 200, 'A15: who has such a name from an older database signs in by it';
 my $seen = ask($server, GET => '/told/x', Authorization => 'Bearer ' . $login->json->{access_token});
 is line_of($seen, 'X-Identity-Username'), $row->{id}, 'A15: ... and is told by the id: no list gets into X-Identity-Username';
-my ($status, $out) = $server->tool('check');
-is $status, 0, 'check finds nothing broken' or diag $out;
+my ($status, $out, $error) = $server->tool('check');
+is $status, 0, 'check finds nothing broken' or diag "$out$error";
 like $out, qr/^note: the name "eve\@x\.example, ada\@example\.org" of $row->{id} \(entity enti_\w+\) is not a valid user name$/m, 'A15: ... and lists the name';
 is $server->api(PATCH => "/v1/users/$row->{id}", {username => 'eve@x.example, ada@example.org'})->status, 200, 'A15: PATCH with the name that is there is not judged';
 
