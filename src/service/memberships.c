@@ -152,7 +152,10 @@ bool identity_membership_end(identity_call_t *call, identity_owner_t owner, cons
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     const apr_array_header_t *role_ids = apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_membership(changes, row, role_ids, NULL, NULL);
     audit->account = &row->account;
+    audit->changes = changes;
     return identity_may_change_membership(call, row, role_ids, holdings->roles, NULL) &&
            (owner != IDENTITY_OWNER_USER || identity_may_act_on(call, holdings, call->id, call->route->permission)) &&
            identity_administrators_before(call, holdings, call->id, &administered) &&

@@ -120,8 +120,10 @@ bool identity_teams_create(identity_call_t *call)
 
 static bool rename_team(identity_call_t *call, view_t *view, const char *name)
 {
-    identity_audit_t audit = {.action = "UPDATE", .type = "TEAM", .id = call->id, .message = "Changed: name"};
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "UPDATE", .type = "TEAM", .id = call->id, .changes = changes};
 
+    identity_changes_add(changes, "name", view->team->name, name);
     view->team->name = name;
     identity_db_status_t status = identity_team_rename(call->db, view->team);
     if (status == IDENTITY_DB_CONFLICT)
@@ -162,7 +164,10 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_administered_t administered;
     identity_audit_t audit = {.action = "DELETE", .type = "TEAM", .id = call->id, .message = "A team was deleted."};
 
-    return load_team(call, view) && identity_may_change_team(call, view->holdings, call->id) &&
+    if (!load_team(call, view))
+        return false;
+    audit.target_name = view->team->name;
+    return identity_may_change_team(call, view->holdings, call->id) &&
            identity_administrators_before(call, view->holdings, call->id, &administered) &&
            identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
            identity_administrators_remain(call, &administered) &&

@@ -127,6 +127,9 @@ static bool write_window(identity_call_t *call, void *data)
     if (row->start_at == before.start_at && row->end_at == before.end_at)
         return answer_teams(call, view);
     audit.message = apr_pstrcat(call->pool, "The time in the team ", row->team_id, " was changed.", NULL);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_team(changes, &before, row);
+    audit.changes = changes;
     return (!shorter || may_take(call, view)) &&
            identity_administrators_before(call, view->holdings, call->id, &administered) &&
            identity_db_ok(call, identity_team_member_update(call->db, row)) &&
@@ -152,6 +155,9 @@ static bool write_leave(identity_call_t *call, void *data)
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     audit.message = apr_pstrcat(call->pool, "The user left the team ", row->team_id, ".", NULL);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_team(changes, row, NULL);
+    audit.changes = changes;
     return identity_may_move_in_team(call, view->holdings, call->inner_id) && may_take(call, view) &&
            identity_administrators_before(call, view->holdings, call->id, &administered) &&
            identity_db_ok(call, identity_team_member_delete(call->db, row->entity_id, row->id)) &&

@@ -32,7 +32,9 @@ my ($record) = grep { $_->{id} eq $row->{id} } @{$list->json->{data}};
 is_deeply $record, {
     object_type => 'AUDIT_RECORD', id => $row->{id}, user_id => $row->{user_id}, target_entity_id => $site->{id}, target_platform_id => undef,
     target_resource_type => 'ROLE', target_id => $role->json->{id}, target_environment => undef, action => 'CREATE', created_at => $record->{created_at},
-    message => 'A role was created.', reference => $role->header('X-REQUEST-ID'), idempotency_key => undef}, 'one of them';
+    message => 'A role was created.', reference => $role->header('X-REQUEST-ID'), idempotency_key => undef,
+    actor_name => $record->{actor_name}, target_name => $role->json->{name}, client_address => '127.0.0.1', user_agent => $record->{user_agent}, changes => []},
+    'M18: one of them, with names, address and agent';
 like $row->{user_id}, qr/^apik_/, 'names the key that acted';
 ok abs(seconds_of($record->{created_at}) - time) < 60, 'and when';
 is ids("user_id=$row->{user_id}"), wanted("user_id = '$row->{user_id}'"), 'what one did';

@@ -53,7 +53,7 @@ my $now = {
 is_deeply $changed->json, $now, 'all of it';
 is_deeply api(GET => $path, undef, @key)->json, $now, 'and so it is read';
 is version($till->{id}), 2, 'one version on';
-is_deeply audit($till->{id}), ['CREATE An API key was created.', 'UPDATE Changed: description role_type expires_at permissions'], 'on record';
+is_deeply audit($till->{id}), ['CREATE An API key was created.', 'UPDATE Changed: description role_type permissions expires_at'], 'on record';
 is api(PATCH => $path, {%$now, api_key => 'x', team_memberships => 7}, @key)->status . version($till->{id}), 2002, 'sent back as it is: no change';
 is with($till, GET => '/v1/roles')->status, 200, 'it opens';
 is api(PATCH => $path, {%$now, active => $false}, @key)->json->{status}, 'INACTIVE', 'sent back with one change';

@@ -48,8 +48,11 @@ verdict('conf/openapi.json is an OpenAPI 3.1 document', @{$complaints->{'as it i
 sub noticed { my ($case) = @_; return grep { /$broken{$case}[0]/ } @{$complaints->{$case} // []} }
 verdict('document.py notices ' . keys(%broken) . ' broken documents', grep { !noticed($_) } sort keys %broken);
 
-# An answer is only as well checked as its schema is strict.
 my $document = $json->decode($text);
+verdict('C4: every operation has a description', map { my $path = $_; map { "$_ $path" } grep { !$document->{paths}{$path}{$_}{description} } keys %{$document->{paths}{$path}} }
+    sort keys %{$document->{paths}});
+
+# An answer is only as well checked as its schema is strict.
 my @loose;
 
 sub strict

@@ -81,8 +81,21 @@ static void test_teams(void)
                  "\"2023-11-01T00:00:00Z\",\"end_at\":null}}]",
                  team),
             "a team that was joined");
-    door_answer_t answer = newest(team);
-    is_str(door_text(&answer, "data.0.target_name"), "Desk", "M18: the target's name");
+    const char *window = text("{\"field\":\"team_memberships\",\"from\":{\"team_id\":\"%s\",\"start_at\":"
+                              "\"2023-11-01T00:00:00Z\",\"end_at\":null},\"to\":",
+                              team);
+    accepted(patch(text("/v1/users/%s/teams/%s", ada_id, team), door->key, "{\"end_at\":\"2030-01-01T00:00:00Z\"}"),
+             200, "an end");
+    door_answer_t answer = newest(ada_id);
+    ok(strstr(json_at(&answer, "data.0.changes"), window) != NULL, "B8: a time in a team");
+    accepted(door_call(door, "DELETE", text("/v1/users/%s/teams/%s", ada_id, team), door->key, NULL), 200, "to leave");
+    answer = newest(ada_id);
+    is_str(json_at(&answer, "data.0.changes.0.to"), "null", "B8: a team that was left");
+    accepted(patch(text("/v1/teams/%s", team), door->key, "{\"name\":\"Counter\"}"), 200, "a name");
+    changed(team, "[{\"field\":\"name\",\"from\":\"Desk\",\"to\":\"Counter\"}]", "a team's name");
+    accepted(door_call(door, "DELETE", text("/v1/teams/%s", team), door->key, NULL), 200, "to delete it");
+    answer = newest(team);
+    is_str(door_text(&answer, "data.0.target_name"), "Counter", "M18: the target's name, though it is gone");
 }
 
 static void test_keys(void)
