@@ -48,7 +48,8 @@ const char *identity_rate_class_names(apr_pool_t *pool);
 typedef enum { IDENTITY_KEEP_AUDIT, IDENTITY_KEEP_SESSIONS, IDENTITY_KEEP_MAIL, IDENTITY_KEEPS } identity_keep_t;
 typedef struct identity_retention {
     apr_interval_time_t of[IDENTITY_KEEPS];
-    apr_interval_time_t leaves; /* exchanged refresh tokens: the idle lifetime of sessions */
+    apr_interval_time_t deleted; /* IdentityDeleteAfter: of users, from their deletion to their erasure */
+    apr_interval_time_t leaves;  /* exchanged refresh tokens: the idle lifetime of sessions */
 } identity_retention_t;
 extern const identity_retention_t identity_retention_standard;
 /* audit, sessions, mail. */

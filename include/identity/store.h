@@ -185,12 +185,16 @@ typedef struct identity_user_row {
     apr_time_t signed_in_at;      /* for the first time; 0: never. Read, not written */
     const char *pending_username; /* that the user asked for and is to confirm; NULL or "": none */
     apr_time_t pending_expires_at;
+    apr_time_t deleted_at; /* 0: not. Read, not written */
+    const char *pseudonym; /* of who is being erased, else "". Read, not written */
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
 /* Where a sandbox holds a name that is wanted by an entity which is none (NULL: by whoever), its user goes: nobody who
  * tries something out keeps a name from whom it belongs to. In a write transaction. OK also where there was none. */
 identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
+/* Since when it is deleted, 0: not any more. Beside identity_user_update, in the same write transaction. */
+identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
 /* Over all entities: for who holds a mailed link. */
@@ -630,6 +634,13 @@ identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_aud
 identity_db_status_t identity_audit_count(identity_db_t *db, const identity_audit_row_t *row);
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
                                         identity_audit_row_t **row);
+
+/* Erasure of deleted users (erasure.c). The one that was deleted first, by `before`; NONE where there is none. */
+identity_db_status_t identity_erasure_due(identity_db_t *db, apr_time_t before, identity_user_row_t **row);
+/* One step of it, in a write transaction: puts the pseudonym in place of the user in so many audit records, and erases
+ * what they tell of the person. *over: that was all of them, and the user is gone, with all that hangs on it. */
+identity_db_status_t identity_erasure_step(identity_db_t *db, const identity_user_row_t *user, const char *pseudonym,
+                                           apr_int64_t limit, bool *over);
 
 /* What has been kept for long enough (IdentityRetention). */
 typedef enum {

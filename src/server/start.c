@@ -140,6 +140,7 @@ static void settings_of(identity_host_t *host)
         .stale = conf->stale,
     };
     host->settings.retention.leaves = conf->refresh_lifetime.idle;
+    host->settings.retention.deleted = conf->delete_after;
 }
 
 static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,

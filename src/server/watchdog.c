@@ -196,6 +196,8 @@ static void keep_as_long(identity_settings_t *mine, const identity_settings_t *o
 {
     if (mine->retention.leaves < other->retention.leaves)
         mine->retention.leaves = other->retention.leaves;
+    if (mine->retention.deleted < other->retention.deleted)
+        mine->retention.deleted = other->retention.deleted;
     for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
         if (mine->retention.of[keep] < other->retention.of[keep])
             mine->retention.of[keep] = other->retention.of[keep];

@@ -206,5 +206,7 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
     json_object_set_new(object, "team_memberships", identity_teams_json(call, holdings, user->id));
     if (identity_change_pending(call, user))
         json_object_set_new(object, "pending_username", json_string(user->pending_username));
+    if (user->deleted_at)
+        json_object_set_new(object, "deleted_at", identity_time_json(user->deleted_at));
     return object;
 }

@@ -194,6 +194,8 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
         return new_user(call, invite);
     if (call->partner && strcmp(invite->user->id, call->who->id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This %s is taken.", invite->field);
+    if (!identity_user_present(call, invite->user, invite->field))
+        return false;
     if (invite->user->status == IDENTITY_USER_INACTIVE)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
                              "This user is inactive: make the user active instead.");

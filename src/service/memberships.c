@@ -36,7 +36,8 @@ static bool write_membership(identity_call_t *call, void *data)
     identity_audit_t audit = {
         .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
 
-    if (!identity_user_load(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted))
+    if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
+        !identity_wanted_read_one(call, "account_memberships", &wanted))
         return false;
     audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
     identity_changes_t *changes = identity_changes_make(call);

@@ -14,6 +14,25 @@ static bool taken(identity_call_t *call, const char *field)
     return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field, "This %s is taken.", field ? field : "username");
 }
 
+/* Of one's own entity one is told what to do about it. */
+static bool taken_from(identity_call_t *call, const identity_user_row_t *user, const char *field)
+{
+    identity_user_row_t *present = NULL;
+    bool found;
+
+    if (!call->who || call->partner || strcmp(call->who->entity_id, user->entity_id) != 0)
+        return taken(call, field);
+    if (!identity_db_found(call, identity_user_in_entity(call->db, user->entity_id, user->username, &present), &found))
+        return false;
+    if (!found || !present->deleted_at)
+        return taken(call, field);
+    return identity_deny(
+        call, IDENTITY_PROBLEM_EXISTS, field,
+        "A deleted user holds this %s until its data is erased, and can be restored until %s.",
+        field ? field : "username",
+        identity_time_format(call->pool, present->deleted_at + call->env->settings->retention.deleted));
+}
+
 static bool is_sandbox(identity_call_t *call, const char *entity_id, bool *sandbox)
 {
     identity_entity_row_t *entity = NULL;
@@ -72,6 +91,19 @@ static bool displace(identity_call_t *call, identity_user_row_t *holder)
            identity_user_end_access(call, holder) && identity_audit(call, &audit);
 }
 
+bool identity_name_keep(identity_call_t *call, identity_user_row_t *user)
+{
+    identity_user_row_t *holder;
+    bool held;
+
+    if (user->holds_name)
+        return true;
+    if (!identity_db_found(call, identity_user_holder(call->db, user, &holder), &held))
+        return false;
+    user->holds_name = !held;
+    return true;
+}
+
 bool identity_name_claim(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field)
 {
     identity_user_row_t *holder;
@@ -84,7 +116,7 @@ bool identity_name_claim(identity_call_t *call, const identity_user_row_t *user,
         return true;
     if (proved && !makes_way(call, holder, user->entity_id, &way))
         return false;
-    return way ? displace(call, holder) : taken(call, field);
+    return way ? displace(call, holder) : taken_from(call, user, field);
 }
 
 bool identity_name_invitable(identity_call_t *call, const identity_user_row_t *user, const char *field)
@@ -96,7 +128,7 @@ bool identity_name_invitable(identity_call_t *call, const identity_user_row_t *u
         return false;
     if (!found)
         return true;
-    return makes_way(call, holder, user->entity_id, &way) && (way || taken(call, field));
+    return makes_way(call, holder, user->entity_id, &way) && (way || taken_from(call, user, field));
 }
 
 bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field)
@@ -106,7 +138,7 @@ bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, 
     if (!(invited ? identity_name_invitable(call, user, field) : identity_name_claim(call, user, proved, field)))
         return false;
     identity_db_status_t status = identity_user_insert(call->db, user);
-    return status == IDENTITY_DB_CONFLICT ? taken(call, field) : identity_db_ok(call, status);
+    return status == IDENTITY_DB_CONFLICT ? taken_from(call, user, field) : identity_db_ok(call, status);
 }
 
 const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user)

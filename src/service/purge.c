@@ -11,6 +11,7 @@
 
 const identity_retention_t identity_retention_standard = {
     .leaves = apr_time_from_sec(7 * 86400),
+    .deleted = apr_time_from_sec(7 * 86400),
     .of = {[IDENTITY_KEEP_AUDIT] = apr_time_from_sec(400 * 86400),
            [IDENTITY_KEEP_SESSIONS] = apr_time_from_sec(30 * 86400),
            [IDENTITY_KEEP_MAIL] = apr_time_from_sec(30 * 86400)}};
@@ -50,6 +51,7 @@ typedef struct purge {
     apr_time_t before;  /* of answers */
     apr_int64_t answers, visits, changes;
     identity_entity_row_t *sandbox; /* or NULL */
+    identity_user_row_t *erased;    /* deleted for long enough; or NULL */
     int deleted;
 } purge_t;
 
@@ -76,6 +78,20 @@ static bool find_old(identity_call_t *call, purge_t *purge)
     return true;
 }
 
+/* Read again inside the write: somebody may have restored it meanwhile. */
+static bool find_erased(identity_call_t *call, purge_t *purge)
+{
+    bool found;
+
+    if (!identity_db_found(
+            call, identity_erasure_due(call->db, call->now - call->env->settings->retention.deleted, &purge->erased),
+            &found))
+        return false;
+    if (!found)
+        purge->erased = NULL;
+    return true;
+}
+
 static bool read_old(identity_call_t *call, void *data)
 {
     purge_t *purge = data;
@@ -88,7 +104,7 @@ static bool read_old(identity_call_t *call, void *data)
         return false;
     if (!found)
         purge->sandbox = NULL;
-    return find_old(call, purge);
+    return find_erased(call, purge) && find_old(call, purge);
 }
 
 static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
@@ -107,10 +123,20 @@ static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
     return identity_audit(call, &audit);
 }
 
+static bool erase(identity_call_t *call, purge_t *purge, int *erased)
+{
+    bool over;
+
+    if (!find_erased(call, purge) || !purge->erased)
+        return purge->erased == NULL && call->problem.kind == IDENTITY_PROBLEM_NONE;
+    *erased = 1;
+    return identity_user_erase(call, purge->erased, BATCH, &over);
+}
+
 static bool write_purge(identity_call_t *call, void *data)
 {
     purge_t *purge = data;
-    int answers = 0, visits = 0, changes = 0, sandbox = 0, old = 0;
+    int answers = 0, visits = 0, changes = 0, sandbox = 0, erased = 0, old = 0;
 
     purge->entered = true;
 
@@ -123,11 +149,13 @@ static bool write_purge(identity_call_t *call, void *data)
         return false;
     if (purge->sandbox && !reduce(call, purge, &sandbox))
         return false;
-    if (purge->old < IDENTITY_OLD_KINDS && !(answers + visits + changes + sandbox) &&
+    if (purge->erased && !erase(call, purge, &erased))
+        return false;
+    if (purge->old < IDENTITY_OLD_KINDS && !(answers + visits + changes + sandbox + erased) &&
         !identity_db_ok(call, identity_old_purge(call->db, purge->old, kept_since(call, purge->old),
                                                  kinds[purge->old].batch, &old)))
         return false;
-    purge->deleted = answers + visits + changes + sandbox + old;
+    purge->deleted = answers + visits + changes + sandbox + erased + old;
     return true;
 }
 
@@ -141,7 +169,8 @@ static int run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer)
     identity_call_begin(&call, pool, env, NULL);
     purge.before = call.now - IDENTITY_ONCE_KEPT;
     bool done = identity_read(&call, read_old, &purge);
-    bool any = purge.answers || purge.visits || purge.changes || purge.sandbox || purge.old < IDENTITY_OLD_KINDS;
+    bool any = purge.answers || purge.visits || purge.changes || purge.sandbox || purge.erased ||
+               purge.old < IDENTITY_OLD_KINDS;
     if (done && any && !writer(&call, write_purge, &purge)) {
         if (!purge.entered && writer != identity_write)
             return IDENTITY_PURGE_BUSY;

@@ -677,6 +677,13 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
 bool identity_name_claim(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
 /* May somebody be invited to the name? 409 where who holds it would not make way for who accepts. */
 bool identity_name_invitable(identity_call_t *call, const identity_user_row_t *user, const char *field);
+/* Who becomes INACTIVE goes on to hold the name, where it is free. The caller writes the row afterwards. */
+bool identity_name_keep(identity_call_t *call, identity_user_row_t *user);
+/* Is the user deleted? Then nothing is changed of it, nor given to it, until it is restored: 409 that says so. field:
+ * of the body, or NULL. */
+bool identity_user_present(identity_call_t *call, const identity_user_row_t *user, const char *field);
+/* The next step of the erasure of a deleted user (user_delete.c); *over: it is gone. Inside identity_write. */
+bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit, bool *over);
 /* Both and the new row: INVITED, or ACTIVE or INACTIVE. */
 bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
 /* Ends the sessions, aliases, reset links with their mails, and the open invitation of a user. */

@@ -48,7 +48,8 @@ static bool write_team(identity_call_t *call, void *data)
     identity_wanted_t wanted = {.present_role_ids = NULL};
     identity_audit_t audit = {.action = "ADD_TEAM", .type = "USER", .id = call->id};
 
-    if (!identity_user_load(call, view) || !identity_wanted_read_one(call, "team_memberships", &wanted))
+    if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
+        !identity_wanted_read_one(call, "team_memberships", &wanted))
         return false;
     const char *team_id = APR_ARRAY_IDX(wanted.teams, 0, identity_team_member_row_t *)->team_id;
     audit.message = apr_pstrcat(call->pool, "The user joined the team ", team_id, ".", NULL);

@@ -134,6 +134,8 @@ static bool wants(identity_call_t *call, update_t *update)
 {
     const char *username = identity_json_string(call->body, "username");
 
+    if (!identity_user_present(call, update->user, NULL))
+        return false;
     update->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, update->user->id) == 0;
     update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
     update->password = identity_json_string(call->body, "password");
@@ -290,21 +292,13 @@ static void change_name(identity_call_t *call, const update_t *update)
 /* Who is ACTIVE holds the name, and so does who becomes INACTIVE, where it is free. */
 static bool settle_name(identity_call_t *call, const update_t *update)
 {
-    identity_user_row_t *user = update->user, *holder;
-    bool held;
+    identity_user_row_t *user = update->user;
 
     if (user->status == IDENTITY_USER_ACTIVE || (user->status == IDENTITY_USER_INACTIVE && update->username)) {
         user->holds_name = true;
         return !(update->username || update->to_status) || identity_name_claim(call, user, false, "username");
     }
-    if (user->status != IDENTITY_USER_INACTIVE || user->holds_name)
-        return true;
-    if (!update->to_status)
-        return true;
-    if (!identity_db_found(call, identity_user_holder(call->db, user, &holder), &held))
-        return false;
-    user->holds_name = !held;
-    return true;
+    return user->status != IDENTITY_USER_INACTIVE || !update->to_status || identity_name_keep(call, user);
 }
 
 /* The new values into the row; whatever is changed, an address that waits to be confirmed waits no more. */

@@ -46,6 +46,8 @@ void *db_read_user(const db_row_t *row, int from)
     user->signed_in_at = db_number(row, from + 14);
     user->pending_username = db_text(row, from + 15);
     user->pending_expires_at = db_number(row, from + 16);
+    user->deleted_at = db_number(row, from + 17);
+    user->pseudonym = db_text(row, from + 18);
     return user;
 }
 
@@ -78,6 +80,11 @@ identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canon
     return status == IDENTITY_DB_OK
                ? db_change(db, IDENTITY_SQL_USER_GIVE_WAY, DB_ARGS(S(canonical), S(entity_id)), NULL)
                : status;
+}
+
+identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at)
+{
+    return db_guarded(db, IDENTITY_SQL_USER_DELETED, DB_ARGS(N(at), S(id)));
 }
 
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,

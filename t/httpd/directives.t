@@ -155,6 +155,9 @@ my @refused = (
     'IdentityRetention all 30d' => qr/IdentityRetention begins with audit, sessions or mail, not all\./,
     'IdentityRetention audit 30' => $duration,
     'IdentityRetention mail 0d' => qr/IdentityRetention mail must be longer than nothing/,
+    'IdentityDeleteAfter' => qr/takes one argument/,
+    'IdentityDeleteAfter 7' => $duration,
+    'IdentityDeleteAfter never' => $duration,
     'IdentityMailURL http://mail.example.org' => qr/IdentityMailURL: .*smtp:\/\/, smtps:\/\/ or maildir:/,
     "IdentityMailTemplates $files/nowhere" => qr/IdentityMailTemplates: \S*nowhere: cannot be read: No such file/,
     "IdentityMailTemplates $files/half" => qr/IdentityMailTemplates: \S*half\/invite\.html: this file is missing/,
@@ -300,6 +303,7 @@ IdentityInviteLifetime 2d
 IdentityURNNamespace example
 IdentityURNRegion eu-1
 IdentityResetLifetime 30m
+IdentityDeleteAfter 3d
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
 IdentityPasswordBlockList $words
@@ -328,6 +332,10 @@ is "$row->{idle} $row->{absolute}", join(' ', 2 * 3600 * 1e6, 3 * 86400 * 1e6), 
 is $set->api(POST => '/v1/oauth/request-password-reset', {email => $address}, @public)->status, 200, 'a reset is asked for';
 ($row) = $set->db("SELECT expires_at - created_at AS life FROM secrets WHERE kind = 'reset'");
 is $row->{life}, 1800 * 1e6, 'IdentityResetLifetime';
+my %leaver = (username => $set->address('leaver'), password => 'Correct1Horse');
+my $deleted = $set->api(DELETE => '/v1/users/' . $set->api(POST => '/v1/users', \%leaver)->json->{id})->json->{deleted_at};
+my ($restorable) = $set->api(POST => '/v1/users', \%leaver)->json->{message} =~ /restored until (\S+)\.$/;
+is seconds_of($restorable) - seconds_of($deleted), 3 * 86400, 'IdentityDeleteAfter';
 my $json = JSON::PP->new;
 my ($head, $claims) = map { $json->decode(decode_base64url($_)) } (split /\./, $login->json->{access_token})[0, 1];
 is $claims->{iss}, 'https://id.example.org', 'IdentityPublicURL is the issuer';

@@ -229,7 +229,7 @@ static void test_refused_folders(void)
     is_refused("/invite.html: line 2: {{site}} is no address", "HTML that cannot be escaped");
     put("invite.html", "<p>{{link}}");
     put("invit.de.txt", "x");
-    is_refused("/invit.de.txt: is not a template: those are invite, reset, change, changed and password, with",
+    is_refused("/invit.de.txt: is not a template: those are invite, reset, change, changed, password and deleted, with",
                "a misspelt name");
     drop("invit.de.txt");
     put("invite.de_AT.html", "x");

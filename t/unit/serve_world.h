@@ -42,6 +42,8 @@ static const sample_t world_samples[] = {
      "}"},
     {"POST /v1/users/revoke-invite", 200, NULL, "{\"username\":\"$newpending$\"}"},
     {"PATCH /v1/users/{user}", 200, "/v1/users/$newuser$", "{\"status\":\"INACTIVE\"}"},
+    {"DELETE /v1/users/{user}", 200, "/v1/users/$newuser$", NULL},
+    {"POST /v1/users/{user}/restore", 200, "/v1/users/$newdeleted$/restore", NULL},
     {"POST /v1/users/{user}/memberships", 201, "/v1/users/$newuser$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\",\"role_ids\":[\"$role$\"]}"},
     {"PATCH /v1/users/{user}/memberships/{memb}", 200, NULL, "{\"role_ids\":[\"$role$\"]}"},
@@ -282,6 +284,11 @@ static inline const char *world_token(const world_t *world, const char *name)
         return text("n%d", number);
     if (strcmp(name, "newuser") == 0)
         return world_new_user(world, number);
+    if (strcmp(name, "newdeleted") == 0) {
+        const char *id = world_new_user(world, number);
+        door_answer_t answer = door_call(door, "DELETE", text("/v1/users/%s", id), world->key, NULL);
+        return answer.status == 200 ? id : (bail(answer.text), NULL);
+    }
     if (strcmp(name, "newpending") == 0)
         return world_new_pending(world, number);
     if (strcmp(name, "newinvitation") == 0)
