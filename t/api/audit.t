@@ -28,12 +28,13 @@ answered_is $list, 200, 'list';
 shape_is $list, 'page of audit_record', 'the answer is a page of audit records';
 is ids(''), wanted('1'), 'all of the entity, the newest first';
 my ($row) = db("SELECT id, user_id FROM audit_records WHERE target_id = '@{[$role->json->{id}]}'");
+my ($actor) = db("SELECT description FROM api_keys WHERE id = '$row->{user_id}'");
 my ($record) = grep { $_->{id} eq $row->{id} } @{$list->json->{data}};
 is_deeply $record, {
     object_type => 'AUDIT_RECORD', id => $row->{id}, user_id => $row->{user_id}, target_entity_id => $site->{id}, target_platform_id => undef,
     target_resource_type => 'ROLE', target_id => $role->json->{id}, target_environment => undef, action => 'CREATE', created_at => $record->{created_at},
     message => 'A role was created.', reference => $role->header('X-REQUEST-ID'), idempotency_key => undef,
-    actor_name => $record->{actor_name}, target_name => $role->json->{name}, client_address => '127.0.0.1', user_agent => $record->{user_agent}, changes => []},
+    actor_name => $actor->{description}, target_name => $role->json->{name}, client_address => '127.0.0.1', user_agent => $record->{user_agent}, changes => []},
     'M18: one of them, with names, address and agent';
 like $row->{user_id}, qr/^apik_/, 'names the key that acted';
 ok abs(seconds_of($record->{created_at}) - time) < 60, 'and when';
