@@ -14,6 +14,9 @@
 #include <apr_time.h>
 #include <jansson.h>
 
+/* The version of module and command line. */
+#define IDENTITY_VERSION "0.9.0"
+
 /* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ---------- */
 
 typedef enum {

@@ -267,6 +267,7 @@ typedef struct identity_principal {
     bool visitor; /* of the demo account: a user without a record, who looks and changes nothing */
     apr_time_t authenticated_at;
     apr_time_t expires_at, idle_expires_at; /* of the session; 0 without one */
+    bool narrowed;                          /* a key whose own list of permissions leaves it less than its role holds */
     bool entity_wide; /* keys and the command line: the same permissions in every account of the entity */
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */

@@ -124,6 +124,7 @@ bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *
     made->method = "key";
     made->entity_id = key->entity_id;
     made->entity_wide = true;
+    made->narrowed = key->narrowed;
     set_entity(made, key->entity_reference, key->entity_expires_at);
     if (!identity_key_narrowing(call, key, &names))
         return false;

@@ -60,7 +60,9 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
         return true;
     call->lacking = route->permission;
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.", route->permission);
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
+                         call->who->narrowed ? " The key is narrowed: its own list of permissions leaves this one out."
+                                             : "");
 }
 
 /* Asked of one interface only; the rest has its version in the path. */

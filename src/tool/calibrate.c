@@ -10,6 +10,11 @@
 #define SAMPLES        3
 #define PASSWORD_TRIED "Correct horse 1"
 
+static unsigned milliseconds(const tool_t *tool)
+{
+    return (unsigned)tool_number(tool, TOOL_TIME, TARGET_MS);
+}
+
 /* Milliseconds of one hash, the best of a few; negative where memory lacks. */
 static double cost_of(tool_t *tool, const identity_hash_parameters_t *parameters)
 {
@@ -31,7 +36,7 @@ static bool better(tool_t *tool, identity_hash_parameters_t *best, identity_hash
 {
     double tried = cost_of(tool, &next);
 
-    if (tried < 0 || tried > tool->milliseconds)
+    if (tried < 0 || tried > milliseconds(tool))
         return false;
     *best = next;
     *cost = tried;
@@ -45,13 +50,11 @@ int tool_calibrate(tool_t *tool)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     double cost = cost_of(tool, &best);
 
-    if (!tool->milliseconds)
-        tool->milliseconds = TARGET_MS;
     if (cost < 0)
-        return tool_fail("there is not enough memory for one hash of %d KiB", IDENTITY_HASH_MEMORY_MIN);
-    if (cost > tool->milliseconds)
+        return tool_fail(TOOL_FAILED, "there is not enough memory for one hash of %d KiB", IDENTITY_HASH_MEMORY_MIN);
+    if (cost > milliseconds(tool))
         fprintf(stderr, "htidentity: the floor alone takes %.0f ms here, longer than %u ms\n", cost,
-                tool->milliseconds);
+                milliseconds(tool));
     while (best.memory_kib * 2 <= MEMORY_MAX &&
            better(tool, &best, (identity_hash_parameters_t){best.memory_kib * 2, best.passes}, &cost))
         continue;

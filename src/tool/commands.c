@@ -10,10 +10,12 @@
 int tool_migrate(tool_t *tool)
 {
     int from = 0, to = 0;
+    if (!tool->driver)
+        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
     const char *error = identity_schema_migrate(tool->pool, tool->driver, tool->params, &from, &to);
 
     if (error)
-        return tool_fail("%s", error);
+        return tool_fail(TOOL_DATABASE, "%s", error);
     if (from == to)
         printf("the database has version %d already\n", to);
     else
@@ -31,9 +33,9 @@ int tool_check(tool_t *tool)
     if (identity_schema_check(tool->db, &faults) != IDENTITY_DB_OK ||
         identity_names_check(tool->db, &names) != IDENTITY_DB_OK ||
         identity_team_names_check(tool->db, &names) != IDENTITY_DB_OK)
-        return tool_fail("the database could not be read");
+        return tool_fail(TOOL_FAILED, "the database could not be read");
     for (int i = 0; i < faults->nelts; i++)
-        status = tool_fail("%s", APR_ARRAY_IDX(faults, i, const char *));
+        status = tool_fail(TOOL_FAILED, "%s", APR_ARRAY_IDX(faults, i, const char *));
     /* Nothing is broken by these: users sign in and teams count until somebody renames them. */
     for (int i = 0; i < names->nelts; i++)
         printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
@@ -46,13 +48,13 @@ int tool_check(tool_t *tool)
 
 static const char *const entity_columns[] = {"id", "reference", "name", "created_at", "expires_at", NULL};
 
-static void print_entity(const tool_t *tool, const identity_entity_row_t *row)
+static void print_entity(tool_t *tool, const identity_entity_row_t *row)
 {
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", row->id, "reference", row->reference, "name", row->name,
                   "created_at", identity_time_json(row->created_at), "expires_at", identity_time_json(row->expires_at));
 
-    tool_print(tool, object, entity_columns);
+    tool_line(tool, object, entity_columns);
     json_decref(object);
 }
 
@@ -64,8 +66,9 @@ int tool_entity_add(tool_t *tool)
 
     if (status)
         return status;
-    if (!identity_entity_add(tool->pool, &tool->env, tool->argument, tool->name, &row, &problem))
+    if (!identity_entity_add(tool->pool, &tool->env, tool->argument, tool_text(tool, TOOL_NAME), &row, &problem))
         return tool_problem(&problem);
+    tool->headed = true;
     print_entity(tool, row);
     return 0;
 }
@@ -80,8 +83,23 @@ int tool_entity_list(tool_t *tool)
         return status;
     if (!identity_entities(tool->pool, &tool->env, &rows, &problem))
         return tool_problem(&problem);
-    for (int i = 0; i < rows->nelts; i++)
+    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++)
         print_entity(tool, APR_ARRAY_IDX(rows, i, identity_entity_row_t *));
+    return 0;
+}
+
+int tool_entity_show(tool_t *tool)
+{
+    identity_entity_row_t *row;
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    int status = tool_open(tool);
+
+    if (status)
+        return status;
+    if (!identity_entity_named(tool->pool, &tool->env, tool->argument, &row, &problem))
+        return tool_problem(&problem);
+    tool->headed = true;
+    print_entity(tool, row);
     return 0;
 }
 
@@ -90,13 +108,13 @@ int tool_entity_list(tool_t *tool)
 static const char *const account_columns[] = {"id",        "reference",  "environment", "account_type_code",
                                               "parent_id", "created_at", NULL};
 
-static void print_account(const tool_t *tool, const identity_account_row_t *row)
+static void print_account(tool_t *tool, const identity_account_row_t *row)
 {
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o}", "id", row->id, "reference", row->reference,
                                "environment", row->environment, "account_type_code", row->account_type_code,
                                "parent_id", row->parent_id, "created_at", identity_time_json(row->created_at));
 
-    tool_print(tool, object, account_columns);
+    tool_line(tool, object, account_columns);
     json_decref(object);
 }
 
@@ -108,9 +126,11 @@ int tool_account_add(tool_t *tool)
 
     if (status)
         return status;
-    if (!identity_account_add(tool->pool, &tool->env, tool->entity_id, tool->argument, tool->environment, tool->type,
-                              tool->parent, &row, &problem))
+    if (!identity_account_add(tool->pool, &tool->env, tool->entity_id, tool->argument,
+                              tool_text(tool, TOOL_ENVIRONMENT), tool_text(tool, TOOL_TYPE),
+                              tool_text(tool, TOOL_PARENT), &row, &problem))
         return tool_problem(&problem);
+    tool->headed = true;
     print_account(tool, row);
     return 0;
 }
@@ -125,9 +145,25 @@ int tool_account_list(tool_t *tool)
         return status;
     if (!identity_accounts(tool->pool, &tool->env, tool->entity_id, &rows, &problem))
         return tool_problem(&problem);
-    for (int i = 0; i < rows->nelts; i++)
+    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++)
         print_account(tool, APR_ARRAY_IDX(rows, i, identity_account_row_t *));
     return 0;
+}
+
+int tool_account_show(tool_t *tool)
+{
+    identity_account_row_t *row = NULL;
+    const char *id;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_find_account(tool, tool->argument, &id);
+    if (status == TOOL_DONE && identity_account_find(tool->db, tool->entity_id, id, &row) != IDENTITY_DB_OK)
+        return tool_fail(TOOL_FAILED, "the database could not be read");
+    tool->headed = true;
+    if (status == TOOL_DONE)
+        print_account(tool, row);
+    return status;
 }
 
 /* ---- aliases ---------------------------------------------------------------------------------------------------- */
@@ -141,8 +177,9 @@ int tool_alias_add(tool_t *tool)
 
     if (status)
         return status;
-    if (!identity_alias_add(tool->pool, &tool->env, tool->argument, tool->description,
-                            tool->expires ? tool->expires : ALIAS_LIFETIME, &secret, &row, &problem))
+    if (!identity_alias_add(tool->pool, &tool->env, tool->argument, tool_text(tool, TOOL_DESCRIPTION),
+                            tool_has(tool, TOOL_EXPIRES) ? tool_expires(tool) : ALIAS_LIFETIME, &secret, &row,
+                            &problem))
         return tool_problem(&problem);
     if (tool->json) {
         json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "id", row->id, "token_alias", secret, "username",
@@ -167,13 +204,13 @@ int tool_alias_list(tool_t *tool)
         return status;
     if (!identity_aliases(tool->pool, &tool->env, tool->entity_id, &rows, &problem))
         return tool_problem(&problem);
-    for (int i = 0; i < rows->nelts; i++) {
+    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++) {
         const identity_alias_row_t *row = APR_ARRAY_IDX(rows, i, identity_alias_row_t *);
         json_t *object =
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "id", row->id, "username", row->username, "created_at",
                       identity_time_json(row->created_at), "expires_at", identity_time_json(row->expires_at),
                       "last_used_at", identity_time_json(row->last_used_at), "description", row->description);
-        tool_print(tool, object, columns);
+        tool_line(tool, object, columns);
         json_decref(object);
     }
     return 0;

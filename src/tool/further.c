@@ -1,50 +1,10 @@
-/* Commands on what the interface serves: teams, authentication providers, audit records. */
+/* Commands on authentication providers, audit records and invitations. */
 #include <stdio.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "tool.h"
-
-static int list(tool_t *tool, const char *path, const char *const *columns)
-{
-    int status = tool_open_entity(tool);
-    return status ? status : tool_print_pages(tool, path, "", columns);
-}
-
-/* ---- teams ------------------------------------------------------------------------------------------------------ */
-
-static const char *const team_columns[] = {"id", "name", NULL};
-
-int tool_team_add(tool_t *tool)
-{
-    json_t *body, *team, *given, *memberships;
-    int status = tool_open_entity(tool);
-
-    if (status == 0)
-        status = tool_membership(tool, &given);
-    if (status)
-        return status;
-    body = json_object();
-    tool_set_text(body, "name", tool->argument);
-    status = tool_call(tool, "POST", "/v1/teams", NULL, body, &team);
-    if (status)
-        return status;
-    if (given) {
-        const char *path =
-            apr_pstrcat(tool->pool, "/v1/teams/", json_string_value(json_object_get(team, "id")), "/memberships", NULL);
-        status = tool_call(tool, "POST", path, NULL, json_incref(given), &memberships);
-        if (status == 0)
-            json_object_set(team, "account_memberships", memberships);
-    }
-    tool_print(tool, team, team_columns);
-    return status;
-}
-
-int tool_team_list(tool_t *tool)
-{
-    return list(tool, "/v1/teams", team_columns);
-}
 
 /* ---- providers -------------------------------------------------------------------------------------------------- */
 
@@ -53,80 +13,79 @@ static const char *const provider_columns[] = {"id", "type", "status", "name", "
 /* What goes with which variant is for the interface to say. */
 static json_t *sso(const tool_t *tool)
 {
-    static const struct {
-        const char *variant, *member;
-    } connections[] = {{"OKTA", "okta"}, {"MICROSOFT", "microsoft"}};
-    const char *member = "okta";
+    const char *connection = tool_text(tool, TOOL_CONNECTION);
+    bool microsoft = strcmp(tool->argument, "MICROSOFT") == 0;
     json_t *object = json_object();
 
     tool_set_text(object, "variant", tool->argument);
-    if (tool->domains->nelts)
-        json_object_set_new(object, "allowed_domains", tool_strings(tool->domains));
-    for (size_t i = 0; i < sizeof connections / sizeof connections[0]; i++)
-        if (strcmp(connections[i].variant, tool->argument) == 0)
-            member = connections[i].member;
-    if (tool->connection)
-        json_object_set_new(object, member, json_pack("{s:s}", "connection", tool->connection));
-    tool_set_text(object, "issuer", tool->issuer);
-    tool_set_text(object, "client_id", tool->client_id);
+    if (tool_has(tool, TOOL_DOMAIN))
+        json_object_set_new(object, "allowed_domains", tool_strings(tool_list(tool, TOOL_DOMAIN)));
+    if (connection)
+        json_object_set_new(object, microsoft ? "microsoft" : "okta", json_pack("{s:s}", "connection", connection));
+    tool_set_text(object, "issuer", tool_text(tool, TOOL_ISSUER));
+    tool_set_text(object, "client_id", tool_text(tool, TOOL_CLIENT_ID));
     return object;
 }
 
 int tool_provider_add(tool_t *tool)
 {
     bool password = strcmp(tool->argument, "DEFAULT") == 0;
-    json_t *body, *answer;
-    int status = tool_open_entity(tool);
+    json_t *body;
 
-    if (password && (tool->connection || tool->issuer || tool->client_id || tool->domains->nelts))
-        return tool_fail("a DEFAULT provider takes --name and --disabled only");
+    if (password && (tool_has(tool, TOOL_CONNECTION) || tool_has(tool, TOOL_ISSUER) || tool_has(tool, TOOL_CLIENT_ID) ||
+                     tool_has(tool, TOOL_DOMAIN)))
+        return tool_fail(TOOL_USAGE, "a DEFAULT provider takes --name and --disabled only");
+    int status = tool_open_entity(tool);
     if (status)
         return status;
     body = json_object();
     tool_set_text(body, "type", password ? "DEFAULT" : "SSO");
-    tool_set_text(body, "name", tool->name);
-    tool_set_text(body, "status", tool->disabled ? "DISABLED" : "ENABLED");
+    tool_set_text(body, "name", tool_text(tool, TOOL_NAME));
+    tool_set_text(body, "status", tool_has(tool, TOOL_DISABLED) ? "DISABLED" : "ENABLED");
     if (!password)
         json_object_set_new(body, "sso", sso(tool));
-    status = tool_call(tool, "POST", "/v1/authentication-providers", NULL, body, &answer);
-    if (status == 0)
-        tool_print(tool, answer, provider_columns);
-    return status;
+    return tool_call_and_print(tool, "POST", "/v1/authentication-providers", body, provider_columns);
 }
 
 int tool_provider_list(tool_t *tool)
 {
-    return list(tool, "/v1/authentication-providers", provider_columns);
+    int status = tool_open_entity(tool);
+    return status ? status : tool_print_pages(tool, "/v1/authentication-providers", "", provider_columns);
+}
+
+static int on_provider(tool_t *tool, const char *method, json_t *body)
+{
+    const char *id;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_find_provider(tool, tool->argument, &id);
+    return status ? status
+                  : tool_call_and_print(tool, method, tool_path(tool, "authentication-providers", id, NULL),
+                                        json_incref(body), provider_columns);
+}
+
+int tool_provider_show(tool_t *tool)
+{
+    return on_provider(tool, "GET", NULL);
+}
+
+int tool_provider_set(tool_t *tool)
+{
+    json_t *body = identity_json_own(tool->pool, json_object());
+
+    tool_set_text(body, "name", tool_text(tool, TOOL_NAME));
+    tool_set_text(body, "status", tool_text(tool, TOOL_STATUS));
+    return json_object_size(body) ? on_provider(tool, "PATCH", body)
+                                  : tool_fail(TOOL_USAGE, "provider set asks for --name or --status");
 }
 
 /* ---- audit ------------------------------------------------------------------------------------------------------ */
 
-static const char *filter(const tool_t *tool, const char *name, const char *value)
-{
-    return value ? apr_pstrcat(tool->pool, "&", name, "=", identity_query_escape(tool->pool, value), NULL) : "";
-}
-
-/* A username is told by its @. */
-static int find_user(tool_t *tool)
-{
-    json_t *page;
-    int status = 0;
-
-    if (!tool->user || !strchr(tool->user, '@'))
-        return 0;
-    status = tool_call(tool, "GET", "/v1/users", filter(tool, "username", tool->user) + 1, NULL, &page);
-    if (status)
-        return status;
-    const char *id = json_string_value(json_object_get(json_array_get(json_object_get(page, "data"), 0), "id"));
-    if (!id)
-        return tool_fail("there is no user %s", tool->user);
-    tool->user = id;
-    return 0;
-}
-
 /* A duration is that long ago. NULL after a message. */
-static const char *moment(const tool_t *tool, const char *name, const char *text)
+static const char *moment(const tool_t *tool, tool_option_t option)
 {
+    const char *text = tool_text(tool, option);
     apr_interval_time_t ago;
     apr_time_t time;
 
@@ -136,14 +95,15 @@ static const char *moment(const tool_t *tool, const char *name, const char *text
         return identity_time_format(tool->pool, apr_time_now() - ago);
     if (identity_time_parse(text, &time))
         return text;
-    tool_fail("%s must be a time such as 2024-01-15T09:30:00Z, or how long ago, such as 90d", name);
+    tool_fail(TOOL_USAGE, "--%s must be a time such as 2024-01-15T09:30:00Z, or how long ago, such as 90d",
+              tool_options[option].name);
     return NULL;
 }
 
 int tool_audit_list(tool_t *tool)
 {
-    static const char *const columns[] = {"created_at",
-                                          "id",
+    static const char *const columns[] = {"id",
+                                          "created_at",
                                           "user_id",
                                           "action",
                                           "target_resource_type",
@@ -156,52 +116,61 @@ int tool_audit_list(tool_t *tool)
                                           "user_agent",
                                           "changes",
                                           NULL};
-    const char *since = moment(tool, "--since", tool->since),
-               *until = since ? moment(tool, "--until", tool->until) : NULL;
-    int status = until ? tool_open_entity(tool) : 1;
+    const char *since = moment(tool, TOOL_SINCE), *until = since ? moment(tool, TOOL_UNTIL) : NULL, *user = NULL;
+    int status = until ? tool_open_entity(tool) : TOOL_USAGE;
 
-    if (status == 0)
-        status = find_user(tool);
-    if (status == 0 && tool->account)
-        status = tool_find_account(tool);
+    if (status == TOOL_DONE && tool_has(tool, TOOL_USER))
+        status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
+    if (status == TOOL_DONE && tool_has(tool, TOOL_ACCOUNT))
+        status = tool_find_account(tool, tool_text(tool, TOOL_ACCOUNT), &tool->account_id);
     if (status)
         return status;
-    const char *span = apr_pstrcat(tool->pool, "[", since, ",", until, "]", NULL);
-    return tool_print_pages(tool, "/v1/audit-records",
-                            apr_pstrcat(tool->pool, filter(tool, "user_id", tool->user),
-                                        filter(tool, "target_id", tool->target),
-                                        filter(tool, "target_type", tool->target_type),
-                                        filter(tool, "created_at", tool->since || tool->until ? span : NULL), NULL),
-                            columns);
+    bool span = tool_has(tool, TOOL_SINCE) || tool_has(tool, TOOL_UNTIL);
+    return tool_print_pages(
+        tool, "/v1/audit-records",
+        apr_pstrcat(
+            tool->pool, tool_filter(tool, "user_id", user),
+            tool_filter(tool, "target_id", tool_text(tool, TOOL_TARGET)),
+            tool_filter(tool, "target_type", tool_text(tool, TOOL_TARGET_TYPE)),
+            tool_filter(tool, "created_at", span ? apr_pstrcat(tool->pool, "[", since, ",", until, "]", NULL) : NULL),
+            NULL),
+        columns);
+}
+
+int tool_audit_export(tool_t *tool)
+{
+    tool->json = tool->headed = true;
+    return tool_audit_list(tool);
 }
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
 /* How the mail fares stands last. Under which name the server shows it is for the server's configuration to say. */
-static void print_invitation(const tool_t *tool, json_t *invitation)
+static bool print_invitation(tool_t *tool, json_t *invitation)
 {
     static const char *const columns[] = {"id",       "state",  "email",    "roleID", "created",
                                           "lastSent", "expiry", "delivery", NULL};
 
     json_object_del(invitation, "urn");
-    tool_print(tool, invitation, columns);
+    return tool_line(tool, invitation, columns);
 }
 
 int tool_invitation_list(tool_t *tool)
 {
     apr_pool_t *pool = tool->pool;
     const char *query = "limit=100";
+    bool more = true;
     int status = tool_open_entity(tool);
 
-    while (status == 0 && query) {
+    while (status == TOOL_DONE && query && more) {
         json_t *page, *item;
         size_t i;
         apr_pool_create(&tool->pool, pool);
         status = tool_call(tool, "GET", "/v1/invitations", query, NULL, &page);
-        if (status == 0)
+        if (status == TOOL_DONE)
             json_array_foreach (json_object_get(page, "invitations"), i, item)
-                print_invitation(tool, item);
-        const char *next = status == 0 ? json_string_value(json_object_get(page, "next")) : NULL;
+                more = more && print_invitation(tool, item);
+        const char *next = status == TOOL_DONE ? tool_member(page, "next") : NULL;
         query = next ? apr_pstrcat(pool, "limit=100&cursor=", next, NULL) : NULL;
         apr_pool_destroy(tool->pool);
         tool->pool = pool;
@@ -209,15 +178,34 @@ int tool_invitation_list(tool_t *tool)
     return status;
 }
 
-int tool_invitation_show(tool_t *tool)
+static int on_invitation(tool_t *tool, const char *method, json_t *body)
 {
     json_t *invitation;
-    int status = tool_open_entity(tool);
+    int status = tool_call(tool, method, tool_path(tool, "invitations", tool->argument, NULL), NULL, body, &invitation);
 
-    if (status == 0)
-        status = tool_call(tool, "GET", apr_pstrcat(tool->pool, "/v1/invitations/", tool->argument, NULL), NULL, NULL,
-                           &invitation);
-    if (status == 0)
+    tool->headed = true;
+    if (status == TOOL_DONE)
         print_invitation(tool, invitation);
     return status;
+}
+
+int tool_invitation_show(tool_t *tool)
+{
+    int status = tool_open_entity(tool);
+    return status ? status : on_invitation(tool, "GET", NULL);
+}
+
+int tool_invitation_resend(tool_t *tool)
+{
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_load_keys(tool);
+    return status ? status : on_invitation(tool, "POST", json_object());
+}
+
+int tool_invitation_revoke(tool_t *tool)
+{
+    int status = tool_open_entity(tool);
+    return status ? status : on_invitation(tool, "POST", json_pack("{s:s}", "state", "revoked"));
 }

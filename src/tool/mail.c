@@ -9,7 +9,7 @@
 #define LIST_MAX     500
 #define UNSENT_AFTER apr_time_from_sec(120)
 
-static void print_mail(const tool_t *tool, const identity_outbox_row_t *row)
+static void print_mail(tool_t *tool, const identity_outbox_row_t *row)
 {
     static const char *const columns[] = {"id",         "state",           "kind",       "recipient", "attempts",
                                           "created_at", "next_attempt_at", "last_error", NULL};
@@ -21,7 +21,7 @@ static void print_mail(const tool_t *tool, const identity_outbox_row_t *row)
                                row->language, "user_id", row->user_id, "invitation_id", row->invitation_id,
                                "link_expires_at", identity_time_json(row->link_expires_at));
 
-    tool_print(tool, object, columns);
+    tool_line(tool, object, columns);
     json_decref(object);
 }
 
@@ -52,8 +52,8 @@ int tool_mail_list(tool_t *tool)
 
     for (size_t s = 0; status == 0 && s < sizeof states / sizeof states[0]; s++) {
         if (identity_outbox_in_state(tool->db, states[s], LIST_MAX + 1, &rows) != IDENTITY_DB_OK)
-            return tool_fail("the database could not be read");
-        for (int i = 0; i < rows->nelts && i < LIST_MAX; i++)
+            return tool_fail(TOOL_FAILED, "the database could not be read");
+        for (int i = 0; i < rows->nelts && i < LIST_MAX && tool_wants_more(tool); i++)
             print_mail(tool, APR_ARRAY_IDX(rows, i, identity_outbox_row_t *));
         warn_unsent(rows);
         if (rows->nelts > LIST_MAX)
@@ -72,7 +72,7 @@ int tool_mail_retry(tool_t *tool)
     if (identity_db_begin(tool->db, true) != IDENTITY_DB_OK ||
         identity_outbox_hasten(tool->db, apr_time_now(), &changed) != IDENTITY_DB_OK ||
         identity_db_commit(tool->db) != IDENTITY_DB_OK)
-        return tool_fail("the database could not be written");
+        return tool_fail(TOOL_FAILED, "the database could not be written");
     if (tool->json)
         printf("{\"due\":%d}\n", changed);
     else
@@ -92,9 +92,9 @@ static void print_preview(const tool_t *tool, const identity_mail_t *mail)
                                    mail->text, "html", mail->html);
         tool_print(tool, object, NULL);
         json_decref(object);
-    } else if (tool->form == TOOL_MAIL_MESSAGE && message) {
+    } else if (tool_has(tool, TOOL_MESSAGE) && message) {
         fwrite(message, 1, length, stdout);
-    } else if (tool->form == TOOL_MAIL_HTML) {
+    } else if (tool_has(tool, TOOL_HTML)) {
         fputs(mail->html, stdout);
     } else {
         printf("Subject: %s\n\n%s", mail->subject, mail->text);
@@ -122,18 +122,23 @@ static void preview_values(apr_pool_t *pool, identity_mail_kind_t kind, apr_time
 int tool_mail_preview(tool_t *tool)
 {
     identity_mail_kind_t kind;
-    const char *error;
+    const char *error, *language = tool_text(tool, TOOL_LANGUAGE);
     apr_time_t now = apr_time_now();
 
     if (!identity_mail_kind_named(tool->argument, &kind))
-        return tool_fail("there is no mail %s: there are %s", tool->argument, identity_mail_kinds_listed(tool->pool));
-    if (tool->json && tool->form != TOOL_MAIL_UNSAID)
-        return tool_fail("--json shows all forms: --text, --html and --message do not go with it");
-    if (tool->language && !identity_language_valid(tool->language))
-        return tool_fail("--language must be a language tag such as de or pt-BR");
-    const identity_mail_templates_t *templates = identity_mail_templates_load(tool->pool, tool->templates, &error);
+        return tool_fail(TOOL_NOT_FOUND, "there is no mail %s: there are %s", tool->argument,
+                         identity_mail_kinds_listed(tool->pool));
+    int forms = tool_has(tool, TOOL_TEXT) + tool_has(tool, TOOL_HTML) + tool_has(tool, TOOL_MESSAGE);
+    if (forms > 1)
+        return tool_fail(TOOL_USAGE, "--text, --html and --message exclude each other");
+    if (tool->json && forms)
+        return tool_fail(TOOL_USAGE, "--json shows all forms: --text, --html and --message do not go with it");
+    if (language && !identity_language_valid(language))
+        return tool_fail(TOOL_USAGE, "--language must be a language tag such as de or pt-BR");
+    const identity_mail_templates_t *templates =
+        identity_mail_templates_load(tool->pool, tool_text(tool, TOOL_TEMPLATES), &error);
     if (!templates)
-        return tool_fail("%s", error);
+        return tool_fail(TOOL_FAILED, "%s", error);
     identity_mail_values_t values;
     preview_values(tool->pool, kind, now, &values);
     identity_mail_t mail = {.id = "mail_preview",
@@ -141,7 +146,7 @@ int tool_mail_preview(tool_t *tool)
                             .to = kind == IDENTITY_MAIL_CHANGE ? values.address : values.username,
                             .date = now,
                             .host = values.site};
-    identity_mail_render(tool->pool, templates, kind, tool->language ? tool->language : "", &values, &mail);
+    identity_mail_render(tool->pool, templates, kind, language ? language : "", &values, &mail);
     print_preview(tool, &mail);
     return 0;
 }

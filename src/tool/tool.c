@@ -1,4 +1,5 @@
 /* What the commands stand on: the database, an environment for the door, requests. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,8 +64,9 @@ static void settle(tool_t *tool)
 
     settings->public_url = "";
     settings->max_body = 65536;
-    settings->invite_lifetime = tool->expires ? tool->expires : apr_time_from_sec(7 * 86400);
-    settings->hash.memory_kib = tool->hash_memory ? tool->hash_memory : IDENTITY_HASH_MEMORY_MIN;
+    settings->invite_lifetime = apr_time_from_sec(7 * 86400);
+    settings->reset_lifetime = apr_time_from_sec(3600);
+    settings->hash.memory_kib = (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
     settings->blocklist = identity_blocklist_shipped(tool->pool);
@@ -86,16 +88,19 @@ int tool_open(tool_t *tool)
     const char *error = NULL;
     int version = 0;
 
+    if (!tool->driver)
+        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
     database->sync = IDENTITY_SYNC_FULL;
     database->log = log_database;
     tool->db = identity_db_open(tool->pool, tool->driver, tool->params, database, &error);
     if (!tool->db)
-        return tool_fail("%s", error);
+        return tool_fail(TOOL_DATABASE, "%s", error);
     identity_db_use(tool->db, tool->pool);
     if (identity_schema_version(tool->db, &version) != IDENTITY_DB_OK)
-        return tool_fail("the version of the database cannot be read");
+        return tool_fail(TOOL_DATABASE, "the version of the database cannot be read");
     if (version != identity_schema_current())
-        return tool_fail("the database has version %d, this program needs %d: %s", version, identity_schema_current(),
+        return tool_fail(TOOL_DATABASE, "the database has version %d, this program needs %d: %s", version,
+                         identity_schema_current(),
                          version < identity_schema_current() ? "run htidentity migrate" : "use a newer htidentity");
     settle(tool);
     return 0;
@@ -108,17 +113,19 @@ static int key_unreadable(const tool_t *tool, const char *file, apr_status_t sta
 
     apr_strerror(status, reason, sizeof reason);
     if (!APR_STATUS_IS_EACCES(status) || apr_uid_name_get(&user, geteuid(), tool->pool) != APR_SUCCESS)
-        return tool_fail("%s cannot be read: %s (errno %d). %s, which the server makes at its first start: name it by "
+        return tool_fail(TOOL_FAILED,
+                         "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: name it by "
                          "--signing-key, or give a password by --password-stdin",
                          file, reason, status, why);
-    return tool_fail("%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`, or give a password by "
+    return tool_fail(TOOL_FAILED,
+                     "%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`, or give a password by "
                      "--password-stdin",
                      file, reason, status, why, user, file);
 }
 
 int tool_load_keys(tool_t *tool)
 {
-    const char *file = tool->signing_key, *slash = strrchr(tool->params, '/'), *error = NULL, *pems[1];
+    const char *file = tool_text(tool, TOOL_SIGNING_KEY), *slash = strrchr(tool->params, '/'), *error = NULL, *pems[1];
     apr_file_t *opened;
     apr_size_t length = KEY_FILE_MAX;
     char *text = apr_pcalloc(tool->pool, KEY_FILE_MAX + 1);
@@ -135,13 +142,27 @@ int tool_load_keys(tool_t *tool)
     identity_wipe_with_pool(tool->pool, text);
     pems[0] = text;
     tool->env.keys = identity_keyset_load(tool->pool, pems, 1, &error);
-    return tool->env.keys ? 0 : tool_fail("%s: %s", file, error);
+    return tool->env.keys ? 0 : tool_fail(TOOL_FAILED, "%s: %s", file, error);
+}
+
+static tool_status_t status_of(int http)
+{
+    switch (http) {
+    case 404:
+        return TOOL_NOT_FOUND;
+    case 409:
+    case 412:
+        return TOOL_STATE;
+    default:
+        return http < 500 ? TOOL_REFUSED : TOOL_FAILED;
+    }
 }
 
 int tool_problem(const identity_problem_t *problem)
 {
     json_t *json = identity_problem_json(problem);
-    int status = tool_fail("%s", json_string_value(json_object_get(json, "message")));
+    int status = tool_fail(status_of(identity_problem_status(problem->kind)), "%s",
+                           json_string_value(json_object_get(json, "message")));
 
     json_decref(json);
     return status;
@@ -166,11 +187,11 @@ int tool_find_entity(tool_t *tool)
         if (entity->expires_at) /* nobody means a sandbox without naming it */
             continue;
         if (row)
-            return tool_fail("there are several entities: name one by --entity");
+            return tool_fail(TOOL_USAGE, "there are several entities: name one by --entity");
         row = entity;
     }
     if (!row)
-        return tool_fail("there is no entity yet: make one by htidentity entity add REFERENCE");
+        return tool_fail(TOOL_NOT_FOUND, "there is no entity yet: make one by htidentity entity add REFERENCE");
     tool->entity_id = row->id;
     return 0;
 }
@@ -226,9 +247,38 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
     tool->next = next_page(tool, *answer, apr_table_get(out.headers, "Link"));
     if (out.status < 300)
         return 0;
-    const char *field = json_string_value(json_object_get(*answer, "field"));
-    return tool_fail("%s%s%s", field ? field : "", field ? ": " : "",
-                     json_string_value(json_object_get(*answer, "message")));
+    const char *field = tool_member(*answer, "field"), *message = tool_member(*answer, "message");
+    return tool_fail(status_of(out.status), "%s%s%s", field ? field : "", field ? ": " : "",
+                     message ? message : "the request was refused");
+}
+
+static void print_heading(const char *const *names)
+{
+    for (int i = 0; names[i]; i++) {
+        if (i > 0)
+            putchar('\t');
+        for (const char *at = names[i]; *at; at++)
+            putchar(*at == '_' ? ' ' : toupper((unsigned char)*at));
+    }
+    putchar('\n');
+}
+
+bool tool_wants_more(const tool_t *tool)
+{
+    return tool->wanted != 0;
+}
+
+bool tool_line(tool_t *tool, const json_t *value, const char *const *names)
+{
+    if (!tool_wants_more(tool))
+        return false;
+    if (!tool->headed)
+        print_heading(names);
+    tool->headed = true;
+    tool_print(tool, value, names);
+    if (tool->wanted > 0)
+        tool->wanted--;
+    return tool_wants_more(tool);
 }
 
 void tool_print(const tool_t *tool, const json_t *value, const char *const *names)

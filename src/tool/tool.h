@@ -4,37 +4,81 @@
 
 #include "identity/service.h"
 
-/* What `mail preview` shows. */
-typedef enum { TOOL_MAIL_UNSAID, TOOL_MAIL_TEXT, TOOL_MAIL_HTML, TOOL_MAIL_MESSAGE } tool_form_t;
+/* Exit statuses, by kind. */
+typedef enum {
+    TOOL_DONE,
+    TOOL_FAILED,
+    TOOL_USAGE,
+    TOOL_DATABASE, /* there is none, or not of this version */
+    TOOL_NOT_FOUND,
+    TOOL_STATE,  /* exists already, or is not in the state for it */
+    TOOL_REFUSED /* by a rule */
+} tool_status_t;
 
-typedef struct tool {
+typedef enum {
+#define OPTION(id, name, value, kind, text) TOOL_##id,
+#include "options.def"
+#undef OPTION
+    TOOL_OPTIONS
+} tool_option_t;
+
+typedef enum { TOOL_ALL, TOOL_ONCE, TOOL_MANY } tool_option_kind_t;
+
+typedef struct tool_option_row {
+    const char *name, *value, *text; /* value NULL: a flag */
+    tool_option_kind_t kind;
+} tool_option_row_t;
+extern const tool_option_row_t tool_options[TOOL_OPTIONS];
+
+typedef struct tool tool_t;
+typedef struct tool_command {
+    const char *name, *arguments, *options;
+    int (*run)(tool_t *tool);
+    const char *text;
+} tool_command_t;
+extern const tool_command_t tool_commands[];
+extern const size_t tool_command_count;
+
+#define TOOL_ARGUMENTS 4
+
+struct tool {
     apr_pool_t *pool;
-    const char *driver, *params; /* of the database */
-    const char *entity;          /* id or reference, or NULL: the only one */
-    const char *signing_key;     /* file, or NULL: beside the database */
+    const tool_command_t *command;
+    const char *driver, *params;               /* of the database */
+    const char *entity;                        /* id or reference, or NULL: the only one */
+    apr_array_header_t *values[TOOL_OPTIONS];  /* of const char *; NULL: not given */
+    const char *argument, *second;             /* what the command is about; NULL where left out */
+    const char *arguments[TOOL_ARGUMENTS + 1]; /* all of them */
     bool json;
-    /* Options of a command; NULL or empty where not given. */
-    const char *name, *environment, *type, *parent, *description, *role, *slug, *account;
-    const char *connection, *issuer, *client_id;
-    const char *user, *target, *target_type, *since, *until;
-    const char *language, *templates;
-    tool_form_t form;
-    apr_interval_time_t expires; /* 0: not given */
-    unsigned hash_memory;        /* KiB; 0: not given */
-    bool password_stdin, hash_stdin, disabled;
-    unsigned milliseconds;
-    apr_array_header_t *permissions, *children, *roles, *domains;
-    const char *argument; /* what the command is about: a reference, a username, a name */
+    int wanted;  /* lines that --limit leaves; -1: all */
+    bool headed; /* the heading has been printed, or there is none */
     identity_env_t env;
     identity_settings_t settings;
     identity_db_t *db;
     const char *entity_id;  /* once asked for */
     const char *account_id; /* that calls act on, or NULL */
     const char *next;       /* query of the page after the one that was answered last, or NULL */
-} tool_t;
+};
 
-/* Prints `htidentity: ...` and returns the exit status 1. */
-int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* parse.c: fills the tool; TOOL_DONE, or the exit status after a message. */
+int tool_parse(tool_t *tool, int argc, char **argv);
+/* Does the command take the option? *value: what stands for its value there. */
+bool tool_takes(const tool_command_t *command, tool_option_t option, const char **value);
+/* The last value of an option, NULL where it was not given; all of them; was it given? */
+const char *tool_text(const tool_t *tool, tool_option_t option);
+const apr_array_header_t *tool_list(const tool_t *tool, tool_option_t option);
+bool tool_has(const tool_t *tool, tool_option_t option);
+/* Of an option whose value was checked to be a whole number. */
+long tool_number(const tool_t *tool, tool_option_t option, long absent);
+/* A duration such as 90d; --expires, which was checked before, or 0. */
+bool tool_duration(const char *text, apr_interval_time_t *value);
+apr_interval_time_t tool_expires(const tool_t *tool);
+/* A value such as LIVE|TEST: is it one of several words? And is the text one of them? */
+bool tool_is_choice(const char *value);
+bool tool_chosen(const char *value, const char *text);
+
+/* Prints `htidentity: ...` and returns the exit status. */
+int tool_fail(tool_status_t status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int tool_problem(const identity_problem_t *problem);
 /* Opens the database and fills env; 0, or the exit status after a message. */
 int tool_open(tool_t *tool);
@@ -48,51 +92,45 @@ int tool_open_entity(tool_t *tool);
  * the pool. */
 int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body, json_t **answer);
 
-/* commands.c */
-int tool_migrate(tool_t *tool);
-int tool_check(tool_t *tool);
-int tool_calibrate(tool_t *tool); /* calibrate.c */
-int tool_entity_add(tool_t *tool);
-int tool_entity_list(tool_t *tool);
-int tool_account_add(tool_t *tool);
-int tool_account_list(tool_t *tool);
-int tool_alias_add(tool_t *tool);
-int tool_alias_list(tool_t *tool);
-/* show.c */
-int tool_user_show(tool_t *tool);
-/* resources.c */
-int tool_user_add(tool_t *tool);
-int tool_user_list(tool_t *tool);
-int tool_role_add(tool_t *tool);
-int tool_role_list(tool_t *tool);
-int tool_key_add(tool_t *tool);
-int tool_key_list(tool_t *tool);
-/* further.c */
-int tool_team_add(tool_t *tool);
-int tool_team_list(tool_t *tool);
-int tool_provider_add(tool_t *tool);
-int tool_provider_list(tool_t *tool);
-int tool_audit_list(tool_t *tool);
-int tool_invitation_list(tool_t *tool);
-int tool_invitation_show(tool_t *tool);
-/* mail.c */
-int tool_mail_list(tool_t *tool);
-int tool_mail_retry(tool_t *tool);
-int tool_mail_preview(tool_t *tool);
+/* find.c: ids of what a person names. Each 0, or the exit status after a message. */
+int tool_find_user(tool_t *tool, const char *named, const char **id);
+int tool_find_team(tool_t *tool, const char *named, const char **id);
+int tool_find_role(tool_t *tool, const char *named, const char **id);
+int tool_find_provider(tool_t *tool, const char *named, const char **id);
+int tool_find_account(tool_t *tool, const char *named, const char **id);
+/* What --account, --type and --role describe, with all of it known to exist; NULL where none is asked for. */
+int tool_membership(tool_t *tool, json_t **object);
+/* The same of an account that is named otherwise; type NULL: only where it was given. */
+int tool_membership_of(tool_t *tool, const char *account, const char *type, json_t **object);
+/* Ids of --role or --child. */
+int tool_role_ids(tool_t *tool, tool_option_t option, json_t **ids);
 
-/* What they share: a list of texts as JSON; a member, where there is a value; every page of a list, as it comes. */
+/* A password or the like, of standard input; overwritten with the pool. */
+int tool_read_secret(tool_t *tool, char **secret);
+
+#define COMMAND(name, arguments, options, run, text) int run(tool_t *tool);
+#include "commands.def"
+#undef COMMAND
+
+/* What commands share: a path of literal parts and ids, ended by NULL; a list of texts as JSON; a member, where there
+ * is a value; `&name=value`, or "" without a value. */
+const char *tool_path(tool_t *tool, ...) __attribute__((sentinel));
 json_t *tool_strings(const apr_array_header_t *list);
 void tool_set_text(json_t *object, const char *name, const char *value);
+const char *tool_filter(const tool_t *tool, const char *name, const char *value);
+const char *tool_member(const json_t *object, const char *name);
+/* Every item of every page of a list, as it comes, until one returns false or fails. */
+typedef bool tool_each_t(tool_t *tool, json_t *item, void *data);
+int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each, void *data);
 int tool_print_pages(tool_t *tool, const char *path, const char *filters, const char *const *names);
-/* tool->account_id of --account; the exit status. */
-int tool_find_account(tool_t *tool);
-/* The membership that --account, --type and --role describe, with all of it known to exist; NULL where none is asked
- * for. */
-int tool_membership(tool_t *tool, json_t **object);
-/* A duration such as 90d. */
-bool tool_duration(const char *text, apr_interval_time_t *value);
+/* One call whose answer is printed. */
+int tool_call_and_print(tool_t *tool, const char *method, const char *path, json_t *body, const char *const *names);
 
-/* One JSON value a line where --json was given; else its members of those names, parted by tabs. */
+/* One JSON value a line where --json was given; else its members of those names, separated by tabs. */
 void tool_print(const tool_t *tool, const json_t *value, const char *const *names);
+/* A line of a list, with a heading above the first on a terminal. False: --limit wants no more. */
+bool tool_line(tool_t *tool, const json_t *value, const char *const *names);
+/* Where a list may have to say that there is nothing more to print. */
+bool tool_wants_more(const tool_t *tool);
 
 #endif

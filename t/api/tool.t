@@ -46,7 +46,7 @@ my $count = rows("SELECT 1 FROM teams WHERE entity_id = '$site->{id}'");
 tool_says(qr/there is no role Nothing/, qw(team add Another --account), $site->{reference}, qw(--role Nothing));
 tool_says(qr/there is no account nowhere/, qw(team add Another --account nowhere));
 tool_says(qr/go with --account/, qw(team add Another --role X));
-tool_says(qr/asks for a name/, qw(team add));
+tool_says(qr/team add asks for NAME/, qw(team add));
 tool_says(qr/does not take --domain/, qw(team add Another --domain x.example));
 is rows("SELECT 1 FROM teams WHERE entity_id = '$site->{id}'"), $count, 'nothing of these was kept';
 my $more = join ' UNION ALL ', map { sprintf "SELECT 'team_0000000000000000%04d', '$site->{id}', 'many', %d", $_, $_ } 1 .. 400;
@@ -68,9 +68,9 @@ is_deeply [map { $_->{name} } json_lines(qw(provider list))], ['Password', 'Work
 is api(GET => '/v1/authentication-providers', undef, @key)->json->{data}[0]{sso}{client_id}, 'shop', 'as the server shows them';
 tool_says(qr/sso\.okta\.connection/, qw(provider add OKTA));
 tool_says(qr/sso\.okta/, qw(provider add GOOGLE --connection acme));
-tool_says(qr/sso\.variant/, qw(provider add SAML));
+tool_says(qr/SAML is none of DEFAULT/, qw(provider add SAML));
 tool_says(qr/takes --name and --disabled only/, qw(provider add DEFAULT --domain a.example));
-tool_says(qr/asks for DEFAULT, GOOGLE/, qw(provider add));
+tool_says(qr/asks for DEFAULT\|GOOGLE/, qw(provider add));
 
 # ---- user show -------------------------------------------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ is api(PATCH => "/v1/users/$bob->{id}", {status => 'INACTIVE'}, @key)->status, 2
 like tool_is(qr/./, qw(user show), $bob->{id}), qr/\n  none: the user is INACTIVE\n\z/, 'and holds nothing';
 tool_says(qr/There is no user nobody\@example\.org/, qw(user show nobody@example.org));
 tool_says(qr/There is no user $ada->{id}/, '--entity', 'default', qw(user show), $ada->{id});
-tool_says(qr/asks for a username or an id/, qw(user show));
+tool_says(qr/user show asks for USER/, qw(user show));
 
 # ---- audit records ---------------------------------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ is ids('--target-type', 'TEAM', '--since', '1h'), wanted("target_resource_type =
 is ids('--until', '1h'), '', 'and long ago';
 is ids('--since', '2001-01-01T00:00:00Z', '--until', '2001-01-02T00:00:00Z'), '', 'between two times';
 is ids('--account', $site->{reference}), wanted("target_platform_id = '$site->{account}'"), 'of one account';
-like tool_is(qr/./, qw(audit list --target), $team), qr/^\S+Z\taudi_\w+\t-\tCREATE\tTEAM\t$team\t-\tA team was created\.\t-\tSupport\t-\t-\t\[\]\n/, 'M18: in columns';
+like tool_is(qr/./, qw(audit list --target), $team), qr/^audi_\w+\t\S+Z\t-\tCREATE\tTEAM\t$team\t-\tA team was created\.\t-\tSupport\t-\t-\t\[\]\n/, 'M18: in columns';
 tool_says(qr/--since must be a time/, qw(audit list --since yesterday));
 tool_says(qr/there is no user/, qw(audit list --user nobody@example.org));
 tool_says(qr/there is no account/, qw(audit list --account nowhere));

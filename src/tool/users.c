@@ -1,0 +1,302 @@
+/* Commands on users and their memberships. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "tool.h"
+
+static const char *const user_columns[] = {"id", "status", "username", "created_at", NULL};
+static const char *const membership_columns[] = {"id", "account_id", "account_reference", "type", "roles", NULL};
+
+/* ---- user add --------------------------------------------------------------------------------------------------- */
+
+static int add_with_password(tool_t *tool, json_t **user)
+{
+    char *password;
+    int status = tool_read_secret(tool, &password);
+
+    return status ? status
+                  : tool_call(tool, "POST", "/v1/users", NULL,
+                              json_pack("{s:s, s:s}", "username", tool->argument, "password", password), user);
+}
+
+/* The hash alone, or a line of htpasswd: what stands in front of its first colon is not the username here. */
+static int add_with_hash(tool_t *tool, json_t **user)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    identity_user_row_t *row;
+    char *line;
+    int status = tool_read_secret(tool, &line);
+
+    if (status)
+        return status;
+    const char *colon = strchr(line, ':'), *hash = colon ? colon + 1 : line;
+    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, hash, &row, &problem))
+        return tool_problem(&problem);
+    return tool_call(tool, "GET", tool_path(tool, "users", row->id, NULL), NULL, NULL, user);
+}
+
+static int add_active(tool_t *tool, json_t *given)
+{
+    json_t *user, *memberships;
+    int status = tool_has(tool, TOOL_HASH_STDIN) ? add_with_hash(tool, &user) : add_with_password(tool, &user);
+
+    if (status)
+        return status;
+    if (given) {
+        status = tool_call(tool, "POST", tool_path(tool, "users", tool_member(user, "id"), "memberships", NULL), NULL,
+                           json_incref(given), &memberships);
+        if (status == TOOL_DONE)
+            json_object_set(user, "account_memberships", memberships);
+    }
+    tool_print(tool, user, user_columns);
+    return status;
+}
+
+static int invite(tool_t *tool, json_t *given)
+{
+    static const char *const columns[] = {"username", "entity_id", NULL};
+    json_t *body;
+    int status = tool_load_keys(tool);
+
+    if (status)
+        return status;
+    body = json_pack("{s:s}", "username", tool->argument);
+    if (given)
+        json_object_set_new(body, "account_memberships", json_pack("[O]", given));
+    return tool_call_and_print(tool, "POST", "/v1/users/invite", body, columns);
+}
+
+int tool_user_add(tool_t *tool)
+{
+    bool hash = tool_has(tool, TOOL_HASH_STDIN), password = tool_has(tool, TOOL_PASSWORD_STDIN);
+    json_t *given;
+
+    if (password && hash)
+        return tool_fail(TOOL_USAGE, "--password-stdin and --hash-stdin exclude each other");
+    int status = tool_open_entity(tool);
+    if (status == TOOL_DONE)
+        status = tool_membership(tool, &given);
+    if (status)
+        return status;
+    return password || hash ? add_active(tool, given) : invite(tool, given);
+}
+
+int tool_invitation_send(tool_t *tool)
+{
+    json_t *given;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_membership(tool, &given);
+    return status ? status : invite(tool, given);
+}
+
+int tool_user_list(tool_t *tool)
+{
+    int status = tool_open_entity(tool);
+    return status ? status
+                  : tool_print_pages(tool, "/v1/users", tool_filter(tool, "status", tool_text(tool, TOOL_STATUS)),
+                                     user_columns);
+}
+
+/* ---- user set-password, activate, deactivate, rename ------------------------------------------------------------ */
+
+/* The user that the first argument names. */
+static int open_user(tool_t *tool, const char **id)
+{
+    int status = tool_open_entity(tool);
+    return status ? status : tool_find_user(tool, tool->argument, id);
+}
+
+static int change_user(tool_t *tool, const char *name, const char *value, json_t **user)
+{
+    const char *id;
+    int status = open_user(tool, &id);
+
+    return status ? status
+                  : tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL, json_pack("{s:s}", name, value),
+                              user);
+}
+
+/* Upper case, lower case and digits, without those that look alike: 20 of 56 are 116 bits. */
+static char *make_password(tool_t *tool)
+{
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char byte;
+    char *password = apr_pcalloc(tool->pool, 24);
+
+    identity_wipe_with_pool(tool->pool, password);
+    memcpy(password, "Aa2", 3);
+    for (int i = 3; i < 23;) {
+        tool->env.random.fill(tool->env.random.context, &byte, 1);
+        if (byte < sizeof letters - 1)
+            password[i++] = letters[byte];
+    }
+    return password;
+}
+
+int tool_user_set_password(tool_t *tool)
+{
+    bool generate = tool_has(tool, TOOL_GENERATE);
+    const char *id;
+    char *password;
+    json_t *user;
+    int status = open_user(tool, &id);
+
+    if (status == TOOL_DONE && generate)
+        password = make_password(tool);
+    else if (status == TOOL_DONE)
+        status = tool_read_secret(tool, &password);
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL,
+                           json_pack("{s:s}", "password", password), &user);
+    if (status)
+        return status;
+    if (generate && tool->json)
+        json_object_set_new(user, "password", json_string(password));
+    if (generate && !tool->json)
+        puts(password);
+    else
+        tool_print(tool, user, user_columns);
+    return TOOL_DONE;
+}
+
+int tool_user_activate(tool_t *tool)
+{
+    json_t *user;
+    int status = change_user(tool, "status", "ACTIVE", &user);
+
+    if (status == TOOL_DONE)
+        tool_print(tool, user, user_columns);
+    return status;
+}
+
+int tool_user_deactivate(tool_t *tool)
+{
+    static const char *const columns[] = {"id", "status", "username", "created_at", "sessions_ended", NULL};
+    const char *id;
+    json_t *user, *sessions;
+    int status = open_user(tool, &id);
+
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "GET", tool_path(tool, "users", id, "sessions", NULL), NULL, NULL, &sessions);
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL,
+                           json_pack("{s:s}", "status", "INACTIVE"), &user);
+    if (status)
+        return status;
+    json_object_set_new(user, "sessions_ended",
+                        json_integer((json_int_t)json_array_size(json_object_get(sessions, "data"))));
+    tool_print(tool, user, columns);
+    return TOOL_DONE;
+}
+
+int tool_user_rename(tool_t *tool)
+{
+    json_t *user;
+    int status = change_user(tool, "username", tool->second, &user);
+
+    if (status == TOOL_DONE)
+        tool_print(tool, user, user_columns);
+    return status;
+}
+
+/* ---- memberships ------------------------------------------------------------------------------------------------ */
+
+/* `roles` by their names, for a line of text. */
+static void print_membership(const tool_t *tool, const json_t *membership)
+{
+    json_t *shown = identity_json_own(tool->pool, json_copy((json_t *)membership)), *role;
+    const char *names = "";
+    size_t i;
+
+    json_array_foreach (json_object_get(membership, "roles"), i, role)
+        names = apr_pstrcat(tool->pool, names, *names ? ", " : "", tool_member(role, "name"), NULL);
+    if (!tool->json)
+        tool_set_text(shown, "roles", *names ? names : "-");
+    tool_print(tool, shown, membership_columns);
+}
+
+/* Answers of these calls are all memberships of the user; the one of the account is meant. */
+static json_t *membership_in(const json_t *list, const char *account_id)
+{
+    json_t *membership;
+    size_t i;
+
+    json_array_foreach (json_is_array(list) ? list : json_object_get(list, "data"), i, membership) {
+        const char *id = tool_member(membership, "account_id");
+        if (id && strcmp(id, account_id) == 0)
+            return membership;
+    }
+    return NULL;
+}
+
+static int find_membership(tool_t *tool, const char *user_id, const char *account_id, const char **id)
+{
+    json_t *list;
+    int status = tool_call(tool, "GET", tool_path(tool, "users", user_id, "memberships", NULL), NULL, NULL, &list);
+
+    if (status)
+        return status;
+    *id = tool_member(membership_in(list, account_id), "id");
+    return *id ? TOOL_DONE
+               : tool_fail(TOOL_NOT_FOUND, "%s has no membership of account %s", tool->argument, tool->second);
+}
+
+static int print_of_account(const tool_t *tool, const json_t *answer, const char *account_id)
+{
+    const json_t *membership =
+        json_is_object(answer) && json_object_get(answer, "account_id") ? answer : membership_in(answer, account_id);
+    if (membership)
+        print_membership(tool, membership);
+    return TOOL_DONE;
+}
+
+int tool_membership_add(tool_t *tool)
+{
+    const char *user_id;
+    json_t *body, *answer;
+    int status = open_user(tool, &user_id);
+
+    if (status == TOOL_DONE)
+        status = tool_membership_of(tool, tool->second, "USER", &body);
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "POST", tool_path(tool, "users", user_id, "memberships", NULL), NULL,
+                           json_incref(body), &answer);
+    return status ? status : print_of_account(tool, answer, tool_member(body, "account_id"));
+}
+
+int tool_membership_set(tool_t *tool)
+{
+    const char *user_id, *id;
+    json_t *body, *answer;
+
+    if (!tool_has(tool, TOOL_TYPE) && !tool_has(tool, TOOL_ROLE))
+        return tool_fail(TOOL_USAGE, "membership set asks for --type or --role");
+    int status = open_user(tool, &user_id);
+    if (status == TOOL_DONE)
+        status = tool_membership_of(tool, tool->second, NULL, &body);
+    if (status == TOOL_DONE)
+        status = find_membership(tool, user_id, tool_member(body, "account_id"), &id);
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "PATCH", tool_path(tool, "users", user_id, "memberships", id, NULL), NULL,
+                           json_incref(body), &answer);
+    return status ? status : print_of_account(tool, answer, tool_member(body, "account_id"));
+}
+
+int tool_membership_remove(tool_t *tool)
+{
+    const char *user_id, *account_id, *id;
+    json_t *answer;
+    int status = open_user(tool, &user_id);
+
+    if (status == TOOL_DONE)
+        status = tool_find_account(tool, tool->second, &account_id);
+    if (status == TOOL_DONE)
+        status = find_membership(tool, user_id, account_id, &id);
+    return status ? status
+                  : tool_call(tool, "DELETE", tool_path(tool, "users", user_id, "memberships", id, NULL), NULL, NULL,
+                              &answer);
+}

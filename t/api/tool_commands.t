@@ -1,0 +1,221 @@
+# Every command of htidentity's table: what it does, what it refuses, and its exit status.
+# run on: event
+use strict;
+use warnings FATAL => 'all';
+use JSON::PP ();
+use Test::More;
+use IdentityTest;
+use IdentityTest::Api;
+
+my $site = entity('commands');
+my @key = @{$site->{key}};
+my $state = server()->{state};
+
+# Exit status, standard output, standard error; the first argument is what comes on standard input.
+sub run_with
+{
+    my ($input, @arguments) = @_;
+    open my $in, '+>', "$state/input.$$" or die $!;
+    print {$in} $input;
+    seek $in, 0, 0;
+    open my $kept, '<&', \*STDIN or die $!;
+    open STDIN, '<&', $in or die $!;
+    sysseek STDIN, 0, 0;
+    my ($status, $out, $error) = tool(@arguments);
+    open STDIN, '<&', $kept or die $!;
+    unlink "$state/input.$$";
+    return ($status & 127 ? "signal $status" : $status >> 8, $out, $error);
+}
+my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', qw(check migrate calibrate), 'mail list', 'mail retry', 'mail preview';
+sub run
+{
+    my ($noun, $verb) = @_;
+    return run_with('', $alone{$noun} || $alone{join ' ', $noun, $verb // ''} ? () : ('--entity', $site->{reference}), @_);
+}
+
+# Done, with that on standard output, and nothing on standard error but `notes`.
+my %tried;
+sub done
+{
+    my ($out, @arguments) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($status, $text, $error) = run(@arguments);
+    $tried{$_}++ for map { join ' ', @arguments[0 .. $_] } 0 .. ($#arguments > 2 ? 2 : $#arguments);
+    my ($last) = $text =~ /^(\S+)/;
+    ok $status == 0 && $text =~ $out, "M7: htidentity @arguments" or diag "status $status\n$text$error";
+    return $last;
+}
+sub says
+{
+    my ($wanted, $said, @arguments) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my ($status, $text, $error) = run(@arguments);
+    ok $status == $wanted && $text eq '' && $error =~ $said && $error =~ tr/\n// == 1, "M7: htidentity @arguments: exit $wanted"
+        or diag "status $status\n$text$error";
+}
+
+# ---- exit statuses ---------------------------------------------------------------------------------------------------------------------------
+
+my ($status, undef, $error) = run_with('', '--db', "sqlite3:$state/nothing.db", qw(user list));
+ok $status == 3 && $error =~ /nothing\.db is not there/, 'M7: exit 3 where there is no database' or diag $error;
+says(4, qr/no user/, qw(user deactivate nobody@example.org));
+says(4, qr/no team Nothing/, qw(team delete Nothing));
+says(4, qr/no role nothing/, qw(role show nothing));
+says(4, qr/no account nowhere/, qw(account show nowhere));
+says(4, qr/./, qw(key show apik_00000000000000000000));
+says(4, qr/no entity nowhere/, qw(entity show nowhere));
+says(5, qr/reference/, qw(account add), $site->{reference});
+
+# ---- users -----------------------------------------------------------------------------------------------------------------------------------
+
+my $member = member('carol', entity => $site, type => 'USER');
+my ($carol, $token) = ($member->{username}, $member->{bearer});
+my $renamed = "new-$carol";
+is api(GET => "/v1/users/$member->{id}", undef, @$token)->status, 200, 'carol is signed in';
+says(2, qr/no password came/, qw(user set-password), $carol);
+my (undef, $refused, $why) = run_with("short\n", '--entity', $site->{reference}, 'user', 'set-password', $carol);
+like $why, qr/password/, 'M7: a password that the rules refuse is refused here';
+is((run_with("short\n", '--entity', $site->{reference}, 'user', 'set-password', $carol))[0], 6, 'M7: exit 6 where a rule refuses');
+done(qr/^\S{23}\n\z/, qw(user set-password), $carol, '--generate');
+my ($one, $made) = run('user', 'set-password', $carol, '--generate');
+chomp $made;
+is login($carol, $made)->status, 200, 'M7: the password that was made signs in, and was printed alone';
+is api(GET => "/v1/users/$member->{id}", undef, @$token)->status, 401, 'M7: the sessions before have ended';
+is((run_with("Another1Horse\n", '--entity', $site->{reference}, 'user', 'set-password', $carol))[0], 0, 'M7: or read from standard input');
+login($carol, 'Another1Horse');
+done(qr/^sess_\w+\t$member->{id}\t/, qw(session list --user), $carol);
+done(qr/^$member->{id}\tINACTIVE\t\Q$carol\E\t\S+\t1$/, qw(user deactivate), $carol);
+is login($carol, 'Another1Horse')->status, 401, 'M7: nobody signs in with it any more';
+is_deeply [map { $_->{id} } @{api(GET => '/v1/users?status=INACTIVE', undef, @key)->json->{data}}], [$member->{id}], 'the server shows it';
+done(qr/\A$member->{id}\tINACTIVE\t[^\n]*\n\z/, qw(user list --status INACTIVE));
+done(qr/^$member->{id}\tACTIVE\t/, qw(user activate), $carol);
+done(qr/^$member->{id}\tACTIVE\t\Q$renamed\E\t/, qw(user rename), $carol, $renamed);
+my $second = login($renamed, 'Another1Horse');
+is $second->status, 200, 'M7: the new name signs in';
+says(6, qr/username/, qw(user rename), $renamed, 'no address');
+done(qr/^\Q$renamed\E\n/, qw(user show), $renamed);
+done(qr/^sessions ended: 1$/, qw(session end --user), $renamed);
+is api(GET => "/v1/users/$member->{id}", undef, bearer_of($second))->status, 401, 'M7: and it has ended';
+login($renamed, 'Another1Horse');
+my $session = done(qr/^sess_/, qw(session list --all));
+done(qr/^sessions ended: 1$/, qw(session end --user), $renamed, '--session', $session);
+login($renamed, 'Another1Horse');
+done(qr/^sessions ended: 1$/, qw(session end --all));
+done(qr/\A\z/, qw(session list --all));
+says(2, qr/--user USER or --all/, qw(session list));
+
+my (undef, $dave) = run_with("Correct1Horse\n", '--entity', $site->{reference}, qw(user add), "dave-$$\@example.org", '--password-stdin');
+($dave) = $dave =~ /^(user_\w+)/;
+$tried{'user add'}++;
+is scalar(split /\n/, (run(qw(user list)))[1]), 2, 'two users';
+is scalar(split /\n/, (run(qw(user list --limit 1)))[1]), 1, 'M7: --limit';
+is_deeply [run(qw(user list --limit 1))], [run(qw(--limit 1 user list))], 'M7: options stand anywhere';
+
+# ---- memberships, teams ----------------------------------------------------------------------------------------------------------------------
+
+my $account = $site->{reference};
+done(qr/^memb_\w+\t$site->{account}\t\Q$account\E\tUSER\tRead Only$/, qw(membership add), $dave, $account, '--role', 'read-only');
+done(qr/\t\Q$account\E\tPARTNER\tRead Only$/, qw(membership set), $dave, $account, '--type', 'PARTNER');
+done(qr/\tADMIN\t/, qw(membership set), $dave, $account, '--type', 'ADMIN');
+says(2, qr/asks for --type or --role/, qw(membership set), $dave, $account);
+says(4, qr/no role Nothing/, qw(membership set), $dave, $account, '--role', 'Nothing');
+is api(GET => "/v1/users/$dave", undef, @key)->json->{account_memberships}[0]{type}, 'ADMIN', 'the server shows it';
+done(qr/^$dave\t\S+\t\Q$account\E\tmembership ADMIN$/m, qw(who-is-in), $account);
+done(qr/^$dave\t\S+\t\Q$account\E\tmembership ADMIN$/m, qw(who-can ROLE.CREATE));
+done(qr/^apik_\w+\t\S+\t-\tkey ADMINISTRATOR$/m, qw(who-can ROLE.CREATE));
+says(2, qr/is no name of a permission/, 'who-can', 'not a name');
+says(5, qr/without an administrator/, qw(membership remove), $dave, $account);
+done(qr/\tADMIN\t/, qw(membership set), $renamed, $account, '--type', 'ADMIN');
+done(qr/\A\z/, qw(membership remove), $dave, $account);
+says(4, qr/has no membership/, qw(membership remove), $dave, $account);
+my $team = done(qr/^team_\w+\tSupport$/, qw(team add Support));
+done(qr/^$team\tHelp$/, qw(team rename support Help));
+done(qr/^$team\tHelp$/, qw(team grant Help), $account, '--role', 'Read Only');
+done(qr/^$team\tHelp\n$site->{account}\t\Q$account\E\tUSER\tRead Only\n\z/, qw(team show help));
+done(qr/^$dave\t\S+\tACTIVE\t\S+Z\t-\ttrue$/, qw(team member add Help), $dave);
+says(5, qr/in this team already/, qw(team member add Help), $dave);
+done(qr/^$dave\t\S+\tACTIVE\t\S+Z\t2099-01-01T00:00:00Z\ttrue$/, qw(team member set Help), $dave, '--end', '2099-01-01T00:00:00Z');
+done(qr/\t-\ttrue$/, qw(team member set Help), $dave, '--end', 'none');
+says(2, qr/--end must be a time/, qw(team member set Help), $dave, '--end', 'soon');
+done(qr/\A$dave\t[^\n]*\n\z/, qw(team member list Help));
+done(qr/^$dave\t\S+\t-\tteam Help$/, qw(who-is-in Help));
+done(qr/^$dave\t\S+\t\Q$account\E\tteam Help: membership USER$/m, qw(who-has read-only));
+done(qr/^$dave\t\S+\t\Q$account\E\tteam Help: role Read Only$/m, qw(who-can ROLE.VIEW));
+done(qr/\A\z/, qw(team member remove Help), $dave);
+done(qr/\A\z/, qw(team member list Help));
+done(qr/\A\z/, qw(team revoke Help), $account);
+says(4, qr/has no membership/, qw(team revoke Help), $account);
+done(qr/^$team\t/, qw(team list));
+done(qr/\A\z/, qw(team delete Help));
+
+# ---- roles, keys -----------------------------------------------------------------------------------------------------------------------------
+
+my $role = done(qr/^role_\w+\tnight-shift\tNight Shift\t/, qw(role add), 'Night Shift', qw(--permission SITE.OPEN --child read-only));
+done(qr/^$role\tnight-shift\tNight Shift\tAt night$/, qw(role set night-shift --description), 'At night');
+done(qr/^$role\tnight-shift\tNight Shift\tAt night\t\["SITE\.OPEN"\]\t\["role_\w+"\]$/, qw(role show), 'night shift');
+says(2, qr/role set asks for/, qw(role set night-shift));
+done(qr/^$role\t/m, qw(role list));
+done(qr/\A\z/, qw(role delete night-shift));
+says(4, qr/no role night-shift/, qw(role show night-shift));
+done(qr/^idk_/, qw(key add --only ROLE.VIEW --description narrow));
+my ($done, $narrow, $said) = run(qw(key add --only ROLE.VIEW --description narrow --expires 1d));
+chomp $narrow;
+like $said, qr/^htidentity: the key apik_\w+ is narrowed: of what ADMINISTRATOR holds it keeps only ROLE\.VIEW$/, 'M17: --only says that it narrows';
+my ($id) = $said =~ /(apik_\w+)/;
+says(2, qr/does not take --permission/, qw(key add --permission ROLE.VIEW));
+is api(GET => '/v1/roles?limit=1', undef, 'X-API-KEY' => $narrow)->status, 200, 'it holds that';
+my $lacks = api(GET => '/v1/users', undef, 'X-API-KEY' => $narrow);
+is $lacks->status, 403, 'and nothing else';
+is $lacks->json->{message}, 'This needs the permission USER.MORTAL.VIEW. The key is narrowed: its own list of permissions leaves this one out.', 'M17: a key that lacks because it is narrowed is told so';
+done(qr/^$id\tACTIVE\tADMINISTRATOR\t.*\["ROLE\.VIEW"\]$/, qw(key show), $id);
+done(qr/^$id\tACTIVE\tREAD_ONLY\t.*\tother$/, qw(key set), $id, qw(--role READ_ONLY --description other));
+says(2, qr/key set asks for/, qw(key set), $id);
+done(qr/^$id\tINACTIVE\t/, qw(key revoke), $id);
+is api(GET => '/v1/roles?limit=1', undef, 'X-API-KEY' => $narrow)->status, 401, 'M7: a revoked key opens nothing, with the next request';
+done(qr/\A$id\tINACTIVE\t[^\n]*\n\z/, qw(key list --status INACTIVE));
+
+# ---- the rest --------------------------------------------------------------------------------------------------------------------------------
+
+my $provider = done(qr/^auth_\w+\tSSO\tENABLED\tWork\t/, qw(provider add OIDC --name Work --issuer https://x.example --client-id shop));
+done(qr/^$provider\tSSO\tDISABLED\tOffice\t/, qw(provider set work --name Office --status DISABLED));
+done(qr/^$provider\t/, qw(provider show Office));
+done(qr/^$provider\t/, qw(provider list));
+says(2, qr/provider set asks for/, qw(provider set Office));
+my $eve = "eve-$$\@example.org";
+done(qr/^\Q$eve\E\t$site->{id}$/, qw(invitation send), $eve, '--account', $account, '--type', 'ADMIN');
+my $invitation = done(qr/^\S+\tinvited\t\Q$eve\E\t/, qw(invitation list));
+done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation show), $invitation);
+done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation resend), $invitation);
+done(qr/^\Q$invitation\E\trevoked\t/, qw(invitation revoke), $invitation);
+done(qr/^ida_|^\S+\n\z/, qw(alias add), $dave);
+done(qr/^alia_\w+\tdave-/, qw(alias list));
+done(qr/^$site->{id}\t\Q$site->{reference}\E\t/m, qw(entity list));
+done(qr/\A$site->{id}\t/, qw(entity show), $site->{reference});
+done(qr/\Aplat_\w+\tsecond\t/, qw(account add second));
+done(qr/\Aplat_\w+\tsecond\t/, qw(account show second));
+done(qr/\tsecond\t/, qw(account list));
+done(qr/\Aenti_/, qw(entity add), "made-$$");
+done(qr/\A\{"/, qw(audit export --limit 1));
+done(qr/\Aaudi_\w+\t/, qw(audit list --limit 1));
+my @records = JSON::PP->new->utf8->incr_parse((run(qw(audit export --limit 3)))[1]);
+is scalar(@records), 3, 'M18: JSON Lines';
+done(qr/./, qw(check));
+done(qr/already/, qw(migrate));
+done(qr/IdentityPasswordHash/, qw(calibrate --time 10));
+done(qr/^Subject/, qw(mail preview invite));
+done(qr/./s, qw(mail retry));
+$tried{'mail list'}++ if (run(qw(mail list)))[0] == 0;
+
+# A heading is for people: on a terminal alone.
+SKIP: {
+    skip 'script is not there', 2 unless -x '/usr/bin/script';
+    my $shown = `script -qec '$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$state/identity.db --entity $site->{reference} user list' /dev/null < /dev/null`;
+    like $shown, qr/\AID\tSTATUS\tUSERNAME\tCREATED AT\r?\nuser_/, 'M7: a heading on a terminal';
+    my $json = `script -qec '$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$state/identity.db --entity $site->{reference} --json user list' /dev/null < /dev/null`;
+    like $json, qr/\A\{/, 'M7: none over JSON';
+}
+$tried{$_}++ for qw(help completion); # tool_usage.t
+open my $table, '<', "$ENV{IDENTITY_TOP}/src/tool/commands.def" or die "commands.def: $!";
+is_deeply [grep { !$tried{$_} } do { local $/; <$table> } =~ /^COMMAND\("([^"]+)"/mg], [], 'M7: every command of the table has been run';
+
+done_testing;
