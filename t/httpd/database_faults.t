@@ -132,7 +132,7 @@ sub all_answer
         last unless grep { $last{$_} ne $wanted->{$_} } keys %asked;
         sleep 0.1;
     }
-    is_deeply \%last, $wanted, $what;
+    is_deeply \%last, $wanted, $what or diag substr $server->error_log, -6000;
 }
 
 my %well = ('API with a key' => 200, 'API without a credential' => 401, 'API with a key of nobody' => 401, 'protected with a key' => 200, 'protected without a credential' => 401);
