@@ -291,23 +291,39 @@ static const char *not_fitting(apr_pool_t *pool, const identity_dbd_t *dbd, iden
     }
 }
 
+static identity_fault_t check_access(apr_pool_t *pool, const identity_dbd_t *dbd, struct stat *info,
+                                     const char **errmsg)
+{
+    identity_fault_t fault = check_folder(pool, dbd, errmsg);
+
+    if (!fault)
+        fault = check_file(pool, dbd, info, errmsg);
+    return fault ? fault : check_rights(pool, dbd, errmsg);
+}
+
+/* What was moved away or closed a moment ago is not damaged: nobody may be told to put a backup in its place. */
+static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
+{
+    struct stat info;
+    identity_fault_t fault = check_access(pool, dbd, &info, errmsg);
+
+    if (fault)
+        return fault;
+    *errmsg = damaged(pool, dbd);
+    return IDENTITY_FAULT_DAMAGED;
+}
+
 identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd, identity_magic_t *kept,
                                          bool read_only, const char **errmsg)
 {
     struct stat info;
     int version;
-    identity_fault_t fault = check_folder(pool, dbd, errmsg);
+    identity_fault_t fault = check_access(pool, dbd, &info, errmsg);
 
-    if (!fault)
-        fault = check_file(pool, dbd, &info, errmsg);
-    if (!fault)
-        fault = check_rights(pool, dbd, errmsg);
     if (fault)
         return fault;
-    if (!is_database(dbd->params, &info, kept)) {
-        *errmsg = damaged(pool, dbd);
-        return IDENTITY_FAULT_DAMAGED;
-    }
+    if (!is_database(dbd->params, &info, kept))
+        return damaged_or_gone(pool, dbd, errmsg);
     identity_schema_state_t state = identity_schema_look(pool, dbd->driver, dbd->params, read_only, &version);
     if (state == IDENTITY_SCHEMA_FITS)
         return IDENTITY_FAULT_NONE;
@@ -315,10 +331,10 @@ identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t 
         *errmsg = locked(pool, dbd);
         return IDENTITY_FAULT_LOCKED;
     }
+    if (state == IDENTITY_SCHEMA_DAMAGED)
+        return damaged_or_gone(pool, dbd, errmsg);
     *errmsg = not_fitting(pool, dbd, state, version);
-    return state == IDENTITY_SCHEMA_DAMAGED ? IDENTITY_FAULT_DAMAGED
-           : state == IDENTITY_SCHEMA_OLDER ? IDENTITY_FAULT_OLDER
-                                            : IDENTITY_FAULT_SCHEMA;
+    return state == IDENTITY_SCHEMA_OLDER ? IDENTITY_FAULT_OLDER : IDENTITY_FAULT_SCHEMA;
 }
 
 /* The driver's texts, of all versions so far. */
