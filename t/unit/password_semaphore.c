@@ -461,7 +461,7 @@ static void test_many_killed(void)
         if (*child == 0) {
             pthread_t threads[10];
             identity_hashsem_join(sem);
-            kind = i % 4;
+            kind = (flood_t)(i % 4);
             for (int j = 0; j < 10; j++)
                 pthread_create(&threads[j], NULL, flood, (void *)(intptr_t)(i * 10 + j));
             for (;;)
