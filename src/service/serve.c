@@ -213,7 +213,7 @@ static void name_resource(identity_call_t *call)
     identity_problem_t *problem = &call->problem;
     bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
 
-    if (!call->id || (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
+    if (!call->id || problem->resource_type || (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
         return;
     const char *braces = user ? strchr(call->route->pattern, '{') : strrchr(call->route->pattern, '{');
     problem->resource_id = !user && call->inner_id ? call->inner_id : call->id;

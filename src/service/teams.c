@@ -26,8 +26,13 @@ static bool load_team(identity_call_t *call, void *data)
 
     if (!identity_db_found(call, identity_team_get(call->db, call->who->entity_id, call->id, &view->team), &found))
         return false;
-    if (!found)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    if (!found) {
+        identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+        /* The team of the path, also where a membership follows it. */
+        call->problem.resource_type = "TEAM";
+        call->problem.resource_id = call->id;
+        return false;
+    }
     return identity_holdings_of(call, IDENTITY_OWNER_TEAM, call->id, &view->holdings);
 }
 

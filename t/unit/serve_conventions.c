@@ -51,7 +51,7 @@ static const struct {
              {"/v1/users/search", "GET, HEAD, OPTIONS"},
              {"/v1/users/invite", "POST, OPTIONS"},
              {"/v1/users/revoke-invite", "POST, OPTIONS"},
-             {"/v1/users/user_" UNKNOWN_ID, "GET, HEAD, PATCH, OPTIONS"},
+             {"/v1/users/user_" UNKNOWN_ID "/restore", "POST, OPTIONS"},
              {"/v1/users/user_" UNKNOWN_ID "/memberships", "GET, HEAD, POST, OPTIONS"},
              {"/v1/roles", "GET, HEAD, POST, OPTIONS"},
              {"/v1/api-keys", "GET, HEAD, POST, OPTIONS"}};

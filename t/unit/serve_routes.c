@@ -25,6 +25,8 @@ static const struct {
               {"add_user_team", NULL},
               {"add_team_membership", NULL},
               {"update_user_membership", "{\"type\":\"USER\"}"},
+              {"update_user_team", "{\"end_at\":null}"},
+              {"update_team", "{\"name\":\"Renamed\"}"},
               {"create_team", "{\"name\":\"New\"}"},
               {"create_role", "{\"name\":\"New\"}"},
               {"enabled_authentication_providers", "{\"token\":\"x\",\"email\":\"ada@example.org\"}"},
