@@ -67,7 +67,8 @@ if [ "$(id -u)" = 0 ]; then
     user=www-data
     as_user() { setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"; }
     if [ -L "$state/identity.db" ]; then
-        data=$(dirname "$(readlink -m "$state/identity.db")")
+        # Our own link alone is followed: what www-data has put where it leads may be a link, too, and is refused below.
+        data=$(cd "$state" && readlink -m "$(dirname "$(readlink "$state/identity.db")")")
     fi
     if [ "$data" = "$state" ] || [ ! -d "$data" ]; then
         if as_user test -x "$state"; then
