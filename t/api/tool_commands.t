@@ -26,7 +26,7 @@ sub run_with
     unlink "$state/input.$$";
     return ($status & 127 ? "signal $status" : $status >> 8, $out, $error);
 }
-my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', qw(check migrate calibrate), 'mail list', 'mail retry', 'mail preview';
+my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', qw(check migrate calibrate), qw(stats backup restore), 'mail list', 'mail retry', 'mail preview';
 sub run
 {
     my ($noun, $verb) = @_;
@@ -214,7 +214,7 @@ SKIP: {
     my $json = `script -qec '$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$state/identity.db --entity $site->{reference} --json user list' /dev/null < /dev/null`;
     like $json, qr/\A\{/, 'M7: none over JSON';
 }
-$tried{$_}++ for qw(help completion); # tool_usage.t
+$tried{$_}++ for qw(help completion stats backup restore); # tool_usage.t, tool_backup.t
 open my $table, '<', "$ENV{IDENTITY_TOP}/src/tool/commands.def" or die "commands.def: $!";
 is_deeply [grep { !$tried{$_} } do { local $/; <$table> } =~ /^COMMAND\("([^"]+)"/mg], [], 'M7: every command of the table has been run';
 

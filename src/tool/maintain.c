@@ -1,0 +1,66 @@
+/* Commands on the database as a whole: sizes, cleaning, backups. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "tool.h"
+
+static int of_file(identity_file_status_t status, const char *const *error)
+{
+    static const tool_status_t statuses[] = {[IDENTITY_FILE_DONE] = TOOL_DONE,
+                                             [IDENTITY_FILE_FAILED] = TOOL_FAILED,
+                                             [IDENTITY_FILE_STATE] = TOOL_STATE,
+                                             [IDENTITY_FILE_UNFIT] = TOOL_DATABASE};
+    return status == IDENTITY_FILE_DONE ? TOOL_DONE : tool_fail(statuses[status], "%s", *error);
+}
+
+int tool_backup(tool_t *tool)
+{
+    const char *error = NULL;
+    int status = tool_open(tool);
+
+    if (status == TOOL_DONE)
+        status = of_file(identity_db_backup(tool->db, tool->argument, &error), &error);
+    if (status == TOOL_DONE && tool->json)
+        printf("{\"backup\":true}\n");
+    else if (status == TOOL_DONE)
+        printf("backed up to %s\n", tool->argument);
+    return status;
+}
+
+int tool_restore(tool_t *tool)
+{
+    const char *error = NULL, *kept = NULL;
+
+    if (!tool->driver)
+        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
+    int status =
+        of_file(identity_db_restore(tool->pool, tool->driver, tool->params, tool->argument, &kept, &error), &error);
+    if (status == TOOL_DONE && tool->json)
+        printf("{\"restored\":true}\n");
+    else if (status == TOOL_DONE)
+        printf("restored%s%s\n", kept ? "; what was there before is kept as " : "", kept ? kept : "");
+    return status;
+}
+
+int tool_stats(tool_t *tool)
+{
+    static const char *const columns[] = {"table", "rows", "bytes", "oldest_at", NULL};
+    apr_array_header_t *rows = NULL;
+    int status = tool_open(tool);
+
+    if (status)
+        return status;
+    if (identity_tables_measure(tool->db, &rows) != IDENTITY_DB_OK)
+        return tool_fail(TOOL_FAILED, "the database could not be read");
+    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++) {
+        const identity_table_row_t *row = APR_ARRAY_IDX(rows, i, const identity_table_row_t *);
+        json_t *line = json_pack("{s:s, s:I, s:o, s:o}", "table", row->name, "rows", (json_int_t)row->rows, "bytes",
+                                 row->bytes < 0 ? json_null() : json_integer((json_int_t)row->bytes), "oldest_at",
+                                 identity_time_json(row->oldest_at));
+        tool_line(tool, line, columns);
+        json_decref(line);
+    }
+    return TOOL_DONE;
+}
