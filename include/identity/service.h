@@ -63,6 +63,7 @@ typedef struct identity_settings {
     bool require_tls;
     size_t max_body;
     apr_interval_time_t access_lifetime, refresh_idle, refresh_absolute, invite_lifetime, reset_lifetime;
+    apr_interval_time_t personal_key_lifetime;
     identity_hash_parameters_t hash;
     size_t password_minimum;
     const identity_blocklist_t *blocklist; /* of passwords, or NULL */
@@ -264,6 +265,7 @@ typedef struct identity_principal {
     const char *entity_id, *entity_reference; /* reference: NULL of visitors and of the command line */
     bool sandbox;                             /* its entity is one */
     const char *session_id;                   /* NULL for keys */
+    const char *key_id;                       /* the personal key by which the user came; NULL: none */
     bool visitor; /* of the demo account: a user without a record, who looks and changes nothing */
     apr_time_t authenticated_at;
     apr_time_t expires_at, idle_expires_at; /* of the session; 0 without one */

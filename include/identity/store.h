@@ -457,6 +457,7 @@ typedef struct identity_key_row {
     const char *id, *entity_id, *digest, *mask, *description; /* description: NULL where none */
     const char *sealed;                                       /* the key itself under the escrow key, or NULL */
     const char *created_by;                                   /* user or key id, "" for the command line */
+    const char *user_id;                                      /* whose personal key it is; NULL: the entity's */
     bool active;
     bool narrowed; /* has permissions of its own: identity_key_permissions */
     identity_key_role_t role;
@@ -471,8 +472,20 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
 identity_db_status_t identity_key_get(identity_db_t *db, const char *id,
                                       identity_key_row_t **row); /* over all entities: for authentication; expires_at:
                                                                     its own, or its entity's where that is first */
+/* Keys of the entity itself. */
 identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_key_row_t **row);
+/* A personal key; all of a user's, the newest first; and their end, which leaves no row. KEY_DELETE: NONE where it is
+ * not there. Both in a write transaction. */
+identity_db_status_t identity_key_of_user(identity_db_t *db, const char *user_id, const char *id,
+                                          identity_key_row_t **row);
+identity_db_status_t identity_keys_of_user(identity_db_t *db, const char *user_id, apr_int64_t limit,
+                                           apr_array_header_t **rows);
+identity_db_status_t identity_key_delete(identity_db_t *db, const char *user_id, const char *id);
+identity_db_status_t identity_keys_delete_user(identity_db_t *db, const char *user_id);
+/* Active keys of the entity itself that the user made, the oldest first. */
+identity_db_status_t identity_keys_made_by(identity_db_t *db, const char *entity_id, const char *user_id,
+                                           apr_array_header_t **rows);
 /* Writes description, active, narrowed, role and expires_at where the row still has row->version, and moves it on;
  * replaces its permissions where the list is not NULL. NONE: changed meanwhile. */
 identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *row,

@@ -128,6 +128,7 @@ static void settings_of(identity_host_t *host)
         .refresh_absolute = conf->refresh_lifetime.absolute,
         .invite_lifetime = conf->invite_lifetime,
         .reset_lifetime = conf->reset_lifetime,
+        .personal_key_lifetime = conf->personal_key_lifetime,
         .urn_namespace = conf->urn_namespace,
         .urn_region = conf->urn_region,
         .catalogue = conf->catalogue,

@@ -110,6 +110,7 @@ static look_t *look_of(apr_pool_t *pool, const stream_t *stream)
     who->id = apr_pstrdup(pool, stream->who->id);
     who->entity_id = apr_pstrdup(pool, stream->who->entity_id);
     who->session_id = apr_pstrdup(pool, stream->who->session_id);
+    who->key_id = apr_pstrdup(pool, stream->who->key_id);
     who->authenticated_at = stream->who->authenticated_at;
     who->ends_at = stream->ends_at;
     who->stamp = stream->stamp;

@@ -79,9 +79,14 @@ static bool find(identity_call_t *call, credential_t *credential)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-static bool key_live(const identity_key_row_t *row, apr_time_t now)
+/* A personal key lives no longer than IdentityPersonalKeyLifetime says now. */
+static bool key_live(const identity_call_t *call, identity_key_row_t *row)
 {
-    return row->active && !(row->expires_at && row->expires_at <= now);
+    apr_time_t latest = row->created_at + call->env->settings->personal_key_lifetime;
+
+    if (row->user_id && (!row->expires_at || row->expires_at > latest))
+        row->expires_at = latest;
+    return row->active && !(row->expires_at && row->expires_at <= call->now);
 }
 
 bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row)
@@ -91,7 +96,7 @@ bool identity_key_shown(identity_call_t *call, const char *text, identity_key_ro
     if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, text), row), &found))
         return false;
     if (!found || !identity_secret_equal((*row)->digest, identity_token_digest(call->pool, text)) ||
-        !key_live(*row, call->now))
+        !key_live(call, *row))
         *row = NULL;
     return true;
 }
@@ -108,7 +113,7 @@ static bool load_key(identity_call_t *call, void *data)
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, credential->who->id, call->now));
+    return identity_db_ok(call, identity_key_touch(call->db, identity_credential_id(credential->who), call->now));
 }
 
 /* ---- access tokens ---------------------------------------------------------------------------------------------- */
@@ -150,10 +155,12 @@ static bool load_key_of(identity_call_t *call, identity_bearer_t *bearer)
 
     if (!identity_db_found(call, identity_key_get(call->db, claims->subject, &row), &found))
         return false;
-    if (!found || !key_live(row, call->now) || strcmp(row->entity_id, claims->entity_id) != 0)
+    if (!found || !key_live(call, row) || strcmp(row->entity_id, claims->entity_id) != 0)
         return true;
     if (!identity_principal_of_key(call, row, &bearer->who))
         return false;
+    if (!bearer->who)
+        return true;
     bearer->key = row;
     bearer->who->method = "bearer";
     return true;
@@ -249,7 +256,7 @@ static bool check(identity_call_t *call, credential_t *credential)
     credential->who = memory->who;
     if (!memory->sure && !ask(call, credential))
         return false;
-    if (credential->who && credential->who->kind == IDENTITY_CALLER_KEY &&
+    if (credential->who && (credential->who->kind == IDENTITY_CALLER_KEY || credential->who->key_id) &&
         identity_use_due(call, memory, IDENTITY_LAST_USE_STEP) &&
         !identity_write_aside(call, write_last_use, credential))
         identity_use_missed(call, memory, IDENTITY_LAST_USE_STEP);
@@ -350,6 +357,8 @@ static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts,
         return identity_unauthorised(call, "A credential is needed.");
     if (!identity_transport_fits(call) || !check(call, credential))
         return false;
+    if (credential->who && credential->who->key_id)
+        out->method = credential->who->method;
     return credential->who || identity_unauthorised(call, "The credential is not valid.");
 }
 

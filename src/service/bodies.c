@@ -146,6 +146,9 @@ const identity_field_t key_update_body[] = {
     NULLABLE_TIME("expires_at"),
     LIST("permissions", 500, NULL),
     END};
+const identity_field_t personal_key_body[] = {
+    RULED("description", 0, 1024, identity_text_valid, "text without control characters"), TIME("expires_at"),
+    LIST("permissions", 500, NULL), PASSWORD("current_password", 0), END};
 const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRING("username", 0, 1024),
                                             ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};
 

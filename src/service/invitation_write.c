@@ -215,6 +215,7 @@ bool identity_invitations_update(identity_call_t *call)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state", "state must be invited or revoked.");
     if (state && strcmp(state, "revoked") == 0)
         return identity_write(call, write_revocation, &change);
-    return identity_mail_possible(call, NULL, NULL) && identity_limit_take(call, IDENTITY_RATE_INVITE, call->who->id) &&
+    return identity_mail_possible(call, NULL, NULL) &&
+           identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->who)) &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &change.link) && identity_write(call, write_resend, &change);
 }

@@ -47,6 +47,7 @@ json_t *identity_key_json(const identity_key_row_t *key, const char *text, json_
     json_object_set_new(object, "expires_at", identity_time_json(key->expires_at));
     json_object_set_new(object, "last_used_at", identity_time_json(key->last_used_at));
     json_object_set_new(object, "permissions", permissions ? permissions : json_array());
+    json_object_set_new(object, "created_by", key->created_by[0] ? json_string(key->created_by) : json_null());
     return object;
 }
 
@@ -64,6 +65,37 @@ bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key
     for (int i = 0; i < rows->nelts; i++)
         APR_ARRAY_PUSH(*names, const char *) = APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *)->permission;
     return true;
+}
+
+bool identity_keys_permissions(identity_call_t *call, const apr_array_header_t *keys, apr_hash_t **permissions)
+{
+    apr_array_header_t *ids = apr_array_make(call->pool, 8, sizeof(const char *)), *rows = NULL;
+
+    *permissions = apr_hash_make(call->pool);
+    for (int i = 0; i < keys->nelts; i++)
+        if (APR_ARRAY_IDX(keys, i, identity_key_row_t *)->narrowed)
+            APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(keys, i, identity_key_row_t *)->id;
+    if (ids->nelts && !identity_db_ok(call, identity_key_permissions(call->db, ids, &rows)))
+        return false;
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        const identity_role_permission_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *);
+        json_t *array = apr_hash_get(*permissions, row->role_id, APR_HASH_KEY_STRING);
+        if (!array) {
+            array = identity_json_own(call->pool, json_array());
+            apr_hash_set(*permissions, row->role_id, APR_HASH_KEY_STRING, array);
+        }
+        json_array_append_new(array, json_string(row->permission));
+    }
+    return true;
+}
+
+json_t *identity_key_names_json(const apr_array_header_t *names)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < names->nelts; i++)
+        json_array_append_new(list, json_string(APR_ARRAY_IDX(names, i, const char *)));
+    return list;
 }
 
 void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, const apr_array_header_t *names,
@@ -106,10 +138,6 @@ bool identity_key_load(identity_call_t *call, void *data)
 
 json_t *identity_key_view_json(identity_call_t *call, const identity_key_view_t *view, const char *text)
 {
-    json_t *permissions = json_array();
-
-    for (int i = 0; i < view->names->nelts; i++)
-        json_array_append_new(permissions, json_string(APR_ARRAY_IDX(view->names, i, const char *)));
-    return identity_key_json(view->row, text, permissions,
+    return identity_key_json(view->row, text, identity_key_names_json(view->names),
                              identity_key_accounts_json(call, &view->accounts, view->row->role));
 }

@@ -11,32 +11,11 @@ typedef struct list {
     apr_hash_t *permissions; /* key id -> json array */
 } list_t;
 
-static bool load_permissions(identity_call_t *call, list_t *list)
-{
-    apr_array_header_t *ids = apr_array_make(call->pool, 8, sizeof(const char *)), *rows = NULL;
-
-    list->permissions = apr_hash_make(call->pool);
-    for (int i = 0; i < list->page.rows->nelts; i++)
-        if (APR_ARRAY_IDX(list->page.rows, i, identity_key_row_t *)->narrowed)
-            APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_key_row_t *)->id;
-    if (ids->nelts && !identity_db_ok(call, identity_key_permissions(call->db, ids, &rows)))
-        return false;
-    for (int i = 0; rows && i < rows->nelts; i++) {
-        const identity_role_permission_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_permission_row_t *);
-        json_t *array = apr_hash_get(list->permissions, row->role_id, APR_HASH_KEY_STRING);
-        if (!array) {
-            array = identity_json_own(call->pool, json_array());
-            apr_hash_set(list->permissions, row->role_id, APR_HASH_KEY_STRING, array);
-        }
-        json_array_append_new(array, json_string(row->permission));
-    }
-    return true;
-}
-
 static bool load_list(identity_call_t *call, void *data)
 {
     list_t *list = data;
-    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_KEYS, true) && load_permissions(call, list) &&
+    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_KEYS, true) &&
+           identity_keys_permissions(call, list->page.rows, &list->permissions) &&
            identity_key_accounts_load(call, &list->accounts);
 }
 

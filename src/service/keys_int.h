@@ -26,6 +26,10 @@ typedef struct identity_key_view {
 bool identity_key_load(identity_call_t *call, void *view);
 json_t *identity_key_view_json(identity_call_t *call, const identity_key_view_t *view, const char *text);
 
+/* Beside rows of keys: key id -> json array of what narrows it, nothing where it is not narrowed. Reads. */
+bool identity_keys_permissions(identity_call_t *call, const apr_array_header_t *keys, apr_hash_t **permissions);
+json_t *identity_key_names_json(const apr_array_header_t *names);
+
 /* Does the caller hold in every account all that the key does, and the permission of the call? Reads. */
 bool identity_key_covered(identity_call_t *call, const identity_key_row_t *key, const apr_array_header_t *names,
                           bool *covers);

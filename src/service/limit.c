@@ -319,7 +319,7 @@ bool identity_limit_enter(identity_call_t *call)
     case IDENTITY_RATE_INVITE:
     case IDENTITY_RATE_READ:
     case IDENTITY_RATE_WRITE:
-        return !call->who || identity_limit_take(call, call->route->rate, call->who->id);
+        return !call->who || identity_limit_take(call, call->route->rate, identity_credential_id(call->who));
     default:
         return true;
     }

@@ -60,8 +60,12 @@ static bool load(identity_call_t *call, void *data)
     const search_t *search = data;
     identity_client_t *client = search->client;
 
-    return identity_key_shown(call, search->secret, &client->key) &&
-           (!client->key || identity_principal_of_key(call, client->key, &client->who));
+    if (!identity_key_shown(call, search->secret, &client->key))
+        return false;
+    /* A person's key is no program of the entity. */
+    if (client->key && client->key->user_id)
+        client->key = NULL;
+    return (!client->key || identity_principal_of_key(call, client->key, &client->who));
 }
 
 bool identity_oauth_client(identity_call_t *call, identity_client_t *client)

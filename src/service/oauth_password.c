@@ -97,8 +97,9 @@ static bool write_reset(identity_call_t *call, void *data)
     reset->user->verified_at = call->now;
     return identity_change_void(call, reset->user) &&
            identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
-           identity_end_ways_in(call, reset->user->id, NULL) && identity_notify(call, reset->user, &notice, &untold) &&
-           identity_audit_told(call, &audit, untold);
+           identity_end_ways_in(call, reset->user->id, NULL) &&
+           identity_personal_keys_end(call, reset->user, reset->user->id) &&
+           identity_notify(call, reset->user, &notice, &untold) && identity_audit_told(call, &audit, untold);
 }
 
 static bool begin_with_body(identity_call_t *call, identity_secret_kind_t kind, redemption_t *redemption)

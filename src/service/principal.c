@@ -114,11 +114,38 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     return load_names(call, *who);
 }
 
+/* The owner as it is now, and of what it holds in each account no more than the key names. */
+static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+{
+    identity_user_row_t *user = NULL;
+    identity_permset_t narrow = {0};
+    apr_array_header_t *names;
+    bool found;
+
+    *who = NULL;
+    if (!identity_db_found(call, identity_user_get(call->db, key->entity_id, key->user_id, &user), &found))
+        return false;
+    if (!found || user->status != IDENTITY_USER_ACTIVE)
+        return true;
+    if (!identity_key_narrowing(call, key, &names) || !identity_principal_of_user(call, user, who))
+        return false;
+    (*who)->key_id = key->id;
+    (*who)->method = "key";
+    for (int i = 0; i < names->nelts; i++)
+        identity_permset_add(call->pool, &narrow, APR_ARRAY_IDX(names, i, const char *));
+    for (int i = 0; key->narrowed && i < (*who)->grants->nelts; i++)
+        identity_permset_intersect(call->pool, &APR_ARRAY_IDX((*who)->grants, i, identity_grant_t).permissions,
+                                   &narrow);
+    return true;
+}
+
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
 {
     identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
     apr_array_header_t *names;
 
+    if (key->user_id)
+        return principal_of_owner(call, key, who);
     made->kind = IDENTITY_CALLER_KEY;
     made->id = made->name = key->id;
     made->method = "key";

@@ -122,7 +122,7 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 }
 
 /* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
-_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 240 && sizeof(identity_grant_t) == 80 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 248 && sizeof(identity_grant_t) == 80 &&
                                        sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
                "put_principal copies all of it");
 
@@ -136,6 +136,7 @@ static void put_principal(writer_t *writer, const identity_principal_t *from, id
     copy.entity_id = put_text(writer, from->entity_id);
     copy.entity_reference = put_text(writer, from->entity_reference);
     copy.session_id = from->session_id == from->id ? copy.id : put_text(writer, from->session_id);
+    copy.key_id = put_text(writer, from->key_id);
     put_permissions(writer, &from->entity_permissions, &copy.entity_permissions);
     copy.grants = from->grants ? put_grants(writer, from->grants) : NULL;
     copy.teams = put_teams(writer, from->teams);
@@ -245,7 +246,9 @@ static apr_time_t sooner(apr_time_t one, apr_time_t other)
 bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who)
 {
     bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
-    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, who->session_id, who->entity_id};
+    /* By session or by key, never both. */
+    const char *by = who->key_id ? who->key_id : who->session_id;
+    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, by, who->entity_id};
 
     who->ends_at = sooner(sooner(who->ends_at, who->changes_at), sooner(who->expires_at, who->idle_expires_at));
     return env->generations && identity_stamp_take(env->generations, began, ids, &who->stamp);

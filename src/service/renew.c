@@ -12,7 +12,7 @@ static bool load_bearer(identity_call_t *call, renewal_t *renewal)
 {
     identity_bearer_t *bearer = &renewal->bearer;
 
-    bearer->claims.subject = renewal->before->id;
+    bearer->claims.subject = renewal->before->key_id ? renewal->before->key_id : renewal->before->id;
     bearer->claims.entity_id = renewal->before->entity_id;
     bearer->claims.session_id = renewal->before->session_id;
     if (!identity_bearer_load(call, bearer))
@@ -44,8 +44,8 @@ static bool load(identity_call_t *call, void *data)
     renewal_t *renewal = data;
     const identity_principal_t *before = renewal->before;
 
-    return before->kind == IDENTITY_CALLER_KEY || before->session_id ? load_bearer(call, renewal)
-                                                                     : load_user(call, renewal);
+    return before->kind == IDENTITY_CALLER_KEY || before->key_id || before->session_id ? load_bearer(call, renewal)
+                                                                                       : load_user(call, renewal);
 }
 
 static bool known_still(const identity_call_t *call, const identity_principal_t *who)

@@ -39,6 +39,22 @@ const char *identity_route_query(const identity_route_t *route)
     return NULL;
 }
 
+bool identity_route_of_personal_key(const identity_route_t *route)
+{
+    static const char *const operations[] = {
+#define PERSONAL_KEY(operation) #operation,
+#include "personal_key.def"
+#undef PERSONAL_KEY
+    };
+
+    if (strcmp(route->method, "GET") == 0)
+        return route->handler != identity_keys_decrypt;
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        if (strcmp(operations[i], route->operation) == 0)
+            return true;
+    return false;
+}
+
 const int identity_route_count = sizeof identity_routes / sizeof identity_routes[0];
 
 typedef struct fit {

@@ -238,6 +238,7 @@ bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audi
 
 /* A user with what it holds now. The user must be ACTIVE. */
 bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
+/* NULL: of a personal key whose owner is not ACTIVE. */
 bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
 /* The permissions that narrow a key (array of const char *; empty where it is not narrowed). Reads. */
 bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names);
@@ -595,6 +596,26 @@ bool identity_transport_fits(identity_call_t *call);
 /* Is what was identified somebody at a protected place, and in which account? 403 otherwise. */
 bool identity_place_enter(identity_call_t *call, identity_authentication_t *out);
 
+/* Somebody signed in shows who it is by the body's current_password: 400 naming it, 429, and a refusal on record.
+ * lacking: the sentence where it is not there. No connection may be held. */
+bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user, const char *lacking);
+
+/* ---- personal keys ---------------------------------------------------------------------------------------------- */
+
+/* What limits and Idempotency-Keys count by. */
+static inline const char *identity_credential_id(const identity_principal_t *who)
+{
+    return who->key_id ? who->key_id : who->id;
+}
+/* May a personal key ask for it (personal_key.def)? */
+bool identity_route_of_personal_key(const identity_route_t *route);
+/* Ends all of a user's, on record. actor: as in identity_audit_t. Inside identity_write. */
+bool identity_personal_keys_end(identity_call_t *call, const identity_user_row_t *user, const char *actor);
+/* The active keys of the entity that the user made; ends: they are INACTIVE afterwards, which is 403 where the caller
+ * could not do that one by one. Reads; with ends inside identity_write. */
+bool identity_made_keys(identity_call_t *call, const identity_user_row_t *user, bool ends, apr_array_header_t **rows);
+json_t *identity_made_keys_json(const apr_array_header_t *rows); /* their ids */
+
 /* ---- credentials ------------------------------------------------------------------------------------------------ */
 
 /* What stands behind a scheme in Authorization, NULL for another scheme. */
@@ -686,7 +707,7 @@ bool identity_user_present(identity_call_t *call, const identity_user_row_t *use
 bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit, bool *over);
 /* Both and the new row: INVITED, or ACTIVE or INACTIVE. */
 bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
-/* Ends the sessions, aliases, reset links with their mails, and the open invitation of a user. */
+/* Ends the sessions, aliases, personal keys, reset links with their mails, and the open invitation of a user. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user);
 /* What limits count for the user: what a name that signs it in is counted by. */
 const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user);

@@ -64,6 +64,8 @@ bool identity_users_create(identity_call_t *call)
     user->entity_id = call->who->entity_id;
     user->created_at = user->updated_at = call->now;
     user->version = 1;
+    if (password && call->who->key_id)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password", "A personal key sets no passwords.");
     if (!first_status(call, password != NULL, &user->status))
         return false;
     if (password) {
@@ -73,7 +75,7 @@ bool identity_users_create(identity_call_t *call)
                                     &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
-               !identity_limit_take(call, IDENTITY_RATE_INVITE, call->who->id) ||
+               !identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->who)) ||
                !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
         return false;
     } else {
@@ -95,6 +97,9 @@ typedef struct update {
     const char *untold; /* who was to be told and was not, or NULL */
     const char *hash;
     identity_holdings_t *holdings;
+    bool ends;                /* INACTIVE is what was asked for, be it so already */
+    bool revokes;             /* ... and the end of the keys that the user made */
+    apr_array_header_t *made; /* these, where it ends */
 } update_t;
 
 /* From where to where PATCH may lead: the way back from INACTIVE leads over a new invitation where nobody came yet. */
@@ -130,6 +135,17 @@ static bool wants_status(identity_call_t *call, update_t *update)
     return true;
 }
 
+static bool wants_end(identity_call_t *call, update_t *update)
+{
+    const char *asked = identity_json_string(call->body, "status");
+    bool stays = !update->to_status && update->user->status == IDENTITY_USER_INACTIVE;
+
+    update->ends = update->to_status ? strcmp(update->to_status, "INACTIVE") == 0
+                                     : stays && (asked || !identity_json_boolean(call->body, "active", true));
+    return update->ends || !update->revokes ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "revoke_keys", "revoke_keys goes with status INACTIVE.");
+}
+
 static bool wants(identity_call_t *call, update_t *update)
 {
     const char *username = identity_json_string(call->body, "username");
@@ -144,7 +160,7 @@ static bool wants(identity_call_t *call, update_t *update)
                              "username must be " IDENTITY_USERNAME_RULE ".");
     update->confirms = update->own && update->username &&
                        strcmp(identity_username_canonical(call->pool, username), update->user->canonical) != 0;
-    if (!wants_status(call, update))
+    if (!wants_status(call, update) || !wants_end(call, update))
         return false;
     bool pending =
         update->user->status == IDENTITY_USER_INVITED || update->user->status == IDENTITY_USER_INVITE_REVOKED;
@@ -183,45 +199,21 @@ static bool read_update(identity_call_t *call, void *data)
     return load_update(call, update) && wants(call, update) && allowed(call, update);
 }
 
-static bool write_refusal(identity_call_t *call, void *data)
-{
-    identity_audit_t audit = {.action = "PASSWORD_REFUSED",
-                              .each_minute = true,
-                              .type = "USER",
-                              .id = call->who->id,
-                              .message = "The current password was not right."};
-    (void)data;
-    return identity_audit(call, &audit);
-}
-
 static bool prove_owner(identity_call_t *call, const update_t *update)
 {
-    const char *current = identity_json_string(call->body, "current_password"), *hash = update->user->password_hash,
-               *fresh;
-    bool right;
-
-    if (!update->own || !(update->username || update->password))
-        return true;
-    if (!current)
-        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password",
-                             "current_password is needed to change one's own username or password.");
-    /* Who signs on at a provider has no password, and comes to one by a mailed link. */
-    if (!hash)
-        hash = identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_limit_self(call) ||
-        !identity_verify_password(call, update->user->canonical, hash, current, &right, &fresh) ||
-        !(right ? identity_limit_passed(call) : identity_limit_failed(call)))
-        return false;
-    if (!right && !identity_write(call, write_refusal, NULL))
-        return false;
-    return right ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
+    return !update->own || !(update->username || update->password) ||
+           identity_owner_proved(call, update->user,
+                                 "current_password is needed to change one's own username or password.");
 }
 
 /* What is left of an earlier change of address is the caller's to void before it writes the row. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user)
 {
-    return identity_end_ways_in(call, user->id, NULL) && identity_invitation_end(call, user);
+    bool ours = call->who && strcmp(call->who->entity_id, user->entity_id) == 0;
+
+    /* Nobody of another entity is named in this one's records. */
+    return identity_end_ways_in(call, user->id, NULL) && identity_invitation_end(call, user) &&
+           identity_personal_keys_end(call, user, ours ? NULL : "");
 }
 
 /* Whoever had a way in does not keep it: what somebody else changes ends all sessions, a person's own new password all
@@ -324,6 +316,25 @@ static bool change_row(identity_call_t *call, update_t *update)
     return settle_name(call, update);
 }
 
+static bool settle_keys(identity_call_t *call, void *data)
+{
+    update_t *update = data;
+    return !update->ends || identity_made_keys(call, update->user, update->revokes, &update->made);
+}
+
+/* Of who is INACTIVE already. */
+static bool write_revocation(identity_call_t *call, void *data)
+{
+    update_t *update = data;
+
+    if (!load_update(call, update) || !wants(call, update) || !allowed(call, update))
+        return false;
+    /* Active again by now. */
+    if (update->to_status)
+        return identity_db_ok(call, IDENTITY_DB_NONE);
+    return settle_keys(call, update);
+}
+
 static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
@@ -349,7 +360,7 @@ static bool write_update(identity_call_t *call, void *data)
         return name_taken(call);
     return identity_db_ok(call, status) && (!ends || identity_administrators_remain(call, &administered)) &&
            end_credentials(call, update) && tell(call, update, &former) &&
-           identity_audit_told(call, &audit, update->untold);
+           identity_audit_told(call, &audit, update->untold) && settle_keys(call, update);
 }
 
 /* A link goes to an address that is to be confirmed: without mail the change cannot be asked for. */
@@ -359,10 +370,30 @@ static bool prepare_link(identity_call_t *call, update_t *update)
                                  identity_link_make(call, IDENTITY_TOKEN_CHANGE, &update->link));
 }
 
+/* The tag is that of the user as GET shows it. */
+static bool answer_update(identity_call_t *call, const update_t *update)
+{
+    json_t *user = identity_user_json(call, update->user, update->holdings);
+
+    if (!update->ends)
+        return identity_answer_tagged(call, 200, user);
+    json_t *told = json_copy(user);
+    json_object_set_new(told, "api_keys_created", identity_made_keys_json(update->made));
+    if (identity_answer_tagged(call, 200, user))
+        return identity_answer(call, 200, told);
+    json_decref(told);
+    return false;
+}
+
 bool identity_users_update(identity_call_t *call)
 {
     update_t update = {.user = NULL};
 
+    int revokes;
+
+    if (!identity_query_boolean(call, "revoke_keys", &revokes))
+        return false;
+    update.revokes = revokes == 1;
     if (!identity_read(call, read_update, &update) || !prove_owner(call, &update) || !prepare_link(call, &update))
         return false;
     if (update.password &&
@@ -372,7 +403,9 @@ bool identity_users_update(identity_call_t *call)
                                  &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status;
-    if (changes && !identity_write(call, write_update, &update))
+    if (changes          ? !identity_write(call, write_update, &update)
+        : update.revokes ? !identity_write(call, write_revocation, &update)
+                         : update.ends && !identity_read(call, settle_keys, &update))
         return false;
-    return identity_answer_tagged(call, 200, identity_user_json(call, update.user, update.holdings));
+    return answer_update(call, &update);
 }

@@ -27,6 +27,7 @@ void *db_read_key(const db_row_t *row, int from)
     key->expires_at = db_number(row, from + 11);
     key->last_used_at = db_number(row, from + 12);
     key->version = db_number(row, from + 13);
+    key->user_id = db_text_or_null(row, from + 14);
     return key;
 }
 
@@ -34,8 +35,8 @@ static void *read_with_entity(const db_row_t *row, int from)
 {
     identity_key_row_t *key = db_read_key(row, from);
 
-    key->entity_reference = db_text(row, from + 14);
-    key->entity_expires_at = db_number(row, from + 15);
+    key->entity_reference = db_text(row, from + 15);
+    key->entity_expires_at = db_number(row, from + 16);
     return key;
 }
 
@@ -56,7 +57,7 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
                            DB_ARGS(S(row->id), S(row->entity_id), S(row->digest), S(row->mask), S(row->description),
                                    S(row->sealed), S(row->created_by), N(row->active), N(row->narrowed),
                                    S(role_names[row->role]), N(row->created_at), N(row->expires_at),
-                                   N(row->last_used_at), N(row->version)));
+                                   N(row->last_used_at), N(row->version), S(row->user_id)));
     return status == IDENTITY_DB_OK ? insert_permissions(db, row->id, permissions) : status;
 }
 
@@ -85,6 +86,36 @@ identity_db_status_t identity_key_find(identity_db_t *db, const char *entity_id,
                                        identity_key_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_KEY_FIND, DB_ARGS(S(id), S(entity_id)), db_read_key, row);
+}
+
+identity_db_status_t identity_key_of_user(identity_db_t *db, const char *user_id, const char *id,
+                                          identity_key_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_KEY_OF_USER, DB_ARGS(S(id), S(user_id)), db_read_key, row);
+}
+
+identity_db_status_t identity_keys_of_user(identity_db_t *db, const char *user_id, apr_int64_t limit,
+                                           apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_KEYS_OF_USER, DB_ARGS(S(user_id), N(limit)), db_read_key, rows);
+}
+
+identity_db_status_t identity_key_delete(identity_db_t *db, const char *user_id, const char *id)
+{
+    identity_db_status_t status = db_in_write(db, "KEY_DELETE");
+    return status == IDENTITY_DB_OK ? db_guarded(db, IDENTITY_SQL_KEY_DELETE, DB_ARGS(S(id), S(user_id))) : status;
+}
+
+identity_db_status_t identity_keys_delete_user(identity_db_t *db, const char *user_id)
+{
+    identity_db_status_t status = db_in_write(db, "KEYS_DELETE_USER");
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_KEYS_DELETE_USER, DB_ARGS(S(user_id)), NULL) : status;
+}
+
+identity_db_status_t identity_keys_made_by(identity_db_t *db, const char *entity_id, const char *user_id,
+                                           apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_KEYS_MADE_BY, DB_ARGS(S(user_id), S(entity_id)), db_read_key, rows);
 }
 
 identity_db_status_t identity_key_permissions(identity_db_t *db, const apr_array_header_t *key_ids,

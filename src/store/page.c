@@ -30,6 +30,7 @@ typedef struct resource {
     const char *open_to;     /* for query->domain, or NULL */
     const filter_t *filters; /* or NULL */
     const char *between;     /* the column that query->from and to hold for, or NULL */
+    const char *always;      /* a condition of all rows, or NULL */
 } resource_t;
 
 /* Columns as sql.def has them. */
@@ -72,6 +73,7 @@ static const resource_t resources[] = {
                                .from = "api_keys k",
                                .alias = "k",
                                .active = "k.active",
+                               .always = " AND k.user_id IS NULL",
                                .reader = db_read_key},
     [IDENTITY_PAGE_OF_TEAMS] =
         {.name = "TEAMS_PAGE", .columns = TEAM_COLUMNS, .from = "teams t", .alias = "t", .reader = db_read_team},
@@ -142,6 +144,8 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
     else
         add(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = ''",
                               text->catalogue == IDENTITY_CATALOGUE_CORE ? " AND r.id IN " CORE_ROLES : "", NULL));
+    if (resource->always)
+        add(text, resource->always);
     if (query->only_id)
         add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".id = %s", NULL), S(query->only_id));
     if (query->name)

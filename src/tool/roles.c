@@ -110,7 +110,7 @@ static void say_narrowed(const tool_t *tool, const json_t *key)
     if (!tool_has(tool, TOOL_ONLY))
         return;
     fprintf(stderr, "htidentity: the key %s is narrowed: of what %s holds it keeps only", tool_member(key, "id"),
-            tool_member(key, "role_type"));
+            tool_has(tool, TOOL_USER) ? "its user" : tool_member(key, "role_type"));
     for (int i = 0; i < tool_list(tool, TOOL_ONLY)->nelts; i++)
         fprintf(stderr, "%s %s", i ? "," : "", APR_ARRAY_IDX(tool_list(tool, TOOL_ONLY), i, const char *));
     fputc('\n', stderr);
@@ -119,11 +119,19 @@ static void say_narrowed(const tool_t *tool, const json_t *key)
 int tool_key_add(tool_t *tool)
 {
     static const char *const columns[] = {"api_key", NULL};
+    const char *path = "/v1/api-keys", *user;
     json_t *answer;
-    int status = tool_open_entity(tool);
 
+    if (tool_has(tool, TOOL_USER) && tool_has(tool, TOOL_ROLE))
+        return tool_fail(TOOL_USAGE, "a personal key holds what its user does: --user does not go with --role");
+    int status = tool_open_entity(tool);
+    if (status == TOOL_DONE && tool_has(tool, TOOL_USER)) {
+        status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
+        if (status == TOOL_DONE)
+            path = tool_path(tool, "users", user, "api-keys");
+    }
     if (status == TOOL_DONE)
-        status = tool_call(tool, "POST", "/v1/api-keys", NULL, key_body(tool), &answer);
+        status = tool_call(tool, "POST", path, NULL, key_body(tool), &answer);
     if (status)
         return status;
     tool_print(tool, answer, columns);

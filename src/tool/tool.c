@@ -66,6 +66,7 @@ static void settle(tool_t *tool)
     settings->max_body = 65536;
     settings->invite_lifetime = apr_time_from_sec(7 * 86400);
     settings->reset_lifetime = apr_time_from_sec(3600);
+    settings->personal_key_lifetime = apr_time_from_sec(90 * 86400);
     settings->hash.memory_kib = (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;

@@ -25,7 +25,7 @@ like $full->{api_key}, qr/^idk_[0-9A-Za-z]{20}_[\w-]{49}$/, 'the key itself in c
 is_deeply $full, {
     object_type => 'API_KEY', id => $full->{id}, api_key => $full->{api_key}, entity_id => $site->{id}, created_at => $full->{created_at}, status => 'ACTIVE',
     description => undef, role_type => 'ADMINISTRATOR', active => JSON::PP::true, account_memberships => [membership_json(undef, $account, 'ADMIN')],
-    team_memberships => [], expires_at => undef, last_used_at => undef, permissions => []}, 'an administrator where nothing else is asked for';
+    team_memberships => [], expires_at => undef, last_used_at => undef, permissions => [], created_by => $full->{created_by}}, 'an administrator where nothing else is asked for';
 my ($row) = db("SELECT digest, mask FROM api_keys WHERE id = '$full->{id}'");
 is_deeply $row, {digest => digest_of($full->{api_key}), mask => 'idk_...' . substr $full->{api_key}, -4}, 'the database holds a digest and four characters';
 is_deeply [db("SELECT action, target_resource_type FROM audit_records WHERE target_id = '$full->{id}'")], [{action => 'CREATE', target_resource_type => 'API_KEY'}], 'on record';

@@ -3,7 +3,7 @@
 
 #define MEMBERS                                                                                                        \
     "object_type,id,api_key,entity_id,created_at,status,description,role_type,active,account_memberships,"             \
-    "team_memberships,expires_at,last_used_at,permissions"
+    "team_memberships,expires_at,last_used_at,permissions,created_by"
 
 static door_answer_t make(const char *credential, const char *body)
 {

@@ -53,6 +53,8 @@ static const sample_t world_samples[] = {
     {"POST /v1/users/{user}/teams", 201, "/v1/users/$newuser$/teams", "{\"team_id\":\"$team$\"}"},
     {"DELETE /v1/users/{user}/sessions", 200, "/v1/users/$newuser$/sessions", NULL},
     {"DELETE /v1/users/{user}/sessions/{sess}", 200, "/v1/users/$user$/sessions/$newsess$", NULL},
+    {"POST /v1/users/{user}/api-keys", 201, NULL, "{\"description\":\"$label$ key\"}"},
+    {"DELETE /v1/users/{user}/api-keys/{apik}", 200, "/v1/users/$user$/api-keys/$newpersonal$", NULL},
     {"POST /v1/teams", 201, NULL, "{\"name\":\"$label$ team $n$\"}"},
     {"PATCH /v1/teams/{team}", 200, "/v1/teams/$newteam$", "{\"name\":\"$label$ renamed $n$\"}"},
     {"DELETE /v1/teams/{team}", 200, "/v1/teams/$newteam$", NULL},
@@ -308,6 +310,8 @@ static inline const char *world_token(const world_t *world, const char *name)
         return world_new_session(world);
     if (strcmp(name, "newkey") == 0)
         return world_must(world, "/v1/api-keys", "{}", "id");
+    if (strcmp(name, "newpersonal") == 0)
+        return world_must(world, text("/v1/users/%s/api-keys", world->user), "{}", "id");
     bail(text("$%s$ is nothing of a world", name));
 }
 

@@ -51,7 +51,7 @@ my %shapes = (
     api_key => [
         object_type => 'one:API_KEY', id => 'id:apik', api_key => 'text', entity_id => 'id:enti', created_at => 'time', status => 'one:ACTIVE,INACTIVE',
         description => 'text?', role_type => 'one:ADMINISTRATOR,READ_ONLY', active => 'boolean', account_memberships => '[membership_of_key]',
-        team_memberships => '[team_member]', expires_at => 'time?', last_used_at => 'time?', permissions => '[permission]'],
+        team_memberships => '[team_member]', expires_at => 'time?', last_used_at => 'time?', permissions => '[permission]', created_by => 'text?'],
     token => [
         issued_at => 'time', access_token => 'text', expires_in => 'number', expires_at => 'time', token_type => 'one:Bearer', scope => 'text?',
         id_token => 'text?'],

@@ -148,6 +148,7 @@ static void settle(door_t *door)
     settings->refresh_absolute = apr_time_from_sec(30 * 86400);
     settings->invite_lifetime = apr_time_from_sec(7 * 86400);
     settings->reset_lifetime = apr_time_from_sec(3600);
+    settings->personal_key_lifetime = apr_time_from_sec(90 * 86400);
     settings->retention = identity_retention_standard;
     settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
