@@ -128,7 +128,7 @@ int tool_key_add(tool_t *tool)
     if (status == TOOL_DONE && tool_has(tool, TOOL_USER)) {
         status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
         if (status == TOOL_DONE)
-            path = tool_path(tool, "users", user, "api-keys");
+            path = tool_path(tool, "users", user, "api-keys", NULL);
     }
     if (status == TOOL_DONE)
         status = tool_call(tool, "POST", path, NULL, key_body(tool), &answer);

@@ -94,6 +94,8 @@ my @refused = (
     'IdentityAccessLifetime 9223372036854775807d' => qr/cannot be longer than 3650d/,
     'IdentityInviteLifetime 7 d' => qr/takes one argument/,
     'IdentityResetLifetime 1w' => $duration,
+    'IdentityPersonalKeyLifetime 90' => $duration,
+    'IdentityPersonalKeyLifetime 0d' => qr/must be longer than nothing/,
     'IdentityRefreshLifetime 7d' => qr/takes two arguments/,
     'IdentityRefreshLifetime 30d 7d' => qr/takes the idle lifetime first, and it cannot be longer/,
     'IdentityRefreshLifetime 7d 30' => $duration,
@@ -304,6 +306,7 @@ IdentityURNNamespace example
 IdentityURNRegion eu-1
 IdentityResetLifetime 30m
 IdentityDeleteAfter 3d
+IdentityPersonalKeyLifetime 2d
 IdentityPasswordHash argon2id m=20480 t=3
 IdentityPasswordMinLength 12
 IdentityPasswordBlockList $words
@@ -336,6 +339,11 @@ my %leaver = (username => $set->address('leaver'), password => 'Correct1Horse');
 my $deleted = $set->api(DELETE => '/v1/users/' . $set->api(POST => '/v1/users', \%leaver)->json->{id})->json->{deleted_at};
 my ($restorable) = $set->api(POST => '/v1/users', \%leaver)->json->{message} =~ /restored until (\S+)\.$/;
 is seconds_of($restorable) - seconds_of($deleted), 3 * 86400, 'IdentityDeleteAfter';
+my $keys_path = '/v1/users/' . $set->db("SELECT id FROM users WHERE username = '$address'")->{id} . '/api-keys';
+is $set->api(POST => $keys_path, {})->status, 201, 'M4: a personal key';
+($row) = $set->db('SELECT expires_at - created_at AS life FROM api_keys WHERE user_id IS NOT NULL');
+is $row->{life}, 2 * 86400 * 1e6, 'M4: IdentityPersonalKeyLifetime';
+refused_is($set->api(POST => $keys_path, {expires_at => '2999-01-01T00:00:00Z'}), 400, INVALID_FIELD => 'expires_at', 'M4: and no longer');
 my $json = JSON::PP->new;
 my ($head, $claims) = map { $json->decode(decode_base64url($_)) } (split /\./, $login->json->{access_token})[0, 1];
 is $claims->{iss}, 'https://id.example.org', 'IdentityPublicURL is the issuer';

@@ -75,6 +75,21 @@ like run("$git -C '$folder/work' push -q 'http://whoever:$reader\@$server->{host
 like run("$git clone -q '$server->{host}/git/project.git' '$folder/none'"), qr/^failed/, '... nor nobody';
 like run("$git clone -q 'http://$server->{host}/git/project.git' '$folder/none'"), qr/^failed: .*(?:could not read Username|Authentication failed)/s, '... who is asked for a password';
 
+# A personal key is its owner: who pushed is the person by name, in the access log and in hooks.
+my $writes = $server->api(POST => '/v1/roles', {name => 'Committer', permissions => ['REPOSITORY.VIEW', 'REPOSITORY.UPDATE']})->json->{id};
+my $carol = somebody($server, [], role_ids => [$writes]);
+sub personal { my ($body, @with) = @_; return $server->api(POST => "/v1/users/$carol->{id}/api-keys", $body, 'X-API-KEY' => undef, @with)->json }
+my $own = personal({description => 'git'}, @{$carol->{bearer}});
+my $looks = personal({permissions => ['REPOSITORY.VIEW']}, @{$carol->{bearer}});
+put("$folder/git/project.git/hooks/post-receive", "#!/bin/sh\necho \"\$REMOTE_USER \$IDENTITY_USER_ID \$IDENTITY_AUTH\" >> '$folder/pushed'\n", 0755);
+my $personal_url = "http://carol:$own->{api_key}\@$server->{host}/git/project.git";
+is run("$git clone -q -b main '$personal_url' '$folder/personal'"), 'done', 'M4: git.conf: cloned with a personal key';
+is run("$git -C '$folder/personal' commit -q --allow-empty -m personal && $git -C '$folder/personal' push -q origin HEAD:main"), 'done', 'M4: and pushed to';
+is do { local (@ARGV, $/) = "$folder/pushed"; <> }, "$carol->{name} $carol->{id} key\n", 'M4: REMOTE_USER is the name of the person, IDENTITY_AUTH is key';
+like run("$git -C '$folder/personal' push -q 'http://carol:$looks->{api_key}\@$server->{host}/git/project.git' HEAD:more"), qr/^failed: .*403/s, 'M4: one narrowed to reading pushes nothing';
+is $server->api(DELETE => "/v1/users/$carol->{id}/api-keys/$own->{id}", undef, 'X-API-KEY' => undef, @{$carol->{bearer}})->status, 200, 'M4: the key is deleted';
+like run("$git clone -q '$personal_url' '$folder/ended'"), qr/^failed/, 'M4: and opens nothing from then on';
+
 # ---- WebDAV -------------------------------------------------------------------------------------------------------------------------------------
 
 $server->api(POST => "/v1/users/$ada->{id}/teams", {team_id => $team});

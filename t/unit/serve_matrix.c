@@ -100,10 +100,11 @@ static bool lacks(const caller_t *caller, const door_answer_t *answer, const cha
     return !caller->bearer || (told && strstr(told, text("scope=\"%s\"", permission)));
 }
 
-/* What shows a secret looks at more than the route's permission. */
+/* What shows a secret, or by what somebody else comes in, looks at more than the route's permission. */
 static bool judges_more(const identity_route_t *route)
 {
-    return strcmp(world_name_of(route), "GET /v1/api-keys/{apik}/decrypt") == 0;
+    return strcmp(world_name_of(route), "GET /v1/api-keys/{apik}/decrypt") == 0 ||
+           strcmp(world_name_of(route), "GET /v1/users/{user}/api-keys") == 0;
 }
 
 static const char *fault_of(const caller_t *caller, const identity_route_t *route, const world_request_t *request,

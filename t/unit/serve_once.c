@@ -77,6 +77,7 @@ static const struct {
               {"create_team", "{\"name\":\"New\"}", false},
               {"create_role", "{\"name\":\"New\"}", false},
               {"create_api_key", "{\"description\":\"once\"}", false},
+              {"create_user_api_key", "{\"description\":\"once\"}", false},
               {"search_api_key", "{\"include_inactive\":true}", true},
               {"create_invitation", "{\"email\":\"keyed@example.org\",\"roleID\":\"read-only\"}", false},
               {"update_invitation", "{}", false},

@@ -37,6 +37,9 @@ static const struct {
               {"update_role", "{\"description\":\"Changed\"}"},
               {"create_api_key", "{}"},
               {"search_api_key", "{}"},
+              {"update_user_team", "{\"end_at\":\"2999-01-01T00:00:00Z\"}"},
+              {"update_team", "{\"name\":\"New\"}"},
+              {"create_user_api_key", "{\"description\":\"x\"}"},
               {"update_api_key", "{\"status\":\"INACTIVE\"}"}};
 
 /* A body that the operation would carry out. */

@@ -221,6 +221,7 @@ static void test_nested(const side_t *side, const identity_route_t *route, const
         bool below_user;
         const char *where, *foreign;
     } others[] = {{"sess", true, "an own session below somebody else", side->own->admin_sess},
+                  {"apik", true, "an own key of the entity below a user", side->own->apik},
                   {"memb", true, "an own team's membership below a user", side->own->team_memb},
                   {"memb", false, "a user's membership below an own team", side->own->memb},
                   {"team", true, "an own team below a user who is not in it", side->own->idle_team}};
@@ -256,6 +257,7 @@ static const struct {
  * yet (serve_sso_people.c). */
 static const char *const no_id_parameters[] = {"active",
                                                "except_current",
+                                               "revoke_keys",
                                                "created_at",
                                                "cursor",
                                                "include_child_roles",
