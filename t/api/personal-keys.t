@@ -52,7 +52,7 @@ is api(GET => $ada->{path}, undef, 'X-API-KEY' => $told)->status, 200, 'M4: prin
 ($status, $told, $error) = tool('--entity', $site->{reference}, qw(key add --user nobody@personal.example));
 like "$status$told$error", qr/^[1-9]\d*htidentity: .*nobody\@personal\.example/, 'M4: nobody has none';
 ($status, $told, $error) = tool('--entity', $site->{reference}, qw(key add --role READ_ONLY --user), $ada->{username});
-like $status >> 8 . "$told$error", qr/^2htidentity: .*--role/, 'M4: --role is refused beside it';
+like +($status >> 8) . "$told$error", qr/^2htidentity: .*--role/, 'M4: --role is refused beside it';
 
 # Who leaves, and whose keys of the entity go on.
 my $second = somebody_of('second', 'ADMIN');
