@@ -37,8 +37,6 @@ static const struct {
               {"update_role", "{\"description\":\"Changed\"}"},
               {"create_api_key", "{}"},
               {"search_api_key", "{}"},
-              {"update_user_team", "{\"end_at\":\"2999-01-01T00:00:00Z\"}"},
-              {"update_team", "{\"name\":\"New\"}"},
               {"create_user_api_key", "{\"description\":\"x\"}"},
               {"update_api_key", "{\"status\":\"INACTIVE\"}"}};
 
