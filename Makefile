@@ -9,10 +9,13 @@
 #   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
 #   make uninstall  take them away again
+#   make dist       the sources as mod_identity-VERSION.tar.gz
 #   make deps       install the Debian packages that are missing
 #   make clean
 #
 # SAN=1 builds with AddressSanitizer and UBSan into build-asan/ instead (FUZZ=1: for libFuzzer into build-fuzz/). V=1 shows the whole commands.
+# CC, CPPFLAGS, CFLAGS, LDFLAGS, LIBS, AR, PKG_CONFIG, APXS and BUILD (the folder for all that is built) are honoured; WERROR=-Werror makes an
+# error of each warning.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -41,32 +44,48 @@ say = $(if $(V),@:,@printf '  %-4s %s\n' $(1) '$@')
 
 # ---- flags ---------------------------------------------------------------------------------------------------------------------------------
 
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
+# CC, CPPFLAGS, CFLAGS, LDFLAGS and LIBS belong to whoever builds, and come last on each command line; what the code needs stands in ALL_... beside them.
+CPPFLAGS ?=
+CFLAGS ?= $(if $(SAN)$(FUZZ),-O1,-O2) -g
+LDFLAGS ?=
+LIBS ?=
+# CI: make WERROR=-Werror
+WERROR ?=
 ifneq ($(FUZZ),)
-BUILD := build-fuzz
 CC := clang
-WARNINGS := -Wall -Wextra
-HARDENING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+endif
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
+BUILD ?= $(if $(FUZZ),build-fuzz,$(if $(SAN),build-asan,build))
+
+PKG_CONFIG ?= pkg-config
+PACKAGES := cjose jansson libcurl libidn2 libsodium libutf8proc libcrypto libcrypt
+APR_CONFIG ?= $(shell $(APXS) -q APR_CONFIG 2>/dev/null)
+APU_CONFIG ?= $(shell $(APXS) -q APU_CONFIG 2>/dev/null)
+APACHE_INCLUDE := $(shell $(APXS) -q INCLUDEDIR 2>/dev/null)
+
+# What this compiler has of the flags that harden code; -fcf-protection, for one, is x86's alone.
+ifneq ($(FUZZ),)
+HARDEN := -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 LINK_SAN := -fsanitize=address,undefined
 else ifeq ($(SAN),)
-BUILD := build
-HARDENING := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
+HARDEN ?= $(shell CC='$(CC)' src/tool/flags.sh '$(CPPFLAGS) $(CFLAGS)' -fstack-protector-strong -fstack-clash-protection \
+            -fcf-protection -mbranch-protection=standard)
 else
 # No _FORTIFY_SOURCE here: it hides from the sanitizer the calls that it replaces.
-BUILD := build-asan
-HARDENING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HARDEN ?= -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LINK_SAN := -fsanitize=address,undefined
 endif
 
-APACHE_INCLUDE := $(shell $(APXS) -q INCLUDEDIR 2>/dev/null)
-APR_INCLUDE := $(shell apr-1-config --includes --cppflags 2>/dev/null) $(shell apu-1-config --includes 2>/dev/null)
+# As system headers, APR's are not judged by our warnings: clang finds its rings wanting.
+ALL_CPPFLAGS = -Iinclude $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(shell $(APR_CONFIG) --includes --cppflags 2>/dev/null) $(shell $(APU_CONFIG) --includes 2>/dev/null))) \
+    $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARNINGS) $(WERROR) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = $(LINK_SAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) $(LIBS)
+APR_LIBRARIES = $(shell $(APU_CONFIG) --link-ld 2>/dev/null) $(shell $(APR_CONFIG) --link-ld 2>/dev/null)
 
-CPPFLAGS += -Iinclude $(APR_INCLUDE)
-CFLAGS += -std=gnu11 -g $(WARNINGS) $(HARDENING) -fPIC -fvisibility=hidden
-LDFLAGS += $(LINK_SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
-
-LIBRARIES := -lcjose -ljansson -lcurl -lidn2 -lsodium -lutf8proc -lcrypto -lcrypt
-APR_LIBRARIES := -laprutil-1 -lapr-1
+# One answer of each tool a run of make, not one a command.
+$(foreach variable,HARDEN ALL_CPPFLAGS LIBRARIES APR_LIBRARIES,$(eval $(variable) := $($(variable))))
 
 # ---- what is built ---------------------------------------------------------------------------------------------------------------------
 
@@ -99,7 +118,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall dist deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)
@@ -116,13 +135,13 @@ test-packages:
 $(BUILD)/%.o: %.c Makefile | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(MODULE_OBJECTS): CPPFLAGS += -I$(APACHE_INCLUDE)
+$(MODULE_OBJECTS): ALL_CPPFLAGS += -isystem $(APACHE_INCLUDE)
 
 $(BUILD)/pages.o: $(BUILD)/pages.c
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/pages.c: $(PAGES) | packages
 	@mkdir -p $(@D)
@@ -136,32 +155,32 @@ $(BUILD)/objects: FORCE | packages
 
 $(LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/objects
 	$(call say,AR)
-	$(Q)rm -f $@.new && ar rcsD $@.new $(LIBRARY_OBJECTS) && mv $@.new $@
+	$(Q)rm -f $@.new && $(AR) rcsD $@.new $(LIBRARY_OBJECTS) && mv $@.new $@
 
 $(MODULE): $(MODULE_OBJECTS) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--exclude-libs,ALL -o $@ $(MODULE_OBJECTS) $(LIBRARY) $(LIBRARIES)
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,--exclude-libs,ALL -o $@ $(MODULE_OBJECTS) $(LIBRARY) $(LIBRARIES)
 
 $(TOOL): $(TOOL_OBJECTS) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
 $(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
 	$(call say,AR)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
 # A target with a main of its own, which replays the files that are kept; under FUZZ=1 with libFuzzer's.
 $(BUILD)/t/fuzz-%: $(BUILD)/t/fuzz/%.o $(FUZZ_SUPPORT_OBJECTS) $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $< $(if $(FUZZ),$(filter-out %/replay.o,$(FUZZ_SUPPORT_OBJECTS)),$(FUZZ_SUPPORT_OBJECTS)) $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $< $(if $(FUZZ),$(filter-out %/replay.o,$(FUZZ_SUPPORT_OBJECTS)),$(FUZZ_SUPPORT_OBJECTS)) $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
 $(BUILD)/t/bench-%: $(BUILD)/t/bench/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES) -lm
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES) -lm
 
 # Counts the rows that SQLite reads.
 $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
@@ -193,8 +212,8 @@ check: test-packages all units
 # The long ones come first, so that none runs alone at the end.
 test:
 	@$(DEPS) build test
-	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= all units
-	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= BUILD=build all units
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=build-asan all units
 	$(fresh_answers)
 	@rm -rf '$(TAP)' && mkdir -p '$(TAP)'
 	@status=0; \
@@ -234,7 +253,12 @@ run:
 	@PORT='$(PORT)' STATE='$(STATE)' CONF='$(CONF)' exec src/tool/run.sh
 
 install: all
-	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh
+	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' BUILD='$(BUILD)' src/tool/install.sh
+
+# The sources as committed, in a folder of the version's name.
+VERSION := $(shell sed -n 's/^\#define IDENTITY_VERSION "\(.*\)"$$/\1/p' include/identity/core.h)
+dist:
+	git archive --format=tar.gz --prefix='mod_identity-$(VERSION)/' -o 'mod_identity-$(VERSION).tar.gz' HEAD
 
 uninstall:
 	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh uninstall
@@ -243,4 +267,4 @@ deps:
 	@$(DEPS) build test
 
 clean:
-	rm -rf build build-asan build-fuzz
+	rm -rf '$(BUILD)' build build-asan build-fuzz

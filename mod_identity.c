@@ -9,6 +9,7 @@
 #include <http_request.h>
 #include <util_mutex.h>
 
+#include "identity/core.h"
 #include "identity/server.h"
 
 /* Start-up. httpd runs 1 to 7 once for nothing and once in earnest, and again at every graceful restart; 8 in each
@@ -51,6 +52,7 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
         !identity_wanted(configuration, temporary, main_server))
         return OK;
+    ap_add_version_component(configuration, "mod_identity/" IDENTITY_VERSION);
     identity_site_t *site = identity_site_make(configuration, main_server);
     int status = identity_start_hosts(site); /* 3. */
     if (status == OK) {

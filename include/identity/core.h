@@ -6,6 +6,13 @@
 #ifndef IDENTITY_CORE_H
 #define IDENTITY_CORE_H
 
+#ifndef __linux__
+#error "mod_identity needs Linux: robust process-shared mutexes with priority inheritance, gettid() and /proc."
+#endif
+
+/* In one place: `htidentity --version`, httpd's Server header (as ServerTokens allows), `make dist`. */
+#define IDENTITY_VERSION "0.9.0"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -13,9 +20,6 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 #include <jansson.h>
-
-/* The version of module and command line. */
-#define IDENTITY_VERSION "0.9.0"
 
 /* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ---------- */
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: APXS=apxs DESTDIR= prefix=/usr/local src/tool/install.sh [uninstall]          (that is `make install`, `make uninstall`)
+# usage: APXS=apxs DESTDIR= prefix=/usr/local BUILD=build src/tool/install.sh [uninstall]          (that is `make install`, `make uninstall`)
 # Module to where httpd looks for modules, with its symbols beside it (prefix/lib/debug); htidentity to prefix/bin; the interface's description and examples to
 # prefix/share/identity; the configuration to Debian's mods-available and sites-available where httpd is Debian's, else to SYSCONFDIR/extra; fail2ban's filter to
 # its folder on Debian, else beside the description. Nothing of it is in force before somebody says so.
@@ -11,6 +11,7 @@ APXS=${APXS:-apxs}
 destination=${DESTDIR:-}
 prefix=${prefix:-/usr/local}
 action=${1:-install}
+build=${BUILD:-build}
 
 modules=$("$APXS" -q LIBEXECDIR)
 configuration=$("$APXS" -q SYSCONFDIR)
@@ -36,8 +37,8 @@ put_module() {
     debug=$prefix/lib/debug$modules/mod_identity.so.debug
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    objcopy --only-keep-debug build/mod_identity.so "$work/mod_identity.so.debug"
-    objcopy --strip-unneeded --add-gnu-debuglink="$work/mod_identity.so.debug" build/mod_identity.so "$work/mod_identity.so"
+    objcopy --only-keep-debug "$build/mod_identity.so" "$work/mod_identity.so.debug"
+    objcopy --strip-unneeded --add-gnu-debuglink="$work/mod_identity.so.debug" "$build/mod_identity.so" "$work/mod_identity.so"
     put 644 "$work/mod_identity.so.debug" "$debug"
     # A running httpd has the old one mapped: the new one takes its name, never its bytes.
     put 644 "$work/mod_identity.so" "$modules/.mod_identity.so.new"
@@ -76,7 +77,7 @@ else
     take "$prefix/lib/debug$modules/mod_identity.so.debug"
 fi
 
-data 755 build/htidentity "$prefix/bin/htidentity"
+data 755 "$build/htidentity" "$prefix/bin/htidentity"
 data 644 conf/openapi.json "$prefix/share/identity/openapi.json"
 data 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
 for file in conf/examples/*; do

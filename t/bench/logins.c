@@ -44,14 +44,14 @@ static bool clock_moves(void)
 
 static int pin_to_good_core(void)
 {
-    for (int core = 0; core < CPU_SETSIZE; core++) {
+    for (size_t core = 0; core < CPU_SETSIZE; core++) {
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(core, &set);
         if (sched_setaffinity(0, sizeof set, &set) != 0)
             continue;
         if (clock_moves())
-            return core;
+            return (int)core;
     }
     return -1;
 }

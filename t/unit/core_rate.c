@@ -219,8 +219,9 @@ static void test_killed(void)
 
     for (int i = 0; i < 40; i++) {
         pid_t pid = fork();
-        for (apr_time_t now = START; pid == 0; now += MINUTE)
-            identity_counters_count(counters, "busy", &ten, true, now);
+        if (pid == 0)
+            for (apr_time_t now = START;; now += MINUTE)
+                identity_counters_count(counters, "busy", &ten, true, now);
         usleep(2000);
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);

@@ -66,18 +66,19 @@ static void test_size(void)
 
 static void test_malformed(void)
 {
-    static const char *const bodies[] = {
-        "{", "}", "{\"a\":}", "{\"a\":1,}", "{} x", "{}{}", "{'a':1}", "{a:1}", "nul", "\xef\xbb\xbf{}", "{\"a\":01}",
-        "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":1e999}", "{\"username\":\"" CANARY "@example.org\"", "// " CANARY,
-        /* what is no object */
-        "[]", "\"x\"", "1", "null", "true", "[{\"username\":\"a@example.org\"}]",
-        /* the same key twice, at any depth */
-        "{\"username\":\"a@example.org\",\"username\":\"b@example.org\"}", "{\"x\":{\"a\":1,\"a\":1}}",
-        "{\"x\":[{\"a\":1,\"b\":2,\"\\u0061\":1}]}",
-        /* NUL, and what is no UTF-8 */
-        "{\"username\":\"a\\u0000@example.org\"}", "{\"a\\u0000\":1}", "{\"username\":\"\xff@example.org\"}",
-        "{\"\xc0\x80\":1}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xf5\x80\x80\x80\"}",
-        "{\"a\":\"\xe2\x82\"}"};
+    static const char *const bodies[] = {"{", "}", "{\"a\":}", "{\"a\":1,}", "{} x", "{}{}", "{'a':1}", "{a:1}", "nul",
+                                         "\xef\xbb\xbf{}", "{\"a\":01}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}",
+                                         "{\"a\":1e999}", ("{\"username\":\"" CANARY "@example.org\""), ("// " CANARY),
+                                         /* what is no object */
+                                         "[]", "\"x\"", "1", "null", "true", "[{\"username\":\"a@example.org\"}]",
+                                         /* the same key twice, at any depth */
+                                         "{\"username\":\"a@example.org\",\"username\":\"b@example.org\"}",
+                                         "{\"x\":{\"a\":1,\"a\":1}}", "{\"x\":[{\"a\":1,\"b\":2,\"\\u0061\":1}]}",
+                                         /* NUL, and what is no UTF-8 */
+                                         "{\"username\":\"a\\u0000@example.org\"}", "{\"a\\u0000\":1}",
+                                         "{\"username\":\"\xff@example.org\"}", "{\"\xc0\x80\":1}",
+                                         "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\\ud800\"}",
+                                         "{\"a\":\"\xf5\x80\x80\x80\"}", "{\"a\":\"\xe2\x82\"}"};
     static const char nul[] = "{\"username\":\"a\0@example.org\"}", tail[] = "{}\0";
 
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {

@@ -104,8 +104,8 @@ static const char *const tricks[] = {
     "https://app.example.org:x@evil.org/sso",
     "https://app.example.org%2f@evil.org/sso",
     "https://app.example.org%00.evil.org/sso",
-    "https://app.example.org\xe3\x80\x82"
-    "evil.org/sso",
+    ("https://app.example.org\xe3\x80\x82"
+     "evil.org/sso"),
     " https://app.example.org/sso",
     "https://app.example.org/sso ",
     "https://app.example.org/sso\t",

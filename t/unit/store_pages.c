@@ -75,7 +75,7 @@ static void add_page_user(int number, const char *entity, bool active)
 {
     identity_user_row_t row = {.id = id("user", (number * 7) % 97),
                                .entity_id = entity,
-                               .status = active ? IDENTITY_USER_ACTIVE : number % 2,
+                               .status = (identity_user_status_t)(active ? IDENTITY_USER_ACTIVE : number % 2),
                                .created_at = NOW + number / 5,
                                .version = 1};
 

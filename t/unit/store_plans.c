@@ -248,7 +248,7 @@ static void see_page(void *context, const char *name, const char *statement)
 int main(void)
 {
     db = fixture_begin();
-    for (int i = 0; i < IDENTITY_SQL_COUNT; i++)
+    for (identity_sql_t i = 0; i < IDENTITY_SQL_COUNT; i++)
         is_str(fault_of(identity_sql_name(i), identity_sql_text(i)), "", "%s", identity_sql_name(i));
     db_page_texts(pool, see_page, NULL);
     ok(texts > 1000, "%d composed texts were looked at", texts);

@@ -111,8 +111,8 @@ static void test_users(void)
     same_user(read, &row, "by id alone");
     is_int(identity_user_get(db, OTHER, row.id, &read), IDENTITY_DB_NONE, "a user of another entity is NONE");
     is_int(identity_user_by_name(db, "Ada@Example.ORG", &read), IDENTITY_DB_OK, "a name is looked up in any spelling");
-    for (int i = IDENTITY_USER_INVITED; i <= IDENTITY_USER_INACTIVE; i++) {
-        read = add_user(db, ENTITY, 10 + i, text("status-%d@a.b", i), i);
+    for (identity_user_status_t i = IDENTITY_USER_INVITED; i <= IDENTITY_USER_INACTIVE; i++) {
+        read = add_user(db, ENTITY, 10 + (int)i, text("status-%d@a.b", i), i);
         must(identity_user_get(db, ENTITY, read->id, &read), "get");
         is_int(read->status, i, "%s comes back", identity_user_status_name(i));
         is_str(sql_value(db, text("SELECT active FROM users WHERE id = '%s'", read->id)),
