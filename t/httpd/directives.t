@@ -168,7 +168,7 @@ my @refused = (
     'IdentityMailURL smtp://user@mail.example.org' => qr/ID0506: .*IdentityMailSecret/,
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $open_secret" => qr/ID0507: .*chmod 600/,
     "IdentityMailURL smtp://user\@mail.example.org\nIdentityMailSecret $files/missing" => qr/ID0507: .*cannot be read/,
-    'IdentityMailURL smtp://mail.example.org:465' => qr/IdentityMailURL: Port 465 .* smtps:\/\//, # B18
+    'IdentityMailURL smtp://mail.example.org:465' => qr/IdentityMailURL: Port 465 .* smtps:\/\//,
     'IdentityMailURL smtp://[2001:db8::1]:0465/' => qr/IdentityMailURL: Port 465 .* smtps:\/\//,
     'IdentityMailURL SMTPS://mail.example.org:587' => qr/IdentityMailURL: Ports 25 and 587 .* smtp:\/\//,
     'IdentityMailHelo id_1.example.org' => qr/IdentityMailHelo needs a host name such as .*, not id_1\.example\.org\./, # B5
@@ -188,10 +188,18 @@ my @refused = (
     'DBDParams :memory:' => qr/ID0504: .*absolute path/,
     "<VirtualHost *:1>\nIdentityEngine On\nIdentitySync NORMAL\n</VirtualHost>" => qr/ID0510: IdentitySync differs/,
 );
+# What the sentence of some shows besides.
+sub shown
+{
+    my ($directives) = @_;
+    return 'a list that cannot be read is never skipped in silence # security 7' if $directives =~ /^IdentityPasswordBlockList/;
+    return 'B18: with a sentence' if $directives =~ /^IdentityRateLimit|^IdentityMailURL \S+:\d+\/?$/;
+    return 'with a sentence';
+}
 while (my ($directives, $sentence) = splice @refused, 0, 2) {
     my ($status, $text) = check($directives);
     ok $status != 0, 'refused: ' . $directives =~ tr/\n/ /r or diag $text;
-    like $text, $sentence, $directives =~ /^IdentityPasswordBlockList/ ? 'a list that cannot be read is never skipped in silence # security 7' : 'with a sentence';
+    like $text, $sentence, shown($directives);
 }
 my (undef, $said) = check('IdentityPublicURL https://user:hunter2@id.example.org');
 unlike $said, qr/hunter2/, 'a password in a URL is not repeated';

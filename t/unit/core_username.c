@@ -37,6 +37,8 @@ static void test_table(void)
     }
     ok(!identity_username_valid(NULL), "NULL is not a user name");
     is_str(identity_username_canonical(pool, NULL), NULL, "... and has no canonical form");
+    ok(!identity_username_valid("it@x.example\r\nSubject: Your account was hacked"),
+       "A12: an address that goes on as a sentence or a header is refused as a name");
 }
 
 /* All of a kind, not only those of the table. */
