@@ -95,7 +95,7 @@ is join(' ', $malformed->status, $malformed->header('Connection'), length $rest)
 # ---- methods and addresses -------------------------------------------------------------------------------------------------------------------
 
 for (
-    [DELETE => '/v1/users', 'GET, HEAD, POST, OPTIONS'], [PUT => '/v1/users/' . unknown_id('user'), 'GET, HEAD, PATCH, OPTIONS'], [GET => '/v1/users/invite', 'POST, OPTIONS'],
+    [DELETE => '/v1/users', 'GET, HEAD, POST, OPTIONS'], [PUT => '/v1/users/' . unknown_id('user'), 'GET, HEAD, PATCH, DELETE, OPTIONS'], [GET => '/v1/users/invite', 'POST, OPTIONS'],
     [FOO => '/v1/roles', 'GET, HEAD, POST, OPTIONS'], [GET => '/v1/oauth/token', 'POST, OPTIONS'], [POST => '/v1/users/search', 'GET, HEAD, OPTIONS'],
     [TRACE => '/v1/api-keys', 'GET, HEAD, POST, OPTIONS']) {
     my ($method, $path, $allow) = @$_;
