@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -301,7 +302,16 @@ static identity_fault_t check_access(apr_pool_t *pool, const identity_dbd_t *dbd
     return fault ? fault : check_rights(pool, dbd, errmsg);
 }
 
-/* What was moved away or closed a moment ago is not damaged: nobody may be told to put a backup in its place. */
+/* SQLite opens nothing on a full disk, where it can make no index of its journal. */
+static bool disk_is_full(const char *folder)
+{
+    struct statvfs info;
+
+    return statvfs(folder, &info) == 0 && info.f_blocks > 0 && info.f_bavail == 0;
+}
+
+/* What was moved away or closed a moment ago is not damaged, nor is what lies on a full disk: nobody may be told to put
+ * a backup in its place. */
 static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
 {
     struct stat info;
@@ -309,6 +319,10 @@ static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *
 
     if (fault)
         return fault;
+    if (disk_is_full(identity_folder_of(pool, dbd->params))) {
+        *errmsg = full(pool, dbd);
+        return IDENTITY_FAULT_FULL;
+    }
     *errmsg = damaged(pool, dbd);
     return IDENTITY_FAULT_DAMAGED;
 }
@@ -345,7 +359,9 @@ identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t
         *errmsg = locked(pool, dbd);
         return IDENTITY_FAULT_LOCKED;
     }
-    if (detail && strstr(detail, "disk is full")) {
+    /* What finds no room for the index of the journal is called an I/O error. */
+    if (detail && (strstr(detail, "disk is full") ||
+                   (strstr(detail, "I/O") && disk_is_full(identity_folder_of(pool, dbd->params))))) {
         *errmsg = full(pool, dbd);
         return IDENTITY_FAULT_FULL;
     }

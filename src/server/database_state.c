@@ -209,8 +209,8 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
     apr_pool_create(&own, pool);
     identity_fault_t before = database->fault;
     identity_fault_t fault = identity_database_check(own, &database->dbd, &database->magic, false, &errmsg);
-    /* Who has a connection already may find it unlocked. */
-    if (fault == IDENTITY_FAULT_LOCKED && !before && !replaced)
+    /* Connections that are open may find it unlocked, and go on reading on a full disk. */
+    if ((fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL) && !before && !replaced)
         fault = IDENTITY_FAULT_NONE;
     if (!fault)
         fault = identity_keys_reload(own, database, replaced, &errmsg);

@@ -41,7 +41,12 @@ sub count
 sub sizes
 {
     my @tables = map { $_->{name} } $server->db("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
-    return {map { $_ => count("SELECT COUNT(*) FROM $_" . ($_ eq 'audit_records' ? " WHERE entity_id <> ''" : '')) } @tables};
+    # Records of sign-ins by names that nobody has belong to no entity.
+    my %of_entities = (
+        audit_records => "WHERE entity_id <> ''",
+        audit_details => "WHERE record_id IN (SELECT id FROM audit_records WHERE entity_id <> '')",
+    );
+    return {map { $_ => count("SELECT COUNT(*) FROM $_ " . ($of_entities{$_} // '')) } @tables};
 }
 
 # ---- demo-token ----------------------------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ sub preflight
 
 # ---- preflights ------------------------------------------------------------------------------------------------------------------------------
 
-for (['/v1/users', $app, 'GET, HEAD, POST, OPTIONS'], ['/v1/users/' . unknown_id('user'), $admin, 'GET, HEAD, PATCH, OPTIONS'], ['/v1/oauth/token', $app, 'POST, OPTIONS']) {
+for (['/v1/users', $app, 'GET, HEAD, POST, OPTIONS'], ['/v1/users/' . unknown_id('user'), $admin, 'GET, HEAD, PATCH, DELETE, OPTIONS'], ['/v1/oauth/token', $app, 'POST, OPTIONS']) {
     my ($path, $origin, $methods) = @$_;
     my $answer = preflight($path, $origin, 'POST');
     is $answer->status, 204, "preflight of $path from $origin";
