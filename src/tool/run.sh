@@ -41,6 +41,13 @@ state=$(cd "$state" && pwd) || exit 1
 [ -z "$(find "$state" -maxdepth 0 -perm /022)" ] || fail "others may write into $state; chmod go-w it, or name another folder by STATE."
 case "$tree$state$conf" in *[\"\\\$\*\?\[]* | *$'\n'*) fail 'paths with one of " \ $ * ? [ cannot stand in an httpd configuration.' ;; esac
 
+# Our own link alone is followed: what www-data has put where it leads may be a link, too.
+where_led() { (cd "$state" && readlink -m "$(dirname "$(readlink "$state/identity.db")")"); }
+refuse_links() { # folder of database and mail
+    for name in mail identity.db identity.db-wal identity.db-shm identity-signing-key.pem; do
+        [ ! -L "$1/$name" ] || fail "$1/$name is a link: nothing is written through it; remove it, or name another folder by STATE."
+    done
+}
 for name in .lock admin-api-key httpd.conf logs htdocs; do
     [ ! -L "$state/$name" ] || fail "$state/$name is a link: nothing is written through it; remove it, or name another folder by STATE."
     [ ! -e "$state/$name" ] || [ -O "$state/$name" ] || fail "$state/$name belongs to somebody else; remove it, or name another folder by STATE."
@@ -52,6 +59,7 @@ if [ "$(id -u)" = 0 ]; then
     for name in mail identity-signing-key.pem identity.db; do
         [ ! -L "$state/$name" ] || [ "$(stat -c %u "$state/$name")" = 0 ] || fail "$state/$name is somebody else's link; remove it, or name another folder by STATE."
     done
+    [ ! -L "$state/identity.db" ] || refuse_links "$(where_led)"
 fi
 
 exec 9>> "$state/.lock"
@@ -67,8 +75,7 @@ if [ "$(id -u)" = 0 ]; then
     user=www-data
     as_user() { setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"; }
     if [ -L "$state/identity.db" ]; then
-        # Our own link alone is followed: what www-data has put where it leads may be a link, too, and is refused below.
-        data=$(cd "$state" && readlink -m "$(dirname "$(readlink "$state/identity.db")")")
+        data=$(where_led)
     fi
     if [ "$data" = "$state" ] || [ ! -d "$data" ]; then
         if as_user test -x "$state"; then
@@ -89,10 +96,8 @@ if [ "$(id -u)" = 0 ]; then
         ln -sfn "$place/identity.db" "$state/identity.db"
     fi
 fi
-for name in mail identity.db identity.db-wal identity.db-shm identity-signing-key.pem; do
-    # Of a normal user's STATE they may be: it is that one's own.
-    [ "$(id -u)" != 0 ] || [ ! -L "$data/$name" ] || fail "$data/$name is a link: nothing is written through it; remove it, or name another folder by STATE."
-done
+# Once more, now that the lock is held. In a normal user's STATE links are that one's own business.
+[ "$(id -u)" != 0 ] || refuse_links "$data"
 # What is written comes whole and under its name at once; a name that is there is replaced, never followed.
 fresh() { mktemp "$state/.$1.XXXXXX"; }
 rm -f "$state"/.httpd.conf.?????? "$state"/.admin-api-key.??????
