@@ -59,6 +59,18 @@ sub throttled_is
     refused_is($answer, 429, 'UNABLE_TO_PROCESS_INSTRUCTIONS', undef, $name) && like($answer->header('Retry-After'), qr/^[1-9]\d*$/, "$name: in whole seconds");
 }
 
+# An account has two places to wait for a hash; whoever finds both taken gets 503, which counts as nothing, and comes again.
+sub settled
+{
+    my (@attempt) = @_;
+    my $status = 503;
+    for (my $end = time + 60; $status == 503 && time < $end;) {
+        $status = attempt(@attempt)->status;
+        select undef, undef, undef, 0.05 if $status == 503;
+    }
+    return $status;
+}
+
 my $person = $server->person(name => 'victim');
 my $name = $person->{username};
 my $unknown = $server->address('nobody');
@@ -67,7 +79,7 @@ my $unknown = $server->address('nobody');
 
 my $from = network() . '.1';
 my @seen = map { @$_ } together(16, sub {
-    return [map { attempt($from, $unknown, $wrong)->status } 1 .. 5];
+    return [map { settled($from, $unknown, $wrong) } 1 .. 5];
 });
 is statuses(@seen), '401: 10 429: 70', '16 clients at once: exactly ten failures, then 429 # security 80';
 open my $in, '<', "$server->{root}/logs/children_log" or die $!;
@@ -82,7 +94,7 @@ is attempt(network() . '.1', $name, $password)->status, 200, 'the person, from a
 $from = network();
 @seen = map { @$_ } together(16, sub {
     my ($client) = @_;
-    return [map { attempt("$from.$client", $name, $wrong)->status } 1 .. 2];
+    return [map { settled("$from.$client", $name, $wrong) } 1 .. 2];
 });
 is statuses(@seen), '401: 10 429: 22', '16 clients of a network at one account: ten failures';
 
@@ -90,7 +102,7 @@ is statuses(@seen), '401: 10 429: 22', '16 clients of a network at one account: 
 $from = network() . '.1';
 @seen = map { @$_ } together(16, sub {
     my ($client) = @_;
-    return [map { attempt($from, $name, $client == 3 ? $password : $wrong)->status } 1 .. 3];
+    return [map { settled($from, $name, $client == 3 ? $password : $wrong) } 1 .. 3];
 });
 my $wrong_ones = grep { $_ == 401 } @seen;
 is $wrong_ones, 10, '16 clients, one with the right password: ten failures';
