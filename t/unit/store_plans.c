@@ -95,7 +95,6 @@ static const struct {
     {"ERASURE_SESSIONS", "audit_records_target (entity_id=? AND target_id=?)"},
     {"ERASURE_SESSIONS_NAMED", "audit_records_type (entity_id=? AND target_resource_type=?)"},
     {"ERASURE_INVITED_BY", "(entity_id=?)"},
-    {"ERASURE_KEYS", "(entity_id=?)"},
     {"TEAM_INSERT", "teams_name (entity_id=? AND canonical=?)"},
     {"TEAM_RENAME", "teams_name (entity_id=? AND canonical=?)"},
     {"TEAM_NAMES_MET", "teams_name (entity_id=? AND canonical=?)"},
