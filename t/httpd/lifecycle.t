@@ -154,7 +154,7 @@ for my $one (@worked) {
 note join(' ', map { "$_: $statuses{$_}" } sort keys %statuses), " sent again: $again";
 is join(' ', keys %statuses), '200', 'every request that was answered was answered well';
 is join("\n", @broken), '', 'no new connection was left without an answer';
-cmp_ok scalar @invited, '>', 50, 'there was work to do';
+cmp_ok scalar @invited, '>', 10, 'there was work to do';
 my %there = map { $_->{username} => 1 } $server->db("SELECT username FROM users WHERE username LIKE 'load.%'");
 is join(' ', grep { !$there{$_} } @invited), '', 'every invitation that was answered is there';
 is join(' ', grep { $there{$_} } @silent), '', 'and none whose connection httpd had closed before it came';
