@@ -104,7 +104,7 @@ done > "$stage/t/conf/base.conf"
 if [ "$config" = asan ]; then
     cat > "$stage/bin/httpd" <<END
 #!/bin/sh
-LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 exec $httpd "\$@"
+LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:allow_user_segv_handler=0 UBSAN_OPTIONS=print_stacktrace=1 exec $httpd "\$@"
 END
 else
     printf '#!/bin/sh\nexec %s "$@"\n' "$httpd" > "$stage/bin/httpd"

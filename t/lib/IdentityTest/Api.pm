@@ -6,6 +6,7 @@ package IdentityTest::Api;
 #     refused_is $answer, 409, INVALID_OPERATION => 'username';  the whole error object; undef where no field is at fault
 #     my $answer = curl(<<"COMMAND");                            a command line as published, run by a shell
 #     my $entity = entity('paging');                             an entity of its own: id, account, key (header and value)
+#     is heard(401, sub { ... })->status, 401, '...';              the answer, asked for until it has this status: what htidentity writes is heard of a second later
 #     my $person = member('ada', type => 'USER');                like person() of IdentityTest, but made by an administrator: no mail to wait for
 use strict;
 use warnings FATAL => 'all';
@@ -18,7 +19,7 @@ use Test::More ();
 use IdentityTest;
 use IdentityTest::Response;
 
-our @EXPORT = qw(shape_is answered_is refused_is make_key read_only_key curl entity member bearer_of digest_of rows alter_db alter_rights hold_lock let_go unknown_id membership_json seconds_of);
+our @EXPORT = qw(shape_is answered_is refused_is make_key read_only_key curl entity member bearer_of digest_of rows alter_db alter_rights hold_lock let_go unknown_id membership_json seconds_of heard);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
@@ -367,6 +368,18 @@ sub seconds_of
     require Time::Local;
     my @parts = $text =~ /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/ or die "no time: $text\n";
     return Time::Local::timegm(@parts[5, 4, 3, 2], $parts[1] - 1, $parts[0]);
+}
+
+sub heard
+{
+    my ($status, $ask) = @_;
+    my $answer;
+    for (1 .. 100) {
+        $answer = $ask->();
+        last if $answer->status == $status;
+        sleep 0.1;
+    }
+    return $answer;
 }
 
 1;
