@@ -481,6 +481,7 @@ identity_db_status_t identity_key_of_user(identity_db_t *db, const char *user_id
                                           identity_key_row_t **row);
 identity_db_status_t identity_keys_of_user(identity_db_t *db, const char *user_id, apr_int64_t limit,
                                            apr_array_header_t **rows);
+/* user_id: "" of a key of the entity. */
 identity_db_status_t identity_key_delete(identity_db_t *db, const char *user_id, const char *id);
 identity_db_status_t identity_keys_delete_user(identity_db_t *db, const char *user_id);
 /* Active keys of the entity itself that the user made, the oldest first. */

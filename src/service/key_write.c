@@ -1,4 +1,4 @@
-/* API keys: create, change. */
+/* API keys: create, change, delete. */
 #include <string.h>
 
 #include "keys_int.h"
@@ -198,17 +198,24 @@ static bool save(identity_call_t *call, update_t *update)
            identity_audit(call, &audit);
 }
 
+/* One that holds no more than the caller does. */
+static bool load_covered(identity_call_t *call, identity_key_view_t *view)
+{
+    bool covers;
+
+    if (!identity_key_load(call, view) || !identity_key_covered(call, view->row, view->names, &covers))
+        return false;
+    return covers ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
+}
+
 static bool write_update(identity_call_t *call, void *data)
 {
     update_t *update = data;
-    bool covers;
 
     update->changes = identity_changes_make(call);
-    if (!identity_key_load(call, &update->view) ||
-        !identity_key_covered(call, update->view.row, update->view.names, &covers))
+    if (!load_covered(call, &update->view))
         return false;
-    if (!covers)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
     if (!wants(call, update) || !may_change(call, update))
         return false;
     if (identity_changes_any(update->changes) && !save(call, update))
@@ -225,4 +232,35 @@ bool identity_keys_update(identity_call_t *call)
     if (!identity_write(call, write_update, &update))
         return false;
     return identity_answer(call, 200, identity_key_view_json(call, &update.view, update.view.row->mask));
+}
+
+/* ---- DELETE /api-keys/{id} -------------------------------------------------------------------------------------- */
+
+static bool write_deletion(identity_call_t *call, void *data)
+{
+    identity_key_view_t *view = data;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "DELETE",
+                              .type = "API_KEY",
+                              .id = call->id,
+                              .message = "An API key was deleted.",
+                              .changes = changes};
+
+    if (!load_covered(call, view))
+        return false;
+    identity_changes_add(changes, "status", status_name(view->row->active), NULL);
+    identity_changes_add(changes, "role_type", identity_key_role_name(view->row->role), NULL);
+    identity_changes_add_list(changes, "permissions", view->names, NULL);
+    view->row->active = false;
+    /* Its description names it in the record. */
+    return identity_audit(call, &audit) && identity_db_ok(call, identity_key_delete(call->db, "", call->id));
+}
+
+bool identity_keys_delete(identity_call_t *call)
+{
+    identity_key_view_t view = {.id = call->id};
+
+    if (!identity_write(call, write_deletion, &view))
+        return false;
+    return identity_answer(call, 200, identity_key_view_json(call, &view, view.row->mask));
 }

@@ -1,6 +1,6 @@
-# One API key over HTTP: get, change, search; decrypt by a sealing key.
+# One API key over HTTP: get, change, search, delete; decrypt by a sealing key.
 # run on: event asan
-# route get_api_key update_api_key search_api_key decrypt_api_key
+# route get_api_key update_api_key delete_api_key search_api_key decrypt_api_key
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
@@ -38,7 +38,7 @@ refused_is api(GET => $path, undef, @no_key), 401, 'UNAUTHORISED', undef, 'get w
 refused_is api(GET => $path, undef, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'get without the permission';
 refused_is api(GET => $path, undef, @other), 404, 'RESOURCE_NOT_FOUND', undef, "get another entity's";
 refused_is api(GET => $_, undef, @key), 404, 'RESOURCE_NOT_FOUND', undef, "get $_" for @malformed;
-is api(DELETE => $path, undef, @key)->header('Allow'), 'GET, HEAD, PATCH, OPTIONS', 'what is allowed';
+is api(PUT => $path, undef, @key)->header('Allow'), 'GET, HEAD, PATCH, DELETE, OPTIONS', 'what is allowed';
 
 # ---- PATCH ---------------------------------------------------------------------------------------------------------------------------------
 
@@ -101,6 +101,24 @@ refused_is api(POST => '/v1/api-keys/search', {}, @no_key), 401, 'UNAUTHORISED',
 refused_is api(POST => '/v1/api-keys/search', {}, @{$nobody->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'search without the permission';
 refused_is api(POST => '/v1/api-keys/search', undef, @key), 400, 'BAD_REQUEST', undef, 'search without a body';
 is api(GET => '/v1/api-keys/search', undef, @key)->header('Allow'), 'POST, OPTIONS', 'search by GET';
+
+# ---- DELETE --------------------------------------------------------------------------------------------------------------------------------
+
+my $brief = make(description => 'Brief', permissions => ['ROLE.VIEW']);
+my $gone = "/v1/api-keys/$brief->{id}";
+is with($brief, GET => '/v1/roles')->status, 200, 'it opens';
+refused_is api(DELETE => $gone, undef, @no_key), 401, 'UNAUTHORISED', undef, 'delete without a credential';
+refused_is api(DELETE => $gone, undef, @{$viewer->{bearer}}), 403, 'USER_NOT_ALLOWED', undef, 'delete without the permission';
+refused_is api(DELETE => $gone, undef, @other), 404, 'RESOURCE_NOT_FOUND', undef, "delete another entity's";
+refused_is api(DELETE => $_, undef, @key), 404, 'RESOURCE_NOT_FOUND', undef, "delete $_" for @malformed;
+my $last = api(GET => $gone, undef, @key)->json;
+my $ended = api(DELETE => $gone, undef, @key);
+answered_is $ended, 200, 'delete';
+shape_is $ended, 'api_key', 'the answer is an ApiKey';
+is_deeply $ended->json, {%$last, status => 'INACTIVE', active => $false}, 'the key that is no more, masked';
+is with($brief, GET => '/v1/roles')->status, 401, 'from the next request on it opens nothing';
+refused_is api($_ => $gone, undef, @key), 404, 'RESOURCE_NOT_FOUND', undef, "$_ afterwards" for 'GET', 'DELETE';
+is_deeply audit($brief->{id}), ['CREATE An API key was created.', 'DELETE An API key was deleted.'], 'on record';
 
 # ---- decrypt -------------------------------------------------------------------------------------------------------------------------------
 

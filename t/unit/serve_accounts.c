@@ -58,6 +58,7 @@ static const struct {
     {"PATCH /v1/roles/{role}", NULL, "{\"description\":\"$n$\"}", "403 USER_NOT_ALLOWED "},
     {"DELETE /v1/roles/{role}", "/v1/roles/$newrole$", NULL, "403 USER_NOT_ALLOWED "},
     {"PATCH /v1/api-keys/{apik}", NULL, "{\"description\":\"$n$\"}", "403 USER_NOT_ALLOWED "},
+    {"DELETE /v1/api-keys/{apik}", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"POST /v1/api-keys/search", NULL, "{\"resource_id\":\"$apik$\"}", NULL},
     {"GET /v1/api-keys/{apik}/decrypt", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"POST /v1/authentication-providers", NULL, "{\"type\":\"DEFAULT\"}", "403 USER_NOT_ALLOWED "},

@@ -1,4 +1,5 @@
-/* GET and PATCH /api-keys/{id}, search, decrypt. route get_api_key update_api_key search_api_key decrypt_api_key */
+/* GET, PATCH and DELETE /api-keys/{id}, search, decrypt.
+ * route get_api_key update_api_key delete_api_key search_api_key decrypt_api_key */
 #include "serve.h"
 
 #define ESCROW ((const unsigned char *)"0123456789abcdef0123456789abcdef")
@@ -266,6 +267,62 @@ static void test_life(void)
     door->now = now;
 }
 
+/* ---- delete ----------------------------------------------------------------------------------------------------- */
+
+static door_answer_t end(const char *id, const char *credential)
+{
+    return door_call(door, "DELETE", text("/v1/api-keys/%s", id), credential, NULL);
+}
+
+static void test_delete_refused(void)
+{
+    made_t full = make("{}"), keeper = make("{\"permissions\":[\"USER.API.UPDATE\",\"SITE.ONE\"]}");
+    const char *half = login("half@example.org");
+
+    end(full.id, keeper.key), get("/v1/roles", door->read_key),
+        get("/v1/roles", door->other_key); /* writes their use */
+    const char *before = state();
+    refused(end(full.id, NULL), 401, "UNAUTHORISED", "", "delete without a credential");
+    refused(end(full.id, door->read_key), 403, "USER_NOT_ALLOWED", "", "delete without the permission");
+    refused(end(full.id, keeper.key), 403, "USER_NOT_ALLOWED", "", "... one that holds more # security 58");
+    refused(end(keeper.id, half), 403, "USER_NOT_ALLOWED", "", "... by an administrator of one account of two");
+    refused(end(full.id, door->other_key), 404, "RESOURCE_NOT_FOUND", "", "another entity's key # security 60");
+    refused(end("apik_00000000000000000000", door->key), 404, "RESOURCE_NOT_FOUND", "", "one that nobody has");
+    is_str(state(), before, "none of it changed a row");
+    accepted(end(keeper.id, keeper.key), 200, "a key deletes itself");
+    is_int(opens(keeper.key, "/v1/roles"), 401, "... and is refused from the next request on # security 56");
+}
+
+static void test_delete(void)
+{
+    made_t made = make("{\"description\":\"Till\",\"permissions\":[\"ROLE.VIEW\",\"USER.MORTAL.CREATE\"]}");
+    const char *path = "/v1/users/invite", *guest = "{\"username\":\"by.key@example.org\"}";
+
+    is_int(opens(made.key, "/v1/roles"), 200, "it opens");
+    door_answer_t answer = post(path, made.key, guest), seen = key(made.id, door->key);
+    accepted(answer, 200, "... and invites somebody");
+    json_t *ended = identity_json_own(door->pool, json_deep_copy(seen.json));
+    json_object_set_new(ended, "status", json_string("INACTIVE"));
+    json_object_set_new(ended, "active", json_false());
+    answer = end(made.id, door->key);
+    accepted(answer, 200, "delete");
+    is_str(answer.text, identity_json_text(door->pool, ended, NULL), "... answers the key, masked, that is no more");
+    is_int(opens(made.key, "/v1/roles"), 401, "it is refused from the next request on # security 56");
+    refused(key(made.id, door->key), 404, "RESOURCE_NOT_FOUND", "", "... and not found");
+    refused(end(made.id, door->key), 404, "RESOURCE_NOT_FOUND", "", "... nor deleted once more");
+    is_str(rows(text("SELECT COUNT(*) FROM api_key_permissions WHERE key_id = '%s'", made.id)), "0",
+           "nothing of it is left");
+    is_str(last_audit(made.id), text("DELETE|%s|API_KEY|An API key was deleted.", by(door->key)),
+           "... but its audit record # security 82");
+    is_str(rows(text("SELECT x.target_name, x.changes FROM audit_records d JOIN audit_details x ON x.record_id = d.id "
+                     "WHERE d.target_id = '%s' AND d.action = 'DELETE'",
+                     made.id)),
+           "Till|[{\"field\":\"status\",\"from\":\"ACTIVE\",\"to\":null},"
+           "{\"field\":\"role_type\",\"from\":\"ADMINISTRATOR\",\"to\":null},"
+           "{\"field\":\"permissions\",\"from\":[\"ROLE.VIEW\",\"USER.MORTAL.CREATE\"],\"to\":[]}]",
+           "... with what it was");
+}
+
 /* ---- search ----------------------------------------------------------------------------------------------------- */
 
 static void test_search(void)
@@ -407,6 +464,8 @@ int main(void)
     test_lacking();
     test_role_type();
     test_life();
+    test_delete_refused();
+    test_delete();
     test_search();
     test_escrow();
     test_who_decrypts();

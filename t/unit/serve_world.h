@@ -66,6 +66,7 @@ static const sample_t world_samples[] = {
     {"DELETE /v1/roles/{role}", 200, "/v1/roles/$newrole$", NULL},
     {"POST /v1/api-keys", 201, NULL, "{\"description\":\"$label$ key\"}"},
     {"PATCH /v1/api-keys/{apik}", 200, NULL, "{\"description\":\"$label$ $n$\"}"},
+    {"DELETE /v1/api-keys/{apik}", 200, "/v1/api-keys/$newkey$", NULL},
     {"POST /v1/api-keys/search", 200, NULL, "{\"resource_id\":\"$apik$\"}"},
     {"POST /v1/authentication-providers", 201, NULL, "{\"type\":\"DEFAULT\",\"name\":\"$label$ $n$\"}"},
     {"PATCH /v1/authentication-providers/{auth}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
