@@ -68,6 +68,8 @@ put("$www/info.php", '<?php echo "php ", $_SERVER["HTTP_AUTHORIZATION"] ?? "-", 
 put("$www/v1/api.php", '<?php header("ETag: \"theirs\""); echo "api ", $_SERVER["PATH_INFO"];');
 put("$www/$_/index.html", "$_ content") for 'dbd', 'form';
 put("$www/login.html", '<form method="post"></form>');
+# A file that is younger than a second has a weak ETag.
+run("find '$www' -exec touch -d '1 hour ago' {} +");
 run("sqlite3 '$base/state/people.db' \"CREATE TABLE people (name TEXT, password TEXT); INSERT INTO people VALUES ('ada', '" . crypt('secret', 'ab') . "')\"");
 put("$base/state/passwords", 'bob:' . crypt('secret', 'ab') . "\n");
 my $socket = "$base/run/php.sock";
