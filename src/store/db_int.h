@@ -60,6 +60,13 @@ identity_db_status_t db_list_text(identity_db_t *db, const char *name, const cha
 identity_db_status_t db_count_text(identity_db_t *db, const char *name, const char *text,
                                    const db_argument_t *arguments, int count, apr_int64_t *value);
 
+/* Calls each for every row of a list of two arguments, the key after which it begins and how many it may have: batch by
+ * batch, each in memory of its own, which db_use_pool is meanwhile. Ends with the first status that is not OK. */
+typedef const char *db_key_t(const void *row);
+typedef identity_db_status_t db_each_t(identity_db_t *db, const void *row, void *context);
+identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader, db_key_t *key, db_each_t *each,
+                             void *context);
+
 /* A statement without parameters, not prepared; the second reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);

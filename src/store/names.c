@@ -7,8 +7,6 @@
 
 #include "rows_int.h"
 
-#define BATCH 500
-
 identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row)
 {
     apr_pool_t *pool = db_use_pool(db);
@@ -73,8 +71,9 @@ static identity_db_status_t set_old_name(identity_db_t *db, const identity_user_
 }
 
 /* At first whoever's form changes stands aside, so that nobody meets somebody who is to move. */
-static identity_db_status_t put_aside(identity_db_t *db, const identity_user_row_t *user, void *context)
+static identity_db_status_t put_aside(identity_db_t *db, const void *row, void *context)
 {
+    const identity_user_row_t *user = row;
     const char *canonical = identity_username_canonical(db_use_pool(db), user->username);
 
     (void)context;
@@ -101,8 +100,9 @@ static bool meet(const identity_user_row_t *a, const identity_user_row_t *b)
     return strcmp(a->id, b->id) != 0 && (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
 }
 
-static identity_db_status_t settle(identity_db_t *db, const identity_user_row_t *user, void *context)
+static identity_db_status_t settle(identity_db_t *db, const void *row, void *context)
 {
+    const identity_user_row_t *user = row;
     const char *canonical = identity_username_canonical(db_use_pool(db), user->username);
     apr_array_header_t *rivals;
     identity_db_status_t status = canonical ? identity_users_of_name(db, canonical, &rivals) : IDENTITY_DB_OK;
@@ -123,32 +123,14 @@ static identity_db_status_t settle(identity_db_t *db, const identity_user_row_t 
     return status == IDENTITY_DB_OK ? set_name(db, user, canonical, NULL) : status;
 }
 
-typedef identity_db_status_t each_t(identity_db_t *db, const identity_user_row_t *user, void *context);
-
-/* So many users at a time, each batch in memory of its own. by_old_name: those that have one; else all. */
-static identity_db_status_t each_user(identity_db_t *db, bool by_old_name, each_t *each, void *context)
+static const char *user_id(const void *user)
 {
-    apr_pool_t *pool = db_use_pool(db), *batch;
-    identity_db_status_t status = IDENTITY_DB_OK;
-    apr_array_header_t *rows = NULL;
-    const char *last = "";
+    return ((const identity_user_row_t *)user)->id;
+}
 
-    apr_pool_create(&batch, pool);
-    identity_db_use(db, batch);
-    do {
-        apr_pool_clear(batch);
-        status = db_list(db, by_old_name ? IDENTITY_SQL_NAMES_OLD : IDENTITY_SQL_NAMES_ALL, DB_ARGS(S(last), N(BATCH)),
-                         db_read_user, &rows);
-        for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
-            const identity_user_row_t *user = APR_ARRAY_IDX(rows, i, const identity_user_row_t *);
-            if (i == rows->nelts - 1)
-                last = apr_pstrdup(pool, by_old_name ? user->old_name : user->id);
-            status = each(db, user, context);
-        }
-    } while (status == IDENTITY_DB_OK && rows->nelts == BATCH);
-    identity_db_use(db, pool);
-    apr_pool_destroy(batch);
-    return status;
+static const char *user_old_name(const void *user)
+{
+    return ((const identity_user_row_t *)user)->old_name;
 }
 
 typedef struct address {
@@ -163,39 +145,32 @@ static void *read_address(const db_row_t *row, int from)
     return address;
 }
 
-/* Invitations are looked up by address. */
-static identity_db_status_t move_invitations(identity_db_t *db)
+static const char *address_id(const void *address)
 {
-    apr_pool_t *pool = db_use_pool(db), *batch;
-    identity_db_status_t status = IDENTITY_DB_OK;
-    apr_array_header_t *rows = NULL;
-    const char *last = "";
+    return ((const address_t *)address)->id;
+}
 
-    apr_pool_create(&batch, pool);
-    identity_db_use(db, batch);
-    do {
-        apr_pool_clear(batch);
-        status = db_list(db, IDENTITY_SQL_NAMES_INVITED, DB_ARGS(S(last), N(BATCH)), read_address, &rows);
-        for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
-            const address_t *address = APR_ARRAY_IDX(rows, i, const address_t *);
-            const char *key = identity_username_key(batch, address->email);
-            last = i == rows->nelts - 1 ? apr_pstrdup(pool, address->id) : last;
-            if (strcmp(key, address->canonical) != 0)
-                status = db_change(db, IDENTITY_SQL_NAMES_INVITED_SET, DB_ARGS(S(key), S(address->id)), NULL);
-        }
-    } while (status == IDENTITY_DB_OK && rows->nelts == BATCH);
-    identity_db_use(db, pool);
-    apr_pool_destroy(batch);
-    return status;
+/* Invitations are looked up by address. */
+static identity_db_status_t move_invitation(identity_db_t *db, const void *row, void *context)
+{
+    const address_t *address = row;
+    const char *key = identity_username_key(db_use_pool(db), address->email);
+
+    (void)context;
+    return strcmp(key, address->canonical) == 0
+               ? IDENTITY_DB_OK
+               : db_change(db, IDENTITY_SQL_NAMES_INVITED_SET, DB_ARGS(S(key), S(address->id)), NULL);
 }
 
 identity_db_status_t db_migrate_names(identity_db_t *db)
 {
-    identity_db_status_t status = each_user(db, false, put_aside, NULL);
+    identity_db_status_t status = db_each(db, IDENTITY_SQL_NAMES_ALL, db_read_user, user_id, put_aside, NULL);
 
     if (status == IDENTITY_DB_OK)
-        status = each_user(db, true, settle, NULL);
-    return status == IDENTITY_DB_OK ? move_invitations(db) : status;
+        status = db_each(db, IDENTITY_SQL_NAMES_OLD, db_read_user, user_old_name, settle, NULL);
+    return status == IDENTITY_DB_OK
+               ? db_each(db, IDENTITY_SQL_NAMES_INVITED, read_address, address_id, move_invitation, NULL)
+               : status;
 }
 
 /* ---- check ------------------------------------------------------------------------------------------------------ */
@@ -216,8 +191,9 @@ typedef struct notes {
     apr_array_header_t *lines;
 } notes_t;
 
-static identity_db_status_t look_at(identity_db_t *db, const identity_user_row_t *user, void *context)
+static identity_db_status_t look_at(identity_db_t *db, const void *row, void *context)
 {
+    const identity_user_row_t *user = row;
     notes_t *notes = context;
     apr_pool_t *batch = db_use_pool(db);
     const char *canonical = identity_username_canonical(batch, user->username), *line;
@@ -246,5 +222,5 @@ identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t 
     notes_t notes = {db_use_pool(db), apr_array_make(db_use_pool(db), 4, sizeof(const char *))};
 
     *lines = notes.lines;
-    return each_user(db, false, look_at, &notes);
+    return db_each(db, IDENTITY_SQL_NAMES_ALL, db_read_user, user_id, look_at, &notes);
 }

@@ -2,8 +2,6 @@
  * stay as they are, and `check` lists them. */
 #include "rows_int.h"
 
-#define BATCH 500
-
 /* "" where nothing is left of it: the service takes no such name. */
 static const char *canonical_of(identity_db_t *db, const char *name)
 {
@@ -138,28 +136,22 @@ identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *
 
 /* ---- names of older databases ------------------------------------------------------------------------------------ */
 
+static const char *team_id(const void *team)
+{
+    return ((const identity_team_row_t *)team)->id;
+}
+
+static identity_db_status_t set_canonical(identity_db_t *db, const void *row, void *context)
+{
+    const identity_team_row_t *team = row;
+
+    (void)context;
+    return db_change(db, IDENTITY_SQL_TEAM_NAME_SET, DB_ARGS(S(canonical_of(db, team->name)), S(team->id)), NULL);
+}
+
 identity_db_status_t db_migrate_team_names(identity_db_t *db)
 {
-    apr_pool_t *pool = db_use_pool(db), *batch;
-    identity_db_status_t status = IDENTITY_DB_OK;
-    apr_array_header_t *rows = NULL;
-    const char *last = "";
-
-    apr_pool_create(&batch, pool);
-    identity_db_use(db, batch);
-    do {
-        apr_pool_clear(batch);
-        status = db_list(db, IDENTITY_SQL_TEAM_NAMES, DB_ARGS(S(last), N(BATCH)), db_read_team, &rows);
-        for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
-            const identity_team_row_t *team = APR_ARRAY_IDX(rows, i, const identity_team_row_t *);
-            last = i == rows->nelts - 1 ? apr_pstrdup(pool, team->id) : last;
-            status =
-                db_change(db, IDENTITY_SQL_TEAM_NAME_SET, DB_ARGS(S(canonical_of(db, team->name)), S(team->id)), NULL);
-        }
-    } while (status == IDENTITY_DB_OK && rows->nelts == BATCH);
-    identity_db_use(db, pool);
-    apr_pool_destroy(batch);
-    return status;
+    return db_each(db, IDENTITY_SQL_TEAM_NAMES, db_read_team, team_id, set_canonical, NULL);
 }
 
 identity_db_status_t identity_team_names_check(identity_db_t *db, apr_array_header_t **lines)
