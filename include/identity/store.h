@@ -543,6 +543,7 @@ typedef struct identity_secret_row {
     const char *session_id;              /* of CHANGE: that asked for it; else NULL */
     apr_time_t created_at, expires_at;
     apr_time_t ended_at; /* used, replaced or revoked */
+    bool handed;         /* over to somebody, not mailed */
 } identity_secret_row_t;
 identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row);
 identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,

@@ -89,6 +89,9 @@ const identity_field_t user_update_body[] = {
     STRING("username", 0, 1024),      PASSWORD("password", 0), PASSWORD("current_password", 0),
     ENUM("status", 0, user_statuses), BOOLEAN("active"),       END};
 
+static const char *const link_kinds[] = {"activate", "reset", NULL};
+const identity_field_t user_link_body[] = {ENUM("kind", IDENTITY_FIELD_REQUIRED, link_kinds), END};
+
 static const identity_field_t role_reference[] = {STRING("id", 0, 64), STRING("name", 0, 256), END};
 const identity_field_t identity_membership_fields[] = {
     STRING("account_id", IDENTITY_FIELD_REQUIRED, 64), ENUM("type", IDENTITY_FIELD_REQUIRED, member_types),

@@ -7,7 +7,8 @@
 extern const identity_field_t token_form[], token_question_form[];
 extern const identity_field_t token_body[], request_reset_body[], reset_body[], activate_body[], describe_link_body[];
 extern const identity_field_t confirm_address_body[];
-extern const identity_field_t user_create_body[], user_update_body[], invite_body[], revoke_invite_body[];
+extern const identity_field_t user_create_body[], user_update_body[], user_link_body[], invite_body[],
+    revoke_invite_body[];
 extern const identity_field_t invitation_create_body[], invitation_update_body[];
 extern const identity_field_t membership_update_body[], team_create_body[], team_update_body[],
     team_member_update_body[];

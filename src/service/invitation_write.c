@@ -149,28 +149,28 @@ static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, 
                                   "Who sent this invitation may not give what it gives any more, nor may the caller.");
 }
 
-static bool renew_user(identity_call_t *call, const change_t *change)
+static bool renew_user(identity_call_t *call, identity_user_row_t *user, const identity_invitation_row_t *row)
 {
-    if (change->row->adds)
+    if (row->adds)
         return true;
-    change->user->invite_expires_at = change->row->expires_at;
-    change->user->updated_at = call->now;
-    return identity_db_ok(call, identity_user_update(call->db, change->user));
+    user->invite_expires_at = row->expires_at;
+    user->updated_at = call->now;
+    return identity_db_ok(call, identity_user_update(call->db, user));
 }
 
-static bool renew(identity_call_t *call, change_t *change)
+bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *row,
+                                 const identity_holdings_t *given)
 {
-    identity_invitation_row_t *row = change->row;
-
-    row->modified_at = row->sent_at = call->now;
+    if (!find_voucher(call, row, given))
+        return false;
+    row->modified_at = call->now;
     row->expires_at = call->now + call->env->settings->invite_lifetime;
     row->sandbox_cap = IDENTITY_SANDBOX_INVITATIONS;
     identity_db_status_t status = identity_invitation_renew(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "state", "A sandbox invites no more than %d times.",
                              IDENTITY_SANDBOX_INVITATIONS);
-    return identity_db_ok(call, status) && renew_user(call, change) &&
-           identity_link_send(call, &change->link, change->user, row);
+    return identity_db_ok(call, status) && renew_user(call, user, row);
 }
 
 static bool note_expiry(identity_call_t *call, const change_t *change, apr_time_t before, identity_audit_t *audit)
@@ -197,9 +197,12 @@ static bool write_resend(identity_call_t *call, void *data)
         return wrong_state(call, change, "sent again");
     audit.id = change->user->id;
     apr_time_t expiry = change->row->expires_at;
+    change->row->sent_at = call->now;
     return identity_invitation_given(call, change->user, change->row, &given, &owner_id) &&
-           identity_may_resend(call, given, owner_id) && find_voucher(call, change->row, given) &&
-           renew(call, change) && note_expiry(call, change, expiry, &audit) &&
+           identity_may_resend(call, given, owner_id) &&
+           identity_invitation_prolong(call, change->user, change->row, given) &&
+           identity_link_send(call, &change->link, change->user, change->row) &&
+           note_expiry(call, change, expiry, &audit) &&
            identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
            answer_with(call, 200, change->row->id);
 }

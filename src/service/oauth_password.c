@@ -84,6 +84,8 @@ static bool write_reset(identity_call_t *call, void *data)
 
     if (!read_reset(call, reset) || !redeem_spend(call, reset))
         return false;
+    if (!redeem_proves(reset))
+        audit.message = "A password was set anew by a link that was handed over.";
     /* The address is new and nobody had proved it: whoever linked the user before may be somebody else than who owns
      * the address, and does not keep a way in (security 70). */
     if (!reset->user->verified_at && !identity_db_ok(call, identity_provider_links_end(call->db, reset->user->id)))
@@ -94,7 +96,8 @@ static bool write_reset(identity_call_t *call, void *data)
     audit.changes = changes;
     reset->user->password_hash = reset->hash;
     reset->user->password_changed_at = reset->user->updated_at = call->now;
-    reset->user->verified_at = call->now;
+    if (redeem_proves(reset))
+        reset->user->verified_at = call->now;
     return identity_change_void(call, reset->user) &&
            identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
            identity_end_ways_in(call, reset->user->id, NULL) &&
@@ -236,9 +239,12 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
         user->password_hash = accept->hash;
         user->status = IDENTITY_USER_ACTIVE;
         user->invite_expires_at = 0;
-        user->verified_at = user->updated_at = call->now;
+        user->updated_at = call->now;
+        if (redeem_proves(accept))
+            user->verified_at = call->now;
         user->password_changed_at = accept->hash ? call->now : 0;
-        if (!identity_name_claim(call, user, true, NULL) || !identity_db_ok(call, identity_user_update(call->db, user)))
+        if (!identity_name_claim(call, user, redeem_proves(accept), NULL) ||
+            !identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
     return identity_audit_accounts(call, &audit, accept->given);

@@ -29,6 +29,11 @@ bool redeem_lives(identity_call_t *call, const redemption_t *redemption);
 bool redeem_user(identity_call_t *call, redemption_t *redemption);
 /* Inside identity_write: exactly one of many at once passes (security 21). */
 bool redeem_spend(identity_call_t *call, redemption_t *redemption);
+/* Does it show that the address is the person's? Not where the link came by another way than to the mailbox. */
+static inline bool redeem_proves(const redemption_t *redemption)
+{
+    return !redemption->secret || !redemption->secret->handed;
+}
 /* Reads all three for a change of address that is still to be confirmed (confirm_address.c). */
 bool redeem_change(identity_call_t *call, redemption_t *redemption);
 

@@ -107,6 +107,7 @@ static void *read_secret(const db_row_t *row, int from)
     secret->expires_at = db_number(row, from + 4);
     secret->ended_at = db_number(row, from + 5);
     secret->session_id = db_text_or_null(row, from + 6);
+    secret->handed = db_number(row, from + 7) != 0;
     return secret;
 }
 
@@ -114,7 +115,8 @@ identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_se
 {
     return db_insert(db, IDENTITY_SQL_SECRET_INSERT,
                      DB_ARGS(S(row->digest), S(kind_names[row->kind]), S(row->user_id), S(row->invitation_id),
-                             S(row->session_id), N(row->created_at), N(row->expires_at), N(row->ended_at)));
+                             S(row->session_id), N(row->created_at), N(row->expires_at), N(row->ended_at),
+                             N(row->handed)));
 }
 
 identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,

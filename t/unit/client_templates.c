@@ -229,8 +229,9 @@ static void test_refused_folders(void)
     is_refused("/invite.html: line 2: {{site}} is no address", "HTML that cannot be escaped");
     put("invite.html", "<p>{{link}}");
     put("invit.de.txt", "x");
-    is_refused("/invit.de.txt: is not a template: those are invite, reset, change, changed, password and deleted, with",
-               "a misspelt name");
+    is_refused(
+        "/invit.de.txt: is not a template: those are invite, reset, change, changed, password, deleted and link, with",
+        "a misspelt name");
     drop("invit.de.txt");
     put("invite.de_AT.html", "x");
     is_refused("/invite.de_AT.html: is not a template", "no language");

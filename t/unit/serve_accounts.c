@@ -36,6 +36,8 @@ static const struct {
     {"DELETE /v1/users/{user}/memberships/{memb}", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"DELETE /v1/users/{user}", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"POST /v1/users/{user}/restore", NULL, NULL, "403 USER_NOT_ALLOWED "},
+    {"POST /v1/users/{user}/link", NULL, "{\"kind\":\"reset\"}", "403 USER_NOT_ALLOWED "},
+    {"POST /v1/users/{user}/link", "/v1/users/$pending$/link", "{\"kind\":\"activate\"}", "403 USER_NOT_ALLOWED "},
     {"PATCH /v1/users/{user}/teams/{team}", NULL, "{\"end_at\":null}", "403 USER_NOT_ALLOWED "},
     {"DELETE /v1/users/{user}/teams/{team}", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"PATCH /v1/teams/{team}", NULL, "{\"name\":\"$n$\"}", "403 USER_NOT_ALLOWED "},

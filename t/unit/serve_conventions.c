@@ -52,6 +52,7 @@ static const struct {
              {"/v1/users/invite", "POST, OPTIONS"},
              {"/v1/users/revoke-invite", "POST, OPTIONS"},
              {"/v1/users/user_" UNKNOWN_ID "/restore", "POST, OPTIONS"},
+             {"/v1/users/user_" UNKNOWN_ID "/link", "POST, OPTIONS"},
              {"/v1/users/user_" UNKNOWN_ID "/memberships", "GET, HEAD, POST, OPTIONS"},
              {"/v1/roles", "GET, HEAD, POST, OPTIONS"},
              {"/v1/api-keys", "GET, HEAD, POST, OPTIONS"}};

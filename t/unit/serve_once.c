@@ -73,6 +73,7 @@ static const struct {
               {"add_user_membership", NULL, false}, /* need an account or a team: body_of */
               {"add_team_membership", NULL, false},
               {"restore_user", "{}", false},
+              {"create_user_link", "{\"kind\":\"reset\"}", false},
               {"add_user_team", NULL, false},
               {"create_team", "{\"name\":\"New\"}", false},
               {"create_role", "{\"name\":\"New\"}", false},

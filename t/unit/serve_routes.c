@@ -21,6 +21,7 @@ static const struct {
               {"invite_user", "{\"username\":\"new@example.org\"}"},
               {"revoke_invite", "{\"username\":\"open@example.org\"}"},
               {"update_user", "{\"status\":\"INACTIVE\"}"},
+              {"create_user_link", "{\"kind\":\"reset\"}"},
               {"add_user_membership", NULL}, /* need an account or a team: body_of */
               {"add_user_team", NULL},
               {"add_team_membership", NULL},

@@ -44,6 +44,7 @@ static const sample_t world_samples[] = {
     {"PATCH /v1/users/{user}", 200, "/v1/users/$newuser$", "{\"status\":\"INACTIVE\"}"},
     {"DELETE /v1/users/{user}", 200, "/v1/users/$newuser$", NULL},
     {"POST /v1/users/{user}/restore", 200, "/v1/users/$newdeleted$/restore", NULL},
+    {"POST /v1/users/{user}/link", 201, NULL, "{\"kind\":\"reset\"}"},
     {"POST /v1/users/{user}/memberships", 201, "/v1/users/$newuser$/memberships",
      "{\"account_id\":\"$account$\",\"type\":\"USER\",\"role_ids\":[\"$role$\"]}"},
     {"PATCH /v1/users/{user}/memberships/{memb}", 200, NULL, "{\"role_ids\":[\"$role$\"]}"},
