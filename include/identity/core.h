@@ -423,6 +423,8 @@ apr_interval_time_t identity_counters_count(identity_counters_t *counters, const
 /* The same table as a set of names, each until its time. */
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now);
 bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now);
+/* Until when; 0: it is not, or not any more. */
+apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key, apr_time_t now);
 
 /* ---- what is remembered of somebody, and when it is old (generations.c, cache.c) -------------------------------- */
 

@@ -438,6 +438,30 @@ bool identity_account_add(apr_pool_t *pool, const identity_env_t *env, const cha
 bool identity_alias_add(apr_pool_t *pool, const identity_env_t *env, const char *user, const char *description,
                         apr_interval_time_t lifetime, const char **secret, identity_alias_row_t **made,
                         identity_problem_t *problem);
+/* reference, name: NULL stays. named: an id or a reference. */
+bool identity_entity_set(apr_pool_t *pool, const identity_env_t *env, const char *named, const char *reference,
+                         const char *name, identity_entity_row_t **row, identity_problem_t *problem);
+/* Only of an entity in which nothing is left. */
+bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const char *named,
+                            identity_problem_t *problem);
+typedef struct identity_account_change { /* NULL stays; parent "": none */
+    const char *reference, *environment, *account_type_code, *parent;
+} identity_account_change_t;
+bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
+                          const identity_account_change_t *wanted, identity_account_row_t **row,
+                          identity_problem_t *problem);
+/* memberships: may end with it, the last administrator's too. Accounts below it and open invitations keep it. */
+bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
+                             bool memberships, identity_problem_t *problem);
+/* The sessions that it began go on. */
+bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
+                           identity_problem_t *problem);
+bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
+                              identity_problem_t *problem);
+/* Asks every running server to forget the failures that it has counted against a user, and, where address is not NULL,
+ * those of that client whoever it was wrong about: it does so with its next identity_follow_changes. */
+bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user_id,
+                          const char *address, identity_problem_t *problem);
 /* Runs read on a borrowed connection: entity, account, alias lists. */
 bool identity_entities(apr_pool_t *pool, const identity_env_t *env, apr_array_header_t **rows,
                        identity_problem_t *problem);

@@ -161,14 +161,19 @@ void identity_counters_mark(identity_counters_t *counters, const char *key, apr_
     leave(&place);
 }
 
-bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now)
+apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key, apr_time_t now)
 {
     place_t place;
 
     if (!enter(counters, key, &place))
-        return false;
+        return 0;
     const entry_t *entry = find(&place);
-    bool marked = entry && entry->idle_at > now;
+    apr_time_t until = entry && entry->idle_at > now ? entry->idle_at : 0;
     leave(&place);
-    return marked;
+    return until;
+}
+
+bool identity_counters_marked(identity_counters_t *counters, const char *key, apr_time_t now)
+{
+    return identity_counters_marked_until(counters, key, now) > 0;
 }

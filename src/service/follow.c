@@ -1,5 +1,7 @@
 /* What others have changed: the table `changes` is read from where it was left, once a second, by one process of the
  * server, and counted in the generations that all of them look at. */
+#include <string.h>
+
 #include "service_int.h"
 
 #define BATCH    1000
@@ -12,6 +14,25 @@ typedef struct follow {
     identity_change_row_t *last;
 } follow_t;
 
+/* Whose failures an operator wants to be forgotten: the limits of this server are in its own memory. */
+static bool unlock(identity_call_t *call, const identity_change_row_t *change)
+{
+    identity_user_row_t *user;
+    bool found;
+
+    if (strcmp(change->kind, IDENTITY_CHANGE_UNLOCK_CLIENT) == 0)
+        identity_limit_unlock(call, change->subject_id, "");
+    if (strcmp(change->kind, IDENTITY_CHANGE_UNLOCK) != 0)
+        return true;
+    if (!identity_db_found(call, identity_user_by_id(call->db, change->subject_id, &user), &found))
+        return false;
+    if (found) {
+        identity_limit_unlock(call, "", identity_user_key(call, user));
+        identity_limit_unlock(call, "", user->id);
+    }
+    return true;
+}
+
 static bool read_changes(identity_call_t *call, void *data)
 {
     follow_t *follow = data;
@@ -19,6 +40,10 @@ static bool read_changes(identity_call_t *call, void *data)
 
     if (!identity_db_ok(call, identity_changes_from(call->db, follow->from.sequence, BATCH + 1, &follow->rows)))
         return false;
+    /* The first one was read before. */
+    for (int i = 1; i < follow->rows->nelts; i++)
+        if (!unlock(call, APR_ARRAY_IDX(follow->rows, i, identity_change_row_t *)))
+            return false;
     return identity_db_found(call, identity_change_last(call->db, &follow->last), &found);
 }
 

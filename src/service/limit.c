@@ -17,8 +17,9 @@
 
 #include "service_int.h"
 
-#define ALL_NETWORKS   10 /* times the rate */
-#define PROOF_LIFETIME apr_time_from_sec(30 * 86400)
+#define ALL_NETWORKS      10 /* times the rate */
+#define PROOF_LIFETIME    apr_time_from_sec(30 * 86400)
+#define UNLOCKED_LIFETIME apr_time_from_sec(400 * 86400)
 
 #define MINUTE apr_time_from_sec(60)
 #define HOUR   apr_time_from_sec(3600)
@@ -59,11 +60,10 @@ const char *identity_rate_class_names(apr_pool_t *pool)
 /* ---- names of counters ------------------------------------------------------------------------------------------ */
 
 /* The network of an address with so many bits, in hex; the text itself where it is no address. */
-static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6)
+static const char *network_of(apr_pool_t *pool, const char *text, unsigned bits4, unsigned bits6)
 {
-    const char *text = call->in && call->in->client_address ? call->in->client_address : "";
     unsigned char bytes[16];
-    char *hex = apr_palloc(call->pool, 2 * sizeof bytes + 2), *to = hex;
+    char *hex = apr_palloc(pool, 2 * sizeof bytes + 2), *to = hex;
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     unsigned bits = bits6, first = 0;
 
@@ -81,9 +81,20 @@ static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6
     return hex;
 }
 
+static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6)
+{
+    return network_of(call->pool, call->in && call->in->client_address ? call->in->client_address : "", bits4, bits6);
+}
+
 static const char *address_of(identity_call_t *call)
 {
     return network(call, 32, 64);
+}
+
+const char *identity_client_counted(apr_pool_t *pool, const char *address)
+{
+    const char *counted = network_of(pool, address, 32, 64);
+    return counted == address ? NULL : counted;
 }
 
 const char *identity_client_network(identity_call_t *call)
@@ -193,12 +204,35 @@ bool identity_limit_reset(identity_call_t *call, const char *address)
            take(call, IDENTITY_RATE_RESET, "of", address, 1);
 }
 
+/* ---- what an operator has unlocked ------------------------------------------------------------------------------ */
+
+/* Which networks have failed at an account is not known, so no counter can be found and emptied. From a mark on the
+ * account is counted under another name instead; the mark outlives what was counted under the old one. */
+static const char *mark_of(identity_call_t *call, const char *where, const char *what)
+{
+    return apr_psprintf(call->pool, "unlocked %s\n%s\n%s", *what ? "" : where, call->env->counters_scope, what);
+}
+
+static const char *since_unlocked(identity_call_t *call, const char *where, const char *what)
+{
+    apr_time_t mark = identity_counters_marked_until(call->env->counters, mark_of(call, where, what), now(call));
+    return mark ? apr_psprintf(call->pool, "%s\n%" APR_TIME_T_FMT, what, mark) : what;
+}
+
+void identity_limit_unlock(identity_call_t *call, const char *where, const char *what)
+{
+    apr_time_t moment = now(call);
+
+    if (call->env->counters)
+        identity_counters_mark(call->env->counters, mark_of(call, where, what), moment + UNLOCKED_LIFETIME, moment);
+}
+
 /* ---- failures --------------------------------------------------------------------------------------------------- */
 
 static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what, unsigned times)
 {
     identity_limit_t *limit = &call->limit;
-    const char *key = key_of(call, limit->class, kind, where, what);
+    const char *key = key_of(call, limit->class, kind, where, since_unlocked(call, where, what));
 
     for (int i = 0; i < limit->count; i++)
         if (strcmp(limit->bounds[i].key, key) == 0)

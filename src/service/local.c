@@ -27,12 +27,31 @@ static bool reference_valid(const char *reference)
            strspn(reference, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
 
-static bool check_reference(identity_call_t *call, const char *reference)
+bool identity_local_reference(identity_call_t *call, const char *reference)
 {
     return reference_valid(reference) ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "reference",
                          "A reference is made of letters, digits, dots, hyphens and underscores, at most %d.",
                          LABEL_MAX);
+}
+
+bool identity_local_label(identity_call_t *call, const char *field, const char *text)
+{
+    return (identity_text_valid(text) && strlen(text) <= LABEL_MAX) ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s must be text of at most %d bytes.", field,
+                         LABEL_MAX);
+}
+
+bool identity_local_environment(identity_call_t *call, const char *environment)
+{
+    return strcmp(environment, "LIVE") == 0 || strcmp(environment, "TEST") == 0 ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "environment", "environment must be LIVE or TEST.");
+}
+
+bool identity_local_type(identity_call_t *call, const char *code)
+{
+    return reference_valid(code) || identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_type_code",
+                                                  "An account type is written like a reference.");
 }
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */
@@ -42,11 +61,8 @@ static bool write_entity(identity_call_t *call, void *data)
     identity_entity_row_t *row = data;
     identity_audit_t audit = {.action = "CREATE", .type = "ENTITY", .message = "An entity was created."};
 
-    if (!check_reference(call, row->reference))
+    if (!identity_local_reference(call, row->reference) || !identity_local_label(call, "name", row->name))
         return false;
-    if (!identity_text_valid(row->name) || strlen(row->name) > LABEL_MAX)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "name", "name must be text of at most %d bytes.",
-                             LABEL_MAX);
     row->id = identity_call_id(call, "enti");
     row->created_at = call->now;
     identity_db_status_t status = row->id ? identity_entity_insert(call->db, row) : IDENTITY_DB_FAILED;
@@ -115,13 +131,9 @@ static bool write_account(identity_call_t *call, void *data)
         .action = "CREATE", .type = "ACCOUNT", .account = row, .message = "An account was created."};
     bool found = true;
 
-    if (!check_reference(call, row->reference))
+    if (!identity_local_reference(call, row->reference) || !identity_local_environment(call, row->environment) ||
+        !identity_local_type(call, row->account_type_code))
         return false;
-    if (strcmp(row->environment, "LIVE") != 0 && strcmp(row->environment, "TEST") != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "environment", "environment must be LIVE or TEST.");
-    if (!reference_valid(row->account_type_code))
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_type_code",
-                             "An account type is written like a reference.");
     if (addition->parent &&
         !identity_db_found(call, identity_account_find(call->db, row->entity_id, addition->parent, &parent), &found))
         return false;

@@ -115,6 +115,11 @@ bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 /* Work of the command line in an entity, without a request: as its owner. */
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);
+/* What the command line may write into entities and accounts: each false with the problem. */
+bool identity_local_reference(identity_call_t *call, const char *reference);
+bool identity_local_label(identity_call_t *call, const char *field, const char *text);
+bool identity_local_environment(identity_call_t *call, const char *environment);
+bool identity_local_type(identity_call_t *call, const char *code);
 
 /* For what may be written another time: where others write just now it is left out (false). Says nothing. */
 bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
@@ -153,6 +158,11 @@ bool identity_limit_failed(identity_call_t *call);
 bool identity_limit_passed(identity_call_t *call);
 /* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
 void identity_limit_proved(identity_call_t *call, const char *account);
+/* Forgets the failures that were counted against an account (canonical user name, or id for its own password), or,
+ * where that is "", of a client (identity_client_counted). */
+void identity_limit_unlock(identity_call_t *call, const char *client, const char *account);
+/* How failures of a client address are counted; NULL: it is no address. */
+const char *identity_client_counted(apr_pool_t *pool, const char *address);
 /* Outside of a route: both steps of a login with a password. */
 bool identity_limit_password(identity_call_t *call, const char *account);
 /* The client's network (IPv4: its /24, IPv6: its /48), or the text that is no address. */

@@ -79,10 +79,14 @@ static const char *kind_of(apr_pool_t *pool, const char *id)
     return *id ? apr_pstrmemdup(pool, id, strcspn(id, "_")) : "all";
 }
 
+identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind, const char *subject_id)
+{
+    return db_insert(db, IDENTITY_SQL_CHANGE_INSERT, DB_ARGS(S(kind), S(subject_id), N(apr_time_now())));
+}
+
 identity_db_status_t identity_change_insert(identity_db_t *db, const char *subject_id)
 {
-    return db_insert(db, IDENTITY_SQL_CHANGE_INSERT,
-                     DB_ARGS(S(kind_of(db->use, subject_id)), S(subject_id), N(apr_time_now())));
+    return identity_change_tell(db, kind_of(db->use, subject_id), subject_id);
 }
 
 identity_db_status_t db_touch_end(identity_db_t *db)
@@ -106,8 +110,9 @@ static void *read_change(const db_row_t *row, int from)
     identity_change_row_t *change = apr_palloc(db_pool(row), sizeof *change);
 
     change->sequence = db_number(row, from);
-    change->subject_id = db_text(row, from + 1);
-    change->created_at = db_number(row, from + 2);
+    change->kind = db_text(row, from + 1);
+    change->subject_id = db_text(row, from + 2);
+    change->created_at = db_number(row, from + 3);
     return change;
 }
 

@@ -44,6 +44,51 @@ identity_db_status_t identity_entities_list(identity_db_t *db, apr_array_header_
     return db_list(db, IDENTITY_SQL_ENTITIES_LIST, NULL, 0, read_entity, rows);
 }
 
+identity_db_status_t identity_entity_update(identity_db_t *db, const identity_entity_row_t *row)
+{
+    return db_guarded(db, IDENTITY_SQL_ENTITY_UPDATE, DB_ARGS(S(row->reference), S(row->name), S(row->id)));
+}
+
+static void *read_left(const db_row_t *row, int from)
+{
+    identity_left_row_t *left = apr_palloc(db_pool(row), sizeof *left);
+
+    left->what = db_text(row, from);
+    left->count = db_number(row, from + 1);
+    return left;
+}
+
+identity_db_status_t identity_entity_left(identity_db_t *db, const char *id, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ENTITY_LEFT, DB_ARGS(S(id), S(id), S(id), S(id), S(id), S(id)), read_left, rows);
+}
+
+identity_db_status_t identity_entity_delete(identity_db_t *db, const char *id)
+{
+    identity_db_status_t status = db_in_write(db, "ENTITY_DELETE");
+    return status == IDENTITY_DB_OK ? db_guarded(db, IDENTITY_SQL_ENTITY_DELETE, DB_ARGS(S(id))) : status;
+}
+
+identity_db_status_t identity_account_update(identity_db_t *db, const identity_account_row_t *row)
+{
+    return db_guarded(db, IDENTITY_SQL_ACCOUNT_UPDATE,
+                      DB_ARGS(S(row->reference), S(row->account_type_code), S(row->environment), S(row->parent_id),
+                              S(row->id), S(row->entity_id)));
+}
+
+identity_db_status_t identity_account_left(identity_db_t *db, const char *entity_id, const char *id, apr_time_t now,
+                                           apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ACCOUNT_LEFT, DB_ARGS(S(id), S(entity_id), N(now), S(id), S(id)), read_left, rows);
+}
+
+identity_db_status_t identity_account_delete(identity_db_t *db, const char *entity_id, const char *id)
+{
+    identity_db_status_t status = db_in_write(db, "ACCOUNT_DELETE");
+    return status == IDENTITY_DB_OK ? db_guarded(db, IDENTITY_SQL_ACCOUNT_DELETE, DB_ARGS(S(id), S(entity_id)))
+                                    : status;
+}
+
 identity_db_status_t identity_account_insert(identity_db_t *db, const identity_account_row_t *row)
 {
     return db_insert(db, IDENTITY_SQL_ACCOUNT_INSERT,

@@ -44,6 +44,11 @@ identity_db_status_t identity_provider_update(identity_db_t *db, identity_provid
     return status;
 }
 
+identity_db_status_t identity_provider_delete(identity_db_t *db, const char *entity_id, const char *id)
+{
+    return db_guarded(db, IDENTITY_SQL_PROVIDER_DELETE, DB_ARGS(S(id), S(entity_id)));
+}
+
 identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_PROVIDER_BY_ID, DB_ARGS(S(id)), db_read_provider, row);

@@ -180,6 +180,17 @@ identity_db_status_t identity_aliases_end(identity_db_t *db, const char *user_id
     return db_change(db, IDENTITY_SQL_ALIASES_END, DB_ARGS(N(now), S(user_id), N(now)), NULL);
 }
 
+identity_db_status_t identity_alias_find(identity_db_t *db, const char *entity_id, const char *id,
+                                         identity_alias_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_ALIAS_FIND, DB_ARGS(S(id), S(entity_id)), read_alias, row);
+}
+
+identity_db_status_t identity_alias_end(identity_db_t *db, const char *entity_id, const char *id, apr_time_t now)
+{
+    return db_guarded(db, IDENTITY_SQL_ALIAS_END, DB_ARGS(N(now), S(id), S(entity_id), N(now)));
+}
+
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id, apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_ALIASES_LIST, DB_ARGS(S(entity_id)), read_alias, rows);

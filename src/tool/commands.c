@@ -1,4 +1,4 @@
-/* Commands on what has no route: the database itself, entities, accounts, aliases. */
+/* Commands on what has no route: the database itself, aliases. */
 #include <stdio.h>
 
 #include <apr_strings.h>
@@ -41,128 +41,6 @@ int tool_check(tool_t *tool)
         printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
     if (status == 0)
         puts("no fault was found");
-    return status;
-}
-
-/* ---- entities --------------------------------------------------------------------------------------------------- */
-
-static const char *const entity_columns[] = {"id", "reference", "name", "created_at", "expires_at", NULL};
-
-static void print_entity(tool_t *tool, const identity_entity_row_t *row)
-{
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", row->id, "reference", row->reference, "name", row->name,
-                  "created_at", identity_time_json(row->created_at), "expires_at", identity_time_json(row->expires_at));
-
-    tool_line(tool, object, entity_columns);
-    json_decref(object);
-}
-
-int tool_entity_add(tool_t *tool)
-{
-    identity_entity_row_t *row;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    int status = tool_open(tool);
-
-    if (status)
-        return status;
-    if (!identity_entity_add(tool->pool, &tool->env, tool->argument, tool_text(tool, TOOL_NAME), &row, &problem))
-        return tool_problem(&problem);
-    tool->headed = true;
-    print_entity(tool, row);
-    return 0;
-}
-
-int tool_entity_list(tool_t *tool)
-{
-    apr_array_header_t *rows;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    int status = tool_open(tool);
-
-    if (status)
-        return status;
-    if (!identity_entities(tool->pool, &tool->env, &rows, &problem))
-        return tool_problem(&problem);
-    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++)
-        print_entity(tool, APR_ARRAY_IDX(rows, i, identity_entity_row_t *));
-    return 0;
-}
-
-int tool_entity_show(tool_t *tool)
-{
-    identity_entity_row_t *row;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    int status = tool_open(tool);
-
-    if (status)
-        return status;
-    if (!identity_entity_named(tool->pool, &tool->env, tool->argument, &row, &problem))
-        return tool_problem(&problem);
-    tool->headed = true;
-    print_entity(tool, row);
-    return 0;
-}
-
-/* ---- accounts --------------------------------------------------------------------------------------------------- */
-
-static const char *const account_columns[] = {"id",        "reference",  "environment", "account_type_code",
-                                              "parent_id", "created_at", NULL};
-
-static void print_account(tool_t *tool, const identity_account_row_t *row)
-{
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o}", "id", row->id, "reference", row->reference,
-                               "environment", row->environment, "account_type_code", row->account_type_code,
-                               "parent_id", row->parent_id, "created_at", identity_time_json(row->created_at));
-
-    tool_line(tool, object, account_columns);
-    json_decref(object);
-}
-
-int tool_account_add(tool_t *tool)
-{
-    identity_account_row_t *row;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    int status = tool_open_entity(tool);
-
-    if (status)
-        return status;
-    if (!identity_account_add(tool->pool, &tool->env, tool->entity_id, tool->argument,
-                              tool_text(tool, TOOL_ENVIRONMENT), tool_text(tool, TOOL_TYPE),
-                              tool_text(tool, TOOL_PARENT), &row, &problem))
-        return tool_problem(&problem);
-    tool->headed = true;
-    print_account(tool, row);
-    return 0;
-}
-
-int tool_account_list(tool_t *tool)
-{
-    apr_array_header_t *rows;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    int status = tool_open_entity(tool);
-
-    if (status)
-        return status;
-    if (!identity_accounts(tool->pool, &tool->env, tool->entity_id, &rows, &problem))
-        return tool_problem(&problem);
-    for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++)
-        print_account(tool, APR_ARRAY_IDX(rows, i, identity_account_row_t *));
-    return 0;
-}
-
-int tool_account_show(tool_t *tool)
-{
-    identity_account_row_t *row = NULL;
-    const char *id;
-    int status = tool_open_entity(tool);
-
-    if (status == TOOL_DONE)
-        status = tool_find_account(tool, tool->argument, &id);
-    if (status == TOOL_DONE && identity_account_find(tool->db, tool->entity_id, id, &row) != IDENTITY_DB_OK)
-        return tool_fail(TOOL_FAILED, "the database could not be read");
-    tool->headed = true;
-    if (status == TOOL_DONE)
-        print_account(tool, row);
     return status;
 }
 
@@ -214,4 +92,15 @@ int tool_alias_list(tool_t *tool)
         json_decref(object);
     }
     return 0;
+}
+
+int tool_alias_revoke(tool_t *tool)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE &&
+        !identity_alias_revoke(tool->pool, &tool->env, tool->entity_id, tool->argument, &problem))
+        return tool_problem(&problem);
+    return status;
 }

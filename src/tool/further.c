@@ -53,7 +53,7 @@ int tool_provider_list(tool_t *tool)
     return status ? status : tool_print_pages(tool, "/v1/authentication-providers", "", provider_columns);
 }
 
-static int on_provider(tool_t *tool, const char *method, json_t *body)
+int tool_provider_show(tool_t *tool)
 {
     const char *id;
     int status = tool_open_entity(tool);
@@ -61,23 +61,70 @@ static int on_provider(tool_t *tool, const char *method, json_t *body)
     if (status == TOOL_DONE)
         status = tool_find_provider(tool, tool->argument, &id);
     return status ? status
-                  : tool_call_and_print(tool, method, tool_path(tool, "authentication-providers", id, NULL),
-                                        json_incref(body), provider_columns);
+                  : tool_call_and_print(tool, "GET", tool_path(tool, "authentication-providers", id, NULL), NULL,
+                                        provider_columns);
 }
 
-int tool_provider_show(tool_t *tool)
+/* What goes with which variant is for the interface to say; which member a connection is, the variant tells. */
+static int sso_changes(tool_t *tool, const char *id, json_t *body)
 {
-    return on_provider(tool, "GET", NULL);
+    static const tool_option_t options[] = {TOOL_CONNECTION, TOOL_ISSUER, TOOL_CLIENT_ID, TOOL_DOMAIN};
+    const char *connection = tool_text(tool, TOOL_CONNECTION), *domain = tool_text(tool, TOOL_DOMAIN);
+    json_t *provider, *changes;
+    bool any = false;
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        any = any || tool_has(tool, options[i]);
+    int status =
+        any ? tool_call(tool, "GET", tool_path(tool, "authentication-providers", id, NULL), NULL, NULL, &provider)
+            : TOOL_DONE;
+    if (status || !any)
+        return status;
+    const char *variant = tool_member(json_object_get(provider, "sso"), "variant");
+    json_object_set_new(body, "sso", changes = json_object());
+    if (connection)
+        json_object_set_new(changes, variant && strcmp(variant, "MICROSOFT") == 0 ? "microsoft" : "okta",
+                            json_pack("{s:s}", "connection", connection));
+    tool_set_text(changes, "issuer", tool_text(tool, TOOL_ISSUER));
+    tool_set_text(changes, "client_id", tool_text(tool, TOOL_CLIENT_ID));
+    if (domain)
+        json_object_set_new(changes, "allowed_domains",
+                            strcmp(domain, "none") == 0 ? json_array() : tool_strings(tool_list(tool, TOOL_DOMAIN)));
+    return TOOL_DONE;
 }
 
 int tool_provider_set(tool_t *tool)
 {
     json_t *body = identity_json_own(tool->pool, json_object());
+    const char *id;
+    int status = tool_open_entity(tool);
 
     tool_set_text(body, "name", tool_text(tool, TOOL_NAME));
     tool_set_text(body, "status", tool_text(tool, TOOL_STATUS));
-    return json_object_size(body) ? on_provider(tool, "PATCH", body)
-                                  : tool_fail(TOOL_USAGE, "provider set asks for --name or --status");
+    if (status == TOOL_DONE)
+        status = tool_find_provider(tool, tool->argument, &id);
+    if (status == TOOL_DONE)
+        status = sso_changes(tool, id, body);
+    if (status)
+        return status;
+    return json_object_size(body)
+               ? tool_call_and_print(tool, "PATCH", tool_path(tool, "authentication-providers", id, NULL),
+                                     json_incref(body), provider_columns)
+               : tool_fail(TOOL_USAGE,
+                           "provider set asks for --name, --status, --connection, --issuer, --client-id or --domain");
+}
+
+int tool_provider_delete(tool_t *tool)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    const char *id;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_find_provider(tool, tool->argument, &id);
+    if (status == TOOL_DONE && !identity_provider_remove(tool->pool, &tool->env, tool->entity_id, id, &problem))
+        return tool_problem(&problem);
+    return status;
 }
 
 /* ---- audit ------------------------------------------------------------------------------------------------------ */

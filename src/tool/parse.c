@@ -64,7 +64,12 @@ apr_interval_time_t tool_expires(const tool_t *tool)
 
 bool tool_is_choice(const char *value)
 {
-    return value && strchr(value, '|') && strncmp(value, "TIME|", 5) != 0;
+    static const char *const open[] = {"TIME|", "DOMAIN|", "ACCOUNT|"};
+
+    for (size_t i = 0; value && i < sizeof open / sizeof open[0]; i++)
+        if (strncmp(value, open[i], strlen(open[i])) == 0)
+            return false;
+    return value && strchr(value, '|');
 }
 
 bool tool_chosen(const char *value, const char *text)
@@ -315,7 +320,7 @@ static int check_options(tool_t *tool)
             continue;
         if (!tool_takes(tool->command, (tool_option_t)i, &value))
             return tool_fail(TOOL_USAGE, "%s does not take --%s", tool->command->name, tool_options[i].name);
-        if (tool_is_choice(value) && !strstr(value, "TIME|") && !tool_chosen(value, tool_text(tool, (tool_option_t)i)))
+        if (tool_is_choice(value) && !tool_chosen(value, tool_text(tool, (tool_option_t)i)))
             return tool_fail(TOOL_USAGE, "--%s: %s is none of %s", tool_options[i].name,
                              tool_text(tool, (tool_option_t)i), value);
     }

@@ -139,11 +139,32 @@ int tool_key_add(tool_t *tool)
     return TOOL_DONE;
 }
 
+static int list_personal(tool_t *tool)
+{
+    static const char *const columns[] = {"id",           "status",     "api_key",     "created_at",
+                                          "last_used_at", "expires_at", "description", NULL};
+    const char *wanted = tool_text(tool, TOOL_STATUS), *user;
+    json_t *keys, *key;
+    size_t i;
+    int status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
+
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "GET", tool_path(tool, "users", user, "api-keys", NULL), NULL, NULL, &keys);
+    if (status)
+        return status;
+    json_array_foreach (keys, i, key)
+        if ((!wanted || strcmp(tool_member(key, "status"), wanted) == 0) && !tool_line(tool, key, columns))
+            break;
+    return TOOL_DONE;
+}
+
 int tool_key_list(tool_t *tool)
 {
     const char *wanted = tool_text(tool, TOOL_STATUS), *active = NULL;
     int status = tool_open_entity(tool);
 
+    if (status == TOOL_DONE && tool_has(tool, TOOL_USER))
+        return list_personal(tool);
     if (wanted)
         active = strcmp(wanted, "ACTIVE") == 0 ? "true" : "false";
     return status ? status : tool_print_pages(tool, "/v1/api-keys", tool_filter(tool, "active", active), key_columns);

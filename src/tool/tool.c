@@ -72,6 +72,7 @@ static void settle(tool_t *tool)
     settings->password_minimum = 8;
     settings->blocklist = identity_blocklist_shipped(tool->pool);
     settings->mail = &by_server;
+    settings->retention = identity_retention_standard;
     settings->urn_namespace = "identity";
     settings->urn_region = "local";
     tool->env.settings = settings;

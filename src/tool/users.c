@@ -173,23 +173,53 @@ int tool_user_activate(tool_t *tool)
     return status;
 }
 
+static int count_of(tool_t *tool, const char *id, const char *what, json_t **count)
+{
+    json_t *answer;
+    int status = tool_call(tool, "GET", tool_path(tool, "users", id, what, NULL), NULL, NULL, &answer);
+
+    if (status == TOOL_DONE)
+        *count =
+            json_integer((json_int_t)json_array_size(json_is_array(answer) ? answer : json_object_get(answer, "data")));
+    return status;
+}
+
+/* Nobody thinks of them, and they go on. */
+static void say_keys(const tool_t *tool, const json_t *keys)
+{
+    size_t count = json_array_size(keys);
+
+    if (count && !tool_has(tool, TOOL_REVOKE_KEYS))
+        fprintf(stderr,
+                "htidentity: %d API key%s of the entity that the user made go%s on: end %s by key revoke, or all by "
+                "user deactivate --revoke-keys\n",
+                (int)count, count == 1 ? "" : "s", count == 1 ? "es" : "", count == 1 ? "it" : "each");
+}
+
 int tool_user_deactivate(tool_t *tool)
 {
-    static const char *const columns[] = {"id", "status", "username", "created_at", "sessions_ended", NULL};
+    static const char *const columns[] = {
+        "id", "status", "username", "created_at", "sessions_ended", "personal_keys_ended", "api_keys_created", NULL};
     const char *id;
-    json_t *user, *sessions;
+    json_t *user, *sessions = NULL, *keys = NULL;
     int status = open_user(tool, &id);
 
     if (status == TOOL_DONE)
-        status = tool_call(tool, "GET", tool_path(tool, "users", id, "sessions", NULL), NULL, NULL, &sessions);
+        status = count_of(tool, id, "sessions", &sessions);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL,
+        status = count_of(tool, id, "api-keys", &keys);
+    identity_json_own(tool->pool, sessions);
+    identity_json_own(tool->pool, keys);
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL),
+                           tool_has(tool, TOOL_REVOKE_KEYS) ? "revoke_keys=true" : NULL,
                            json_pack("{s:s}", "status", "INACTIVE"), &user);
     if (status)
         return status;
-    json_object_set_new(user, "sessions_ended",
-                        json_integer((json_int_t)json_array_size(json_object_get(sessions, "data"))));
+    json_object_set(user, "sessions_ended", sessions);
+    json_object_set(user, "personal_keys_ended", keys);
     tool_print(tool, user, columns);
+    say_keys(tool, json_object_get(user, "api_keys_created"));
     return TOOL_DONE;
 }
 
@@ -201,6 +231,39 @@ int tool_user_rename(tool_t *tool)
     if (status == TOOL_DONE)
         tool_print(tool, user, user_columns);
     return status;
+}
+
+/* ---- user unlock, delete, restore ------------------------------------------------------------------------------- */
+
+int tool_user_unlock(tool_t *tool)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    const char *id;
+    int status = open_user(tool, &id);
+
+    if (status == TOOL_DONE &&
+        !identity_user_unlock(tool->pool, &tool->env, tool->entity_id, id, tool_text(tool, TOOL_ADDRESS), &problem))
+        return tool_problem(&problem);
+    return status ? status : tool_call_and_print(tool, "GET", tool_path(tool, "users", id, NULL), NULL, user_columns);
+}
+
+int tool_user_delete(tool_t *tool)
+{
+    static const char *const columns[] = {"id", "status", "username", "deleted_at", NULL};
+    const char *id;
+    int status = open_user(tool, &id);
+
+    return status ? status : tool_call_and_print(tool, "DELETE", tool_path(tool, "users", id, NULL), NULL, columns);
+}
+
+int tool_user_restore(tool_t *tool)
+{
+    const char *id;
+    int status = open_user(tool, &id);
+
+    return status
+               ? status
+               : tool_call_and_print(tool, "POST", tool_path(tool, "users", id, "restore", NULL), NULL, user_columns);
 }
 
 /* ---- memberships ------------------------------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ sub run_with
     unlink "$state/input.$$";
     return ($status & 127 ? "signal $status" : $status >> 8, $out, $error);
 }
-my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', qw(check migrate calibrate), qw(stats backup restore), 'mail list', 'mail retry', 'mail preview';
+my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', 'entity set', 'entity delete', qw(check migrate calibrate), qw(stats backup restore), 'mail list', 'mail retry', 'mail preview';
 sub run
 {
     my ($noun, $verb) = @_;
@@ -84,7 +84,10 @@ is heard(401, sub { api(GET => "/v1/users/$member->{id}", undef, @$token) })->st
 is((run_with("Another1Horse\n", '--entity', $site->{reference}, 'user', 'set-password', $carol))[0], 0, 'M7: or read from standard input');
 login($carol, 'Another1Horse');
 done(qr/^sess_\w+\t$member->{id}\t/, qw(session list --user), $carol);
-done(qr/^$member->{id}\tINACTIVE\t\Q$carol\E\t\S+\t1$/, qw(user deactivate), $carol);
+my $personal = api(POST => "/v1/users/$member->{id}/api-keys", {description => 'git'}, @key)->json;
+done(qr/^$personal->{id}\tACTIVE\tidk_\S*\t\S+\t-\t\S+\tgit$/, qw(key list --user), $carol);
+done(qr/\A\z/, qw(key list --status INACTIVE --user), $carol);
+done(qr/^$member->{id}\tINACTIVE\t\Q$carol\E\t\S+\t1\t1\t\[\]$/, qw(user deactivate), $carol);
 is login($carol, 'Another1Horse')->status, 401, 'M7: nobody signs in with it any more';
 is_deeply [map { $_->{id} } @{api(GET => '/v1/users?status=INACTIVE', undef, @key)->json->{data}}], [$member->{id}], 'the server shows it';
 done(qr/\A$member->{id}\tINACTIVE\t[^\n]*\n\z/, qw(user list --status INACTIVE));
@@ -103,6 +106,30 @@ login($renamed, 'Another1Horse');
 done(qr/^sessions ended: 1$/, qw(session end --all));
 done(qr/\A\z/, qw(session list --all));
 says(2, qr/--user USER or --all/, qw(session list));
+done(qr/^$member->{id}\tACTIVE\t\Q$renamed\E\t/, qw(user unlock), $renamed);
+done(qr/^$member->{id}\tACTIVE\t/, qw(user unlock --address 192.0.2.7), $renamed);
+says(6, qr/nowhere is no IP address/, qw(user unlock --address nowhere), $renamed);
+says(4, qr/no user/, qw(user unlock nobody@example.org));
+
+# Whoever leaves: what ended is said, and what goes on.
+my $other = entity('leaving');
+my $leaver = member('leaver', entity => $other);
+my $stays = member('stays', entity => $other);
+my @there = ('--entity', $other->{reference});
+my ($left) = api(POST => '/v1/api-keys', {description => 'made'}, @{$leaver->{bearer}})->json->{id};
+my ($exit, $shut, $note) = run(qw(user deactivate), @there, $leaver->{username});
+like $shut, qr/^$leaver->{id}\tINACTIVE\t\S+\t\S+\t1\t0\t\["$left"\]$/, 'M4: keys of the entity that somebody made are named';
+is "$exit $note", "0 htidentity: 1 API key of the entity that the user made goes on: end it by key revoke, or all by user deactivate --revoke-keys\n", 'M4: and that they go on';
+run(qw(user activate), @there, $leaver->{username});
+done(qr/\t0\t0\t\["$left"\]$/, qw(user deactivate --revoke-keys), $leaver->{username}, @there);
+done(qr/^$left\tINACTIVE\t/, qw(key show), $left, @there);
+done(qr/^$leaver->{id}\tINACTIVE\t\S+\t\d{4}-\S+Z$/, qw(user delete), $leaver->{username}, @there);
+says(5, qr/was deleted/, qw(user delete), $leaver->{username}, @there);
+says(5, qr/was deleted/, qw(user activate), $leaver->{username}, @there);
+done(qr/^$leaver->{id}\tINACTIVE\t/, qw(user restore), $leaver->{username}, @there);
+says(5, qr/nothing to restore/, qw(user restore), $leaver->{username}, @there);
+says(4, qr/no user/, qw(user restore nobody@example.org));
+done(qr/\t\d{4}-\S+Z$/, qw(user delete), $leaver->{username}, @there);
 
 my (undef, $dave) = run_with("Correct1Horse\n", '--entity', $site->{reference}, qw(user add), "dave-$$\@example.org", '--password-stdin');
 ($dave) = $dave =~ /^(user_\w+)/;
@@ -181,6 +208,15 @@ done(qr/^$provider\tSSO\tDISABLED\tOffice\t/, qw(provider set work --name Office
 done(qr/^$provider\t/, qw(provider show Office));
 done(qr/^$provider\t/, qw(provider list));
 says(2, qr/provider set asks for/, qw(provider set Office));
+done(qr/"client_id":"till"/, qw(provider set Office --client-id till --issuer https://y.example));
+done(qr/"allowed_domains":\["a\.example","b\.example"\]/, qw(provider set Office --domain a.example --domain b.example));
+done(qr/"allowed_domains":\[\].*"issuer":"https:\/\/y\.example"/, qw(provider set Office --domain none));
+says(6, qr/sso\.issuer/, qw(provider set Office --issuer http://y.example));
+my $okta = done(qr/^auth_/, qw(provider add OKTA --name Okta --connection one));
+done(qr/"okta":\{"connection":"two"\}/, qw(provider set Okta --connection two));
+done(qr/\A\z/, qw(provider delete Okta));
+says(4, qr/no authentication provider Okta/, qw(provider delete Okta));
+says(4, qr/no authentication provider auth_/, qw(provider delete), $okta);
 my $eve = "eve-$$\@example.org";
 done(qr/^\Q$eve\E\t$site->{id}$/, qw(invitation send), $eve, '--account', $account, '--type', 'ADMIN');
 my $invitation = done(qr/^\S+\tinvited\t\Q$eve\E\t/, qw(invitation list));
@@ -188,13 +224,45 @@ done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation show), $invitation);
 done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation resend), $invitation);
 done(qr/^\Q$invitation\E\trevoked\t/, qw(invitation revoke), $invitation);
 done(qr/^ida_|^\S+\n\z/, qw(alias add), $dave);
-done(qr/^alia_\w+\tdave-/, qw(alias list));
+my $alias = done(qr/^alia_\w+\tdave-/, qw(alias list));
+done(qr/\A\z/, qw(alias revoke), $alias);
+says(5, qr/ended already/, qw(alias revoke), $alias);
+says(4, qr/no token alias/, qw(alias revoke alia_00000000000000000000));
 done(qr/^$site->{id}\t\Q$site->{reference}\E\t/m, qw(entity list));
 done(qr/\A$site->{id}\t/, qw(entity show), $site->{reference});
 done(qr/\Aplat_\w+\tsecond\t/, qw(account add second));
 done(qr/\Aplat_\w+\tsecond\t/, qw(account show second));
 done(qr/\tsecond\t/, qw(account list));
+done(qr/\Aplat_\w+\tthird\tTEST\tSHOP\tplat_/, qw(account set second --reference third --environment TEST --type SHOP --parent), $account);
+says(6, qr/An account cannot stand below itself/, qw(account set), $account, '--parent', 'third');
+says(6, qr/There is no account nowhere/, qw(account set third --parent nowhere));
+says(5, qr/There is an account/, qw(account set third --reference), $account);
+says(2, qr/LIVE\|TEST/, qw(account set third --environment NEITHER));
+says(2, qr/account set asks for/, qw(account set third));
+says(5, qr/\Q$account\E still has 1 sub-account, \d+ memberships?\.$/, qw(account delete), $account);
+done(qr/\Aplat_\w+\tthird\tTEST\tSHOP\t-\t/, qw(account set third --parent none));
+done(qr/\A\z/, qw(account delete third));
+says(4, qr/no account third/, qw(account delete third));
 done(qr/\Aenti_/, qw(entity add), "made-$$");
+done(qr/\Aenti_\w+\tmore-$$\tMore\t/, qw(entity set), "made-$$", '--reference', "more-$$", '--name', 'More');
+says(5, qr/There is an entity/, qw(entity set), "more-$$", '--reference', $site->{reference});
+says(6, qr/reference/, qw(entity set), "more-$$", '--reference', 'no blanks');
+says(2, qr/entity set asks for/, qw(entity set), "more-$$");
+says(5, qr/\Q$site->{reference}\E still has 1 account, \d+ users, .*\d+ API keys?, 1 authentication provider\.$/, qw(entity delete), $site->{reference});
+
+# An entity is emptied, and goes.
+my @in = ('--entity', "more-$$");
+run_with('', @in, qw(account add only));
+run_with("Correct1Horse\n", @in, qw(user add), "last-$$\@example.org", qw(--account only --type ADMIN --password-stdin));
+is((run_with('', @in, qw(user delete), "last-$$\@example.org"))[0], 5, 'M7: the last administrator is not deleted');
+($status, undef, $error) = run_with('', @in, qw(account delete only));
+ok $status == 5 && $error =~ /still has 1 membership; --memberships ends these with it/, 'M7: an account with members stays' or diag $error;
+is((run_with('', @in, qw(account delete only --memberships)))[0], 0, 'M7: unless they may go with it');
+($status, undef, $error) = run_with('', qw(entity delete), "more-$$");
+ok $status == 5 && $error =~ /more-$$ still has 1 user\.$/, 'M7: what is left is named' or diag $error;
+done(qr/\Aenti_/, qw(entity add), "empty-$$");
+done(qr/\A\z/, qw(entity delete), "empty-$$");
+says(4, qr/no entity/, qw(entity delete), "empty-$$");
 done(qr/\A\{"/, qw(audit export --limit 1));
 done(qr/\Aaudi_\w+\t/, qw(audit list --limit 1));
 my @records = JSON::PP->new->utf8->incr_parse((run(qw(audit export --limit 3)))[1]);

@@ -5,7 +5,7 @@ use warnings FATAL => 'all';
 use lib 't/lib';
 use IdentityGuard;
 
-# Whose public header (include/identity/ROOM.h) a room may include. `pages` is text that is embedded at build time.
+# Whose public header (include/identity/ROOM.h, or a part of it, ROOM_part.h) a room may include. `pages` is text that is embedded at build time.
 my %arrows = (
     core => [qw(core)],
     store => [qw(store core)],
@@ -30,7 +30,7 @@ sub room_of
     my ($path) = @_;
     return 'server' if $path eq 'mod_identity.c';
     return $1 if $path =~ m{^src/(\w+)/[^/]+$} && $arrows{$1};
-    return $1 if $path =~ m{^include/identity/(\w+)\.h$} && $arrows{$1};
+    return $1 if $path =~ m{^include/identity/([a-z]+)(?:_\w+)?\.h$} && $arrows{$1};
     return 'test' if $path =~ m{^t/(?:unit|fuzz|bench|fault)/};
     return;
 }
@@ -48,7 +48,7 @@ for my $path (files(qr{\.[ch]$})) {
     for (each_line($path, code_of($path, strings => 1), qr/^\s*#\s*include\b/)) {
         my ($where, $how, $what) = /^(\S+:\d+): \s*#\s*include\s*([<"])([^>"]+)[>"]/ or push(@strange, $_), next;
         $includes++;
-        if ($what =~ m{^identity/(\w+)\.h$}) {
+        if ($what =~ m{^identity/([a-z]+)(?:_\w+)?\.h$}) {
             push @wrong, "$where: $room may not include $what" unless grep { $_ eq $1 } @{$arrows{$room}};
         } elsif ($what =~ m{^identity/(\w+\.def)$} && ($tables{$1} // '') eq $room) {
             next;

@@ -200,6 +200,14 @@ is attempt($from, $unknown, $wrong)->status, 429, 'a graceful restart forgets no
 is statuses(map { attempt($other, $unknown, $wrong)->status } 1 .. 7), '401: 6 429: 1', '... and no failure';
 is attempt($home, $name, $password, $port, Cookie => $in_session->cookie('identity_refresh'))->status, 200, '... nor who is known';
 
+# ---- an operator lets somebody try again (M7) --------------------------------------------------------------------------------------------------
+
+my $locked = network();
+attempt("$locked.1", $name, $wrong, $strict) for 1 .. 3;
+is attempt("$locked.2", $name, $password, $strict)->status, 429, 'an account is locked for a network';
+like +(IdentityTest::Database::tool($server->{state}, '--entity', 'default', qw(user unlock), $name))[0], qr/^user_\w+\tACTIVE\t/, 'M7: htidentity user unlock';
+is heard(200, sub { attempt("$locked.2", $name, $password, $strict) })->status, 200, 'M7: the running server forgets the failures';
+
 # ---- fail2ban -----------------------------------------------------------------------------------------------------------------------------------
 
 open $in, '<', "$ENV{IDENTITY_TOP}/conf/fail2ban/identity.conf" or die $!;

@@ -587,11 +587,47 @@ static void test_log(void)
     door->settings.rates = identity_rates_standard;
 }
 
+/* M7: an operator lets somebody try again. Other accounts and addresses count on. */
+static void follow(void)
+{
+    door->ticks += apr_time_from_sec(1);
+    ok(identity_follow_changes(door->pool, &door->env), "changes are read");
+}
+
+static void test_unlock(const char *id)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+
+    afresh();
+    door_remember(door, 10);
+    is_int(failures("192.0.2.20", victim, 20), 10, "ten failures");
+    is_int(failures("192.0.2.21", "ada@example.org", 20), 10, "ten at another account from another address");
+    is_int(attempt("192.0.2.22", victim, PASSWORD).status, 429, "the account is bound for its network, too");
+    ok(!identity_user_unlock(door->pool, &door->env, door->other_entity_id, id, NULL, &problem),
+       "M7: not in another entity");
+    is_int(problem.kind, IDENTITY_PROBLEM_USER_NOT_FOUND, "... where there is no such user");
+    ok(!identity_user_unlock(door->pool, &door->env, door->entity_id, id, "192.0.2", &problem), "M7: no address");
+    is_int(problem.kind, IDENTITY_PROBLEM_INVALID_FIELD, "... is refused");
+    follow();
+    ok(identity_user_unlock(door->pool, &door->env, door->entity_id, id, NULL, &problem), "M7: unlocked");
+    is_int(attempt("192.0.2.22", victim, PASSWORD).status, 429, "... which the server has to read first");
+    follow();
+    is_int(attempt("192.0.2.22", victim, PASSWORD).status, 200, "M7: then another address is let in");
+    is_int(attempt("192.0.2.20", victim, PASSWORD).status, 429, "... that of the failures is not");
+    is_int(attempt("192.0.2.22", "ada@example.org", PASSWORD).status, 429, "... nor is anybody else");
+    ok(identity_user_unlock(door->pool, &door->env, door->entity_id, id, "192.0.2.20", &problem),
+       "M7: the address, too");
+    follow();
+    is_int(attempt("192.0.2.20", victim, PASSWORD).status, 200, "M7: is let in");
+    is_int(attempt("192.0.2.21", victim, PASSWORD).status, 429, "... other addresses are not");
+    is_int(failures("192.0.2.23", victim, 20), 10, "M7: failures count from there on as ever");
+}
+
 int main(void)
 {
     serve_begin();
     person_with("ada@example.org", "ADMIN", "");
-    person_with(victim, "ADMIN", "");
+    const char *victim_id = person_with(victim, "ADMIN", "");
     post("/v1/users/invite", door->key, "{\"username\":\"invited@example.org\"}");
     const char *id = person_with("inactive@example.org", "USER", "");
     patch(text("/v1/users/%s", id), door->key, "{\"status\":\"INACTIVE\"}");
@@ -613,5 +649,6 @@ int main(void)
     test_credentials();
     test_routes();
     test_log();
+    test_unlock(victim_id);
     return serve_end();
 }

@@ -1,0 +1,127 @@
+/* Part of store.h: rows that jobs work off (retention, mail, the list of changes, answers that are kept). */
+#ifndef IDENTITY_STORE_JOBS_H
+#define IDENTITY_STORE_JOBS_H
+
+#include "identity/store.h"
+
+/* What has been kept for long enough (IdentityRetention). */
+typedef enum {
+    IDENTITY_OLD_AUDIT,            /* records written before */
+    IDENTITY_OLD_SESSIONS_ENDED,   /* sessions that ended before, with their refresh tokens */
+    IDENTITY_OLD_SESSIONS_EXPIRED, /* ... that expired before */
+    IDENTITY_OLD_LEAVES,           /* refresh tokens that were exchanged before */
+    IDENTITY_OLD_SECRETS,          /* of mailed links that expired before */
+    IDENTITY_OLD_MAILS,            /* sent, given up, or cancelled before */
+    IDENTITY_OLD_MAILS_QUEUED,     /* whose links expired before while nobody sent them */
+    IDENTITY_OLD_KINDS
+} identity_old_t;
+identity_db_status_t identity_old_any(identity_db_t *db, identity_old_t kind, apr_time_t before, bool *any);
+/* Deletes at most limit of them. Inside a write transaction. */
+identity_db_status_t identity_old_purge(identity_db_t *db, identity_old_t kind, apr_time_t before, apr_int64_t limit,
+                                        int *deleted);
+
+/* Mail on its way. The secret of its link is sealed and is wiped once the mail has gone or is given up. */
+typedef enum {
+    IDENTITY_OUTBOX_QUEUED,
+    IDENTITY_OUTBOX_SENT,
+    IDENTITY_OUTBOX_FAILED,
+    IDENTITY_OUTBOX_CANCELLED
+} identity_outbox_state_t;
+typedef struct identity_outbox_row {
+    const char *id, *entity_id, *user_id;
+    const char *invitation_id; /* of an invitation, else NULL */
+    const char *kind;          /* as mails.def has it */
+    const char *recipient;     /* the canonical form of a username */
+    /* The link's token; kid of the signing key whose derived key sealed it. "" in a notice. */
+    const char *sealed, *sealed_with;
+    identity_outbox_state_t state;
+    int attempts;
+    const char *last_error; /* NULL where none */
+    apr_time_t created_at, next_attempt_at, link_expires_at /* 0: of a notice */, sent_at;
+    const char *details;  /* JSON object of what the mail tells besides; NULL or "": nothing */
+    const char *language; /* in which it is written: a language tag, "" for the server's own */
+    /* found by a claim: username of who invited, reference of the account, username that it goes to; or NULL */
+    const char *inviter, *account, *username;
+} identity_outbox_row_t;
+identity_db_status_t identity_outbox_insert(identity_db_t *db, const identity_outbox_row_t *row);
+/* queued, sent, failed, cancelled */
+const char *identity_outbox_state_name(identity_outbox_state_t state);
+/* The newest mail of each of these invitations, in no order; those that none was written for are left out. */
+identity_db_status_t identity_outbox_newest(identity_db_t *db, const apr_array_header_t *invitation_ids,
+                                            apr_array_header_t **rows);
+/* Up to limit mails in a state, the one whose turn is (or was) first in front. */
+identity_db_status_t identity_outbox_in_state(identity_db_t *db, identity_outbox_state_t state, apr_int64_t limit,
+                                              apr_array_header_t **rows);
+/* What waits for a further attempt is due now; in a write transaction. *changed: how many. */
+identity_db_status_t identity_outbox_hasten(identity_db_t *db, apr_time_t now, int *changed);
+/* How many mails are due and not leased (counted to 1 at most): asked without a transaction, so that a quiet outbox
+ * costs one read. */
+identity_db_status_t identity_outbox_waiting(identity_db_t *db, apr_time_t now, apr_int64_t *waiting);
+/* Leases up to limit mails that are due to owner until lease_until; the rows. In a write transaction. attempts counts
+ * the lease. */
+identity_db_status_t identity_outbox_claim(identity_db_t *db, const char *owner, apr_time_t now, apr_time_t lease_until,
+                                           apr_int64_t limit, apr_array_header_t **rows);
+/* 1 where the mail is still to be sent, and by owner; else 0: it was cancelled, or another has taken it over. */
+identity_db_status_t identity_outbox_held(identity_db_t *db, const char *id, const char *owner, apr_int64_t *held);
+/* Ends of a lease; NONE where owner does not hold it any more. sent also moves the invitation's sent_at. */
+identity_db_status_t identity_outbox_sent(identity_db_t *db, const char *id, const char *owner, apr_time_t now);
+identity_db_status_t identity_outbox_retry(identity_db_t *db, const char *id, const char *owner,
+                                           apr_time_t next_attempt_at, const char *error);
+identity_db_status_t identity_outbox_give_up(identity_db_t *db, const char *id, const char *owner, const char *error);
+/* A lease that is returned unused (stopping, or the mail server is away: error; NULL keeps the one that is there): the
+ * attempt is not counted. */
+identity_db_status_t identity_outbox_return(identity_db_t *db, const char *id, const char *owner, const char *error);
+/* Owners of running leases, and the end of all leases of one of them that is known to be dead. */
+identity_db_status_t identity_outbox_owners(identity_db_t *db, apr_time_t now, apr_array_header_t **owners);
+identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owner);
+/* Mails to a user of a kind that are not sent yet will not be (their link is dead). */
+identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
+
+/* Whose rights were changed, in the order of the commits. */
+typedef struct identity_change_row {
+    apr_int64_t sequence;
+    const char *kind;       /* the subject's, or what is asked of every node */
+    const char *subject_id; /* "": everybody's */
+    apr_time_t created_at;
+} identity_change_row_t;
+/* One that comes with no change of rows. */
+identity_db_status_t identity_change_insert(identity_db_t *db, const char *subject_id);
+/* What every node is asked to do besides: to forget the failures that it has counted against a user, or of a client. */
+#define IDENTITY_CHANGE_UNLOCK        "unlock"
+#define IDENTITY_CHANGE_UNLOCK_CLIENT "unlock-client"
+identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind, const char *subject_id);
+/* The one of that number and those after it. */
+identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequence, apr_int64_t limit,
+                                           apr_array_header_t **rows);
+identity_db_status_t identity_change_last(identity_db_t *db, identity_change_row_t **row);
+/* How many are older, the last one left out (counted to 1 at most), and the deletion of at most limit of them. */
+identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
+identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
+
+/* What was answered to an Idempotency-Key (identity-api.md, section 1), of one credential: a user's or key's id. */
+typedef struct identity_idempotency_row {
+    const char *credential_id, *key;
+    const char *digest;      /* of the request */
+    bool running;            /* else answered */
+    int status;              /* of the answer */
+    const char *owner;       /* while running: the mark of the request that answers it; else NULL */
+    const char *sealed;      /* the answer; NULL while running */
+    const char *sealed_with; /* kid of the signing key whose derived keys made digest and sealed */
+    apr_time_t created_at;
+} identity_idempotency_row_t;
+/* running, with its owner; CONFLICT: there is one of this key. */
+identity_db_status_t identity_idempotency_reserve(identity_db_t *db, const identity_idempotency_row_t *row);
+identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *credential_id, const char *key,
+                                              identity_idempotency_row_t **row);
+/* The same for one that is there and has had its time: compare-and-set, NONE where it is not as `seen` any more. */
+identity_db_status_t identity_idempotency_take(identity_db_t *db, const identity_idempotency_row_t *seen,
+                                               const identity_idempotency_row_t *row);
+/* From running to answered; NONE where row->owner does not hold it any more. */
+identity_db_status_t identity_idempotency_store(identity_db_t *db, const identity_idempotency_row_t *row);
+/* Deletes it, where row->owner holds it and it is still running. OK also where not. */
+identity_db_status_t identity_idempotency_free(identity_db_t *db, const identity_idempotency_row_t *row);
+/* How many are older (counted to 1 at most), and the deletion of about `limit` of them, the oldest first. */
+identity_db_status_t identity_idempotency_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
+identity_db_status_t identity_idempotency_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
+
+#endif
