@@ -9,6 +9,7 @@
 #   make bench      what it costs, beside limits measured in the same run
 #   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
 #   make uninstall  take them away again
+#   make package    Debian's package, in build/package; make test-package installs, upgrades and purges it in a fresh Debian (root)
 #   make dist       the sources as mod_identity-VERSION.tar.gz
 #   make deps       install the Debian packages that are missing
 #   make clean
@@ -259,6 +260,13 @@ install: all
 VERSION := $(shell sed -n 's/^\#define IDENTITY_VERSION "\(.*\)"$$/\1/p' include/identity/core.h)
 dist:
 	git archive --format=tar.gz --prefix='mod_identity-$(VERSION)/' -o 'mod_identity-$(VERSION).tar.gz' HEAD
+
+package:
+	@$(DEPS) build package
+	@src/tool/package.sh '$(VERSION)' '$(BUILD)/package'
+
+test-package: package
+	@prove t/package
 
 uninstall:
 	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh uninstall

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [--check] LIST...        LIST: build, test, bench, fuzz
+# usage: deps.sh [--check] LIST...        LIST: build, test, bench, fuzz, package
 # Installs the Debian packages of the lists that are missing; with --check only says which. apt-get is asked only when something lacks.
 # The package apache2 is left out on purpose: it would start a service of its own on port 80.
 set -eu
@@ -10,6 +10,7 @@ test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsql
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"
+package="debhelper debootstrap dh-apache2 dpkg-dev git lintian"
 fuzz="clang libclang-rt-14-dev"
 
 # Node of another origin brings npm along, and Debian's npm would not go beside it.
@@ -24,6 +25,7 @@ for list in "$@"; do
         test) wanted="$wanted $test" ;;
         bench) wanted="$wanted $bench" ;;
         fuzz) wanted="$wanted $fuzz" ;;
+        package) wanted="$wanted $package" ;;
         *) echo "deps.sh: there is no list named $list." >&2; exit 2 ;;
     esac
 done

@@ -32,8 +32,10 @@ put_conf() { # file, target
     fi
 }
 
-# httpd loads no symbols that only a debugger reads: they lie in a file of their own, which the module names.
+# httpd loads no symbols that only a debugger reads: they lie in a file of their own, which the module names. STRIP=no leaves both in one, for a distribution's
+# tools to part.
 put_module() {
+    [ "${STRIP:-}" != no ] || { put 644 "$build/mod_identity.so" "$modules/mod_identity.so"; return; }
     debug=$prefix/lib/debug$modules/mod_identity.so.debug
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
