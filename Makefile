@@ -119,7 +119,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall dist deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall package test-package dist deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 all: $(MODULE) $(TOOL)

@@ -10,7 +10,7 @@ test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsql
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"
-package="debhelper debootstrap dh-apache2 dpkg-dev git lintian"
+package="debhelper debootstrap dpkg-dev git lintian"
 fuzz="clang libclang-rt-14-dev"
 
 # Node of another origin brings npm along, and Debian's npm would not go beside it.
