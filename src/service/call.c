@@ -30,7 +30,11 @@ static bool unavailable(identity_call_t *call)
 
 bool identity_call_ready(identity_call_t *call)
 {
-    return !call->env->available || call->env->keys ? true : unavailable(call);
+    const identity_env_t *env = call->env;
+
+    /* A process without keys looks whether the database, and the key beside it, have come back: nobody else does it for
+     * this one. */
+    return !env->available || env->keys || (env->available(env->context, call->pool) && env->keys) || unavailable(call);
 }
 
 bool identity_unauthorised(identity_call_t *call, const char *message)
