@@ -16,6 +16,15 @@ extern const identity_page_t identity_page_activate; /* GET /v1/oauth/activate-u
 extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-password */
 extern const identity_page_t identity_page_confirm;  /* GET /v1/oauth/confirm-address */
 
+/* A page that is filled in when it is asked for, in a language: {{name}} is a value, {{#name}}...{{/name}} stands only
+ * where there is one, {{*name}}...{{/name}} once for each item. The last has no language. */
+typedef struct identity_filled_page {
+    const char *language;
+    identity_page_t page;
+} identity_filled_page_t;
+
+extern const identity_filled_page_t identity_pages_entry[]; /* GET /v1/oauth/sign-in, /v1/oauth/sign-out */
+
 /* The style of a page that is made when it is asked for, and its hash for a Content-Security-Policy. */
 typedef struct identity_style {
     const char *text, *hash;

@@ -285,8 +285,18 @@ typedef struct identity_headers {
     const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
     const char *if_match, *if_none_match, *accept_language, *api_version;
-    const char *idempotency_key; /* "" where it is there and empty: that is no key */
+    const char *accept, *fetch_destination; /* Accept, Sec-Fetch-Dest */
+    const char *idempotency_key;            /* "" where it is there and empty: that is no key */
 } identity_headers_t;
+
+/* The request whose answer the page that signs in takes the place of (httpd's ErrorDocument). */
+typedef struct identity_stand_in {
+    int status;          /* 401 or 403; 0: it is asked for itself */
+    const char *path;    /* what was asked for, with its query, as it was sent */
+    const char *user;    /* who is known there, or NULL */
+    const char *contact; /* whom to ask (ServerAdmin), or NULL */
+    bool cookie;         /* the access cookie is taken there: signing in may help */
+} identity_stand_in_t;
 
 typedef struct identity_request {
     const char *method; /* upper case */
@@ -300,8 +310,9 @@ typedef struct identity_request {
     bool access_cookie;         /* who signs in gets the access cookie, too (IdentityCookie) */
     const char *own_origin;     /* of a request to a protected place: where it was sent to, https://app.example.org */
     bool upgrade;               /* ... asks for another protocol, such as WebSocket */
-    const char *request_id;     /* reqr_..., made with identity_request_id */
-    bool has_body;              /* a body was announced (Content-Length other than 0, or chunked) */
+    identity_stand_in_t stand_in;
+    const char *request_id; /* reqr_..., made with identity_request_id */
+    bool has_body;          /* a body was announced (Content-Length other than 0, or chunked) */
     /* Reads the body to its end, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST,
      * MEDIA_TYPE (it came in a Content-Encoding). NULL: there is no body. */
     identity_problem_kind_t (*read_body)(void *context, apr_pool_t *pool, size_t limit, char **text, size_t *length);
@@ -332,6 +343,9 @@ typedef struct identity_authentication {
 } identity_authentication_t;
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
+
+/* Does a person's browser want to show the answer: Accept names text/html, and Sec-Fetch-Dest, if any, a document? */
+bool identity_wants_page(const identity_request_t *in);
 
 /* Is it a call by which people come in: one below /v1/oauth or /.well-known that needs no credential? */
 bool identity_route_open(apr_pool_t *pool, const char *method, const char *path);

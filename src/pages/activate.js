@@ -3,7 +3,6 @@
 
 const HERE = location.origin + PATH;
 const KEPT = 'identity-invitation'; // in sessionStorage, between going to a provider and coming back
-const OAUTH = '/v1/oauth/';
 
 const refuse = (why) => conclude('bad', why);
 
@@ -117,16 +116,6 @@ async function offerToJoin() {
 
 // ---- providers ------------------------------------------------------------------------------------------------------
 
-function authorization(provider) {
-    return OAUTH + 'authorize?' + new URLSearchParams({ provider: provider.id, redirect_uri: HERE });
-}
-
-// Would the server send the browser to the provider, and have it come back here?
-async function isOpen(provider) {
-    const response = await fetch(authorization(provider), { redirect: 'manual', credentials: 'same-origin', cache: 'no-store' }).catch(() => null);
-    return Boolean(response) && response.type === 'opaqueredirect';
-}
-
 const waysOpen = () => id('ways-list').childElementCount > 0;
 
 function showWays() {
@@ -202,12 +191,7 @@ async function comeBack(query) {
         return;
     }
     showBusy('signing-in');
-    const result = await post(OAUTH + 'callback', {
-        code: query.get('code'),
-        state: query.get('state'),
-        iss: query.get('iss') || undefined,
-        redirect_uri: HERE,
-    });
+    const result = await exchange(query);
     if (!result.ok) {
         await openAgain(kept, result.status === 403 ? 'ways.refused' : 'ways.failed');
         return;

@@ -5,6 +5,8 @@
 # as one <style> and one <script> (of all the files that it names), and a Content-Security-Policy with the SHA-256 of each, so that nothing else can ever run in it.
 # With FOLDER the finished pages (NAME.html) and their policies (NAME.csp) are kept there as well, for tests.
 #
+# A page that the server fills in is there once for each language of texts.js: what stands in data-say="KEY" is said in it.
+#
 # The same sources give the same bytes.
 set -eu
 LC_ALL=C
@@ -74,6 +76,42 @@ inline() {
         }' "$sources/$1.html"
 }
 
+# The text of each data-say="KEY" in a language; {username} is {{user}} and stands out, any other {value} is {{value}}.
+say() {
+    awk -v language="$1" '
+        function escaped(text) {
+            gsub(/&/, "\\&amp;", text); gsub(/</, "\\&lt;", text); gsub(/>/, "\\&gt;", text); gsub(/"/, "\\&quot;", text)
+            gsub(/\{username\}/, "<strong>{{user}}</strong>", text)
+            gsub(/\{site\}/, "{{site}}", text); gsub(/\{name\}/, "{{name}}", text)
+            return text
+        }
+        function said(attribute, key) {
+            if (!(key in texts)) {
+                print "there is no text " key " in " language > "/dev/stderr"
+                failed = 1
+                exit
+            }
+            return escaped(texts[key])
+        }
+        FNR == NR {
+            if ($0 ~ "^    " language ": \\{$") inside = 1
+            else if ($0 ~ /^    \},$/) inside = 0
+            else if (inside && match($0, /^        \047[a-z.-]+\047: \047/)) {
+                key = substr($0, 10); sub(/\047.*/, "", key)
+                texts[key] = substr($0, RLENGTH + 1, length($0) - RLENGTH - 2)
+            }
+            next
+        }
+        {
+            while (match($0, / data-say="[a-z.-]+">/)) {
+                key = substr($0, RSTART + 11, RLENGTH - 13)
+                $0 = substr($0, 1, RSTART - 1) ">" said("", key) substr($0, RSTART + RLENGTH)
+            }
+            print
+        }
+        END { exit failed }' "$sources/texts.js" -
+}
+
 # The bytes of a file as character constants and a final NUL, one line for each line of the source. (A string literal may be too long for a compiler.)
 characters() {
     od -An -v -tu1 "$1" | awk '
@@ -85,15 +123,36 @@ characters() {
         END { print "0" }'
 }
 
-emit_page() {
+# Builds NAME.html and NAME.csp.
+build_page() {
     join_scripts "$1" > "$work/$1.js"
     script_hash=$(hash_of "$work/$1.js")
     [ ${#style_hash} -eq 44 ] && [ ${#script_hash} -eq 44 ] || fail "openssl gave no hash"
     inline "$1" "$work/$1.js" > "$work/$1.html"
-    printf '%s\n' "default-src 'none'; style-src 'sha256-$style_hash'; script-src 'sha256-$script_hash'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" > "$work/$1.csp"
+    printf '%s\n' "default-src 'none'; style-src 'sha256-$style_hash'; script-src 'sha256-$script_hash'; connect-src 'self'; base-uri 'none'; form-action '${2:-none}'; frame-ancestors 'none'" > "$work/$1.csp"
+}
+
+emit_page() {
+    build_page "$1"
     printf '\nstatic const char html_of_%s[] = {\n' "$1"
     characters "$work/$1.html"
     printf '};\nconst identity_page_t identity_page_%s = {\n    html_of_%s, sizeof(html_of_%s) - 1,\n    "%s"};\n' "$1" "$1" "$1" "$(cat "$work/$1.csp")"
+}
+
+# In each language, the first for whom no other suits. Its forms are sent to the server.
+emit_filled_page() {
+    build_page "$1" self
+    for language in en de fr; do
+        say $language < "$work/$1.html" > "$work/$1.$language.html" || fail "$1.html cannot be said in $language"
+        printf '\nstatic const char html_of_%s_%s[] = {\n' "$1" $language
+        characters "$work/$1.$language.html"
+        printf '};\n'
+    done
+    printf '\nconst identity_filled_page_t identity_pages_%s[] = {\n' "$1"
+    for language in en de fr; do
+        printf '    {"%s", {html_of_%s_%s, sizeof(html_of_%s_%s) - 1, "%s"}},\n' $language "$1" $language "$1" $language "$(cat "$work/$1.csp")"
+    done
+    printf '    {0, {0, 0, 0}}};\n'
 }
 
 # KIND.LANGUAGE.txt and .html; English is in KIND.txt and .html.
@@ -133,7 +192,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css status.css activate.html reset.html begin.html end.html confirm.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm); do
+for source in page.css status.css activate.html reset.html begin.html end.html confirm.html entry.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm) $(scripts_of entry); do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
@@ -143,6 +202,7 @@ style_hash=$(hash_of "$sources/page.css")
     emit_page activate
     emit_page reset
     emit_page confirm
+    emit_filled_page entry
     emit_style status
     emit_mails
     emit_document openapi conf/openapi.json

@@ -9,7 +9,8 @@ const id = (name) => document.getElementById(name);
 
 // ---- texts ----------------------------------------------------------------------------------------------------------
 
-const language = (navigator.languages || [navigator.language]).map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => TEXTS[tag]) || 'en';
+// Where the server has filled the page in, that is what it has chosen.
+const language = document.documentElement.dataset.language || (navigator.languages || [navigator.language]).map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => TEXTS[tag]) || 'en';
 
 // What the pages have in common says `page.` where the words are the page's own.
 const PAGE = document.querySelector('main').dataset.page;

@@ -69,6 +69,7 @@ static void describe(request_rec *r, identity_state_t *state)
         .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };
     identity_describe_transport(r, in);
+    identity_describe_stand_in(r, in);
     in->access_cookie = conf->cookie;
     in->origin_granted = identity_cors_granted(r);
     in->request_id = state->request_id;
@@ -110,7 +111,9 @@ static identity_state_t *begin(request_rec *r)
         apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
     }
     identity_cors_answer(r, r->err_headers_out);
-    drop_error_documents(r);
+    /* What is an error document itself may have to answer as if there were none (stand_in.c). */
+    if (!r->prev || !ap_is_HTTP_ERROR(r->prev->status))
+        drop_error_documents(r);
     return state;
 }
 

@@ -62,6 +62,8 @@ void identity_register_error_filter(void)
 
 void identity_insert_error_filter(request_rec *r)
 {
-    if (identity_state(r) && ap_is_HTTP_ERROR(r->status))
+    const identity_state_t *state = identity_state(r);
+
+    if (state && !state->plain_error && ap_is_HTTP_ERROR(r->status))
         ap_add_output_filter_handle(error_filter, NULL, r, r->connection);
 }

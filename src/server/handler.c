@@ -54,6 +54,8 @@ int identity_handle(request_rec *r)
 
     if (!state)
         return DECLINED;
+    if (!identity_stands_in(state, NULL))
+        return identity_plain_error(r, state);
     if (!state->authenticated)
         identity_authenticate_inherited(r, state);
     identity_serve(r->pool, &state->host->env, &state->request, state->authenticated ? &state->authentication : NULL,
@@ -61,6 +63,8 @@ int identity_handle(request_rec *r)
     identity_body_drain(r, state);
     if (state->answered)
         return AP_FILTER_ERROR;
+    if (!identity_stands_in(state, &response))
+        return identity_plain_error(r, state);
     identity_count_answer(r, state, response.route, response.status);
     return answer(r, &response);
 }

@@ -330,6 +330,7 @@ typedef struct identity_state {
     bool ended;         /* the body was read to its end */
     bool answered;      /* httpd has answered by itself while the body was read */
     bool counted;       /* its answer stands in the figures */
+    bool plain_error;   /* httpd answers by its own page of an error */
     identity_authentication_t authentication;
     identity_request_t request;
 } identity_state_t;
@@ -437,6 +438,13 @@ void identity_environment(request_rec *r, const identity_place_t *place);
 
 /* handler.c: counts the answer, once. route: -1 where it is not known. */
 void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status);
+
+/* stand_in.c: fills in what is served in place of another request's error (ErrorDocument). */
+void identity_describe_stand_in(request_rec *r, identity_request_t *in);
+/* Is the answer fit to be sent? Always where it takes no other's place. response NULL: is it worth asking for? */
+bool identity_stands_in(const identity_state_t *state, const identity_response_t *response);
+/* Answers as httpd does without an ErrorDocument. */
+int identity_plain_error(request_rec *r, identity_state_t *state);
 
 /* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
  * the path has). */

@@ -72,6 +72,8 @@ const identity_field_t token_form[] = {STRING("grant_type", IDENTITY_FIELD_REQUI
 const identity_field_t token_question_form[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 8192),
                                                 STRING("token_type_hint", 0, 256), STRING("client_id", 0, 256),
                                                 STRING("client_secret", IDENTITY_FIELD_SECRET, 256), END};
+const identity_field_t sign_in_form[] = {STRING("username", IDENTITY_FIELD_REQUIRED, 1024),
+                                         PASSWORD("password", IDENTITY_FIELD_REQUIRED), END};
 const identity_field_t request_reset_body[] = {STRING("email", IDENTITY_FIELD_REQUIRED, 1024), END};
 const identity_field_t reset_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
                                        PASSWORD("new_password", IDENTITY_FIELD_REQUIRED), END};

@@ -4,7 +4,7 @@
 
 #include "identity/core.h"
 
-extern const identity_field_t token_form[], token_question_form[];
+extern const identity_field_t token_form[], token_question_form[], sign_in_form[];
 extern const identity_field_t token_body[], request_reset_body[], reset_body[], activate_body[], describe_link_body[];
 extern const identity_field_t confirm_address_body[];
 extern const identity_field_t user_create_body[], user_update_body[], user_link_body[], invite_body[],

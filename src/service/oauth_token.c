@@ -359,6 +359,7 @@ bool identity_oauth_refresh(identity_call_t *call)
 
 typedef struct logout {
     renewal_t cookie;
+    const char *access; /* the session of the access cookie, or NULL */
     bool ended;
 } logout_t;
 
@@ -378,6 +379,18 @@ static bool end_session(identity_call_t *call, const char *session, const char *
     return identity_db_ok(call, status) && identity_audit(call, &audit);
 }
 
+static bool end_access(identity_call_t *call, logout_t *logout)
+{
+    identity_session_row_t *session;
+    identity_user_row_t *user;
+    bool found;
+
+    if (!identity_db_found(call, identity_session_get(call->db, logout->access, &session, &user), &found))
+        return false;
+    return !found || !identity_session_live(session, user, call->now) ||
+           end_session(call, session->id, user->id, user->entity_id, &logout->ended);
+}
+
 static bool write_logout(identity_call_t *call, void *data)
 {
     logout_t *logout = data;
@@ -385,6 +398,8 @@ static bool write_logout(identity_call_t *call, void *data)
 
     if (call->who && call->who->session_id &&
         !end_session(call, call->who->session_id, call->who->id, call->who->entity_id, &logout->ended))
+        return false;
+    if (logout->access && !end_access(call, logout))
         return false;
     if (!cookie->live)
         return true;
@@ -415,4 +430,22 @@ bool identity_oauth_logout(identity_call_t *call)
     if (!logout.ended)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session.");
     return identity_answer_empty(call, 200);
+}
+
+bool identity_browser_logout(identity_call_t *call, bool *ended)
+{
+    logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
+    const char *access = identity_access_cookie(call);
+
+    if (!identity_refresh_cookie_single(call))
+        return false;
+    if (access)
+        logout.access = identity_access_cookie_session(call, access);
+    if (logout.cookie.token && !identity_read(call, find_refresh, &logout.cookie))
+        return false;
+    if ((logout.access || logout.cookie.live) && !identity_write(call, write_logout, &logout))
+        return false;
+    identity_session_cookies_clear(call);
+    *ended = logout.ended;
+    return true;
 }

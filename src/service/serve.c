@@ -264,6 +264,10 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     if (status >= 500)
         identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
                      problem->field ? problem->field : "-", status);
+    if (status == 429 || status == 503)
+        identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
+    if (identity_entry_refused(call, status))
+        return;
     if (call->standard) {
         body = identity_oauth_problem(call, &status);
     } else {
@@ -274,8 +278,6 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */
     if (status >= 500 && asks_to_retry(call))
         identity_header(call, "Idempotency-Retryable", identity_once_free(call) ? "true" : "false");
-    if (status == 429 || status == 503)
-        identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
     call->out->status = status;
     call->out->content_type = "application/json";
     call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);

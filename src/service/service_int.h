@@ -646,6 +646,14 @@ bool identity_bearer_verify(identity_call_t *call, const char *text, identity_be
 /* identity_work_t: looks up what the verified claims name. */
 bool identity_bearer_load(identity_call_t *call, void *bearer);
 
+/* ---- the page that signs in and out (entry.c) -------------------------------------------------------------------- */
+
+/* Writes the refusal of a browser's own form as the page; false: it is no such call, or a program's. */
+bool identity_entry_refused(identity_call_t *call, int status);
+/* Ends the session of the browser's cookies, the refresh cookie and the access cookie, and clears both. The caller has
+ * made sure of the origin. */
+bool identity_browser_logout(identity_call_t *call, bool *ended);
+
 /* ---- OAuth in its standard forms (oauth_form.c, oauth_client.c) ---------------------------------------------------
  */
 

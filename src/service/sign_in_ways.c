@@ -2,6 +2,7 @@
  * that are open to them. A setting that would leave nobody a way in is refused. */
 #include <string.h>
 
+#include "entry_int.h"
 #include "sso_int.h"
 
 typedef struct way {
@@ -101,6 +102,51 @@ bool identity_password_refusal(identity_call_t *call, const identity_user_row_t 
     *sentence = *others
                     ? apr_psprintf(call->pool, "Signing in by password is switched off here; sign in by %s.", others)
                     : "Signing in by password is switched off here; ask an administrator for another way in.";
+    return true;
+}
+
+/* ---- on the page that signs in ---------------------------------------------------------------------------------- */
+
+/* Whose people come here: the only lasting entity's; NULL where there are several. */
+static bool only_entity(identity_call_t *call, const char **entity_id)
+{
+    apr_array_header_t *all;
+    int lasting = 0;
+
+    *entity_id = NULL;
+    if (!identity_db_ok(call, identity_entities_list(call->db, &all)))
+        return false;
+    for (int i = 0; i < all->nelts; i++) {
+        const identity_entity_row_t *entity = APR_ARRAY_IDX(all, i, identity_entity_row_t *);
+        if (!entity->expires_at)
+            *entity_id = lasting++ == 0 ? entity->id : NULL;
+    }
+    return true;
+}
+
+bool entry_find_ways(identity_call_t *call, void *data)
+{
+    entry_ways_t *ways = data;
+    const apr_array_header_t *configured = call->env->settings->providers;
+    apr_array_header_t *found;
+    const char *entity_id;
+    bool on = true;
+
+    ways->items = apr_array_make(call->pool, 4, sizeof(entry_item_t));
+    if (!only_entity(call, &entity_id) ||
+        (entity_id && (!identity_password_sign_in(call, entity_id, &on) || !find_ways(call, entity_id, &found))))
+        return false;
+    ways->password = on && call->env->settings->password_grant;
+    for (int i = 0; entity_id && i < found->nelts; i++) {
+        const way_t *way = &APR_ARRAY_IDX(found, i, way_t);
+        if (way->provider.configured)
+            *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = way->name, .handle = way->handle};
+    }
+    /* Of several entities none is known to be the one that is meant: what the configuration has is there for all. */
+    for (int i = 0; !entity_id && configured && i < configured->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(configured, i, const identity_configured_provider_t *)->name;
+        *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = name, .handle = name};
+    }
     return true;
 }
 

@@ -152,7 +152,6 @@ page() { # file; its text on standard input
 [ ! -L "$htdocs" ] && [ ! -L "$htdocs/private" ] || [ "$(id -u)" != 0 ] || fail "$htdocs is a link: nothing is written through it."
 mkdir -p "$htdocs/private"
 chmod 755 "$htdocs" "$htdocs/private"
-page sign-in.html < "$tree/conf/examples/sign-in.html"
 page index.html <<'END'
 <!doctype html>
 <html lang="en">
@@ -168,6 +167,7 @@ page private/index.html <<'END'
 <title>Private</title>
 <h1>You are signed in</h1>
 <p>Nobody sees this page without signing in: <code>AuthType Identity</code> and <code>Require valid-user</code> guard it.
+<p><a href="/v1/oauth/sign-out?return=/">Sign out</a>
 END
 
 # ---- httpd ----------------------------------------------------------------------------------------------------------------------------------
@@ -221,7 +221,8 @@ DirectoryIndex index.html
     AuthName "private"
     IdentityCookie On
     Require valid-user
-    ErrorDocument 401 /sign-in.html
+    ErrorDocument 401 /v1/oauth/sign-in
+    ErrorDocument 403 /v1/oauth/sign-in
 </Location>
 <IfModule reqtimeout_module>
     RequestReadTimeout header=20-40,MinRate=500 body=20,MinRate=500

@@ -1,5 +1,5 @@
 # Tokens, sessions, mailed links over HTTP.
-# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user confirm_address_page
+# route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user confirm_address_page sign_in_page sign_in sign_out_page sign_out
 # route confirm_address describe_link
 use strict;
 use warnings FATAL => 'all';
@@ -174,6 +174,15 @@ for my $page ('activate-user', 'reset-password', 'confirm-address') {
     unlike $answer->text, qr{(?:src|href|action)=["']?(?:https?:)?//}i, 'and names nothing elsewhere';
     is api(HEAD => "/v1/oauth/$page", undef, @no_key)->header('Content-Type'), 'text/html; charset=utf-8', 'HEAD is GET without its body';
 }
+for my $page ('sign-in', 'sign-out') {
+    my $answer = api(GET => "/v1/oauth/$page?return=/a", undef, @no_key);
+    is join(' ', map { $_ // 'none' } $answer->status, map { $answer->header($_) } qw(Content-Type Cache-Control Referrer-Policy X-Content-Type-Options X-Frame-Options)),
+        '200 text/html; charset=utf-8 no-store same-origin nosniff DENY', "GET $page answers a page";
+    refused_is api(GET => "/v1/oauth/$page?return=//a", undef, @no_key), 400, 'INVALID_FIELD', 'return', '... that leads to no other host # security 71';
+}
+my @form = (@no_key, 'Content-Type' => 'application/x-www-form-urlencoded', Origin => origin());
+refused_is api(POST => '/v1/oauth/sign-in', "username=$ada->{username}&password=$password", @form), 403, 'USER_NOT_ALLOWED', undef, 'without IdentityCookie nobody signs in by the form';
+is api(POST => '/v1/oauth/sign-out', '', @form)->status, 200, 'who is not signed in is signed out';
 my $kept_token = wait_mail($kept)->{token};
 api($_->[0] => "/v1/oauth/activate-user?token=$kept_token", undef, @no_key) for ['GET'], ['HEAD'], ['OPTIONS'];
 is rows("SELECT 1 FROM secrets WHERE digest = '@{[digest_of($kept_token)]}' AND ended_at = 0"), 1, 'to look at a page spends no secret';

@@ -105,10 +105,11 @@ is dav(PUT => '/files/plan.txt', 'mine'), 401, '... nor by nobody';
 
 # ---- browsers -----------------------------------------------------------------------------------------------------------------------------------
 
-$answer = ask($server, GET => '/intranet/');
+my @html = (Accept => 'text/html');
+$answer = ask($server, GET => '/intranet/', @html);
 is $answer->{status}, 401, 'browser.conf: not signed in';
 like $answer->{text}, qr{<title>Sign in</title>}, '... the page that signs in';
-is ask($server, GET => '/sign-in.html')->{status}, 200, '... which is there by itself, too';
+is ask($server, GET => '/v1/oauth/sign-in')->{status}, 200, '... which is there by itself, too';
 my $in = $server->http->request(POST => $server->origin . '/v1/oauth/token', {
     headers => {'Content-Type' => 'application/json', Origin => $server->origin}, content => qq({"username":"$ada->{name}","password":"$ada->{password}"})});
 my ($access) = map { /^(identity_access=[^;]+);/ ? $1 : () } @{$in->{headers}{'set-cookie'}};
@@ -128,9 +129,9 @@ is ask($server, GET => '/intranet/', Cookie => $access)->{status}, 401, '... and
 my $browser = WebDriver->start;
 $browser->open($server->origin . '/intranet/');
 is $browser->title, 'Sign in', 'a browser is shown the page';
-sub fill { my ($password) = @_; $browser->find('#username')->clear->type($ada->{name}); $browser->find('#password')->clear->type($password); $browser->find('button')->click }
+sub fill { my ($password) = @_; $browser->wait_for('#name')->clear->type($ada->{name}); $browser->find('#present')->clear->type($password); $browser->find('#signin-form .main')->click }
 fill('Wrong1horse');
-is $browser->wait_for(sub { $browser->find('[role=alert]')->text }), 'The username or password is not right.', '... which tells what is wrong';
+is $browser->wait_for(sub { $browser->find('#signin-problem')->text }), 'The name or the password is not right.', '... which tells what is wrong';
 fill($ada->{password});
 ok $browser->wait_for(sub { $browser->source =~ /welcome/ }), '... and leads on to what was asked for';
 like $browser->url, qr{/intranet/$}, '... at its own address';
@@ -142,10 +143,10 @@ $browser->stop;
 $server->stop;
 put("$folder/site/index.html", 'the site');
 my $site = IdentityTest::Server->new(state => $before->state_folder, directives => example("$top/conf/examples/site.conf"));
-$answer = ask($site, GET => '/');
+$answer = ask($site, GET => '/', @html);
 is $answer->{status}, 401, 'B16: site.conf: nobody sees the site';
 like $answer->{text}, qr{<title>Sign in</title>}, '... but the page that signs in';
-is ask($site, GET => '/sign-in.html')->{status}, 200, 'B16: ... which is open by itself';
+is ask($site, GET => '/v1/oauth/sign-in', @html)->{status}, 200, 'B16: ... which is open by itself';
 is ask($site, GET => "/v1/oauth/$_")->{status}, 200, "B16: the page of mailed links is open: $_" for qw(activate-user reset-password);
 is ask($site, GET => "/.well-known/$_")->{status}, 200, "B16: /.well-known/$_ is open" for qw(jwks.json oauth-authorization-server);
 is ask($site, GET => '/v1/users')->{status}, 401, 'B16: the API asks for a credential as ever';

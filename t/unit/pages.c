@@ -34,22 +34,23 @@ static const char *hash_of(apr_pool_t *pool, const char *html, const char *eleme
     return apr_pstrcat(pool, "'sha256-", (char *)text, "'", NULL);
 }
 
-static void test_page(apr_pool_t *pool, const char *name, const identity_page_t *page)
+/* forms: where those of the page may be sent. */
+static void test_page(apr_pool_t *pool, const char *name, const identity_page_t *page, const char *forms)
 {
     is_int(strlen(page->html), page->length, "%s: its length", name);
     ok(!strncmp(page->html, "<!DOCTYPE html>\n", 16) && strstr(page->html, "</html>\n"), "%s: it is whole", name);
     is_int(count(page->html, "<style"), 1, "%s: one style", name);
     is_int(count(page->html, "<script"), 1, "%s: one script", name);
-    is_int(count(page->html, " src=") + count(page->html, " href=") + count(page->html, "url(") +
-               count(page->html, "@import"),
+    is_int(count(page->html, " src=") + count(page->html, "<link") + count(page->html, "url(") +
+               count(page->html, "@import") + count(page->html, "://\""),
            0, "%s: nothing else is fetched", name);
     is_int(count(page->html, "innerHTML") + count(page->html, "outerHTML") + count(page->html, "insertAdjacentHTML") +
                count(page->html, "document.write"),
            0, "%s: nothing that is read becomes HTML", name);
     is_str(page->content_security_policy,
            apr_pstrcat(pool, "default-src 'none'; style-src ", hash_of(pool, page->html, "style"), "; script-src ",
-                       hash_of(pool, page->html, "script"),
-                       "; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", NULL),
+                       hash_of(pool, page->html, "script"), "; connect-src 'self'; base-uri 'none'; form-action '",
+                       forms, "'; frame-ancestors 'none'", NULL),
            "%s: its policy", name);
 }
 
@@ -81,9 +82,13 @@ int main(void)
     apr_initialize();
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
-    test_page(pool, "activate", &identity_page_activate);
-    test_page(pool, "reset", &identity_page_reset);
-    test_page(pool, "confirm", &identity_page_confirm);
+    test_page(pool, "activate", &identity_page_activate, "none");
+    test_page(pool, "reset", &identity_page_reset, "none");
+    test_page(pool, "confirm", &identity_page_confirm, "none");
+    int languages = 0;
+    for (const identity_filled_page_t *page = identity_pages_entry; page->language; page++, languages++)
+        test_page(pool, apr_pstrcat(pool, "entry in ", page->language, NULL), &page->page, "self");
+    is_int(languages, 3, "the page that signs in is there in three languages");
     int mails = 0;
     for (const identity_mail_source_t *source = identity_mail_sources; source->kind; source++, mails++)
         test_mail(apr_pstrcat(pool, source->kind, ".", source->language, NULL), has_link(source->kind), source->text,

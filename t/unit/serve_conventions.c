@@ -47,6 +47,8 @@ static const struct {
              {"/v1/oauth/reset-password", "GET, HEAD, POST, OPTIONS"},
              {"/v1/oauth/confirm-address", "GET, HEAD, POST, OPTIONS"},
              {"/v1/oauth/activate-user", "GET, HEAD, POST, OPTIONS"},
+             {"/v1/oauth/sign-in", "GET, HEAD, POST, OPTIONS"},
+             {"/v1/oauth/sign-out", "GET, HEAD, POST, OPTIONS"},
              {"/v1/users", "GET, HEAD, POST, OPTIONS"},
              {"/v1/users/search", "GET, HEAD, OPTIONS"},
              {"/v1/users/invite", "POST, OPTIONS"},

@@ -274,7 +274,8 @@ static const char *const no_id_parameters[] = {"active",
                                                "redirect_uri",
                                                "email",
                                                "state",
-                                               "status"};
+                                               "status",
+                                               "return"};
 
 static bool known_parameter(const char *name)
 {
