@@ -519,8 +519,17 @@ static door_answer_t call_route(const identity_route_t *route)
         made = text("%s%.*s%.*s_00000000000000000000", made, (int)(open - path), path, (int)strcspn(open + 1, "}"),
                     open + 1);
     made = text("%s%s", made, path);
-    return door_call(door, route->method, made, route->credential == IDENTITY_CREDENTIAL_REQUIRED ? door->key : NULL,
-                     route->body ? body : NULL);
+    bool form = !route->body && route->form && route->rate == IDENTITY_RATE_LOGIN;
+    door->access_cookie = form;
+    door->content_type = form ? "application/x-www-form-urlencoded" : NULL;
+    door_answer_t answer =
+        door_call(door, route->method, made, route->credential == IDENTITY_CREDENTIAL_REQUIRED ? door->key : NULL,
+                  form          ? "username=a%40b.c&password=" WRONG
+                  : route->body ? body
+                                : NULL);
+    door->access_cookie = false;
+    door->content_type = NULL;
+    return answer;
 }
 
 static void test_routes(void)

@@ -315,6 +315,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     else
         in.headers.api_key = credential;
     in.headers.cookie = door->cookie;
+    in.access_cookie = door->access_cookie;
     in.headers.platform_id = door->platform_id;
     in.headers.resource_id = door->resource_id;
     in.headers.user_agent = door->user_agent;

@@ -34,7 +34,8 @@ typedef struct door {
     /* Further properties of the next requests. */
     const char *cookie, *platform_id, *resource_id, *content_type, *client_address, *user_agent;
     const char *if_match, *if_none_match, *accept_language, *idempotency_key, *api_version;
-    bool insecure; /* neither TLS nor loopback */
+    bool insecure;      /* neither TLS nor loopback */
+    bool access_cookie; /* IdentityCookie On */
     /* Where people are remembered (door_remember): the clock that only goes forward, which the test moves; how many
      * requests were let in without the database; how often a server that remembers nobody would have decided in another
      * way. */
