@@ -63,6 +63,8 @@ PACKAGES := cjose jansson libcurl libidn2 libsodium libutf8proc libcrypto libcry
 APR_CONFIG ?= $(shell $(APXS) -q APR_CONFIG 2>/dev/null)
 APU_CONFIG ?= $(shell $(APXS) -q APU_CONFIG 2>/dev/null)
 APACHE_INCLUDE := $(shell $(APXS) -q INCLUDEDIR 2>/dev/null)
+HTTPD_PROGRAM := $(shell $(APXS) -q sbindir 2>/dev/null)/$(shell $(APXS) -q progname 2>/dev/null)
+HTTPD_SYSCONFDIR := $(shell $(APXS) -q SYSCONFDIR 2>/dev/null)
 
 # What this compiler has of the flags that harden code; -fcf-protection, for one, is x86's alone.
 ifneq ($(FUZZ),)
@@ -139,6 +141,9 @@ $(BUILD)/%.o: %.c Makefile | packages
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(MODULE_OBJECTS): ALL_CPPFLAGS += -isystem $(APACHE_INCLUDE)
+
+# The httpd that htidentity asks for its configuration, unless IDENTITY_HTTPD says another.
+$(TOOL_OBJECTS): ALL_CPPFLAGS += -DIDENTITY_HTTPD_PROGRAM='"$(HTTPD_PROGRAM)"' -DIDENTITY_SYSCONFDIR='"$(HTTPD_SYSCONFDIR)"'
 
 $(BUILD)/pages.o: $(BUILD)/pages.c
 	$(call say,CC)

@@ -87,6 +87,11 @@ typedef struct identity_settings {
     apr_interval_time_t stale;              /* how much longer who is remembered is let in while the database is away */
 } identity_settings_t;
 
+/* The part of them that htidentity goes by, too, as an object that holds no secret; and back: members that are absent
+ * stay as they are. */
+json_t *identity_settings_json(const identity_settings_t *settings);
+void identity_settings_read(apr_pool_t *pool, const json_t *object, identity_settings_t *settings);
+
 /* ---- the semaphore of password hashing (password_semaphore.c) --------------------------------------------------- */
 
 /* Who asks for a hash. hash and password: where it verifies one, so that equal requests at the same moment can share
@@ -506,6 +511,18 @@ bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const ch
 #define IDENTITY_MAILS_MOST 10000
 apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env);
 
+/* Signing keys beside a database (key_files.c). The file of that number, 0 for the first. */
+const char *identity_key_file(apr_pool_t *pool, const char *folder, long number);
+/* Those that are there, the one that signs first; where there is none, the one that the server would make. *highest:
+ * the greatest number, -1 where there is none. */
+apr_array_header_t *identity_key_files(apr_pool_t *pool, const char *folder, long *highest);
+
+/* An object of settings, kept in the database for htidentity; written only where it differs. False: it could not be. */
+bool identity_settings_keep(apr_pool_t *pool, const identity_env_t *env, json_t *settings);
+/* {} where no server has kept any. *settings is the pool's. */
+bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t **settings,
+                            identity_problem_t *problem);
+
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
 /* Deletes a batch of what has had its time: answers to Idempotency-Keys (48 hours old), visits of the demo account,
@@ -515,6 +532,23 @@ int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 /* The same, but where others write just now: IDENTITY_PURGE_BUSY, and nothing was done. */
 #define IDENTITY_PURGE_BUSY -1
 int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env);
+/* Batch after batch until nothing is left, with a pause after each in which others can write; how many rows of a kind
+ * went (of sandboxes: parts of them). False where one could not be done: logged. */
+typedef enum {
+    IDENTITY_PURGED_ANSWERS,
+    IDENTITY_PURGED_VISITS,
+    IDENTITY_PURGED_CHANGES,
+    IDENTITY_PURGED_SANDBOXES,
+    IDENTITY_PURGED_USERS,
+    IDENTITY_PURGED_AUDIT,
+    IDENTITY_PURGED_SESSIONS,
+    IDENTITY_PURGED_REFRESH_TOKENS,
+    IDENTITY_PURGED_SECRETS,
+    IDENTITY_PURGED_MAILS,
+    IDENTITY_PURGED_KINDS
+} identity_purged_t;
+const char *identity_purged_name(identity_purged_t kind);
+bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env, apr_int64_t deleted[IDENTITY_PURGED_KINDS]);
 
 /* Counts in env->generations what others (other nodes, the command line, a child that died) have changed since the last
  * round: one read. To be called about once a second, by one process; who is remembered is believed only while that goes

@@ -77,6 +77,15 @@ identity_db_status_t identity_outbox_abandon(identity_db_t *db, const char *owne
 /* Mails to a user of a kind that are not sent yet will not be (their link is dead). */
 identity_db_status_t identity_outbox_cancel(identity_db_t *db, const char *user_id, const char *kind);
 
+/* What the server was configured with at its last start. value: JSON. */
+typedef struct identity_setting_row {
+    const char *name, *value;
+} identity_setting_row_t;
+identity_db_status_t identity_settings_list(identity_db_t *db, apr_array_header_t **rows);
+/* In a write transaction. */
+identity_db_status_t identity_settings_clear(identity_db_t *db);
+identity_db_status_t identity_setting_put(identity_db_t *db, const identity_setting_row_t *row);
+
 /* Whose rights were changed, in the order of the commits. */
 typedef struct identity_change_row {
     apr_int64_t sequence;

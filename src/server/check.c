@@ -251,6 +251,8 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
 {
     apr_array_header_t *seen = apr_array_make(configuration, 2, sizeof(identity_dbd_t));
 
+    if (ap_exists_config_define("IDENTITY_DUMP"))
+        identity_dump(configuration, main_server);
     for (server_rec *server = main_server; server; server = server->next) {
         identity_dbd_t dbd;
         bool known = !identity_conf(server)->wanted;

@@ -57,6 +57,8 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
         if (added->retention.set & 1u << keep)
             merged->retention.retention.of[keep] = added->retention.retention.of[keep];
+    merged->blocklist_file = added->password_blocklist ? added->blocklist_file : base->blocklist_file;
+    merged->templates_folder = added->mail_templates ? added->templates_folder : base->templates_folder;
     merged->set = base->set | added->set;
     merged->own = added->set;
     merged->engine = base->engine || added->engine;
@@ -365,6 +367,7 @@ static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *va
     if (status != APR_SUCCESS)
         return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path, &status);
     *list = identity_blocklist_make(cmd->pool, text ? text : "", length);
+    identity_conf(cmd->server)->blocklist_file = path;
     return NULL;
 }
 
@@ -414,6 +417,7 @@ static const char *set_mail_templates(cmd_parms *cmd, void *directory, const cha
     if (fault)
         return fault;
     *templates = identity_mail_templates_load(cmd->pool, path, &fault);
+    identity_conf(cmd->server)->templates_folder = path;
     return *templates ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
 }
 

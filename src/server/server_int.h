@@ -61,10 +61,12 @@ typedef struct identity_host identity_host_t;
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)
 typedef struct identity_conf {
 #include "directives.def"
-    apr_uint64_t set;                   /* bits of the members that a directive has set */
-    apr_uint64_t own;                   /* ... of which in this very virtual host */
-    bool engine;                        /* IdentityEngine On stands here or in a server around */
-    bool forwards;                      /* IdentityForwardHeaders On does */
+    apr_uint64_t set; /* bits of the members that a directive has set */
+    apr_uint64_t own; /* ... of which in this very virtual host */
+    bool engine;      /* IdentityEngine On stands here or in a server around */
+    bool forwards;    /* IdentityForwardHeaders On does */
+    /* Where these came from, which htidentity is told. */
+    const char *blocklist_file, *templates_folder;
     bool wanted;                        /* it answers the API, or protects something */
     identity_host_t *host;              /* made at start, where it is wanted */
     const identity_site_t *database_of; /* set at start, where mod_dbd's database here is one of identities */
@@ -281,6 +283,14 @@ void identity_database_wrote(identity_database_t *database);
 const char *identity_give_to_children(apr_pool_t *pool, const char *path);
 
 /* signing_keys.c: loads the keys beside the database where they are not known yet, or again where it was replaced. */
+/* Files of IdentitySigningKey; NULL: those beside the database. */
+const apr_array_header_t *identity_keys_configured(const identity_host_t *host);
+/* Hosts that share a database keep what is in it for as long as any of them wants. */
+void identity_retention_share(identity_site_t *site);
+/* What htidentity is told of a host (describe.c). */
+json_t *identity_host_json(const identity_host_t *host);
+/* That of all hosts, on standard output. */
+void identity_dump(apr_pool_t *configuration, server_rec *main_server);
 identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
                                       const char **errmsg);
 

@@ -11,8 +11,7 @@ APLOG_USE_MODULE(identity);
 
 #define KEY_FILE "identity-signing-key.pem"
 
-/* NULL: the one beside the database. */
-static const apr_array_header_t *configured(const identity_host_t *host)
+const apr_array_header_t *identity_keys_configured(const identity_host_t *host)
 {
     const identity_host_t *api = host->conf->engine ? NULL : identity_api_of(host->site, &host->dbd);
 
@@ -39,7 +38,7 @@ static void install(const identity_database_t *database, const identity_site_t *
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
-        if (host->database == database && !configured(host))
+        if (host->database == database && !identity_keys_configured(host))
             __atomic_store_n(&host->env.keys, keys, __ATOMIC_RELEASE);
     }
 }
@@ -50,7 +49,7 @@ static const identity_host_t *taker(const identity_site_t *site, const identity_
     for (int i = 0; i < site->hosts->nelts; i++) {
         const identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
         *known = __atomic_load_n(&host->env.keys, __ATOMIC_ACQUIRE) != NULL;
-        if (host->database == database && !configured(host))
+        if (host->database == database && !identity_keys_configured(host))
             return host;
     }
     return NULL;
@@ -123,7 +122,7 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
-        const apr_array_header_t *paths = configured(host);
+        const apr_array_header_t *paths = identity_keys_configured(host);
         const char *errmsg = paths ? start_configured(host, paths) : NULL;
 
         if (!errmsg && host->conf->key_escrow)

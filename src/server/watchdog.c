@@ -26,6 +26,7 @@ struct identity_job {
     /* of this process */
     const char *owner;
     identity_courier_t *couriers; /* one for each of hosts */
+    bool *kept;                   /* one for each of stores: what htidentity is told of the configuration */
     apr_time_t purged_at;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
@@ -105,6 +106,26 @@ static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
     }
 }
 
+/* The host that speaks for a database: one that sends mail, else the first that answers the API. */
+static const identity_host_t *speaker(const identity_job_t *job, const identity_host_t *store)
+{
+    for (int i = 0; i < job->hosts->nelts; i++)
+        if (APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->pool == store->pool)
+            return APR_ARRAY_IDX(job->hosts, i, identity_host_t *);
+    return store;
+}
+
+/* Once after a start, as soon as the database is there. */
+static void keep_settings(identity_job_t *job, apr_pool_t *pool)
+{
+    for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
+        const identity_host_t *store = APR_ARRAY_IDX(job->stores, i, identity_host_t *);
+        if (!job->kept[i])
+            job->kept[i] = identity_settings_keep(pool, &store->env,
+                                                  identity_json_own(pool, identity_host_json(speaker(job, store))));
+    }
+}
+
 static void purge(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts; i++)
@@ -135,6 +156,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
         sent = deliver(job, round);
         apr_pool_destroy(round);
     }
+    keep_settings(job, pool);
     if (apr_time_now() - job->purged_at >= PURGE_EVERY) {
         /* Once, when this process begins: the first one of a server, and whoever takes over. */
         if (!job->purged_at)
@@ -188,6 +210,7 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     }
     job->owner = owner_name(job->pool);
     job->couriers = apr_pcalloc(job->pool, (apr_size_t)job->hosts->nelts * sizeof *job->couriers);
+    job->kept = apr_pcalloc(job->pool, (apr_size_t)job->stores->nelts * sizeof *job->kept);
     apr_pool_pre_cleanup_register(child, job, quiesce);
 }
 
@@ -203,7 +226,7 @@ static void keep_as_long(identity_settings_t *mine, const identity_settings_t *o
             mine->retention.of[keep] = other->retention.of[keep];
 }
 
-static void share_retention(identity_site_t *site)
+void identity_retention_share(identity_site_t *site)
 {
     for (int i = 0; i < site->hosts->nelts; i++)
         for (int j = 0; j < site->hosts->nelts; j++) {
@@ -228,7 +251,7 @@ static identity_job_t *job_make(identity_site_t *site)
 {
     identity_job_t *job = apr_pcalloc(site->pool, sizeof *job);
 
-    share_retention(site);
+    identity_retention_share(site);
     job->pool = site->pool;
     job->hosts = apr_array_make(site->pool, 1, sizeof(identity_host_t *));
     job->stores = apr_array_make(site->pool, 1, sizeof(identity_host_t *));

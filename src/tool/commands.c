@@ -10,8 +10,9 @@
 int tool_migrate(tool_t *tool)
 {
     int from = 0, to = 0;
-    if (!tool->driver)
-        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
+    int status = tool_configure(tool);
+    if (status)
+        return status;
     const char *error = identity_schema_migrate(tool->pool, tool->driver, tool->params, &from, &to);
 
     if (error)

@@ -92,6 +92,10 @@ int tool_call_and_print(tool_t *tool, const char *method, const char *path, json
 
 int tool_read_secret(tool_t *tool, char **secret)
 {
+    int status = tool_load_blocklist(tool);
+
+    if (status)
+        return status;
     *secret = apr_pcalloc(tool->pool, SECRET_LINE);
     identity_wipe_with_pool(tool->pool, *secret);
     if (!fgets(*secret, SECRET_LINE, stdin))

@@ -256,3 +256,20 @@ int tool_invitation_revoke(tool_t *tool)
     int status = tool_open_entity(tool);
     return status ? status : on_invitation(tool, "POST", json_pack("{s:s}", "state", "revoked"));
 }
+
+int tool_invitation_link(tool_t *tool)
+{
+    const char *id;
+    json_t *invitation;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_call(tool, "GET", tool_path(tool, "invitations", tool->argument, NULL), NULL, NULL, &invitation);
+    if (status)
+        return status;
+    const char *state = tool_member(invitation, "state");
+    if (strcmp(state, "invited") != 0)
+        return tool_fail(TOOL_STATE, "this invitation is %s: a link is made of one that is invited", state);
+    status = tool_find_user(tool, tool_member(invitation, "email"), &id);
+    return status ? status : tool_hand_link(tool, id, "activate");
+}

@@ -22,12 +22,15 @@ static void print_arguments(const tool_command_t *command)
 static int length_of(const tool_command_t *command)
 {
     size_t length = strlen(command->name) + strlen(command->arguments) + (*command->arguments != '\0');
-    return (int)length - (*command->arguments == '=');
+
+    for (const char *at = command->arguments; *at; at++)
+        length -= *at == '=';
+    return (int)length;
 }
 
 static void print_all(void)
 {
-    puts("usage: htidentity [--db DRIVER:PARAMS] [--entity ENTITY] [--json] [--limit N] COMMAND\n");
+    puts("usage: htidentity [--config FILE] [--db DRIVER:PARAMS] [--entity ENTITY] [--json] [--limit N] COMMAND\n");
     for (size_t i = 0; i < tool_command_count; i++) {
         const tool_command_t *command = &tool_commands[i];
         int length = length_of(command);

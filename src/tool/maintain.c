@@ -33,9 +33,10 @@ int tool_restore(tool_t *tool)
 {
     const char *error = NULL, *kept = NULL;
 
-    if (!tool->driver)
-        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
-    int status =
+    int status = tool_configure(tool);
+    if (status)
+        return status;
+    status =
         of_file(identity_db_restore(tool->pool, tool->driver, tool->params, tool->argument, &kept, &error), &error);
     if (status == TOOL_DONE && tool->json)
         printf("{\"restored\":true}\n");
@@ -63,4 +64,27 @@ int tool_stats(tool_t *tool)
         json_decref(line);
     }
     return TOOL_DONE;
+}
+
+/* By the server's own rules, so not without them: what they keep would be gone. */
+int tool_purge(tool_t *tool)
+{
+    static const char *const columns[] = {"kind", "rows", NULL};
+    apr_int64_t deleted[IDENTITY_PURGED_KINDS];
+    int status = tool_open(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_need_settings(tool);
+    if (status == TOOL_DONE)
+        status = tool_load_keys(tool);
+    if (status)
+        return status;
+    bool done = identity_purge_all(tool->pool, &tool->env, deleted);
+    for (int kind = 0; kind < IDENTITY_PURGED_KINDS; kind++) {
+        json_t *line = json_pack("{s:s, s:I}", "kind", identity_purged_name((identity_purged_t)kind), "rows",
+                                 (json_int_t)deleted[kind]);
+        tool_line(tool, line, columns);
+        json_decref(line);
+    }
+    return done ? TOOL_DONE : tool_fail(TOOL_FAILED, "not all could be deleted: the database could not be written");
 }

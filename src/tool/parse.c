@@ -154,7 +154,8 @@ static int keep_option(tool_t *tool, tool_option_t option, const char *value)
     apr_array_header_t **list = &tool->values[option];
 
     /* Of --db and --entity the last counts, so that a script can put its own in front. */
-    if (*list && tool_options[option].value && tool_options[option].kind == TOOL_ONCE && option != TOOL_ENTITY)
+    if (*list && tool_options[option].value && tool_options[option].kind == TOOL_ONCE && option != TOOL_ENTITY &&
+        option != TOOL_CONFIG)
         return tool_fail(TOOL_USAGE, "--%s is given twice", tool_options[option].name);
     if (!*list)
         *list = apr_array_make(tool->pool, 2, sizeof(const char *));
@@ -346,7 +347,7 @@ int tool_parse(tool_t *tool, int argc, char **argv)
     tool->wanted = (int)tool_number(tool, TOOL_LIMIT, -1);
     tool->headed = tool->json || !isatty(STDOUT_FILENO);
     tool->entity = tool_has(tool, TOOL_ENTITY) ? tool_text(tool, TOOL_ENTITY) : entity && *entity ? entity : NULL;
-    if (!tool->driver)
+    if (!tool->driver && !tool_has(tool, TOOL_CONFIG))
         database(tool, getenv("IDENTITY_DB"));
     return TOOL_DONE;
 }

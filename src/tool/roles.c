@@ -131,6 +131,8 @@ int tool_key_add(tool_t *tool)
             path = tool_path(tool, "users", user, "api-keys", NULL);
     }
     if (status == TOOL_DONE)
+        status = tool_load_escrow(tool);
+    if (status == TOOL_DONE)
         status = tool_call(tool, "POST", path, NULL, key_body(tool), &answer);
     if (status)
         return status;

@@ -11,9 +11,6 @@
 
 #include "tool.h"
 
-#define SIGNING_KEY_FILE "identity-signing-key.pem"
-#define KEY_FILE_MAX     65536
-
 static bool fill(void *context, void *buffer, size_t size)
 {
     (void)context;
@@ -67,7 +64,7 @@ static void settle(tool_t *tool)
     settings->invite_lifetime = apr_time_from_sec(7 * 86400);
     settings->reset_lifetime = apr_time_from_sec(3600);
     settings->personal_key_lifetime = apr_time_from_sec(90 * 86400);
-    settings->hash.memory_kib = (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
+    settings->hash.memory_kib = IDENTITY_HASH_MEMORY_MIN;
     settings->hash.passes = IDENTITY_HASH_PASSES_MIN;
     settings->password_minimum = 8;
     settings->blocklist = identity_blocklist_shipped(tool->pool);
@@ -75,6 +72,9 @@ static void settle(tool_t *tool)
     settings->retention = identity_retention_standard;
     settings->urn_namespace = "identity";
     settings->urn_region = "local";
+    identity_settings_read(tool->pool, tool->settings_json, settings);
+    if (tool_has(tool, TOOL_HASH_MEMORY))
+        settings->hash.memory_kib = (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
     tool->env.settings = settings;
     tool->env.random.fill = fill;
     tool->env.now = now;
@@ -84,17 +84,13 @@ static void settle(tool_t *tool)
     tool->env.context = tool;
 }
 
-int tool_open(tool_t *tool)
+static int open_database(tool_t *tool, identity_catalogue_t catalogue)
 {
-    identity_db_options_t *database = apr_pcalloc(tool->pool, sizeof *database);
+    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .log = log_database, .catalogue = catalogue};
     const char *error = NULL;
     int version = 0;
 
-    if (!tool->driver)
-        return tool_fail(TOOL_USAGE, "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB");
-    database->sync = IDENTITY_SYNC_FULL;
-    database->log = log_database;
-    tool->db = identity_db_open(tool->pool, tool->driver, tool->params, database, &error);
+    tool->db = identity_db_open(tool->pool, tool->driver, tool->params, &options, &error);
     if (!tool->db)
         return tool_fail(TOOL_DATABASE, "%s", error);
     identity_db_use(tool->db, tool->pool);
@@ -104,47 +100,24 @@ int tool_open(tool_t *tool)
         return tool_fail(TOOL_DATABASE, "the database has version %d, this program needs %d: %s", version,
                          identity_schema_current(),
                          version < identity_schema_current() ? "run htidentity migrate" : "use a newer htidentity");
+    return TOOL_DONE;
+}
+
+int tool_open(tool_t *tool)
+{
+    int status = tool_configure(tool);
+
+    if (status)
+        return status;
     settle(tool);
-    return 0;
-}
-
-static int key_unreadable(const tool_t *tool, const char *file, apr_status_t status)
-{
-    static const char *const why = "An invitation's link is sealed with the server's signing key";
-    char *user = NULL, reason[120];
-
-    apr_strerror(status, reason, sizeof reason);
-    if (!APR_STATUS_IS_EACCES(status) || apr_uid_name_get(&user, geteuid(), tool->pool) != APR_SUCCESS)
-        return tool_fail(TOOL_FAILED,
-                         "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: name it by "
-                         "--signing-key, or give a password by --password-stdin",
-                         file, reason, status, why);
-    return tool_fail(TOOL_FAILED,
-                     "%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`, or give a password by "
-                     "--password-stdin",
-                     file, reason, status, why, user, file);
-}
-
-int tool_load_keys(tool_t *tool)
-{
-    const char *file = tool_text(tool, TOOL_SIGNING_KEY), *slash = strrchr(tool->params, '/'), *error = NULL, *pems[1];
-    apr_file_t *opened;
-    apr_size_t length = KEY_FILE_MAX;
-    char *text = apr_pcalloc(tool->pool, KEY_FILE_MAX + 1);
-
-    if (!file)
-        file = apr_pstrcat(
-            tool->pool, slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash - tool->params) + 1) : "",
-            SIGNING_KEY_FILE, NULL);
-    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
-    if (status != APR_SUCCESS)
-        return key_unreadable(tool, file, status);
-    apr_file_read_full(opened, text, KEY_FILE_MAX, &length);
-    apr_file_close(opened);
-    identity_wipe_with_pool(tool->pool, text);
-    pems[0] = text;
-    tool->env.keys = identity_keyset_load(tool->pool, pems, 1, &error);
-    return tool->env.keys ? 0 : tool_fail(TOOL_FAILED, "%s: %s", file, error);
+    status = open_database(tool, tool->settings.catalogue);
+    if (status == TOOL_DONE)
+        status = tool_settings_kept(tool);
+    if (status)
+        return status;
+    identity_catalogue_t opened = tool->settings.catalogue;
+    settle(tool);
+    return tool->settings.catalogue == opened ? TOOL_DONE : open_database(tool, tool->settings.catalogue);
 }
 
 static tool_status_t status_of(int http)

@@ -57,6 +57,7 @@ struct tool {
     identity_db_t *db;
     const char *entity_id;  /* once asked for */
     const char *account_id; /* that calls act on, or NULL */
+    json_t *settings_json;  /* what the server is configured with (server/describe.c); NULL: not known */
     const char *next;       /* query of the page after the one that was answered last, or NULL */
 };
 
@@ -82,8 +83,30 @@ int tool_fail(tool_status_t status, const char *format, ...) __attribute__((form
 int tool_problem(const identity_problem_t *problem);
 /* Opens the database and fills env; 0, or the exit status after a message. */
 int tool_open(tool_t *tool);
-/* The signing keys, which seal links on their way. */
+/* config.c: which database, by --db, --config or httpd's own configuration, with what httpd's tells of it. Before
+ * tool->driver is looked at; tool_open does it. */
+int tool_configure(tool_t *tool);
+/* What the server has kept in the database, where httpd's configuration was not read. */
+int tool_settings_kept(tool_t *tool);
+/* A message where the settings of the server are not known. */
+int tool_need_settings(const tool_t *tool);
+/* `httpd -t` on a configuration (NULL: its own). */
+typedef struct tool_httpd {
+    int status;
+    char *output, *errors;
+} tool_httpd_t;
+int tool_run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd);
+/* The servers that it told of; NULL: mod_identity is not loaded there, or it came to nothing. */
+json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd);
+/* A line of httpd's log without what stands in front. */
+const char *tool_log_text(const char *line);
+
+/* keys.c: the signing keys, which seal links on their way; their files, the one that signs first. */
 int tool_load_keys(tool_t *tool);
+const apr_array_header_t *tool_key_files(tool_t *tool);
+/* The key of IdentityKeyEscrow; the list of IdentityPasswordBlockList. Done where there is none. */
+int tool_load_escrow(tool_t *tool);
+int tool_load_blocklist(tool_t *tool);
 /* tool->entity_id of --entity, or of the only entity there is. */
 int tool_find_entity(tool_t *tool);
 /* tool_open and tool_find_entity. */
@@ -104,6 +127,9 @@ int tool_membership(tool_t *tool, json_t **object);
 int tool_membership_of(tool_t *tool, const char *account, const char *type, json_t **object);
 /* Ids of --role or --child. */
 int tool_role_ids(tool_t *tool, tool_option_t option, json_t **ids);
+
+/* Prints a link by which a user sets a password (reset) or accepts an invitation (activate). */
+int tool_hand_link(tool_t *tool, const char *user_id, const char *kind);
 
 /* A password or the like, of standard input; overwritten with the pool. */
 int tool_read_secret(tool_t *tool, char **secret);

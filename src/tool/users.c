@@ -266,6 +266,24 @@ int tool_user_restore(tool_t *tool)
                : tool_call_and_print(tool, "POST", tool_path(tool, "users", id, "restore", NULL), NULL, user_columns);
 }
 
+/* A link is a secret: alone on standard output, as a key is. */
+int tool_hand_link(tool_t *tool, const char *user_id, const char *kind)
+{
+    static const char *const columns[] = {"link", NULL};
+    int status = tool_need_settings(tool);
+
+    return status ? status
+                  : tool_call_and_print(tool, "POST", tool_path(tool, "users", user_id, "link", NULL),
+                                        json_pack("{s:s}", "kind", kind), columns);
+}
+
+int tool_user_link(tool_t *tool)
+{
+    const char *id;
+    int status = open_user(tool, &id);
+    return status ? status : tool_hand_link(tool, id, tool->second);
+}
+
 /* ---- memberships ------------------------------------------------------------------------------------------------ */
 
 /* `roles` by their names, for a line of text. */

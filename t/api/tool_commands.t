@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 use JSON::PP ();
 use Test::More;
+use Time::HiRes 'sleep';
 use IdentityTest;
 use IdentityTest::Api;
 
@@ -26,7 +27,7 @@ sub run_with
     unlink "$state/input.$$";
     return ($status & 127 ? "signal $status" : $status >> 8, $out, $error);
 }
-my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', 'entity set', 'entity delete', qw(check migrate calibrate), qw(stats backup restore), 'mail list', 'mail retry', 'mail preview';
+my %alone = map { $_ => 1 } 'alias add', 'entity list', 'entity show', 'entity add', 'entity set', 'entity delete', qw(check migrate calibrate purge), qw(stats backup restore), 'mail list', 'mail retry', 'mail preview';
 sub run
 {
     my ($noun, $verb) = @_;
@@ -131,6 +132,17 @@ says(5, qr/nothing to restore/, qw(user restore), $leaver->{username}, @there);
 says(4, qr/no user/, qw(user restore nobody@example.org));
 done(qr/\t\d{4}-\S+Z$/, qw(user delete), $leaver->{username}, @there);
 
+# A link that is handed over. The server keeps its public URL in the database within a second of its start.
+for (1 .. 100) { last if (run(qw(user link), $renamed, 'reset'))[0] == 0; sleep 0.1 }
+done(qr{^http://\S+/v1/oauth/reset-password#token=\S+\n\z}, qw(user link), $renamed, 'reset');
+my ($reset) = (run(qw(user link), $renamed, 'reset'))[1] =~ /token=(\S+)/;
+is api(POST => '/v1/oauth/reset-password', {token => $reset, new_password => 'Handed1Horse'})->status, 200, 'M7: it sets a password';
+is login($renamed, 'Handed1Horse')->status, 200, '... which signs in';
+is((run_with("Another1Horse\n", '--entity', $site->{reference}, qw(user set-password), $renamed))[0], 0, 'and back');
+says(2, qr/elsewhere is none of activate\|reset/, qw(user link), $renamed, 'elsewhere');
+says(5, qr/kind: This user has no open invitation/, qw(user link), $renamed, 'activate');
+says(4, qr/no user/, qw(user link nobody@example.org reset));
+
 my (undef, $dave) = run_with("Correct1Horse\n", '--entity', $site->{reference}, qw(user add), "dave-$$\@example.org", '--password-stdin');
 ($dave) = $dave =~ /^(user_\w+)/;
 $tried{'user add'}++;
@@ -222,7 +234,12 @@ done(qr/^\Q$eve\E\t$site->{id}$/, qw(invitation send), $eve, '--account', $accou
 my $invitation = done(qr/^\S+\tinvited\t\Q$eve\E\t/, qw(invitation list));
 done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation show), $invitation);
 done(qr/^\Q$invitation\E\tinvited\t/, qw(invitation resend), $invitation);
+done(qr{^http://\S+/v1/oauth/activate-user#token=\S+\n\z}, qw(invitation link), $invitation);
+my ($accept) = (run(qw(invitation link), $invitation))[1] =~ /token=(\S+)/;
+is api(POST => '/v1/oauth/describe-link', {token => $accept})->status, 200, 'M7: it opens the invitation';
 done(qr/^\Q$invitation\E\trevoked\t/, qw(invitation revoke), $invitation);
+says(5, qr/this invitation is revoked/, qw(invitation link), $invitation);
+says(4, qr/./, qw(invitation link), $invitation =~ s/.{5}$/00000/r);
 done(qr/^ida_|^\S+\n\z/, qw(alias add), $dave);
 my $alias = done(qr/^alia_\w+\tdave-/, qw(alias list));
 done(qr/\A\z/, qw(alias revoke), $alias);
@@ -269,6 +286,7 @@ my @records = JSON::PP->new->utf8->incr_parse((run(qw(audit export --limit 3)))[
 is scalar(@records), 3, 'M18: JSON Lines';
 done(qr/./, qw(check));
 done(qr/already/, qw(migrate));
+done(qr/^answers\t\d+\n.*^users\t0\naudit\t0\nsessions\t0\nrefresh_tokens\t0\nsecrets\t0\nmails\t0\n\z/ms, qw(purge));
 done(qr/IdentityPasswordHash/, qw(calibrate --time 10));
 done(qr/^Subject/, qw(mail preview invite));
 done(qr/./s, qw(mail retry));

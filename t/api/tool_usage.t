@@ -36,7 +36,7 @@ cmp_ok scalar(@rows), '>', 50, 'the table is read';
 my $help = (run('help'))[1];
 for my $row (@rows) {
     my @words = split ' ', $row->{name};
-    my $arguments = $row->{arguments} =~ s/^=//r;
+    my $arguments = $row->{arguments} =~ s/(^| )=/$1/gr;
     like $help, qr/^  \Q$row->{name}\E(?: \Q$arguments\E)?(?:\n)? +\Q$row->{text}\E$/m, "M7: help has $row->{name}";
     my ($status, $text) = run('help', @words);
     ok $status == 0 && $text =~ /^usage: htidentity \Q$row->{name}\E/, "M7: help $row->{name}";
@@ -44,7 +44,7 @@ for my $row (@rows) {
     is_deeply [run(@words, '--help')], [0, $text, ''], "M7: $row->{name} --help is the same";
     my @needed = grep { !/^\[/ } split ' ', $arguments;
     says(2, qr/\Q$row->{name}\E asks for \Q$needed[0]\E/, @words) if @needed;
-    my @samples = map { /\|/ && $row->{arguments} =~ /^=/ ? (split /\|/)[0] : $_ } @needed;
+    my @samples = map { s/^=// ? (split /\|/)[0] : $_ } grep { !/^\[/ } split ' ', $row->{arguments};
     says(2, qr/^htidentity: \Q$row->{name}\E: \S+ is one word too many$/, @words, $row->{arguments} eq '=bash' ? 'bash' : @samples, 'surplus')
         unless $row->{arguments} =~ /\.\.\./;
     says(2, qr/is empty/, @words, '', @samples[1 .. $#samples]) if @needed && $row->{arguments} !~ /^=/;
@@ -84,6 +84,6 @@ is offered('htidentity', 'team', 'member', 'r'), 'remove', 'M7: and of a third';
 is offered('htidentity', '--entity', 'user', 'audit', 'e'), 'export', 'M7: the value of an option is no word';
 like offered('htidentity', 'user', 'add', 'x', '--has'), qr/^--hash-memory --hash-stdin$/, 'M7: of an option';
 is offered('htidentity', 'membership', 'set', 'a', 'b', '--type', ''), 'ADMIN USER PARTNER', 'M7: of the value of one';
-is offered('htidentity', 'completion', ''), 'bash --db --json --help --version', 'M7: of an argument';
+is offered('htidentity', 'completion', ''), 'bash --config --db --json --help --version', 'M7: of an argument';
 
 done_testing;

@@ -14,7 +14,7 @@ verdict(scalar(@commands) . " commands are read from $table", @commands && %opti
 my %named;
 $named{$_}++ for map { map { s/=.*//r } split ' ' } $text =~ /^COMMAND\("[^"]+",\s*"[^"]*",\s*"([^"]*)"/mg;
 verdict('every option that a command takes exists', map { $options{$_} ? () : "--$_" } sort keys %named);
-my %all = map { $_ => 1 } qw(db json help version);
+my %all = map { $_ => 1 } qw(config db json help version);
 verdict('every option is taken by a command', map { $named{$_} || $all{$_} ? () : "--$_" } sort keys %options);
 
 # In README a noun a line with its verbs, in the table's order.

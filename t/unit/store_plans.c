@@ -24,6 +24,8 @@ static const allowed_t small[] = {
     {"STANDING_OF_USER", "SCAN r", "roles of these memberships"},
     {"ENTITIES_LIST", "SCAN e USING INDEX entities_created", "the 500 oldest, in the order of the index"},
     {"TEAM_NAMES_MET", "SCAN t", "the operator's check of all teams"},
+    {"SETTINGS_LIST", "SCAN s", "twenty rows"},
+    {"SETTINGS_CLEAR", "SCAN settings", "the same"},
     {"SCHEMA_TABLE", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN s", "the same"},

@@ -1,0 +1,132 @@
+/* Files of secrets that the server is configured with: signing keys, and the key that seals API keys. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <apr_user.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define KEY_FILE_MAX 65536
+
+static int unreadable(const tool_t *tool, const char *file, apr_status_t status, const char *why, const char *else_do)
+{
+    char *user = NULL, reason[120];
+
+    apr_strerror(status, reason, sizeof reason);
+    if (APR_STATUS_IS_EACCES(status) && apr_uid_name_get(&user, geteuid(), tool->pool) == APR_SUCCESS)
+        return tool_fail(TOOL_FAILED, "%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`%s", file, reason,
+                         status, why, user, file, else_do);
+    return tool_fail(TOOL_FAILED,
+                     "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: "
+                     "name it by --signing-key%s",
+                     file, reason, status, why, else_do);
+}
+
+/* Wiped with the pool. */
+static apr_status_t read_file(const tool_t *tool, const char *file, char **text)
+{
+    apr_size_t length = KEY_FILE_MAX;
+    apr_file_t *opened;
+    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
+
+    if (status != APR_SUCCESS)
+        return status;
+    *text = apr_pcalloc(tool->pool, KEY_FILE_MAX + 1);
+    status = apr_file_read_full(opened, *text, KEY_FILE_MAX, &length);
+    apr_file_close(opened);
+    identity_wipe_with_pool(tool->pool, *text);
+    return status == APR_EOF ? APR_SUCCESS : status;
+}
+
+const apr_array_header_t *tool_key_files(tool_t *tool)
+{
+    apr_array_header_t *files = apr_array_make(tool->pool, 2, sizeof(const char *));
+    const char *slash = strrchr(tool->params, '/');
+    long highest;
+    const json_t *configured = json_object_get(tool->settings_json, "signing_keys"), *file;
+    size_t i;
+
+    if (tool_has(tool, TOOL_SIGNING_KEY))
+        APR_ARRAY_PUSH(files, const char *) = tool_text(tool, TOOL_SIGNING_KEY);
+    else
+        json_array_foreach (configured, i, file)
+            APR_ARRAY_PUSH(files, const char *) = json_string_value(file);
+    if (files->nelts)
+        return files;
+    return identity_key_files(
+        tool->pool, slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash - tool->params)) : ".",
+        &highest);
+}
+
+int tool_load_keys(tool_t *tool)
+{
+    const apr_array_header_t *files = tool_key_files(tool);
+    const char **pems = apr_pcalloc(tool->pool, (apr_size_t)files->nelts * sizeof *pems), *error = NULL, *value;
+
+    for (int i = 0; i < files->nelts; i++) {
+        const char *file = APR_ARRAY_IDX(files, i, const char *);
+        char *text = NULL;
+        apr_status_t status = read_file(tool, file, &text);
+        if (status != APR_SUCCESS)
+            return unreadable(
+                tool, file, status, "What is mailed, handed over or erased takes the server's signing key",
+                tool_takes(tool->command, TOOL_PASSWORD_STDIN, &value) ? ", or give a password by --password-stdin"
+                                                                       : "");
+        pems[i] = text;
+    }
+    tool->env.keys = identity_keyset_load(tool->pool, pems, files->nelts, &error);
+    return tool->env.keys ? 0 : tool_fail(TOOL_FAILED, "%s: %s", APR_ARRAY_IDX(files, 0, const char *), error);
+}
+
+#define ESCROW_SIZE 32
+
+int tool_load_escrow(tool_t *tool)
+{
+    const char *file = tool_member(tool->settings_json, "key_escrow");
+    unsigned char *key;
+    char *text, reason[120];
+
+    if (!file)
+        return TOOL_DONE;
+    apr_status_t status = read_file(tool, file, &text);
+    if (status != APR_SUCCESS)
+        return tool_fail(TOOL_FAILED,
+                         "%s cannot be read: %s (errno %d). By IdentityKeyEscrow the server keeps what "
+                         "new keys are, sealed by it: run this as a user who may read it",
+                         file, apr_strerror(status, reason, sizeof reason), status);
+    key = apr_pcalloc(tool->pool, ESCROW_SIZE + 1);
+    if (!identity_sealing_key_read(text, key))
+        return tool_fail(TOOL_FAILED, "%s does not hold 32 bytes as 64 hexadecimal digits or in base64", file);
+    tool->settings.key_escrow = key;
+    return TOOL_DONE;
+}
+
+int tool_load_blocklist(tool_t *tool)
+{
+    const char *file = tool_member(tool->settings_json, "password_blocklist");
+    apr_file_t *opened;
+    apr_finfo_t info;
+    char *text;
+
+    if (!file)
+        return TOOL_DONE;
+    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
+    if (status == APR_SUCCESS)
+        status = apr_file_info_get(&info, APR_FINFO_SIZE, opened);
+    if (status != APR_SUCCESS) {
+        char reason[120];
+        return tool_fail(TOOL_FAILED, "%s, the list of IdentityPasswordBlockList, cannot be read: %s (errno %d)", file,
+                         apr_strerror(status, reason, sizeof reason), status);
+    }
+    apr_size_t length = (apr_size_t)info.size;
+    text = apr_palloc(tool->pool, length + 1);
+    apr_file_read_full(opened, text, length, &length);
+    text[length] = '\0';
+    apr_file_close(opened);
+    tool->settings.blocklist = identity_blocklist_make(tool->pool, text, length);
+    return TOOL_DONE;
+}
