@@ -19,37 +19,8 @@ my $folder = IdentityTest::Protected::folder();
     truncate $out, 256 * 1024 * 1024 or die $!;
 }
 
-# Server-sent events ten times a second; to a WebSocket's request whatever comes is sent back; ?quiet: one event and then nothing.
-my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 64, ReuseAddr => 1) or die "backend: $!";
-my $backend = 'http://127.0.0.1:' . $listener->sockport;
-my $test = $$;
-my $service = fork() // die "fork: $!";
-if (!$service) {
-    setpgrp;
-    $SIG{CHLD} = 'IGNORE';
-    $SIG{PIPE} = sub { POSIX::_exit(0) };
-    while (1) {
-        my $client = $listener->accept or next;
-        next if fork();
-        close $listener;
-        $client->autoflush(1);
-        my $head = '';
-        while ($head !~ /\r\n\r\n/ && sysread $client, my $part, 4096) { $head .= $part }
-        if ($head =~ /^Upgrade: websocket/mi) {
-            syswrite $client, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-            while (sysread $client, my $part, 4096) { syswrite $client, $part }
-            POSIX::_exit(0);
-        }
-        syswrite $client, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
-        for (1 .. 3000) {
-            syswrite $client, "data: $_\n\n" or last;
-            IO::Select->new($client)->can_read($head =~ /\?quiet/ ? 600 : 0.1) and last;
-        }
-        POSIX::_exit(0);
-    }
-}
-close $listener;
-END { if ($$ == $test && $service) { local $?; kill TERM => -$service; waitpid $service, 0 } }
+my $service = IdentityTest::Protected->events;
+my $backend = $service->url;
 
 my $prefork = configuration() eq 'prefork';
 my $server = IdentityTest::Server->new(modules => [qw(proxy proxy_http), $prefork ? () : 'http2'], directives => <<"END");

@@ -3,11 +3,13 @@ package IdentityTest::Protected;
 #
 #     my $folder = IdentityTest::Protected::folder('name');         with files/, cgi/echo.cgi (its environment, a line each)
 #     my $backend = IdentityTest::Protected->backend;               http://127.0.0.1:PORT, ends with the test
+#     my $events = IdentityTest::Protected->events;                 the same, for what lasts: see there
 #     my $answer = ask($server, GET => '/files/a.html', @headers);  status, text, headers->{lower-case name}
 use strict;
 use warnings FATAL => 'all';
 use Exporter 'import';
 use File::Path 'make_path';
+use IO::Select;
 use IO::Socket::INET;
 use MIME::Base64 'encode_base64';
 use IdentityTest::Server;
@@ -61,6 +63,39 @@ sub backend
     return bless {url => 'http://127.0.0.1:' . $listener->sockport, pid => $pid, made_by => $$}, $class;
 }
 
+# Server-sent events ten times a second; to a WebSocket's request whatever comes is sent back; ?quiet: one event and then nothing.
+sub events
+{
+    my ($class) = @_;
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 64, ReuseAddr => 1) or die "backend: $!";
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        setpgrp;
+        $SIG{CHLD} = 'IGNORE';
+        $SIG{TERM} = $SIG{PIPE} = sub { POSIX::_exit(0) };
+        while (1) {
+            my $client = $listener->accept or next;
+            next if fork();
+            close $listener;
+            $client->autoflush(1);
+            my $head = '';
+            while ($head !~ /\r\n\r\n/ && sysread $client, my $part, 4096) { $head .= $part }
+            if ($head =~ /^Upgrade: websocket/mi) {
+                syswrite $client, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+                while (sysread $client, my $part, 4096) { syswrite $client, $part }
+                POSIX::_exit(0);
+            }
+            syswrite $client, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+            for (1 .. 3000) {
+                syswrite $client, "data: $_\n\n" or last;
+                IO::Select->new($client)->can_read($head =~ /\?quiet/ ? 600 : 0.1) and last;
+            }
+            POSIX::_exit(0);
+        }
+    }
+    return bless {url => 'http://127.0.0.1:' . $listener->sockport, pid => $pid, group => 1, made_by => $$}, $class;
+}
+
 # The same by FastCGI: answers with the parameters, a line NAME=VALUE each.
 sub fastcgi
 {
@@ -98,7 +133,7 @@ sub DESTROY
     my ($self) = @_;
     return unless $self->{made_by} == $$;
     local ($?, $@);
-    kill TERM => $self->{pid};
+    kill TERM => $self->{group} ? -$self->{pid} : $self->{pid};
     waitpid $self->{pid}, 0;
 }
 
