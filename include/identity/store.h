@@ -274,8 +274,19 @@ typedef enum {
     IDENTITY_PAGE_OF_KEYS,
     IDENTITY_PAGE_OF_PROVIDERS,
     IDENTITY_PAGE_OF_AUDITS,
-    IDENTITY_PAGE_OF_INVITATIONS
+    IDENTITY_PAGE_OF_INVITATIONS,
+    IDENTITY_PAGE_OF_HOLDERS
 } identity_page_of_t;
+
+/* Of whom pages of holders are: who holds the permission now, each in every account where that is so. */
+typedef struct identity_holders {
+    const char *permission;
+    const apr_array_header_t *role_ids;    /* that grant it, themselves or by a role within */
+    const apr_array_header_t *account_ids; /* that are asked about; NULL: all of the entity */
+    bool keys;                             /* active ones of the entity too */
+    bool read_only_keys;                   /* READ_ONLY ones hold it */
+    apr_time_t now;
+} identity_holders_t;
 
 /* A page of a total order (order column, id); key-range reads only. */
 typedef struct identity_page_query {
@@ -291,6 +302,7 @@ typedef struct identity_page_query {
     const char *state;     /* invitations: as held (expired is invited); users: their status, without active; or NULL */
     const char *role_slug; /* invitations; or NULL */
     apr_time_t from, to;   /* in [from, to); 0: open. Audit records: made; invitations: expiring */
+    const identity_holders_t *holders; /* of HOLDERS, else NULL */
     identity_order_t order;
     bool descending;
     const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
@@ -440,6 +452,14 @@ identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *e
 identity_db_status_t identity_role_in_use(identity_db_t *db, const char *id, bool *used);
 identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows);
 
+/* Does a role or key of the entity name the permission? */
+identity_db_status_t identity_permission_named(identity_db_t *db, const char *entity_id, const char *permission,
+                                               bool *named);
+/* Ids of the roles that grant the permission, themselves or by a role within, some of them twice: those of the built-in
+ * ones that are given, and the entity's own. */
+identity_db_status_t identity_roles_granting(identity_db_t *db, const char *entity_id, const char *permission,
+                                             const apr_array_header_t *built_in, apr_array_header_t **ids);
+
 /* What a user holds now, directly and by teams inside their window: a row for each (membership, role of the closure,
  * own permission). One statement. */
 typedef struct identity_grant_row {
@@ -571,6 +591,15 @@ identity_db_status_t identity_secret_spend(identity_db_t *db, const char *digest
 /* Ends all live ones of the user and kind. OK also where there were none. */
 identity_db_status_t identity_secrets_end(identity_db_t *db, const char *user_id, identity_secret_kind_t kind,
                                           apr_time_t now);
+
+/* A user or an API key, and an account where it holds something. */
+typedef struct identity_holder_row {
+    const char *id, *account_id, *name; /* name: username, or description of a key, NULL where it has none */
+    bool key;
+    const char *place;        /* what a cursor has as the id of the row */
+    identity_key_role_t role; /* of a key */
+    apr_time_t created_at;    /* of the holder */
+} identity_holder_row_t;
 
 /* A session; its refresh tokens form a family of which one is live. */
 typedef struct identity_session_row {

@@ -56,41 +56,16 @@ static void add_set(identity_call_t *call, account_t *account, const identity_pe
             add(call, account, json_string_value(name), source);
 }
 
-/* path: names of the roles down to this one's parent. */
-static void add_role(identity_call_t *call, explanation_t *told, account_t *account, const json_t *source,
-                     const json_t *path, const char *id, int levels)
+static void add_source(identity_call_t *call, void *data, const identity_account_row_t *row,
+                       const identity_permset_t *set, json_t *source)
 {
-    const identity_roles_t *roles = told->holdings->roles;
-    const identity_role_row_t *row = apr_hash_get(roles->rows, id, APR_HASH_KEY_STRING);
-    const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
-
-    if (!row)
-        return;
-    json_t *own = identity_json_own(call->pool, json_copy((json_t *)source)),
-           *down = identity_json_own(call->pool, json_copy((json_t *)path));
-    json_array_append_new(down, json_string(row->name));
-    json_object_set(own, "roles", down);
-    add_set(call, account, apr_hash_get(roles->permissions, id, APR_HASH_KEY_STRING), own);
-    for (int i = 0; levels > 0 && children && i < children->nelts; i++)
-        add_role(call, told, account, source, down, APR_ARRAY_IDX(children, i, const char *), levels - 1);
+    add_set(call, account_of(call, data, row), set, source);
 }
 
 static void add_memberships(identity_call_t *call, explanation_t *told, const apr_array_header_t *rows,
                             const char *team)
 {
-    for (int i = 0; rows && i < rows->nelts; i++) {
-        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
-        const apr_array_header_t *roles = apr_hash_get(told->holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
-        account_t *account = account_of(call, told, &row->account);
-        json_t *source =
-            identity_json_own(call->pool, json_pack("{s:s, s:s?, s:s, s:[]}", "membership_id", row->id, "team", team,
-                                                    "type", identity_member_type_name(row->type), "roles"));
-        if (row->type == IDENTITY_MEMBER_ADMIN)
-            add(call, account, "*", source);
-        for (int r = 0; roles && r < roles->nelts; r++)
-            add_role(call, told, account, source, json_object_get(source, "roles"),
-                     APR_ARRAY_IDX(roles, r, const char *), IDENTITY_ROLE_DEPTH);
-    }
+    identity_sources_of(call, told->holdings, rows, team, add_source, told);
 }
 
 /* Teams with their names; what those give whose time it is. */

@@ -162,31 +162,78 @@ bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *
 
 static bool account_of_entity(identity_call_t *call, void *data)
 {
-    identity_account_row_t *row = NULL;
+    identity_account_row_t **row = data;
+    bool found;
+
     return identity_db_found(
-        call, identity_account_find(call->db, call->who->entity_id, call->in->headers.platform_id, &row), data);
+        call,
+        identity_account_find(call->db, call->who->entity_id,
+                              call->account_asked ? call->account_asked : call->in->headers.platform_id, row),
+        &found);
 }
 
 /* The same for an account of others, an unknown one, and one without a membership. */
 static bool foreign_account(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "The account named by x-platform-id is not open to this caller.");
+    return call->account_asked ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
+                                               "The account that is asked about is not open to this caller.")
+                               : identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                               "The account named by x-platform-id is not open to this caller.");
 }
 
 static bool select_entity_wide(identity_call_t *call)
 {
-    bool found = false;
+    identity_account_row_t *row = NULL;
 
     call->permissions = call->who->entity_permissions;
-    if (!call->in->headers.platform_id)
+    if (!call->in->headers.platform_id && !call->account_asked)
         return true;
     call->account_id = call->in->headers.platform_id;
-    if (!identity_id_valid(call->account_id, "plat"))
+    if (!call->account_asked && !identity_id_valid(call->account_id, "plat"))
         return foreign_account(call);
-    if (!identity_read(call, account_of_entity, &found))
+    if (!identity_read(call, account_of_entity, &row))
         return false;
-    return found || foreign_account(call);
+    if (!row)
+        return foreign_account(call);
+    call->account_id = row->id;
+    return true;
+}
+
+static const identity_grant_t *grant_selected(const identity_call_t *call)
+{
+    const apr_array_header_t *grants = call->who->grants;
+
+    if (!call->account_asked)
+        return grant_in(grants, call->in->headers.platform_id);
+    for (int i = 0; i < grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (strcmp(grant->account_id, call->account_asked) == 0 ||
+            (grant->reference && strcmp(grant->reference, call->account_asked) == 0))
+            return grant;
+    }
+    return NULL;
+}
+
+/* What is asked about and what is acted on, where both are named, are one. */
+static bool accounts_agree(identity_call_t *call)
+{
+    const char *header = call->in->headers.platform_id;
+
+    return !call->account_asked || !header || !call->account_id || strcmp(call->account_id, header) == 0 ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account",
+                         "account and x-platform-id name two accounts.");
+}
+
+static bool select_named(identity_call_t *call)
+{
+    const identity_grant_t *grant = grant_selected(call);
+
+    if (!grant)
+        return foreign_account(call);
+    call->account_id = grant->account_id;
+    call->permissions = grant->permissions;
+    call->partner = grant->type == IDENTITY_MEMBER_PARTNER;
+    return accounts_agree(call);
 }
 
 bool identity_permissions_select(identity_call_t *call)
@@ -194,16 +241,9 @@ bool identity_permissions_select(identity_call_t *call)
     const apr_array_header_t *grants = call->who->grants;
 
     if (call->who->entity_wide)
-        return select_entity_wide(call);
-    if (call->in->headers.platform_id) {
-        const identity_grant_t *grant = grant_in(grants, call->in->headers.platform_id);
-        if (!grant)
-            return foreign_account(call);
-        call->account_id = grant->account_id;
-        call->permissions = grant->permissions;
-        call->partner = grant->type == IDENTITY_MEMBER_PARTNER;
-        return true;
-    }
+        return select_entity_wide(call) && accounts_agree(call);
+    if (call->in->headers.platform_id || call->account_asked)
+        return select_named(call);
     for (int i = 0; i < grants->nelts; i++) {
         const identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
         if (i == 0)

@@ -38,6 +38,20 @@ static bool match(identity_call_t *call)
     return true;
 }
 
+/* The account that the query names, where the operation asks about one: the permission is asked for there. Of a
+ * malformed query nothing: it is refused afterwards. */
+static const char *account_asked(identity_call_t *call)
+{
+    const char *known = identity_route_query(call->route);
+    identity_problem_t ignored = {.kind = IDENTITY_PROBLEM_NONE};
+    apr_table_t *query;
+
+    if (!known || strncmp(known, "account ", 8) != 0 ||
+        !identity_query_parse(call->pool, call->in->query, &query, &ignored))
+        return NULL;
+    return apr_table_get(query, "account");
+}
+
 static bool permit(identity_call_t *call, const identity_authentication_t *authentication)
 {
     const identity_route_t *route = call->route;
@@ -56,6 +70,7 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
         return true;
     if (!call->who)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, NULL);
+    call->account_asked = account_asked(call);
     if (!identity_permissions_select(call))
         return false;
     bool own =
@@ -80,7 +95,9 @@ static bool version_fits(identity_call_t *call)
 
 static bool id_valid(const char *id, const char *prefix)
 {
-    return strcmp(prefix, "invitation") == 0 ? identity_invitation_id_valid(id) : identity_id_valid(id, prefix);
+    return strcmp(prefix, "invitation") == 0   ? identity_invitation_id_valid(id)
+           : strcmp(prefix, "permission") == 0 ? identity_permission_valid(id)
+                                               : identity_id_valid(id, prefix);
 }
 
 /* An id that is none is answered as an unknown one: there is nothing to learn from it. */
@@ -210,9 +227,16 @@ static void name_resource(identity_call_t *call)
 {
     static const struct {
         const char *prefix, *type;
-    } types[] = {{"{user}", "USER"},         {"{memb}", "MEMBERSHIP"}, {"{role}", "ROLE"},
-                 {"{team}", "TEAM"},         {"{apik}", "API_KEY"},    {"{auth}", "AUTHENTICATION_PROVIDER"},
-                 {"{audi}", "AUDIT_RECORD"}, {"{sess}", "SESSION"},    {"{invitation}", "INVITATION"}};
+    } types[] = {{"{user}", "USER"},
+                 {"{memb}", "MEMBERSHIP"},
+                 {"{role}", "ROLE"},
+                 {"{team}", "TEAM"},
+                 {"{apik}", "API_KEY"},
+                 {"{auth}", "AUTHENTICATION_PROVIDER"},
+                 {"{audi}", "AUDIT_RECORD"},
+                 {"{sess}", "SESSION"},
+                 {"{invitation}", "INVITATION"},
+                 {"{permission}", "PERMISSION"}};
     identity_problem_t *problem = &call->problem;
     bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
 

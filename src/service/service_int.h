@@ -74,6 +74,7 @@ struct identity_call {
     const identity_route_t *route;
     const identity_principal_t *who; /* NULL: nobody */
     const char *account_id;          /* that the call acts on (x-platform-id), or NULL */
+    const char *account_asked;       /* id or reference of the one that the query asks about, or NULL */
     identity_permset_t permissions;  /* that hold in this call */
     bool partner;                    /* sees no user but itself */
     const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
@@ -308,6 +309,14 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
 json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
+
+/* Each set of permissions that the memberships (identity_membership_row_t *, of the holdings; NULL: none) give, with
+ * its source as identity_user_explain has it: of a membership itself (all for ADMIN, else nothing), then of its roles.
+ * team: name of the one that gives them, or NULL. The source is the pool's. */
+typedef void identity_source_each_t(identity_call_t *call, void *data, const identity_account_row_t *account,
+                                    const identity_permset_t *set, json_t *source);
+void identity_sources_of(identity_call_t *call, const identity_holdings_t *holdings, const apr_array_header_t *rows,
+                         const char *team, identity_source_each_t *each, void *data);
 
 /* For audit records. NULL: none yet, or none any more; role ids beside it (array of const char *, or NULL). */
 void identity_changes_add_membership(identity_changes_t *changes, const identity_membership_row_t *from,

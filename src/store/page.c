@@ -252,14 +252,20 @@ static void reverse(apr_array_header_t *rows)
     }
 }
 
-identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
+static identity_db_status_t page_of(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
 {
     const resource_t *resource = &resources[query->of];
     text_t text = {.pool = db_use_pool(db), .catalogue = db_catalogue(db)};
 
     compose_page(&text, resource, query);
+    return db_list_text(db, resource->name, text.sql, text.arguments, text.count, resource->reader, rows);
+}
+
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
+{
     identity_db_status_t status =
-        db_list_text(db, resource->name, text.sql, text.arguments, text.count, resource->reader, rows);
+        query->of == IDENTITY_PAGE_OF_HOLDERS ? db_holders(db, query, rows) : page_of(db, query, rows);
+
     if (backward(query))
         reverse(*rows);
     return status;
@@ -268,6 +274,8 @@ identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_
 identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                          apr_int64_t *count)
 {
+    if (query->of == IDENTITY_PAGE_OF_HOLDERS)
+        return db_holders_count(db, query, cap, count);
     const resource_t *resource = &resources[query->of];
     text_t text = {.pool = db_use_pool(db), .catalogue = db_catalogue(db)};
 
@@ -319,6 +327,7 @@ void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
     identity_cursor_t cursor = {.key = "0", .id = "x"};
 
     see_invitations(pool, seen, context);
+    db_holder_texts(pool, seen, context);
     for (unsigned bits = 0; bits < IDENTITY_PAGE_OF_INVITATIONS << 9; bits++) {
         const resource_t *resource = &resources[bits >> 9];
         bool audit = bits >> 9 == IDENTITY_PAGE_OF_AUDITS;

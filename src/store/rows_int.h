@@ -21,8 +21,15 @@ static inline const char *db_owner_column(identity_owner_t wanted, identity_owne
     return wanted == owner ? id : NULL;
 }
 
-/* Every text that page.c can compose. */
+/* Pages of holders (holder.c), as identity_page and identity_page_count have them, but for the order behind a backward
+ * cursor. */
+identity_db_status_t db_holders(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
+identity_db_status_t db_holders_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
+                                      apr_int64_t *count);
+
+/* Every text that page.c and holder.c can compose. */
 typedef void db_text_seen_t(void *context, const char *name, const char *text);
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context);
+void db_holder_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context);
 
 #endif

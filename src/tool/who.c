@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "tool.h"
@@ -9,7 +10,9 @@
 static const char *const columns[] = {"id", "username", "account", "by", NULL};
 
 typedef struct question {
-    const char *permission, *role_id, *role_name, *account_id, *team_id;
+    const char *role_id, *role_name, *account_id, *team_id;
+    apr_hash_t *keys;       /* who-can: those that were told */
+    apr_hash_t *references; /* ... account id -> reference */
     int status;
 } question_t;
 
@@ -37,81 +40,62 @@ static bool print_answer(tool_t *tool, const char *id, const char *name, const c
     return more;
 }
 
-/* Does a held name grant the asked one? `*` is every one; *.VIEW every one that ends so. */
-static bool grants(tool_t *tool, const char *held, const char *asked)
+/* Of an id, as a person knows it. */
+static const char *reference_of(tool_t *tool, question_t *question, const char *account_id)
 {
-    identity_permset_t set = {0};
+    const char *reference = apr_hash_get(question->references, account_id, APR_HASH_KEY_STRING);
+    apr_pool_t *pool = apr_hash_pool_get(question->references);
+    identity_account_row_t *row = NULL;
 
-    if (strcmp(held, "*") == 0)
+    if (reference)
+        return reference;
+    identity_db_use(tool->db, tool->pool);
+    if (identity_account_find(tool->db, tool->entity_id, account_id, &row) != IDENTITY_DB_OK)
+        return account_id;
+    reference = apr_pstrdup(pool, row->reference);
+    apr_hash_set(question->references, apr_pstrdup(pool, account_id), APR_HASH_KEY_STRING, reference);
+    return reference;
+}
+
+/* A key holds the same in every account of its entity: once. */
+static bool tell_key(tool_t *tool, question_t *question, const json_t *key, const json_t *source)
+{
+    const char *id = tool_member(key, "id"), *role = tool_member(source, "type");
+
+    if (apr_hash_get(question->keys, id, APR_HASH_KEY_STRING))
         return true;
-    identity_permset_add(tool->pool, &set, held);
-    return identity_permset_has(&set, asked);
+    id = apr_pstrdup(apr_hash_pool_get(question->keys), id);
+    apr_hash_set(question->keys, id, APR_HASH_KEY_STRING, id);
+    return print_answer(tool, id, tool_member(key, "description"), NULL,
+                        strcmp(role, "ADMIN") == 0 ? "key ADMINISTRATOR" : "key READ_ONLY");
 }
 
-static bool tell_account(tool_t *tool, const question_t *question, const json_t *user, const json_t *account)
-{
-    json_t *permission, *source;
-    size_t i, s;
-
-    json_array_foreach (json_object_get(account, "permissions"), i, permission) {
-        if (!grants(tool, tool_member(permission, "permission"), question->permission))
-            continue;
-        json_array_foreach (json_object_get(permission, "sources"), s, source)
-            if (!print_answer(tool, tool_member(user, "id"), tool_member(user, "username"),
-                              tool_member(account, "reference"), source_text(tool, source)))
-                return false;
-    }
-    return true;
-}
-
-static bool tell_permission(tool_t *tool, json_t *user, void *data)
+static bool tell_holder(tool_t *tool, json_t *holder, void *data)
 {
     question_t *question = data;
-    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
-    json_t *told, *account;
+    const json_t *user = json_object_get(holder, "user"), *key = json_object_get(holder, "api_key");
+    json_t *source;
     size_t i;
 
-    if (!identity_user_explain(tool->pool, &tool->env, tool->entity_id, tool_member(user, "id"), &told, &problem)) {
-        question->status = tool_problem(&problem);
-        return false;
-    }
-    json_array_foreach (json_object_get(told, "effective"), i, account)
-        if (!tell_account(tool, question, user, account))
+    json_array_foreach (json_object_get(holder, "sources"), i, source)
+        if (!(key ? tell_key(tool, question, key, source)
+                  : print_answer(tool, tool_member(user, "id"), tool_member(user, "username"),
+                                 reference_of(tool, question, tool_member(holder, "account_id")),
+                                 source_text(tool, source))))
             return false;
     return true;
 }
 
-/* A key holds the same in every account of its entity. */
-static bool tell_key(tool_t *tool, json_t *key, void *data)
-{
-    const question_t *question = data;
-    const json_t *only = json_object_get(key, "permissions"), *name;
-    const char *role = tool_member(key, "role_type");
-    bool read_only = strcmp(role, "READ_ONLY") == 0, holds = json_array_size(only) == 0;
-    size_t i;
-
-    json_array_foreach ((json_t *)only, i, name)
-        holds = holds || grants(tool, json_string_value(name), question->permission);
-    if (!holds || (read_only && !grants(tool, "*.VIEW", question->permission)))
-        return true;
-    const char *description = tool_member(key, "description");
-    return print_answer(tool, tool_member(key, "id"), description, NULL, apr_pstrcat(tool->pool, "key ", role, NULL));
-}
-
 int tool_who_can(tool_t *tool)
 {
-    question_t question = {.permission = tool->argument};
+    question_t question = {.keys = apr_hash_make(tool->pool), .references = apr_hash_make(tool->pool)};
     int status = identity_permission_valid(tool->argument)
                      ? tool_open_entity(tool)
                      : tool_fail(TOOL_USAGE, "who-can: %s is no name of a permission", tool->argument);
 
-    if (status == TOOL_DONE)
-        status = tool_each_page(tool, "/v1/users", "&status=ACTIVE", tell_permission, &question);
-    if (status == TOOL_DONE)
-        status = question.status;
-    if (status == TOOL_DONE && tool_wants_more(tool))
-        status = tool_each_page(tool, "/v1/api-keys", "&active=true", tell_key, &question);
-    return status;
+    return status ? status
+                  : tool_each_page(tool, tool_path(tool, "permissions", tool->argument, "holders", NULL), "",
+                                   tell_holder, &question);
 }
 
 /* ---- who-has, who-is-in ----------------------------------------------------------------------------------------- */

@@ -104,7 +104,8 @@ static bool lacks(const caller_t *caller, const door_answer_t *answer, const cha
 static bool judges_more(const identity_route_t *route)
 {
     return strcmp(world_name_of(route), "GET /v1/api-keys/{apik}/decrypt") == 0 ||
-           strcmp(world_name_of(route), "GET /v1/users/{user}/api-keys") == 0;
+           strcmp(world_name_of(route), "GET /v1/users/{user}/api-keys") == 0 ||
+           strcmp(world_name_of(route), "GET /v1/permissions/{permission}/holders") == 0;
 }
 
 static const char *fault_of(const caller_t *caller, const identity_route_t *route, const world_request_t *request,

@@ -59,9 +59,10 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {{"{user}", target_id},   {"{memb}", membership_id}, {"{team}", team_id},
-               {"{auth}", provider_id}, {"{audi}", record_id},     {"{role}", role_id},
-               {"{apik}", key_id},      {"{sess}", session_id},    {"{invitation}", invitation_id}};
+    } ids[] = {{"{user}", target_id},        {"{memb}", membership_id}, {"{team}", team_id},
+               {"{auth}", provider_id},      {"{audi}", record_id},     {"{role}", role_id},
+               {"{apik}", key_id},           {"{sess}", session_id},    {"{invitation}", invitation_id},
+               {"{permission}", "ROLE.VIEW"}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -262,6 +263,8 @@ static void test_foreign_ids(void)
         for (int position = 0; (at = strchr(at, '{')) != NULL; position++, at++) {
             const char *code = strncmp(at, "{user}", 6) == 0 ? "USER_NOT_FOUND" : "RESOURCE_NOT_FOUND";
             const char *prefix = text("%.*s", (int)strcspn(at + 1, "}"), at + 1), *body = body_of(route);
+            if (strcmp(prefix, "permission") == 0) /* a name, which nobody owns */
+                continue;
             asked++;
             door_answer_t unknown =
                 door_call(door, route->method, path_with(route, position, unknown_id(prefix)), door->key, body);

@@ -23,6 +23,7 @@ static const struct {
     {"enti", {"entity"}},
     {"invitation", {"invitation"}},
     {"slug", {"slug"}},
+    {"permission", {NULL}}, /* a name, which nobody owns */
 };
 
 /* Fields of bodies that hold an id, or a list of ids; below: of the object in whose list they stand. */
@@ -247,10 +248,21 @@ static void test_nested(const side_t *side, const identity_route_t *route, const
 static const struct {
     const char *name, *prefix;
 } parameters[] = {
-    {"user_id", "user"},     {"user_id", "apik"},    {"target_entity_id", "enti"},   {"target_id", "user"},
-    {"target_id", "role"},   {"target_id", "team"},  {"target_id", "apik"},          {"target_id", "auth"},
-    {"entity_id", "enti"},   {"account_id", "plat"}, {"target_platform_id", "plat"}, {"resource_id", "user"},
-    {"resource_id", "apik"}, {"roleID", "slug"},
+    {"user_id", "user"},
+    {"user_id", "apik"},
+    {"target_entity_id", "enti"},
+    {"target_id", "user"},
+    {"target_id", "role"},
+    {"target_id", "team"},
+    {"target_id", "apik"},
+    {"target_id", "auth"},
+    {"entity_id", "enti"},
+    {"account_id", "plat"},
+    {"target_platform_id", "plat"},
+    {"resource_id", "user"},
+    {"resource_id", "apik"},
+    {"roleID", "slug"},
+    {"account", "plat"},
 };
 
 /* Those that the description names and that hold no id; provider is that of a sign-on, which nobody has an entity for

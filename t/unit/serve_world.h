@@ -268,17 +268,17 @@ static inline const char *world_token(const world_t *world, const char *name)
     static int number;
     const struct {
         const char *name, *value;
-    } members[] = {{"label", world->label},        {"entity", world->entity},
-                   {"account", world->account},    {"user", world->user},
-                   {"account2", world->account2},  {"pending", world->pending},
-                   {"role", world->role},          {"admin", world->admin_id},
-                   {"child", world->child},        {"team", world->team},
-                   {"memb", world->memb},          {"team_memb", world->team_memb},
-                   {"tmem", world->tmem},          {"apik", world->apik},
-                   {"key", world->key_id},         {"auth", world->auth},
-                   {"sess", world->sess},          {"audi", world->audi},
-                   {"slug", world->slug},          {"invitation", world->invitation},
-                   {"idle_team", world->idle_team}};
+    } members[] = {{"label", world->label},         {"entity", world->entity},
+                   {"account", world->account},     {"user", world->user},
+                   {"account2", world->account2},   {"pending", world->pending},
+                   {"role", world->role},           {"admin", world->admin_id},
+                   {"child", world->child},         {"team", world->team},
+                   {"memb", world->memb},           {"team_memb", world->team_memb},
+                   {"tmem", world->tmem},           {"apik", world->apik},
+                   {"key", world->key_id},          {"auth", world->auth},
+                   {"sess", world->sess},           {"audi", world->audi},
+                   {"slug", world->slug},           {"invitation", world->invitation},
+                   {"idle_team", world->idle_team}, {"permission", "SITE.PERMISSION"}};
 
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if (strcmp(members[i].name, name) == 0)
