@@ -103,9 +103,7 @@ int identity_check_authz(request_rec *r)
 
 void identity_authenticate_inherited(request_rec *r, identity_state_t *state)
 {
-    const request_rec *before = r->prev && r->prev->per_dir_config == r->per_dir_config   ? r->prev
-                                : r->main && r->main->per_dir_config == r->per_dir_config ? r->main
-                                                                                          : NULL;
+    const request_rec *before = identity_request_inherits(r);
     const identity_state_t *its = before ? identity_state(before) : NULL;
 
     /* What was found for the other path may say less or more than what this one asks for. */

@@ -29,11 +29,16 @@ static const request_rec *origin_of(const request_rec *r)
     return r->prev ? r->prev : r->main;
 }
 
+const request_rec *identity_request_inherits(const request_rec *r)
+{
+    return r->prev && r->prev->per_dir_config == r->per_dir_config   ? r->prev
+           : r->main && r->main->per_dir_config == r->per_dir_config ? r->main
+                                                                     : NULL;
+}
+
 identity_place_t *identity_place_inherited(const request_rec *r)
 {
-    const request_rec *from = r->main && r->main->per_dir_config == r->per_dir_config   ? r->main
-                              : r->prev && r->prev->per_dir_config == r->per_dir_config ? r->prev
-                                                                                        : NULL;
+    const request_rec *from = identity_request_inherits(r);
     identity_place_t *own = identity_place(r);
 
     return own ? own : from ? identity_place_inherited(from) : NULL;

@@ -407,6 +407,9 @@ typedef struct identity_slot {
 identity_slot_t *identity_slot(request_rec *r); /* made where there is none yet */
 
 identity_place_t *identity_place(const request_rec *r);
+/* The request that this one came from under the same configuration, where httpd does not ask again who it is, and which
+ * of two it goes by (ap_process_request_internal); or NULL. */
+const request_rec *identity_request_inherits(const request_rec *r);
 /* The same, or of the request that this one came from, where httpd does not ask again. */
 identity_place_t *identity_place_inherited(const request_rec *r);
 /* One of the requests that this one came from at which somebody showed a credential, else NULL. */

@@ -138,10 +138,10 @@ static bool load_list(identity_call_t *call, void *data)
     return true;
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_audit_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_audits_list(identity_call_t *call)
@@ -158,7 +158,7 @@ bool identity_audits_list(identity_call_t *call)
     json_t *data = json_array();
     for (int i = 0; i < page.rows->nelts; i++)
         json_array_append_new(data, audit_json(call, APR_ARRAY_IDX(page.rows, i, identity_audit_row_t *)));
-    return identity_answer(call, 200, identity_page_json(call, &page, data, place_of));
+    return identity_answer(call, 200, identity_page_json(call, &page, data, position_of));
 }
 
 /* ---- GET /audit-records/{id} ------------------------------------------------------------------------------------ */

@@ -92,7 +92,7 @@ static void add_family(identity_text_t *text, const char *name, const char *type
     identity_text_add(text, "# HELP %s %s.\n", name, help);
 }
 
-static const char *unit_of(const identity_family_t *family)
+static const char *unit_of(const identity_metric_family_t *family)
 {
     static const char *const names[] = {[IDENTITY_UNIT_NONE] = "",
                                         [IDENTITY_UNIT_BYTES] = "bytes",

@@ -1,11 +1,12 @@
 /* Idempotency-Key: a POST that comes twice is carried out once (identity-api.md, section 1).
  *
- *   begin   a row `running` with this request's mark, in a transaction of its own; one that is there already is
- * answered from, or refused store   the answer, sealed, by the very transaction that makes the change, guarded by the
- * mark: a crash leaves both or neither end     what was refused or failed gives its row back, guarded in the same way:
- * where a COMMIT went through whose success nobody heard of, the row is answered by then and stays
+ * Beginning writes a row `running` with this request's mark, in a transaction of its own; where a row is there already,
+ * the request is answered from it or refused. Storing keeps the answer, sealed, in the very transaction that makes the
+ * change, guarded by the mark: a crash leaves both or neither. Ending gives back the row of a request that was refused
+ * or failed, guarded in the same way: where a COMMIT went through whose success nobody heard of, the row holds the
+ * answer by then and stays.
  *
- * The row of a process that died stays `running`. After ABANDONED it may be taken over; somebody who is merely that
+ * The row of a process that died stays `running`. After ABANDONED it may be taken over; a request that is merely that
  * slow finds the mark changed and changes nothing.
  */
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static const char *digest_of(identity_call_t *call, const char *kid)
     return digest;
 }
 
-static const char *place_of(const identity_call_t *call, const identity_idempotency_row_t *row)
+static const char *position_of(const identity_call_t *call, const identity_idempotency_row_t *row)
 {
     return apr_pstrcat(call->pool, row->credential_id, " ", row->key, NULL);
 }
@@ -65,7 +66,7 @@ static const char *seal_answer(identity_call_t *call, const identity_once_t *onc
     APR_ARRAY_PUSH(parts, const char *) = body ? body : "";
     char *text = apr_array_pstrcat(call->pool, parts, 0);
     if (identity_sealing_key(call, once->row.sealed_with, IDENTITY_SEAL_ANSWER, key))
-        sealed = identity_seal(call->pool, key, text, place_of(call, &once->row), &call->env->random);
+        sealed = identity_seal(call->pool, key, text, position_of(call, &once->row), &call->env->random);
     identity_wipe(key, sizeof key);
     identity_wipe_string(text);
     return sealed;
@@ -77,7 +78,7 @@ static bool give_again(identity_call_t *call, const identity_idempotency_row_t *
     char *text = NULL;
 
     if (identity_sealing_key(call, row->sealed_with, IDENTITY_SEAL_ANSWER, key))
-        text = identity_unseal(call->pool, key, row->sealed, place_of(call, row));
+        text = identity_unseal(call->pool, key, row->sealed, position_of(call, row));
     identity_wipe(key, sizeof key);
     char *body = text ? strstr(text, "\n\n") : NULL;
     if (!body)

@@ -19,10 +19,10 @@ static bool load_list(identity_call_t *call, void *data)
            identity_key_accounts_load(call, &list->accounts);
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_key_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_keys_list(identity_call_t *call)
@@ -43,7 +43,7 @@ bool identity_keys_list(identity_call_t *call)
         json_array_append_new(
             data, identity_key_json(row, row->mask, json_incref(permissions), json_incref(accounts[row->role])));
     }
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
+    return identity_answer(call, 200, identity_page_json(call, &list.page, data, position_of));
 }
 
 /* ---- GET /api-keys/{id} ----------------------------------------------------------------------------------------- */

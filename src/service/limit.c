@@ -142,10 +142,15 @@ static void tell(const identity_call_t *call, const char *what, identity_rate_cl
     identity_log(call, IDENTITY_LOG_WARNING, "ID0361: %s %s from %s", what, names[class], address);
 }
 
+/* The counters of throttled requests stand in the order of the classes. */
+#define METRIC_OF(class) (IDENTITY_METRIC_RATE_LIMITED_LOGIN + ((class) - IDENTITY_RATE_LOGIN))
+_Static_assert(METRIC_OF(IDENTITY_RATE_WRITE) == IDENTITY_METRIC_RATE_LIMITED_WRITE, "a class without its counter");
+_Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAIL, "a class without its counter");
+
 static void tell_throttled(const identity_call_t *call, identity_rate_class_t class)
 {
     tell(call, "throttled", class);
-    identity_metric_add(call->env->metrics, IDENTITY_METRIC_RATE_LIMITED_LOGIN + (class - IDENTITY_RATE_LOGIN), 1);
+    identity_metric_add(call->env->metrics, METRIC_OF(class), 1);
 }
 
 static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)

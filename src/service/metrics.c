@@ -25,7 +25,7 @@ struct identity_metrics {
 #define FAMILY(sort, of, heading, called, tells)                                                                       \
     {.name = called, .help = tells, .section = heading, .kind = IDENTITY_##sort, .unit = IDENTITY_UNIT_##of},
 #define METRIC(id, labels, key, title)
-const identity_family_t identity_families[] = {
+const identity_metric_family_t identity_families[] = {
 #include "identity/metrics.def"
 };
 #undef FAMILY

@@ -22,17 +22,17 @@ extern const apr_interval_time_t identity_times[IDENTITY_TIMES];
 typedef enum { IDENTITY_COUNTER, IDENTITY_LEVEL, IDENTITY_GAUGE } identity_metric_kind_t;
 typedef enum { IDENTITY_UNIT_NONE, IDENTITY_UNIT_BYTES, IDENTITY_UNIT_SECONDS, IDENTITY_UNIT_TIME } identity_unit_t;
 
-typedef struct identity_family {
+typedef struct identity_metric_family {
     const char *name, *help, *section;
     identity_metric_kind_t kind;
     identity_unit_t unit;
-} identity_family_t;
-extern const identity_family_t identity_families[];
+} identity_metric_family_t;
+extern const identity_metric_family_t identity_families[];
 
 /* One figure after the other in the table's order; begins all zero. */
 typedef struct identity_metric_info {
     identity_metric_t metric;
-    const identity_family_t *family;
+    const identity_metric_family_t *family;
     bool first; /* of its family */
     const char *labels, *key, *title;
     int row, families; /* how far it has come */

@@ -149,9 +149,9 @@ static const char *link_to(identity_call_t *call, const char *name, const char *
 }
 
 static const char *link_from(identity_call_t *call, const identity_listing_t *page, int row, bool backward,
-                             identity_place_of_t *place_of)
+                             identity_position_of_t *position_of)
 {
-    identity_place_t edge = place_of(APR_ARRAY_IDX(page->rows, row, const void *));
+    identity_position_t edge = position_of(APR_ARRAY_IDX(page->rows, row, const void *));
     identity_cursor_t cursor = {.key = identity_order_key(call->pool, page->query.order, edge.name, edge.created_at),
                                 .id = edge.id,
                                 .backward = backward,
@@ -161,20 +161,20 @@ static const char *link_from(identity_call_t *call, const identity_listing_t *pa
 }
 
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
-                           identity_place_of_t *place_of)
+                           identity_position_of_t *position_of)
 {
     const char *cursor = apr_table_get(call->query, "cursor");
     json_t *links = json_object(), *wrapper = json_object();
 
     json_object_set_new(links, "first", json_string(link_to(call, "page", "1")));
     json_object_set_new(links, "previous",
-                        page->more_before ? json_string(link_from(call, page, 0, true, place_of)) : json_null());
+                        page->more_before ? json_string(link_from(call, page, 0, true, position_of)) : json_null());
     json_object_set_new(
         links, "current",
         json_string(cursor ? link_to(call, "cursor", cursor)
                            : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page))));
     json_object_set_new(links, "next",
-                        page->more_after ? json_string(link_from(call, page, page->rows->nelts - 1, false, place_of))
+                        page->more_after ? json_string(link_from(call, page, page->rows->nelts - 1, false, position_of))
                                          : json_null());
     json_object_set_new(wrapper, "data", data);
     json_object_set_new(wrapper, "links", links);
@@ -184,15 +184,15 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
     return wrapper;
 }
 
-void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of)
+void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of)
 {
     const char *links = NULL;
 
     if (page->more_before)
-        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, place_of), ">; rel=\"prev\"", NULL);
+        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, position_of), ">; rel=\"prev\"", NULL);
     if (page->more_after)
         links = apr_pstrcat(call->pool, links ? links : "", links ? ", " : "", "<",
-                            link_from(call, page, page->rows->nelts - 1, false, place_of), ">; rel=\"next\"", NULL);
+                            link_from(call, page, page->rows->nelts - 1, false, position_of), ">; rel=\"next\"", NULL);
     if (links)
         identity_header(call, "Link", links);
 }

@@ -6,10 +6,10 @@
 
 #define RESOURCE "AUTHENTICATION_PROVIDER"
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_provider_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
 /* A page and what stands in front of the first one, beyond its limit: the providers of the configuration. */
@@ -46,7 +46,7 @@ static bool answer_page(identity_call_t *call, const provider_list_t *list, cons
     for (int i = 0; i < page->rows->nelts; i++)
         json_array_append_new(
             data, identity_provider_json(call, APR_ARRAY_IDX(page->rows, i, identity_provider_row_t *), domain));
-    return identity_answer(call, 200, identity_page_json(call, page, data, place_of));
+    return identity_answer(call, 200, identity_page_json(call, page, data, position_of));
 }
 
 /* ---- GET /authentication-providers ------------------------------------------------------------------------------ */

@@ -20,10 +20,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_roles_load(call, ids, &list->roles);
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_role_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 bool identity_roles_list(identity_call_t *call)
@@ -44,9 +44,9 @@ bool identity_roles_list(identity_call_t *call)
     json_t *data = json_array();
     for (int i = 0; i < list.page.rows->nelts; i++)
         json_array_append_new(data, identity_role_json(call, list.roles,
-                                                       place_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
+                                                       position_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
                                                        nested == 1 ? IDENTITY_ROLE_DEPTH : 0));
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, place_of));
+    return identity_answer(call, 200, identity_page_json(call, &list.page, data, position_of));
 }
 
 /* ---- GET /roles/{id} -------------------------------------------------------------------------------------------- */

@@ -423,16 +423,16 @@ bool identity_page_load(identity_call_t *call, identity_listing_t *page, identit
 /* Instead of it, where no row can meet what is asked for. */
 void identity_page_nothing(identity_call_t *call, identity_listing_t *page);
 /* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
-typedef struct identity_place {
+typedef struct identity_position {
     const char *id, *name;
     apr_time_t created_at;
-} identity_place_t;
-typedef identity_place_t identity_place_of_t(const void *row);
+} identity_position_t;
+typedef identity_position_t identity_position_of_t(const void *row);
 /* The wrapper; takes data. */
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
-                           identity_place_of_t *place_of);
+                           identity_position_of_t *position_of);
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
-void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_place_of_t *place_of);
+void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of);
 
 /* ---- who is remembered (remember.c) ----------------------------------------------------------------------------- */
 

@@ -55,10 +55,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &list->holdings);
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_team_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
 bool identity_teams_list(identity_call_t *call)
@@ -71,7 +71,7 @@ bool identity_teams_list(identity_call_t *call)
     for (int i = 0; i < list.page.rows->nelts; i++)
         json_array_append_new(array,
                               team_json(call, APR_ARRAY_IDX(list.page.rows, i, identity_team_row_t *), list.holdings));
-    identity_page_header(call, &list.page, place_of);
+    identity_page_header(call, &list.page, position_of);
     return identity_answer(call, 200, array);
 }
 

@@ -60,10 +60,10 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_user_row_t *row = row_;
-    return (identity_place_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
+    return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 /* Only who is ACTIVE is active: beside a status `active` adds nothing, or nobody is both. */
@@ -99,7 +99,7 @@ bool identity_users_list(identity_call_t *call)
     if (!identity_read(call, load_list, &list))
         return false;
     return identity_answer(
-        call, 200, identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), place_of));
+        call, 200, identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), position_of));
 }
 
 /* ---- GET /users/{id} -------------------------------------------------------------------------------------------- */

@@ -298,7 +298,7 @@ static inline int change(const char *sql)
     return changed;
 }
 
-/* ---- teams, which have no route yet ----------------------------------------------------------------------------- */
+/* ---- teams ------------------------------------------------------------------------------------------------------ */
 
 static inline const char *serve_team_of(const char *entity_id, const char *name)
 {
