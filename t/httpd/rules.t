@@ -168,6 +168,7 @@ is enter(pass_loose => basic($two->{name}, "Wrong1horse")), 429, '... whatever A
 # ---- faults ------------------------------------------------------------------------------------------------------------------------------------
 
 # A write that is on record, so that nothing of it is only in the journal; then no database at all is there when the server starts to need it.
+expect_in_log('ID0531: ');
 my $database = $server->state_folder . '/identity.db';
 $server->stop;
 $server->start;
