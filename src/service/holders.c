@@ -197,10 +197,10 @@ static bool load(identity_call_t *call, void *data)
     return true;
 }
 
-static identity_place_t place_of(const void *row_)
+static identity_position_t position_of(const void *row_)
 {
     const identity_holder_row_t *row = row_;
-    return (identity_place_t){.id = row->place, .created_at = row->created_at};
+    return (identity_position_t){.id = row->place, .created_at = row->created_at};
 }
 
 bool identity_permission_holders(identity_call_t *call)
@@ -212,5 +212,5 @@ bool identity_permission_holders(identity_call_t *call)
     read_inquiry(call, &inquiry);
     if (!identity_read(call, load, &inquiry))
         return false;
-    return identity_answer(call, 200, identity_page_json(call, &inquiry.page, json_incref(inquiry.data), place_of));
+    return identity_answer(call, 200, identity_page_json(call, &inquiry.page, json_incref(inquiry.data), position_of));
 }
