@@ -82,6 +82,9 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root);
  * root counts as 1) and at most IDENTITY_JSON_MEMBERS members, both checked before parsing. NULL with *problem
  * BAD_REQUEST otherwise; the message never repeats the body. Owned by pool. */
 json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
+/* The same of something else than a request body, such as a "line". */
+json_t *identity_json_read(apr_pool_t *pool, const char *what, const char *text, size_t length,
+                           identity_problem_t *problem);
 /* A member that is read of a document of another server. */
 typedef struct identity_json_member {
     const char *name;                           /* NULL ends a table; at most 63 bytes of ASCII */
@@ -150,6 +153,7 @@ typedef struct identity_random {
     void *context;
 } identity_random_t;
 
+#define IDENTITY_ID_TIME_LENGTH 9
 /* prefix_ + 20 characters of [0-9A-Za-z]: 9 of microseconds, 11 random, so that ids sort (bytewise) by creation time.
  * NULL on a random fault. */
 const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random);
@@ -326,6 +330,11 @@ void identity_wipe_with_pool(apr_pool_t *pool, char *text);
 /* Constant-time comparison of two strings of equal length; false for different lengths. (security 18) */
 bool identity_secret_equal(const char *a, const char *b);
 const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size);
+/* The same of what comes piece by piece. NULL without memory; the end may be asked for once. */
+typedef struct identity_digest identity_digest_t;
+identity_digest_t *identity_digest_make(apr_pool_t *pool);
+void identity_digest_add(identity_digest_t *digest, const void *data, size_t size);
+const char *identity_digest_hex(apr_pool_t *pool, identity_digest_t *digest);
 /* HMAC-SHA256 in hex: a digest that says nothing, even of a guessable text, to who does not have the key. */
 const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size);
 const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t size);

@@ -573,4 +573,75 @@ typedef struct identity_courier {
 int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner, identity_courier_t *courier,
                      const identity_stop_t *stop);
 
+/* ---- whole sites (site_export.c, import*.c) --------------------------------------------------------------------- */
+
+#define IDENTITY_SITE_FORMAT 1
+
+/* How many rows of a table. */
+typedef struct identity_site_count {
+    const char *table;
+    apr_int64_t rows;
+} identity_site_count_t;
+typedef struct identity_site_totals {
+    apr_array_header_t *tables; /* of identity_site_count_t, none of 0 */
+    apr_int64_t rows;
+    const char *digest; /* SHA-256 in hex of all lines but the last */
+} identity_site_totals_t;
+
+/* Takes a piece of the export, whole lines; false ends it. */
+typedef bool identity_site_sink_t(void *context, const char *text, size_t length, apr_int64_t rows);
+/* The whole of a site as JSON Lines, as of one moment: a first line that says of which version it is, a line for each
+ * row, a last one with counts and digest. The same rows give the same bytes. With what is secret in them: digests,
+ * hashes, sealed secrets. */
+bool identity_site_export(apr_pool_t *pool, const identity_env_t *env, identity_site_sink_t *sink, void *context,
+                          identity_site_totals_t *totals, identity_problem_t *problem);
+
+/* Looks an export through before anything is made of it: line after line, each without its end. False with *problem:
+ * it is of another version, or was cut or changed. */
+typedef struct identity_site_check identity_site_check_t;
+identity_site_check_t *identity_site_check_make(apr_pool_t *pool, const identity_env_t *env);
+bool identity_site_check_line(identity_site_check_t *check, const char *line, size_t length,
+                              identity_problem_t *problem);
+bool identity_site_check_end(identity_site_check_t *check, identity_problem_t *problem);
+/* Of the export, as its last line says it; once it was looked through. */
+const char *identity_site_check_digest(const identity_site_check_t *check);
+/* Is it the first line of an export? */
+bool identity_site_begins(const char *line, size_t length);
+
+typedef enum {
+    IDENTITY_IMPORT_SITE,    /* an export, which was looked through */
+    IDENTITY_IMPORT_USERS,   /* users of another program, a JSON object a line */
+    IDENTITY_IMPORT_HTPASSWD /* name:hash, as httpd reads it */
+} identity_import_kind_t;
+
+typedef struct identity_import_options {
+    identity_import_kind_t kind;
+    const char *entity_id; /* where the users go; not of a site */
+    bool resume;           /* what was imported before is passed over */
+    /* Each line that is not taken over, once what it stands between has been committed. The reason never repeats a
+     * secret. */
+    void (*refused)(void *context, apr_int64_t line, const char *reason);
+    void *context;
+} identity_import_options_t;
+
+typedef struct identity_import_totals {
+    apr_int64_t lines; /* that had something in them */
+    apr_int64_t made, present, refused, memberships;
+} identity_import_totals_t;
+
+/* Takes over line after line, many in one transaction, and lets others write in between. A line is taken over as a
+ * whole or not at all. */
+typedef struct identity_importer identity_importer_t;
+/* NULL with *problem. */
+identity_importer_t *identity_importer_make(apr_pool_t *pool, const identity_env_t *env,
+                                            const identity_import_options_t *options, identity_problem_t *problem);
+/* The next line, without its end; text NULL: it is longer than IDENTITY_IMPORT_LINE. False with *problem: the database
+ * failed, and what was committed before stands. */
+#define IDENTITY_IMPORT_LINE 1048576
+bool identity_importer_line(identity_importer_t *importer, const char *text, size_t length,
+                            identity_problem_t *problem);
+/* What still waits. */
+bool identity_importer_end(identity_importer_t *importer, identity_problem_t *problem);
+const identity_import_totals_t *identity_importer_totals(const identity_importer_t *importer);
+
 #endif

@@ -38,6 +38,7 @@ typedef struct identity_db_options {
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
     identity_catalogue_t catalogue; /* which of the built-in roles are there */
     bool read_only;                 /* identity_db_open alone: nothing is written to the file */
+    bool bulk;                      /* identity_db_open alone: very much is written, with memory for it */
 } identity_db_options_t;
 
 /* The state of a connection, kept on its own pool and found there again by the next borrower; the first use sets the
@@ -114,6 +115,11 @@ typedef enum {
 } identity_file_status_t;
 /* Into a new file (0600), as of one moment, while others read and write. *error: a sentence. */
 identity_file_status_t identity_db_backup(identity_db_t *db, const char *path, const char **error);
+/* A copy to try something out on (0600), which nobody else uses: beside the database, with this suffix, and with -wal
+ * and -shm behind it. One that an earlier program left behind is taken away first. */
+#define IDENTITY_TRIAL_SUFFIX ".dry-run"
+identity_file_status_t identity_db_trial(identity_db_t *db, const char *driver, const char *params, const char **path,
+                                         const char **error);
 /* Puts a backup, once it was looked through, in the place of a database that nobody uses, and brings it up to date.
  * *kept: where the database lies that was there before, NULL where there was none. */
 identity_file_status_t identity_db_restore(apr_pool_t *pool, const char *driver, const char *params, const char *from,
@@ -252,6 +258,8 @@ identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user
                                           identity_user_row_t **row);
 /* Notes the first time that the user signed in. */
 identity_db_status_t identity_user_signed_in(identity_db_t *db, const char *id, apr_time_t now);
+/* Does anybody still sign in by a name of an older database? */
+identity_db_status_t identity_names_old(identity_db_t *db, bool *any);
 /* Sentences (const char *) on names of older databases that the rule refuses, or that mean the same as another's. */
 identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t **lines);
 /* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
@@ -733,5 +741,42 @@ identity_db_status_t identity_erasure_step(identity_db_t *db, const identity_use
                                            apr_int64_t limit, bool *over);
 
 #include "identity/store_jobs.h"
+
+/* ---- whole sites (site.c) --------------------------------------------------------------------------------------- */
+
+#define IDENTITY_SITE_KEYS    2
+#define IDENTITY_SITE_COLUMNS 60
+typedef struct identity_site_column {
+    const char *name;
+    bool number;   /* else text */
+    bool required; /* never NULL */
+} identity_site_column_t;
+/* A table whose rows belong to the site, as this database has it. */
+typedef struct identity_site_table {
+    const char *name;
+    apr_array_header_t *columns;  /* of identity_site_column_t */
+    int keys[IDENTITY_SITE_KEYS]; /* which columns are the primary key */
+    int key_count;
+    const char *insert, *find, *page; /* statements */
+} identity_site_table_t;
+/* In an order in which each refers only to what comes before it (identity_site_table_t *). */
+identity_db_status_t identity_site_tables(identity_db_t *db, apr_array_header_t **tables);
+
+/* A row as one line of JSON: an object of `table` and its columns in order. */
+typedef struct identity_site_line {
+    const char *text;
+    const char *keys[IDENTITY_SITE_KEYS]; /* by which the next page begins */
+} identity_site_line_t;
+/* The next rows in the order of their keys (identity_site_line_t *); after NULL: the first. None of built-in roles. */
+identity_db_status_t identity_site_page(identity_db_t *db, const identity_site_table_t *table,
+                                        const identity_site_line_t *after, apr_int64_t limit,
+                                        apr_array_header_t **lines);
+/* The row that has the primary key of these values (one for each column, NULL for NULL, a number as its digits). */
+identity_db_status_t identity_site_find(identity_db_t *db, const identity_site_table_t *table,
+                                        const char *const *values, const char **text);
+/* CONFLICT: a rule of the schema is broken, *rule is the database's text about it. Inside a write transaction, which
+ * goes on; whoever inserts writes down whose rights change. */
+identity_db_status_t identity_site_insert(identity_db_t *db, const identity_site_table_t *table,
+                                          const char *const *values, const char **rule);
 
 #endif

@@ -48,3 +48,42 @@ void identity_hmac_sha256(const void *key, size_t key_size, const void *data, si
     crypto_auth_hmacsha256_final(&state, digest);
     identity_wipe(&state, sizeof state);
 }
+
+/* ---- piece by piece --------------------------------------------------------------------------------------------- */
+
+struct identity_digest {
+    EVP_MD_CTX *context;
+};
+
+static apr_status_t free_digest(void *context)
+{
+    EVP_MD_CTX_free(context);
+    return APR_SUCCESS;
+}
+
+identity_digest_t *identity_digest_make(apr_pool_t *pool)
+{
+    identity_digest_t *digest = apr_palloc(pool, sizeof *digest);
+
+    pthread_once(&once, fetch_handles);
+    digest->context = EVP_MD_CTX_new();
+    if (digest->context == NULL) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(pool, digest->context, free_digest, apr_pool_cleanup_null);
+    return sha256 != NULL && EVP_DigestInit_ex(digest->context, sha256, NULL) == 1 ? digest : NULL;
+}
+
+void identity_digest_add(identity_digest_t *digest, const void *data, size_t size)
+{
+    EVP_DigestUpdate(digest->context, data, size);
+}
+
+const char *identity_digest_hex(apr_pool_t *pool, identity_digest_t *digest)
+{
+    unsigned char bytes[IDENTITY_SHA256_SIZE] = {0};
+    char *hex = apr_palloc(pool, 2 * sizeof bytes + 1);
+
+    EVP_DigestFinal_ex(digest->context, bytes, NULL);
+    return sodium_bin2hex(hex, 2 * sizeof bytes + 1, bytes, sizeof bytes);
+}

@@ -6,7 +6,7 @@
 #include "core_int.h"
 
 #define ID_LENGTH         20
-#define ID_TIME_LENGTH    9 /* 62^9 microseconds reach to the year 2398 */
+#define ID_TIME_LENGTH    IDENTITY_ID_TIME_LENGTH /* 62^9 microseconds reach to the year 2398 */
 #define ID_RANDOM_LENGTH  11
 #define INVITATION_LENGTH 32
 

@@ -73,7 +73,7 @@ static const char *excess_of(const char *text, size_t length)
 
 /* jansson's own error text quotes what stands near the fault, which may be a password: only its code and place are
  * used. */
-static void refuse_syntax(apr_pool_t *pool, const json_error_t *error, identity_problem_t *problem)
+static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t *error, identity_problem_t *problem)
 {
     const char *what;
 
@@ -95,8 +95,8 @@ static void refuse_syntax(apr_pool_t *pool, const json_error_t *error, identity_
         what = "is not valid JSON";
         break;
     }
-    identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The request body %s (line %d, column %d).",
-                    what, error->line, error->column);
+    identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s %s (line %d, column %d).", read, what,
+                    error->line, error->column);
 }
 
 json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem)
@@ -106,24 +106,30 @@ json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, i
                         "The request has no body; a JSON object is needed.");
         return NULL;
     }
+    return identity_json_read(pool, "request body", text, length, problem);
+}
+
+json_t *identity_json_read(apr_pool_t *pool, const char *what, const char *text, size_t length,
+                           identity_problem_t *problem)
+{
     if (memchr(text, 0, length) != NULL) {
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The request body holds a NUL character.");
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s holds a NUL character.", what);
         return NULL;
     }
     const char *excess = excess_of(text, length);
     if (excess != NULL) {
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The request body %s.", excess);
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s %s.", what, excess);
         return NULL;
     }
     json_error_t error;
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        refuse_syntax(pool, &error, problem);
+        refuse_syntax(pool, what, &error, problem);
         return NULL;
     }
     if (!json_is_object(root)) {
         json_decref(root);
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The request body must be a JSON object.");
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s must be a JSON object.", what);
         return NULL;
     }
     return identity_json_own(pool, root);

@@ -197,8 +197,8 @@ static bool write_import(identity_call_t *call, void *data)
     return user->id && identity_user_make(call, user, false, "username") && identity_audit(call, &audit);
 }
 
-static bool importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
-                       identity_problem_t *problem)
+bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
+                              identity_problem_t *problem)
 {
     switch (identity_password_importable(hash, parameters)) {
     case IDENTITY_IMPORT_FINE:
@@ -225,7 +225,7 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
     if (!identity_username_valid(username))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                                "username must be " IDENTITY_USERNAME_RULE ".");
-    if (!importable(pool, hash, &env->settings->hash, problem))
+    if (!identity_hash_importable(pool, hash, &env->settings->hash, problem))
         return false;
     user->username = username;
     user->canonical = identity_username_canonical(pool, username);

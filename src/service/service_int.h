@@ -113,6 +113,10 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
  * succeeded. */
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 
+/* May a hash that another program made be a user's? The reason never repeats it. */
+bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
+                              identity_problem_t *problem);
+
 /* Work of the command line in an entity, without a request: as its owner. */
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);

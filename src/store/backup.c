@@ -141,6 +141,33 @@ identity_file_status_t identity_db_restore(apr_pool_t *pool, const char *driver,
     return status;
 }
 
+identity_file_status_t identity_db_trial(identity_db_t *db, const char *driver, const char *params, const char **path,
+                                         const char **error)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    apr_pool_t *pool = db_use_pool(db);
+    int file, before, now;
+
+    *path = apr_pstrcat(pool, params, IDENTITY_TRIAL_SUFFIX, NULL);
+    bool alone = take(*path, &file);
+    if (file >= 0)
+        close(file);
+    if (!alone) {
+        *error = apr_psprintf(pool, "%s is in use: another dry run is under way", *path);
+        return IDENTITY_FILE_STATE;
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        unlink(apr_pstrcat(pool, *path, suffixes[i], NULL));
+    identity_file_status_t status = identity_db_backup(db, *path, error);
+    if (status != IDENTITY_FILE_DONE)
+        return status;
+    *error = identity_schema_migrate(pool, driver, *path, &before, &now); /* the mode of its journal */
+    if (!*error)
+        return IDENTITY_FILE_DONE;
+    unlink(*path);
+    return IDENTITY_FILE_FAILED;
+}
+
 /* ---- sizes ------------------------------------------------------------------------------------------------------ */
 
 typedef struct pair {

@@ -30,24 +30,21 @@ static const touch_t touches[] = {
 
 #define TOUCH_COUNT (sizeof touches / sizeof touches[0])
 
-static bool among(const apr_array_header_t *ids, const char *id)
+/* list: of those that are written down, NULL for who was born. */
+static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
 {
-    for (int i = 0; i < ids->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(ids, i, const char *), id) == 0)
-            return true;
-    return false;
-}
-
-static void enter(identity_db_t *db, apr_array_header_t *ids, const char *id)
-{
-    if (id && !among(db->born, id) && !among(ids, id))
-        APR_ARRAY_PUSH(ids, const char *) = apr_pstrdup(ids->pool, id);
+    if (!id || apr_hash_get(db->known, id, APR_HASH_KEY_STRING))
+        return;
+    id = apr_pstrdup(db->touched->pool, id);
+    apr_hash_set(db->known, id, APR_HASH_KEY_STRING, id);
+    if (list)
+        APR_ARRAY_PUSH(list, const char *) = id;
 }
 
 void db_touch_begin(identity_db_t *db)
 {
     db->touched = apr_array_make(db->use, 4, sizeof(const char *));
-    db->born = apr_array_make(db->use, 2, sizeof(const char *));
+    db->known = apr_hash_make(db->use);
 }
 
 bool db_touches(identity_sql_t sql)
@@ -65,7 +62,7 @@ void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *argume
         if (touch->sql != sql)
             continue;
         if (touch->kind == TOUCH_BORN)
-            enter(db, db->born, arguments[touch->subject].text);
+            enter(db, NULL, arguments[touch->subject].text);
         else if (touch->kind == TOUCH_EVERYBODY)
             enter(db, db->touched, EVERYBODY_ID);
         else if (arguments[touch->given].text)

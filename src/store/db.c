@@ -5,7 +5,7 @@
 
 #include "db_state.h"
 
-#define ARGUMENTS 24
+#define ARGUMENTS 64
 #define BUSY      5 /* SQLite's codes */
 #define LOCKED    6
 #define PATIENCE  apr_time_from_msec(1500) /* a little less than the driver's own */
@@ -213,8 +213,10 @@ static bool worth_again(identity_db_t *db, const fault_t *fault)
 
 static step_t step_change;
 
-static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                int count, step_t *step, void *result)
+/* rule: NULL, or where the text of a rule goes that was broken: CONFLICT then, and no failure. */
+static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const char *text,
+                                      const db_argument_t *arguments, int count, step_t *step, void *result,
+                                      const char **rule)
 {
     const void *values[ARGUMENTS] = {NULL};
 
@@ -231,7 +233,17 @@ static identity_db_status_t run(identity_db_t *db, const char *name, const char 
         apr_hash_set(db->statements, text, APR_HASH_KEY_STRING, NULL);
         fault = attempt(db, text, values, step, result);
     }
+    if (rule && fault.status == IDENTITY_DB_FAILED && broke_rule(&fault)) {
+        *rule = apr_pstrdup(db->use, fault.detail);
+        return IDENTITY_DB_CONFLICT;
+    }
     return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+}
+
+static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
+                                int count, step_t *step, void *result)
+{
+    return run_ruled(db, name, text, arguments, count, step, result, NULL);
 }
 
 static int step_change(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result)
@@ -252,6 +264,15 @@ identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_a
     if (changed)
         *changed = rows;
     return status;
+}
+
+identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
+                                 int count, const char **rule)
+{
+    identity_db_status_t status = db_in_write(db, name);
+    int rows;
+
+    return status == IDENTITY_DB_OK ? run_ruled(db, name, text, arguments, count, step_change, &rows, rule) : status;
 }
 
 identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count)

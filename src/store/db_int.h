@@ -67,6 +67,12 @@ typedef identity_db_status_t db_each_t(identity_db_t *db, const void *row, void 
 identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader, db_key_t *key, db_each_t *each,
                              void *context);
 
+/* A change by a composed text, in a write transaction. CONFLICT where it breaks a rule of the schema: *rule is the
+ * database's text, which names columns and nobody's data; the transaction goes on. Whose rights it changes is for the
+ * caller to write down. */
+identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
+                                 int count, const char **rule);
+
 /* A statement without parameters, not prepared; the second reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);

@@ -9,6 +9,9 @@
 
 #define USERDATA "mod_identity-db"
 
+#define BULK_CACHE_KIB "262144"
+#define BULK_WAL_PAGES "50000" /* 200 MB */
+
 /* In a pool of its own, so that what comes to nothing leaves nothing. */
 static identity_db_t *make(apr_pool_t *pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
                            const identity_db_options_t *options)
@@ -35,6 +38,20 @@ static bool set_up(identity_db_t *db)
            db_plain(db, "synchronous",
                     db->options.sync == IDENTITY_SYNC_FULL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") ==
                IDENTITY_DB_OK;
+}
+
+/* Indexes that are entered at random are read and written again and again where the cache does not hold them; and what
+ * a statement might have to undo is kept in memory. Each of these answers nothing, or a row (P3). */
+static bool set_up_bulk(identity_db_t *db)
+{
+    static const char *const settings[] = {"PRAGMA cache_size=-" BULK_CACHE_KIB, "PRAGMA temp_store=MEMORY",
+                                           "PRAGMA wal_autocheckpoint=" BULK_WAL_PAGES};
+    apr_array_header_t *answer;
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (db_plain_list(db, "bulk", settings[i], &answer) != IDENTITY_DB_OK)
+            return false;
+    return true;
 }
 
 /* Without WAL several children lock each other out for good (P6). The file is read first: of the mode alone SQLite
@@ -134,7 +151,7 @@ identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *param
     }
     identity_db_t *db = make(own, driver, handle, options);
     apr_pool_cleanup_register(own, db, close_handle, apr_pool_cleanup_null);
-    if (set_up(db))
+    if (set_up(db) && (!options->bulk || set_up_bulk(db)))
         return db;
     *error = apr_psprintf(pool, "The file %s is no database of this program, or cannot be read.", params);
     apr_pool_destroy(own);

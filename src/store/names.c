@@ -217,6 +217,15 @@ static identity_db_status_t look_at(identity_db_t *db, const void *row, void *co
     return status;
 }
 
+identity_db_status_t identity_names_old(identity_db_t *db, bool *any)
+{
+    apr_int64_t count = 0;
+    identity_db_status_t status = db_count(db, IDENTITY_SQL_NAMES_OLD_ANY, NULL, 0, &count);
+
+    *any = count > 0;
+    return status;
+}
+
 identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t **lines)
 {
     notes_t notes = {db_use_pool(db), apr_array_make(db_use_pool(db), 4, sizeof(const char *))};

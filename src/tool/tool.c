@@ -84,13 +84,24 @@ static void settle(tool_t *tool)
     tool->env.context = tool;
 }
 
+static identity_db_t *open_file(tool_t *tool, const char *path, identity_catalogue_t catalogue, const char **error)
+{
+    const identity_db_options_t options = {
+        .sync = IDENTITY_SYNC_FULL, .log = log_database, .catalogue = catalogue, .bulk = tool->bulk};
+    return identity_db_open(tool->pool, tool->driver, path, &options, error);
+}
+
+identity_db_t *tool_open_path(tool_t *tool, const char *path, const char **error)
+{
+    return open_file(tool, path, tool->settings.catalogue, error);
+}
+
 static int open_database(tool_t *tool, identity_catalogue_t catalogue)
 {
-    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .log = log_database, .catalogue = catalogue};
     const char *error = NULL;
     int version = 0;
 
-    tool->db = identity_db_open(tool->pool, tool->driver, tool->params, &options, &error);
+    tool->db = open_file(tool, tool->params, catalogue, &error);
     if (!tool->db)
         return tool_fail(TOOL_DATABASE, "%s", error);
     identity_db_use(tool->db, tool->pool);

@@ -50,6 +50,7 @@ struct tool {
     const char *argument, *second;             /* what the command is about; NULL where left out */
     const char *arguments[TOOL_ARGUMENTS + 1]; /* all of them */
     bool json;
+    bool bulk;   /* very much will be written */
     int wanted;  /* lines that --limit leaves; -1: all */
     bool headed; /* the heading has been printed, or there is none */
     identity_env_t env;
@@ -83,6 +84,8 @@ int tool_fail(tool_status_t status, const char *format, ...) __attribute__((form
 int tool_problem(const identity_problem_t *problem);
 /* Opens the database and fills env; 0, or the exit status after a message. */
 int tool_open(tool_t *tool);
+/* A connection to another file of the same driver. NULL with *error a sentence. */
+identity_db_t *tool_open_path(tool_t *tool, const char *path, const char **error);
 /* config.c: which database, by --db, --config or httpd's own configuration, with what httpd's tells of it. Before
  * tool->driver is looked at; tool_open does it. */
 int tool_configure(tool_t *tool);

@@ -45,7 +45,8 @@ for my $row (@rows) {
     my @needed = grep { !/^\[/ } split ' ', $arguments;
     says(2, qr/\Q$row->{name}\E asks for \Q$needed[0]\E/, @words) if @needed;
     my @samples = map { s/^=// ? (split /\|/)[0] : $_ } grep { !/^\[/ } split ' ', $row->{arguments};
-    says(2, qr/^htidentity: \Q$row->{name}\E: \S+ is one word too many$/, @words, $row->{arguments} eq '=bash' ? 'bash' : @samples, 'surplus')
+    my @more = map { 'x' } grep { /^\[/ } split ' ', $row->{arguments};
+    says(2, qr/^htidentity: \Q$row->{name}\E: \S+ is one word too many$/, @words, $row->{arguments} eq '=bash' ? 'bash' : @samples, @more, 'surplus')
         unless $row->{arguments} =~ /\.\.\./;
     says(2, qr/is empty/, @words, '', @samples[1 .. $#samples]) if @needed && $row->{arguments} !~ /^=/;
     my ($strange) = grep { $row->{options} !~ /\b$_\b/ } qw(message connection);

@@ -255,12 +255,28 @@ static void see_page(void *context, const char *name, const char *statement)
         is_str(fault, "", "%s: %s", name, statement);
 }
 
+/* A row of an export by its key, and pages by a range of it. Accounts, whose parents come first, are walked as a tree.
+ */
+static void test_sites(void)
+{
+    apr_array_header_t *tables;
+
+    must(identity_site_tables(db, &tables), "the tables of a site");
+    for (int i = 0; i < tables->nelts; i++) {
+        const identity_site_table_t *table = APR_ARRAY_IDX(tables, i, const identity_site_table_t *);
+        is_str(fault_of("SITE_FIND", table->find), "", "a row of %s", table->name);
+        if (strcmp(table->name, "accounts") != 0)
+            is_str(fault_of("SITE_ROWS", table->page), "", "a page of %s", table->name);
+    }
+}
+
 int main(void)
 {
     db = fixture_begin();
     for (identity_sql_t i = 0; i < IDENTITY_SQL_COUNT; i++)
         is_str(fault_of(identity_sql_name(i), identity_sql_text(i)), "", "%s", identity_sql_name(i));
     db_page_texts(pool, see_page, NULL);
+    test_sites();
     ok(texts > 1000, "%d composed texts were looked at", texts);
     ok(checked > texts, "%d lines of plans", checked);
 

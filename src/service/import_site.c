@@ -1,0 +1,275 @@
+/* Exports: looked through as a whole, then taken over row by row. */
+#include <string.h>
+
+#include "import_int.h"
+
+#define FIRST "{\"type\":\"site\","
+#define LAST  "{\"type\":\"end\","
+
+static bool begins(const char *line, size_t length, const char *with)
+{
+    return length >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
+}
+
+bool identity_site_begins(const char *line, size_t length)
+{
+    return begins(line, length, FIRST);
+}
+
+/* ---- looking through -------------------------------------------------------------------------------------------- */
+
+struct identity_site_check {
+    apr_pool_t *pool;
+    const identity_env_t *env;
+    identity_digest_t *digest;
+    apr_int64_t rows;
+    bool begun;
+    json_t *last;
+};
+
+identity_site_check_t *identity_site_check_make(apr_pool_t *pool, const identity_env_t *env)
+{
+    identity_site_check_t *check = apr_pcalloc(pool, sizeof *check);
+
+    check->pool = pool;
+    check->env = env;
+    check->digest = identity_digest_make(pool);
+    return check;
+}
+
+static bool damaged(const identity_site_check_t *check, identity_problem_t *problem)
+{
+    return identity_refuse(check->pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                           "The export was cut or changed: nothing of it is taken over.");
+}
+
+static bool read_version(identity_call_t *call, void *data)
+{
+    return identity_db_ok(call, identity_schema_version(call->db, data));
+}
+
+static bool same_version(identity_site_check_t *check, const json_t *first, identity_problem_t *problem)
+{
+    json_int_t format = json_integer_value(json_object_get(first, "format")),
+               schema = json_integer_value(json_object_get(first, "schema"));
+    int present = 0;
+
+    if (format != IDENTITY_SITE_FORMAT)
+        return identity_refuse(check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
+                               "The export has format %d, this program reads %d.", (int)format, IDENTITY_SITE_FORMAT);
+    if (!identity_run_local(check->pool, check->env, "", false, read_version, &present, problem))
+        return false;
+    return schema == present ||
+           identity_refuse(check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
+                           "The export is of schema version %d, this database has %d: bring both sites to the same "
+                           "version of mod_identity, then export again.",
+                           (int)schema, present);
+}
+
+bool identity_site_check_line(identity_site_check_t *check, const char *line, size_t length,
+                              identity_problem_t *problem)
+{
+    identity_problem_t ignored = {.kind = IDENTITY_PROBLEM_NONE};
+
+    if (check->last || !line || !check->digest)
+        return damaged(check, problem);
+    if (begins(line, length, LAST)) {
+        check->last = identity_json_read(check->pool, "line", line, length, &ignored);
+        return check->last ? true : damaged(check, problem);
+    }
+    identity_digest_add(check->digest, line, length);
+    identity_digest_add(check->digest, "\n", 1);
+    if (check->begun) {
+        check->rows++;
+        return true;
+    }
+    check->begun = true;
+    json_t *first = identity_json_read(check->pool, "line", line, length, &ignored);
+    return first && begins(line, length, FIRST) ? same_version(check, first, problem) : damaged(check, problem);
+}
+
+bool identity_site_check_end(identity_site_check_t *check, identity_problem_t *problem)
+{
+    const char *digest = identity_json_string(check->last, "sha256");
+
+    return (digest && json_integer_value(json_object_get(check->last, "rows")) == check->rows &&
+            strcmp(digest, identity_digest_hex(check->pool, check->digest)) == 0) ||
+           damaged(check, problem);
+}
+
+const char *identity_site_check_digest(const identity_site_check_t *check)
+{
+    return identity_json_string(check->last, "sha256");
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+typedef struct site_row {
+    const identity_site_table_t *table;
+    const char **values; /* one for each column */
+    json_t *object;
+    const char *text;
+} site_row_t;
+
+static const identity_site_column_t *column_of(const identity_site_table_t *table, int i)
+{
+    return &APR_ARRAY_IDX(table->columns, i, identity_site_column_t);
+}
+
+static bool read_value(identity_importer_t *importer, import_item_t *item, const identity_site_column_t *column,
+                       const json_t *member, const char **value)
+{
+    *value = NULL;
+    if (!member)
+        return identity_item_refuse(importer, item, "%s is missing.", column->name);
+    if (json_is_null(member))
+        return !column->required || identity_item_refuse(importer, item, "%s must not be null.", column->name);
+    if (column->number ? !json_is_integer(member) : !json_is_string(member))
+        return identity_item_refuse(importer, item, "%s must be a %s.", column->name,
+                                    column->number ? "whole number" : "string");
+    *value = column->number
+                 ? apr_psprintf(importer->batch, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(member))
+                 : json_string_value(member);
+    return true;
+}
+
+static bool read_columns(identity_importer_t *importer, import_item_t *item, site_row_t *row)
+{
+    const identity_site_table_t *table = row->table;
+    const char *name;
+    json_t *member;
+
+    row->values = apr_palloc(importer->batch, sizeof *row->values * (size_t)table->columns->nelts);
+    for (int i = 0; i < table->columns->nelts; i++)
+        if (!read_value(importer, item, column_of(table, i), json_object_get(row->object, column_of(table, i)->name),
+                        &row->values[i]))
+            return false;
+    if (json_object_size(row->object) == (size_t)table->columns->nelts + 1)
+        return true;
+    json_object_foreach (row->object, name, member) {
+        bool known = strcmp(name, "table") == 0;
+        for (int i = 0; !known && i < table->columns->nelts; i++)
+            known = strcmp(name, column_of(table, i)->name) == 0;
+        if (!known)
+            return identity_item_unknown(importer, item, name);
+    }
+    return true;
+}
+
+/* What is derived must be what it is derived from, or nobody would find the user. */
+static bool check_user(identity_importer_t *importer, import_item_t *item, const json_t *object)
+{
+    const char *username = identity_json_string(object, "username"),
+               *canonical = identity_json_string(object, "canonical"),
+               *held = identity_json_string(object, "held_name"), *form;
+    identity_user_status_t status;
+    bool active = json_integer_value(json_object_get(object, "active")) == 1;
+
+    if (!identity_user_status_parse(identity_json_string(object, "status"), &status))
+        return identity_item_refuse(importer, item, "status is none that a user can have.");
+    if (active != (status == IDENTITY_USER_ACTIVE))
+        return identity_item_refuse(importer, item, "active says something else than status.");
+    form = identity_username_canonical(importer->batch, username);
+    if (!identity_json_has(object, "old_name") && (!form || strcmp(form, canonical) != 0))
+        return identity_item_refuse(importer, item, "canonical is not the form of username.");
+    if (strcmp(identity_username_domain(canonical), identity_json_string(object, "domain")) != 0)
+        return identity_item_refuse(importer, item, "domain is not that of canonical.");
+    return !held || strcmp(held, canonical) == 0 || identity_json_has(object, "old_name") ||
+           identity_item_refuse(importer, item, "held_name is another than canonical.");
+}
+
+static bool read_row(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
+{
+    site_row_t *row = apr_pcalloc(importer->batch, sizeof *row);
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+
+    if (begins(text, length, FIRST) || begins(text, length, LAST))
+        return false;
+    item->wanted = row;
+    row->object = identity_json_read(importer->batch, "line", text, length, &problem);
+    if (!row->object)
+        return identity_item_refuse(importer, item, "%s", problem.message);
+    const char *name = identity_json_string(row->object, "table");
+    row->table = name ? apr_hash_get(importer->tables, name, APR_HASH_KEY_STRING) : NULL;
+    if (!row->table)
+        return identity_item_refuse(importer, item, "table names no table of a site.");
+    row->text = apr_pstrmemdup(importer->batch, text, length);
+    return read_columns(importer, item, row) && (strcmp(name, "users") != 0 || check_user(importer, item, row->object));
+}
+
+static bool begin_rows(identity_call_t *call, identity_importer_t *importer)
+{
+    (void)call;
+    (void)importer;
+    return true;
+}
+
+/* ---- what is there already -------------------------------------------------------------------------------------- */
+
+static const char *differences(identity_importer_t *importer, const site_row_t *row, const char *present)
+{
+    identity_problem_t ignored = {.kind = IDENTITY_PROBLEM_NONE};
+    json_t *object = identity_json_read(importer->batch, "line", present, strlen(present), &ignored);
+    const char *names = "";
+
+    for (int i = 0; i < row->table->columns->nelts; i++) {
+        const char *name = column_of(row->table, i)->name;
+        if (!json_equal(json_object_get(object, name), json_object_get(row->object, name)))
+            names = apr_pstrcat(importer->batch, names, *names ? ", " : "", name, NULL);
+    }
+    return names;
+}
+
+static bool refuse_broken(identity_importer_t *importer, import_item_t *item, const site_row_t *row, const char *rule)
+{
+    static const char unique[] = "UNIQUE constraint failed: ";
+
+    if (strncmp(rule, "FOREIGN KEY", 11) == 0)
+        identity_item_refuse(importer, item, "A row of %s refers to one that is not there.", row->table->name);
+    else if (strncmp(rule, unique, sizeof unique - 1) == 0)
+        identity_item_refuse(importer, item, "Another row of %s has it already: %s.", row->table->name,
+                             rule + sizeof unique - 1);
+    else
+        identity_item_refuse(importer, item, "A row of %s breaks a rule: %s.", row->table->name, rule);
+    return true;
+}
+
+static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const site_row_t *row,
+                const char *rule)
+{
+    const char *present = NULL, *names;
+    bool found;
+
+    if (!identity_db_found(call, identity_site_find(call->db, row->table, row->values, &present), &found))
+        return false;
+    if (!found)
+        return refuse_broken(importer, item, row, rule);
+    names = strcmp(present, row->text) == 0 ? "" : differences(importer, row, present);
+    if (!*names && importer->options.resume)
+        item->outcome = IMPORT_PRESENT;
+    else
+        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.", row->table->name,
+                             row->values[row->table->keys[0]], *names ? " and differs: " : "", names);
+    return true;
+}
+
+static bool write_row(identity_call_t *call, identity_importer_t *importer, import_item_t *item)
+{
+    const site_row_t *row = item->wanted;
+    const char *rule = NULL;
+    identity_db_status_t status = identity_site_insert(call->db, row->table, row->values, &rule);
+
+    if (status == IDENTITY_DB_CONFLICT)
+        return met(call, importer, item, row, rule);
+    item->outcome = IMPORT_MADE;
+    importer->changed = true;
+    return identity_db_ok(call, status);
+}
+
+/* Running servers forget whom they know. */
+static bool end_rows(identity_call_t *call, identity_importer_t *importer)
+{
+    return !importer->changed || identity_db_ok(call, identity_change_insert(call->db, ""));
+}
+
+const import_kind_t identity_import_site = {read_row, begin_rows, write_row, end_rows};
