@@ -221,6 +221,20 @@ typedef struct identity_env {
  * others stay unknown. */
 void identity_figures_survey(apr_pool_t *pool, const identity_env_t *env, identity_figures_t *figures);
 
+/* What is too dear for each who asks: rows, size and oldest row of each table, mails by how long they wait, the newest
+ * backup. Taken by one process now and then, and shown by all, from shared memory that was all zero (watch.c). */
+typedef struct identity_watch identity_watch_t;
+typedef struct identity_watched {
+    apr_int64_t size;          /* of the database's file; 0: not known */
+    apr_time_t signing_key_at; /* of the newest file with a signing key; 0: not known */
+} identity_watched_t;
+size_t identity_watch_size(void);
+void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const identity_watched_t *files,
+                         identity_watch_t *watch);
+void identity_watch_show(const identity_watch_t *watch, identity_figures_t *figures);
+/* htidentity backup has made one. False: that could not be written. */
+bool identity_backup_done(apr_pool_t *pool, const identity_env_t *env);
+
 /* The three forms of the same figures. Lines `IdentityKey: value` as mod_status writes them. */
 const char *identity_figures_lines(apr_pool_t *pool, const identity_figures_t *figures);
 /* OpenMetrics 1.0 with its # EOF. */

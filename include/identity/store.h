@@ -133,6 +133,13 @@ typedef struct identity_table_row {
 } identity_table_row_t;
 /* By name. Counts every row: it takes as long as reading the database does. */
 identity_db_status_t identity_tables_measure(identity_db_t *db, apr_array_header_t **rows);
+/* The same at little cost: rows are counted to `most`, the oldest is found by ids, which begin with their time (0 where
+ * a larger table has none), and bytes are added up only where sized: that reads the whole file. */
+identity_db_status_t identity_tables_look(identity_db_t *db, apr_int64_t most, bool sized, apr_array_header_t **rows);
+
+/* Of `most` queued mails, how many were queued before each of these times. */
+identity_db_status_t identity_survey_waiting(identity_db_t *db, const apr_time_t before[], int count, apr_int64_t most,
+                                             apr_int64_t waiting[]);
 
 /* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
 typedef struct identity_survey {

@@ -85,6 +85,10 @@ identity_db_status_t identity_settings_list(identity_db_t *db, apr_array_header_
 /* In a write transaction. */
 identity_db_status_t identity_settings_clear(identity_db_t *db);
 identity_db_status_t identity_setting_put(identity_db_t *db, const identity_setting_row_t *row);
+/* When htidentity backup has last made a copy, 0: never. The copy itself does not know of it. The first inside a write
+ * transaction. */
+identity_db_status_t identity_backup_note(identity_db_t *db, apr_time_t at);
+identity_db_status_t identity_backup_noted(identity_db_t *db, apr_time_t *at);
 
 /* Whose rights were changed, in the order of the commits. */
 typedef struct identity_change_row {

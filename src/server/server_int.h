@@ -164,6 +164,8 @@ struct identity_host {
     /* shared by the hosts of a database: */
     identity_database_t *database;
     identity_pool_t *pool;
+    identity_watch_t *watch;   /* NULL: nobody looks */
+    apr_time_t signing_key_at; /* of IdentitySigningKey's newest file, as the parent saw it */
     identity_settings_t settings;
     identity_env_t env;
 };
@@ -285,6 +287,11 @@ const char *identity_give_to_children(apr_pool_t *pool, const char *path);
 /* signing_keys.c: loads the keys beside the database where they are not known yet, or again where it was replaced. */
 /* Files of IdentitySigningKey; NULL: those beside the database. */
 const apr_array_header_t *identity_keys_configured(const identity_host_t *host);
+
+/* watch.c */
+void identity_watch_share(identity_site_t *site);
+void identity_note_key(identity_host_t *host, const char *path);
+identity_watched_t identity_watched_files(apr_pool_t *pool, const identity_host_t *host);
 /* Hosts that share a database keep what is in it for as long as any of them wants. */
 void identity_retention_share(identity_site_t *site);
 /* What htidentity is told of a host (describe.c). */

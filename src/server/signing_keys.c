@@ -115,6 +115,7 @@ static const char *start_configured(identity_host_t *host, const apr_array_heade
     const char *errmsg = identity_keys_load(host->site->pool, paths, &keys);
 
     host->env.keys = keys;
+    identity_note_key(host, APR_ARRAY_IDX(paths, 0, const char *));
     return errmsg;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <mod_status.h>
 #include <apr_optional_hooks.h>
@@ -24,6 +25,15 @@ static void set_size(identity_figures_t *figures, identity_metric_t metric, cons
         identity_figure_set(figures, metric, info.st_size);
 }
 
+static void set_room(identity_figures_t *figures, const char *path)
+{
+    struct statvfs room;
+
+    if (statvfs(path, &room) == 0)
+        identity_figure_set(figures, IDENTITY_METRIC_DATABASE_FREE,
+                            (apr_int64_t)room.f_bavail * (apr_int64_t)room.f_frsize);
+}
+
 /* What was counted is read before the database is asked, so that the question does not count itself. */
 static identity_figures_t *collect(apr_pool_t *pool, const identity_host_t *host)
 {
@@ -34,6 +44,10 @@ static identity_figures_t *collect(apr_pool_t *pool, const identity_host_t *host
     identity_figure_set(figures, IDENTITY_METRIC_CONNECTIONS_MAX, host->dbd.max);
     set_size(figures, IDENTITY_METRIC_DATABASE_SIZE, host->dbd.params);
     set_size(figures, IDENTITY_METRIC_DATABASE_WAL, apr_pstrcat(pool, host->dbd.params, "-wal", NULL));
+    set_room(figures, identity_folder_of(pool, host->dbd.params));
+    identity_figure_set(figures, IDENTITY_METRIC_BUILD, 1);
+    if (host->watch)
+        identity_watch_show(host->watch, figures);
     return figures;
 }
 

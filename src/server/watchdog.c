@@ -132,6 +132,17 @@ static void purge(identity_job_t *job, apr_pool_t *pool)
         purge_store(job, pool, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
 }
 
+/* What each who asks for figures would pay for otherwise. */
+static void watch(identity_job_t *job, apr_pool_t *pool)
+{
+    for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
+        const identity_host_t *store = APR_ARRAY_IDX(job->stores, i, const identity_host_t *);
+        const identity_watched_t files = identity_watched_files(pool, store);
+        if (store->watch)
+            identity_watch_take(pool, &store->env, &files, store->watch);
+    }
+}
+
 static void run(identity_job_t *job, int more)
 {
     apr_thread_mutex_lock(job->mutex);
@@ -163,6 +174,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
             tell_unsent(job, pool);
         job->purged_at = apr_time_now();
         purge(job, pool);
+        watch(job, pool);
     }
     run(job, -1);
     return APR_SUCCESS;
@@ -288,6 +300,7 @@ int identity_start_watchdog(identity_site_t *site)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     site->job = job_make(site);
+    identity_watch_share(site);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0] && status == APR_SUCCESS; i++) {
         status = instance(&watchdog, threads[i].name, 0, 1, site->pool);
         if (status == APR_SUCCESS)

@@ -43,7 +43,7 @@ static const struct row {
 #undef FAMILY
 #undef METRIC
 
-const int identity_statuses[IDENTITY_STATUSES] = {200, 201, 204, 302, 304, 400, 401, 403, 404, 405,
+const int identity_statuses[IDENTITY_STATUSES] = {200, 201, 204, 302, 303, 304, 400, 401, 403, 404, 405,
                                                   408, 409, 412, 413, 415, 422, 429, 500, 503, 0};
 const apr_interval_time_t identity_times[IDENTITY_TIMES] = {500,    1000,   5000,    25000,
                                                             100000, 500000, 2500000, APR_INT64_MAX};

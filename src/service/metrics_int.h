@@ -13,7 +13,7 @@ enum {
 #undef ROUTE
 
 /* The statuses that are told apart; the last counts all others. */
-#define IDENTITY_STATUSES 20
+#define IDENTITY_STATUSES 21
 extern const int identity_statuses[IDENTITY_STATUSES];
 /* Upper bounds, inclusive, in microseconds; the last has none. */
 #define IDENTITY_TIMES 8

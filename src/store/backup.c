@@ -184,34 +184,49 @@ static void *read_pair(const db_row_t *row, int from)
     return pair;
 }
 
+#define HAS_TIME 1
+#define HAS_ID   2
 #define TABLES                                                                                                         \
-    "SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) c WHERE c.name = 'created_at') FROM "              \
+    "SELECT m.name, (SELECT COALESCE(SUM(CASE c.name WHEN 'created_at' THEN 1 WHEN 'id' THEN 2 ELSE 0 END), 0) FROM "  \
+    "pragma_table_info(m.name) c) FROM "                                                                               \
     "sqlite_master m WHERE m.type = 'table' AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name"
 /* With those of its indexes. */
 #define BYTES                                                                                                          \
     "SELECT m.tbl_name, SUM(s.pgsize) FROM dbstat s CROSS JOIN sqlite_master m WHERE m.name = s.name GROUP BY "        \
     "m.tbl_name"
 
-static identity_db_status_t measure(identity_db_t *db, const pair_t *table, identity_table_row_t *row)
+/* most: of rows that are looked at, 0: all. */
+static identity_db_status_t measure(identity_db_t *db, const pair_t *table, apr_int64_t most, identity_table_row_t *row)
 {
-    const char *from = apr_psprintf(db_use_pool(db), "FROM \"%s\"", table->name);
+    apr_pool_t *pool = db_use_pool(db);
+    const char *from = apr_psprintf(pool, "FROM \"%s\"", table->name);
+    const char *rows = most ? apr_psprintf(pool, "FROM (SELECT 1 %s LIMIT %" APR_INT64_T_FMT ")", from, most) : from;
+    bool whole, by_id = most && (table->number & HAS_ID);
     identity_db_status_t status =
-        db_count_text(db, "stats", apr_pstrcat(db_use_pool(db), "SELECT COUNT(*) ", from, NULL), NULL, 0, &row->rows);
+        db_count_text(db, "stats", apr_pstrcat(pool, "SELECT COUNT(*) ", rows, NULL), NULL, 0, &row->rows);
 
-    if (status != IDENTITY_DB_OK || !table->number)
+    whole = !most || row->rows < most;
+    if (status != IDENTITY_DB_OK || !(table->number & HAS_TIME) || !row->rows || (!by_id && !whole))
         return status;
-    return db_count_text(db, "stats", apr_pstrcat(db_use_pool(db), "SELECT COALESCE(MIN(created_at), 0) ", from, NULL),
+    return db_count_text(db, "stats",
+                         by_id ? apr_pstrcat(pool, "SELECT created_at ", from, " ORDER BY id LIMIT 1", NULL)
+                               : apr_pstrcat(pool, "SELECT COALESCE(MIN(created_at), 0) ", from, NULL),
                          NULL, 0, &row->oldest_at);
 }
 
 identity_db_status_t identity_tables_measure(identity_db_t *db, apr_array_header_t **rows)
+{
+    return identity_tables_look(db, 0, true, rows);
+}
+
+identity_db_status_t identity_tables_look(identity_db_t *db, apr_int64_t most, bool sized, apr_array_header_t **rows)
 {
     apr_array_header_t *tables = NULL, *bytes = NULL;
     apr_int64_t counted = 0;
     identity_db_status_t status = db_list_text(db, "stats", TABLES, NULL, 0, read_pair, &tables);
 
     *rows = apr_array_make(db_use_pool(db), 32, sizeof(identity_table_row_t *));
-    if (status == IDENTITY_DB_OK)
+    if (status == IDENTITY_DB_OK && sized)
         status = db_count_text(db, "stats", "SELECT COUNT(*) FROM pragma_module_list WHERE name = 'dbstat'", NULL, 0,
                                &counted);
     if (status == IDENTITY_DB_OK && counted)
@@ -224,7 +239,7 @@ identity_db_status_t identity_tables_measure(identity_db_t *db, apr_array_header
         for (int b = 0; bytes && b < bytes->nelts; b++)
             if (strcmp(APR_ARRAY_IDX(bytes, b, const pair_t *)->name, table->name) == 0)
                 row->bytes = APR_ARRAY_IDX(bytes, b, const pair_t *)->number;
-        status = measure(db, table, row);
+        status = measure(db, table, most, row);
         APR_ARRAY_PUSH(*rows, identity_table_row_t *) = row;
     }
     return status;

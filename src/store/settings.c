@@ -25,3 +25,21 @@ identity_db_status_t identity_setting_put(identity_db_t *db, const identity_sett
 {
     return db_insert(db, IDENTITY_SQL_SETTING_PUT, DB_ARGS(S(row->name), S(row->value)));
 }
+
+#define BACKUP "backed up at"
+
+identity_db_status_t identity_backup_note(identity_db_t *db, apr_time_t at)
+{
+    const identity_setting_row_t row = {.name = BACKUP,
+                                        .value = apr_psprintf(db_use_pool(db), "%" APR_INT64_T_FMT, at)};
+    identity_db_status_t status = db_in_write(db, "BACKUP_FORGET");
+
+    if (status == IDENTITY_DB_OK)
+        status = db_change(db, IDENTITY_SQL_BACKUP_FORGET, NULL, 0, NULL);
+    return status == IDENTITY_DB_OK ? identity_setting_put(db, &row) : status;
+}
+
+identity_db_status_t identity_backup_noted(identity_db_t *db, apr_time_t *at)
+{
+    return db_count(db, IDENTITY_SQL_BACKUP_AT, NULL, 0, at);
+}

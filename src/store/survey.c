@@ -46,3 +46,13 @@ identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr
         status = look(db, IDENTITY_SQL_SURVEY_OUTBOX, DB_ARGS(S("failed"), N(most)), &survey->failed, &oldest_failed);
     return status;
 }
+
+identity_db_status_t identity_survey_waiting(identity_db_t *db, const apr_time_t before[], int count, apr_int64_t most,
+                                             apr_int64_t waiting[])
+{
+    identity_db_status_t status = IDENTITY_DB_OK;
+
+    for (int i = 0; i < count && status == IDENTITY_DB_OK; i++)
+        status = db_count(db, IDENTITY_SQL_SURVEY_WAITING, DB_ARGS(N(most), N(before[i])), &waiting[i]);
+    return status;
+}

@@ -22,6 +22,9 @@ int tool_backup(tool_t *tool)
 
     if (status == TOOL_DONE)
         status = of_file(identity_db_backup(tool->db, tool->argument, &error), &error);
+    /* The figures of the server tell how old it is. */
+    if (status == TOOL_DONE && !identity_backup_done(tool->pool, &tool->env))
+        fprintf(stderr, "htidentity: the backup is made; that it was could not be written into the database\n");
     if (status == TOOL_DONE && tool->json)
         printf("{\"backup\":true}\n");
     else if (status == TOOL_DONE)

@@ -16,7 +16,7 @@ my %arrows = (
     pages => [qw(pages)],
 );
 # Tables that a public header is made of.
-my %tables = ('metrics.def' => 'service', 'mails.def' => 'client');
+my %tables = ('metrics.def' => 'service', 'tables.def' => 'service', 'mails.def' => 'client');
 # Libraries that belong to one room.
 my %owned = (
     'httpd.h and its kin' => [qr{^(?:httpd|http_\w+|ap_\w+|util_\w+|mod_\w+|mpm_common|scoreboard|unixd)\.h$}, qw(server)],

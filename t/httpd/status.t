@@ -80,7 +80,7 @@ sub moved
     my %all = (%$before, %$after);
     return join ' ', map {
         my $by = ($after->{$_} // 0) - ($before->{$_} // 0);
-        $by && !/^(?:Seconds-|DatabaseLatency|DatabaseSize|DatabaseWAL|ConnectionsLent|ConnectionsInUse|OutboxOldestAge|WriteWaits|ConnectionWaits|HashWaits|Processes|Cache)/ ? sprintf('%s%+d', $_, $by) : ();
+        $by && !/^(?:Seconds-|DatabaseLatency|DatabaseSize|DatabaseWAL|ConnectionsLent|ConnectionsInUse|OutboxOldestAge|WriteWaits|ConnectionWaits|HashWaits|Processes|Cache|Table|Backup|SigningKeyAge|DatabaseFree|OutboxWaiting)/ ? sprintf('%s%+d', $_, $by) : ();
     } sort keys %all;
 }
 
@@ -228,6 +228,36 @@ for (1 .. 200) {
 is moved($before, figures()), 'MailOutages-1', 'so does a child that is killed';
 moves('and all goes on', 'Requests+1 Requests-list_roles-200+1', sub { $server->api(GET => '/v1/roles?limit=1') });
 is figures()->{ConnectionsInUse}, 0, 'no connection is in use';
+
+# ---- what the job looks at now and then ----------------------------------------------------------------------------------------------------------
+
+# Once a minute, and once when it begins.
+sub looked_at
+{
+    my ($name) = @_;
+    for (1 .. 1200) {
+        my $figures = figures();
+        return $figures if defined $figures->{$name};
+        sleep 0.1;
+    }
+    return figures();
+}
+my $looked = looked_at('TableRows-users');
+is $looked->{'TableRows-accounts'}, scalar(($server->db('SELECT COUNT(*) AS n FROM accounts'))[0]{n}), 'rows of each table';
+cmp_ok $looked->{'TableBytes-users'}, '>', 0, 'its size';
+cmp_ok $looked->{'TableOldestAge-users'}, '>', 0, 'and the age of its oldest row';
+cmp_ok $looked->{DatabaseFree}, '>', 0, 'room on the file system of the database';
+ok defined $looked->{SigningKeyAge}, 'the age of the signing key';
+is $looked->{$_} // 'none', 0, 'no mail is waiting: ' . $_ for map {"OutboxWaiting-$_"} 60, 600, 3600, 86400;
+ok !defined $looked->{BackupAge}, 'no backup has been made';
+my ($made) = $server->tool('backup', "$state/for-its-age.db");
+is $made, 0, 'then one is';
+$server->graceful;
+ok defined looked_at('BackupAge')->{BackupAge}, '... and its age is told';
+($metrics) = openmetrics();
+is scalar(grep { /^identity_build\{version="\d+\.\d+\.\d+"\}$/ } keys %{$metrics->{samples}}), 1, 'the version of the module';
+ok exists $metrics->{samples}{'identity_table_size_bytes{table="audit_records"}'}, 'tables in OpenMetrics';
+like get('/status')->{content}, qr{<th scope="row">Newest backup, made before</th>}, 'and in the page';
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------------------------------
 

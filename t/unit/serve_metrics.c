@@ -99,7 +99,7 @@ static void test_requests(void)
     identity_metric_request(metrics, ROUTE_UNKNOWN - 1, 418, 1);
     identity_metric_request(metrics, 0, 503, 1);
     identity_figures_t *figures = identity_metrics_read(pool, metrics);
-    is_int(figures->requests[ROUTE_UNKNOWN].statuses[8], 1, "what matches no route is counted apart");
+    is_int(figures->requests[ROUTE_UNKNOWN].statuses[9], 1, "what matches no route is counted apart");
     is_int(figures->requests[ROUTE_UNKNOWN - 1].statuses[IDENTITY_STATUSES - 1], 1, "an odd status is another one");
     is_int(figures->requests[0].statuses[IDENTITY_STATUSES - 2], 1, "503 is told apart");
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {

@@ -28,6 +28,7 @@ static const allowed_t small[] = {
     {"TEAM_NAMES_MET", "SCAN t", "the operator's check of all teams"},
     {"SETTINGS_LIST", "SCAN s", "twenty rows"},
     {"SETTINGS_CLEAR", "SCAN settings", "the same"},
+    {"SURVEY_WAITING", "SCAN w", "capped by a LIMIT"},
     {"SCHEMA_TABLE", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN sqlite_master", "the schema itself"},
     {"SCHEMA_STRANGERS", "SCAN s", "the same"},

@@ -1,0 +1,51 @@
+/* What the watchdog's job looks at for the figures, beside the database: its file, and those of the signing keys. */
+#include <sys/stat.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+/* One for each database; those who share it show the same. It begins anew with each generation. */
+void identity_watch_share(identity_site_t *site)
+{
+    for (int i = 0; i < site->hosts->nelts; i++) {
+        identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
+        for (int j = 0; j < i && !host->watch; j++) {
+            const identity_host_t *other = APR_ARRAY_IDX(site->hosts, j, const identity_host_t *);
+            if (other->pool == host->pool)
+                host->watch = other->watch;
+        }
+        /* Without it the figures are not shown: no reason not to start. */
+        if (!host->watch)
+            host->watch = identity_memory_shared(site->pool, identity_watch_size());
+    }
+}
+
+static apr_time_t made_at(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? apr_time_from_sec(info.st_mtime) : 0;
+}
+
+/* Children may not look into the folder of keys that the configuration names: what the parent has seen counts then. */
+void identity_note_key(identity_host_t *host, const char *path)
+{
+    host->signing_key_at = made_at(path);
+}
+
+identity_watched_t identity_watched_files(apr_pool_t *pool, const identity_host_t *host)
+{
+    identity_watched_t files = {.signing_key_at = host->signing_key_at};
+    const apr_array_header_t *paths = identity_keys_configured(host);
+    struct stat info;
+    long highest;
+
+    if (!paths)
+        paths = identity_key_files(pool, identity_folder_of(pool, host->dbd.params), &highest);
+    apr_time_t now = paths->nelts ? made_at(APR_ARRAY_IDX(paths, 0, const char *)) : 0;
+    if (now)
+        files.signing_key_at = now;
+    if (stat(host->dbd.params, &info) == 0)
+        files.size = info.st_size;
+    return files;
+}
