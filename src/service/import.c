@@ -5,7 +5,6 @@
 
 #include "import_int.h"
 
-#define BATCH_LINES 100000
 #define BATCH_BYTES (64 * 1024 * 1024)
 /* Others wait for a lock by asking ten times a second, for a second and a half: within a pause longer than that they
  * find it free, and no transaction keeps them waiting for long. */
@@ -223,7 +222,8 @@ bool identity_importer_line(identity_importer_t *importer, const char *text, siz
         return true;
     APR_ARRAY_PUSH(importer->items, import_item_t) = item;
     importer->bytes += length;
-    return (importer->items->nelts < BATCH_LINES && importer->bytes < BATCH_BYTES) || flush(importer, problem);
+    return (importer->items->nelts < importer->kind->lines && importer->bytes < BATCH_BYTES) ||
+           flush(importer, problem);
 }
 
 bool identity_importer_end(identity_importer_t *importer, identity_problem_t *problem)

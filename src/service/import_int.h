@@ -23,6 +23,7 @@ typedef struct import_item {
 
 /* A kind of file. Whatever is read or written is in the pool of the batch. */
 typedef struct import_kind {
+    int lines; /* of a batch */
     /* Looks at a line; item->refusal where it does not fit. NULL without a word: there is nothing in it. */
     bool (*read)(identity_importer_t *importer, import_item_t *item, const char *text, size_t length);
     /* In a write transaction: in front of its first item, for an item, behind its last one. False ends the import, with

@@ -107,7 +107,6 @@ const char *identity_site_check_digest(const identity_site_check_t *check)
 typedef struct site_row {
     const identity_site_table_t *table;
     const char **values; /* one for each column */
-    json_t *object;
     const char *text;
 } site_row_t;
 
@@ -129,11 +128,11 @@ static bool read_value(identity_importer_t *importer, import_item_t *item, const
                                     column->number ? "whole number" : "string");
     *value = column->number
                  ? apr_psprintf(importer->batch, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(member))
-                 : json_string_value(member);
+                 : apr_pstrdup(importer->batch, json_string_value(member));
     return true;
 }
 
-static bool read_columns(identity_importer_t *importer, import_item_t *item, site_row_t *row)
+static bool read_columns(identity_importer_t *importer, import_item_t *item, site_row_t *row, json_t *object)
 {
     const identity_site_table_t *table = row->table;
     const char *name;
@@ -141,12 +140,12 @@ static bool read_columns(identity_importer_t *importer, import_item_t *item, sit
 
     row->values = apr_palloc(importer->batch, sizeof *row->values * (size_t)table->columns->nelts);
     for (int i = 0; i < table->columns->nelts; i++)
-        if (!read_value(importer, item, column_of(table, i), json_object_get(row->object, column_of(table, i)->name),
+        if (!read_value(importer, item, column_of(table, i), json_object_get(object, column_of(table, i)->name),
                         &row->values[i]))
             return false;
-    if (json_object_size(row->object) == (size_t)table->columns->nelts + 1)
+    if (json_object_size(object) == (size_t)table->columns->nelts + 1)
         return true;
-    json_object_foreach (row->object, name, member) {
+    json_object_foreach (object, name, member) {
         bool known = strcmp(name, "table") == 0;
         for (int i = 0; !known && i < table->columns->nelts; i++)
             known = strcmp(name, column_of(table, i)->name) == 0;
@@ -169,7 +168,7 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
         return identity_item_refuse(importer, item, "status is none that a user can have.");
     if (active != (status == IDENTITY_USER_ACTIVE))
         return identity_item_refuse(importer, item, "active says something else than status.");
-    form = identity_username_canonical(importer->batch, username);
+    form = identity_username_canonical(importer->scratch, username);
     if (!identity_json_has(object, "old_name") && (!form || strcmp(form, canonical) != 0))
         return identity_item_refuse(importer, item, "canonical is not the form of username.");
     if (strcmp(identity_username_domain(canonical), identity_json_string(object, "domain")) != 0)
@@ -186,15 +185,17 @@ static bool read_row(identity_importer_t *importer, import_item_t *item, const c
     if (begins(text, length, FIRST) || begins(text, length, LAST))
         return false;
     item->wanted = row;
-    row->object = identity_json_read(importer->batch, "line", text, length, &problem);
-    if (!row->object)
+    apr_pool_clear(importer->scratch);
+    json_t *object = identity_json_read(importer->scratch, "line", text, length, &problem);
+    if (!object)
         return identity_item_refuse(importer, item, "%s", problem.message);
-    const char *name = identity_json_string(row->object, "table");
+    const char *name = identity_json_string(object, "table");
     row->table = name ? apr_hash_get(importer->tables, name, APR_HASH_KEY_STRING) : NULL;
     if (!row->table)
         return identity_item_refuse(importer, item, "table names no table of a site.");
     row->text = apr_pstrmemdup(importer->batch, text, length);
-    return read_columns(importer, item, row) && (strcmp(name, "users") != 0 || check_user(importer, item, row->object));
+    return read_columns(importer, item, row, object) &&
+           (strcmp(name, "users") != 0 || check_user(importer, item, object));
 }
 
 static bool begin_rows(identity_call_t *call, identity_importer_t *importer)
@@ -209,12 +210,14 @@ static bool begin_rows(identity_call_t *call, identity_importer_t *importer)
 static const char *differences(identity_importer_t *importer, const site_row_t *row, const char *present)
 {
     identity_problem_t ignored = {.kind = IDENTITY_PROBLEM_NONE};
-    json_t *object = identity_json_read(importer->batch, "line", present, strlen(present), &ignored);
     const char *names = "";
 
+    apr_pool_clear(importer->scratch);
+    const json_t *one = identity_json_read(importer->scratch, "line", present, strlen(present), &ignored),
+                 *other = identity_json_read(importer->scratch, "line", row->text, strlen(row->text), &ignored);
     for (int i = 0; i < row->table->columns->nelts; i++) {
         const char *name = column_of(row->table, i)->name;
-        if (!json_equal(json_object_get(object, name), json_object_get(row->object, name)))
+        if (!json_equal(json_object_get(one, name), json_object_get(other, name)))
             names = apr_pstrcat(importer->batch, names, *names ? ", " : "", name, NULL);
     }
     return names;
@@ -272,4 +275,4 @@ static bool end_rows(identity_call_t *call, identity_importer_t *importer)
     return !importer->changed || identity_db_ok(call, identity_change_insert(call->db, ""));
 }
 
-const import_kind_t identity_import_site = {read_row, begin_rows, write_row, end_rows};
+const import_kind_t identity_import_site = {10000, read_row, begin_rows, write_row, end_rows};

@@ -3,6 +3,7 @@
 
 #include "import_int.h"
 
+#define LINES       100000 /* the more of them are written in order, the less it costs */
 #define MEMBERSHIPS 100
 #define ROLES       100
 
@@ -339,5 +340,5 @@ static bool write_user(identity_call_t *call, identity_importer_t *importer, imp
     return identity_wanted_write(call, IDENTITY_OWNER_USER, wanted->user.id, &given);
 }
 
-const import_kind_t identity_import_users = {read_user, begin_users, write_user, end_users};
-const import_kind_t identity_import_htpasswd = {read_htpasswd, begin_users, write_user, end_users};
+const import_kind_t identity_import_users = {LINES, read_user, begin_users, write_user, end_users};
+const import_kind_t identity_import_htpasswd = {LINES, read_htpasswd, begin_users, write_user, end_users};

@@ -33,6 +33,9 @@ static bool give_line(export_t *export, const char *text)
 /* What cannot be read back is said, not written. */
 static bool readable(identity_call_t *call, const identity_site_table_t *table, const identity_site_line_t *line)
 {
+    if (strlen(line->text) > IDENTITY_IMPORT_LINE)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, "A row of %s (%s) is longer than %d bytes.",
+                             table->name, line->keys[0], IDENTITY_IMPORT_LINE);
     return identity_utf8_valid(line->text) ||
            identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, "A row of %s (%s) is not valid UTF-8.", table->name,
                          line->keys[0]);

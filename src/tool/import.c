@@ -168,8 +168,9 @@ static int take_copy(taking_t *taking)
     for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++)
         apr_snprintf(copies[i], sizeof copies[i], "%s" IDENTITY_TRIAL_SUFFIX "%s", tool->params, suffixes[i]);
     identity_db_use(original, tool->pool);
-    if (identity_db_trial(original, tool->driver, tool->params, &path, &error) != IDENTITY_FILE_DONE)
-        return tool_fail(TOOL_FAILED, "%s", error);
+    identity_file_status_t made = identity_db_trial(original, tool->driver, tool->params, &path, &error);
+    if (made != IDENTITY_FILE_DONE)
+        return tool_fail(made == IDENTITY_FILE_STATE ? TOOL_STATE : TOOL_FAILED, "%s", error);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         signal(ends[i], end_by_signal);
     tool->db = tool_open_path(tool, path, &error);

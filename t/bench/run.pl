@@ -18,7 +18,7 @@ my $build = shift // 'build';
 my ($users, $rounds, $seconds) = ($ENV{USERS} // 100_000, $ENV{ROUNDS} // 5, $ENV{SECONDS} // 2);
 my $connections = 16;
 my $principals = 10_000;
-my %wanted = map { $_ => 1 } split ' ', $ENV{ROWS} // 'W0 W1 W2 W2k W3 M1 M2';
+my %wanted = map { $_ => 1 } split ' ', $ENV{ROWS} // 'W0 W1 W2 W2k W3 M1 M2 S2';
 my $folder = tempdir('identity-bench.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
 my $failed = 0;
 my %started;
@@ -202,7 +202,7 @@ sub in_turn
     return map { median(@$_) } @values;
 }
 
-my %targets = (W1 => 0.95, W2 => 0.90, W2k => 0.90, W3 => 0.35, M1 => 24, M2 => 100);
+my %targets = (W1 => 0.95, W2 => 0.90, W2k => 0.90, W3 => 0.35, M1 => 24, M2 => 100, S2 => 0.4);
 
 sub row
 {
@@ -214,6 +214,15 @@ sub row
     my $number = sub { defined $_[0] ? sprintf $_[1], $_[0] : '' };
     say_now(join ' | ', "| $row", $work, $number->($value, $format), $number->($limit, $format), $number->($ratio, $of eq 'ratio' ? '%.2f' : $format),
         defined $target ? ($of eq 'ratio' ? '>= ' : '<= ') . $target : '', "$met |");
+}
+
+# What a command does a second of its processor time, of so many.
+sub rate_of
+{
+    my ($count, @command) = @_;
+    my $before = (times)[2] + (times)[3];
+    run(@pinned, @command);
+    return $count / ((times)[2] + (times)[3] - $before);
 }
 
 # ---- what there is to measure ----------------------------------------------------------------------------------------------------------------
@@ -340,5 +349,33 @@ if ($wanted{W1}) {
         sub { my $hashes = `$build/t/bench-hash 3`; $hashes + 0 });
     row('W1', 'login by password (requests/s of each core), beside bare libsodium on all cores', $logins, $hashes, '%.1f', 'ratio');
     stop($identity);
+}
+
+# ---- S2 --------------------------------------------------------------------------------------------------------------------------------------
+
+if ($wanted{S2}) {
+    my @names = map { "user$_\@example.org" } 1 .. $users;
+    # As a file of another program has them: in no order of the alphabet.
+    my $state = 1;
+    for my $i (reverse 1 .. $#names) {
+        $state = $state * 1103515245 + 12345 & 0x7fffffff;
+        @names[$i, $state % ($i + 1)] = @names[$state % ($i + 1), $i];
+    }
+    my $hash = '$2y$10$abcdefghijklmnopqrstuut3CYJcJzK0OXF40fU9tgfp3q7x3/1vu';
+    write_file("$folder/users.jsonl", join '', map { qq({"type":"user","username":"$_","password_hash":"$hash"}\n) } @names);
+    my $fresh = sub {
+        my ($name) = @_;
+        unlink glob "$folder/$name.db*";
+        run("$build/htidentity --db sqlite3:$folder/$name.db migrate > $folder/out");
+        return "$folder/$name.db";
+    };
+    my ($imported, $copied) = in_turn(
+        sub {
+            my $db = 'sqlite3:' . $fresh->('imported');
+            run("$build/htidentity --db $db entity add default > $folder/out");
+            return rate_of($users, 'sh', '-c', "$build/htidentity --db $db import $folder/users.jsonl > $folder/out");
+        },
+        sub { return rate_of($users, "$build/t/bench-copy", "$folder/imported.db", $fresh->('copied')) });
+    row('S2', 'import of users with hashes (a second), beside a copy of their rows by SQLite alone', $imported, $copied, '%.0f', 'ratio');
 }
 exit($failed ? 1 : 0);
