@@ -191,6 +191,15 @@ const char *identity_username_key(apr_pool_t *pool, const char *text);
 const char *identity_username_prefix(apr_pool_t *pool, const char *text);
 /* The domain of a canonical username: what follows the last @; "" without one. Points into it. */
 const char *identity_username_domain(const char *canonical);
+/* A login, the second, short name of a user: a letter or digit, then letters, digits, dots, hyphens and underscores, 64
+ * at most; not of the form of an id. */
+bool identity_login_valid(const char *login);
+#define IDENTITY_LOGIN_RULE                                                                                            \
+    "a letter or digit and after it letters, digits, dots, hyphens and underscores, at most 64 in all, and not look "  \
+    "like an id"
+#define IDENTITY_LOGIN_MAX 64
+/* The form in which it is compared, and told to others: its letters in lower case. */
+const char *identity_login_key(apr_pool_t *pool, const char *login);
 /* Can it be written into To:? Laxer than a user name: names of older databases get mail, too. */
 bool identity_mail_address_valid(const char *address);
 /* Is it a domain as in a user name: two labels at least? And its lower-case A-labels, NULL where it is not one. */

@@ -68,6 +68,7 @@ typedef struct identity_settings {
     size_t password_minimum;
     const identity_blocklist_t *blocklist; /* of passwords, or NULL */
     bool password_grant;
+    bool logins; /* IdentityUserName login: logins sign in, and are r->user */
     identity_rates_t rates;
     identity_retention_t retention;
     const unsigned char *key_escrow;    /* 32 bytes by which the text of new API keys is sealed; NULL: it is not kept */
@@ -280,6 +281,9 @@ typedef struct identity_principal {
     identity_caller_t kind;
     const char *id;   /* user_..., apik_..., "" for the command line; of a visitor of the demo account the session's */
     const char *name; /* r->user: the username, a key's id */
+    /* ... where IdentityUserName is login: that in lower case, behind the entity's reference and a slash where several
+     * entities last. NULL: name. */
+    const char *login;
     const char *method;                       /* IDENTITY_AUTH: key, bearer */
     const char *entity_id, *entity_reference; /* reference: NULL of visitors and of the command line */
     bool sandbox;                             /* its entity is one */
@@ -298,6 +302,9 @@ typedef struct identity_principal {
                                authenticated where there are generations */
     identity_stamp_t stamp; /* as of which generations it was read */
 } identity_principal_t;
+
+/* What r->user, IDENTITY_USERNAME and X-Identity-Username are. */
+const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *who);
 
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {

@@ -241,6 +241,7 @@ typedef struct identity_user_row {
     apr_time_t pending_expires_at;
     apr_time_t deleted_at; /* 0: not. Read, not written */
     const char *pseudonym; /* of who is being erased, else "". Read, not written */
+    const char *login;     /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
@@ -249,6 +250,15 @@ identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user
 identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
 /* Since when it is deleted, 0: not any more. Beside identity_user_update, in the same write transaction. */
 identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at);
+/* Writes row->login. Beside identity_user_insert or identity_user_update, in the same write transaction. CONFLICT:
+ * another user of the entity has it. */
+identity_db_status_t identity_user_login_set(identity_db_t *db, const identity_user_row_t *row);
+/* In any status. */
+identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id, const char *login,
+                                            identity_user_row_t **row);
+/* What is typed to sign in: `reference/login` of an entity that is no sandbox, or `login` where there is only one such.
+ */
+identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
 /* Over all entities: for who holds a mailed link. */
@@ -499,6 +509,7 @@ typedef struct identity_standing_row {
     const char *id, *name;       /* name: the reference; of a role in its canonical form */
     const char *slug;            /* of a role */
     apr_time_t start_at, end_at; /* of a team; of an entity end_at; 0: none */
+    int lasting;                 /* with an entity: how many of them are no sandboxes, counted to 2 */
 } identity_standing_row_t;
 identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
                                                apr_time_t now, apr_array_header_t **rows);

@@ -297,3 +297,28 @@ bool identity_mail_address_valid(const char *address)
     }
     return strchr(at + 1, '@') == NULL && domain_form(at + 1, form) > 1;
 }
+
+/* ---- logins ----------------------------------------------------------------------------------------------------- */
+
+/* In any case of letters: abcd_ and 20 characters, or 32 hex digits. */
+static bool looks_like_id(const char *login, size_t length)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    bool id = length == 25 && strspn(login, letters) == 4 && login[4] == '_' && strpbrk(login + 5, "._-") == NULL;
+
+    return id || (length == 32 && strspn(login, "0123456789ABCDEFabcdef") == length);
+}
+
+bool identity_login_valid(const char *login)
+{
+    size_t length =
+        login != NULL ? strspn(login, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") : 0;
+
+    return length > 0 && length <= IDENTITY_LOGIN_MAX && login[length] == '\0' && strchr("._-", login[0]) == NULL &&
+           !looks_like_id(login, length);
+}
+
+const char *identity_login_key(apr_pool_t *pool, const char *login)
+{
+    return identity_username_old_form(pool, login);
+}

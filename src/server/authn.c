@@ -46,7 +46,7 @@ static void authenticate(request_rec *r, identity_state_t *state)
     if (!who)
         return;
     apr_table_setn(r->subprocess_env, "IDENTITY_USER_ID", who->id);
-    apr_table_setn(r->subprocess_env, "IDENTITY_USERNAME", who->name);
+    apr_table_setn(r->subprocess_env, "IDENTITY_USERNAME", identity_remote_user(&state->host->settings, who));
     apr_table_setn(r->subprocess_env, "IDENTITY_ENTITY_ID", who->entity_id);
     apr_table_setn(r->subprocess_env, "IDENTITY_AUTH", who->method);
 }
@@ -64,7 +64,8 @@ int identity_check_authn(request_rec *r)
     if (other)
         return DECLINED;
     const identity_principal_t *who = state->authentication.refused ? NULL : state->authentication.principal;
-    r->user = apr_pstrdup(r->pool, who && who->name && *who->name ? who->name : NOBODY);
+    const char *user = who ? identity_remote_user(&state->host->settings, who) : NULL;
+    r->user = apr_pstrdup(r->pool, user && *user ? user : NOBODY);
     r->ap_auth_type = "Identity";
     return OK;
 }

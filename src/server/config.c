@@ -229,6 +229,17 @@ static const char *set_builtin_roles(cmd_parms *cmd, void *directory, const char
     return NULL;
 }
 
+static const char *set_user_name(cmd_parms *cmd, void *directory, const char *value)
+{
+    bool *logins = member_set(cmd);
+
+    (void)directory;
+    if (strcasecmp(value, "address") != 0 && strcasecmp(value, "login") != 0)
+        return apr_psprintf(cmd->pool, "%s is address or login, not %s.", cmd->cmd->name, value);
+    *logins = strcasecmp(value, "login") == 0;
+    return NULL;
+}
+
 static const char *set_wait(cmd_parms *cmd, void *directory, const char *value)
 {
     (void)directory;

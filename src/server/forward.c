@@ -50,7 +50,7 @@ void identity_environment(request_rec *r, const identity_place_t *place)
     apr_table_t *env = r->subprocess_env;
 
     apr_table_setn(env, "IDENTITY_USER_ID", who->id);
-    apr_table_setn(env, "IDENTITY_USERNAME", who->name);
+    apr_table_setn(env, "IDENTITY_USERNAME", identity_remote_user(&place->host->settings, who));
     apr_table_setn(env, "IDENTITY_ENTITY_ID", who->entity_id);
     apr_table_setn(env, "IDENTITY_AUTH", found->method);
     apr_table_setn(env, "IDENTITY_REQUEST_ID", place->request_id);
@@ -81,13 +81,14 @@ static void cut_connection(request_rec *r)
         apr_table_unset(r->headers_in, "Connection");
 }
 
-static void tell_backend(request_rec *r, const identity_authentication_t *found)
+static void tell_backend(request_rec *r, const identity_place_t *place)
 {
+    const identity_authentication_t *found = &place->found;
     const identity_principal_t *who = found->principal;
 
     cut_connection(r);
     apr_table_setn(r->headers_in, "X-Identity-User-Id", who->id);
-    apr_table_setn(r->headers_in, "X-Identity-Username", who->name);
+    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&place->host->settings, who));
     apr_table_setn(r->headers_in, "X-Identity-Entity-Id", who->entity_id);
     if (found->account_id)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
@@ -117,7 +118,7 @@ int identity_fix_up(request_rec *r)
     if (place != identity_place(r))
         identity_environment(r, place);
     if (conf->forward_headers)
-        tell_backend(r, &place->found);
+        tell_backend(r, place);
     /* Shared caches know that of what is asked for by Authorization, but not by other means; and mod_cache finds that
      * gone. */
     if (!r->main && !apr_table_get(r->err_headers_out, "Cache-Control"))

@@ -191,7 +191,7 @@ static bool found_before(const request_rec *r, identity_place_t *place)
 
 void identity_place_granted(request_rec *r, const identity_place_t *place)
 {
-    r->user = apr_pstrdup(r->pool, place->found.principal->name);
+    r->user = apr_pstrdup(r->pool, identity_remote_user(&place->host->settings, place->found.principal));
     identity_environment(r, place);
 }
 

@@ -136,6 +136,7 @@ static void settings_of(identity_host_t *host)
         .password_minimum = conf->password_minimum,
         .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
         .password_grant = conf->password_grant,
+        .logins = conf->logins,
         .rates = conf->rates.rates,
         .retention = conf->retention.retention,
         .stale = conf->stale,

@@ -123,7 +123,7 @@ static look_t *look_of(apr_pool_t *pool, const stream_t *stream)
 
 static bool may_stay(const look_t *look, const identity_principal_t *now)
 {
-    if (strcmp(now->name, look->name) != 0)
+    if (strcmp(identity_remote_user(&look->host->settings, now), look->name) != 0)
         return false;
     if (look->chosen && !now->entity_wide && !identity_in_account(now, look->account_id))
         return false;
@@ -294,7 +294,7 @@ static stream_t *stream_make(request_rec *r, const identity_place_t *place, apr_
     stream->streams = place->host->site->streams;
     stream->host = place->host;
     stream->r = r;
-    stream->name = who->name;
+    stream->name = identity_remote_user(&place->host->settings, who);
     stream->account_id = place->found.account_id;
     stream->chosen = stream->account_id && identity_header_in(r, "X-Platform-Id");
     stream->who = who;

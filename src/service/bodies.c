@@ -44,6 +44,7 @@
 #define PRINTABLE             "text without control characters"
 /* The length rules of a password name the field themselves, after the cap of the body has bounded it. */
 #define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
+#define LOGIN                 RULED("login", IDENTITY_FIELD_NULLABLE, 64, identity_login_valid, IDENTITY_LOGIN_RULE)
 #define USERNAME(flags)       RULED("username", flags, 1024, identity_username_valid, IDENTITY_USERNAME_RULE)
 
 /* Empty where there is none, as roles show it. */
@@ -84,12 +85,20 @@ const identity_field_t confirm_address_body[] = {STRING("token", IDENTITY_FIELD_
 const identity_field_t describe_link_body[] = {STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
                                                END};
 
-const identity_field_t user_create_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED), PASSWORD("password", 0),
-                                             ENUM("status", 0, user_statuses), BOOLEAN("active"), END};
+const identity_field_t user_create_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED),
+                                             PASSWORD("password", 0),
+                                             ENUM("status", 0, user_statuses),
+                                             BOOLEAN("active"),
+                                             LOGIN,
+                                             END};
 /* The name that is there may be sent back whatever it looks like: PATCH judges a new one itself. */
-const identity_field_t user_update_body[] = {
-    STRING("username", 0, 1024),      PASSWORD("password", 0), PASSWORD("current_password", 0),
-    ENUM("status", 0, user_statuses), BOOLEAN("active"),       END};
+const identity_field_t user_update_body[] = {STRING("username", 0, 1024),
+                                             PASSWORD("password", 0),
+                                             PASSWORD("current_password", 0),
+                                             ENUM("status", 0, user_statuses),
+                                             BOOLEAN("active"),
+                                             LOGIN,
+                                             END};
 
 static const char *const link_kinds[] = {"activate", "reset", NULL};
 const identity_field_t user_link_body[] = {ENUM("kind", IDENTITY_FIELD_REQUIRED, link_kinds), END};

@@ -204,6 +204,8 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
     json_object_set_new(object, "active", json_boolean(user->status == IDENTITY_USER_ACTIVE));
     json_object_set_new(object, "account_memberships", identity_memberships_json(call, holdings, user->id));
     json_object_set_new(object, "team_memberships", identity_teams_json(call, holdings, user->id));
+    if (user->login)
+        json_object_set_new(object, "login", json_string(user->login));
     if (identity_change_pending(call, user))
         json_object_set_new(object, "pending_username", json_string(user->pending_username));
     if (user->deleted_at)

@@ -132,7 +132,8 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
         return false;
     if (strlen(attempt->password) > IDENTITY_PASSWORD_MAX)
         return wrong(call);
-    if (!identity_limit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
+    if (!identity_login_account(call, attempt->username, &attempt->canonical) ||
+        !identity_limit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
         return false;
     /* A second time where another request of the same person has strengthened the hash meanwhile. */
     for (int i = 0; i < 2 && !attempt->who && !attempt->refusal; i++)
@@ -149,8 +150,7 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
 void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                                 const char *username, const char *password, identity_authentication_t *out)
 {
-    attempt_t attempt = {
-        .username = username, .canonical = identity_username_key(pool, username), .password = password};
+    attempt_t attempt = {.username = username, .password = password};
     identity_call_t call;
 
     memset(out, 0, sizeof *out);

@@ -14,6 +14,13 @@ static bool taken(identity_call_t *call, const char *field)
     return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field, "This %s is taken.", field ? field : "username");
 }
 
+static bool held_by_deleted(identity_call_t *call, const identity_user_row_t *holder, const char *field)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field,
+                         "A deleted user holds this %s until its data is erased, and can be restored until %s.", field,
+                         identity_time_format(call->pool, holder->deleted_at + call->env->settings->retention.deleted));
+}
+
 /* Of one's own entity one is told what to do about it. */
 static bool taken_from(identity_call_t *call, const identity_user_row_t *user, const char *field)
 {
@@ -26,11 +33,7 @@ static bool taken_from(identity_call_t *call, const identity_user_row_t *user, c
         return false;
     if (!found || !present->deleted_at)
         return taken(call, field);
-    return identity_deny(
-        call, IDENTITY_PROBLEM_EXISTS, field,
-        "A deleted user holds this %s until its data is erased, and can be restored until %s.",
-        field ? field : "username",
-        identity_time_format(call->pool, present->deleted_at + call->env->settings->retention.deleted));
+    return held_by_deleted(call, present, field ? field : "username");
 }
 
 static bool is_sandbox(identity_call_t *call, const char *entity_id, bool *sandbox)
@@ -139,6 +142,20 @@ bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, 
         return false;
     identity_db_status_t status = identity_user_insert(call->db, user);
     return status == IDENTITY_DB_CONFLICT ? taken_from(call, user, field) : identity_db_ok(call, status);
+}
+
+bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_user_row_t *holder = NULL;
+    identity_db_status_t status = identity_user_login_set(call->db, user);
+    bool found;
+
+    if (status != IDENTITY_DB_CONFLICT)
+        return identity_db_ok(call, status);
+    if (!identity_db_found(call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))
+        return false;
+    return found && holder->deleted_at && !call->partner ? held_by_deleted(call, holder, "login")
+                                                         : taken(call, "login");
 }
 
 const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user)

@@ -26,14 +26,50 @@ static bool wrong(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
 }
 
+/* Has it the form of one, behind a reference or not, and would it sign in here? */
+static bool is_login(const identity_call_t *call, const char *username)
+{
+    const char *slash = strrchr(username, '/');
+    return call->env->settings->logins && identity_login_valid(slash ? slash + 1 : username);
+}
+
 bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user)
 {
     bool found;
 
     if (!identity_db_found(call, identity_user_by_name(call->db, username, user), &found))
         return false;
+    if (!found && is_login(call, username) &&
+        !identity_db_found(call, identity_user_by_login(call->db, username, user), &found))
+        return false;
     if (!found)
         *user = NULL;
+    return true;
+}
+
+typedef struct named {
+    const char *name;
+    identity_user_row_t *user;
+} named_t;
+
+static bool find_named(identity_call_t *call, void *data)
+{
+    named_t *named = data;
+    return identity_login_user(call, named->name, &named->user);
+}
+
+/* Who guesses passwords shall not have twice as many tries by using both names. */
+bool identity_login_account(identity_call_t *call, const char *username, const char **account)
+{
+    named_t named = {.name = username};
+
+    *account = identity_username_key(call->pool, username);
+    if (!is_login(call, username))
+        return true;
+    if (!identity_read(call, find_named, &named))
+        return false;
+    if (named.user)
+        *account = identity_user_key(call, named.user);
     return true;
 }
 
@@ -132,14 +168,14 @@ bool identity_password_grant(identity_call_t *call)
 
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
 {
-    attempt_t attempt = {.username = username, .canonical = identity_username_key(call->pool, username)};
+    attempt_t attempt = {.username = username};
 
     if (!identity_password_grant(call))
         return false;
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
                              IDENTITY_PASSWORD_MAX);
-    if (!identity_limit_account(call, attempt.canonical))
+    if (!identity_login_account(call, username, &attempt.canonical) || !identity_limit_account(call, attempt.canonical))
         return false;
     /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
      * it. */

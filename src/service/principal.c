@@ -76,8 +76,22 @@ static void set_entity(identity_principal_t *who, const char *reference, apr_tim
     who->sandbox = expires_at != 0;
 }
 
+/* Logins of several entities may be alike. */
+static void set_login(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user,
+                      const identity_standing_row_t *entity)
+{
+    const char *key = user->login ? identity_login_key(call->pool, user->login) : NULL;
+
+    who->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
+}
+
+const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *who)
+{
+    return settings->logins && who->login ? who->login : who->name;
+}
+
 /* What all of it is called: for rules that stand in a configuration. */
-static bool load_names(identity_call_t *call, identity_principal_t *who)
+static bool load_names(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user)
 {
     apr_array_header_t *rows = NULL;
 
@@ -88,8 +102,10 @@ static bool load_names(identity_call_t *call, identity_principal_t *who)
         identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(who->grants, row->id) : NULL;
         if (grant)
             grant->reference = row->name;
-        if (row->kind == IDENTITY_STANDING_ENTITY)
+        if (row->kind == IDENTITY_STANDING_ENTITY) {
             set_entity(who, row->name, row->end_at);
+            set_login(call, who, user, row);
+        }
         if (row->kind == IDENTITY_STANDING_ROLE)
             add_role(call->pool, who->grants, row);
         if (row->kind == IDENTITY_STANDING_TEAM)
@@ -111,7 +127,7 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     (*who)->method = "bearer";
     (*who)->entity_id = user->entity_id;
     (*who)->grants = grants_of_rows(call, rows);
-    return load_names(call, *who);
+    return load_names(call, *who, user);
 }
 
 /* The owner as it is now, and of what it holds in each account no more than the key names. */

@@ -122,7 +122,7 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 }
 
 /* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
-_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 248 && sizeof(identity_grant_t) == 80 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 80 &&
                                        sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
                "put_principal copies all of it");
 
@@ -132,6 +132,7 @@ static void put_principal(writer_t *writer, const identity_principal_t *from, id
 
     copy.id = put_text(writer, from->id);
     copy.name = from->name == from->id ? copy.id : put_text(writer, from->name);
+    copy.login = put_text(writer, from->login);
     copy.method = put_text(writer, from->method);
     copy.entity_id = put_text(writer, from->entity_id);
     copy.entity_reference = put_text(writer, from->entity_reference);

@@ -488,8 +488,11 @@ bool identity_password_refusal(identity_call_t *call, const identity_user_row_t 
 bool identity_ways_left(identity_call_t *call, const char *entity_id, bool *left);
 /* On record: the password was right, and switched off. Inside identity_write. */
 bool identity_password_refused(identity_call_t *call, const identity_user_row_t *user);
-/* The user of that name, or NULL. Reads. */
+/* The user of that name, or NULL: a username, and where IdentityUserName says so a login. Reads. */
 bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user);
+/* What a sign-in with the name is counted by: the same for both names of a user. Reads for who types a login. No
+ * connection may be held. */
+bool identity_login_account(identity_call_t *call, const char *username, const char **account);
 /* Can the user (or NULL) sign in by one? */
 static inline bool identity_user_usable(const identity_user_row_t *user)
 {
@@ -740,6 +743,9 @@ bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user,
 bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
 /* Ends the sessions, aliases, personal keys, reset links with their mails, and the open invitation of a user. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user);
+/* Writes the login of a row that was inserted or updated just now: 409 naming `login` where another user of the entity
+ * has it, in whatever case. Inside identity_write. */
+bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user);
 /* What limits count for the user: what a name that signs it in is counted by. */
 const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user);
 /* The name that others are told: the canonical form, or the id of who has a name of an older database. */

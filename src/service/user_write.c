@@ -21,15 +21,28 @@ static bool write_creation(identity_call_t *call, void *data)
 {
     creation_t *creation = data;
     identity_user_row_t *user = &creation->user;
-    identity_audit_t audit = {.action = "CREATE", .type = "USER", .id = user->id, .message = "A user was created."};
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "CREATE",
+                              .type = "USER",
+                              .id = user->id,
+                              .message = "A user was created.",
+                              .changes = user->login ? changes : NULL};
 
-    if (!identity_user_make(call, user, false, "username"))
+    identity_changes_add(changes, "login", NULL, user->login);
+    if (!identity_user_make(call, user, false, "username") || (user->login && !identity_login_claim(call, user)))
         return false;
     if (user->status == IDENTITY_USER_INVITED &&
         !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
         return false;
     return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
            identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
+}
+
+/* A login is what others' rules may name. */
+static bool may_set_login(identity_call_t *call)
+{
+    return identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE") ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "login", "This needs the permission USER.MORTAL.UPDATE.");
 }
 
 /* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
@@ -61,12 +74,13 @@ bool identity_users_create(identity_call_t *call)
 
     user->username = username;
     user->canonical = identity_username_canonical(call->pool, username);
+    user->login = identity_json_string(call->body, "login");
     user->entity_id = call->who->entity_id;
     user->created_at = user->updated_at = call->now;
     user->version = 1;
     if (password && call->who->key_id)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password", "A personal key sets no passwords.");
-    if (!first_status(call, password != NULL, &user->status))
+    if ((user->login && !may_set_login(call)) || !first_status(call, password != NULL, &user->status))
         return false;
     if (password) {
         user->password_changed_at = call->now;
@@ -90,6 +104,8 @@ bool identity_users_create(identity_call_t *call)
 typedef struct update {
     identity_user_row_t *user;
     const char *username, *password; /* as asked for and different from the present, else NULL */
+    const char *login;               /* the same, NULL: none; where it is changed */
+    bool to_login;                   /* it is */
     const char *to_status;           /* or NULL: stays */
     bool own;
     bool confirms; /* the new address is to be confirmed first */
@@ -146,6 +162,15 @@ static bool wants_end(identity_call_t *call, update_t *update)
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "revoke_keys", "revoke_keys goes with status INACTIVE.");
 }
 
+static void wants_login(identity_call_t *call, update_t *update)
+{
+    const char *present = update->user->login;
+
+    update->login = identity_json_string(call->body, "login");
+    update->to_login = json_object_get(call->body, "login") &&
+                       (update->login && present ? strcmp(update->login, present) != 0 : update->login != present);
+}
+
 static bool wants(identity_call_t *call, update_t *update)
 {
     const char *username = identity_json_string(call->body, "username");
@@ -155,6 +180,7 @@ static bool wants(identity_call_t *call, update_t *update)
     update->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, update->user->id) == 0;
     update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
     update->password = identity_json_string(call->body, "password");
+    wants_login(call, update);
     if (update->username && !identity_username_valid(update->username))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                              "username must be " IDENTITY_USERNAME_RULE ".");
@@ -178,9 +204,11 @@ static bool allowed(identity_call_t *call, update_t *update)
     if (update->to_status && !identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "status",
                              "This needs the permission USER.MORTAL.UPDATE.");
-    /* Whoever sets another's password can become that other: never upward (security 62). Nor is one's own status for
-     * who lacks the permission in another account. */
-    return (update->own && !update->to_status) ||
+    if (update->to_login && !may_set_login(call))
+        return false;
+    /* Whoever sets another's password can become that other: never upward (security 62). Nor are one's own status and
+     * login for who lacks the permission in another account. */
+    return (update->own && !update->to_status && !update->to_login) ||
            identity_may_act_on(call, update->holdings, update->user->id, call->route->permission);
 }
 
@@ -260,6 +288,8 @@ static identity_changes_t *changes_of(identity_call_t *call, const update_t *upd
                              update->username);
     else if (update->username)
         identity_changes_add(changes, "username", user->username, update->username);
+    if (update->to_login)
+        identity_changes_add(changes, "login", user->login, update->login);
     if (update->password)
         identity_changes_add_secret(changes, "password");
     if (update->to_status)
@@ -316,6 +346,14 @@ static bool change_row(identity_call_t *call, update_t *update)
     return settle_name(call, update);
 }
 
+static bool change_login(identity_call_t *call, const update_t *update)
+{
+    if (!update->to_login)
+        return true;
+    update->user->login = update->login;
+    return identity_login_claim(call, update->user);
+}
+
 static bool settle_keys(identity_call_t *call, void *data)
 {
     update_t *update = data;
@@ -358,9 +396,10 @@ static bool write_update(identity_call_t *call, void *data)
     identity_db_status_t status = identity_user_update(call->db, user);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
-    return identity_db_ok(call, status) && (!ends || identity_administrators_remain(call, &administered)) &&
-           end_credentials(call, update) && tell(call, update, &former) &&
-           identity_audit_told(call, &audit, update->untold) && settle_keys(call, update);
+    return identity_db_ok(call, status) && change_login(call, update) &&
+           (!ends || identity_administrators_remain(call, &administered)) && end_credentials(call, update) &&
+           tell(call, update, &former) && identity_audit_told(call, &audit, update->untold) &&
+           settle_keys(call, update);
 }
 
 /* A link goes to an address that is to be confirmed: without mail the change cannot be asked for. */
@@ -402,7 +441,7 @@ bool identity_users_update(identity_call_t *call)
          !identity_hash_password(call, update.user->canonical, identity_password_normalise(call->pool, update.password),
                                  &update.hash)))
         return false;
-    bool changes = update.username || update.password || update.to_status;
+    bool changes = update.username || update.password || update.to_status || update.to_login;
     if (changes          ? !identity_write(call, write_update, &update)
         : update.revokes ? !identity_write(call, write_revocation, &update)
                          : update.ends && !identity_read(call, settle_keys, &update))

@@ -158,6 +158,11 @@ static void *read_standing(const db_row_t *row, int from)
     standing->name = db_text(row, from + 3);
     standing->slug = db_text(row, from + 4);
     standing->start_at = db_number(row, from + 5);
+    standing->lasting = 0;
+    if (standing->kind == IDENTITY_STANDING_ENTITY) {
+        standing->lasting = (int)standing->start_at;
+        standing->start_at = 0;
+    }
     standing->end_at = db_number(row, from + 6);
     return standing;
 }

@@ -100,12 +100,18 @@ static bool meet(const identity_user_row_t *a, const identity_user_row_t *b)
     return strcmp(a->id, b->id) != 0 && (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
 }
 
+/* As the database is while it is migrated. */
+static identity_db_status_t rivals_of(identity_db_t *db, const char *canonical, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_NAMES_MEETING, DB_ARGS(S(canonical)), db_read_user, rows);
+}
+
 static identity_db_status_t settle(identity_db_t *db, const void *row, void *context)
 {
     const identity_user_row_t *user = row;
     const char *canonical = identity_username_canonical(db_use_pool(db), user->username);
     apr_array_header_t *rivals;
-    identity_db_status_t status = canonical ? identity_users_of_name(db, canonical, &rivals) : IDENTITY_DB_OK;
+    identity_db_status_t status = canonical ? rivals_of(db, canonical, &rivals) : IDENTITY_DB_OK;
 
     (void)context;
     if (!canonical || status != IDENTITY_DB_OK)

@@ -48,6 +48,7 @@ void *db_read_user(const db_row_t *row, int from)
     user->pending_expires_at = db_number(row, from + 16);
     user->deleted_at = db_number(row, from + 17);
     user->pseudonym = db_text(row, from + 18);
+    user->login = db_text_or_null(row, from + 19);
     return user;
 }
 
@@ -85,6 +86,33 @@ identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canon
 identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at)
 {
     return db_guarded(db, IDENTITY_SQL_USER_DELETED, DB_ARGS(N(at), S(id)));
+}
+
+identity_db_status_t identity_user_login_set(identity_db_t *db, const identity_user_row_t *row)
+{
+    const char *key = row->login ? identity_login_key(db_use_pool(db), row->login) : NULL;
+    identity_db_status_t status = db_guarded(
+        db, IDENTITY_SQL_USER_LOGIN, DB_ARGS(S(row->login), S(key), S(row->id), S(key), S(row->entity_id), S(row->id)));
+
+    return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
+}
+
+identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id, const char *login,
+                                            identity_user_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_USER_OF_LOGIN, DB_ARGS(S(identity_login_key(db_use_pool(db), login)), S(entity_id)),
+                  db_read_user, row);
+}
+
+identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row)
+{
+    apr_pool_t *pool = db_use_pool(db);
+    const char *slash = strrchr(name, '/'), *login = slash ? slash + 1 : name;
+
+    return db_one(db, IDENTITY_SQL_USER_BY_LOGIN,
+                  DB_ARGS(S(identity_login_key(pool, login)),
+                          S(slash ? apr_pstrmemdup(pool, name, (apr_size_t)(slash - name)) : ""), N(!slash)),
+                  db_read_user, row);
 }
 
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,

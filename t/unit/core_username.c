@@ -111,6 +111,44 @@ static void test_search(void)
     is_str(identity_host_canonical(pool, "[::1]"), NULL, "and is no address in brackets");
 }
 
+/* ---- logins ----------------------------------------------------------------------------------------------------- */
+
+static void test_logins(void)
+{
+    static const char *const good[] = {"a",
+                                       "7",
+                                       "Ada.Lovelace_1815-x",
+                                       "a..b",
+                                       "user_0123456789012345678",
+                                       "user_01234567890123456789a",
+                                       "user_012345678901234567.9",
+                                       "us3r_01234567890123456789",
+                                       "0123456789abcdef0123456789abcde",
+                                       "a123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const bad[] = {"",
+                                      ".a",
+                                      "-a",
+                                      "_a",
+                                      "a b",
+                                      "a@b.c",
+                                      "a/b",
+                                      "a:b",
+                                      "\xc3\xa4",
+                                      "a\n",
+                                      "user_01234567890123456789",
+                                      "USER_01234567890123456789",
+                                      "Apik_abcdefghijABCDEFGHIJ",
+                                      "0123456789abcdef0123456789ABCDEF",
+                                      "a1234567890123456789012345678901234567890123456789012345678901234"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ok(identity_login_valid(good[i]), "M19: %s is a login", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ok(!identity_login_valid(bad[i]), "M19: \"%s\" is none", bad[i]);
+    ok(!identity_login_valid(NULL), "M19: nor is nothing");
+    is_str(identity_login_key(pool, "Ada.L_1-X"), "ada.l_1-x", "M19: compared in lower case");
+}
+
 int main(void)
 {
     fixture_begin();
@@ -118,5 +156,6 @@ int main(void)
     test_lengths();
     test_characters();
     test_search();
+    test_logins();
     return fixture_end();
 }

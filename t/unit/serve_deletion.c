@@ -198,6 +198,7 @@ static void leave_traces(void)
     change(text("UPDATE api_keys SET created_by = '%s' WHERE description = 'CI'", zoe_id));
     accepted(patch(text("/v1/users/%s", zoe_id), ada, "{\"username\":\"zoe.two@example.org\"}"), 200,
              "(zoe is renamed)");
+    accepted(patch(text("/v1/users/%s", zoe_id), door->key, "{\"login\":\"ZoeLogin\"}"), 200, "(zoe has a login)");
     change(
         text("UPDATE audit_records SET message = 'Changed: username from zoe@example.org' WHERE target_id = '%s' AND "
              "action = 'UPDATE'",
@@ -229,6 +230,7 @@ static void test_erasure(void)
     refused(restore(zoe_id, door->key), 404, "USER_NOT_FOUND", "", "M5: for good");
     is_str(found_in("zoe@example.org"), "", "security 89: M5: its names stand in no table");
     is_str(found_in("zoe.two@example.org"), "", "security 89: M5: nor the later one");
+    is_str(found_in("ZoeLogin"), "", "M19: nor its login");
     is_str(found_in("ZoeAgent"), "", "security 89: M5: nor its user agent");
     is_str(found_in(zoe_id), "", "security 89: M5: nor its id");
     is_str(found_in("zoe-at-op"), "", "security 89: M5: nor who it is at a provider");

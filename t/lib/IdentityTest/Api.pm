@@ -32,7 +32,7 @@ my %shapes = (
     user => [
         object_type => 'one:USER', id => 'id:user', entity_id => 'id:enti', created_at => 'time', status => 'one:INVITED,INVITE_REVOKED,ACTIVE,INACTIVE',
         username => 'text', password => 'null', invite_expired => 'boolean?', active => 'boolean', account_memberships => '[membership]',
-        team_memberships => '[team_member]'],
+        team_memberships => '[team_member]', login => '-text'],
     membership => [
         object_type => 'one:MEMBERSHIP', id => 'id:memb', account_id => 'id:plat', account => 'account', type => 'one:ADMIN,USER,PARTNER',
         role_ids => '[id:role]', account_reference => 'text', environment => 'one:LIVE,TEST', roles => '[embedded_role]'],
