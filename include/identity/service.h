@@ -502,6 +502,8 @@ bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const
  * those of that client whoever it was wrong about: it does so with its next identity_follow_changes. */
 bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user_id,
                           const char *address, identity_problem_t *problem);
+/* On the server's own record: a new signing key, and whether those before were dropped. */
+bool identity_rotation_note(apr_pool_t *pool, const identity_env_t *env, bool now, identity_problem_t *problem);
 /* Runs read on a borrowed connection: entity, account, alias lists. */
 bool identity_entities(apr_pool_t *pool, const identity_env_t *env, apr_array_header_t **rows,
                        identity_problem_t *problem);
@@ -534,9 +536,18 @@ apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env);
 
 /* Signing keys beside a database (key_files.c). The file of that number, 0 for the first. */
 const char *identity_key_file(apr_pool_t *pool, const char *folder, long number);
-/* Those that are there, the one that signs first; where there is none, the one that the server would make. *highest:
- * the greatest number, -1 where there is none. */
-apr_array_header_t *identity_key_files(apr_pool_t *pool, const char *folder, long *highest);
+/* Those that are there, the one that signs first: of those that every process knows by now the greatest number. Where
+ * there is none, the one that the server would make. */
+typedef struct identity_key_folder {
+    apr_array_header_t *paths; /* of const char * */
+    long highest;              /* the greatest number, -1 where there is none */
+    int waiting;               /* so many, the last, are too new to sign */
+    apr_uint64_t mark;         /* another one where anything has changed, their order too */
+} identity_key_folder_t;
+void identity_key_folder(apr_pool_t *pool, const char *folder, apr_time_t now, identity_key_folder_t *keys);
+/* A new signing key (PEM, 0600), of the folder's owner where root makes it; a file that is there stays. NULL, or a
+ * sentence. */
+const char *identity_key_file_make(apr_pool_t *pool, const char *path);
 
 /* An object of settings, kept in the database for htidentity; written only where it differs. False: it could not be. */
 bool identity_settings_keep(apr_pool_t *pool, const identity_env_t *env, json_t *settings);

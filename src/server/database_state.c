@@ -34,6 +34,7 @@ struct identity_database {
     identity_file_t file; /* as of the last look */
     bool suspect;         /* something failed since */
     apr_time_t looked_at;
+    atomic_llong keys_at; /* when it was last looked for signing keys that are new */
     /* one looks at a time; it owns: */
     identity_magic_t magic;
     apr_thread_mutex_t *state, *looking; /* NULL: in the parent, or none could be made */
@@ -237,6 +238,24 @@ static void look_if_due(identity_database_t *database, apr_pool_t *pool, const i
     /* Another thread may have looked while this one waited. */
     if (due(database, found) != LOOK_NOT_YET)
         look(database, pool, found);
+    apr_thread_mutex_unlock(database->looking);
+}
+
+void identity_database_keys(identity_database_t *database, apr_time_t now)
+{
+    const char *errmsg;
+    apr_pool_t *own;
+
+    if (!database->state || now - atomic_load(&database->keys_at) < LOOK_WELL)
+        return;
+    apr_thread_mutex_lock(database->looking);
+    if (now - atomic_load(&database->keys_at) >= LOOK_WELL) {
+        apr_pool_create(&own, NULL);
+        if (!database->fault)
+            identity_keys_reload(own, database, false, &errmsg);
+        apr_pool_destroy(own);
+        atomic_store(&database->keys_at, now);
+    }
     apr_thread_mutex_unlock(database->looking);
 }
 

@@ -145,8 +145,6 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
 /* The sealing key of IdentityKeyEscrow; wiped with the pool. */
 const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
-/* Makes a signing key; root's goes to the owner of the folder. */
-const char *identity_key_file_make(apr_pool_t *temporary, const char *path);
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */
 
@@ -168,6 +166,7 @@ struct identity_host {
     apr_time_t signing_key_at; /* of IdentitySigningKey's newest file, as the parent saw it */
     identity_settings_t settings;
     identity_env_t env;
+    apr_uint64_t keys_mark; /* of the signing keys beside the database, as they were last read in this process */
 };
 
 /* What the ids of requests are made of in a child (env.c). */
@@ -275,6 +274,8 @@ bool identity_database_well(const identity_database_t *database); /* in the pare
  * BUSY while another process keeps it, LOST for any other fault. */
 bool identity_database_child(identity_database_t *database);
 identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool, identity_file_t *file);
+/* Before a request that came now: signing keys beside the database that are new, or gone, since some seconds. */
+void identity_database_keys(identity_database_t *database, apr_time_t now);
 /* A connection has failed: it is looked at before the next one is lent. */
 void identity_database_suspect(identity_database_t *database);
 /* A statement has failed; a change was committed. */

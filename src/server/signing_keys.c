@@ -9,8 +9,6 @@
 
 APLOG_USE_MODULE(identity);
 
-#define KEY_FILE "identity-signing-key.pem"
-
 const apr_array_header_t *identity_keys_configured(const identity_host_t *host)
 {
     const identity_host_t *api = host->conf->engine ? NULL : identity_api_of(host->site, &host->dbd);
@@ -18,18 +16,16 @@ const apr_array_header_t *identity_keys_configured(const identity_host_t *host)
     return host->conf->signing_keys ? host->conf->signing_keys : api ? api->conf->signing_keys : NULL;
 }
 
-static const char *beside(apr_pool_t *pool, const identity_dbd_t *dbd)
+/* Those beside the database. */
+static void find(apr_pool_t *pool, const identity_host_t *host, identity_key_folder_t *found)
 {
-    return apr_pstrcat(pool, identity_folder_of(pool, dbd->params), "/", KEY_FILE, NULL);
+    identity_key_folder(pool, identity_folder_of(pool, host->dbd.params), apr_time_now(), found);
 }
 
-static const char *load(apr_pool_t *temporary, apr_pool_t *pool, const char *path, identity_keyset_t **keys)
+static const char *load(apr_pool_t *temporary, apr_pool_t *pool, const identity_key_folder_t *found,
+                        identity_keyset_t **keys)
 {
-    apr_array_header_t *paths = apr_array_make(temporary, 1, sizeof(const char *));
-    const char *errmsg = NULL;
-
-    APR_ARRAY_PUSH(paths, const char *) = path;
-    errmsg = identity_keys_load(pool, paths, keys);
+    const char *errmsg = identity_keys_load(pool, found->paths, keys);
     return errmsg ? apr_pstrcat(temporary, "The signing key ", errmsg, NULL) : NULL;
 }
 
@@ -44,10 +40,10 @@ static void install(const identity_database_t *database, const identity_site_t *
 }
 
 /* A host of that database that takes the key beside it; NULL: none does. *known: it has keys already. */
-static const identity_host_t *taker(const identity_site_t *site, const identity_database_t *database, bool *known)
+static identity_host_t *taker(const identity_site_t *site, const identity_database_t *database, bool *known)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
-        const identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
+        identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
         *known = __atomic_load_n(&host->env.keys, __ATOMIC_ACQUIRE) != NULL;
         if (host->database == database && !identity_keys_configured(host))
             return host;
@@ -55,20 +51,50 @@ static const identity_host_t *taker(const identity_site_t *site, const identity_
     return NULL;
 }
 
-/* Beside a database that is well: makes the key where there is none. */
+/* Beside a database that is well: makes the first key where there is none. */
 static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const identity_host_t *host,
-                                identity_keyset_t **keys)
+                                identity_key_folder_t *found, identity_keyset_t **keys)
 {
-    const char *path = beside(temporary, &host->dbd), *errmsg = NULL;
+    const char *path = APR_ARRAY_IDX(found->paths, 0, const char *), *errmsg = NULL;
 
-    if (access(path, F_OK) != 0 && errno == ENOENT) {
+    if (found->highest < 0 && access(path, F_OK) != 0 && errno == ENOENT) {
         errmsg = identity_key_file_make(temporary, path);
         if (!errmsg)
             IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
-    } else {
-        errmsg = identity_give_to_children(temporary, path);
+        find(temporary, host, found);
     }
-    return errmsg ? errmsg : load(temporary, pool, path, keys);
+    for (int i = 0; i < found->paths->nelts && !errmsg; i++)
+        errmsg = identity_give_to_children(temporary, APR_ARRAY_IDX(found->paths, i, const char *));
+    return errmsg ? errmsg : load(temporary, pool, found, keys);
+}
+
+/* Whoever came with a token of a key that has gone since is asked for it anew. */
+static void forget_principals(const identity_host_t *host)
+{
+    if (host->env.generations)
+        identity_generations_bump(host->env.generations, "");
+}
+
+/* Reads them again. What cannot be read changes nothing where there are keys already: that is logged once. */
+static const char *reload(apr_pool_t *temporary, const identity_database_t *database, identity_host_t *host,
+                          identity_key_folder_t *found, bool known)
+{
+    identity_keyset_t *keys = NULL;
+    apr_pool_t *lasting;
+
+    apr_pool_create(&lasting, NULL);
+    const char *errmsg = load_or_make(temporary, lasting, host, found, &keys);
+    host->keys_mark = found->mark;
+    if (errmsg) {
+        apr_pool_destroy(lasting);
+        if (known)
+            IDENTITY_SAY(APLOG_WARNING, host->server, "ID0538: %s The keys that are in use go on.", errmsg);
+        return errmsg;
+    }
+    install(database, host->site, keys);
+    if (known)
+        forget_principals(host);
+    return NULL;
 }
 
 identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
@@ -76,19 +102,16 @@ identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_data
 {
     const identity_site_t *site = identity_database_site(database);
     bool known = false;
-    const identity_host_t *host = taker(site, database, &known);
-    identity_keyset_t *keys = NULL;
-    apr_pool_t *lasting;
+    identity_host_t *host = taker(site, database, &known);
+    identity_key_folder_t found;
 
-    if (!host || (known && !replaced))
+    if (!host)
         return IDENTITY_FAULT_NONE;
-    apr_pool_create(&lasting, NULL);
-    *errmsg = load_or_make(temporary, lasting, host, &keys);
-    if (*errmsg)
-        apr_pool_destroy(lasting);
-    else
-        install(database, site, keys);
-    /* A backup may have come without its key, or with one that only root can read: the one in use goes on. */
+    find(temporary, host, &found);
+    /* Where none is left those in use go on, as beside a backup that came without its key. */
+    if (known && !replaced && (found.mark == host->keys_mark || found.highest < 0))
+        return IDENTITY_FAULT_NONE;
+    *errmsg = reload(temporary, database, host, &found, known);
     return *errmsg && !known ? IDENTITY_FAULT_KEY : IDENTITY_FAULT_NONE;
 }
 
@@ -96,13 +119,16 @@ identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_data
 static void start_beside(identity_host_t *host, apr_pool_t *temporary)
 {
     bool well = identity_database_well(host->database), known = false;
-    const char *path = beside(temporary, &host->dbd), *errmsg;
     identity_keyset_t *keys = NULL;
+    identity_key_folder_t found;
+    const char *errmsg;
 
     if (taker(host->site, host->database, &known) != host)
         return; /* the first has loaded it for all */
-    errmsg =
-        well ? load_or_make(temporary, host->site->pool, host, &keys) : load(temporary, host->site->pool, path, &keys);
+    find(temporary, host, &found);
+    errmsg = well ? load_or_make(temporary, host->site->pool, host, &found, &keys)
+                  : load(temporary, host->site->pool, &found, &keys);
+    host->keys_mark = found.mark;
     if (!errmsg)
         install(host->database, host->site, keys);
     else if (well)

@@ -70,8 +70,12 @@ static signed char behind_proxy(const request_rec *r)
 
 int identity_note_transport(request_rec *r)
 {
-    if (identity_conf(r->server)->trusted_proxies)
+    const identity_conf_t *conf = identity_conf(r->server);
+
+    if (conf->trusted_proxies)
         behind_proxy(r);
+    if (conf->host)
+        identity_database_keys(conf->host->database, r->request_time);
     return DECLINED;
 }
 

@@ -37,11 +37,13 @@ identity_watched_t identity_watched_files(apr_pool_t *pool, const identity_host_
 {
     identity_watched_t files = {.signing_key_at = host->signing_key_at};
     const apr_array_header_t *paths = identity_keys_configured(host);
+    identity_key_folder_t beside;
     struct stat info;
-    long highest;
 
-    if (!paths)
-        paths = identity_key_files(pool, identity_folder_of(pool, host->dbd.params), &highest);
+    if (!paths) {
+        identity_key_folder(pool, identity_folder_of(pool, host->dbd.params), apr_time_now(), &beside);
+        paths = beside.paths;
+    }
     apr_time_t now = paths->nelts ? made_at(APR_ARRAY_IDX(paths, 0, const char *)) : 0;
     if (now)
         files.signing_key_at = now;

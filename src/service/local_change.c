@@ -333,3 +333,21 @@ bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const cha
                                address);
     return identity_run_local(pool, env, entity_id, true, write_unlocking, &unlocking, problem);
 }
+
+/* ---- signing keys ----------------------------------------------------------------------------------------------- */
+
+static bool write_rotation(identity_call_t *call, void *data)
+{
+    const bool *now = data;
+    const identity_audit_t audit = {.action = "ROTATE",
+                                    .type = "SIGNING_KEY",
+                                    .entity_id = "",
+                                    .message = *now ? "A new signing key was made, and those before were dropped."
+                                                    : "A new signing key was made."};
+    return identity_audit(call, &audit);
+}
+
+bool identity_rotation_note(apr_pool_t *pool, const identity_env_t *env, bool now, identity_problem_t *problem)
+{
+    return identity_run_local(pool, env, "", true, write_rotation, &now, problem);
+}

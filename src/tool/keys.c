@@ -1,6 +1,7 @@
 /* Files of secrets that the server is configured with: signing keys, and the key that seals API keys. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_file_io.h>
@@ -42,12 +43,21 @@ static apr_status_t read_file(const tool_t *tool, const char *file, char **text)
     return status == APR_EOF ? APR_SUCCESS : status;
 }
 
-const apr_array_header_t *tool_key_files(tool_t *tool)
+/* Where the server looks: `make run` as root has links to its database. */
+static const char *key_folder(const tool_t *tool)
+{
+    char *real = realpath(tool->params, NULL);
+    const char *path = apr_pstrdup(tool->pool, real ? real : tool->params), *slash = strrchr(path, '/');
+
+    free(real);
+    return slash ? apr_pstrmemdup(tool->pool, path, (apr_size_t)(slash - path)) : ".";
+}
+
+static const apr_array_header_t *key_files(tool_t *tool)
 {
     apr_array_header_t *files = apr_array_make(tool->pool, 2, sizeof(const char *));
-    const char *slash = strrchr(tool->params, '/');
-    long highest;
     const json_t *configured = json_object_get(tool->settings_json, "signing_keys"), *file;
+    identity_key_folder_t found;
     size_t i;
 
     if (tool_has(tool, TOOL_SIGNING_KEY))
@@ -57,14 +67,13 @@ const apr_array_header_t *tool_key_files(tool_t *tool)
             APR_ARRAY_PUSH(files, const char *) = json_string_value(file);
     if (files->nelts)
         return files;
-    return identity_key_files(
-        tool->pool, slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash - tool->params)) : ".",
-        &highest);
+    identity_key_folder(tool->pool, key_folder(tool), apr_time_now(), &found);
+    return found.paths;
 }
 
 int tool_load_keys(tool_t *tool)
 {
-    const apr_array_header_t *files = tool_key_files(tool);
+    const apr_array_header_t *files = key_files(tool);
     const char **pems = apr_pcalloc(tool->pool, (apr_size_t)files->nelts * sizeof *pems), *error = NULL, *value;
 
     for (int i = 0; i < files->nelts; i++) {
@@ -128,5 +137,110 @@ int tool_load_blocklist(tool_t *tool)
     text[length] = '\0';
     apr_file_close(opened);
     tool->settings.blocklist = identity_blocklist_make(tool->pool, text, length);
+    return TOOL_DONE;
+}
+
+/* ---- signing-key list, rotate ----------------------------------------------------------------------------------- */
+
+static const json_t *configured_keys(const tool_t *tool)
+{
+    const json_t *list = json_object_get(tool->settings_json, "signing_keys");
+    return json_array_size(list) ? list : NULL;
+}
+
+static const char *state_of(const tool_t *tool, int index, int count)
+{
+    identity_key_folder_t found = {.waiting = 0};
+
+    if (!configured_keys(tool))
+        identity_key_folder(tool->pool, key_folder(tool), apr_time_now(), &found);
+    return index == 0 ? "signs" : index >= count - found.waiting ? "waits" : "verifies";
+}
+
+int tool_signing_key_list(tool_t *tool)
+{
+    static const char *const columns[] = {"kid", "state", "algorithm", "created_at", "file", NULL};
+    int status = tool_open(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_load_keys(tool);
+    if (status)
+        return status;
+    const apr_array_header_t *files = key_files(tool);
+    for (int i = 0; i < files->nelts; i++) {
+        const char *file = APR_ARRAY_IDX(files, i, const char *);
+        apr_finfo_t info = {.mtime = 0};
+        apr_stat(&info, file, APR_FINFO_MTIME, tool->pool);
+        json_t *line = json_pack("{s:s?, s:s, s:s, s:o, s:s}", "kid", identity_keyset_kid(tool->env.keys, i), "state",
+                                 state_of(tool, i, files->nelts), "algorithm", "ES256", "created_at",
+                                 identity_time_json(info.mtime), "file", file);
+        tool_line(tool, line, columns);
+        json_decref(line);
+    }
+    return TOOL_DONE;
+}
+
+static int make_key(tool_t *tool, const char *folder, const char **path)
+{
+    identity_key_folder_t found;
+
+    identity_key_folder(tool->pool, folder, apr_time_now(), &found);
+    *path = identity_key_file(tool->pool, folder, found.highest + 1);
+    const char *error = identity_key_file_make(tool->pool, *path);
+    return error ? tool_fail(TOOL_FAILED, "%s", error) : TOOL_DONE;
+}
+
+/* IdentitySigningKey names the files, so nothing counts before somebody has written it there. */
+static int propose_key(tool_t *tool, const json_t *configured)
+{
+    const char *first = json_string_value(json_array_get(configured, 0)), *slash = strrchr(first, '/'), *path;
+    const json_t *file;
+    size_t i;
+    int status = make_key(tool, slash ? apr_pstrmemdup(tool->pool, first, (apr_size_t)(slash - first)) : ".", &path);
+
+    if (status)
+        return status;
+    printf("IdentitySigningKey %s", path);
+    if (!tool_has(tool, TOOL_NOW))
+        json_array_foreach (configured, i, file)
+            printf(" %s", json_string_value(file));
+    putchar('\n');
+    return tool_fail(TOOL_REFUSED,
+                     "the new key is made, but httpd's configuration says which keys count: put this line "
+                     "in the place of the present one and reload httpd");
+}
+
+static int drop_keys(const apr_array_header_t *paths)
+{
+    for (int i = 0; i < paths->nelts; i++)
+        if (unlink(APR_ARRAY_IDX(paths, i, const char *)) != 0 && errno != ENOENT)
+            return tool_fail(TOOL_FAILED, "%s cannot be removed, and goes on verifying: %s (errno %d)",
+                             APR_ARRAY_IDX(paths, i, const char *), strerror(errno), errno);
+    return TOOL_DONE;
+}
+
+int tool_signing_key_rotate(tool_t *tool)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    identity_key_folder_t before;
+    const char *path;
+    int status = tool_open(tool);
+
+    if (status)
+        return status;
+    if (configured_keys(tool))
+        return propose_key(tool, configured_keys(tool));
+    identity_key_folder(tool->pool, key_folder(tool), apr_time_now(), &before);
+    status = make_key(tool, key_folder(tool), &path);
+    if (status == TOOL_DONE && tool_has(tool, TOOL_NOW) && before.highest >= 0)
+        status = drop_keys(before.paths);
+    if (status)
+        return status;
+    if (!identity_rotation_note(tool->pool, &tool->env, tool_has(tool, TOOL_NOW), &problem))
+        return tool_problem(&problem);
+    if (tool->json)
+        printf("{\"file\":\"%s\"}\n", path);
+    else
+        puts(path);
     return TOOL_DONE;
 }

@@ -104,9 +104,8 @@ json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd);
 /* A line of httpd's log without what stands in front. */
 const char *tool_log_text(const char *line);
 
-/* keys.c: the signing keys, which seal links on their way; their files, the one that signs first. */
+/* keys.c: the signing keys, which seal links on their way. */
 int tool_load_keys(tool_t *tool);
-const apr_array_header_t *tool_key_files(tool_t *tool);
 /* The key of IdentityKeyEscrow; the list of IdentityPasswordBlockList. Done where there is none. */
 int tool_load_escrow(tool_t *tool);
 int tool_load_blocklist(tool_t *tool);

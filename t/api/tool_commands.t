@@ -300,7 +300,7 @@ SKIP: {
     my $json = `script -qec '$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$state/identity.db --entity $site->{reference} --json user list' /dev/null < /dev/null`;
     like $json, qr/\A\{/, 'M7: none over JSON';
 }
-$tried{$_}++ for qw(help completion stats backup restore import export); # tool_usage.t, tool_backup.t, tool_import.t
+$tried{$_}++ for qw(help completion stats backup restore import export), "signing-key list", "signing-key rotate"; # tool_usage.t, tool_backup.t, tool_import.t, tool_keys.t
 open my $table, '<', "$ENV{IDENTITY_TOP}/src/tool/commands.def" or die "commands.def: $!";
 is_deeply [grep { !$tried{$_} } do { local $/; <$table> } =~ /^COMMAND\("([^"]+)"/mg], [], 'M7: every command of the table has been run';
 

@@ -142,9 +142,11 @@ my %test = (
         my $kid = $web->api(GET => '/.well-known/jwks.json', undef, @no_key)->json->{keys}[0]{kid};
         typed($_, 0);
         comes(401, '... tokens of the old key are none', sub { me($ada) });
-        isnt $web->api(GET => '/.well-known/jwks.json', undef, @no_key)->json->{keys}[0]{kid}, $kid, '... another key signs';
-        is scalar @{$web->api(GET => '/.well-known/jwks.json', undef, @no_key)->json->{keys}}, 1, '... alone';
-        is me($ada, @{token($ada->{name})})->status, 200, '... whoever signs in anew gets in';
+        my $keys = sub { map { $_->{kid} } @{$web->api(GET => '/.well-known/jwks.json', undef, @no_key)->json->{keys}} };
+        for (1 .. 100) { last if ($keys->())[0] ne $kid; sleep 0.1 }
+        isnt +($keys->())[0], $kid, '... another key signs';
+        is scalar(my @all = $keys->()), 1, '... alone';
+        comes(200, '... whoever signs in anew gets in', sub { me($ada, @{token($ada->{name})}) });
     },
     'All sessions of all people must end' => sub {
         my @people = map { signed_in() } 1 .. 3;
