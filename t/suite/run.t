@@ -127,7 +127,7 @@ sub seen_by_a_person
     my $closed = $http->get("$at/private/", {headers => {Accept => 'text/html'}});
     is $closed->{status}, 401, "M10: $name: /private/ asks who it is";
     like $closed->{content}, qr{<h1 [^>]*>Sign in</h1>}, "M10: $name: by a page to sign in";
-    unlike $closed->{content}, qr{You are signed in}, "M10: $name: and shows nothing of it";
+    unlike $closed->{content}, qr{<h1>You are signed in</h1>}, "M10: $name: and shows nothing of it";
     my $said = `printf 'Correct1Horse' | '$copy/build/htidentity' --db 'sqlite3:$state/identity.db' --entity default user add run\@example.org --account default --type ADMIN --password-stdin 2>&1`;
     is $?, 0, "M10: $name: somebody is made as README says" or diag $said;
     my $signed = $http->post("$at/v1/oauth/token", {headers => {'Content-Type' => 'application/json'}, content => '{"username":"run@example.org","password":"Correct1Horse"}'});
@@ -135,7 +135,7 @@ sub seen_by_a_person
     my ($cookie) = map { /^((?:__Host-)?identity_access=[^;]+)/ ? $1 : () } map { ref $_ ? @$_ : $_ } $signed->{headers}{'set-cookie'} // ();
     my $open = $http->get("$at/private/", {headers => {Cookie => $cookie // ''}});
     is $open->{status}, 200, "M10: $name: and gets in by the cookie";
-    like $open->{content}, qr{You are signed in}, "M10: $name: to the page";
+    like $open->{content}, qr{<h1>You are signed in</h1>}, "M10: $name: to the page";
 }
 
 # Everything there may be left of a server on this state.
