@@ -129,6 +129,9 @@ typedef struct identity_oidc_options {
 /* Lives as long as the pool. The options' texts must live as long. NULL with *error a sentence where the issuer is none
  * that may be called. */
 identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_options_t *options, const char **error);
+/* Another secret of the client, from now on; while others use it. It is kept, not copied, and the old one may still be
+ * read for a while. */
+void identity_oidc_secret(identity_oidc_t *oidc, const char *secret);
 
 typedef enum {
     IDENTITY_OIDC_DONE,

@@ -36,7 +36,7 @@ static const char *parameter(apr_pool_t *pool, const char *name, const char *val
 static char *form_of(apr_pool_t *pool, const identity_captcha_t *captcha, const char *response,
                      const char *client_address)
 {
-    char *secret = (char *)parameter(pool, "secret=", captcha->secret);
+    char *secret = (char *)parameter(pool, "secret=", __atomic_load_n(&captcha->secret, __ATOMIC_ACQUIRE));
     char *token = (char *)parameter(pool, "&response=", response);
     char *form =
         apr_pstrcat(pool, secret, token,

@@ -79,6 +79,11 @@ identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_option
     return oidc;
 }
 
+void identity_oidc_secret(identity_oidc_t *oidc, const char *secret)
+{
+    __atomic_store_n(&oidc->options.client_secret, secret, __ATOMIC_RELEASE);
+}
+
 const identity_oidc_options_t *oidc_options(const identity_oidc_t *oidc)
 {
     return &oidc->options;

@@ -35,8 +35,9 @@ static const char *form_of(apr_pool_t *pool, const identity_oidc_options_t *opti
                              "&code_verifier=", identity_query_escape(pool, sign_on->verifier), NULL);
 
     if (metadata->secret_in_form)
-        form = apr_pstrcat(pool, form, "&client_id=", identity_query_escape(pool, options->client_id),
-                           "&client_secret=", identity_query_escape(pool, options->client_secret), NULL);
+        form =
+            apr_pstrcat(pool, form, "&client_id=", identity_query_escape(pool, options->client_id), "&client_secret=",
+                        identity_query_escape(pool, __atomic_load_n(&options->client_secret, __ATOMIC_ACQUIRE)), NULL);
     identity_wipe_with_pool(pool, form);
     return form;
 }
@@ -65,7 +66,7 @@ static identity_oidc_status_t give_code(apr_pool_t *pool, identity_oidc_t *oidc,
     if (!metadata->secret_in_form) {
         /* Both are form-encoded before they are made a credential (RFC 6749, 2.3.1). */
         request.user = identity_query_escape(pool, options->client_id);
-        request.password = identity_query_escape(pool, options->client_secret);
+        request.password = identity_query_escape(pool, __atomic_load_n(&options->client_secret, __ATOMIC_ACQUIRE));
     }
     bool answered = client_fetch(pool, &request, &response, error);
     if (request.password)

@@ -173,7 +173,7 @@ static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool, const 
         SET(CURLOPT_CAINFO, target->authorities);
     if (target->user) {
         SET(CURLOPT_USERNAME, target->user);
-        SET(CURLOPT_PASSWORD, target->password);
+        SET(CURLOPT_PASSWORD, __atomic_load_n(&target->password, __ATOMIC_ACQUIRE));
     }
     return CURLE_OK;
 }

@@ -180,6 +180,11 @@ static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
     return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, sentence) : NULL;
 }
 
+static void take_secret(void *oidc, const char *secret)
+{
+    identity_oidc_secret(oidc, secret);
+}
+
 const char *identity_start_sso(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
@@ -195,6 +200,8 @@ const char *identity_start_sso(identity_host_t *host)
         if (sentence)
             return sentence;
         APR_ARRAY_PUSH(providers, identity_configured_provider_t *) = provider;
+        identity_secret_watch(host->site, apr_pstrcat(pool, "IdentityProvider ", provider->name, NULL),
+                              provider_at(conf, i)->secret_file, take_secret, provider->oidc);
     }
     return NULL;
 }

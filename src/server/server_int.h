@@ -52,6 +52,7 @@ typedef struct identity_retention_conf {
 } identity_retention_conf_t;
 
 typedef struct identity_host identity_host_t;
+typedef struct identity_secrets identity_secrets_t;
 
 /* IdentityStreamRecheck where no directive stands. */
 #define IDENTITY_RECHECK_UNSET    (-1)
@@ -142,6 +143,12 @@ bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const 
 
 /* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text);
+/* reread.c: from now on a changed file of a secret is read again, and what stands in its first line handed over. name:
+ * of the directive. */
+typedef void identity_secret_take_t(void *user, const char *secret);
+void identity_secret_watch(identity_site_t *site, const char *name, const char *path, identity_secret_take_t *take,
+                           void *user);
+void identity_start_secrets(identity_site_t *site);
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
 /* The sealing key of IdentityKeyEscrow; wiped with the pool. */
 const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
@@ -186,7 +193,8 @@ struct identity_site {
     apr_global_mutex_t *write;
     identity_hashsem_t *hashing;
     unsigned hash_slots;
-    identity_board_t *board; /* metrics.c */
+    identity_board_t *board;     /* metrics.c */
+    identity_secrets_t *secrets; /* reread.c; NULL: there are none */
     identity_labels_t labels;
     identity_job_t *job; /* NULL without mod_watchdog */
     struct identity_streams *streams;

@@ -87,6 +87,11 @@ static const char *default_helo(apr_pool_t *pool, const char *origin)
                               apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")));
 }
 
+static void take_password(void *target, const char *secret)
+{
+    __atomic_store_n(&((identity_mail_target_t *)target)->password, secret, __ATOMIC_RELEASE);
+}
+
 static const char *mail_of(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
@@ -112,6 +117,7 @@ static const char *mail_of(identity_host_t *host)
         return apr_psprintf(host->site->pool, "IdentityMailSecret %s", sentence);
     secret[strcspn(secret, "\r\n")] = '\0';
     target->password = secret;
+    identity_secret_watch(host->site, "IdentityMailSecret", conf->mail_secret, take_password, target);
     return NULL;
 }
 

@@ -71,6 +71,11 @@ const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t
     return sentence ? apr_psprintf(temporary, "ID0583: %s", sentence) : NULL;
 }
 
+static void take_secret(void *captcha, const char *secret)
+{
+    __atomic_store_n(&((identity_captcha_t *)captcha)->secret, secret, __ATOMIC_RELEASE);
+}
+
 const char *identity_start_visitors(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
@@ -91,6 +96,7 @@ const char *identity_start_visitors(identity_host_t *host)
     captcha->secret = secret;
     captcha->private_network = conf->captcha->private_network;
     host->settings.captcha = captcha;
+    identity_secret_watch(host->site, "IdentityCaptcha", conf->captcha->secret_file, take_secret, captcha);
     return NULL;
 }
 

@@ -301,6 +301,7 @@ int identity_start_watchdog(identity_site_t *site)
     }
     site->job = job_make(site);
     identity_watch_share(site);
+    identity_start_secrets(site);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0] && status == APR_SUCCESS; i++) {
         status = instance(&watchdog, threads[i].name, 0, 1, site->pool);
         if (status == APR_SUCCESS)

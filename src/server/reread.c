@@ -1,0 +1,151 @@
+/* Files of secrets that change while the server runs (M20): a thread of each child looks at them now and then, and what
+ * is new counts from then on. What cannot be used leaves the old secret in force, with one line in the log of all
+ * children together. Signing keys and the escrow key have rules of their own.
+ *
+ * Threads read a secret at any time, so one that was in use is never freed. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_optional.h>
+#include <mod_watchdog.h>
+
+#include "server_int.h"
+
+APLOG_USE_MODULE(identity);
+
+#define EVERY apr_time_from_sec(3)
+
+typedef struct stamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified, changed;
+    long there; /* no padding: stamps are compared byte by byte */
+} stamp_t;
+
+typedef struct secret_file {
+    const char *name, *path; /* the directive, for the log */
+    identity_secret_take_t *take;
+    void *user;
+    stamp_t seen;       /* of this process */
+    atomic_llong *told; /* of all: what the log has been told last */
+} secret_file_t;
+
+struct identity_secrets {
+    server_rec *server;
+    apr_array_header_t *files; /* of secret_file_t */
+};
+
+/* False where this process may not even look: then nothing is known to have changed. */
+static bool stamp_of(const char *path, stamp_t *stamp)
+{
+    struct stat info;
+
+    memset(stamp, 0, sizeof *stamp);
+    if (stat(path, &info) != 0)
+        return errno == ENOENT;
+    stamp->device = info.st_dev;
+    stamp->inode = info.st_ino;
+    stamp->size = info.st_size;
+    stamp->modified = info.st_mtim;
+    stamp->changed = info.st_ctim;
+    stamp->there = 1;
+    return true;
+}
+
+void identity_secret_watch(identity_site_t *site, const char *name, const char *path, identity_secret_take_t *take,
+                           void *user)
+{
+    if (!site->secrets) {
+        site->secrets = apr_pcalloc(site->pool, sizeof *site->secrets);
+        site->secrets->server = site->main_server;
+        site->secrets->files = apr_array_make(site->pool, 4, sizeof(secret_file_t));
+    }
+    secret_file_t *file = apr_array_push(site->secrets->files);
+    *file = (secret_file_t){.name = name, .path = path, .take = take, .user = user};
+    stamp_of(path, &file->seen);
+}
+
+/* Whoever comes first says it for all children. */
+static bool first_to_tell(secret_file_t *file)
+{
+    const unsigned char *bytes = (const unsigned char *)&file->seen;
+    unsigned long long sum = 14695981039346656037ULL;
+
+    for (size_t i = 0; i < sizeof file->seen; i++)
+        sum = (sum ^ bytes[i]) * 1099511628211ULL;
+    return !file->told || atomic_exchange(file->told, (long long)sum) != (long long)sum;
+}
+
+static const char *read_line(apr_pool_t *pool, const char *path, char **secret)
+{
+    const char *sentence = identity_secret_read(pool, path, secret);
+
+    if (sentence)
+        return sentence;
+    (*secret)[strcspn(*secret, "\r\n")] = '\0';
+    return **secret ? NULL : apr_psprintf(pool, "%s holds no secret in its first line.", path);
+}
+
+static void look(const identity_secrets_t *secrets, secret_file_t *file)
+{
+    apr_pool_t *lasting;
+    char *secret = NULL;
+    stamp_t now;
+
+    if (!stamp_of(file->path, &now) || memcmp(&now, &file->seen, sizeof now) == 0)
+        return;
+    file->seen = now;
+    apr_pool_create(&lasting, NULL);
+    const char *sentence = read_line(lasting, file->path, &secret);
+    bool tell = first_to_tell(file);
+    if (!sentence) {
+        file->take(file->user, secret);
+        if (tell)
+            IDENTITY_SAY(APLOG_NOTICE, secrets->server, "ID0555: %s: %s has changed and was read again", file->name,
+                         file->path);
+        return;
+    }
+    bool closed = now.there && access(file->path, R_OK) != 0 && errno == EACCES;
+    if (tell && closed)
+        IDENTITY_SAY(APLOG_NOTICE, secrets->server,
+                     "ID0558: %s: %s has changed, and only root reads it: it counts from the next graceful restart on",
+                     file->name, file->path);
+    else if (tell)
+        IDENTITY_SAY(APLOG_WARNING, secrets->server, "ID0556: %s: %s The secret that was read before stays in force",
+                     file->name, sentence);
+    apr_pool_destroy(lasting);
+}
+
+static apr_status_t tick(int state, void *secrets_, apr_pool_t *pool)
+{
+    const identity_secrets_t *secrets = secrets_;
+
+    (void)pool;
+    for (int i = 0; state == AP_WATCHDOG_STATE_RUNNING && i < secrets->files->nelts; i++)
+        look(secrets, &APR_ARRAY_IDX(secrets->files, i, secret_file_t));
+    return APR_SUCCESS;
+}
+
+void identity_start_secrets(identity_site_t *site)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+
+    if (!site->secrets || !instance || !callback)
+        return;
+    atomic_llong *told = identity_memory_shared(site->pool, (apr_size_t)site->secrets->files->nelts * sizeof *told);
+    for (int i = 0; told && i < site->secrets->files->nelts; i++)
+        APR_ARRAY_IDX(site->secrets->files, i, secret_file_t).told = &told[i];
+    /* In every child. */
+    if (instance(&watchdog, "_identity_secrets_", 0, 0, site->pool) != APR_SUCCESS ||
+        callback(watchdog, EVERY, site->secrets, tick) != APR_SUCCESS)
+        IDENTITY_SAY(APLOG_WARNING, site->main_server,
+                     "ID0557: mod_watchdog does not look after files of secrets: what changes in them counts after the "
+                     "next graceful restart");
+}
