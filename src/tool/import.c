@@ -109,9 +109,12 @@ static int take_lines(taking_t *taking, identity_importer_t *importer)
     done = done && identity_importer_end(importer, &taking->problem);
     clear_progress(taking);
     if (!done) {
-        fprintf(stderr, "htidentity: %" APR_INT64_T_FMT " lines were taken over; import --resume goes on behind them\n",
-                identity_importer_totals(importer)->lines);
-        return tool_problem(&taking->problem);
+        if (taking->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
+            return tool_problem(&taking->problem);
+        return tool_fail(TOOL_FAILED,
+                         "the database could not be written: %" APR_INT64_T_FMT
+                         " lines are done with, import --resume goes on behind them",
+                         identity_importer_totals(importer)->lines);
     }
     return tool_lines_failed(taking->lines) ? unreadable() : TOOL_DONE;
 }
