@@ -649,6 +649,8 @@ typedef enum {
 typedef struct identity_import_options {
     identity_import_kind_t kind;
     const char *entity_id; /* where the users go; not of a site */
+    const char *domain;    /* that makes user names of plain ones, which are then logins; or NULL */
+    const json_t *given;   /* memberships, as a line has them, of users whose line names none; or NULL */
     bool resume;           /* what was imported before is passed over */
     /* Each line that is not taken over, once what it stands between has been committed. The reason never repeats a
      * secret. */

@@ -160,7 +160,8 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
 {
     const char *username = identity_json_string(object, "username"),
                *canonical = identity_json_string(object, "canonical"),
-               *held = identity_json_string(object, "held_name"), *form;
+               *held = identity_json_string(object, "held_name"), *login = identity_json_string(object, "login"),
+               *key = identity_json_string(object, "login_key"), *form;
     identity_user_status_t status;
     bool active = json_integer_value(json_object_get(object, "active")) == 1;
 
@@ -173,6 +174,8 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
         return identity_item_refuse(importer, item, "canonical is not the form of username.");
     if (strcmp(identity_username_domain(canonical), identity_json_string(object, "domain")) != 0)
         return identity_item_refuse(importer, item, "domain is not that of canonical.");
+    if (!login != !key || (login && strcmp(identity_login_key(importer->scratch, login), key) != 0))
+        return identity_item_refuse(importer, item, "login_key is not the form of login.");
     return !held || strcmp(held, canonical) == 0 || identity_json_has(object, "old_name") ||
            identity_item_refuse(importer, item, "held_name is another than canonical.");
 }

@@ -30,6 +30,11 @@ static const identity_field_t user_fields[] = {
      .max = 1024,
      .valid = identity_username_valid,
      .rule = IDENTITY_USERNAME_RULE},
+    {.name = "login",
+     .type = IDENTITY_FIELD_STRING,
+     .max = IDENTITY_LOGIN_MAX,
+     .valid = identity_login_valid,
+     .rule = IDENTITY_LOGIN_RULE},
     {.name = "password_hash", .type = IDENTITY_FIELD_STRING, .flags = IDENTITY_FIELD_SECRET, .min = 1, .max = 512},
     {.name = "status", .type = IDENTITY_FIELD_ENUM, .values = statuses},
     {.name = "verified", .type = IDENTITY_FIELD_BOOLEAN},
@@ -141,12 +146,29 @@ static bool read_user(identity_importer_t *importer, import_item_t *item, const 
         return false;
     const char *hash = identity_json_string(object, "password_hash"), *status = identity_json_string(object, "status");
     take_name(importer, item, wanted, apr_pstrdup(importer->batch, identity_json_string(object, "username")));
+    if (identity_json_has(object, "login"))
+        wanted->user.login = apr_pstrdup(importer->batch, identity_json_string(object, "login"));
     wanted->user.status = IDENTITY_USER_ACTIVE;
     if (status)
         identity_user_status_parse(status, &wanted->user.status);
     wanted->user.verified_at = identity_json_boolean(object, "verified", false); /* the time is that of the write */
     return take_time(importer, item, wanted, identity_json_string(object, "created_at")) &&
            (!hash || take_hash(importer, item, wanted, apr_pstrdup(importer->batch, hash)));
+}
+
+/* An address is the user name; what else may be a login is one, and makes a user name with the domain. */
+static bool take_plain_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *wanted, const char *name)
+{
+    if (take_name(importer, item, wanted, name))
+        return true;
+    if (strchr(name, '@') || !importer->options.domain)
+        return identity_item_refuse(importer, item, "The name must be " IDENTITY_USERNAME_RULE "%s.",
+                                    strchr(name, '@') ? "" : ", or come with a domain (--domain)");
+    if (!identity_login_valid(name))
+        return identity_item_refuse(importer, item, "The name must be " IDENTITY_LOGIN_RULE ".");
+    wanted->user.login = name;
+    return take_name(importer, item, wanted, apr_pstrcat(importer->batch, name, "@", importer->options.domain, NULL)) ||
+           identity_item_refuse(importer, item, "The name and the domain make no mail address.");
 }
 
 /* As httpd reads it (mod_authn_file): blanks around the line, comments, and what follows a second colon do not count.
@@ -173,9 +195,7 @@ static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, co
     *colon = '\0';
     colon[1 + strcspn(colon + 1, ":")] = '\0';
     wanted->user.status = IDENTITY_USER_ACTIVE;
-    if (!take_name(importer, item, wanted, line))
-        return identity_item_refuse(importer, item, "The name must be " IDENTITY_USERNAME_RULE ".");
-    return take_hash(importer, item, wanted, colon + 1);
+    return take_plain_name(importer, item, wanted, line) && take_hash(importer, item, wanted, colon + 1);
 }
 
 /* ---- what users are given --------------------------------------------------------------------------------------- */
@@ -307,6 +327,24 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     return true;
 }
 
+/* A line is taken over as a whole: asked before anything of it is written. */
+static bool look_at_login(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
+                          const identity_user_row_t *user)
+{
+    identity_user_row_t *holder = NULL;
+    bool found;
+
+    if (!user->login)
+        return true;
+    if (!identity_db_found(call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))
+        return false;
+    if (found && importer->options.resume && of_same_line(holder->id, user->id))
+        item->outcome = IMPORT_PRESENT;
+    else if (found)
+        identity_item_refuse(importer, item, "%s: The login %s is taken.", user->username, user->login);
+    return true;
+}
+
 static void date(identity_call_t *call, identity_importer_t *importer, const import_item_t *item, wanted_user_t *wanted)
 {
     identity_user_row_t *user = &wanted->user;
@@ -328,16 +366,21 @@ static bool write_user(identity_call_t *call, identity_importer_t *importer, imp
     size_t i;
 
     identity_wanted_make(call, &given);
-    json_array_foreach (wanted->memberships, i, object)
+    json_array_foreach (wanted->memberships ? wanted->memberships : importer->options.given, i, object)
         if (!want_membership(call, importer, item, object, &given) || item->refusal)
             return item->refusal != NULL;
     date(call, importer, item, wanted);
+    if (!look_at_login(call, importer, item, &wanted->user))
+        return false;
+    if (item->refusal || item->outcome == IMPORT_PRESENT)
+        return true;
     if (!make_user(call, importer, &wanted->user))
         return met(call, importer, item, wanted);
     importer->users++;
     item->outcome = IMPORT_MADE;
     item->memberships = given.memberships->nelts;
-    return identity_wanted_write(call, IDENTITY_OWNER_USER, wanted->user.id, &given);
+    return (!wanted->user.login || identity_login_claim(call, &wanted->user)) &&
+           identity_wanted_write(call, IDENTITY_OWNER_USER, wanted->user.id, &given);
 }
 
 const import_kind_t identity_import_users = {LINES, read_user, begin_users, write_user, end_users};

@@ -185,13 +185,41 @@ static int take_copy(taking_t *taking)
 
 /* ---- the command ------------------------------------------------------------------------------------------------ */
 
-static int check_usage(tool_t *tool)
+static int check_domain(const tool_t *tool)
+{
+    const apr_array_header_t *domains = tool_list(tool, TOOL_DOMAIN);
+
+    if (domains->nelts && !tool_has(tool, TOOL_HTPASSWD))
+        return tool_fail(TOOL_USAGE, "--domain goes with --htpasswd");
+    if (domains->nelts > 1)
+        return tool_fail(TOOL_USAGE, "--domain is given twice");
+    if (domains->nelts && !identity_domain_valid(APR_ARRAY_IDX(domains, 0, const char *)))
+        return tool_fail(TOOL_USAGE, "--domain: %s is not a domain such as example.org",
+                         APR_ARRAY_IDX(domains, 0, const char *));
+    return TOOL_DONE;
+}
+
+static int check_usage(const tool_t *tool)
 {
     if (tool->argument && tool_has(tool, TOOL_HTPASSWD))
         return tool_fail(TOOL_USAGE, "import takes FILE or --htpasswd FILE, not both");
     if (!tool->argument && !tool_has(tool, TOOL_HTPASSWD) && isatty(STDIN_FILENO))
         return tool_fail(TOOL_USAGE, "import asks for FILE, --htpasswd FILE, or something on standard input");
-    return TOOL_DONE;
+    return check_domain(tool);
+}
+
+/* What --account, --type and --role give to everybody. */
+static int find_given(taking_t *taking)
+{
+    json_t *object = NULL;
+    int status = tool_membership(taking->tool, &object);
+
+    if (status == TOOL_DONE && object)
+        taking->options.given =
+            identity_json_own(taking->tool->pool,
+                              json_pack("[{s:O, s:O, s:O}]", "account", json_object_get(object, "account_id"), "type",
+                                        json_object_get(object, "type"), "roles", json_object_get(object, "role_ids")));
+    return status;
 }
 
 /* By its first line. */
@@ -205,13 +233,15 @@ static int find_kind(taking_t *taking)
     if (taking->options.kind == IDENTITY_IMPORT_USERS && tool_lines_next(taking->lines, &text, &length) && text &&
         identity_site_begins(text, length)) {
         taking->options.kind = IDENTITY_IMPORT_SITE;
-        if (tool_has(tool, TOOL_ENTITY))
-            return tool_fail(TOOL_USAGE, "an export is of a whole site: --entity does not go with it");
+        if (tool_has(tool, TOOL_ENTITY) || tool_has(tool, TOOL_ACCOUNT) || tool_has(tool, TOOL_TYPE) ||
+            tool_has(tool, TOOL_ROLE))
+            return tool_fail(TOOL_USAGE,
+                             "an export is of a whole site: --entity, --account, --type and --role do not go with it");
         return look_through(taking);
     }
     int status = tool_find_entity(tool);
     taking->options.entity_id = tool->entity_id;
-    return status;
+    return status ? status : find_given(taking);
 }
 
 int tool_import(tool_t *tool)
@@ -222,6 +252,7 @@ int tool_import(tool_t *tool)
     taking->tool = tool;
     tool->bulk = true;
     taking->terminal = isatty(STDERR_FILENO);
+    taking->options.domain = tool_text(tool, TOOL_DOMAIN);
     taking->options.resume = tool_has(tool, TOOL_RESUME);
     taking->options.refused = refused;
     taking->options.context = taking;

@@ -158,7 +158,7 @@ my @lines = (
     [":$bcrypt\n", qr/is not name:hash/],
     ["gus\0\@example.com:$bcrypt\n", qr/NUL/],
     ["\xff\@example.com:$bcrypt\n", qr/The name must be/],
-    ["plain:$bcrypt\n", qr/The name must be/],
+    ["plain:$bcrypt\n", qr/The name must be .*, or come with a domain/],
     ["$wide:$bcrypt\n", qr/longer than 1048576 bytes/],
     ["hal\@example.com:$bcrypt", undef],
 );
@@ -173,9 +173,46 @@ ok $status == 1 && $out =~ /\Ausers\t5\nrefused\t$#said\nsha256\t@{[sha256_hex(s
 ($status, $out, $error) = run_in($many, slurp($htpasswd), 'import', '--htpasswd', '-', '--resume');
 like $out, qr/\Ausers\t0\nthere already\t5\n/, 'M7: --resume passes over them, read from standard input' or diag $error;
 
+# Plain names are logins, and make user names with a domain.
+my @plain = (
+    ["Ivy:$bcrypt\n", undef],
+    ["ivy:$bcrypt\n", qr/ivy\@example\.net: The login ivy is taken/],
+    ["jo.e-1_x:{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE=\n", undef],
+    ["kim\@example.com:$bcrypt\n", undef],
+    ["_x:$bcrypt\n", qr/The name must be a letter or digit/],
+    ["j\xc3\xb6rg:$bcrypt\n", qr/The name must be a letter or digit/],
+    ["user_00000000000000000001:$bcrypt\n", qr/The name must be .* not look like an id/],
+    ["a\@b:$bcrypt\n", qr/The name must be an e-mail address/],
+    [('x' x 65) . ":$bcrypt\n", qr/The name must be a letter or digit/],
+);
+put($htpasswd, join '', map { $_->[0] } @plain);
+($status, $out, $error) = run_in($many, '', 'import', '--htpasswd', $htpasswd, '--domain', 'example.net');
+@said = split /\n/, $error;
+for my $i (0 .. $#plain) {
+    my ($line) = grep { /\Ahtidentity: line @{[$i + 1]}: / } @said;
+    $plain[$i][1] ? like $line // '', $plain[$i][1], 'M19: a plain name, line ' . ($i + 1) : is $line, undef, 'nothing is said of line ' . ($i + 1);
+}
+ok $status == 1 && $out =~ /\Ausers\t3\nrefused\t6\n/, 'M19: three of them' or diag $out, $error;
+my %logins = map { $_->{username} => [$_->{login}, $_->{verified_at}] } grep { ($_->{table} // '') eq 'users' } map { JSON::PP::decode_json($_) } split /\n/, (run_tool($many, 'export'))[1];
+is_deeply [@logins{qw(Ivy@example.net jo.e-1_x@example.net kim@example.com)}], [['Ivy', 0], ['jo.e-1_x', 0], [undef, 0]], 'M19: user name and login; nothing is proved';
+($status, $out, $error) = run_in($many, '', 'import', '--htpasswd', $htpasswd, '--domain', 'example.net', '--resume');
+like $out, qr/\Ausers\t0\nthere already\t3\nrefused\t6\n/, 'M19: --resume passes over them' or diag $error;
+($status, $out, $error) = run_in($many, user('lea@example.com', login => 'IVY') . user('lea@example.com', login => 'no login') . user('lea@example.com', login => 'lea'), 'import');
+ok $status == 1 && $out =~ /\Ausers\t1\n/ && $error =~ /line 1: lea\@example\.com: The login IVY is taken.*line 2: login must be/s, 'M19: a login of another program' or diag $error;
+is +(run_tool($many, 'check'))[0], 0, 'without a fault';
+my $short = "mia$$";
+($status, $out) = here("$short:$hash\n", 'import', '--htpasswd', '-', '--domain', 'example.org', '--account', $site->{reference}, '--type', 'PARTNER', '--role', 'Read Only');
+is $out =~ s/sha256.*//sr, "users\t1\nmemberships\t1\nrefused\t0\n", 'M7: with a membership for everybody';
+($imported) = grep { $_->{username} eq "$short\@example.org" } @{api(GET => '/v1/users?limit=500', undef, @{$site->{key}})->json->{data}};
+is $imported->{login}, $short, 'M19: the server shows it';
+is_deeply [map { [$_->{type}, map { $_->{name} } @{$_->{roles}}] } @{$imported->{account_memberships}}], [['PARTNER', 'Read Only']], 'M7: and the membership';
+
 # ---- usage -----------------------------------------------------------------------------------------------------------------------------------
 
-for ([2, qr/FILE or --htpasswd FILE, not both/, 'x', '--htpasswd', 'y'], [1, qr/cannot be read: No such file/, "$many/nothing"], [1, qr/is a folder/, $many]) {
+for ([2, qr/FILE or --htpasswd FILE, not both/, 'x', '--htpasswd', 'y'], [1, qr/cannot be read: No such file/, "$many/nothing"], [1, qr/is a folder/, $many],
+    [2, qr/--domain goes with --htpasswd/, 'x', '--domain', 'example.org'], [2, qr/--domain: nowhere is not a domain/, '--htpasswd', 'x', '--domain', 'nowhere'],
+    [4, qr/no account nowhere/, '--account', 'nowhere'], [2, qr/--type and --role go with --account/, '--role', 'read-only'],
+    [2, qr/--domain is given twice/, '--htpasswd', 'x', '--domain', 'example.org', '--domain', 'example.net']) {
     my ($wanted, $said, @arguments) = @$_;
     ($status, $out, $error) = run_in($many, '', 'import', @arguments);
     ok $status == $wanted && $out eq '' && $error =~ $said, "M7: exit $wanted: $said" or diag "$status $out$error";
@@ -217,6 +254,8 @@ cmp_ok $counts{$_} // 0, '>', 0, "M7: with its $_" for qw(entities accounts user
 is_deeply [grep { $counts{$_} } qw(sessions refresh_tokens outbox idempotency changes schema_version)], [], 'and without what passes';
 
 my $moved = folder('moved');
+($status, $out, $error) = run_in($moved, '', 'import', $file, '--account', 'default');
+ok $status == 2 && $error =~ /an export is of a whole site/, 'M7: nothing is given to the users of an export' or diag $status, $error;
 ($status, $out, $error) = run_in($moved, '', 'import', $file, '--dry-run');
 ok $status == 0 && $out =~ /\Awould be imported: rows\t$last->{rows}\nrefused\t0\nsha256\t$last->{sha256}\n\z/, 'M7: a dry run of it' or diag $out, substr $error, 0, 2000;
 is +(run_tool($moved, 'entity', 'list'))[1], '', 'has made nothing';
@@ -262,7 +301,7 @@ my ($own) = grep { /"table":"entities"/ && /$site->{id}/ } @rows;
 for (['refers to one that is not there', $account], ['must not be null', $own =~ s/"name":"[^"]*"/"name":null/r], ['must be a whole number', $own =~ s/"created_at":\d+/"created_at":"now"/r],
     ['is missing', $own =~ s/"name":"[^"]*",//r], ['The member more is not known', $own =~ s/"name"/"more":1,"name"/r], ['names no table', $own =~ s/"entities"/"sessions"/r],
     ['canonical is not the form', $person =~ s/"canonical":"/"canonical":"x/r], ['active says something else', $person =~ s/"active":\d/"active":7/r],
-    ['status is none', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
+    ['login_key is not the form', $person =~ s/"login":(?:null|"[^"]*")/"login":"Other"/r], ['status is none', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
     my ($said, $row) = @$_;
     ($status, $out, $error) = run_in($empty, sealed($rows[0], $row), 'import');
     ok $status == 1 && $error =~ /^htidentity: line 2: .*\Q$said\E/, "M7: a row: $said" or diag $status, $error;
@@ -295,7 +334,7 @@ is +(run_tool($killed, 'check'))[0], 0, 'without a fault';
 
 my ($block) = slurp("$ENV{IDENTITY_TOP}/README.md") =~ /^### Coming from htpasswd, moving a site\n\n```\n(.*?)^```$/ms;
 my ($manual, $elsewhere) = (folder('manual', 'example'), folder('elsewhere'));
-put("$manual/.htpasswd", "ada\@example.com:$bcrypt\n");
+put("$manual/.htpasswd", "ada:$bcrypt\n");
 put("$manual/users.jsonl", user('ben@example.com', password_hash => $bcrypt, memberships => [{account => 'default', roles => ['read-only']}]));
 for my $command (grep { /\S/ } split /\n/, $block) {
     $command =~ s/\s+#.*//;
