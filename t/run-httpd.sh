@@ -6,7 +6,8 @@
 #   asan                   event with the sanitized module of build-asan/
 #   root                   event, the parent as root and its children as nobody; only for root
 # At the end every answer of the API that a test saw is held against conf/openapi.json. Where IDENTITY_ANSWERS names a folder, which operations gave which status
-# is left there as CONFIG.seen. Where IDENTITY_TAP names one, what each file printed is left in its folder CONFIG.
+# is left there as CONFIG.seen. Where IDENTITY_TAP names one, what each file printed is left in its folder CONFIG. Of runs that share a configuration each says
+# by IDENTITY_PART which it is: CONFIG-PART.
 # Without files: those of t/api and t/httpd that run on CONFIG. A file runs on event, worker, prefork and asan unless it says otherwise in a line
 # `# run on: event root`.
 #
@@ -153,7 +154,8 @@ fi
 status=0
 "${drop[@]}" "${environment[@]}" perl -It/lib t/TEST -httpd "$stage/bin/httpd" -apxs "$(command -v apxs)" -httpd_conf "$stage/t/conf/base.conf" \
     -servername 127.0.0.1 -port "$port" "${defines[@]}" "${files[@]}" || status=$?
+label=$config${IDENTITY_PART:+-$IDENTITY_PART}
 # All of it at once: t/answers/operations.t waits for it.
-[ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || { cp answers/seen "$IDENTITY_ANSWERS/$config.part"; mv "$IDENTITY_ANSWERS/$config.part" "$IDENTITY_ANSWERS/$config.seen"; }
-[ -z "${IDENTITY_TAP:-}" ] || { rm -rf "$IDENTITY_TAP/$config" && mkdir -p "$IDENTITY_TAP/$config" && cp tap/* "$IDENTITY_TAP/$config/"; }
+[ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || { cp answers/seen "$IDENTITY_ANSWERS/$label.part"; mv "$IDENTITY_ANSWERS/$label.part" "$IDENTITY_ANSWERS/$label.seen"; }
+[ -z "${IDENTITY_TAP:-}" ] || { rm -rf "$IDENTITY_TAP/$label" && mkdir -p "$IDENTITY_TAP/$label" && cp tap/* "$IDENTITY_TAP/$label/"; }
 exit "$status"

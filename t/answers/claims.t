@@ -20,7 +20,7 @@ sub read_tap
     my ($path) = @_;
     (my $file = $path) =~ s{^\Q$folder\E/}{};
     # One name for a test, on whatever it ran.
-    $file = ($1 =~ tr{.}{/}r) . '.t' if $file =~ m{^(?:event|worker|prefork|asan|root)/(.*)\.t$};
+    $file = ($1 =~ tr{.}{/}r) . '.t' if $file =~ m{^(?:event|worker|prefork|asan|root)(?:-\w+)?/(.*)\.t$};
     $file =~ s{^build(?:-asan)?/t/unit-(.*)}{t/unit/$1.c};
     for (split /\n/, slurp($path)) {
         my ($not, $name) = /^(not )?ok\b(?: \d+)?(?: - (.*))?$/ or next;

@@ -15,7 +15,7 @@ my $beside = qr{^\w+ /v1/invitations|^GET /v1/(?:oauth/|openapi\.json$)|^POST /v
 
 my $folder = $ENV{IDENTITY_ANSWERS} // die('IDENTITY_ANSWERS names no folder: make test sets it');
 # The suites may still be at work beside this file.
-for (my $patience = 600; $patience > 0 && !-e "$folder/event.seen"; $patience--) { sleep 1 }
+for (my $patience = 1200; $patience > 0 && grep({ !-e "$folder/event-$_.seen" } qw(api httpd)); $patience--) { sleep 1 }
 my %seen;
 for my $file (glob "$folder/*.seen") {
     my $counts = JSON::PP->new->decode(slurp($file));

@@ -1,13 +1,14 @@
 package IdentitySuite;
-# What a file of t/suite does: t/run-httpd.sh with one configuration, and the question whether it ran every file that belongs to it.
+# What a file of t/suite does: t/run-httpd.sh with one configuration, and the question whether it ran every file that belongs to it. A configuration with
+# many files has a suite for each of their folders, which run side by side.
 use strict;
 use warnings FATAL => 'all';
 
 sub files_of
 {
-    my ($config) = @_;
+    my ($config, @folders) = @_;
     my @files;
-    for my $file (sort glob('t/api/*.t t/httpd/*.t')) {
+    for my $file (sort map { glob "t/$_/*.t" } @folders ? @folders : qw(api httpd)) {
         open my $in, '<', $file or die "$file: $!";
         my $on = 'event worker prefork asan';
         while (<$in>) {
@@ -20,12 +21,14 @@ sub files_of
 
 sub run
 {
-    my ($config) = @_;
+    my ($config, @folders) = @_;
     $| = 1;
-    my %expected = map { $_ => 1 } files_of($config);
+    my @files = files_of($config, @folders);
+    my %expected = map { $_ => 1 } @files;
+    local $ENV{IDENTITY_PART} = join '-', @folders;
     my $count = 0;
     my $planned;
-    open my $out, '-|', 't/run-httpd.sh', $config or die "t/run-httpd.sh: $!";
+    open my $out, '-|', 't/run-httpd.sh', $config, @files or die "t/run-httpd.sh: $!";
     while (my $line = <$out>) {
         # The plan comes from below, with one check more.
         $planned = $1, next if $line =~ /^1\.\.(\d+)$/;
