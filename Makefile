@@ -124,7 +124,9 @@ UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 .PHONY: all units fuzzes check test fuzz mutants bench run install uninstall package test-package dist deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
-all: $(MODULE) $(TOOL)
+MAN := $(BUILD)/htidentity.1
+
+all: $(MODULE) $(TOOL) $(MAN)
 units: $(UNITS) $(FUZZES)
 fuzzes: $(FUZZES)
 
@@ -170,6 +172,10 @@ $(MODULE): $(MODULE_OBJECTS) $(LIBRARY)
 $(TOOL): $(TOOL_OBJECTS) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+
+$(MAN): $(TOOL)
+	$(call say,GEN)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(TOOL) help --man > $@
 
 $(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
 	$(call say,AR)

@@ -106,50 +106,9 @@ const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const 
  * all is well. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
-/* Copies of whole databases (backup.c). */
-typedef enum {
-    IDENTITY_FILE_DONE,
-    IDENTITY_FILE_FAILED,
-    IDENTITY_FILE_STATE, /* the file is there already; the database is in use */
-    IDENTITY_FILE_UNFIT  /* no database of this program, of a newer version, or damaged */
-} identity_file_status_t;
-/* Into a new file (0600), as of one moment, while others read and write. *error: a sentence. */
-identity_file_status_t identity_db_backup(identity_db_t *db, const char *path, const char **error);
-/* A copy to try something out on (0600), which nobody else uses: beside the database, with this suffix, and with -wal
- * and -shm behind it. One that an earlier program left behind is taken away first. */
-#define IDENTITY_TRIAL_SUFFIX ".dry-run"
-identity_file_status_t identity_db_trial(identity_db_t *db, const char *driver, const char *params, const char **path,
-                                         const char **error);
-/* Puts a backup, once it was looked through, in the place of a database that nobody uses, and brings it up to date.
- * *kept: where the database lies that was there before, NULL where there was none. */
-identity_file_status_t identity_db_restore(apr_pool_t *pool, const char *driver, const char *params, const char *from,
-                                           const char **kept, const char **error);
-
-/* A table: its rows; bytes with its indexes, -1 where SQLite does not tell; created_at of its oldest row, or 0. */
-typedef struct identity_table_row {
-    const char *name;
-    apr_int64_t rows, bytes;
-    apr_time_t oldest_at;
-} identity_table_row_t;
-/* By name. Counts every row: it takes as long as reading the database does. */
-identity_db_status_t identity_tables_measure(identity_db_t *db, apr_array_header_t **rows);
-/* The same at little cost: rows are counted to `most`, the oldest is found by ids, which begin with their time (0 where
- * a larger table has none), and bytes are added up only where sized: that reads the whole file. */
-identity_db_status_t identity_tables_look(identity_db_t *db, apr_int64_t most, bool sized, apr_array_header_t **rows);
-
-/* Of `most` queued mails, how many were queued before each of these times. */
-identity_db_status_t identity_survey_waiting(identity_db_t *db, const apr_time_t before[], int count, apr_int64_t most,
-                                             apr_int64_t waiting[]);
-
-/* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
-typedef struct identity_survey {
-    apr_int64_t users, users_active, keys, keys_active;
-    apr_int64_t sessions, sessions_live; /* of those that end last */
-    apr_int64_t queued, failed;          /* mails */
-    apr_time_t oldest_queued_at;         /* 0: none */
-} identity_survey_t;
-identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
-                                          identity_survey_t *survey);
+/* ... and for what must hold beside: of one entity what belongs together, no circles (invariants.def). Adds to the
+ * faults. */
+identity_db_status_t identity_invariants_check(identity_db_t *db, apr_array_header_t **faults);
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 /* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is

@@ -32,6 +32,7 @@ int tool_check(tool_t *tool)
     if (status)
         return status;
     if (identity_schema_check(tool->db, &faults) != IDENTITY_DB_OK ||
+        identity_invariants_check(tool->db, &faults) != IDENTITY_DB_OK ||
         identity_names_check(tool->db, &names) != IDENTITY_DB_OK ||
         identity_team_names_check(tool->db, &names) != IDENTITY_DB_OK)
         return tool_fail(TOOL_FAILED, "the database could not be read");

@@ -21,7 +21,7 @@ static bool readable(const tool_t *tool, const char *path)
            apr_file_close(file) == APR_SUCCESS;
 }
 
-static const char *folder_of(apr_pool_t *pool, const char *path)
+const char *tool_folder_of(apr_pool_t *pool, const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path)) : ".";
@@ -31,7 +31,7 @@ static const char *folder_of(apr_pool_t *pool, const char *path)
 static const char *envvars_of(const tool_t *tool, const char *program, const char *file)
 {
     const char *named = getenv("APACHE_ENVVARS"),
-               *beside = file ? apr_pstrcat(tool->pool, folder_of(tool->pool, file), "/envvars", NULL) : NULL;
+               *beside = file ? apr_pstrcat(tool->pool, tool_folder_of(tool->pool, file), "/envvars", NULL) : NULL;
 
     if (named && *named)
         return named;
@@ -39,7 +39,7 @@ static const char *envvars_of(const tool_t *tool, const char *program, const cha
         return beside;
     if (readable(tool, IDENTITY_SYSCONFDIR "/envvars"))
         return IDENTITY_SYSCONFDIR "/envvars";
-    return apr_pstrcat(tool->pool, folder_of(tool->pool, program), "/envvars", NULL);
+    return apr_pstrcat(tool->pool, tool_folder_of(tool->pool, program), "/envvars", NULL);
 }
 
 static char *read_all(const tool_t *tool, apr_file_t *file)
@@ -70,7 +70,7 @@ static bool streams(tool_t *tool, apr_procattr_t *attributes, apr_file_t **error
            apr_procattr_cmdtype_set(attributes, APR_PROGRAM_ENV) == APR_SUCCESS;
 }
 
-int tool_run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd)
+static int run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd)
 {
     static const char script[] = "[ -r \"$1\" ] && . \"$1\"; shift; exec \"$@\"";
     const char *program = getenv("IDENTITY_HTTPD");
@@ -106,7 +106,7 @@ const char *tool_log_text(const char *line)
 }
 
 /* What stands last, on one line: "Syntax error on line 5 of FILE:" comes before what is wrong. */
-static const char *why_not(const tool_t *tool, const tool_httpd_t *httpd)
+const char *tool_httpd_reason(const tool_t *tool, const tool_httpd_t *httpd)
 {
     const char *before = "", *last = "";
     char *state, *copy = apr_pstrdup(tool->pool, httpd->errors);
@@ -140,7 +140,7 @@ json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd)
 
 /* ---- which of its servers --------------------------------------------------------------------------------------- */
 
-static const char *database_of(const tool_t *tool, const json_t *host)
+const char *tool_database_of(const tool_t *tool, const json_t *host)
 {
     return apr_pstrcat(tool->pool, tool_member(host, "driver"), ":", tool_member(host, "params"), NULL);
 }
@@ -159,8 +159,8 @@ static json_t *choose(const tool_t *tool, const json_t *hosts, const char *datab
 
     *other = NULL;
     json_array_foreach (hosts, i, host) {
-        const char *its = database_of(tool, host);
-        if (database ? strcmp(its, database) != 0 : chosen && strcmp(its, database_of(tool, chosen)) != 0)
+        const char *its = tool_database_of(tool, host);
+        if (database ? strcmp(its, database) != 0 : chosen && strcmp(its, tool_database_of(tool, chosen)) != 0)
             *other = its;
         else if (!chosen || weight(host) > weight(chosen))
             chosen = host;
@@ -180,11 +180,21 @@ static int take_host(tool_t *tool, const char *file, const json_t *hosts, const 
         return tool_fail(TOOL_DATABASE, "%s asks for no identities: which database? Give --db DRIVER:PARAMS", file);
     if (other && !database)
         return tool_fail(TOOL_USAGE, "%s has several databases: choose one by --db, such as %s or %s", file,
-                         database_of(tool, host), other);
+                         tool_database_of(tool, host), other);
     tool->settings_json = host;
     tool->driver = tool_member(host, "driver");
     tool->params = tool_member(host, "params");
     return TOOL_DONE;
+}
+
+int tool_test_config(tool_t *tool, tool_httpd_t *httpd)
+{
+    const char *file = tool_text(tool, TOOL_CONFIG);
+    char *whole = NULL;
+
+    if (file && (apr_filepath_merge(&whole, NULL, file, 0, tool->pool) != APR_SUCCESS || !readable(tool, whole)))
+        return tool_fail(TOOL_USAGE, "--config: %s cannot be read", file);
+    return run_httpd(tool, whole, httpd);
 }
 
 int tool_configure(tool_t *tool)
@@ -192,14 +202,11 @@ int tool_configure(tool_t *tool)
     const char *file = tool_text(tool, TOOL_CONFIG),
                *database = tool->driver ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL) : NULL,
                *said = file ? file : "httpd's configuration";
-    char *whole = NULL;
     tool_httpd_t httpd;
 
     if (tool->settings_json || (database && !file))
         return TOOL_DONE;
-    if (file && (apr_filepath_merge(&whole, NULL, file, 0, tool->pool) != APR_SUCCESS || !readable(tool, whole)))
-        return tool_fail(TOOL_USAGE, "--config: %s cannot be read", file);
-    int status = tool_run_httpd(tool, whole, &httpd);
+    int status = tool_test_config(tool, &httpd);
     if (status)
         return status;
     json_t *hosts = tool_httpd_hosts(tool, &httpd);
@@ -209,9 +216,9 @@ int tool_configure(tool_t *tool)
         return tool_fail(TOOL_USAGE,
                          "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB; httpd's own "
                          "configuration does not tell: %s",
-                         httpd.status ? why_not(tool, &httpd) : "mod_identity is not loaded there");
+                         httpd.status ? tool_httpd_reason(tool, &httpd) : "mod_identity is not loaded there");
     return tool_fail(TOOL_DATABASE, "%s: %s", file,
-                     httpd.status ? why_not(tool, &httpd) : "mod_identity is not loaded there");
+                     httpd.status ? tool_httpd_reason(tool, &httpd) : "mod_identity is not loaded there");
 }
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */

@@ -88,6 +88,8 @@ int tool_help(tool_t *tool)
         print_command(tool->command);
         return TOOL_DONE;
     }
+    if (tool_has(tool, TOOL_MAN))
+        return *tool->arguments ? tool_fail(TOOL_USAGE, "help: --man goes without COMMAND") : tool_print_man();
     for (int i = 0; tool->arguments[i]; i++)
         words = apr_pstrcat(tool->pool, words, *words ? " " : "", tool->arguments[i], NULL);
     if (!*words) {

@@ -80,6 +80,7 @@ else
 fi
 
 data 755 "$build/htidentity" "$prefix/bin/htidentity"
+data 644 "$build/htidentity.1" "$prefix/share/man/man1/htidentity.1"
 data 644 conf/openapi.json "$prefix/share/identity/openapi.json"
 data 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
 for file in conf/examples/*; do

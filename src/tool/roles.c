@@ -211,6 +211,15 @@ int tool_key_revoke(tool_t *tool)
     return change_key(tool, identity_json_own(tool->pool, json_pack("{s:s}", "status", "INACTIVE")));
 }
 
+int tool_key_delete(tool_t *tool)
+{
+    json_t *answer;
+    int status = tool_open_entity(tool);
+
+    return status ? status
+                  : tool_call(tool, "DELETE", tool_path(tool, "api-keys", tool->argument, NULL), NULL, NULL, &answer);
+}
+
 /* ---- sessions --------------------------------------------------------------------------------------------------- */
 
 static const char *const session_columns[] = {"id",     "user_id",        "created_at", "idle_expires_at",

@@ -93,16 +93,23 @@ int tool_configure(tool_t *tool);
 int tool_settings_kept(tool_t *tool);
 /* A message where the settings of the server are not known. */
 int tool_need_settings(const tool_t *tool);
-/* `httpd -t` on a configuration (NULL: its own). */
+/* `httpd -t` on the configuration of --config, or the system's. */
 typedef struct tool_httpd {
     int status;
     char *output, *errors;
 } tool_httpd_t;
-int tool_run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd);
+int tool_test_config(tool_t *tool, tool_httpd_t *httpd);
+/* Why it came to nothing, in one line. */
+const char *tool_httpd_reason(const tool_t *tool, const tool_httpd_t *httpd);
 /* The servers that it told of; NULL: mod_identity is not loaded there, or it came to nothing. */
 json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd);
+/* DRIVER:PARAMS of one of them. */
+const char *tool_database_of(const tool_t *tool, const json_t *host);
 /* A line of httpd's log without what stands in front. */
 const char *tool_log_text(const char *line);
+const char *tool_folder_of(apr_pool_t *pool, const char *path);
+/* man.c: the manual page, on standard output. */
+int tool_print_man(void);
 
 /* keys.c: the signing keys, which seal links on their way. */
 int tool_load_keys(tool_t *tool);

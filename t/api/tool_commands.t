@@ -212,6 +212,9 @@ says(2, qr/key set asks for/, qw(key set), $id);
 done(qr/^$id\tINACTIVE\t/, qw(key revoke), $id);
 is heard(401, sub { api(GET => '/v1/roles?limit=1', undef, 'X-API-KEY' => $narrow) })->status, 401, 'M7: a revoked key opens nothing any more';
 done(qr/\A$id\tINACTIVE\t[^\n]*\n\z/, qw(key list --status INACTIVE));
+done(qr/\A\z/, qw(key delete), $id);
+says(4, qr/./, qw(key delete), $id);
+done(qr/\A\z/, qw(key list --status INACTIVE));
 
 # ---- the rest --------------------------------------------------------------------------------------------------------------------------------
 
@@ -300,7 +303,7 @@ SKIP: {
     my $json = `script -qec '$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$state/identity.db --entity $site->{reference} --json user list' /dev/null < /dev/null`;
     like $json, qr/\A\{/, 'M7: none over JSON';
 }
-$tried{$_}++ for qw(help completion stats backup restore import export), "signing-key list", "signing-key rotate"; # tool_usage.t, tool_backup.t, tool_import.t, tool_keys.t
+$tried{$_}++ for qw(help completion stats backup restore import export), "signing-key list", "signing-key rotate", "config check"; # tool_usage.t, tool_backup.t, tool_import.t, tool_keys.t, tool_check.t
 open my $table, '<', "$ENV{IDENTITY_TOP}/src/tool/commands.def" or die "commands.def: $!";
 is_deeply [grep { !$tried{$_} } do { local $/; <$table> } =~ /^COMMAND\("([^"]+)"/mg], [], 'M7: every command of the table has been run';
 

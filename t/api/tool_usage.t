@@ -63,6 +63,12 @@ says(2, qr/--name is given twice/, qw(entity add x --name a --name b));
 says(2, qr/--json takes no value/, qw(--json=yes user list));
 says(2, qr/--limit must be a number/, qw(user list --limit 0));
 says(2, qr/there is no command frobnicate/, qw(help frobnicate));
+my ($printed, $page) = run(qw(help --man));
+ok $printed == 0 && $page =~ /\A\.TH HTIDENTITY 1 /, 'M7: help --man';
+(my $plain = $page) =~ s/\\-/-/g;
+is_deeply [grep { $plain !~ /^\.B \Q$_->{name}\E(?: |$)/m } @rows], [], 'M7: the manual page has every command';
+is_deeply [grep { !/^\.(?:TH|SH|TP|PP|B|BR)\b/ } grep { /^['.]/ } split /\n/, $page], [], 'M7: no line of it is taken for a request';
+says(2, qr/--man goes without COMMAND/, qw(help --man user));
 is_deeply [run('--version')], [0, "htidentity 0.9.0\n", ''], 'M7: --version';
 is_deeply [(run('completion', 'bash'))[0, 2]], [0, ''], 'M7: completion bash';
 
