@@ -590,6 +590,16 @@ static void test_follow(void)
            text("%d, 0 twice", (int)count("SELECT COUNT(*) FROM users WHERE active = 0")), "each who is inactive once");
 }
 
+/* What `htidentity check` asks reads each row once or a few times, never each with all others. */
+static void test_check(void)
+{
+    apr_array_header_t *faults = NULL;
+
+    spent = (cost_t){.fault = ""};
+    is_int(identity_invariants_check(door->db, &faults), IDENTITY_DB_OK, "the invariants are looked at");
+    ok(spent.steps > MANY && spent.steps < 100L * MANY, "M23: ... in %ld steps for %d users", spent.steps, MANY);
+}
+
 int main(void)
 {
     cost_t few[COUNT(alike)], many[COUNT(alike)];
@@ -615,5 +625,6 @@ int main(void)
     test_other_lists();
     test_invitations();
     test_follow();
+    test_check();
     return serve_end();
 }
