@@ -133,10 +133,10 @@ static const char script_end[] = "        esac\n"
                                  "}\n"
                                  "complete -F _htidentity htidentity\n";
 
-static void print_words(const char *choice)
+static void print_words(const char *choice, size_t length)
 {
-    for (; *choice; choice++)
-        putchar(*choice == '|' ? ' ' : *choice);
+    for (size_t i = 0; i < length; i++)
+        putchar(choice[i] == '|' ? ' ' : choice[i]);
 }
 
 static void complete_values(const tool_command_t *command)
@@ -146,7 +146,7 @@ static void complete_values(const tool_command_t *command)
     for (int i = 0; i < TOOL_OPTIONS; i++)
         if (tool_takes(command, (tool_option_t)i, &value) && tool_is_choice(value)) {
             printf("        \"%s \"*--%s) words=\"", command->name, tool_options[i].name);
-            print_words(value);
+            print_words(value, strlen(value));
             puts("\" ;;");
         }
 }
@@ -156,8 +156,11 @@ static void complete_command(const tool_command_t *command)
     const char *value;
 
     printf("        \"%s\"|\"%s \"*) words=\"", command->name, command->name);
-    if (*command->arguments == '=')
-        print_words(command->arguments + 1);
+    for (const char *at = command->arguments; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (*at == '=') {
+            print_words(at + 1, strcspn(at + 1, " "));
+            putchar(' ');
+        }
     for (int i = 0; i < TOOL_OPTIONS; i++)
         if (tool_takes(command, (tool_option_t)i, &value))
             printf(" --%s", tool_options[i].name);

@@ -92,5 +92,6 @@ is offered('htidentity', '--entity', 'user', 'audit', 'e'), 'export', 'M7: the v
 like offered('htidentity', 'user', 'add', 'x', '--has'), qr/^--hash-memory --hash-stdin$/, 'M7: of an option';
 is offered('htidentity', 'membership', 'set', 'a', 'b', '--type', ''), 'ADMIN USER PARTNER', 'M7: of the value of one';
 is offered('htidentity', 'completion', ''), 'bash --config --db --json --help --version', 'M7: of an argument';
+is offered('htidentity', 'user', 'link', 'x', 'r'), 'reset', 'M7: of a second one';
 
 done_testing;
