@@ -117,6 +117,7 @@ static apr_table_t *values_for(identity_call_t *call, const char *target)
 
     apr_table_setn(values, "return", target ? target : "/");
     apr_table_setn(values, "signin", "1");
+    apr_table_setn(values, call->env->settings->logins ? "byname" : "byaddress", "1");
     apr_table_setn(values, "action", with_target(call, SIGN_IN, target));
     return values;
 }

@@ -193,6 +193,9 @@ my $bare = IdentityTest::Server->new(state => $server->state_folder, directives 
 $answer = ask($bare, GET => '/v1/oauth/sign-in', @html);
 ok $answer->{text} !~ /name="password"/ && $answer->{text} =~ /Nobody can sign in here/, 'neither password nor provider: it says so';
 $bare->stop;
+my $named = IdentityTest::Server->new(state => $server->state_folder, directives => "IdentityUserName login\n<Location /v1/oauth>\nIdentityCookie On\n</Location>\n");
+like ask($named, GET => '/v1/oauth/sign-in', @html)->{text}, qr/E-mail address or user name/, 'M19: where a login signs in the form says so';
+$named->stop;
 $answer = ask($plain, GET => '/v1/oauth/sign-in', @html);
 ok $answer->{text} !~ /name="password"/ && $answer->{text} =~ /not set up for signing in/, 'IdentityCookie Off: it says so';
 

@@ -109,7 +109,7 @@ is $browser->url, $server->origin . '/figures/a.html', '... where it is';
 
 # ---- languages --------------------------------------------------------------------------------------------------------------------------------------
 
-for (['de', 'Anmelden', qr/E-Mail-Adresse oder Benutzername/], ['fr-CA', 'Connexion', qr/Adresse e-mail ou nom/], ['pl', 'Sign in', qr/E-mail address or user name/]) {
+for (['de', 'Anmelden', qr/^E-Mail-Adresse$/m], ['fr-CA', 'Connexion', qr/^Adresse e-mail$/m], ['pl', 'Sign in', qr/^E-mail address$/m]) {
     my ($language, $title, $label) = @$_;
     $browser->languages($language);
     $browser->open($page);
