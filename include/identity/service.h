@@ -516,9 +516,10 @@ bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const ch
 
 /* The block list of passwords that comes with the module. */
 identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool);
-/* A user of an entity, ACTIVE, with the hash of a password that another program made: replaced at the first login. */
+/* A user of an entity, ACTIVE, with the hash of a password that another program made: replaced at the first login.
+ * login: or NULL. */
 bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
-                          const char *hash, identity_user_row_t **made, identity_problem_t *problem);
+                          const char *login, const char *hash, identity_user_row_t **made, identity_problem_t *problem);
 
 /* What a user (an id or a username) of the entity holds now, and where each permission comes from:
  *   user       a User

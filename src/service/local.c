@@ -194,7 +194,8 @@ static bool write_import(identity_call_t *call, void *data)
     user->entity_id = call->who->entity_id;
     user->created_at = user->updated_at = user->password_changed_at = call->now;
     audit.id = user->id;
-    return user->id && identity_user_make(call, user, false, "username") && identity_audit(call, &audit);
+    return user->id && identity_user_make(call, user, false, "username") &&
+           (!user->login || identity_login_claim(call, user)) && identity_audit(call, &audit);
 }
 
 bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
@@ -217,7 +218,7 @@ bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity
 }
 
 bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
-                          const char *hash, identity_user_row_t **made, identity_problem_t *problem)
+                          const char *login, const char *hash, identity_user_row_t **made, identity_problem_t *problem)
 {
     identity_user_row_t *user = apr_pcalloc(pool, sizeof *user);
 
@@ -225,10 +226,14 @@ bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const cha
     if (!identity_username_valid(username))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                                "username must be " IDENTITY_USERNAME_RULE ".");
+    if (login && !identity_login_valid(login))
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "login",
+                               "login must be " IDENTITY_LOGIN_RULE ".");
     if (!identity_hash_importable(pool, hash, &env->settings->hash, problem))
         return false;
     user->username = username;
     user->canonical = identity_username_canonical(pool, username);
+    user->login = login;
     user->status = IDENTITY_USER_ACTIVE;
     user->password_hash = hash;
     user->version = 1;
@@ -252,6 +257,9 @@ static bool write_alias(identity_call_t *call, void *data)
                                       : identity_user_by_name(call->db, addition->user, &user);
     bool found;
 
+    /* Of whatever entity: a login behind the entity's reference, where several last. */
+    if (status == IDENTITY_DB_NONE)
+        status = identity_user_by_login(call->db, addition->user, &user);
     if (!identity_db_found(call, status, &found))
         return false;
     if (!found)

@@ -106,6 +106,23 @@ int tool_read_secret(tool_t *tool, char **secret)
 
 /* ---- what is named ---------------------------------------------------------------------------------------------- */
 
+/* An address is no login, and a login none. */
+static int find_by_login(tool_t *tool, const char *named, const char **id)
+{
+    identity_user_row_t *row = NULL;
+    identity_db_status_t status = IDENTITY_DB_NONE;
+
+    identity_db_use(tool->db, tool->pool);
+    if (identity_login_valid(named))
+        status = identity_user_of_login(tool->db, tool->entity_id, named, &row);
+    if (status == IDENTITY_DB_NONE)
+        return tool_fail(TOOL_NOT_FOUND, "there is no user %s", named);
+    if (status != IDENTITY_DB_OK)
+        return tool_fail(TOOL_FAILED, "the database could not be read");
+    *id = row->id;
+    return TOOL_DONE;
+}
+
 int tool_find_user(tool_t *tool, const char *named, const char **id)
 {
     json_t *page;
@@ -117,7 +134,7 @@ int tool_find_user(tool_t *tool, const char *named, const char **id)
     if (status != TOOL_DONE)
         return status;
     *id = tool_member(json_array_get(json_object_get(page, "data"), 0), "id");
-    return *id ? TOOL_DONE : tool_fail(TOOL_NOT_FOUND, "there is no user %s", named);
+    return *id ? TOOL_DONE : find_by_login(tool, named, id);
 }
 
 int tool_find_account(tool_t *tool, const char *named, const char **id)

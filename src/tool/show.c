@@ -106,20 +106,25 @@ static void print_effective(const json_t *answer)
 int tool_user_show(tool_t *tool)
 {
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    const char *id;
     json_t *answer;
     int status = tool_open_entity(tool);
 
+    if (status == TOOL_DONE)
+        status = tool_find_user(tool, tool->argument, &id);
     if (status)
         return status;
-    if (!identity_user_explain(tool->pool, &tool->env, tool->entity_id, tool->argument, &answer, &problem))
+    if (!identity_user_explain(tool->pool, &tool->env, tool->entity_id, id, &answer, &problem))
         return tool_problem(&problem);
     if (tool->json) {
         tool_print(tool, answer, NULL);
         return 0;
     }
     const json_t *user = json_object_get(answer, "user");
-    printf("%s\n  id       %s\n  status   %s\n  created  %s\nmemberships\n", text_of(user, "username"),
-           text_of(user, "id"), text_of(user, "status"), text_of(user, "created_at"));
+    printf("%s\n  id       %s\n", text_of(user, "username"), text_of(user, "id"));
+    if (json_object_get(user, "login"))
+        printf("  login    %s\n", text_of(user, "login"));
+    printf("  status   %s\n  created  %s\nmemberships\n", text_of(user, "status"), text_of(user, "created_at"));
     print_memberships(json_object_get(user, "account_memberships"), "  ");
     puts("teams");
     print_teams(answer);

@@ -16,9 +16,11 @@ static int add_with_password(tool_t *tool, json_t **user)
     char *password;
     int status = tool_read_secret(tool, &password);
 
-    return status ? status
-                  : tool_call(tool, "POST", "/v1/users", NULL,
-                              json_pack("{s:s, s:s}", "username", tool->argument, "password", password), user);
+    if (status)
+        return status;
+    json_t *body = json_pack("{s:s, s:s}", "username", tool->argument, "password", password);
+    tool_set_text(body, "login", tool_text(tool, TOOL_LOGIN));
+    return tool_call(tool, "POST", "/v1/users", NULL, body, user);
 }
 
 /* The hash alone, or a line of htpasswd: what stands in front of its first colon is not the username here. */
@@ -32,24 +34,51 @@ static int add_with_hash(tool_t *tool, json_t **user)
     if (status)
         return status;
     const char *colon = strchr(line, ':'), *hash = colon ? colon + 1 : line;
-    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, hash, &row, &problem))
+    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, tool_text(tool, TOOL_LOGIN),
+                              hash, &row, &problem))
         return tool_problem(&problem);
     return tool_call(tool, "GET", tool_path(tool, "users", row->id, NULL), NULL, NULL, user);
 }
 
+/* Beside the user of an answer. */
+static int give(tool_t *tool, json_t *user, json_t *given)
+{
+    json_t *memberships;
+
+    if (!given)
+        return TOOL_DONE;
+    int status = tool_call(tool, "POST", tool_path(tool, "users", tool_member(user, "id"), "memberships", NULL), NULL,
+                           json_incref(given), &memberships);
+    if (status == TOOL_DONE)
+        json_object_set(user, "account_memberships", memberships);
+    return status;
+}
+
 static int add_active(tool_t *tool, json_t *given)
 {
-    json_t *user, *memberships;
+    json_t *user;
     int status = tool_has(tool, TOOL_HASH_STDIN) ? add_with_hash(tool, &user) : add_with_password(tool, &user);
 
     if (status)
         return status;
-    if (given) {
-        status = tool_call(tool, "POST", tool_path(tool, "users", tool_member(user, "id"), "memberships", NULL), NULL,
-                           json_incref(given), &memberships);
-        if (status == TOOL_DONE)
-            json_object_set(user, "account_memberships", memberships);
-    }
+    status = give(tool, user, given);
+    tool_print(tool, user, user_columns);
+    return status;
+}
+
+/* The call that invites to memberships knows no login. */
+static int invite_with_login(tool_t *tool, json_t *given)
+{
+    json_t *user;
+    int status = tool_load_keys(tool);
+
+    if (status == TOOL_DONE)
+        status =
+            tool_call(tool, "POST", "/v1/users", NULL,
+                      json_pack("{s:s, s:s}", "username", tool->argument, "login", tool_text(tool, TOOL_LOGIN)), &user);
+    if (status)
+        return status;
+    status = give(tool, user, given);
     tool_print(tool, user, user_columns);
     return status;
 }
@@ -80,7 +109,9 @@ int tool_user_add(tool_t *tool)
         status = tool_membership(tool, &given);
     if (status)
         return status;
-    return password || hash ? add_active(tool, given) : invite(tool, given);
+    if (password || hash)
+        return add_active(tool, given);
+    return tool_text(tool, TOOL_LOGIN) ? invite_with_login(tool, given) : invite(tool, given);
 }
 
 int tool_invitation_send(tool_t *tool)

@@ -95,7 +95,7 @@ is_deeply [map { {team => $_->{team}, roles => $_->{roles}, type => $_->{type}} 
     [{team => undef, roles => ['Night Shift'], type => 'USER'}, {team => 'Support', roles => ['Night Shift'], type => 'USER'}], 'with every source';
 is api(PATCH => "/v1/users/$bob->{id}", {status => 'INACTIVE'}, @key)->status, 200, 'bob leaves';
 like tool_is(qr/./, qw(user show), $bob->{id}), qr/\n  none: the user is INACTIVE\n\z/, 'and holds nothing';
-tool_says(qr/There is no user nobody\@example\.org/, qw(user show nobody@example.org));
+tool_says(qr/there is no user nobody\@example\.org/, qw(user show nobody@example.org));
 tool_says(qr/There is no user $ada->{id}/, '--entity', 'default', qw(user show), $ada->{id});
 tool_says(qr/user show asks for USER/, qw(user show));
 

@@ -295,6 +295,31 @@ done(qr/^Subject/, qw(mail preview invite));
 done(qr/./s, qw(mail retry));
 $tried{'mail list'}++ if (run(qw(mail list)))[0] == 0;
 
+# M19: a second, short name, in whatever way the user comes in; it stands for the user in every command.
+my @named = map { "named$_-$$\@example.org" } 0 .. 3;
+my ($hash) = '$2y$05$abcdefghijklmnopqrstuut3CYJcJzK0OXF40fU9tgfp3q7x3/1vu';
+is((run_with("Correct1Horse\n", '--entity', $site->{reference}, qw(user add), $named[0], '--login', 'Named.0', '--password-stdin'))[0], 0, 'M19: user add --login with a password');
+is((run_with("$hash\n", '--entity', $site->{reference}, qw(user add), $named[1], '--login', 'named.1', '--hash-stdin', qw(--type USER --account), $site->{reference}))[0], 0, 'M19: ... with a hash');
+my ($invited) = run_with('', '--entity', $site->{reference}, qw(user add), $named[2], '--login', 'named.2', qw(--type USER --account), $site->{reference});
+is $invited, 0, 'M19: ... or invited';
+for my $number (0 .. 2) {
+    my $user = api(GET => "/v1/users?username=$named[$number]", undef, @key)->json->{data}[0];
+    is lc $user->{login}, "named.$number", 'M19: it has the login';
+    is scalar @{$user->{account_memberships}}, $number ? 1 : 0, 'M19: ... and the membership';
+    done(qr/^  login    named\.$number$/mi, qw(user show), "NAMED.$number");
+}
+done(qr/^\S+\tINACTIVE\t\Q$named[0]\E\t/, qw(user deactivate named.0));
+my ($made_alias, $printed) = run_with('', qw(alias add), "$site->{reference}/NAMED.1");
+like "$made_alias $printed", qr/^0 \S{20,}\n\z/, 'M19: an alias is made for a login behind its entity\'s reference';
+my ($taken, undef, $whose) = run_with("$hash\n", '--entity', $site->{reference}, qw(user add), $named[3], qw(--login NAMED.1 --hash-stdin));
+like "$taken $whose", qr/^5 .*login is taken/, 'M19: one that is taken';
+($taken, undef, $whose) = run_with("Correct1Horse\n", '--entity', $site->{reference}, qw(user add), $named[3], qw(--login named.2 --password-stdin));
+like "$taken $whose", qr/^5 .*login is taken/, 'M19: ... also with a password';
+($taken, undef, $whose) = run_with("$hash\n", '--entity', $site->{reference}, qw(user add), $named[3], '--login', 'no login', '--hash-stdin');
+like "$taken $whose", qr/^6 .*login must be/, 'M19: what is none';
+says(4, qr/no user/, qw(user show), $named[3]);
+says(4, qr/no user named\.9/, qw(user show named.9));
+
 # A heading is for people: on a terminal alone.
 SKIP: {
     skip 'script is not there', 2 unless -x '/usr/bin/script';

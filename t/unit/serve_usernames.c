@@ -51,7 +51,7 @@ static void test_refused(const username_case_t *item, int number)
              refusal(item->name, "email"), "%s: a sandbox refuses name %d", item->number, number);
     comes_to(post("/v1/oauth/demo-token", NULL, text("{\"email\":%s,\"captcha_token\":\"x\"}", name)),
              refusal(item->name, "email"), "%s: so does the demo account", item->number);
-    ok(!identity_user_import(door->pool, &door->env, door->entity_id, item->name,
+    ok(!identity_user_import(door->pool, &door->env, door->entity_id, item->name, NULL,
                              "$2y$10$abcdefghijklmnopqrstuuJ5r5l1oZ0m0CBRMkzZPb3zT8Jm9pGvW", &made, &problem) &&
            strcmp(problem.field ? problem.field : "", "username") == 0,
        "%s: an import refuses name %d", item->number, number);
