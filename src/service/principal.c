@@ -273,6 +273,32 @@ bool identity_permissions_select(identity_call_t *call)
     return true;
 }
 
+bool identity_permissions_again(identity_call_t *call)
+{
+    memset(&call->permissions, 0, sizeof call->permissions);
+    if (call->who->entity_wide) {
+        call->permissions = call->who->entity_permissions; /* in the same account as before */
+        return true;
+    }
+    call->account_id = NULL;
+    call->partner = false;
+    return identity_permissions_select(call);
+}
+
+bool identity_permission_held(identity_call_t *call)
+{
+    const identity_route_t *route = call->route;
+    bool own =
+        route->self && call->id && call->who->kind == IDENTITY_CALLER_USER && strcmp(call->id, call->who->id) == 0;
+
+    if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
+        return true;
+    call->lacking = route->permission;
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
+                         call->who->narrowed ? " The key is narrowed: its own list of permissions leaves this one out."
+                                             : "");
+}
+
 bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want)
 {
     if (who->entity_wide)

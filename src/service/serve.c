@@ -73,14 +73,7 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     call->account_asked = account_asked(call);
     if (!identity_permissions_select(call))
         return false;
-    bool own =
-        route->self && call->id && call->who->kind == IDENTITY_CALLER_USER && strcmp(call->id, call->who->id) == 0;
-    if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
-        return true;
-    call->lacking = route->permission;
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
-                         call->who->narrowed ? " The key is narrowed: its own list of permissions leaves this one out."
-                                             : "");
+    return identity_permission_held(call);
 }
 
 /* Asked of one interface only; the rest has its version in the path. */

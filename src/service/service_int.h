@@ -263,6 +263,13 @@ void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, co
 /* What the caller holds in the account that the call acts on (or in all of its accounts alike): call->permissions,
  * account_id, partner. */
 bool identity_permissions_select(identity_call_t *call);
+/* The same of a caller that was read once more, without a connection of its own. */
+bool identity_permissions_again(identity_call_t *call);
+/* Does call->permissions have the route's, or is it the caller's own record? 403 otherwise. */
+bool identity_permission_held(identity_call_t *call);
+/* In a write transaction that has begun: does the caller's credential still hold, and what may it do now, where that
+ * has changed since it was shown? 401, 403. No statement where nothing has. */
+bool identity_caller_recheck(identity_call_t *call);
 /* Does who hold all of want in the account? */
 bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want);
 /* In every account of the entity. Reads. */
