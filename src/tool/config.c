@@ -168,6 +168,18 @@ static json_t *choose(const tool_t *tool, const json_t *hosts, const char *datab
     return chosen;
 }
 
+/* httpd goes on with the text itself: it would not be the server's configuration. */
+static int check_variables(const tool_t *tool, const char *file, const tool_httpd_t *httpd)
+{
+    const char *line = strstr(httpd->errors, "AH00111: ");
+
+    if (!line)
+        return TOOL_DONE;
+    line += sizeof "AH00111: " - 1;
+    return tool_fail(TOOL_DATABASE, "%s: %s; name the file that defines it, as apachectl has it, by APACHE_ENVVARS",
+                     file, apr_pstrmemdup(tool->pool, line, strcspn(line, "\n")));
+}
+
 static int take_host(tool_t *tool, const char *file, const json_t *hosts, const char *database)
 {
     const char *other;
@@ -210,8 +222,10 @@ int tool_configure(tool_t *tool)
     if (status)
         return status;
     json_t *hosts = tool_httpd_hosts(tool, &httpd);
-    if (hosts && httpd.status == 0)
-        return take_host(tool, said, hosts, database);
+    if (hosts && httpd.status == 0) {
+        status = check_variables(tool, said, &httpd);
+        return status ? status : take_host(tool, said, hosts, database);
+    }
     if (!file)
         return tool_fail(TOOL_USAGE,
                          "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB; httpd's own "

@@ -26,8 +26,8 @@ static void find(checking_t *checking, const char *kind, const char *server, con
 
 static bool is_warning(const char *line)
 {
-    static const char *const levels[] = {"[identity:warn]", "[identity:error]", "[identity:crit]", "[identity:alert]",
-                                         "[identity:emerg]"};
+    static const char *const levels[] = {"[identity:warn]",  "[identity:error]", "[identity:crit]",
+                                         "[identity:alert]", "[identity:emerg]", "AH00111: "};
 
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         if (strstr(line, levels[i]))

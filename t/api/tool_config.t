@@ -90,6 +90,23 @@ says(2, qr/has several databases: choose one by --db, such as sqlite3:\S+ or sql
 is((run('', '--config', "$two->{root}/httpd.conf", '--db', "sqlite3:$files/second.db", 'migrate'))[0], 0, 'M7: one of them is chosen');
 says(2, qr/which database\? Give --db/, qw(entity list));
 
+# Debian's configuration takes its paths from envvars, which apachectl reads.
+my $debian = IdentityTest::Server->new(start => 0, state => $server->{state}, directives => "IdentityPublicURL https://\${IDENTITY_TEST_HOST}\n");
+my @debian = ('--config', "$debian->{root}/httpd.conf", '--entity', 'default', qw(user link), $name, 'reset');
+says(3, qr/IDENTITY_TEST_HOST/, @debian);
+open my $envvars, '>', "$debian->{root}/envvars" or die $!;
+print {$envvars} "unset HOME\nexport IDENTITY_TEST_HOST=vars.example.org\n";
+close $envvars;
+like +(run('', @debian))[1], qr{^https://vars\.example\.org/}, 'M7: envvars beside the configuration count';
+rename "$debian->{root}/envvars", "$files/envvars";
+{
+    local $ENV{APACHE_ENVVARS} = "$files/envvars";
+    like +(run('', @debian))[1], qr{^https://vars\.example\.org/}, 'M7: or those that APACHE_ENVVARS names';
+}
+local $ENV{IDENTITY_HTTPD} = "$files/nothing";
+says(3, qr/^htidentity: \S+httpd\.conf: .*nothing.*not found/, @debian);
+$ENV{IDENTITY_HTTPD} = "$ENV{IDENTITY_TOP}/bin/httpd";
+
 # ---- by what the server keeps ---------------------------------------------------------------------------------------------------------------
 
 my @by_database = ('--db', "sqlite3:$server->{state}/identity.db", '--entity', 'default');
