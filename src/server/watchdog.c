@@ -18,6 +18,9 @@ APLOG_USE_MODULE(identity);
 #define PURGE_EVERY apr_time_from_sec(60)
 #define PURGE_PAUSE apr_time_from_msec(10)
 #define PURGE_TRIES 50
+/* Sizes of tables are looked at by reading the file through: of a larger one not each time. */
+#define SIZED_MOST  (64LL * 1024 * 1024)
+#define SIZED_EVERY 30
 
 struct identity_job {
     apr_pool_t *pool;
@@ -28,6 +31,7 @@ struct identity_job {
     identity_courier_t *couriers; /* one for each of hosts */
     bool *kept;                   /* one for each of stores: what htidentity is told of the configuration */
     apr_time_t purged_at;
+    unsigned watched; /* times */
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
     int running;
@@ -137,10 +141,13 @@ static void watch(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
         const identity_host_t *store = APR_ARRAY_IDX(job->stores, i, const identity_host_t *);
-        const identity_watched_t files = identity_watched_files(pool, store);
+        identity_watched_t files = identity_watched_files(pool, store);
+        if (files.size > SIZED_MOST && job->watched % SIZED_EVERY)
+            files.size = 0;
         if (store->watch)
             identity_watch_take(pool, &store->env, &files, store->watch);
     }
+    job->watched++;
 }
 
 static void run(identity_job_t *job, int more)

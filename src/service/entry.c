@@ -17,23 +17,17 @@
  * another host's address of (//, /\, and both with characters between that it drops). */
 static const char *local_path(apr_pool_t *pool, const char *text)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    size_t length = text ? strlen(text) : 0;
-
-    if (!length || length > RETURN_MAX || text[0] != '/' || text[1] == '/')
+    if (!text || text[0] != '/' || text[1] == '/' || strlen(text) > RETURN_MAX)
         return NULL;
-    char *path = apr_palloc(pool, 3 * length + 1), *to = path;
+    char *path = apr_palloc(pool, 3 * strlen(text) + 1), *to = path;
     for (const char *at = text; *at; at++) {
         unsigned char c = (unsigned char)*at;
         if (c < ' ' || c == 127 || c == '\\')
             return NULL;
-        if (c == ' ' || c > 127 || strchr("\"<>`{}|^", c)) {
-            *to++ = '%';
-            *to++ = digits[c >> 4];
-            *to++ = digits[c & 15];
-        } else {
+        if (c == ' ' || c > 127 || strchr("\"<>`{}|^", c))
+            to += apr_snprintf(to, 4, "%%%02X", c);
+        else
             *to++ = *at;
-        }
     }
     *to = '\0';
     return path;
