@@ -83,7 +83,7 @@ trap 'exit 143' TERM INT HUP
 
 mkdir -p "$stage/bin" "$stage/answers" "$stage/tap" "$stage/t/logs" "$stage/t/state/mail" "$stage/t/servers" "$stage/t/htdocs"
 cp "$build/mod_identity.so" "$build/htidentity" "$stage/bin/"
-cp -R "$source/conf" "$source/README.md" "$source/OPERATIONS.md" "$stage/"
+cp -R "$source/conf" "$stage/"
 install -D -m 644 "$source/src/tool/commands.def" "$stage/src/tool/commands.def"
 tar cf - -C "$source" --exclude=t/unit --exclude=t/logs t | tar xf - -C "$stage"
 

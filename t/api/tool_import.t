@@ -332,7 +332,7 @@ is +(run_tool($killed, 'check'))[0], 0, 'without a fault';
 
 # ---- as the manual has it --------------------------------------------------------------------------------------------------------------------
 
-my ($block) = slurp("$ENV{IDENTITY_TOP}/README.md") =~ /^### Coming from htpasswd, moving a site\n\n```\n(.*?)^```$/ms;
+my ($block) = slurp("$ENV{IDENTITY_TOP}/conf/README.md") =~ /^## Coming from htpasswd, moving a site\n\n```\n(.*?)^```$/ms;
 my ($manual, $elsewhere) = (folder('manual', 'example'), folder('elsewhere'));
 put("$manual/.htpasswd", "ada:$bcrypt\n");
 put("$manual/users.jsonl", user('ben@example.com', password_hash => $bcrypt, memberships => [{account => 'default', roles => ['read-only']}]));
@@ -340,8 +340,8 @@ for my $command (grep { /\S/ } split /\n/, $block) {
     $command =~ s/\s+#.*//;
     my $place = $command =~ /import site/ ? $elsewhere : $manual;
     my $shell = $command =~ s{htidentity}{$ENV{IDENTITY_TOP}/bin/htidentity}r;
-    is system("cd $manual && IDENTITY_DB=sqlite3:$place/identity.db sh -c '$shell' > out 2>&1 < /dev/null" =~ s{> out}{$command =~ />/ ? '' : '> out'}er), 0, "README: $command" or diag slurp("$manual/out");
+    is system("cd $manual && IDENTITY_DB=sqlite3:$place/identity.db sh -c '$shell' > out 2>&1 < /dev/null" =~ s{> out}{$command =~ />/ ? '' : '> out'}er), 0, "conf/README.md: $command" or diag slurp("$manual/out");
 }
-is +(run_tool($elsewhere, 'export'))[1], (run_tool($manual, 'export'))[1], 'README: the site has moved';
+is +(run_tool($elsewhere, 'export'))[1], (run_tool($manual, 'export'))[1], 'conf/README.md: the site has moved';
 
 done_testing;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Silent failure: a room reaches past its neighbours, everything still links, and the house is a heap. The arrows are those of README's map.
+# Silent failure: a room reaches past its neighbours, everything still links, and the house is a heap. The arrows are those of src/README.md's map.
 use strict;
 use warnings FATAL => 'all';
 use lib 't/lib';

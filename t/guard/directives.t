@@ -15,9 +15,9 @@ my $section = '';
 for my $line (split /\n/, slurp('conf/identity.conf')) {
     $in_conf{$1}++ if $line =~ /^\s*#?\s*(Identity\w+)\s+\S/;
 }
-my %in_readme = map { $_ => 1 } slurp('README.md') =~ /\b(Identity[A-Z]\w+)\b/g;
+my %in_readme = map { $_ => 1 } slurp('conf/README.md') =~ /\b(Identity[A-Z]\w+)\b/g;
 
-for (['conf/identity.conf', \%in_conf], ['README.md', \%in_readme]) {
+for (['conf/identity.conf', \%in_conf], ['conf/README.md', \%in_readme]) {
     my ($path, $there) = @$_;
     verdict("$path has every directive", map { $there->{$_} ? () : "$_ is missing" } sort keys %made);
     verdict("$path has no other", map { $made{$_} ? () : "$_ does not exist" } sort keys %$there);

@@ -20,9 +20,9 @@ for my $path (files(qr{^t/api/.*\.t$})) {
     $tested{$_}{$path} = 1 for map { split } slurp($path) =~ /^#\s*route\s+(.*?)\s*$/mg;
 }
 verdict(scalar(keys %operations) . ' routes are read', @unread, %operations ? () : "no row is found in $table");
-# README's table: `GET, POST /users/{id}`; what follows in shorthand (`/logout`) has the methods and the folder of what stands before it in its row.
+# The table of conf/interface.md: `GET, POST /users/{id}`; what follows in shorthand (`/logout`) has the methods and the folder of what stands before it in its row.
 my %listed;
-for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
+for my $row (slurp('conf/interface.md') =~ /^\| (`.*)\|$/mg) {
     my ($methods, $folder) = ('', '');
     while ($row =~ m{`(?:([A-Z, ]+) )?(/[^`]*)`}g) {
         my ($given, $path) = ($1, $2);
@@ -31,9 +31,9 @@ for my $row (slurp('README.md') =~ /^\| (`.*)\|$/mg) {
         $listed{"$_ $beside" . ($given ? $path : "$folder$path")} = 1 for split /, /, $methods;
     }
 }
-verdict('README lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);
+verdict('conf/interface.md lists every operation but pages', map { my $call = $operations{$_} =~ s/\{\w+\}/{id}/gr; $listed{$call} || /_page$/ ? () : $call } sort keys %operations);
 # A location that is copied from here and leaves a path out answers httpd's own 404 there.
-for my $path ('README.md', 'conf/identity-site.conf') {
+for my $path ('conf/README.md', 'conf/identity-site.conf') {
     my @locations = slurp($path) =~ /^\s*<LocationMatch "([^"]+)">\s+(?:#.*\s+)*IdentityEngine On/mg;
     verdict("the location in $path claims every operation", @locations == 1 ? () : "$path has @{[scalar @locations]}",
         map { my ($route) = /(\S+)$/; grep({ $route !~ /$_/ } @locations) ? $_ : () } sort values %operations);

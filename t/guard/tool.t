@@ -17,7 +17,7 @@ verdict('every option that a command takes exists', map { $options{$_} ? () : "-
 my %all = map { $_ => 1 } qw(config db json help version);
 verdict('every option is taken by a command', map { $named{$_} || $all{$_} ? () : "--$_" } sort keys %options);
 
-# In README a noun a line with its verbs, in the table's order.
+# In conf/README.md a noun a line with its verbs, in the table's order.
 my (@nouns, %verbs);
 for my $command (@commands) {
     my ($noun, $verb) = $command =~ /^(?:(.*) )?(\S+)$/;
@@ -25,9 +25,9 @@ for my $command (@commands) {
     push @{$verbs{$noun // ''}}, $verb;
 }
 my @lines = ('  ' . join(', ', @{$verbs{''}}), map { sprintf '  %-12s %s', $_, join '|', @{$verbs{$_}} } @nouns);
-my ($block) = slurp('README.md') =~ /^```\nusage: htidentity [^\n]*\n\n(.*?)^```$/ms;
+my ($block) = slurp('conf/README.md') =~ /^```\nusage: htidentity [^\n]*\n\n(.*?)^```$/ms;
 my %there = map { $_ => 1 } split /\n/, $block // '';
-verdict('README.md has every command', map { $there{$_} ? () : $_ } @lines);
+verdict('conf/README.md has every command', map { $there{$_} ? () : $_ } @lines);
 my %made = map { $_ => 1 } @lines;
-verdict('README.md has no other', map { $made{$_} ? () : $_ } sort keys %there);
+verdict('conf/README.md has no other', map { $made{$_} ? () : $_ } sort keys %there);
 verdict;

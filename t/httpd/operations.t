@@ -1,4 +1,4 @@
-# The commands of OPERATIONS.md, chapter by chapter, exactly as they stand there, and what each chapter promises. Only paths, ids and the controller of httpd are this test's.
+# The commands of conf/operations.md, chapter by chapter, exactly as they stand there, and what each chapter promises. Only paths, ids and the controller of httpd are this test's.
 # run on: event
 use strict;
 use warnings FATAL => 'all';
@@ -19,7 +19,7 @@ mkdir $_ for $backups, "$folder/bin", "$folder/home", "$folder/control";
 
 my (%blocks, @chapters);
 {
-    open my $in, '<', "$top/OPERATIONS.md" or die "OPERATIONS.md: $!";
+    open my $in, '<', "$top/conf/operations.md" or die "conf/operations.md: $!";
     my ($chapter, $inside) = ('');
     while (<$in>) {
         if (/^## (.*)/) { push @chapters, $chapter = $1 }
@@ -188,7 +188,7 @@ my %test = (
         $web->start;
     },
 );
-is_deeply [sort keys %test], [sort @chapters], 'every chapter of OPERATIONS.md has its test';
+is_deeply [sort keys %test], [sort @chapters], 'every chapter of conf/operations.md has its test';
 $test{$_}->() for @chapters;
 is_deeply [grep { !$read{$_} } map { my $chapter = $_; map {"$chapter $_"} 0 .. $#{$blocks{$chapter}} } keys %blocks], [], 'every command in it was typed';
 
