@@ -23,7 +23,7 @@ sub asserted
 }
 
 my %named;
-for my $path (files(qr{^t/(?:unit|api|httpd|pages|suite|guard|clients)/.*\.[cht]$})) {
+for my $path (files(qr{^t/(?:unit|api|httpd|pages|suite|guard|answers)/.*\.[cht]$})) {
     $named{$_}{$path} = 1 for named_in(asserted($path));
 }
 verdict('D2: every item that is claimed is named by an assertion, not by a comment', grep { !$named{$_} } claimed());

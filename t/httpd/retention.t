@@ -49,7 +49,7 @@ is there($server), $all, 'before';
 signal();
 my $lenient = IdentityTest::Server->new(state => $state);
 ok purged($lenient), 'a server that keeps for as long as is usual has cleaned up';
-is there($lenient), $all, '... and nothing of three days ago has gone';
+is there($lenient), $all, 'M6: ... and nothing of three days ago has gone';
 $lenient->stop;
 signal();
 my $strict = IdentityTest::Server->new(state => $state, directives => "IdentityRetention audit 2d\nIdentityRetention sessions 2d\nIdentityRetention mail 2d\n");
@@ -59,7 +59,7 @@ for (1 .. 300) {
     last if ($left = there($strict)) eq 'the young mail, the young record, the young session';
     sleep 0.1;
 }
-is $left, 'the young mail, the young record, the young session', '... has done away with what is older, and with nothing else';
+is $left, 'the young mail, the young record, the young session', 'M6: ... has done away with what is older, and with nothing else';
 is $strict->login($ada->{username}, $ada->{password})->status, 200, 'and people sign in as before';
 
 done_testing;
