@@ -2,6 +2,7 @@
 # run on: event asan
 use strict;
 use warnings FATAL => 'all';
+use Digest::SHA 'sha1_base64';
 use Test::More;
 use IdentityTest;
 use IdentityTest::Api;
@@ -36,7 +37,7 @@ my $places = <<"END";
         AuthType Basic
         AuthBasicProvider identity
         AuthName Reports
-        Require user ada bob\@example.org
+        Require user ada carl bob\@example.org
     </Location>
     ProxyPass /proxy @{[$backend->url]}
     <Location /proxy>
@@ -92,6 +93,16 @@ my $bob = $server->login('bob@example.org', $password)->json->{access_token};
 is told('/cgi/echo.cgi', Authorization => "Bearer $bob"), 'bob@example.org', 'M19: who has none is the address';
 is told('/basic/echo.cgi', basic('bob@example.org', $password)), 'bob@example.org', 'M19: ... also by Basic';
 is told('/named/echo.cgi', Authorization => "Bearer $bob"), 403, 'M19: ... and is nobody else';
+
+# Whoever comes from htpasswd signs in as before, and is who they were.
+my $htpasswd = "$server->{state}/htpasswd";
+open my $out, '>', $htpasswd or die "$htpasswd: $!";
+print {$out} "Carl:{SHA}", sha1_base64($password), "=\n";
+close $out;
+my ($status, undef, $error) = $server->tool('--entity', 'default', 'import', '--htpasswd', $htpasswd, '--domain', 'example.org');
+is $status, 0, 'M19: a plain name of htpasswd is taken over' or diag $error;
+is told('/basic/echo.cgi', basic('Carl', $password)), 'carl', 'M19: ... signs in as before, and REMOTE_USER is the name in lower case';
+is told('/basic/echo.cgi', basic('Carl', 'Wrong1horse')), 401, 'M19: ... with its password alone';
 
 # From the next request on, in every child.
 my $ada = $server->login('ada', $password)->json->{access_token};
