@@ -311,7 +311,7 @@ is +(run_tool($empty, 'entity', 'list'))[1], '', 'nothing was taken over';
 # ---- an end in the middle --------------------------------------------------------------------------------------------------------------------
 
 my $killed = folder('killed', 'example');
-my $count = 30_000;
+my $count = 50_000;
 my $users = put("$killed/users.jsonl", join '', map { user("user$_\@example.org", password_hash => $bcrypt) } 1 .. $count);
 sub users_there { return (run_tool($killed, 'stats'))[1] =~ /^users\t(\d+)/m ? $1 : 0 }
 my $pid = fork // die $!;
