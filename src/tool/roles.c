@@ -141,10 +141,11 @@ int tool_key_add(tool_t *tool)
     return TOOL_DONE;
 }
 
+static const char *const personal_columns[] = {"id",           "status",     "api_key",     "created_at",
+                                               "last_used_at", "expires_at", "description", NULL};
+
 static int list_personal(tool_t *tool)
 {
-    static const char *const columns[] = {"id",           "status",     "api_key",     "created_at",
-                                          "last_used_at", "expires_at", "description", NULL};
     const char *wanted = tool_text(tool, TOOL_STATUS), *user;
     json_t *keys, *key;
     size_t i;
@@ -155,7 +156,7 @@ static int list_personal(tool_t *tool)
     if (status)
         return status;
     json_array_foreach (keys, i, key)
-        if ((!wanted || strcmp(tool_member(key, "status"), wanted) == 0) && !tool_line(tool, key, columns))
+        if ((!wanted || strcmp(tool_member(key, "status"), wanted) == 0) && !tool_line(tool, key, personal_columns))
             break;
     return TOOL_DONE;
 }
@@ -206,8 +207,23 @@ int tool_key_set(tool_t *tool)
                : tool_fail(TOOL_USAGE, "key set asks for --description, --role, --expires, --only or --status");
 }
 
+static int revoke_personal(tool_t *tool)
+{
+    const char *user;
+    int status = tool_open_entity(tool);
+
+    if (status == TOOL_DONE)
+        status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
+    return status
+               ? status
+               : tool_call_and_print(tool, "DELETE", tool_path(tool, "users", user, "api-keys", tool->argument, NULL),
+                                     NULL, personal_columns);
+}
+
 int tool_key_revoke(tool_t *tool)
 {
+    if (tool_has(tool, TOOL_USER))
+        return revoke_personal(tool);
     return change_key(tool, identity_json_own(tool->pool, json_pack("{s:s}", "status", "INACTIVE")));
 }
 
