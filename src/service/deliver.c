@@ -13,6 +13,8 @@
 #define BACKOFF_MAX   apr_time_from_sec(3600)
 #define OUTAGE_MAX    apr_time_from_sec(300)       /* between two tries whether a mail server is back */
 #define GIVE_UP       apr_time_from_sec(5 * 86400) /* RFC 5321, 4.5.4.1 */
+/* Another process may have made the key a moment ago: so often a mail waits for it, a minute in all. */
+#define KEY_ATTEMPTS  4
 
 typedef struct round {
     const char *owner;
@@ -134,14 +136,18 @@ static void read_details(identity_call_t *call, const identity_outbox_row_t *row
         values->expires_at = json_integer_value(json_object_get(details, "expires_at"));
 }
 
-/* Of a mail with a link. NULL with the reason, for which it will never be sent. */
-static const char *link_of(identity_call_t *call, const identity_outbox_row_t *row, const char *page,
-                           const char **error)
+/* Of a mail with a link; NULL with error and verdict. */
+static const char *link_of(identity_call_t *call, round_t *round, const char *page)
 {
+    const identity_outbox_row_t *row = round->mail;
     const char *token = unseal(call, row);
+    const char **error = &round->error;
 
+    round->verdict = IDENTITY_DELIVERY_PERMANENT;
+    if (!token && row->attempts < KEY_ATTEMPTS)
+        round->verdict = IDENTITY_DELIVERY_TEMPORARY;
     if (!token)
-        *error = "The signing key that sealed this mail's link is not among the keys any more.";
+        *error = "The signing key that sealed this mail's link is not among those that this process knows.";
     else if (row->link_expires_at <= call->now)
         *error = "The link expired before the mail could be delivered.";
     else
@@ -179,7 +185,7 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
         return;
     }
     const char *page = identity_mail_kind_page(kind);
-    values.link = page ? link_of(call, row, page, &round->error) : NULL;
+    values.link = page ? link_of(call, round, page) : NULL;
     if (page && !values.link)
         return;
     read_details(call, row, &values);
