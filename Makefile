@@ -80,12 +80,12 @@ LINK_SAN := -fsanitize=address,undefined
 endif
 
 # As system headers, APR's are not judged by our warnings: clang finds its rings wanting.
-ALL_CPPFLAGS = -Iinclude $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(shell $(APR_CONFIG) --includes --cppflags 2>/dev/null) $(shell $(APU_CONFIG) --includes 2>/dev/null))) \
+ALL_CPPFLAGS = -Iinclude $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(if $(APR_CONFIG),$(shell $(APR_CONFIG) --includes --cppflags 2>/dev/null)) $(if $(APU_CONFIG),$(shell $(APU_CONFIG) --includes 2>/dev/null)))) \
     $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARNINGS) $(WERROR) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = $(LINK_SAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) $(LIBS)
-APR_LIBRARIES = $(shell $(APU_CONFIG) --link-ld 2>/dev/null) $(shell $(APR_CONFIG) --link-ld 2>/dev/null)
+APR_LIBRARIES = $(if $(APU_CONFIG),$(shell $(APU_CONFIG) --link-ld 2>/dev/null)) $(if $(APR_CONFIG),$(shell $(APR_CONFIG) --link-ld 2>/dev/null))
 
 # One answer of each tool a run of make, not one a command.
 $(foreach variable,HARDEN ALL_CPPFLAGS LIBRARIES APR_LIBRARIES,$(eval $(variable) := $($(variable))))
@@ -277,6 +277,7 @@ package:
 	@src/tool/package.sh '$(VERSION)' '$(BUILD)/package'
 
 test-package: package
+	@$(DEPS) root
 	@prove t/package
 
 uninstall:

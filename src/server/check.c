@@ -210,6 +210,15 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     return sentence;
 }
 
+/* A configuration may have many virtual hosts. */
+static const char *whereabouts(apr_pool_t *pool, const server_rec *server)
+{
+    return server->defn_name ? apr_psprintf(pool, " (virtual host %s, %s line %u)",
+                                            server->server_hostname ? server->server_hostname : "without a name",
+                                            server->defn_name, server->defn_line_number)
+                             : "";
+}
+
 int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
 {
     identity_alias_finish(temporary, main_server);
@@ -224,6 +233,7 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
             warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->demo_lifetime);
         }
         if (sentence) {
+            sentence = apr_pstrcat(temporary, sentence, whereabouts(temporary, server), NULL);
             IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -240,8 +240,9 @@ bool identity_entry_refused(identity_call_t *call, int status)
     if (call->query)
         target = local_path(call->pool, apr_table_get(call->query, "return"));
     apr_table_t *values = values_for(call, target);
-    apr_table_setn(values, "form", "1");
-    apr_table_setn(values, reason, "1");
+    apr_table_setn(values, call->in->access_cookie ? "form" : "unset", "1");
+    if (call->in->access_cookie)
+        apr_table_setn(values, reason, "1");
     if (username)
         apr_table_setn(values, "username", username);
     return show(call, status, values, apr_array_make(call->pool, 1, sizeof(entry_item_t)));

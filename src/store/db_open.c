@@ -133,9 +133,12 @@ identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *param
     pthread_once(&started, start_apr_dbd);
     if (!driver_fits(name, error))
         return NULL;
-    if (strcmp(params, ":memory:") != 0 && apr_stat(&info, params, APR_FINFO_TYPE, pool) != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "The database %s is not there, or cannot be reached: htidentity migrate makes it.",
-                              params);
+    apr_status_t there = strcmp(params, ":memory:") == 0 ? APR_SUCCESS : apr_stat(&info, params, APR_FINFO_TYPE, pool);
+    if (there != APR_SUCCESS) {
+        *error = APR_STATUS_IS_ENOENT(there) || APR_STATUS_IS_ENOTDIR(there)
+                     ? apr_psprintf(pool, "The database %s is not there: htidentity migrate makes it.", params)
+                     : apr_psprintf(pool, "The database %s cannot be reached: %s (errno %d).", params, strerror(there),
+                                    there);
         return NULL;
     }
     if (apr_dbd_get_driver(pool, name, &driver) != APR_SUCCESS) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [--check] LIST...        LIST: build, test, bench, fuzz, package
+# usage: deps.sh [--check] LIST...        LIST: build, test, bench, fuzz, package, root
 # Installs the Debian packages of the lists that are missing; with --check only says which. apt-get is asked only when something lacks.
 # The package apache2 is left out on purpose: it would start a service of its own on port 80.
 set -eu
@@ -10,7 +10,8 @@ test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsql
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"
-package="debhelper debootstrap dpkg-dev git lintian"
+package="build-essential debhelper dpkg-dev git lintian"
+root="debootstrap"
 fuzz="clang libclang-rt-14-dev"
 
 # Node of another origin brings npm along, and Debian's npm would not go beside it.
@@ -26,6 +27,7 @@ for list in "$@"; do
         bench) wanted="$wanted $bench" ;;
         fuzz) wanted="$wanted $fuzz" ;;
         package) wanted="$wanted $package" ;;
+        root) wanted="$wanted $root" ;;
         *) echo "deps.sh: there is no list named $list." >&2; exit 2 ;;
     esac
 done

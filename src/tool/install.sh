@@ -43,7 +43,7 @@ put_module() {
     objcopy --strip-unneeded --add-gnu-debuglink="$work/mod_identity.so.debug" "$build/mod_identity.so" "$work/mod_identity.so"
     put 644 "$work/mod_identity.so.debug" "$debug"
     # A running httpd has the old one mapped: the new one takes its name, never its bytes.
-    put 644 "$work/mod_identity.so" "$modules/.mod_identity.so.new"
+    put 644 "$work/mod_identity.so" "$modules/.mod_identity.so.new" > /dev/null
     mv -f "$destination$modules/.mod_identity.so.new" "$destination$modules/mod_identity.so"
     echo "installed $destination$modules/mod_identity.so"
 }
@@ -71,7 +71,7 @@ else
     conf() { take_conf "$@"; }
     for enabled in mods-enabled/identity.load sites-enabled/identity.conf; do
         if [ -e "$destination$configuration/$enabled" ] || [ -L "$destination$configuration/$enabled" ]; then
-            echo "uninstall: $destination$configuration/$enabled is there: first a2dissite identity, a2dismod identity, and restart httpd." >&2
+            echo "uninstall: $destination$configuration/$enabled is there: take the directives of mod_identity out of other sites first, then a2dissite identity, a2dismod identity, and restart httpd." >&2
             exit 1
         fi
     done

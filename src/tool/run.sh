@@ -287,7 +287,8 @@ while alive; do wait "$httpd" || status=$?; done
 # Children that have lost their parent would keep the port.
 kill -9 -- "-$httpd" 2>/dev/null || true
 if [ -z "$ending" ]; then
-    echo "make run: httpd ended; its log says:" >&2
-    tail -c "+$((started + 1))" "$logs/error_log" 2>/dev/null | tail -n 20 >&2
+    said=$(tail -c "+$((started + 1))" "$logs/error_log" 2>/dev/null | tail -n 20)
+    # What stands above is httpd's own where it has no log yet.
+    if [ -n "$said" ]; then printf 'make run: httpd ended; its log says:\n%s\n' "$said" >&2; else echo "make run: httpd did not start." >&2; fi
     exit 1
 fi

@@ -198,6 +198,8 @@ like ask($named, GET => '/v1/oauth/sign-in', @html)->{text}, qr/E-mail address o
 $named->stop;
 $answer = ask($plain, GET => '/v1/oauth/sign-in', @html);
 ok $answer->{text} !~ /name="password"/ && $answer->{text} =~ /not set up for signing in/, 'IdentityCookie Off: it says so';
+$answer = $plain->http->request(POST => $plain->origin . '/v1/oauth/sign-in', {headers => {Accept => 'text/html', 'Content-Type' => 'application/x-www-form-urlencoded', Origin => $plain->origin}, content => 'username=ada@example.org&password=Correct1Horse'});
+ok $answer->{status} == 403 && $answer->{content} !~ /name="password"|<span>/ && $answer->{content} =~ /role="alert">This server is not set up for signing in/, '... also to a form that comes all the same' or diag $answer->{status};
 
 # ---- the database is away -----------------------------------------------------------------------------------------------------------------------------
 
