@@ -13,7 +13,7 @@ use IdentityTest::Server;
 my $top = $ENV{IDENTITY_TOP};
 my $folder = IdentityTest::Protected::folder();
 my $backups = "$folder/backups";
-mkdir $_ for $backups, "$folder/bin", "$folder/home", "$folder/control";
+mkdir $_ for "$folder/bin", "$folder/home", "$folder/control";
 
 # ---- the book -------------------------------------------------------------------------------------------------------------------------------------
 
@@ -36,25 +36,33 @@ my $state = $web->state_folder;
 my $served = $web;
 # httpd is told by a file: who types the commands may be nobody, who cannot.
 put("$folder/bin/apachectl", "#!/bin/sh\necho \"\$1\" > '$folder/control/wish.new'\nmv '$folder/control/wish.new' '$folder/control/wish'\nwhile [ -e '$folder/control/wish' ]; do sleep 0.1; done\n", 0755);
-put("$folder/bin/sudo", "#!/bin/sh\nexec \"\$@\"\n", 0755);
+put("$folder/bin/runuser", "#!/bin/sh\n[ \"\$1 \$3\" = '-u --' ] || exit 9\nshift 3\nexec \"\$@\"\n", 0755);
+# The day on which a chapter is typed.
+put("$folder/bin/date", "#!/bin/sh\n[ \"\$*\" = +%F ] && exec cat '$folder/control/day'\nexec /bin/date \"\$@\"\n", 0755);
 put("$folder/bin/htidentity", "#!/bin/sh\nexec '$top/bin/htidentity' \"\$@\"\n", 0755);
+my ($user, $group) = $> == 0 ? qw(nobody nogroup) : (scalar getpwuid $>, scalar getgrgid $));
 my @user = $> == 0 ? ('setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups') : ();
 system('chown', '-R', 'nobody:nogroup', $folder) == 0 or die 'chown' if @user;
 
-# Runs block number n of a chapter with these words in place of others; what it printed.
+# Runs block number n of a chapter, in a shell that was prepared as the first block says, with these words in place of others; what it printed.
 sub typed
 {
     my ($chapter, $number, %other) = @_;
     my $text = $blocks{$chapter}[$number] // die "$chapter has no block $number\n";
     $read{"$chapter $number"} = 1;
-    %other = ('/var/lib/identity' => $state, '/var/backups/identity' => $backups, %other);
+    my %machine = ('sudo -i' => ':', 'IDENTITY_ENTITY=example' => 'IDENTITY_ENTITY=default', '/var/lib/identity' => $state, '/var/backups/identity' => $backups,
+        '-g www-data' => "-g $group", 'www-data' => $user);
+    my $prepared = $chapter ? $blocks{''}[0] : '';
     for my $word (sort { length $b <=> length $a } keys %other) {
-        $text =~ s/\Q$word\E/$other{$word}/g or $word =~ m{^/} or fail("$chapter: $word stands there");
+        $text =~ s/\Q$word\E/$other{$word}/g or fail("$chapter: $word stands there");
     }
-    put("$folder/block", "exec 2>&1\nset -e\ncd '$folder/home'\n$text");
+    for my $word (sort { length $b <=> length $a } keys %machine) {
+        s/\Q$word\E/$machine{$word}/g for $prepared, $text;
+    }
+    put("$folder/block", "exec 2>&1\nset -e\ncd '$folder/home'\n$prepared$text");
     my $pid = open(my $out, '-|') // die "fork: $!";
     if (!$pid) {
-        %ENV = (PATH => "$folder/bin:$ENV{PATH}", IDENTITY_DB => "sqlite3:$state/identity.db", IDENTITY_ENTITY => 'default');
+        %ENV = (PATH => "$folder/bin:$ENV{PATH}");
         exec @user, 'bash', "$folder/block" or die "bash: $!";
     }
     my $said = '';
@@ -72,6 +80,14 @@ sub typed
     close $out;
     is $?, 0, "$chapter: the commands do what they are for" or diag $text, $said;
     return $said;
+}
+
+sub slurp
+{
+    my ($path) = @_;
+    open my $in, '<', $path or return '';
+    local $/;
+    return scalar <$in>;
 }
 
 my @no_key = ('X-API-KEY' => undef);
@@ -92,7 +108,7 @@ sub me { my ($who, @as) = @_; return $web->api(GET => "/v1/users/$who->{id}", un
 sub comes { my ($status, $what, $ask) = @_; local $Test::Builder::Level = $Test::Builder::Level + 1; is heard($status, $ask)->status, $status, $what }
 
 my $stays = signed_in();
-typed('', 0, 'sudo -u www-data bash' => ':');
+typed('', 0);
 
 # ---- each chapter ----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -100,7 +116,8 @@ my %test = (
     'Somebody leaves' => sub {
         my $ada = signed_in();
         my $made = $web->api(POST => '/v1/api-keys', {}, @{$ada->{bearer}})->json;
-        my $said = typed($_, 0, 'ada@example.org' => $ada->{name});
+        my $said = typed($_, 0, 'ada@example.org' => $ada->{name}, user_00000000000000000Ada => $ada->{id});
+        like $said, qr/\tADD_MEMBERSHIP\tUSER\t$ada->{id}\t/, '... and what was done to her';
         like $said, qr/^$ada->{id}\tINACTIVE\t\S+\t\S+\t1\t0\t\["$made->{id}"\]$/m, '... saying what has ended';
         comes(401, '... the session is worth nothing', sub { me($ada) });
         comes(401, '... nor the key that was made', sub { $web->api(GET => '/v1/users', undef, 'X-API-KEY' => $made->{api_key}) });
@@ -133,6 +150,7 @@ my %test = (
         my $lost = $web->api(POST => '/v1/api-keys', {description => 'lost'})->json;
         my $said = typed($_, 0, 'apik_000000000000000000Lost' => $lost->{id});
         open my $in, '<', "$folder/home/new-key" or die $!;
+        is sprintf('%o', (stat $in)[2] & 07777), '600', '... the new key is for nobody else to read';
         chomp(my $new = <$in>);
         comes(200, '... the new key opens everything', sub { $web->api(GET => '/v1/api-keys', undef, 'X-API-KEY' => $new) });
         comes(401, '... the lost one nothing', sub { $web->api(GET => '/v1/api-keys', undef, 'X-API-KEY' => $lost->{api_key}) });
@@ -158,15 +176,28 @@ my %test = (
     },
     'A person asks what is known, or for deletion' => sub {
         my $ada = signed_in();
-        like typed($_, 0, 'ada@example.org' => $ada->{name}), qr/^$ada->{id}\tINACTIVE\t\S+\t\d{4}-\S+Z$/m, '... with a time when it will be erased';
-        ok -s "$folder/home/ada.jsonl", '... and what is known is in a file';
+        like typed($_, 0, 'ada@example.org' => $ada->{name}, user_00000000000000000Ada => $ada->{id}), qr/^$ada->{id}\tINACTIVE\t\S+\t\d{4}-\S+Z$/m, '... with a time when it will be erased';
+        like slurp("$folder/home/ada.txt"), qr/^\Q$ada->{name}\E\n/, '... what is known is in a file';
+        like slurp("$folder/home/ada-did.jsonl"), qr/\Q$ada->{id}\E/, '... what was done by her in another';
+        like slurp("$folder/home/done-to-ada.jsonl"), qr/"ADD_MEMBERSHIP"/, '... and what was done to her in a third';
         comes(401, '... all access has ended', sub { me($ada) });
     },
     "Yesterday's backup must come back" => sub {
         my $ada = signed_in();
-        typed($_, 0);
+        for my $day ('2026-10-01', '2026-11-29', '2026-11-30') {
+            put("$folder/control/day", "$day\n");
+            typed($_, 0);
+            ok -s "$backups/$day/identity.db", "... on $day, too";
+            utime time - 40 * 86400, time - 40 * 86400, "$backups/$day" if $day eq '2026-10-01';
+        }
+        is_deeply [map { m{([^/]+)\z} } sort glob "$backups/*"], ['2026-11-29', '2026-11-30'], '... an old one goes';
         my $after = signed_in();
+        my @keys = sort map { m{([^/]+)\z} } glob "$state/identity-signing-key*.pem";
         my $said = typed($_, 1);
+        unlink glob "$state/identity-signing-key*.pem";
+        typed($_, 2);
+        is_deeply [sort map { m{([^/]+)\z} } glob "$state/identity-signing-key*.pem"], \@keys, '... signing keys are back';
+        typed($_, 3);
         like $said, qr/^restored; what was there before is kept as /m, '... what was there is kept';
         comes(404, '... what came after the backup is gone', sub { $web->api(GET => "/v1/users/$after->{id}") });
         comes(200, '... what was in it is there', sub { $web->api(GET => "/v1/users/$ada->{id}") });
