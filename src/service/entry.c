@@ -163,7 +163,7 @@ static bool stand_in(identity_call_t *call)
         apr_table_setn(values, "denied", "1");
         apr_table_setn(values, place->user ? "known" : "stranger", "1");
         if (place->user)
-            apr_table_setn(values, "user", place->user);
+            apr_table_setn(values, "user", identity_utf8_valid(place->user) ? place->user : "?");
         if (place->user && place->cookie)
             apr_table_setn(values, "other", with_target(call, SIGN_OUT, with_target(call, SIGN_IN, target)));
         if (place->contact && strchr(place->contact, '@') && strlen(place->contact) <= CONTACT_MAX)

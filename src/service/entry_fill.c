@@ -54,7 +54,7 @@ static void fill(filler_t *filler, const char *from, const char *end, const entr
         if (!kind) {
             const char *value = value_of(filler, item, name);
             if (value)
-                APR_ARRAY_PUSH(filler->pieces, const char *) = apr_pescape_entity(filler->pool, value, 1);
+                APR_ARRAY_PUSH(filler->pieces, const char *) = apr_pescape_entity(filler->pool, value, 0);
             continue;
         }
         const char *last = apr_pstrcat(filler->pool, "{{/", name, "}}", NULL), *over = strstr(from, last);

@@ -155,13 +155,85 @@ static bool read_columns(identity_importer_t *importer, import_item_t *item, sit
     return true;
 }
 
-/* What is derived must be what it is derived from, or nobody would find the user. */
+/* ---- what the interface would not have written ------------------------------------------------------------------ */
+
+#define SANDBOX   "sandbox:"                      /* what the references of sandboxes begin with (visitors.c) */
+#define LAST_TIME APR_INT64_C(253402300799999999) /* of the year 9999 */
+
+static const struct {
+    const char *table, *prefix;
+} prefixes[] = {{"entities", "enti"}, {"accounts", "plat"}, {"users", "user"}, {"api_keys", "apik"}};
+
+/* Ids stand in REMOTE_USER, in paths and on terminals. */
+static bool id_fits(const char *table, const char *id)
+{
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strcmp(prefixes[i].table, table) == 0)
+            return identity_id_valid(id, prefixes[i].prefix);
+    return *id && strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(id);
+}
+
+static bool has_controls(const char *text)
+{
+    while (*text && (unsigned char)*text >= ' ' && *text != 127)
+        text++;
+    return *text != '\0';
+}
+
+static bool is_time(const identity_site_column_t *column)
+{
+    size_t length = strlen(column->name);
+    return column->number && length > 3 && strcmp(column->name + length - 3, "_at") == 0;
+}
+
+static bool reference_fits(const char *reference)
+{
+    bool sandbox = strncmp(reference, SANDBOX, sizeof SANDBOX - 1) == 0;
+    return identity_reference_valid(sandbox ? reference + sizeof SANDBOX - 1 : reference);
+}
+
+static bool check_values(identity_importer_t *importer, import_item_t *item, const site_row_t *row)
+{
+    for (int i = 0; i < row->table->columns->nelts; i++) {
+        const identity_site_column_t *column = column_of(row->table, i);
+        const char *value = row->values[i];
+        bool time = is_time(column);
+        if (!value)
+            continue;
+        if (time && (apr_atoi64(value) < 0 || apr_atoi64(value) > LAST_TIME))
+            return identity_item_refuse(importer, item, "%s is no time.", column->name);
+        if (strcmp(column->name, "id") == 0 && !id_fits(row->table->name, value))
+            return identity_item_refuse(importer, item, "id has not the form of one.");
+        if (strcmp(column->name, "reference") == 0 && strcmp(row->table->name, "audit_records") != 0 &&
+            !reference_fits(value))
+            return identity_item_refuse(importer, item, "reference has not the form of one.");
+    }
+    return true;
+}
+
+/* Names that are shown, mailed to and compared. What is derived must be what it is derived from, or nobody would find
+ * the user. */
+static bool check_names(identity_importer_t *importer, import_item_t *item, const json_t *object)
+{
+    const char *pending = identity_json_string(object, "pending_username"),
+               *login = identity_json_string(object, "login"), *key = identity_json_string(object, "login_key");
+
+    /* Old names may be odd in other ways. */
+    if (has_controls(identity_json_string(object, "username")))
+        return identity_item_refuse(importer, item, "username has control characters.");
+    if (*pending && !identity_username_valid(pending))
+        return identity_item_refuse(importer, item, "pending_username must be " IDENTITY_USERNAME_RULE ".");
+    if (login && !identity_login_valid(login))
+        return identity_item_refuse(importer, item, "login must be " IDENTITY_LOGIN_RULE ".");
+    return (!login == !key && (!login || strcmp(identity_login_key(importer->scratch, login), key) == 0)) ||
+           identity_item_refuse(importer, item, "login_key is not the form of login.");
+}
+
 static bool check_user(identity_importer_t *importer, import_item_t *item, const json_t *object)
 {
     const char *username = identity_json_string(object, "username"),
                *canonical = identity_json_string(object, "canonical"),
-               *held = identity_json_string(object, "held_name"), *login = identity_json_string(object, "login"),
-               *key = identity_json_string(object, "login_key"), *form;
+               *held = identity_json_string(object, "held_name"), *form;
     identity_user_status_t status;
     bool active = json_integer_value(json_object_get(object, "active")) == 1;
 
@@ -174,10 +246,9 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
         return identity_item_refuse(importer, item, "canonical is not the form of username.");
     if (strcmp(identity_username_domain(canonical), identity_json_string(object, "domain")) != 0)
         return identity_item_refuse(importer, item, "domain is not that of canonical.");
-    if (!login != !key || (login && strcmp(identity_login_key(importer->scratch, login), key) != 0))
-        return identity_item_refuse(importer, item, "login_key is not the form of login.");
-    return !held || strcmp(held, canonical) == 0 || identity_json_has(object, "old_name") ||
-           identity_item_refuse(importer, item, "held_name is another than canonical.");
+    if (held && strcmp(held, canonical) != 0 && !identity_json_has(object, "old_name"))
+        return identity_item_refuse(importer, item, "held_name is another than canonical.");
+    return check_names(importer, item, object);
 }
 
 static bool read_row(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
@@ -197,7 +268,7 @@ static bool read_row(identity_importer_t *importer, import_item_t *item, const c
     if (!row->table)
         return identity_item_refuse(importer, item, "table names no table of a site.");
     row->text = apr_pstrmemdup(importer->batch, text, length);
-    return read_columns(importer, item, row, object) &&
+    return read_columns(importer, item, row, object) && check_values(importer, item, row) &&
            (strcmp(name, "users") != 0 || check_user(importer, item, object));
 }
 
@@ -250,12 +321,13 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
         return false;
     if (!found)
         return refuse_broken(importer, item, row, rule);
+    const char *key = row->values[row->table->keys[0]];
     names = strcmp(present, row->text) == 0 ? "" : differences(importer, row, present);
     if (!*names && importer->options.resume)
         item->outcome = IMPORT_PRESENT;
     else
         identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.", row->table->name,
-                             row->values[row->table->keys[0]], *names ? " and differs: " : "", names);
+                             has_controls(key) ? "?" : key, *names ? " and differs: " : "", names);
     return true;
 }
 

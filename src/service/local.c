@@ -20,7 +20,7 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
 }
 
 /* References stand in configuration and on command lines: no blanks. */
-static bool reference_valid(const char *reference)
+bool identity_reference_valid(const char *reference)
 {
     size_t length = strlen(reference);
     return length > 0 && length <= LABEL_MAX && reference[0] != '-' &&
@@ -29,7 +29,7 @@ static bool reference_valid(const char *reference)
 
 bool identity_local_reference(identity_call_t *call, const char *reference)
 {
-    return reference_valid(reference) ||
+    return identity_reference_valid(reference) ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "reference",
                          "A reference is made of letters, digits, dots, hyphens and underscores, at most %d.",
                          LABEL_MAX);
@@ -50,8 +50,8 @@ bool identity_local_environment(identity_call_t *call, const char *environment)
 
 bool identity_local_type(identity_call_t *call, const char *code)
 {
-    return reference_valid(code) || identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_type_code",
-                                                  "An account type is written like a reference.");
+    return identity_reference_valid(code) || identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_type_code",
+                                                           "An account type is written like a reference.");
 }
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */

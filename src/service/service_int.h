@@ -120,6 +120,7 @@ bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity
 /* Work of the command line in an entity, without a request: as its owner. */
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);
+bool identity_reference_valid(const char *reference);
 /* What the command line may write into entities and accounts: each false with the problem. */
 bool identity_local_reference(identity_call_t *call, const char *reference);
 bool identity_local_label(identity_call_t *call, const char *field, const char *text);

@@ -105,7 +105,8 @@ static bool put(apr_pool_t *pool, const char *made, const char *path, const char
 {
     struct stat info;
 
-    if (stat(path, &info) == 0 && (chown(made, info.st_uid, info.st_gid) != 0 || rename(path, kept) != 0))
+    /* In a folder of somebody else's a link may have come in the place of what was made. */
+    if (stat(path, &info) == 0 && (lchown(made, info.st_uid, info.st_gid) != 0 || rename(path, kept) != 0))
         return false;
     rename(apr_pstrcat(pool, path, "-wal", NULL), apr_pstrcat(pool, kept, "-wal", NULL));
     unlink(apr_pstrcat(pool, path, "-shm", NULL));

@@ -25,13 +25,17 @@ static bool put(void *context, const char *text, size_t length, apr_int64_t rows
     return fwrite(text, 1, length, stdout) == length;
 }
 
-/* As secret as the database: a file that was made for it is nobody else's to read. */
+/* As secret as the database: a file that was made for it is nobody else's to read, and behind what others read it does
+ * not go. */
 static int guard_output(void)
 {
     struct stat info;
 
-    if (fstat(STDOUT_FILENO, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size > 0 || (info.st_mode & 077) == 0)
+    if (fstat(STDOUT_FILENO, &info) != 0 || !S_ISREG(info.st_mode) || (info.st_mode & 077) == 0)
         return TOOL_DONE;
+    if (info.st_size > 0)
+        return tool_fail(TOOL_FAILED, "the file that standard output goes to is not empty, and others may read it: an "
+                                      "export is as secret as the database");
     return fchmod(STDOUT_FILENO, 0600) == 0
                ? TOOL_DONE
                : tool_fail(TOOL_FAILED, "the file that standard output goes to cannot be made its owner's alone");

@@ -242,6 +242,13 @@ my $file = "$copied/site.jsonl";
 is system("umask 022; $ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$copied/identity.db export > $file"), 0, 'M7: export';
 is sprintf('%04o', (stat $file)[2] & 07777), '0600', 'M7: for its owner alone';
 my $export = slurp($file);
+put($file, "more\n");
+chmod 0644, $file or die $!;
+isnt system("$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$copied/identity.db export >> $file 2> $copied/said"), 0, 'M7: not behind what others read';
+is slurp($file), "more\n", 'M7: ... nothing of it';
+like slurp("$copied/said"), qr/^htidentity: the file that standard output goes to is not empty, and others may read it/, 'M7: ... said why';
+put($file, $export);
+chmod 0600, $file or die $!;
 my @rows = split /^/, $export;
 my ($first, $last) = map { JSON::PP::decode_json($_) } @rows[0, -1];
 is $first->{type}, 'site', 'it begins with what it is';
@@ -301,6 +308,10 @@ my ($own) = grep { /"table":"entities"/ && /$site->{id}/ } @rows;
 for (['refers to one that is not there', $account], ['must not be null', $own =~ s/"name":"[^"]*"/"name":null/r], ['must be a whole number', $own =~ s/"created_at":\d+/"created_at":"now"/r],
     ['is missing', $own =~ s/"name":"[^"]*",//r], ['The member more is not known', $own =~ s/"name"/"more":1,"name"/r], ['names no table', $own =~ s/"entities"/"sessions"/r],
     ['canonical is not the form', $person =~ s/"canonical":"/"canonical":"x/r], ['active says something else', $person =~ s/"active":\d/"active":7/r],
+    ['login must be', $person =~ s/"login":.*(?=\})/"login":"ada\@example.org","login_key":"ada\@example.org"/r], ['login must be', $person =~ s/"login":.*(?=\})/"login":"user_01234567890123456789","login_key":"user_01234567890123456789"/r],
+    ['id has not the form', $person =~ s/"id":"[^"]*"/"id":"root"/r], ['id has not the form', $own =~ s/"id":"[^"]*"/"id":"\\u001b[31m"/r], ['pending_username must be', $person =~ s/"pending_username":""/"pending_username":"x"/r],
+    ['username has control', $person =~ s/"username":"([^"]*)"/"username":"$1\\r\\nBcc: x","old_name":"x"/r =~ s/(.*),"old_name":null/$1/r], ['reference has not the form', $own =~ s/"reference":"[^"]*"/"reference":"a\/b \@"/r],
+    ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":-1/r], ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":9223372036854775807/r], ['number that is too large', $own =~ s/"created_at":\d+/"created_at":9223372036854775808/r],
     ['login_key is not the form', $person =~ s/"login":(?:null|"[^"]*")/"login":"Other"/r], ['status is none', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
     my ($said, $row) = @$_;
     ($status, $out, $error) = run_in($empty, sealed($rows[0], $row), 'import');

@@ -18,6 +18,7 @@ my $places = <<"END";
     Alias /figures "$folder/files"
     Alias /keys    "$folder/files"
     Alias /wiki    "$folder/files"
+    Alias /closed  "$folder/files"
     Alias /nobody  "$folder/files"
     <Directory "$folder">
         Require all granted
@@ -44,6 +45,13 @@ my $places = <<"END";
         AuthName "Wiki"
         AuthUserFile "$folder/people"
         Require valid-user
+    </Location>
+    <Location /closed>
+        AuthType Basic
+        AuthName "Closed"
+        AuthUserFile "$folder/people"
+        Require user wiki
+        AuthzSendForbiddenOnFailure On
     </Location>
     <Location /nobody>
         Require all denied
@@ -109,6 +117,7 @@ is $answer->{status}, 401, 'a wrong password';
 like $answer->{content}, qr{role="alert"><span>The name or the password is not right\.</span>}, '... is said on the page';
 like $answer->{content}, qr{value="&quot;&gt;&lt;script&gt;x"}, '... which keeps the name, as text';
 unlike $answer->{content}, qr/Wrong1horse/, '... and not the password';
+like form('/v1/oauth/sign-in', {username => "j\xc3\xb6rg\@example.org", password => 'Wrong1horse'})->{content}, qr{value="j\xc3\xb6rg\@example\.org"}, '... in whatever letters (A15)';
 is header_of($answer, 'set-cookie'), '', '... and sets no cookie';
 like form('/v1/oauth/sign-in', {username => 'x'})->{content}, qr/<span>Please enter your name/, 'without a password';
 like form('/v1/oauth/sign-in', {username => 'x', password => 'y'}, 'Accept-Language' => 'de-AT, en;q=0.5')->{content}, qr{<html lang="de".*Der Name oder das Passwort stimmt nicht}s, 'in German';
@@ -166,6 +175,9 @@ $answer = ask($server, GET => '/figures/a.html', @html, Cookie => $cookies);
 like $answer->{text}, qr{<title>You may not see this page</title>.*signed in as <strong>\Q$bob->{name}\E</strong>.*mailto:help\@example\.org}s,
     'who lacks something is told as whom, and whom to ask';
 like $answer->{text}, qr{action="/v1/oauth/sign-out\?return=%2Fv1%2Foauth%2Fsign-in%3Freturn%3D%252Ffigures%252Fa\.html"}, '... and can sign in as somebody else';
+put("$folder/people", "wiki:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nj\xc3\xb6rg:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nj\xf6rg:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+like ask($server, GET => '/closed/a.html', @html, basic("j\xc3\xb6rg" => 'password'))->{text}, qr{signed in as <strong>j\xc3\xb6rg</strong>}, '... in whatever letters (A15)';
+like ask($server, GET => '/closed/a.html', @html, basic("j\xf6rg" => 'password'))->{text}, qr{signed in as <strong>\?</strong>}, '... where they are letters';
 unlike ask($server, GET => '/nobody/a.html', @html)->{text}, qr/name="password"|<form method/, 'where signing in helps nobody there is no form';
 like ask($server, GET => '/wiki/a.html', @html)->{text}, qr{<title>Sign-in needed</title>.*window of your browser}s, 'a place of another kind: no form that would not help';
 is ask($server, GET => '/wiki/a.html', @html, basic(wiki => 'password'))->{status}, 200, '... and its own way in works';

@@ -58,6 +58,8 @@ static void test_refusals(void)
     refused(make(bob_id, half, "reset"), 403, "USER_NOT_ALLOWED", "", "... by an ADMIN of one account of two");
     refused(make(bob_id, bob, "reset"), 403, "USER_NOT_ALLOWED", "", "... for oneself");
     refused(make(bob_id, door->other_key, "reset"), 404, "USER_NOT_FOUND", "", "of another entity # security 60");
+    refused(make(ada_id, ada, "reset"), 403, "USER_NOT_ALLOWED", "kind",
+            "... for oneself, whoever one is # security 9");
     refused(make("user_00000000000000000000", door->key, "reset"), 404, "USER_NOT_FOUND", "", "of nobody");
     refused(make(bob_id, door->key, "activate"), 409, "INVALID_OPERATION", "kind", "bob has no open invitation");
     refused(make(kim_id, door->key, "reset"), 409, "INVALID_OPERATION", "kind", "kim has no password yet");
