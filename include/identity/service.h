@@ -403,12 +403,14 @@ typedef struct identity_accepts {
 } identity_accepts_t;
 
 /* Over TLS its name begins with __Host-. */
-#define IDENTITY_ACCESS_COOKIE "identity_access"
+#define IDENTITY_ACCESS_COOKIE  "identity_access"
+#define IDENTITY_REFRESH_COOKIE "identity_refresh"
 
-/* Is the value of an X-API-KEY or Authorization header, by its form alone, a key or token of ours: a key with the right
- * checksum, or a JWT with our issuer and one of our key ids, after whatever scheme, or as the password of Basic?
- * *secret: the part of it that is the secret. Looks nothing up. */
-bool identity_credential_formed(apr_pool_t *pool, const identity_env_t *env, const char *value, const char **secret);
+/* Does the value of a header hold, by its form alone, a key or token of ours: a key with the right checksum, or a JWT
+ * with our issuer and one of our key ids, after whatever scheme, more than once, or as name or password of Basic? Each
+ * that is found goes into secrets (const char *), unless that is NULL. Looks nothing up. */
+bool identity_credential_formed(apr_pool_t *pool, const identity_env_t *env, const char *value,
+                                apr_array_header_t *secrets);
 
 /* Who sends a request to anything that is not the API. Beside a good access cookie, headers that are no credential of
  * ours by their form are another program's business. Refused: two credentials (400), none or one that is not valid

@@ -1,6 +1,6 @@
-/* Credentials are for this server and not for what answers behind it: the access cookie, keys and tokens of ours are
- * cut from every request of a server that has an identity database, whether its location is protected or not, unless
- * IdentityForwardCredential opens it. What some other directive has made of them goes, too.
+/* Credentials are for this server and not for what answers behind it: the session's cookies, and keys and tokens of
+ * ours in whatever header, are cut from every request of a server that has an identity database, whether its location
+ * is protected or not, unless IdentityForwardCredential opens it. What some other directive has made of them goes, too.
  *
  * This is done in the first of the fixups, so before per-directory rules of mod_rewrite and mod_headers, which may set
  * for the backend what they like; and once more in the last, where mod_dir has led on to another file. What was cut is
@@ -34,6 +34,17 @@ static const char *cut_before(const request_rec *r, const char *name)
     return value;
 }
 
+static const apr_table_t *others_before(const request_rec *r)
+{
+    const apr_table_t *others = NULL;
+
+    for (; r && !others; r = origin_of(r)) {
+        const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+        others = slot ? slot->cut.others : NULL;
+    }
+    return others;
+}
+
 const char *identity_header_sent(const request_rec *r, const char *name)
 {
     const char *value = cut_before(r, name);
@@ -43,32 +54,38 @@ const char *identity_header_sent(const request_rec *r, const char *name)
 /* ---- recognizing ------------------------------------------------------------------------------------------------ */
 
 /* By the hosts of all virtual hosts with this one's database. */
-static bool formed(request_rec *r, const char *value, const char **secret)
+static bool formed(request_rec *r, const char *value, apr_array_header_t *secrets)
 {
     const identity_site_t *site = identity_conf(r->server)->database_of;
 
     for (int i = 0; site && i < site->hosts->nelts; i++)
-        if (identity_credential_formed(r->pool, &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env, value, secret))
+        if (identity_credential_formed(r->pool, &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env, value, secrets))
             return true;
     return false;
 }
 
-/* Where in a Cookie header the access cookie begins, or NULL. Of two header lines httpd makes one with a comma. */
-static const char *find_cookie(const char *cookies, size_t *length)
+/* Where in a Cookie header a cookie of the session's begins, or NULL. Of two header lines httpd makes one with a comma.
+ */
+static const char *find_named(const char *cookies, const char *name, const char *prefix, size_t *length)
 {
-    static const char name[] = IDENTITY_ACCESS_COOKIE "=", prefix[] = "__Host-";
+    size_t before = strlen(prefix);
 
     for (const char *at = strstr(cookies, name); at; at = strstr(at + 1, name)) {
         const char *start = at;
-        if (start - cookies >= (ptrdiff_t)sizeof prefix - 1 &&
-            strncmp(start - (sizeof prefix - 1), prefix, sizeof prefix - 1) == 0)
-            start -= sizeof prefix - 1;
+        if ((size_t)(start - cookies) >= before && strncmp(start - before, prefix, before) == 0)
+            start -= before;
         if (start > cookies && !strchr("; ,\t", start[-1]))
             continue;
         *length = (size_t)(at - start) + strcspn(at, ";,");
         return start;
     }
     return NULL;
+}
+
+static const char *find_cookie(const char *cookies, size_t *length)
+{
+    const char *access = find_named(cookies, IDENTITY_ACCESS_COOKIE "=", "__Host-", length);
+    return access ? access : find_named(cookies, IDENTITY_REFRESH_COOKIE "=", "", length);
 }
 
 /* ---- cutting ---------------------------------------------------------------------------------------------------- */
@@ -106,14 +123,47 @@ static void cut_cookie(request_rec *r)
 
 static void cut_header(request_rec *r, const char *name, bool used)
 {
-    const char *value = apr_table_get(r->headers_in, name), *secret;
+    const char *value = apr_table_get(r->headers_in, name);
 
-    if (!value || (!used && !formed(r, value, &secret)))
+    if (!value || (!used && !formed(r, value, NULL)))
         return;
     identity_slot_t *slot = identity_slot(r);
     *(strcmp(name, "Authorization") == 0 ? &slot->cut.authorization : &slot->cut.api_key) = value;
     own_headers(r);
     apr_table_unset(r->headers_in, name);
+}
+
+/* A key or token of ours is one in any header. Cookies of other names are the programs' that made them. */
+typedef struct others {
+    request_rec *r;
+    apr_table_t *found;
+} others_t;
+
+static int note_other(void *others_, const char *name, const char *value)
+{
+    others_t *others = others_;
+    bool known =
+        strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "X-API-KEY") == 0 || strcasecmp(name, "Cookie") == 0;
+
+    /* Most hold nothing that looks like the beginning of one. */
+    if (!known && (strstr(value, "idk_") || strstr(value, "ey") || strncasecmp(value, "Basic ", 6) == 0) &&
+        formed(others->r, value, NULL))
+        apr_table_addn(others->found, name, value);
+    return 1;
+}
+
+static void cut_others(request_rec *r)
+{
+    others_t others = {r, apr_table_make(r->pool, 1)};
+    const apr_array_header_t *found = apr_table_elts(others.found);
+
+    apr_table_do(note_other, &others, r->headers_in, NULL);
+    if (!found->nelts)
+        return;
+    identity_slot(r)->cut.others = others.found;
+    own_headers(r);
+    for (int i = 0; i < found->nelts; i++)
+        apr_table_unset(r->headers_in, APR_ARRAY_IDX(found, i, apr_table_entry_t).key);
 }
 
 /* By which the client was, or was to be, known here, whatever it looks like; a cookie leaves the headers to the
@@ -172,28 +222,45 @@ static void add_secret(traces_t *traces, const char *secret)
 
 static void add_header_secrets(traces_t *traces, const char *value)
 {
-    const char *secret = NULL, *basic;
+    apr_array_header_t *secrets = apr_array_make(traces->r->pool, 2, sizeof(const char *));
 
     if (!value)
         return;
-    bool ours = formed(traces->r, value, &secret);
-    if (ours)
-        add_secret(traces, secret);
+    bool ours = formed(traces->r, value, secrets);
+    for (int i = 0; i < secrets->nelts; i++)
+        add_secret(traces, APR_ARRAY_IDX(secrets, i, const char *));
     /* Of Basic the whole, too: a key as a password, or the password of whoever was let in by it. */
-    basic = ap_getword_white(traces->r->pool, &value);
+    const char *basic = ap_getword_white(traces->r->pool, &value);
     if (strcasecmp(basic, "Basic") == 0 && (ours || let_in(traces->r)) && strlen(value) >= PIECE)
         APR_ARRAY_PUSH(traces->secrets, const char *) = value;
 }
 
-static void add_cookie_secrets(traces_t *traces, const char *cookies)
+static int add_other_secrets(void *traces, const char *name, const char *value)
+{
+    (void)name;
+    add_header_secrets(traces, value);
+    return 1;
+}
+
+static void add_named_cookies(traces_t *traces, const char *cookies, const char *name)
 {
     size_t length;
 
-    for (const char *at = cookies ? find_cookie(cookies, &length) : NULL; at; at = find_cookie(at + length, &length)) {
-        const char *cookie = apr_pstrmemdup(traces->r->pool, at, length), *dot = strchr(cookie, '.');
-        if (dot && strlen(dot + 1) == MAC)
-            add_secret(traces, dot);
+    for (const char *at = find_named(cookies, name, "", &length); at; at = find_named(at + length, name, "", &length)) {
+        const char *cookie = apr_pstrmemdup(traces->r->pool, at, length), *value = strchr(cookie, '=') + 1,
+                   *dot = strchr(value, '.');
+        if ((dot && strlen(dot + 1) == MAC) || identity_token_valid(value, IDENTITY_TOKEN_REFRESH))
+            add_secret(traces, value);
     }
+}
+
+static void add_cookie_secrets(traces_t *traces, const char *cookies)
+{
+    if (!cookies)
+        return;
+    add_named_cookies(traces, cookies, IDENTITY_ACCESS_COOKIE "=");
+    add_named_cookies(traces, cookies, "__Host-" IDENTITY_ACCESS_COOKIE "=");
+    add_named_cookies(traces, cookies, IDENTITY_REFRESH_COOKIE "=");
 }
 
 /* What this module tells programs holds no secret, whatever a client sends; of cookies it has cut its own. */
@@ -250,6 +317,8 @@ static void cut_copies(request_rec *r, bool headers)
     add_header_secrets(&traces, cut_before(r, "Authorization"));
     add_header_secrets(&traces, cut_before(r, "X-API-KEY"));
     add_cookie_secrets(&traces, cut_before(r, "Cookie"));
+    if (others_before(r))
+        apr_table_do(add_other_secrets, &traces, others_before(r), NULL);
     if (!traces.secrets->nelts)
         return;
     drop_traces(&traces, r->subprocess_env);
@@ -267,6 +336,14 @@ static void give_back(request_rec *r, const char *name)
         own_headers(r);
         apr_table_setn(r->headers_in, name, value);
     }
+}
+
+static void give_back_others(request_rec *r)
+{
+    if (!others_before(r))
+        return;
+    own_headers(r);
+    apr_table_overlap(r->headers_in, others_before(r), APR_OVERLAP_TABLES_SET);
 }
 
 void identity_keep_credentials(request_rec *r)
@@ -288,6 +365,7 @@ void identity_keep_credentials(request_rec *r)
             give_back(r, "Authorization");
             give_back(r, "X-API-KEY");
             give_back(r, "Cookie");
+            give_back_others(r);
         }
         return;
     }
@@ -295,6 +373,7 @@ void identity_keep_credentials(request_rec *r)
         cut_header(r, "Authorization", used);
         cut_header(r, "X-API-KEY", used);
         cut_cookie(r);
+        cut_others(r);
         identity_slot(r)->kept_for = r->per_dir_config;
     }
     cut_copies(r, first);

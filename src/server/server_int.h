@@ -408,6 +408,7 @@ void identity_streams_child(identity_streams_t *streams, apr_pool_t *child);
 /* Headers as the client sent them, where credential.c has cut a credential out of them. */
 typedef struct identity_cut {
     const char *authorization, *api_key, *cookie;
+    const apr_table_t *others; /* or NULL */
 } identity_cut_t;
 
 /* What hangs on a request. */

@@ -320,8 +320,7 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
 
 static bool formed(identity_call_t *call, const char *value)
 {
-    const char *secret;
-    return value && identity_credential_formed(call->pool, call->env, value, &secret);
+    return value && identity_credential_formed(call->pool, call->env, value, NULL);
 }
 
 /* The access cookie, if headers stand beside it that are no credential of ours. False only for a fault; a cookie that

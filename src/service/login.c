@@ -3,7 +3,6 @@
 
 #include "service_int.h"
 
-#define COOKIE_NAME "identity_refresh"
 #define COOKIE_PATH "/v1/oauth"
 
 /* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */
@@ -127,20 +126,25 @@ void identity_cookie_set(identity_call_t *call, const char *name, const char *va
 
 void identity_session_cookies_clear(identity_call_t *call)
 {
-    identity_cookie_set(call, COOKIE_NAME, "", 0);
+    identity_cookie_set(call, IDENTITY_REFRESH_COOKIE, "", 0);
     identity_access_cookie_clear(call);
 }
 
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
 {
     char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
+    const char *value = NULL;
     size_t length = strlen(name);
 
-    for (char *part = apr_strtok(cookies, "; ", &state); part; part = apr_strtok(NULL, "; ", &state)) {
-        if (strncmp(part, name, length) == 0 && part[length] == '=' && identity_token_valid(part + length + 1, prefix))
-            return part + length + 1;
+    /* Of two header lines httpd makes one with a comma between. */
+    for (char *part = apr_strtok(cookies, "; ,", &state); part; part = apr_strtok(NULL, "; ,", &state)) {
+        if (strncmp(part, name, length) != 0 || part[length] != '=' || !identity_token_valid(part + length + 1, prefix))
+            continue;
+        if (value && strcmp(value, part + length + 1) != 0)
+            return NULL; /* whose would it be? */
+        value = part + length + 1;
     }
-    return NULL;
+    return value;
 }
 
 bool identity_refresh_cookie_single(identity_call_t *call)
@@ -150,18 +154,18 @@ bool identity_refresh_cookie_single(identity_call_t *call)
 
     /* Of two header lines httpd makes one with a comma between. */
     for (char *part = apr_strtok(cookies, "; ,", &state); part; part = apr_strtok(NULL, "; ,", &state))
-        count += strncmp(part, COOKIE_NAME "=", sizeof COOKIE_NAME) == 0;
+        count += strncmp(part, IDENTITY_REFRESH_COOKIE "=", sizeof IDENTITY_REFRESH_COOKIE) == 0;
     if (count < 2)
         return true;
     identity_session_cookies_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                         "The cookie " COOKIE_NAME
+                         "The cookie " IDENTITY_REFRESH_COOKIE
                          " was sent more than once, so it is not clear whose session this is.");
 }
 
 const char *identity_refresh_cookie(identity_call_t *call)
 {
-    return identity_cookie(call, COOKIE_NAME, IDENTITY_TOKEN_REFRESH);
+    return identity_cookie(call, IDENTITY_REFRESH_COOKIE, IDENTITY_TOKEN_REFRESH);
 }
 
 bool identity_same_origin(identity_call_t *call)
@@ -239,7 +243,7 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
     if (login->refresh) {
-        identity_cookie_set(call, COOKIE_NAME, login->refresh, apr_time_sec(idle - call->now));
+        identity_cookie_set(call, IDENTITY_REFRESH_COOKIE, login->refresh, apr_time_sec(idle - call->now));
         identity_access_cookie_set(call, session);
     }
     return identity_answer(call, 200, token);

@@ -40,6 +40,7 @@ my $server = IdentityTest::Server->new(port => $port, modules => [IdentityTest::
     SetEnvIf X-API-KEY "^(.{50})" KEY_HALF=\$1
     SetEnvIf Cookie "(.*)" COOKIE_COPY=\$1
     SetEnvIf Cookie "identity_access=([^;]+)" COOKIE_VALUE=\$1
+    SetEnvIf X-Auth-Token "(.*)" OTHER_COPY=\$1
     SetEnv HARMLESS kept
     RequestHeader set X-Copied "expr=%{HTTP:X-API-KEY}" early
     RewriteEngine On
@@ -114,6 +115,7 @@ my $ada = somebody($server, ['DESK.READ']);
 my $login = $server->http->request(POST => $server->origin . '/v1/oauth/token', {
     headers => {'Content-Type' => 'application/json', Origin => $server->origin}, content => qq({"username":"$ada->{name}","password":"$ada->{password}"})});
 my ($access) = map { /^(identity_access=[^;]+);/ ? $1 : () } @{$login->{headers}{'set-cookie'}};
+my ($refresh) = map { /^(identity_refresh=[^;]+);/ ? $1 : () } @{$login->{headers}{'set-cookie'}};
 my $key = $server->key;
 my $token = $ada->{bearer}[1] =~ s/^Bearer //r;
 my $mac = $access =~ s/.*[.]//r;
@@ -132,6 +134,20 @@ my %sent = (
     'the cookie' => [[Cookie => $access], $mac],
     'the cookie among others' => [[Cookie => "theme=dark; $access; lang=de"], $mac],
     'the cookie over TLS' => [[Cookie => "theme=dark; __Host-$access"], $mac],
+    # Nothing that would be taken, but the secret is a secret all the same.
+    'odd: the key twice' => [['X-API-KEY' => "$key, $key, $key"], substr $key, -40],
+    'odd: the key behind another' => [['X-API-KEY' => "app,$key"], substr $key, -40],
+    'odd: a token twice' => [[Authorization => "Bearer $token, Bearer $token"], substr $token, -40],
+    'odd: a token behind another program\'s' => [[Authorization => "Token x, Bearer $token"], substr $token, -40],
+    'odd: a tab behind the scheme' => [[Authorization => "Bearer\t$key"], substr $key, -40],
+    'odd: a key as a parameter' => [[Authorization => qq(Token token="$key", a=b)], substr $key, -40],
+    'odd: a key as a user name' => [[basic($key => '')], (basic($key => ''))[1] =~ s/^Basic .{20}//r],
+    'odd: a key as the second password' => [[Authorization => 'Basic eDp5, ' . (basic(git => $key))[1]], (basic(git => $key))[1] =~ s/^Basic .{20}//r],
+    'odd: a key in another header' => [['X-Auth-Token' => $key], substr $key, -40],
+    'odd: a token in another header' => [['X-Forwarded-Access-Token' => "Bearer $token"], substr $token, -40],
+    'odd: a key in an address' => [[Referer => "https://app.example.org/?api_key=$key&page=1"], substr $key, -40],
+    'odd: the refresh cookie' => [[Cookie => "a=b; $refresh"], substr $refresh, -40],
+    'odd: both cookies, and the same again' => [[Cookie => "$refresh; $access; $refresh; __Host-$access"], substr $refresh, -40],
     'the cookie with a token' => [[Authorization => "Bearer $token", Cookie => "a=b;$access"], $mac],
 );
 
@@ -186,13 +202,16 @@ my $answer = ask($server, GET => '/guarded/a', Authorization => 'Token x', 'X-AP
 is "$answer->{status} @{[line_of($answer, 'Authorization')]} @{[line_of($answer, 'X-API-KEY')]}", '200 Token x app', 'B6: both headers are the application\'s';
 is ask($server, GET => '/guarded/a', Authorization => "Bearer $stale", Cookie => $access)->{status}, 401, 'B6: a token of ours that is not good is not the application\'s';
 is ask($server, GET => '/guarded/a', 'X-API-KEY' => $key, Authorization => "Bearer $token", Cookie => $access)->{status}, 400, 'B6: two credentials of ours stay two # security 43';
+for my $own (['X-Auth-Token', "Bearer $foreign"], ['Referer', 'https://they.example.org/key?idk_=1'], ['X-Auth-Token', $wrong], ['Cookie', "token=$key"]) {
+    is line_of(ask($server, GET => '/proxy/a', @$own), $own->[0]), $own->[1], "A7: what another program has in $own->[0] goes on: " . substr $own->[1], 0, 20;
+}
 is line_of(ask($server, GET => '/cgi/echo.cgi', Authorization => 'Token of-the-application'), 'HTTP_AUTHORIZATION'), 'Token of-the-application', 'A13: variables of other programs\' headers stay';
 
 # ---- where somebody is asked, and where it is opened ---------------------------------------------------------------------------------------------
 
 for my $place ('/guarded-cgi/echo.cgi', '/guarded/a') {
     my @wrong;
-    for my $name (grep { !/not taken|over TLS|alone|as a bearer/ } sort keys %sent) {
+    for my $name (grep { !/^odd|not taken|over TLS|alone|as a bearer/ } sort keys %sent) {
         my ($headers, $secret) = @{$sent{$name}};
         my $answer = ask($server, GET => $place, @$headers);
         push @wrong, "$name: status $answer->{status}" unless $answer->{status} == 200;
