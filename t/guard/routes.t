@@ -35,7 +35,7 @@ verdict('conf/interface.md lists every operation but pages', map { my $call = $o
 # A location that is copied from here and leaves a path out answers httpd's own 404 there.
 for my $path ('conf/README.md', 'conf/identity-site.conf') {
     my @locations = slurp($path) =~ /^\s*<LocationMatch "([^"]+)">\s+(?:#.*\s+)*IdentityEngine On/mg;
-    verdict("the location in $path claims every operation", @locations == 1 ? () : "$path has @{[scalar @locations]}",
+    verdict("each location in $path claims every operation", @locations ? () : "$path has none",
         map { my ($route) = /(\S+)$/; grep({ $route !~ /$_/ } @locations) ? $_ : () } sort values %operations);
 }
 verdict('no operation and no method of a path twice', @twice);
