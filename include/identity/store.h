@@ -728,13 +728,20 @@ typedef struct identity_site_column {
     bool number;   /* else text */
     bool required; /* never NULL */
 } identity_site_column_t;
+typedef struct identity_site_reference {
+    int column;
+    const char *parent; /* a table whose rows have an entity */
+} identity_site_reference_t;
 /* A table whose rows belong to the site, as this database has it. */
 typedef struct identity_site_table {
     const char *name;
     apr_array_header_t *columns;  /* of identity_site_column_t */
     int keys[IDENTITY_SITE_KEYS]; /* which columns are the primary key */
     int key_count;
-    const char *insert, *find, *page; /* statements */
+    int entity;                                /* the column that says whose a row is, or -1 */
+    int owner;                                 /* else the one of a row that says so, or -1 */
+    apr_array_header_t *references;            /* of identity_site_reference_t */
+    const char *insert, *find, *page, *owners; /* statements */
 } identity_site_table_t;
 /* In an order in which each refers only to what comes before it (identity_site_table_t *). */
 identity_db_status_t identity_site_tables(identity_db_t *db, apr_array_header_t **tables);
@@ -751,6 +758,13 @@ identity_db_status_t identity_site_page(identity_db_t *db, const identity_site_t
 /* The row that has the primary key of these values (one for each column, NULL for NULL, a number as its digits). */
 identity_db_status_t identity_site_find(identity_db_t *db, const identity_site_table_t *table,
                                         const char *const *values, const char **text);
+/* Of whom is what the row refers to, where it is there (identity_site_owner_t *)? */
+typedef struct identity_site_owner {
+    int column;
+    const char *entity_id; /* "": what is built in */
+} identity_site_owner_t;
+identity_db_status_t identity_site_owners(identity_db_t *db, const identity_site_table_t *table,
+                                          const char *const *values, apr_array_header_t **owners);
 /* CONFLICT: a rule of the schema is broken, *rule is the database's text about it. Inside a write transaction, which
  * goes on; whoever inserts writes down whose rights change. */
 identity_db_status_t identity_site_insert(identity_db_t *db, const identity_site_table_t *table,

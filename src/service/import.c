@@ -69,6 +69,7 @@ identity_importer_t *identity_importer_make(apr_pool_t *pool, const identity_env
         importer->options.entity_id = "";
     importer->kind = kinds[options->kind];
     importer->tables = apr_hash_make(pool);
+    importer->entities = apr_hash_make(pool);
     apr_pool_create(&importer->batch, pool);
     apr_pool_create(&importer->work, pool);
     apr_pool_create(&importer->scratch, pool);

@@ -47,8 +47,9 @@ struct identity_importer {
     apr_time_t rested; /* when others may be taken to have had their turn */
     bool over;         /* nothing may follow */
     /* of a site */
-    apr_hash_t *tables; /* identity_site_table_t by name */
-    bool changed;       /* by the present transaction */
+    apr_hash_t *tables;   /* identity_site_table_t by name */
+    apr_hash_t *entities; /* ids of those that came with it */
+    bool changed;         /* by the present transaction */
     /* of users, in the present transaction */
     bool old_names;
     int users;                    /* made by it */

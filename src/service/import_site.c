@@ -331,17 +331,85 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     return true;
 }
 
+/* ---- whose it is ------------------------------------------------------------------------------------------------ */
+
+/* What is written down about failed sign-ins of nobody is nobody's, and what is written down outlives its entity. */
+static bool is_record(const site_row_t *row)
+{
+    return strncmp(row->table->name, "audit_", 6) == 0;
+}
+
+/* *fits: the row is of an entity that came with this export, as is all that it refers to; whoever hands over an export
+ * of a site makes nobody an administrator of another, or of all by what is built in. */
+static bool look_at_entity(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
+                           const site_row_t *row, const char *own, bool *fits)
+{
+    identity_entity_row_t *entity;
+    bool found;
+
+    if (apr_hash_get(importer->entities, own, APR_HASH_KEY_STRING))
+        return true;
+    if (!*own && !is_record(row))
+        *fits = identity_item_refuse(importer, item, "A row of %s changes what is built in.", row->table->name);
+    if (!*own)
+        return true;
+    if (!identity_db_found(call, identity_entity_find(call->db, own, &entity), &found))
+        return false;
+    if (found)
+        *fits = identity_item_refuse(importer, item, "A row of %s is of an entity that did not come with the export.",
+                                     row->table->name);
+    return true;
+}
+
+static bool look_at_owners(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
+                           const site_row_t *row, bool *fits)
+{
+    const identity_site_table_t *table = row->table;
+    const char *own = table->entity >= 0 ? row->values[table->entity] : NULL;
+    apr_array_header_t *owners = NULL;
+
+    *fits = true;
+    if (!identity_db_ok(call, identity_site_owners(call->db, table, row->values, &owners)))
+        return false;
+    for (int i = 0; i < owners->nelts; i++) {
+        const identity_site_owner_t *owner = APR_ARRAY_IDX(owners, i, identity_site_owner_t *);
+        if (table->entity < 0 && owner->column == table->owner)
+            own = owner->entity_id;
+    }
+    /* Of nobody who is there: a rule of the schema says so. */
+    if (!own)
+        return true;
+    for (int i = 0; i < owners->nelts; i++) {
+        const identity_site_owner_t *owner = APR_ARRAY_IDX(owners, i, identity_site_owner_t *);
+        if (*owner->entity_id && strcmp(owner->entity_id, own) != 0)
+            *fits = identity_item_refuse(importer, item, "A row of %s refers to one of another entity.", table->name);
+    }
+    return !*fits || look_at_entity(call, importer, item, row, own, fits);
+}
+
 static bool write_row(identity_call_t *call, identity_importer_t *importer, import_item_t *item)
 {
     const site_row_t *row = item->wanted;
     const char *rule = NULL;
-    identity_db_status_t status = identity_site_insert(call->db, row->table, row->values, &rule);
+    bool fits, done;
 
-    if (status == IDENTITY_DB_CONFLICT)
-        return met(call, importer, item, row, rule);
-    item->outcome = IMPORT_MADE;
-    importer->changed = true;
-    return identity_db_ok(call, status);
+    if (!look_at_owners(call, importer, item, row, &fits))
+        return false;
+    if (!fits)
+        return true;
+    identity_db_status_t status = identity_site_insert(call->db, row->table, row->values, &rule);
+    if (status == IDENTITY_DB_CONFLICT) {
+        done = met(call, importer, item, row, rule);
+    } else {
+        item->outcome = IMPORT_MADE;
+        importer->changed = true;
+        done = identity_db_ok(call, status);
+    }
+    if (done && item->outcome != IMPORT_REFUSED && strcmp(row->table->name, "entities") == 0) {
+        const char *id = apr_pstrdup(importer->pool, row->values[row->table->keys[0]]);
+        apr_hash_set(importer->entities, id, APR_HASH_KEY_STRING, id);
+    }
+    return done;
 }
 
 /* Running servers forget whom they know. */

@@ -113,6 +113,64 @@ static void compose(apr_pool_t *pool, identity_site_table_t *table)
                                   " ORDER BY t.", one, " LIMIT %lld", NULL);
 }
 
+/* ---- whose a row is --------------------------------------------------------------------------------------------- */
+
+static void *read_reference(const db_row_t *row, int from)
+{
+    const char **reference = apr_palloc(db_pool(row), 2 * sizeof *reference);
+
+    reference[0] = db_text(row, from);
+    reference[1] = db_text(row, from + 1);
+    return reference;
+}
+
+static int column_named(const identity_site_table_t *table, const char *name)
+{
+    for (int i = 0; i < table->columns->nelts; i++)
+        if (strcmp(column_of(table, i)->name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool is_key(const identity_site_table_t *table, int column)
+{
+    for (int i = 0; i < table->key_count; i++)
+        if (table->keys[i] == column)
+            return true;
+    return false;
+}
+
+/* What else it refers to has an entity of its own: of several the one in the key owns the row, else the user. */
+static identity_db_status_t find_owners(identity_db_t *db, identity_site_table_t *table)
+{
+    apr_pool_t *pool = db_use_pool(db);
+    apr_array_header_t *rows = NULL;
+    identity_db_status_t status = db_list_text(
+        db, "SITE_REFERENCES",
+        "SELECT f.\"from\", f.\"table\" FROM pragma_foreign_key_list(%s) f WHERE f.\"table\" <> 'entities' "
+        "ORDER BY f.id, f.seq",
+        DB_ARGS(S(table->name)), read_reference, &rows);
+
+    table->entity = column_named(table, "entity_id");
+    table->owner = -1;
+    table->owners = "";
+    table->references = apr_array_make(pool, 4, sizeof(identity_site_reference_t));
+    for (int i = 0; status == IDENTITY_DB_OK && i < rows->nelts; i++) {
+        const char **reference = APR_ARRAY_IDX(rows, i, const char **);
+        int column = column_named(table, reference[0]);
+        APR_ARRAY_PUSH(table->references, identity_site_reference_t) =
+            (identity_site_reference_t){column, reference[1]};
+        table->owners = apr_psprintf(pool, "%s%sSELECT %d, x.entity_id FROM %s x WHERE x.id = %%s", table->owners,
+                                     i ? " UNION ALL " : "", column, quoted_name(pool, reference[1]));
+        if (is_key(table, column) || (table->owner < 0 && strcmp(reference[0], "user_id") == 0))
+            table->owner = column;
+    }
+    if (table->references->nelts > IDENTITY_SITE_COLUMNS ||
+        (table->references->nelts > 0 && table->entity < 0 && table->owner < 0))
+        return IDENTITY_DB_FAILED;
+    return status;
+}
+
 static identity_db_status_t describe(identity_db_t *db, const char *name, identity_site_table_t **made)
 {
     apr_pool_t *pool = db_use_pool(db);
@@ -139,7 +197,7 @@ static identity_db_status_t describe(identity_db_t *db, const char *name, identi
         return IDENTITY_DB_FAILED;
     if (status == IDENTITY_DB_OK)
         compose(pool, table);
-    return status;
+    return status == IDENTITY_DB_OK ? find_owners(db, table) : status;
 }
 
 identity_db_status_t identity_site_tables(identity_db_t *db, apr_array_header_t **tables)
@@ -201,6 +259,29 @@ identity_db_status_t identity_site_find(identity_db_t *db, const identity_site_t
 
     *text = status == IDENTITY_DB_OK && lines->nelts ? APR_ARRAY_IDX(lines, 0, identity_site_line_t *)->text : NULL;
     return status == IDENTITY_DB_OK && !lines->nelts ? IDENTITY_DB_NONE : status;
+}
+
+static void *read_owner(const db_row_t *row, int from)
+{
+    identity_site_owner_t *owner = apr_palloc(db_pool(row), sizeof *owner);
+
+    owner->column = (int)db_number(row, from);
+    owner->entity_id = db_text(row, from + 1);
+    return owner;
+}
+
+identity_db_status_t identity_site_owners(identity_db_t *db, const identity_site_table_t *table,
+                                          const char *const *values, apr_array_header_t **owners)
+{
+    db_argument_t arguments[IDENTITY_SITE_COLUMNS];
+    int count = table->references->nelts;
+
+    for (int i = 0; i < count; i++)
+        arguments[i] = S(values[APR_ARRAY_IDX(table->references, i, identity_site_reference_t).column]);
+    if (count > 0)
+        return db_list_text(db, "SITE_OWNERS", table->owners, arguments, count, read_owner, owners);
+    *owners = apr_array_make(db_use_pool(db), 1, sizeof(identity_site_owner_t *));
+    return IDENTITY_DB_OK;
 }
 
 identity_db_status_t identity_site_insert(identity_db_t *db, const identity_site_table_t *table,

@@ -319,6 +319,30 @@ for (['refers to one that is not there', $account], ['must not be null', $own =~
 }
 is +(run_tool($empty, 'entity', 'list'))[1], '', 'nothing was taken over';
 
+# An export of one site makes nobody anything in another, or in all by what is built in.
+my %id = map { my $row = JSON::PP::decode_json($_); ($row->{table} => $row->{id}) } $own, $account, $person;
+my ($new_entity, $new_account, $new_user) = ('enti_0000000000000000newE', 'plat_0000000000000000newA', 'user_0000000000000000newU');
+sub in_new
+{
+    my ($row) = @_;
+    return $row =~ s/$id{entities}/$new_entity/gr =~ s/$id{accounts}/$new_account/gr =~ s/$id{users}/$new_user/gr =~ s/"reference":"[^"]*"/"reference":"newcomer"/r =~ s/"login":.*(?=\})/"login":null,"login_key":null/r
+        =~ s/"(username|canonical|held_name)":"[^"]*"/"$1":"newcomer\@example.net"/gr =~ s/"domain":"[^"]*"/"domain":"example.net"/r;
+}
+sub row_of { return JSON::PP->new->canonical->encode({@_}) . "\n" }
+my @new = (in_new($own), in_new($account), in_new($person));
+sub membership_row { return row_of(table => 'memberships', id => 'memb_0000000000000000newM', entity_id => $_[0], user_id => $_[1], account_id => $_[2], team_id => undef, invitation_id => undef, type => 'ADMIN', created_at => 1) }
+for (['of an entity that did not come', membership_row($id{entities}, $id{users}, $id{accounts}), 'another\'s administrator'], ['refers to one of another entity', membership_row($new_entity, $new_user, $id{accounts}), 'an administrator in another\'s account'],
+    ['refers to one of another entity', membership_row($id{entities}, $new_user, $id{accounts}), 'the same by the other\'s name'], ['of an entity that did not come', $person =~ s/$id{users}/user_0000000000000000newV/r, 'somebody for another'],
+    ['changes what is built in', row_of(table => 'role_permissions', role_id => 'role_00000000000000000002', permission => 'USER.MORTAL.UPDATE'), 'more for Read Only'],
+    ['changes what is built in', row_of(table => 'role_children', role_id => 'role_00000000000000000002', position => 0, child_id => 'role_00000000000000000001'), 'another in Read Only'],
+    ['changes what is built in', row_of(table => 'roles', id => 'role_0000000000000000newR', entity_id => '', name => 'X', canonical => 'x', slug => 'x', description => '', created_at => 1, version => 1), 'a built-in role']) {
+    my ($said, $row, $what) = @$_;
+    ($status, $out, $error) = run_in($moved, sealed($rows[0], @new, $row), 'import', '--dry-run');
+    ok $status == 1 && $out =~ /rows\t3\nrefused\t1\n/ && $error =~ /^htidentity: line 5: .*\Q$said\E/, "M7: no export makes $what # security 60, 62" or diag $status, $out, $error;
+}
+($status, $out, $error) = run_in($moved, sealed($rows[0], @new, membership_row($new_entity, $new_user, $new_account)), 'import', '--dry-run');
+ok $status == 0 && $out =~ /rows\t4\nrefused\t0\n/, 'M7: but an administrator of its own' or diag $status, $out, $error;
+
 # ---- an end in the middle --------------------------------------------------------------------------------------------------------------------
 
 my $killed = folder('killed', 'example');
