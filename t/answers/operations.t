@@ -33,6 +33,9 @@ while ($table =~ /\bROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/g) {
     push @{$name =~ $beside ? \@others : ($of_part{$part // $path} //= [])}, [$operation, $name];
 }
 
+# What leads the browser elsewhere.
+my %elsewhere = (authorize => 302, sign_in => 303);
+
 # prove shows what comes on standard error.
 sub say_line { print STDERR '# ', @_, "\n" }
 
@@ -41,8 +44,7 @@ sub judge
     my ($operation, $name) = @_;
     my $statuses = $seen{$operation} // {};
     my $told = join ', ', map { "$_ x$statuses->{$_}" } sort keys %$statuses;
-    # To lead the browser elsewhere is what authorize is for.
-    my $held = ok scalar(grep { /^2/ || ($_ == 302 && $operation eq 'authorize') } keys %$statuses), "$name ($operation)";
+    my $held = ok scalar(grep { /^2/ || $_ eq ($elsewhere{$operation} // '') } keys %$statuses), "$name ($operation)";
     say_line sprintf '%-6s %-48s %-34s %s', $held ? 'ok' : 'NOT OK', $name, $operation, $told || 'was never asked';
 }
 
