@@ -1,5 +1,6 @@
 /* ErrorDocument 401 and 403 that name the page which signs in: which request it takes the place of, and for whom.
- * People with a browser see the page; programs get what httpd answers them without an ErrorDocument. The status is the
+ * People with a browser see the page; programs, and all for any other error, get what httpd answers them without an
+ * ErrorDocument. The status is the
  * first one's, whatever becomes of the page.
  */
 #include <string.h>
@@ -11,10 +12,7 @@ APLOG_USE_MODULE(identity);
 /* httpd has sent an error's request on to here; NULL: r is a client's own. */
 static request_rec *refused(const request_rec *r)
 {
-    request_rec *before = r->prev;
-    bool error = before && (before->status == HTTP_UNAUTHORIZED || before->status == HTTP_FORBIDDEN);
-
-    return error ? before : NULL;
+    return r->prev && ap_is_HTTP_ERROR(r->prev->status) ? r->prev : NULL;
 }
 
 /* As the client wrote it, from its first / on; of a request in absolute form what follows the authority. */
@@ -54,7 +52,9 @@ void identity_describe_stand_in(request_rec *r, identity_request_t *in)
 bool identity_stands_in(const identity_state_t *state, const identity_response_t *response)
 {
     int status = state->request.stand_in.status;
-    return !status || (identity_wants_page(&state->request) && (!response || response->status == status));
+    bool ours = status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
+
+    return !status || (ours && identity_wants_page(&state->request) && (!response || response->status == status));
 }
 
 int identity_plain_error(request_rec *r, identity_state_t *state)

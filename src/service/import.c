@@ -14,12 +14,25 @@
 /* How often a transaction is begun where others hold the lock; each time waits for longer than a second. */
 #define BEGINNINGS  30
 
+/* What stands in a line may be made for the terminal that its refusal is read on. */
+static const char *without_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        bool upper = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        if (upper)
+            at[1] = '?';
+        if (upper || *at < ' ' || *at == 127)
+            *at = '?';
+    }
+    return text;
+}
+
 bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    item->refusal = apr_pvsprintf(importer->batch, format, arguments);
+    item->refusal = without_controls(apr_pvsprintf(importer->batch, format, arguments));
     va_end(arguments);
     return false;
 }

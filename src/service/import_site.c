@@ -326,8 +326,8 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     if (!*names && importer->options.resume)
         item->outcome = IMPORT_PRESENT;
     else
-        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.", row->table->name,
-                             has_controls(key) ? "?" : key, *names ? " and differs: " : "", names);
+        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.", row->table->name, key,
+                             *names ? " and differs: " : "", names);
     return true;
 }
 

@@ -147,9 +147,14 @@ bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, 
 bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user)
 {
     identity_user_row_t *holder = NULL;
-    identity_db_status_t status = identity_user_login_set(call->db, user);
-    bool found;
+    bool found = false;
 
+    /* Who has an old name that is no address signs in by it before anybody's login. */
+    if (user->login && !identity_db_found(call, identity_user_by_name(call->db, user->login, &holder), &found))
+        return false;
+    if (found && strcmp(holder->id, user->id) != 0)
+        return taken(call, "login");
+    identity_db_status_t status = identity_user_login_set(call->db, user);
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
     if (!identity_db_found(call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))

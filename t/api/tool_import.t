@@ -343,6 +343,10 @@ for (['of an entity that did not come', membership_row($id{entities}, $id{users}
 ($status, $out, $error) = run_in($moved, sealed($rows[0], @new, membership_row($new_entity, $new_user, $new_account)), 'import', '--dry-run');
 ok $status == 0 && $out =~ /rows\t4\nrefused\t0\n/, 'M7: but an administrator of its own' or diag $status, $out, $error;
 
+# Nor does a line speak to the terminal.
+($status, $out, $error) = here(user("esc-$$\@example.org", memberships => [{account => "\e[31mred\xc2\x9b1m"}]), 'import');
+is $error, "htidentity: line 1: There is no account ?[31mred??1m.\nhtidentity: 1 of 1 lines were refused\n", 'M7: control characters of a line are not repeated # security 85';
+
 # ---- an end in the middle --------------------------------------------------------------------------------------------------------------------
 
 my $killed = folder('killed', 'example');

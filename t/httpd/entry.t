@@ -64,6 +64,7 @@ my $server = IdentityTest::Server->new(modules => ['authn_file'], directives => 
     </Location>
     ErrorDocument 401 /v1/oauth/sign-in
     ErrorDocument 403 /v1/oauth/sign-in
+    ErrorDocument 404 /v1/oauth/sign-in
 END
 my $plain = IdentityTest::Server->new(state => $server->state_folder, modules => ['authn_file'], directives => $places);
 
@@ -181,6 +182,7 @@ like ask($server, GET => '/closed/a.html', @html, basic("j\xf6rg" => 'password')
 unlike ask($server, GET => '/nobody/a.html', @html)->{text}, qr/name="password"|<form method/, 'where signing in helps nobody there is no form';
 like ask($server, GET => '/wiki/a.html', @html)->{text}, qr{<title>Sign-in needed</title>.*window of your browser}s, 'a place of another kind: no form that would not help';
 is ask($server, GET => '/wiki/a.html', @html, basic(wiki => 'password'))->{status}, 200, '... and its own way in works';
+is_deeply [map { $_->{status}, $_->{text} } ask($server, GET => '/not-there', @html)], [map { $_->{status}, $_->{text} } ask($plain, GET => '/not-there', @html)], 'it stands in for nothing but 401 and 403';
 is ask($server, GET => "/v1/oauth/$_", Accept => 'text/html')->{status}, 404, 'the API\'s own errors stay as they are' for 'nothing';
 
 # httpd never calls the page of an error for the error of a page, and neither does ours.

@@ -116,6 +116,17 @@ static void test_held(void)
     accepted(answer, 201, "M19: ... it is another's");
 }
 
+/* Of an older database: it has no @, and is signed in by before anybody's login. */
+static void test_old_name(void)
+{
+    const char *old = door_person(door, "old@example.org", PASSWORD, "[]");
+
+    change(text("UPDATE users SET username = 'Olga', old_name = 'olga' WHERE id = '%s'", old));
+    refused(set(ada_id, door->key, "OLGA"), 409, "RESOURCE_ALREADY_EXISTS", "login", "M19: no login is an old name");
+    refused(make("olga@example.org", "olga", door->key), 409, "RESOURCE_ALREADY_EXISTS", "login", "M19: ... by POST");
+    accepted(set(old, door->key, "olga"), 200, "M19: ... but one's own");
+}
+
 static void test_race(void)
 {
     int wrong = 0;
@@ -275,6 +286,7 @@ int main(void)
     test_several_entities();
     test_unknown();
     test_limits();
+    test_old_name();
     test_race();
     return serve_end();
 }
