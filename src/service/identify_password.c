@@ -83,6 +83,7 @@ static bool write_success(identity_call_t *call, void *data)
                               .id = user->id,
                               .entity_id = user->entity_id,
                               .actor = user->id,
+                              .each_minute = true,
                               .message = "Let in by password, without a session."};
 
     bool replaced = true;

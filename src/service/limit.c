@@ -118,7 +118,8 @@ static const char *proof_of(identity_call_t *call, const char *account)
     return apr_psprintf(call->pool, "%s\n%s\n%s", address_of(call), call->env->counters_scope, account);
 }
 
-#define RESETS_OF_CLIENT 100 /* times as many as of one address */
+#define RESETS_OF_CLIENT  100 /* times as many as of one address */
+#define CHANGES_OF_PERSON 2
 
 /* ---- what all classes do ---------------------------------------------------------------------------------------- */
 
@@ -207,6 +208,13 @@ bool identity_limit_reset(identity_call_t *call, const char *address)
 {
     return take(call, IDENTITY_RATE_RESET, "by", address_of(call), RESETS_OF_CLIENT) &&
            take(call, IDENTITY_RATE_RESET, "of", address, 1);
+}
+
+/* A person could have this server write to ever new addresses. */
+bool identity_limit_change(identity_call_t *call, const char *user_id, const char *address)
+{
+    return take(call, IDENTITY_RATE_MAIL, "by", user_id, CHANGES_OF_PERSON) &&
+           take(call, IDENTITY_RATE_MAIL, "of", address, 1);
 }
 
 /* ---- what an operator has unlocked ------------------------------------------------------------------------------ */

@@ -93,7 +93,7 @@ bool identity_link_send_change(identity_call_t *call, const identity_link_t *lin
     mail.details = details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
     if (!mail.details)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    return identity_limit_take(call, IDENTITY_RATE_MAIL, identity_username_canonical(call->pool, address)) &&
+    return identity_limit_change(call, user->id, identity_username_canonical(call->pool, address)) &&
            enqueue(call, link, user, IDENTITY_MAIL_CHANGE, &secret, &mail);
 }
 

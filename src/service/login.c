@@ -25,6 +25,7 @@ static bool make_room(identity_call_t *call, const identity_user_row_t *user)
                               .id = user->id,
                               .entity_id = user->entity_id,
                               .actor = user->id,
+                              .each_minute = true,
                               .message = "The oldest session was ended: there were too many."};
     apr_int64_t count = 0;
     int ended = 0;

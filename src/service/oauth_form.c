@@ -119,6 +119,7 @@ static bool write_issue(identity_call_t *call, void *data)
                               .id = key->id,
                               .entity_id = key->entity_id,
                               .actor = key->id,
+                              .each_minute = true,
                               .message = "The key was given an access token."};
 
     if (call->now - key->last_used_at >= IDENTITY_LAST_USE_STEP &&

@@ -97,6 +97,7 @@ bool identity_password_refused(identity_call_t *call, const identity_user_row_t 
                               .id = user->id,
                               .entity_id = user->entity_id,
                               .actor = "",
+                              .each_minute = true,
                               .message = "A sign-in by password was refused: it is switched off."};
 
     return identity_audit(call, &audit);
@@ -192,6 +193,17 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
     return identity_limit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
 }
 
+/* An alias signs in again and again, at no cost of a hash: as often as a session refreshes. */
+static bool find_alias(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    bool found;
+
+    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias), &found))
+        return false;
+    return !found || identity_limit_take(call, IDENTITY_RATE_REFRESH, attempt->alias->id);
+}
+
 static bool write_alias_login(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
@@ -222,7 +234,7 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
     if (!identity_limit_account(call, NULL))
         return false;
     if (identity_token_valid(alias, IDENTITY_TOKEN_ALIAS)) {
-        if (!identity_write(call, write_alias_login, &attempt))
+        if (!identity_read(call, find_alias, &attempt) || !identity_write(call, write_alias_login, &attempt))
             return false;
         if (attempt.login.session) {
             identity_limit_proved(call, identity_user_key(call, attempt.user));

@@ -179,6 +179,9 @@ bool identity_limit_self(identity_call_t *call);
 bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
 /* A mail to this address is asked for: counted by it, and a hundred times as many by client. */
 bool identity_limit_reset(identity_call_t *call, const char *address);
+/* A person asks for another address: a mail to that address, at the wish of this person. 429 where there were too many
+ * of either. */
+bool identity_limit_change(identity_call_t *call, const char *user_id, const char *address);
 /* A mail of whatever kind goes to this address, which is counted; false, and nothing denied, where there were too many.
  */
 bool identity_limit_mail(identity_call_t *call, const char *address);
@@ -240,8 +243,7 @@ typedef struct identity_audit {
     const identity_account_row_t *account; /* NULL where none */
     const char *message;                   /* without personal data; NULL: the names of the changed fields */
     const identity_changes_t *changes;     /* NULL where none; never NULL without a message */
-    bool
-        each_minute; /* a failure: one record a minute for all that are alike and come from one network, with a count */
+    bool each_minute; /* what may come without end: one record a minute for all alike from one network, with a count */
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);

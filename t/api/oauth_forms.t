@@ -32,7 +32,7 @@ sub jwt_part { JSON::PP::decode_json(decode_base64url((split /\./, $_[0])[$_[1]]
 sub basic { (Authorization => 'Basic ' . encode_base64("$_[0]:$_[1]", '')) }
 sub bearer { (Authorization => "Bearer $_[0]") }
 sub key_id { 'apik_' . substr $_[0], 4, 20 }
-sub audited { rows("SELECT 1 FROM audit_records WHERE action = '$_[0]' AND target_id = '$_[1]'") }
+sub audited { my $sum = 0; $sum += $_->{times} for db("SELECT times FROM audit_records WHERE action = '$_[0]' AND target_id = '$_[1]'"); return $sum }
 sub inactive_is { my ($answer, $name) = @_; is $answer->status . ' ' . $answer->text, '200 {"active":false}', $name }
 
 # The whole answer of RFC 6749, 5.2, and its headers.

@@ -123,8 +123,11 @@ static void test_ways_in(void)
     ok(strstr(door_text(&answer, "message"), "Work (GET /v1/oauth/authorize?provider=auth_") != NULL,
        "A9: ... saying how else: %s", door_text(&answer, "message"));
     ok(!header(&answer, "Set-Cookie"), "A9: ... without a cookie");
-    is_str(rows("SELECT action, target_id FROM audit_records ORDER BY id DESC LIMIT 1"),
-           text("LOGIN_FAILED|%s", ada_id), "A9: ... on record # security 82");
+    is_str(rows("SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: it is switched off.'"),
+           text("1|%s", ada_id), "A9: ... on record # security 82");
+    sign_in(PASSWORD);
+    is_str(rows("SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: it is switched off.'"),
+           text("2|%s", ada_id), "A9, A11: once a minute, with a count");
     answer = sign_in("Wrong2horse");
     refused(answer, 401, "UNAUTHORISED", "", "A9: a wrong one is wrong as ever # security 15");
     is_str(answer.text, unknown.text, "A9: ... as for a name that nobody has # security 15");
@@ -136,7 +139,7 @@ static void test_ways_in(void)
     is_str(basic_sign_in("eva@example.org", PASSWORD), "403", "A9: ... and for the first time");
     is_str(basic_sign_in("ada@example.org", "Wrong2horse"), "401", "A9: ... with a wrong one");
     is_int(sessions(), before, "A9: no session was opened");
-    is_int(count("SELECT SUM(times) FROM audit_records WHERE action = 'LOGIN_FAILED'") - failures, 6,
+    is_int(count("SELECT SUM(times) FROM audit_records WHERE action = 'LOGIN_FAILED'") - failures, 7,
            "A9: each is on record, that of a password that is known to be right once");
     accepted(post("/v1/oauth/token", NULL, "{\"username\":\"max@example.net\",\"password\":\"" PASSWORD "\"}"), 200,
              "A9: another entity's people go on");

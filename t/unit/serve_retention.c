@@ -103,6 +103,96 @@ static void test_refreshes(void)
     is_int(good, 70, "A11: IdentityRateLimit refresh off");
 }
 
+/* ---- what succeeds ---------------------------------------------------------------------------------------------- */
+
+static door_answer_t by_alias(const char *alias)
+{
+    return post("/v1/oauth/token", NULL, text("{\"token_alias\":\"%s\"}", alias));
+}
+
+static const char *make_alias(const char *name)
+{
+    identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
+    identity_alias_row_t *row;
+    const char *alias;
+
+    return identity_alias_add(door->pool, &door->env, "ada@example.org", name, apr_time_from_sec(DAY), &alias, &row,
+                              &problem)
+               ? alias
+               : (bail("no alias"), NULL);
+}
+
+static void test_aliases(void)
+{
+    const char *alias = make_alias("one"), *other = make_alias("other");
+    int good = 0;
+
+    door->settings.rates.of[IDENTITY_RATE_REFRESH] = identity_rates_standard.of[IDENTITY_RATE_REFRESH];
+    while (good < 200 && by_alias(alias).status == 200)
+        good++;
+    is_int(good, 60, "A11: an alias signs in sixty times in an hour");
+    long long sessions = count("SELECT COUNT(*) FROM sessions");
+    refused(by_alias(alias), 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "A11: then no more # security 80");
+    is_int(count("SELECT COUNT(*) FROM sessions"), sessions, "A11: ... and nothing is written");
+    is_int(by_alias(other).status, 200, "A11: another alias of the same person goes on");
+    door->settings.rates.of[IDENTITY_RATE_REFRESH].count = 0;
+}
+
+/* Nobody needs a permission for it. */
+static void test_own_keys(void)
+{
+    const char *ada = login("ada@example.org"), *path = text("/v1/users/%s/api-keys", ada_id);
+    int made = 0;
+    door_answer_t answer;
+
+    door->settings.rates.of[IDENTITY_RATE_REFRESH] = identity_rates_standard.of[IDENTITY_RATE_REFRESH];
+    while (made < 200 && (answer = post(path, ada, "{}")).status == 201) {
+        made++;
+        door_call(door, "DELETE", text("%s/%s", path, door_text(&answer, "id")), ada, NULL);
+    }
+    is_int(made, 60, "A11: a person makes and deletes sixty keys in an hour");
+    refused(answer, 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "A11: then no more");
+    answer = post(path, door->key, "{}");
+    is_int(answer.status, 201, "A11: who makes one for somebody else is not counted");
+    door->settings.rates.of[IDENTITY_RATE_REFRESH].count = 0;
+}
+
+static void test_tokens_of_keys(void)
+{
+    const identity_headers_t headers = {.api_key = door->key, .content_type = "application/x-www-form-urlencoded"};
+
+    pass(60 - (apr_int64_t)apr_time_sec(door->now) % 60);
+    long long records = count("SELECT COUNT(*) FROM audit_records"), before = times("TOKEN_ISSUED");
+    for (int i = 0; i < 20; i++)
+        is_int(call_with("POST", "/v1/oauth/token", headers, true, false, "grant_type=client_credentials").status, 200,
+               "a key is given a token");
+    is_int(count("SELECT COUNT(*) FROM audit_records"), records + 1, "A11: tokens of one key are a record a minute");
+    is_int(times("TOKEN_ISSUED"), before + 20, "A11: ... and none is lost # security 82");
+}
+
+/* ---- addresses -------------------------------------------------------------------------------------------------- */
+
+static void test_changed_addresses(void)
+{
+    const char *ada = login("ada@example.org");
+    door_answer_t answer;
+    int asked = 0;
+
+    door->settings.rates.of[IDENTITY_RATE_MAIL] = identity_rates_standard.of[IDENTITY_RATE_MAIL];
+    change("DELETE FROM outbox");
+    for (; asked < 50; asked++) {
+        answer = patch(text("/v1/users/%s", ada_id), ada,
+                       text("{\"username\":\"stranger%d@example.net\",\"current_password\":\"" PASSWORD "\"}", asked));
+        if (answer.status != 200)
+            break;
+    }
+    is_int(asked, 20, "A11, A15: a person has twenty mails sent in an hour, to however many addresses");
+    refused(answer, 429, "UNABLE_TO_PROCESS_INSTRUCTIONS", "", "A11: then no more # security 80");
+    is_int(count("SELECT COUNT(*) FROM outbox WHERE kind = 'change'"), 20, "A11: ... and none is written");
+    door->settings.rates.of[IDENTITY_RATE_MAIL].count = 0;
+    change(text("UPDATE users SET pending_username = '' WHERE id = '%s'", ada_id));
+}
+
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 static void test_answers(void)
@@ -226,6 +316,10 @@ int main(void)
     ada_id = door_person(door, "ada@example.org", PASSWORD, "[]");
     test_failures();
     test_refreshes();
+    test_aliases();
+    test_own_keys();
+    test_tokens_of_keys();
+    test_changed_addresses();
     test_answers();
     test_days();
     test_batches();
