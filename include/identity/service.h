@@ -275,6 +275,7 @@ typedef struct identity_grant {
     apr_array_header_t *roles;          /* of identity_held_role_t, those within others too; NULL: none */
     identity_member_type_t type;        /* the strongest of its memberships there: ADMIN, then USER, then PARTNER */
     identity_permset_t permissions;
+    const identity_permset_t *whole; /* what the person holds whose key narrows that; NULL: the same */
 } identity_grant_t;
 
 typedef struct identity_principal {

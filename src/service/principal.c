@@ -149,9 +149,11 @@ static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *
     (*who)->method = "key";
     for (int i = 0; i < names->nelts; i++)
         identity_permset_add(call->pool, &narrow, APR_ARRAY_IDX(names, i, const char *));
-    for (int i = 0; key->narrowed && i < (*who)->grants->nelts; i++)
-        identity_permset_intersect(call->pool, &APR_ARRAY_IDX((*who)->grants, i, identity_grant_t).permissions,
-                                   &narrow);
+    for (int i = 0; key->narrowed && i < (*who)->grants->nelts; i++) {
+        identity_grant_t *grant = &APR_ARRAY_IDX((*who)->grants, i, identity_grant_t);
+        grant->whole = apr_pmemdup(call->pool, &grant->permissions, sizeof grant->permissions);
+        identity_permset_intersect(call->pool, &grant->permissions, &narrow);
+    }
     return true;
 }
 

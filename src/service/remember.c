@@ -77,6 +77,14 @@ static void put_permissions(writer_t *writer, const identity_permset_t *from, id
     to->own = own;
 }
 
+static const identity_permset_t *put_whole(writer_t *writer, const identity_permset_t *from)
+{
+    identity_permset_t *to = put(writer, from, sizeof *from), measured = *from;
+
+    put_permissions(writer, from, to ? to : &measured);
+    return to;
+}
+
 static apr_array_header_t *put_roles(writer_t *writer, const apr_array_header_t *from)
 {
     apr_array_header_t *to = from ? put_array(writer, from) : NULL;
@@ -115,6 +123,7 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
         copy.reference = put_text(writer, grant->reference);
         copy.roles = put_roles(writer, grant->roles);
         put_permissions(writer, &grant->permissions, &copy.permissions);
+        copy.whole = grant->whole ? put_whole(writer, grant->whole) : NULL;
         if (to)
             APR_ARRAY_IDX(to, i, identity_grant_t) = copy;
     }
@@ -122,7 +131,7 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 }
 
 /* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
-_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 80 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
                                        sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
                "put_principal copies all of it");
 

@@ -61,10 +61,15 @@ bool identity_may(const identity_principal_t *who, const char *account_id, const
                             : in_each(who, account_id, permits, permission);
 }
 
+static bool permits_whole(const identity_grant_t *grant, const void *permission)
+{
+    return identity_permset_has(grant->whole ? grant->whole : &grant->permissions, permission);
+}
+
 bool identity_may_anywhere(const identity_principal_t *who, const char *permission)
 {
     return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
-                            : in_any(who, permits, permission);
+                            : in_any(who, permits_whole, permission);
 }
 
 static bool has_role(const identity_grant_t *grant, const void *role)

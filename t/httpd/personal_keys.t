@@ -38,6 +38,15 @@ my $server = IdentityTest::Server->new(modules => [IdentityTest::Protected::cgi_
         AuthName "Personal"
         Require identity-fresh 300
     </Location>
+    Alias /kept $folder/files
+    <Location /kept>
+        AuthType Identity
+        AuthName "Personal"
+        <RequireAll>
+            Require valid-user
+            Require not identity-permission REPORT.READ
+        </RequireAll>
+    </Location>
     <Location /closed>
         AuthType Identity
         AuthName "Personal"
@@ -86,5 +95,14 @@ is seen('/cgi/echo.cgi', @own), 401, 'M4: and refused in every child';
 is seen('/cgi/echo.cgi', 'X-API-KEY' => $kept->{api_key}), 200, 'M4: the other one works on';
 is $server->api(PATCH => $path, {status => 'INACTIVE'})->status, 200, 'its owner is deactivated';
 is seen('/cgi/echo.cgi', 'X-API-KEY' => $kept->{api_key}), 401, 'M4: and the key ends in every child';
+
+# ---- what a key leaves out its owner has all the same -----------------------------------------------------------------------------------------------
+
+my ($bob, $eve) = map { somebody($server, [$_]) } qw(REPORT.READ DESK.READ);
+my ($banned, $other) = map { $server->api(POST => "/v1/users/$_->{id}/api-keys", {permissions => ['DESK.READ']}, @no_key, @{$_->{bearer}})->json->{api_key} } $bob, $eve;
+is seen('/closed/a.html', 'X-API-KEY' => $banned), '200', 'a key that is narrowed';
+is seen('/kept/a.html', @{$bob->{bearer}}), '403', 'A6: who holds a permission does not pass its negation';
+is seen('/kept/a.html', 'X-API-KEY' => $banned), '403', 'A6: ... nor by a key that leaves it out';
+is seen('/kept/a.html', 'X-API-KEY' => $other), '200', 'A6: a key of somebody who does not hold it passes';
 
 done_testing;
