@@ -33,7 +33,7 @@ static const char *judge(apr_pool_t *pool, const char *path, int file, struct st
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text)
 {
     struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would never be open */
 
     if (file < 0)
         return fault(pool, path, errno);

@@ -3,6 +3,7 @@
 # needs: npm
 use strict;
 use warnings FATAL => 'all';
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 use IdentityTest;
@@ -61,6 +62,8 @@ for (['an empty one', '', {}, qr/is empty or too large/], ['an empty line', "\n"
     put($smtp->{secret}, $text, %$how);
     ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: [^\n]*$said[^\n]* The secret that was read before stays in force/) }), "M20: $what: the log says so";
 }
+POSIX::mkfifo("$smtp->{secret}.new", 0600) && rename "$smtp->{secret}.new", $smtp->{secret} or die "mkfifo: $!";
+ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: \S+ is no file\./) }), 'M20: a pipe is no file, and no thread waits for it';
 my $second = invited('second@example.com');
 ok until_true(sub { outbox($second)->{state} eq 'sent' }), 'M20: what was read before goes on';
 unlink $smtp->{secret};
@@ -91,7 +94,7 @@ ok until_true(sub { lines(qr/ID0555: IdentityCaptcha: /) }), '... of which the l
 
 sleep 4; # for every child to have looked
 is lines(qr/ID0555: IdentityMailSecret/), 1, 'M20: one line for all children';
-is lines(qr/ID0556: IdentityMailSecret/), 4, 'M20: and one for each fault';
+is lines(qr/ID0556: IdentityMailSecret/), 5, 'M20: and one for each fault';
 unlike $server->error_log, qr/smtp-canary|another-one|of-the-test|not yet/, 'no secret stands in the log # security 18';
 put($smtp->{secret}, "smtp-canary\n");
 $server->graceful;
