@@ -15,6 +15,8 @@
 
 #include "server_int.h"
 
+APLOG_USE_MODULE(identity);
+
 #define ALIASES "identity-authz-aliases"
 
 typedef struct alias {
@@ -158,9 +160,33 @@ static const char *take_over_named(cmd_parms *cmd, const char *name)
     return NULL;
 }
 
+/* r->user is the one canonical form of a name. Another spelling is never met, which lets in whom `Require not user` is
+ * to keep out. httpd reads its configuration twice at a start; for .htaccess nobody reads the log in time. */
+static void warn_of_spelling(const cmd_parms *cmd, const char *arguments)
+{
+    bool again = ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG ||
+                 ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
+    const char *word = ap_getword_conf(cmd->temp_pool, &arguments);
+
+    if (strcasecmp(word, "not") == 0)
+        word = ap_getword_conf(cmd->temp_pool, &arguments);
+    if (strcasecmp(word, "user") != 0 || !again || cmd->pool != cmd->server->process->pconf || !cmd->directive)
+        return;
+    while (*arguments) {
+        const char *name = ap_getword_conf(cmd->temp_pool, &arguments),
+                   *canonical = identity_username_canonical(cmd->temp_pool, name);
+        if (canonical && strcmp(canonical, name) != 0)
+            IDENTITY_SAY(APLOG_WARNING, cmd->server,
+                         "ID0565: %s, line %d: a user of the identity database is never called %s in Require user, "
+                         "but %s",
+                         cmd->directive->filename, cmd->directive->line_num, name, canonical);
+    }
+}
+
 const char *identity_beside_require(cmd_parms *cmd, void *directory, const char *arguments)
 {
     (void)directory;
+    warn_of_spelling(cmd, arguments);
     return take_over_named(cmd, required_name(cmd->temp_pool, arguments));
 }
 

@@ -1,7 +1,7 @@
 # A fault of the database ends nothing: httpd starts, reloads and restarts, other sites answer, identity's own places answer 503 and are never open, one line at
 # emerg in the main log names the command that mends it, and all comes back by itself. Each fault at a start, a graceful restart, a restart and in service.
 # (M1; security 65, 86)
-# run on: event asan root
+# run on: event prefork asan root
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

@@ -77,6 +77,15 @@ for my $case (
     my ($said) = $text =~ /ID0564: \S+httpd\.conf, line \d+: (.*)/;
     is $said, $warning, 'M16: ... ' . ($warning ? 'with a warning' : 'without a warning');
 }
+for my $case (
+    ['user ada@example.org', ''], ['user ada', ''], ['user Ada@Example.org', 'Ada@Example.org in Require user, but ada@example.org'], ['not user "Ada@example.org"', 'Ada@example.org in Require user, but ada@example.org'],
+    ["user eve\@example.org ada\@b\x{fc}cher.example", "ada\@b\x{fc}cher.example in Require user, but ada\@xn--bcher-kva.example"], ['group Ada@Example.org', '']) {
+    my ($line, $warning) = map { utf8::encode(my $bytes = $_); $bytes } @$case;
+    my ($status, $text) = IdentityTest::Server->new(start => 0, state => $state, modules => ['authz_groupfile'], directives => "<Location /x>\n<RequireAll>\nRequire valid-user\nRequire $line\n</RequireAll>\n</Location>\n")->check;
+    is $status, 0, "B10: Require $line is taken" or diag $text;
+    my ($said) = $text =~ /ID0565: \S+httpd\.conf, line \d+: a user of the identity database is never called (.*)/;
+    is $said // '', $warning =~ s/([\x80-\xff])/sprintf '\\x%02x', ord $1/egr, 'B10: ... ' . ($warning ? 'with a warning' : 'without a warning');
+}
 # A database that is not there is not made for it.
 my $missing = IdentityTest::Server->new(start => 0, state => $state, directives => "DBDParams $top/t/servers/missing.$$.db\n<Location /x>\nRequire identity-role day-shift\n</Location>\n");
 my (undef, $silent) = $missing->check;
