@@ -145,7 +145,7 @@ identity_file_status_t identity_db_restore(apr_pool_t *pool, const char *driver,
 identity_file_status_t identity_db_trial(identity_db_t *db, const char *driver, const char *params, const char **path,
                                          const char **error)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     apr_pool_t *pool = db_use_pool(db);
     int file, before, now;
 

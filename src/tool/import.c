@@ -143,7 +143,7 @@ static int take(taking_t *taking)
 /* ---- a dry run -------------------------------------------------------------------------------------------------- */
 
 /* Of the copy, for whoever ends the dry run by a signal. */
-static char copies[3][4200];
+static char copies[4][4200];
 
 static void remove_copies(void)
 {
@@ -161,7 +161,7 @@ static void end_by_signal(int signal_number)
 static int take_copy(taking_t *taking)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     tool_t *tool = taking->tool;
     const char *path = NULL, *error = NULL;
     identity_db_t *original = tool->db;
@@ -171,11 +171,12 @@ static int take_copy(taking_t *taking)
     for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++)
         apr_snprintf(copies[i], sizeof copies[i], "%s" IDENTITY_TRIAL_SUFFIX "%s", tool->params, suffixes[i]);
     identity_db_use(original, tool->pool);
+    /* Making the copy takes most of the time. */
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        signal(ends[i], end_by_signal);
     identity_file_status_t made = identity_db_trial(original, tool->driver, tool->params, &path, &error);
     if (made != IDENTITY_FILE_DONE)
         return tool_fail(made == IDENTITY_FILE_STATE ? TOOL_STATE : TOOL_FAILED, "%s", error);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        signal(ends[i], end_by_signal);
     tool->db = tool_open_path(tool, path, &error);
     int status = tool->db ? take(taking) : tool_fail(TOOL_FAILED, "%s", error);
     tool->db = original;

@@ -238,9 +238,12 @@ int tool_signing_key_rotate(tool_t *tool)
         return status;
     if (!identity_rotation_note(tool->pool, &tool->env, tool_has(tool, TOOL_NOW), &problem))
         return tool_problem(&problem);
-    if (tool->json)
-        printf("{\"file\":\"%s\"}\n", path);
-    else
+    if (!tool->json) {
         puts(path);
+        return TOOL_DONE;
+    }
+    json_t *line = json_pack("{s:s}", "file", path);
+    tool_print(tool, line, NULL);
+    json_decref(line);
     return TOOL_DONE;
 }

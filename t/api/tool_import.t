@@ -369,6 +369,20 @@ ok $status == 0 && $out =~ /\Ausers\t$rest\nthere already\t$there\nrefused\t0\n/
 is users_there(), $count, 'all are there';
 is +(run_tool($killed, 'check'))[0], 0, 'without a fault';
 
+# A dry run that is ended while it copies leaves no copy, which would be as secret as the database.
+for (1 .. 3) {
+    my $dry = fork // die $!;
+    if (!$dry) {
+        open STDOUT, '>', '/dev/null';
+        exec "$ENV{IDENTITY_TOP}/bin/htidentity", '--db', "sqlite3:$killed/identity.db", 'import', '--dry-run', $users or POSIX::_exit(1);
+    }
+    my $over = 0;
+    select undef, undef, undef, 0.01 until (() = glob "$killed/*.dry-run*") || ($over = waitpid $dry, POSIX::WNOHANG());
+    kill TERM => $dry;
+    waitpid $dry, 0 unless $over;
+    is_deeply [grep { -e } glob "$killed/*.dry-run*"], [], 'M7: a dry run that is ended leaves no copy';
+}
+
 # ---- as the manual has it --------------------------------------------------------------------------------------------------------------------
 
 my ($block) = slurp("$ENV{IDENTITY_TOP}/conf/README.md") =~ /^## Coming from htpasswd, moving a site\n\n```\n(.*?)^```$/ms;
