@@ -76,11 +76,11 @@ static void set_entity(identity_principal_t *who, const char *reference, apr_tim
     who->sandbox = expires_at != 0;
 }
 
-/* Logins of several entities may be alike. */
+/* Logins of several entities may be alike. In a sandbox anybody gives themselves any: by these nobody is told. */
 static void set_login(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user,
                       const identity_standing_row_t *entity)
 {
-    const char *key = user->login ? identity_login_key(call->pool, user->login) : NULL;
+    const char *key = user->login && !who->sandbox ? identity_login_key(call->pool, user->login) : NULL;
 
     who->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
 }

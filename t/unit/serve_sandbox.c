@@ -211,6 +211,28 @@ static void test_usable(void)
     accepted(get("/v1/users", bearer_in(&answer)), 200, "... and good");
 }
 
+/* In the log, and to the Require lines of the interface's own location, nobody of a sandbox is called as others are. */
+static void test_logins(void)
+{
+    sandbox_t sandbox = made_for("login@example.org");
+    identity_request_t in = {.method = "GET",
+                             .path = "/v1/users",
+                             .headers.authorization = sandbox.bearer,
+                             .client_address = "192.0.2.7",
+                             .secure = true,
+                             .request_id = "reqr_00000000000000000001"};
+    identity_authentication_t found;
+
+    accepted(patch(text("/v1/users/%s", sandbox.user), sandbox.bearer, "{\"login\":\"root\"}"), 200,
+             "a login in a sandbox");
+    door->settings.logins = true;
+    identity_authenticate(door->pool, &door->env, &in, &found);
+    is_str(identity_remote_user(&door->settings, found.principal), found.principal->name,
+           "A4: ... is not r->user, which it would share with somebody");
+    ok(strchr(found.principal->name, '@') != NULL, "A4: ... but the address, as without IdentityUserName login");
+    door->settings.logins = false;
+}
+
 /* Nobody who tries something out keeps a name from whom it belongs to; but a sandbox takes none from anybody. */
 static void test_names_give_way(void)
 {
@@ -449,6 +471,7 @@ int main(void)
     test_names();
     test_invisible();
     test_usable();
+    test_logins();
     test_names_give_way();
     test_end();
     test_moved_end();
