@@ -72,6 +72,7 @@ broken("UPDATE sessions SET user_id = 'user_00000000000000000000' WHERE user_id 
 broken("UPDATE sessions SET entity_id = '$other' WHERE user_id = '$id'", "is a session in another entity than its user's");
 broken("INSERT INTO role_children (role_id, position, child_id) VALUES ('$a->{inner}', 0, '$a->{role}')", 'is a role that contains itself');
 broken("UPDATE role_children SET child_id = '$b->{inner}' WHERE role_id = '$a->{role}'", 'is a role that contains one of another entity');
+broken("INSERT INTO role_permissions (role_id, permission) VALUES ('role_00000000000000000002', 'USER.MORTAL.UPDATE')", 'is a built-in role that grants more than what is built in');
 broken("UPDATE api_keys SET entity_id = '$other' WHERE id = '$a->{personal}'", "is a personal key in another entity than its user's");
 broken("UPDATE accounts SET parent_id = '$b->{account}' WHERE parent_id = '$a->{account}'", 'is an account below one of another entity');
 broken("UPDATE accounts SET parent_id = (SELECT b.id FROM accounts b WHERE b.parent_id = '$a->{account}') WHERE id = '$a->{account}'", 'is an account that stands below itself');
