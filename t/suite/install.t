@@ -65,7 +65,7 @@ symlink '../mods-available/identity.load', "$debian/etc/apache2/identity.load" o
 mkdir "$debian/etc/apache2/mods-enabled" or die;
 rename "$debian/etc/apache2/identity.load", "$debian/etc/apache2/mods-enabled/identity.load" or die;
 $said = `make --no-print-directory uninstall DESTDIR='$debian' 2>&1`;
-ok $? != 0 && $said =~ /mods-enabled\/identity\.load is there: first .*a2dismod identity/, 'M25: make uninstall refuses while the module is enabled' or diag $said;
+ok $? != 0 && $said =~ /mods-enabled\/identity\.load is there: take the directives .*a2dismod identity/, 'M25: make uninstall refuses while the module is enabled' or diag $said;
 ok -e $module, 'M25: and has removed nothing';
 unlink "$debian/etc/apache2/mods-enabled/identity.load";
 rmdir "$debian/etc/apache2/mods-enabled";
