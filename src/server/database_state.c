@@ -82,8 +82,18 @@ static void report_well(identity_database_t *database, unsigned long long before
                      database->dbd.params);
 }
 
-static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg)
+/* A look that began before another process reported a fault knows nothing of it: that it was well is no news. */
+static bool outdated(const identity_database_t *database, identity_fault_t fault, apr_time_t looked_at)
 {
+    unsigned long long at = atomic_load(&database->reported->at);
+    return !fault && at >= (unsigned long long)looked_at && at <= (unsigned long long)apr_time_now();
+}
+
+/* looked_at: when the look began that found it. */
+static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg, apr_time_t looked_at)
+{
+    if (outdated(database, fault, looked_at))
+        return;
     unsigned long long now = report_of(fault, errmsg), before = atomic_exchange(&database->reported->fault, now);
 
     if (!fault) {
@@ -105,7 +115,7 @@ void identity_database_heard(identity_database_t *database, const char *failure,
     apr_pool_create(&own, NULL);
     identity_fault_t fault = identity_statement_fault(own, &database->dbd, failure, detail, &errmsg);
     if (fault)
-        report(database, fault, errmsg);
+        report(database, fault, errmsg, apr_time_now());
     apr_pool_destroy(own);
 }
 
@@ -155,7 +165,7 @@ void identity_database_started(identity_database_t *database, identity_fault_t f
     if (fault &&
         (unsigned long long)apr_time_now() - atomic_load(&database->reported->at) > (unsigned long long)SAID_ANEW)
         atomic_store(&database->reported->fault, 0);
-    report(database, fault, errmsg);
+    report(database, fault, errmsg, apr_time_now());
 }
 
 identity_site_t *identity_database_site(const identity_database_t *database)
@@ -202,6 +212,7 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
 {
     const char *errmsg = NULL;
     bool replaced = !identity_file_same(found, &database->file);
+    apr_time_t began = apr_time_now();
     apr_pool_t *own;
 
     apr_thread_mutex_lock(database->state);
@@ -221,7 +232,7 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
     database->looked_at = apr_time_now();
     apr_thread_mutex_unlock(database->state);
     if (fault || before || replaced)
-        report(database, fault, errmsg);
+        report(database, fault, errmsg, began);
     apr_pool_destroy(own);
 }
 

@@ -55,12 +55,30 @@ sub files_back { my ($from) = @_; unlink glob "$database*"; for my $file (glob "
 
 sub owner { my ($path, $name) = @_; chown((getpwnam $name)[2, 3], $path) == 1 or die "chown $path: $!" }
 
+sub states
+{
+    my ($pid) = @_;
+    my @states;
+    for my $path (glob "/proc/$pid/task/*/stat") {
+        open my $in, '<', $path or next;
+        push @states, (<$in> // '') =~ /\) (\w) [^)]*\z/;
+    }
+    return @states;
+}
+sub stands_still { my ($pid) = @_; for (1 .. 500) { last unless grep { $_ ne 'T' } states($pid); sleep 0.01 } return }
+
 # Another file in its place. Several steps that httpd sees as one: between two of them it would report what the fault is not.
 sub replaced
 {
     my ($lay) = @_;
+    # The parent first, which would make further children; and a thread goes on for a moment.
+    if (my $parent = $server->pid) {
+        kill STOP => $parent;
+        stands_still($parent);
+    }
     my @processes = $server->processes;
     kill STOP => @processes;
+    stands_still($_) for @processes;
     my $done = eval { files_to("$state/away"); $lay->(); owner($database, 'nobody') if $root; 1 };
     kill CONT => @processes;
     die $@ unless $done;
