@@ -197,6 +197,12 @@ static void test_rotation(void)
     accepted(refreshed, 200, "sessions live on by their refresh tokens");
     pass(3601);
     ok(!door_mailed_token(door, "lost@example.org"), "a mail that was sealed under it does not go out");
+    is_str(rows("SELECT state FROM outbox WHERE recipient = 'lost@example.org'"), "queued",
+           "... yet: another process may have made a key just now");
+    for (int i = 0; i < 3; i++) {
+        pass(60);
+        ok(!door_mailed_token(door, "lost@example.org"), "... nor later");
+    }
     is_str(rows("SELECT state FROM outbox WHERE recipient = 'lost@example.org'"), "failed", "... which shows");
 }
 
