@@ -11,7 +11,7 @@ use IdentityGuard;
 my $top = realpath('.');
 my %texts = ($top => 'path of this tree', '/tmp/' . 'mi/' => 'path of a session');
 my $parent = dirname($top);
-# A parent that every machine has says nothing.
+# A parent that every machine has says nothing; nor does what follows on a variable.
 $texts{"$parent/"} = 'path beside this tree' unless $parent =~ m{^/(?:tmp|root|home(?:/[^/]+)?|srv|opt|usr(?:/\w+)?|var(?:/\w+)?|mnt|media)?$};
 $texts{"$ENV{HOME}/"} = 'home of this user' if ($ENV{HOME} // '') =~ m{^/.*\w} && $ENV{HOME} ne '/root';
 $texts{'/root/' . '.'} = 'home of root';
@@ -27,7 +27,7 @@ my @paths = grep { -T $_ } files(qr{.});
 for my $path (@paths) {
     my $content = slurp($path);
     for my $text (sort keys %texts) {
-        push @found, map { "$_   ($texts{$text})" } each_line($path, $content, qr/(?<![\w.])\Q$text\E/) if index($content, $text) >= 0;
+        push @found, map { "$_   ($texts{$text})" } each_line($path, $content, qr/(?<![\w.}])\Q$text\E/) if index($content, $text) >= 0;
     }
 }
 verdict(scalar(@paths) . ' files name no path and no host of this machine', @found);
