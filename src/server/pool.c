@@ -48,6 +48,7 @@ struct identity_pool {
     apr_thread_cond_t *freed;
     identity_file_t born; /* the file that mod_dbd's connections are opened on, while it is still the same */
     bool closing;         /* the child ends: nothing is lent any more */
+    bool interruptible;   /* signals may come to threads that use it (prefork) */
 };
 
 static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
@@ -243,9 +244,8 @@ static identity_db_status_t reach(identity_pool_t *pool, slot_t *slot, apr_pool_
     return slot->apart ? connect_own(pool, slot, &file, request) : connect_lent(pool, slot, request);
 }
 
-identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
+static identity_db_status_t borrow(const identity_host_t *host, apr_pool_t *request, identity_db_t **db)
 {
-    const identity_host_t *host = host_;
     identity_pool_t *pool = host->pool;
     slot_t *slot = pool->mutex ? take_slot(pool, host) : NULL;
 
@@ -267,6 +267,19 @@ identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, iden
     return IDENTITY_DB_OK;
 }
 
+identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
+{
+    const identity_host_t *host = host_;
+    bool interruptible = host->pool->interruptible;
+
+    if (interruptible)
+        identity_signals_hold();
+    identity_db_status_t status = borrow(host, request, db);
+    if (interruptible && status != IDENTITY_DB_OK)
+        identity_signals_release();
+    return status;
+}
+
 void identity_pool_give_back(void *host_, identity_db_t *db)
 {
     const identity_host_t *host = host_;
@@ -286,6 +299,8 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
         hand_back(pool, slot);
     }
     free_up(pool, slot);
+    if (pool->interruptible)
+        identity_signals_release();
 }
 
 /* ---- a child's life --------------------------------------------------------------------------------------------- */
@@ -309,22 +324,18 @@ static ap_dbd_t *stand_in(const identity_pool_t *pool)
     return record;
 }
 
-/* Before mod_dbd counts its connections. A stop that is not graceful comes while threads are at work: they have a
- * moment to end it. Who has not ended by then (with prefork, the very thread that this interrupts) does not go on
- * afterwards. */
+/* Before mod_dbd counts its connections. A stop that is not graceful comes while threads are at work, though never to
+ * one that has a connection (signals.c): they have a moment to end it. */
 static apr_status_t close_pool(void *pool_)
 {
     identity_pool_t *pool = pool_;
     apr_time_t end = apr_time_now() + LONGEST_END;
-    int threaded = 0;
 
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-    /* The thread that this interrupts may hold it. */
     if (apr_thread_mutex_timedlock(pool->mutex, LONGEST_END) != APR_SUCCESS)
         return APR_SUCCESS;
     pool->closing = true;
     apr_thread_cond_broadcast(pool->freed);
-    while (threaded && !all_free(pool) && apr_time_now() < end)
+    while (!all_free(pool) && apr_time_now() < end)
         apr_thread_cond_timedwait(pool->freed, pool->mutex, end - apr_time_now());
     for (int i = 0; i < pool->dbd.max && pool->dbd.persist; i++) {
         slot_t *slot = &pool->slots[i];
@@ -339,6 +350,10 @@ static apr_status_t close_pool(void *pool_)
 
 void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
 {
+    int threaded = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    pool->interruptible = !threaded;
     apr_pool_create(&pool->child, child);
     /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||

@@ -469,6 +469,10 @@ void identity_environment(request_rec *r, const identity_place_t *place);
 /* handler.c: counts the answer, once. route: -1 where it is not known. */
 void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status);
 
+/* signals.c: between the two the thread is not interrupted by the end of its child; they nest. */
+void identity_signals_hold(void);
+void identity_signals_release(void);
+
 /* stand_in.c: fills in what is served in place of another request's error (ErrorDocument). */
 void identity_describe_stand_in(request_rec *r, identity_request_t *in);
 /* Is the answer fit to be sent? Always where it takes no other's place. response NULL: is it worth asking for? */

@@ -152,10 +152,15 @@ static void watch(identity_job_t *job, apr_pool_t *pool)
 
 static void run(identity_job_t *job, int more)
 {
+    /* The child's end waits for the job (quiesce), so it must not come to the job's own thread. */
+    if (more > 0)
+        identity_signals_hold();
     apr_thread_mutex_lock(job->mutex);
     job->running += more;
     apr_thread_cond_broadcast(job->ended);
     apr_thread_mutex_unlock(job->mutex);
+    if (more < 0)
+        identity_signals_release();
 }
 
 /* An error would end the job for the life of the child, so there is none. */
