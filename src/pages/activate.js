@@ -160,17 +160,6 @@ async function findWays() {
     }
 }
 
-// What was kept when the browser went to the provider; once.
-function takeKept() {
-    try {
-        const kept = JSON.parse(sessionStorage.getItem(KEPT));
-        sessionStorage.removeItem(KEPT);
-        return kept;
-    } catch (unreadable) {
-        return null;
-    }
-}
-
 async function openAgain(kept, problem) {
     await begin(kept.token);
     if (link && !id('ways').hidden) {

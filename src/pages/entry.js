@@ -71,16 +71,6 @@ async function goTo(provider, button) {
     }
 }
 
-function takeKept() {
-    try {
-        const kept = JSON.parse(sessionStorage.getItem(KEPT));
-        sessionStorage.removeItem(KEPT);
-        return kept;
-    } catch (unreadable) {
-        return null;
-    }
-}
-
 // Back from a provider, with its answer. Whoever has not begun here is shown the page as it is.
 async function comeBack(query) {
     const kept = takeKept();

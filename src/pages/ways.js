@@ -21,3 +21,14 @@ function exchange(query) {
         redirect_uri: HERE,
     });
 }
+
+// What was kept as KEPT, the page's own name, when the browser went to the provider; once.
+function takeKept() {
+    try {
+        const kept = JSON.parse(sessionStorage.getItem(KEPT));
+        sessionStorage.removeItem(KEPT);
+        return kept;
+    } catch (unreadable) {
+        return null;
+    }
+}
