@@ -77,23 +77,13 @@ typedef struct creation {
     const char *key; /* in clear */
 } creation_t;
 
-/* Who makes a key for somebody else can be that person from then on. */
-static bool may_make_for_others(identity_call_t *call)
-{
-    bool holds;
-
-    if (!identity_principal_holds_everything(call, call->who, &holds))
-        return false;
-    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                  "A key for somebody else takes every permission in every account of the entity.");
-}
-
 static bool load_creation(identity_call_t *call, void *data)
 {
     creation_t *creation = data;
     personal_t *personal = &creation->personal;
 
-    if (!load_user(call, personal) || !(personal->own || may_make_for_others(call)))
+    /* Who makes a key for somebody else can be that person from then on. */
+    if (!load_user(call, personal) || !(personal->own || identity_needs_everything(call, "A key for somebody else")))
         return false;
     return personal->user->status == IDENTITY_USER_ACTIVE ||
            identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Only who is ACTIVE can have a personal key.");

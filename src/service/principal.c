@@ -355,3 +355,13 @@ bool identity_principal_holds_everything(identity_call_t *call, const identity_p
     *holds = accounts > 0 && identity_permset_covers(&who->entity_permissions, &everything);
     return true;
 }
+
+bool identity_needs_everything(identity_call_t *call, const char *what)
+{
+    bool holds;
+
+    if (!identity_principal_holds_everything(call, call->who, &holds))
+        return false;
+    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                  "%s takes every permission in every account of the entity.", what);
+}

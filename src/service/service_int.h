@@ -280,6 +280,8 @@ bool identity_principal_covers_entity(identity_call_t *call, const identity_perm
 /* Every permission in every account of the entity, and there is one: what is asked for where something grants nothing.
  * No PARTNER does. Reads. */
 bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds);
+/* Denies to a caller who does not. what: what takes it, as a sentence begins: "A link for somebody". */
+bool identity_needs_everything(identity_call_t *call, const char *what);
 bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id);
 
 /* ---- memberships, teams and roles of many owners at once -------------------------------------------------------- */

@@ -13,16 +13,6 @@ typedef struct handing {
     const char *untold;
 } handing_t;
 
-static bool may_hand(identity_call_t *call)
-{
-    bool holds;
-
-    if (!identity_principal_holds_everything(call, call->who, &holds))
-        return false;
-    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                  "A link for somebody takes every permission in every account of the entity.");
-}
-
 /* The open invitation, with its time from now on. */
 static bool prepare_activation(identity_call_t *call, handing_t *handing)
 {
@@ -102,7 +92,7 @@ static bool write_link(identity_call_t *call, void *data)
     handing_t *handing = data;
     bool reset = handing->secret.kind == IDENTITY_SECRET_RESET;
 
-    if (!identity_user_load(call, &handing->view) || !may_hand(call) ||
+    if (!identity_user_load(call, &handing->view) || !identity_needs_everything(call, "A link for somebody") ||
         !identity_user_present(call, handing->view.user, NULL))
         return false;
     handing->secret.user_id = handing->view.user->id;
