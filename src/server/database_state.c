@@ -259,7 +259,9 @@ void identity_database_keys(identity_database_t *database, apr_time_t now)
 
     if (!database->state || now - atomic_load(&database->keys_at) < LOOK_WELL)
         return;
-    apr_thread_mutex_lock(database->looking);
+    /* One reads the folder; the requests of others go on by the keys that are known. */
+    if (apr_thread_mutex_trylock(database->looking) != APR_SUCCESS)
+        return;
     if (now - atomic_load(&database->keys_at) >= LOOK_WELL) {
         apr_pool_create(&own, NULL);
         if (!database->fault)

@@ -1,8 +1,6 @@
 /* ErrorDocument 401 and 403 that name the page which signs in: which request it takes the place of, and for whom.
- * People with a browser see the page; programs, and all for any other error, get what httpd answers them without an
- * ErrorDocument. The status is the
- * first one's, whatever becomes of the page.
- */
+ * People with a browser see the page; programs, and everybody for any other error, get what httpd answers without an
+ * ErrorDocument. The status is that of the first request, whatever becomes of the page. */
 #include <string.h>
 
 #include "server_int.h"
