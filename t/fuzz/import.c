@@ -1,31 +1,10 @@
 /* Files that htidentity imports, on a database of their own. The first character says of which kind: s, u or h; the
  * lines begin behind it. */
-#include "../unit/support/door.h"
-#include "fuzz.h"
+#include "support/door.h"
 
 bool fuzz_right;
 
 static door_t *door;
-
-static void be_silent(void *context, identity_log_level_t level, const char *request_id, const char *line)
-{
-    (void)context;
-    (void)level;
-    (void)request_id;
-    (void)line;
-}
-
-static void end(void)
-{
-    door_close(door);
-}
-
-static void begin(void)
-{
-    door = door_open();
-    door->env.log = be_silent;
-    atexit(end);
-}
 
 static void refused(void *context, apr_int64_t line, const char *reason)
 {
@@ -74,8 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_int64_t told = 0;
     size_t length;
 
-    if (!door)
-        begin();
+    door = fuzz_door();
     if (!kind)
         return 0;
     apr_pool_t *pool = fuzz_pool();

@@ -3,8 +3,7 @@
  * READ_ONLY one and a person's token. */
 #include <strings.h>
 
-#include "../unit/support/door.h"
-#include "fuzz.h"
+#include "support/door.h"
 
 bool fuzz_right;
 
@@ -27,26 +26,11 @@ static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t
     return IDENTITY_PROBLEM_NONE;
 }
 
-static void be_silent(void *context, identity_log_level_t level, const char *request_id, const char *line)
-{
-    (void)context;
-    (void)level;
-    (void)request_id;
-    (void)line;
-}
-
-static void end(void)
-{
-    door_close(door);
-}
-
 static void begin(void)
 {
-    door = door_open();
-    door->env.log = be_silent;
+    door = fuzz_door();
     door_person(door, "ada@example.org", "Correct1Horse", NULL);
     bearer = apr_pstrdup(fuzz_root(), door_login(door, "ada@example.org", "Correct1Horse", NULL));
-    atexit(end);
 }
 
 static void take_header(identity_headers_t *headers, const char *name, const char *value)
