@@ -65,9 +65,11 @@ my @worked = together($clients + 2, sub {
     } elsif ($client == $clients + 1) {
         push @seen, $server->api(GET => '/v1/roles?limit=5')->status while @seen < 4 || !is_over();
     } else {
-        for (1 .. $tries) {
+        # Who is somebody comes again until there is a place: who is faster than others depends on the machine.
+        my $somebody = $client % 8 == 0;
+        for (my $i = 0; $i < $tries || ($somebody && $i < 50 * $tries && !grep { $_->[0] == 200 } @seen); $i++) {
             # Names that nobody has are accounts of their own, each with its places in the queue.
-            my $answer = $client % 8 ? $server->login("nobody$client\@example.com", 'Wrong1Horse') : $server->login($person->{username}, $person->{password});
+            my $answer = !$somebody ? $server->login("nobody$client\@example.com", 'Wrong1Horse') : $server->login($person->{username}, $person->{password});
             push @seen, [$answer->status, $answer->header('Retry-After') // ''];
             sleep 0.05 if $answer->status == 503;
         }
