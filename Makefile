@@ -227,12 +227,14 @@ test:
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= BUILD=build all units
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=build-asan all units
 	$(fresh_answers)
-	@rm -rf '$(TAP)' && mkdir -p '$(TAP)'
-	@status=0; \
-	IDENTITY_ANSWERS='$(ANSWERS)' IDENTITY_TAP='$(TAP)' PERL_TEST_HARNESS_DUMP_TAP='$(TAP)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) \
+	@rm -rf '$(TAP)' '$(TAP).last' '$(TAP).failed' && mkdir -p '$(TAP)' '$(TAP).last'
+	@{ IDENTITY_ANSWERS='$(ANSWERS)' IDENTITY_TAP='$(TAP)' PERL_TEST_HARNESS_DUMP_TAP='$(TAP)' $(PROVE) -j$$((2 * $(JOBS))) $(IN_ORDER) \
 	    $(SUITES) $(wildcard t/pages) $(UNITS:build/%=build-asan/%) $(UNITS) \
-	    $(FUZZES:build/%=build-asan/%) t/answers/unit.t t/guard t/answers/operations.t || status=$$?; \
-	IDENTITY_TAP='$(TAP)' $(PROVE) t/answers/claims.t || status=$$?; \
+	    $(FUZZES:build/%=build-asan/%) t/answers/unit.t t/guard t/answers/operations.t || touch '$(TAP).failed'; } 2>&1 | tee '$(TAP).out'
+	@mv '$(TAP).out' '$(TAP)/prove.out'
+	@status=0; test ! -e '$(TAP).failed' || status=1; \
+	IDENTITY_TAP='$(TAP)' PERL_TEST_HARNESS_DUMP_TAP='$(TAP).last' $(PROVE) t/answers/claims.t || status=1; \
+	IDENTITY_TAP='$(TAP)' $(PROVE) t/answers/failed.t || status=1; \
 	exit $$status
 
 # Each target for so long, from the files that are kept and those that earlier runs found (build-fuzz/corpus). What breaks lies in build-fuzz/found.

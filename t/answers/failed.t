@@ -1,0 +1,28 @@
+#!/usr/bin/perl
+# The last file of `make test`: repeats what failed anywhere in the run, so that the end of a long log is enough to see it. IDENTITY_TAP names the folder that
+# holds the TAP of the run, and in `prove.out` what prove said of it; that of claims.t, which reads this folder, lies beside it.
+use strict;
+use warnings FATAL => 'all';
+use File::Find ();
+use Test::More;
+use lib 't/lib';
+use IdentityGuard qw(slurp);
+
+my $folder = $ENV{IDENTITY_TAP} // die "IDENTITY_TAP names no folder: make test sets it\n";
+my $longest = 60;
+
+# Files that prove itself reports, whatever the reason: also an exit status or a plan that no assertion shows.
+my ($report) = slurp("$folder/prove.out") =~ /^Test Summary Report\n-+\n(.*?)^Files=/ms;
+my @failed = grep { /\S/ } split /\n/, $report // '';
+
+File::Find::find({no_chdir => 1, wanted => sub {
+    return unless -f && !m{/prove\.out$};
+    (my $file = $_) =~ s{^\Q$folder\E(?:\.last)?/}{};
+    push @failed, map { "$file: $_" } grep { /^not ok\b/ && !/(?<!\\)#\s*todo\b/i } split /\n/, slurp($_);
+}}, $folder, grep { -d } "$folder.last");
+
+for my $line (@failed > $longest ? (@failed[0 .. $longest - 1], '(and ' . (@failed - $longest) . ' lines more)') : @failed) {
+    print STDERR '# ', substr($line, 0, 160), "\n";
+}
+is scalar @failed, 0, 'nothing failed in this run';
+done_testing;
