@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -15,56 +15,51 @@ APLOG_USE_MODULE(identity);
 
 int identity_force_authn(request_rec *r)
 {
-    identity_state_t *state = identity_claimed(r);
+    identity_rctx_t *rctx = identity_rctx_claimed(r);
 
-    if (!state)
+    if (!rctx)
         return DECLINED;
-    state->open = true;
+    rctx->api.open = true;
     return OK;
 }
 
 /* Another module's AuthType in front, such as Basic: it has the Authorization header, unless that speaks of us. */
-static bool foreign(request_rec *r, const identity_state_t *state)
+static bool foreign(request_rec *r, const identity_rctx_t *rctx)
 {
     const char *type = ap_auth_type(r);
-    return !state->open && type && strcasecmp(type, "Identity") != 0;
+    return !rctx->api.open && type && strcasecmp(type, "Identity") != 0;
 }
 
-static void hide_foreign(identity_state_t *state)
+static void hide_foreign(identity_rctx_t *rctx)
 {
-    const char *authorization = state->request.headers.authorization;
+    const char *authorization = rctx->api.in->headers.authorization;
 
     if (authorization && strncasecmp(authorization, "Bearer ", 7) != 0 && strncasecmp(authorization, "ApiKey ", 7) != 0)
-        state->request.headers.authorization = NULL;
+        rctx->api.in->headers.authorization = NULL;
 }
 
-static void authenticate(request_rec *r, identity_state_t *state)
+static void authenticate(request_rec *r, identity_rctx_t *rctx)
 {
-    identity_authenticate(r->pool, &state->host->env, &state->request, &state->authentication);
-    state->authenticated = true;
-    const identity_principal_t *who = state->authentication.refused ? NULL : state->authentication.principal;
-    if (!who)
-        return;
-    apr_table_setn(r->subprocess_env, "IDENTITY_USER_ID", who->id);
-    apr_table_setn(r->subprocess_env, "IDENTITY_USERNAME", identity_remote_user(&state->host->settings, who));
-    apr_table_setn(r->subprocess_env, "IDENTITY_ENTITY_ID", who->entity_id);
-    apr_table_setn(r->subprocess_env, "IDENTITY_AUTH", who->method);
+    identity_authenticate(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication);
+    rctx->api.authenticated = true;
+    if (rctx->authentication.principal && !rctx->authentication.refused)
+        identity_environment(r, rctx);
 }
 
 int identity_check_authn(request_rec *r)
 {
-    identity_state_t *state = identity_claimed(r);
+    identity_rctx_t *rctx = identity_rctx_claimed(r);
 
-    if (!state)
+    if (!rctx)
         return identity_protect_authn(r);
-    bool other = foreign(r, state);
+    bool other = foreign(r, rctx);
     if (other)
-        hide_foreign(state);
-    authenticate(r, state);
+        hide_foreign(rctx);
+    authenticate(r, rctx);
     if (other)
         return DECLINED;
-    const identity_principal_t *who = state->authentication.refused ? NULL : state->authentication.principal;
-    const char *user = who ? identity_remote_user(&state->host->settings, who) : NULL;
+    const identity_principal_t *who = rctx->authentication.refused ? NULL : rctx->authentication.principal;
+    const char *user = who ? identity_remote_user(&rctx->host->settings, who) : NULL;
     r->user = apr_pstrdup(r->pool, user && *user ? user : NOBODY);
     r->ap_auth_type = "Identity";
     return OK;
@@ -89,25 +84,25 @@ static bool way_in(request_rec *r)
 
 int identity_check_authz(request_rec *r)
 {
-    const identity_state_t *state = identity_claimed(r);
+    const identity_rctx_t *rctx = identity_rctx_claimed(r);
 
-    if (!state)
+    if (!rctx)
         return identity_protect_authz(r);
-    if (!state->authenticated || state->open || foreign(r, state))
+    if (!rctx->api.authenticated || rctx->api.open || foreign(r, rctx))
         return DECLINED;
     if (way_in(r))
         return OK;
-    if (state->authentication.refused)
-        return identity_problem_status(state->authentication.problem.kind);
-    return state->authentication.principal ? DECLINED : HTTP_UNAUTHORIZED;
+    if (rctx->authentication.refused)
+        return identity_problem_status(rctx->authentication.problem.kind);
+    return rctx->authentication.principal ? DECLINED : HTTP_UNAUTHORIZED;
 }
 
-void identity_authenticate_inherited(request_rec *r, identity_state_t *state)
+void identity_authenticate_inherited(request_rec *r, identity_rctx_t *rctx)
 {
     const request_rec *before = identity_request_inherits(r);
-    const identity_state_t *its = before ? identity_state(before) : NULL;
+    const identity_rctx_t *its = before ? identity_rctx_api(before) : NULL;
 
     /* What was found for the other path may say less or more than what this one asks for. */
-    if (its && its->authenticated)
-        authenticate(r, state);
+    if (its && its->api.authenticated)
+        authenticate(r, rctx);
 }

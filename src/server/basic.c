@@ -1,7 +1,7 @@
 /* AuthBasicProvider identity: user name and password against the identities, by the rules of a login. */
 #include <mod_auth.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -9,21 +9,21 @@ APLOG_USE_MODULE(identity);
  * here is refused, not left to another provider (security 65). */
 static authn_status check_password(request_rec *r, const char *user, const char *password)
 {
-    identity_place_t *place = identity_place(r);
+    identity_rctx_t *rctx = identity_rctx_protected(r);
     identity_request_t in = {.path = r->uri};
 
-    if (!place) {
+    if (!rctx) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0594: AuthBasicProvider identity: this server has no identities");
         return AUTH_GENERAL_ERROR;
     }
-    in.request_id = place->request_id;
+    in.request_id = rctx->request_id;
     identity_describe_transport(r, &in);
     in.headers.platform_id = identity_header_in(r, "X-Platform-Id");
     in.headers.cookie = identity_header_sent(r, "Cookie");
-    identity_identify_password(r->pool, &place->host->env, &in, user, password, &place->found);
-    if (place->found.refused)
-        return place->found.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? AUTH_DENIED : AUTH_GENERAL_ERROR;
-    identity_place_granted(r, place);
+    identity_identify_password(r->pool, &rctx->host->env, &in, user, password, &rctx->authentication);
+    if (rctx->authentication.refused)
+        return rctx->authentication.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? AUTH_DENIED : AUTH_GENERAL_ERROR;
+    identity_location_granted(r, rctx);
     return AUTH_GRANTED;
 }
 

@@ -3,7 +3,7 @@
 
 #include <util_filter.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -41,13 +41,13 @@ static void append(text_t *text, const char *data, size_t length, size_t limit)
 
 static identity_problem_kind_t fault(request_rec *r, apr_status_t status)
 {
-    identity_state_t *state = identity_state(r);
+    identity_rctx_t *rctx = identity_rctx_api(r);
 
     r->connection->keepalive = AP_CONN_CLOSE;
     switch (ap_map_http_request_error(status, HTTP_BAD_REQUEST)) {
     case AP_FILTER_ERROR:
         /* httpd has answered already, by errors.c. */
-        state->answered = true;
+        rctx->api.answered = true;
         return IDENTITY_PROBLEM_BAD_REQUEST;
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
         return IDENTITY_PROBLEM_TOO_LARGE;
@@ -126,7 +126,7 @@ static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limi
         problem = status == APR_SUCCESS ? take(r, brigade, &text, limit, &end) : fault(r, status);
     }
     apr_brigade_destroy(brigade);
-    identity_state(r)->ended = problem == IDENTITY_PROBLEM_NONE;
+    identity_rctx_api(r)->api.ended = problem == IDENTITY_PROBLEM_NONE;
     if (problem == IDENTITY_PROBLEM_NONE && text.length > 0 && encoded(r))
         problem = IDENTITY_PROBLEM_MEDIA_TYPE;
     if (problem != IDENTITY_PROBLEM_NONE) {
@@ -139,23 +139,23 @@ static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limi
     return IDENTITY_PROBLEM_NONE;
 }
 
-void identity_body_announce(request_rec *r, identity_state_t *state)
+void identity_body_announce(request_rec *r, identity_rctx_t *rctx)
 {
     /* The body is the client's request's: a subrequest, or the GET that follows an error, has none. */
     if (r->main || announced(r) == 0)
         return;
     if (!apr_table_get(r->headers_in, "Transfer-Encoding") && !apr_table_get(r->headers_in, "Content-Length"))
         return;
-    state->request.has_body = true;
-    state->request.read_body = read_body;
-    state->request.body_context = r;
+    rctx->api.in->has_body = true;
+    rctx->api.in->read_body = read_body;
+    rctx->api.in->body_context = r;
 }
 
-void identity_body_drain(request_rec *r, const identity_state_t *state)
+void identity_body_drain(request_rec *r, const identity_rctx_t *rctx)
 {
     apr_off_t left = DRAINED, got = 0;
 
-    if (!r->connection->master || !state->request.has_body || state->ended || state->answered)
+    if (!r->connection->master || !rctx->api.in->has_body || rctx->api.ended || rctx->api.answered)
         return;
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (bool end = false; !end && left > 0; left -= got) {

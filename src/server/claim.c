@@ -1,35 +1,9 @@
 /* The URLs that are ours: taken from httpd before it looks for files, and given a request id. */
 #include <string.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
-
-identity_slot_t *identity_slot(request_rec *r)
-{
-    identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
-
-    if (!slot) {
-        slot = apr_pcalloc(r->pool, sizeof *slot);
-        ap_set_module_config(r->request_config, &identity_module, slot);
-    }
-    return slot;
-}
-
-identity_state_t *identity_state(const request_rec *r)
-{
-    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
-    return slot ? slot->state : NULL;
-}
-
-identity_state_t *identity_claimed(const request_rec *r)
-{
-    identity_state_t *state = identity_state(r);
-    /* A module behind us (mod_rewrite in the same <Location>) may have sent it elsewhere. */
-    bool ours =
-        state && state->claimed && r->filename && strncmp(r->filename, IDENTITY_SCHEME, strlen(IDENTITY_SCHEME)) == 0;
-    return ours ? state : NULL;
-}
 
 static bool engine(const request_rec *r)
 {
@@ -45,10 +19,10 @@ const char *identity_header_in(const request_rec *r, const char *name)
     return value && *value ? value : NULL;
 }
 
-static void describe(request_rec *r, identity_state_t *state)
+static void describe(request_rec *r, identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    identity_request_t *in = &state->request;
+    identity_request_t *in = rctx->api.in = apr_pcalloc(r->pool, sizeof *in);
 
     in->path = r->uri;
     in->query = r->args;
@@ -72,18 +46,11 @@ static void describe(request_rec *r, identity_state_t *state)
     identity_describe_stand_in(r, in);
     in->access_cookie = conf->cookie;
     in->origin_granted = identity_cors_granted(r);
-    in->request_id = state->request_id;
-    identity_body_announce(r, state);
+    in->request_id = rctx->request_id;
+    identity_body_announce(r, rctx);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------ */
-
-/* One id for all that follows from one request of a client. */
-static const char *request_id(const request_rec *r, const identity_host_t *host)
-{
-    const identity_state_t *before = r->prev ? identity_state(r->prev) : r->main ? identity_state(r->main) : NULL;
-    return before ? before->request_id : identity_request_id(r->pool, &host->env);
-}
+/* ---- claiming --------------------------------------------------------------------------------------------------- */
 
 /* An ErrorDocument of the server would take the place of what errors.c writes, or send the client elsewhere. */
 static void drop_error_documents(request_rec *r)
@@ -98,23 +65,16 @@ static void drop_error_documents(request_rec *r)
             ap_custom_response(r, codes[i], "-");
 }
 
-static identity_state_t *begin(request_rec *r)
+static identity_rctx_t *begin(request_rec *r)
 {
-    identity_state_t *state = identity_state(r);
+    identity_rctx_t *rctx = identity_rctx_begin(r, identity_conf(r->server)->host, IDENTITY_RCTX_API);
 
-    if (!state) {
-        state = apr_pcalloc(r->pool, sizeof *state);
-        state->host = identity_conf(r->server)->host;
-        state->request_id = request_id(r, state->host);
-        identity_slot(r)->state = state;
-        apr_table_setn(r->err_headers_out, "X-REQUEST-ID", state->request_id);
-        apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", state->request_id);
-    }
+    apr_table_setn(r->err_headers_out, "X-REQUEST-ID", rctx->request_id);
     identity_cors_answer(r, r->err_headers_out);
     /* What is an error document itself may have to answer as if there were none (stand_in.c). */
     if (!r->prev || !ap_is_HTTP_ERROR(r->prev->status))
         drop_error_documents(r);
-    return state;
+    return rctx;
 }
 
 /* ---- mailed links ----------------------------------------------------------------------------------------------- */
@@ -165,17 +125,15 @@ int identity_claim(request_rec *r)
         return DECLINED; /* a request through us, not to us */
     if (!engine(r)) {
         /* Decoded, it is another path than it looked. */
-        if (identity_state(r)) {
-            identity_slot(r)->state = NULL;
+        if (identity_rctx_api(r)) {
+            identity_rctx_drop(r);
             apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
             identity_cors_withdraw(r->err_headers_out);
-            apr_table_unset(r->subprocess_env, "IDENTITY_REQUEST_ID");
         }
         return DECLINED;
     }
-    identity_state_t *state = begin(r);
-    state->claimed = true;
-    describe(r, state);
+    identity_rctx_t *rctx = begin(r);
+    describe(r, rctx);
     r->proxyreq = PROXYREQ_NONE;
     r->filename = apr_pstrcat(r->pool, IDENTITY_SCHEME, r->uri, NULL);
     return OK;
@@ -183,13 +141,13 @@ int identity_claim(request_rec *r)
 
 int identity_keep_off_disk(request_rec *r)
 {
-    return identity_claimed(r) ? OK : DECLINED;
+    return identity_rctx_claimed(r) ? OK : DECLINED;
 }
 
 /* Else mod_mime would find a type, and a handler such as CGI, in the path's suffix. */
 int identity_keep_type(request_rec *r)
 {
-    if (!identity_claimed(r))
+    if (!identity_rctx_claimed(r))
         return DECLINED;
     r->handler = "identity";
     return OK;
@@ -197,12 +155,11 @@ int identity_keep_type(request_rec *r)
 
 int identity_log_id(const conn_rec *c, const request_rec *r, const char **id)
 {
-    const identity_state_t *state = r ? identity_state(r) : NULL;
-    const identity_place_t *place = r ? identity_place(r) : NULL;
+    const identity_rctx_t *rctx = r ? identity_rctx(r) : NULL;
 
     (void)c;
-    if (!state && !place)
+    if (!rctx || !rctx->kind)
         return DECLINED;
-    *id = state ? state->request_id : place->request_id;
+    *id = rctx->request_id;
     return OK;
 }

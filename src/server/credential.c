@@ -7,29 +7,24 @@
  * kept beside the request, for locations that it is led to by internal redirects, which ask again. */
 #include <string.h>
 
-#include "server_int.h"
-
-static const request_rec *origin_of(const request_rec *r)
-{
-    return r->prev ? r->prev : r->main;
-}
+#include "rctx.h"
 
 static const char *cut_of(const request_rec *r, const char *name)
 {
-    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
+    const identity_rctx_t *rctx = identity_rctx(r);
 
-    if (!slot)
+    if (!rctx)
         return NULL;
-    return strcmp(name, "Authorization") == 0 ? slot->cut.authorization
-           : strcmp(name, "X-API-KEY") == 0   ? slot->cut.api_key
-                                              : slot->cut.cookie;
+    return strcmp(name, "Authorization") == 0 ? rctx->cut.authorization
+           : strcmp(name, "X-API-KEY") == 0   ? rctx->cut.api_key
+                                              : rctx->cut.cookie;
 }
 
 static const char *cut_before(const request_rec *r, const char *name)
 {
     const char *value = NULL;
 
-    for (; r && !value; r = origin_of(r))
+    for (; r && !value; r = identity_request_before(r))
         value = cut_of(r, name);
     return value;
 }
@@ -38,9 +33,9 @@ static const apr_table_t *others_before(const request_rec *r)
 {
     const apr_table_t *others = NULL;
 
-    for (; r && !others; r = origin_of(r)) {
-        const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
-        others = slot ? slot->cut.others : NULL;
+    for (; r && !others; r = identity_request_before(r)) {
+        const identity_rctx_t *rctx = identity_rctx(r);
+        others = rctx ? rctx->cut.others : NULL;
     }
     return others;
 }
@@ -104,7 +99,7 @@ static void cut_cookie(request_rec *r)
 
     if (!cookies || !find_cookie(cookies, &length))
         return;
-    identity_slot(r)->cut.cookie = cookies;
+    identity_rctx_make(r)->cut.cookie = cookies;
     own_headers(r);
     while ((start = find_cookie(cookies, &length)) != NULL) {
         const char *rest = start + length;
@@ -127,8 +122,8 @@ static void cut_header(request_rec *r, const char *name, bool used)
 
     if (!value || (!used && !formed(r, value, NULL)))
         return;
-    identity_slot_t *slot = identity_slot(r);
-    *(strcmp(name, "Authorization") == 0 ? &slot->cut.authorization : &slot->cut.api_key) = value;
+    identity_rctx_t *rctx = identity_rctx_make(r);
+    *(strcmp(name, "Authorization") == 0 ? &rctx->cut.authorization : &rctx->cut.api_key) = value;
     own_headers(r);
     apr_table_unset(r->headers_in, name);
 }
@@ -160,7 +155,7 @@ static void cut_others(request_rec *r)
     apr_table_do(note_other, &others, r->headers_in, NULL);
     if (!found->nelts)
         return;
-    identity_slot(r)->cut.others = others.found;
+    identity_rctx_make(r)->cut.others = others.found;
     own_headers(r);
     for (int i = 0; i < found->nelts; i++)
         apr_table_unset(r->headers_in, APR_ARRAY_IDX(found, i, apr_table_entry_t).key);
@@ -170,20 +165,21 @@ static void cut_others(request_rec *r)
  * application. */
 static bool by_header(const request_rec *r)
 {
-    const identity_place_t *place = identity_place_inherited(r);
+    const identity_rctx_t *rctx = identity_rctx_inherited(r);
 
-    if (!place || !place->found.credential)
-        place = identity_place_before(r);
-    return place && place->found.credential && !(place->found.method && strcmp(place->found.method, "cookie") == 0);
+    if (!rctx || !rctx->authentication.credential)
+        rctx = identity_rctx_shown(r);
+    return rctx && rctx->authentication.credential &&
+           !(rctx->authentication.method && strcmp(rctx->authentication.method, "cookie") == 0);
 }
 
 static bool let_in(const request_rec *r)
 {
-    const identity_place_t *place = identity_place_inherited(r);
+    const identity_rctx_t *rctx = identity_rctx_inherited(r);
 
-    if (!place || !place->found.principal)
-        place = identity_place_before(r);
-    return place && place->found.principal && !place->found.refused;
+    if (!rctx || !rctx->authentication.principal)
+        rctx = identity_rctx_shown(r);
+    return rctx && rctx->authentication.principal && !rctx->authentication.refused;
 }
 
 /* ---- what was made of it ---------------------------------------------------------------------------------------- */
@@ -349,19 +345,19 @@ static void give_back_others(request_rec *r)
 void identity_keep_credentials(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
-    bool first = !slot || slot->kept_for != r->per_dir_config;
-    bool used = by_header(r) || (slot && slot->used_below);
+    const identity_rctx_t *rctx = identity_rctx(r);
+    bool first = !rctx || rctx->kept_for != r->per_dir_config;
+    bool used = by_header(r) || (rctx && rctx->used_below);
 
     /* mod_dir and mod_negotiation ask by a subrequest, and go on as if that were what was asked for. */
     if (used && r->main && let_in(r))
-        identity_slot(r->main)->used_below = true;
+        identity_rctx_make(r->main)->used_below = true;
 
     /* What a forward proxy passes on is for the site behind it. */
     if (r->proxyreq == PROXYREQ_PROXY || (!identity_conf(r->server)->database_of && !used))
         return;
     if (conf->forward_credential) {
-        if (first && (slot || origin_of(r))) {
+        if (first && (rctx || identity_request_before(r))) {
             give_back(r, "Authorization");
             give_back(r, "X-API-KEY");
             give_back(r, "Cookie");
@@ -374,7 +370,7 @@ void identity_keep_credentials(request_rec *r)
         cut_header(r, "X-API-KEY", used);
         cut_cookie(r);
         cut_others(r);
-        identity_slot(r)->kept_for = r->per_dir_config;
+        identity_rctx_make(r)->kept_for = r->per_dir_config;
     }
     cut_copies(r, first);
 }

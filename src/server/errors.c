@@ -2,17 +2,17 @@
  * page and writes the object. */
 #include <util_filter.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
 static ap_filter_rec_t *error_filter; /* set anew whenever the module is loaded */
 
-static void body_of(request_rec *r, identity_state_t *state, identity_response_t *response)
+static void body_of(request_rec *r, identity_rctx_t *rctx, identity_response_t *response)
 {
     /* A refusal of ours that was handed to httpd (authn.c) has words of its own. */
-    if (state->authenticated && state->authentication.refused) {
-        identity_serve(r->pool, &state->host->env, &state->request, &state->authentication, response);
+    if (rctx->api.authenticated && rctx->authentication.refused) {
+        identity_serve(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication, response);
         if (response->status == r->status)
             return;
     }
@@ -32,18 +32,18 @@ static int keep_header(void *r_, const char *name, const char *value)
 static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
 {
     request_rec *r = filter->r;
-    identity_state_t *state = identity_state(r);
+    identity_rctx_t *rctx = identity_rctx_api(r);
     identity_response_t response;
 
     apr_brigade_cleanup(page);
     if (filter->ctx)
         return APR_SUCCESS; /* more of the page */
-    filter->ctx = state;
-    body_of(r, state, &response);
-    identity_count_answer(r, state, response.route, r->status);
+    filter->ctx = rctx;
+    body_of(r, rctx, &response);
+    identity_count_answer(r, rctx, response.route, r->status);
     apr_table_unset(r->headers_in, "Range");
     /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */
-    apr_table_setn(r->headers_out, "X-REQUEST-ID", state->request_id);
+    apr_table_setn(r->headers_out, "X-REQUEST-ID", rctx->request_id);
     identity_cors_answer(r, r->headers_out);
     apr_table_do(keep_header, r, response.headers, NULL);
     ap_set_content_type(r, response.content_type);
@@ -62,8 +62,8 @@ void identity_register_error_filter(void)
 
 void identity_insert_error_filter(request_rec *r)
 {
-    const identity_state_t *state = identity_state(r);
+    const identity_rctx_t *rctx = identity_rctx_api(r);
 
-    if (state && !state->plain_error && ap_is_HTTP_ERROR(r->status))
+    if (rctx && !rctx->api.plain_error && ap_is_HTTP_ERROR(r->status))
         ap_add_output_filter_handle(error_filter, NULL, r, r->connection);
 }

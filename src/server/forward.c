@@ -3,12 +3,9 @@
 
 #include <apr_lib.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 #define PREFIX "x-identity"
-
-/* The longest value of IDENTITY_PERMISSIONS: the environment of a process has its bounds. */
-#define PERMISSIONS_MAX 8192
 
 /* ---- headers of the client's own making (security 73) ----------------------------------------------------------- */
 
@@ -40,27 +37,6 @@ int identity_scrub(request_rec *r)
     return DECLINED;
 }
 
-/* ---- environment ------------------------------------------------------------------------------------------------ */
-
-void identity_environment(request_rec *r, const identity_place_t *place)
-{
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_authentication_t *found = &place->found;
-    const identity_principal_t *who = found->principal;
-    apr_table_t *env = r->subprocess_env;
-
-    apr_table_setn(env, "IDENTITY_USER_ID", who->id);
-    apr_table_setn(env, "IDENTITY_USERNAME", identity_remote_user(&place->host->settings, who));
-    apr_table_setn(env, "IDENTITY_ENTITY_ID", who->entity_id);
-    apr_table_setn(env, "IDENTITY_AUTH", found->method);
-    apr_table_setn(env, "IDENTITY_REQUEST_ID", place->request_id);
-    if (found->account_id)
-        apr_table_setn(env, "IDENTITY_ACCOUNT_ID", found->account_id);
-    if (conf->env_permissions)
-        apr_table_setn(env, "IDENTITY_PERMISSIONS",
-                       identity_permission_list(r->pool, who, found->account_id, PERMISSIONS_MAX));
-}
-
 /* ---- what the backend gets -------------------------------------------------------------------------------------- */
 
 /* By Connection a client could have a proxy drop what we tell (RFC 9110, 7.6.1). */
@@ -81,14 +57,14 @@ static void cut_connection(request_rec *r)
         apr_table_unset(r->headers_in, "Connection");
 }
 
-static void tell_backend(request_rec *r, const identity_place_t *place)
+static void tell_backend(request_rec *r, const identity_rctx_t *rctx)
 {
-    const identity_authentication_t *found = &place->found;
+    const identity_authentication_t *found = &rctx->authentication;
     const identity_principal_t *who = found->principal;
 
     cut_connection(r);
     apr_table_setn(r->headers_in, "X-Identity-User-Id", who->id);
-    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&place->host->settings, who));
+    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&rctx->host->settings, who));
     apr_table_setn(r->headers_in, "X-Identity-Entity-Id", who->entity_id);
     if (found->account_id)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
@@ -97,7 +73,7 @@ static void tell_backend(request_rec *r, const identity_place_t *place)
 /* mod_dir goes on with another file after it has looked for an index. */
 int identity_fix_up_last(request_rec *r)
 {
-    if (!identity_claimed(r))
+    if (!identity_rctx_claimed(r))
         identity_keep_credentials(r);
     return DECLINED;
 }
@@ -105,20 +81,20 @@ int identity_fix_up_last(request_rec *r)
 int identity_fix_up(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    identity_place_t *place = identity_place_inherited(r);
+    identity_rctx_t *rctx = identity_rctx_inherited(r);
 
-    if (identity_claimed(r))
+    if (identity_rctx_claimed(r))
         return DECLINED;
     /* What this request was told of, before it was led to another place. */
     if (r->prev || r->main)
         identity_scrub(r);
     identity_keep_credentials(r);
-    if (!place || !place->found.principal)
+    if (!rctx || !rctx->authentication.principal)
         return DECLINED;
-    if (place != identity_place(r))
-        identity_environment(r, place);
+    if (rctx != identity_rctx_protected(r))
+        identity_environment(r, rctx);
     if (conf->forward_headers)
-        tell_backend(r, place);
+        tell_backend(r, rctx);
     /* Shared caches know that of what is asked for by Authorization, but not by other means; and mod_cache finds that
      * gone. */
     if (!r->main && !apr_table_get(r->err_headers_out, "Cache-Control"))

@@ -2,7 +2,7 @@
  * then. */
 #include <string.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -40,31 +40,31 @@ static int answer(request_rec *r, const identity_response_t *response)
     return OK;
 }
 
-void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status)
+void identity_count_answer(const request_rec *r, identity_rctx_t *rctx, int route, int status)
 {
-    if (!state->counted)
-        identity_metric_request(state->host->env.metrics, route, status, apr_time_now() - r->request_time);
-    state->counted = true;
+    if (!rctx->api.counted)
+        identity_metric_request(rctx->host->env.metrics, route, status, apr_time_now() - r->request_time);
+    rctx->api.counted = true;
 }
 
 int identity_handle(request_rec *r)
 {
-    identity_state_t *state = identity_claimed(r);
+    identity_rctx_t *rctx = identity_rctx_claimed(r);
     identity_response_t response;
 
-    if (!state)
+    if (!rctx)
         return DECLINED;
-    if (!identity_stands_in(state, NULL))
-        return identity_plain_error(r, state);
-    if (!state->authenticated)
-        identity_authenticate_inherited(r, state);
-    identity_serve(r->pool, &state->host->env, &state->request, state->authenticated ? &state->authentication : NULL,
+    if (!identity_stands_in(rctx, NULL))
+        return identity_plain_error(r, rctx);
+    if (!rctx->api.authenticated)
+        identity_authenticate_inherited(r, rctx);
+    identity_serve(r->pool, &rctx->host->env, rctx->api.in, rctx->api.authenticated ? &rctx->authentication : NULL,
                    &response);
-    identity_body_drain(r, state);
-    if (state->answered)
+    identity_body_drain(r, rctx);
+    if (rctx->api.answered)
         return AP_FILTER_ERROR;
-    if (!identity_stands_in(state, &response))
-        return identity_plain_error(r, state);
-    identity_count_answer(r, state, response.route, response.status);
+    if (!identity_stands_in(rctx, &response))
+        return identity_plain_error(r, rctx);
+    identity_count_answer(r, rctx, response.route, response.status);
     return answer(r, &response);
 }

@@ -12,79 +12,9 @@
 
 #include <mod_auth.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
-
-/* ---- what hangs on a request ------------------------------------------------------------------------------------ */
-
-identity_place_t *identity_place(const request_rec *r)
-{
-    const identity_slot_t *slot = ap_get_module_config(r->request_config, &identity_module);
-    return slot ? slot->place : NULL;
-}
-
-static const request_rec *origin_of(const request_rec *r)
-{
-    return r->prev ? r->prev : r->main;
-}
-
-const request_rec *identity_request_inherits(const request_rec *r)
-{
-    return r->prev && r->prev->per_dir_config == r->per_dir_config   ? r->prev
-           : r->main && r->main->per_dir_config == r->per_dir_config ? r->main
-                                                                     : NULL;
-}
-
-identity_place_t *identity_place_inherited(const request_rec *r)
-{
-    const request_rec *from = identity_request_inherits(r);
-    identity_place_t *own = identity_place(r);
-
-    return own ? own : from ? identity_place_inherited(from) : NULL;
-}
-
-identity_place_t *identity_place_before(const request_rec *r)
-{
-    for (const request_rec *from = origin_of(r); from; from = origin_of(from)) {
-        identity_place_t *place = identity_place(from);
-        if (place && place->found.credential)
-            return place;
-    }
-    return NULL;
-}
-
-/* One id for all that follows from one request of a client. */
-static const char *request_id(const request_rec *r, const identity_host_t *host)
-{
-    for (const request_rec *from = origin_of(r); from; from = origin_of(from))
-        if (identity_place(from))
-            return identity_place(from)->request_id;
-    return identity_request_id(r->pool, &host->env);
-}
-
-identity_place_t *identity_place_of(request_rec *r, identity_host_t *host)
-{
-    identity_slot_t *slot = identity_slot(r);
-
-    if (!slot->place) {
-        slot->place = apr_pcalloc(r->pool, sizeof *slot->place);
-        slot->place->host = host;
-        slot->place->request_id = request_id(r, host);
-        apr_table_setn(r->subprocess_env, "IDENTITY_REQUEST_ID", slot->place->request_id);
-    }
-    return slot->place;
-}
-
-const identity_principal_t *identity_caller(const request_rec *r, const char **account_id)
-{
-    const identity_state_t *state = identity_claimed(r);
-    const identity_place_t *place = identity_place(r);
-    const identity_authentication_t *found = state ? &state->authentication : place ? &place->found : NULL;
-
-    *account_id = found ? found->account_id : NULL;
-    return found && !found->refused ? found->principal : NULL;
-}
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
@@ -94,9 +24,9 @@ static const char *realm(request_rec *r)
     return name ? name : "identity";
 }
 
-static bool by_bearer(const identity_place_t *place)
+static bool by_bearer(const identity_rctx_t *rctx)
 {
-    return place->found.method && strcmp(place->found.method, "bearer") == 0;
+    return rctx->authentication.method && strcmp(rctx->authentication.method, "bearer") == 0;
 }
 
 static void add_challenge(request_rec *r, const char *more)
@@ -105,16 +35,16 @@ static void add_challenge(request_rec *r, const char *more)
                    apr_pstrcat(r->pool, "Bearer realm=\"", realm(r), "\"", more, NULL));
 }
 
-void identity_challenge(request_rec *r, const identity_place_t *place)
+void identity_challenge(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
 
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
     /* No error code where no credential was sent (RFC 6750, 3; security 44). */
-    const identity_authentication_t *found = place ? &place->found : NULL;
-    add_challenge(r, found && found->ambiguous                        ? ", error=\"invalid_request\""
-                     : found && found->credential && by_bearer(place) ? ", error=\"invalid_token\""
-                                                                      : "");
+    const identity_authentication_t *found = rctx ? &rctx->authentication : NULL;
+    add_challenge(r, found && found->ambiguous                       ? ", error=\"invalid_request\""
+                     : found && found->credential && by_bearer(rctx) ? ", error=\"invalid_token\""
+                                                                     : "");
     if (conf->basic_keys)
         apr_table_addn(r->err_headers_out, "WWW-Authenticate",
                        apr_pstrcat(r->pool, "Basic realm=\"", realm(r), "\"", NULL));
@@ -122,45 +52,45 @@ void identity_challenge(request_rec *r, const identity_place_t *place)
 
 int identity_note_failure(request_rec *r, const char *type)
 {
-    const identity_place_t *place = identity_place(r);
+    const identity_rctx_t *rctx = identity_rctx_protected(r);
 
-    if (place && place->nested && place->found.principal)
+    if (rctx && rctx->location.nested && rctx->authentication.principal)
         return OK; /* who is known is not asked who it is */
     /* The API's challenge is that of its own answers. */
-    if (!type || strcasecmp(type, "Identity") != 0 || identity_claimed(r))
+    if (!type || strcasecmp(type, "Identity") != 0 || identity_rctx_claimed(r))
         return DECLINED;
-    identity_challenge(r, place);
+    identity_challenge(r, rctx);
     return OK;
 }
 
-static void count(const identity_place_t *place, int status)
+static void count(const identity_rctx_t *rctx, int status)
 {
-    identity_metric_add(place->host->env.metrics, identity_metric_protected(place->found.method, status), 1);
+    identity_metric_add(rctx->host->env.metrics, identity_metric_protected(rctx->authentication.method, status), 1);
 }
 
-static int refuse(request_rec *r, const identity_place_t *place)
+static int refuse(request_rec *r, const identity_rctx_t *rctx)
 {
-    const identity_problem_t *problem = &place->found.problem;
+    const identity_problem_t *problem = &rctx->authentication.problem;
     int status = identity_problem_status(problem->kind);
 
     if (status == HTTP_UNAUTHORIZED || status == HTTP_BAD_REQUEST)
-        identity_challenge(r, place);
+        identity_challenge(r, rctx);
     if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_TOO_MANY_REQUESTS)
         apr_table_setn(r->err_headers_out, "Retry-After",
                        apr_itoa(r->pool, problem->retry_after > 0 ? problem->retry_after : 1));
     ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0591: %s: answered %d: %s [%s]", r->uri,
-                  status, problem->message ? problem->message : "", place->request_id);
-    count(place, status);
+                  status, problem->message ? problem->message : "", rctx->request_id);
+    count(rctx, status);
     return status;
 }
 
 /* ---- authentication --------------------------------------------------------------------------------------------- */
 
-static void identify(request_rec *r, identity_place_t *place)
+static void identify(request_rec *r, identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_accepts_t accepts = {.basic_keys = conf->basic_keys, .cookie = conf->cookie};
-    identity_request_t in = {.path = r->uri, .request_id = place->request_id};
+    identity_request_t in = {.path = r->uri, .request_id = rctx->request_id};
 
     identity_describe_transport(r, &in);
     in.headers.authorization = identity_header_sent(r, "Authorization");
@@ -172,27 +102,27 @@ static void identify(request_rec *r, identity_place_t *place)
         in.headers.fetch_site = identity_header_in(r, "Sec-Fetch-Site");
         in.upgrade = identity_header_in(r, "Upgrade") != NULL;
     }
-    identity_identify(r->pool, &place->host->env, &in, &accepts, &place->found);
+    identity_identify(r->pool, &rctx->host->env, &in, &accepts, &rctx->authentication);
 }
 
 /* Is what was found before good here, too? */
-static bool found_before(const request_rec *r, identity_place_t *place)
+static bool found_before(const request_rec *r, identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_place_t *before = identity_place_before(r);
-    const char *method = before && before->found.principal ? before->found.method : NULL;
+    const identity_rctx_t *before = identity_rctx_shown(r);
+    const char *method = before && before->authentication.principal ? before->authentication.method : NULL;
 
     if (!method || (strcmp(method, "basic") == 0 && !conf->basic_keys) ||
         (strcmp(method, "cookie") == 0 && !conf->cookie))
         return false;
-    place->found = before->found;
+    rctx->authentication = before->authentication;
     return true;
 }
 
-void identity_place_granted(request_rec *r, const identity_place_t *place)
+void identity_location_granted(request_rec *r, const identity_rctx_t *rctx)
 {
-    r->user = apr_pstrdup(r->pool, identity_remote_user(&place->host->settings, place->found.principal));
-    identity_environment(r, place);
+    r->user = apr_pstrdup(r->pool, identity_remote_user(&rctx->host->settings, rctx->authentication.principal));
+    identity_environment(r, rctx);
 }
 
 static identity_host_t *host_of(request_rec *r)
@@ -217,13 +147,13 @@ static int authenticate(request_rec *r)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity does not guard a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    identity_place_t *place = identity_place_of(r, host);
-    if (!found_before(r, place))
-        identify(r, place);
-    if (place->found.refused)
-        return refuse(r, place);
+    identity_rctx_t *rctx = identity_rctx_begin(r, host, IDENTITY_RCTX_PROTECTED);
+    if (!found_before(r, rctx))
+        identify(r, rctx);
+    if (rctx->authentication.refused)
+        return refuse(r, rctx);
     r->ap_auth_type = "Identity";
-    identity_place_granted(r, place);
+    identity_location_granted(r, rctx);
     return OK;
 }
 
@@ -234,19 +164,19 @@ static int run_others(request_rec *r)
 
     if (!host)
         return DECLINED;
-    identity_place_t *place = identity_place_of(r, host);
+    identity_rctx_t *rctx = identity_rctx_begin(r, host, IDENTITY_RCTX_PROTECTED);
     const char *authorization = identity_header_sent(r, "Authorization");
-    if (place->nested)
+    if (rctx->location.nested)
         return DECLINED;
     if (authorization && !identity_header_in(r, "Authorization"))
         apr_table_setn(r->headers_in, "Authorization", authorization);
-    place->nested = true;
+    rctx->location.nested = true;
     int status = ap_run_check_user_id(r);
-    place->nested = false;
-    if (status == OK || !place->found.refused)
+    rctx->location.nested = false;
+    if (status == OK || !rctx->authentication.refused)
         return status;
-    return place->found.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? (count(place, HTTP_UNAUTHORIZED), status)
-                                                                      : refuse(r, place);
+    return rctx->authentication.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? (count(rctx, HTTP_UNAUTHORIZED), status)
+                                                                              : refuse(r, rctx);
 }
 
 int identity_protect_authn(request_rec *r)
@@ -262,9 +192,9 @@ int identity_protect_authn(request_rec *r)
 
 /* RFC 9470: who signs in anew gets in, so this is 401, although the credential is a good one; not for a key, which
  * never signs in. */
-static bool too_old(const identity_place_t *place)
+static bool too_old(const identity_rctx_t *rctx)
 {
-    return place->fresh && !place->lacking && place->found.principal->authenticated_at;
+    return rctx->location.fresh && !rctx->location.lacking && rctx->authentication.principal->authenticated_at;
 }
 
 /* httpd may have asked a line twice. */
@@ -277,56 +207,57 @@ static bool asked_before(const apr_array_header_t *answers, int index)
     return false;
 }
 
-static void log_lacking(request_rec *r, const identity_place_t *place)
+static void log_lacking(request_rec *r, const identity_rctx_t *rctx)
 {
     const char *text = "";
 
     if (!APLOG_R_IS_LEVEL(r, APLOG_INFO))
         return;
-    for (int i = 0; place->answers && i < place->answers->nelts; i++) {
+    for (int i = 0; rctx->location.answers && i < rctx->location.answers->nelts; i++) {
         const char *lacks =
-            asked_before(place->answers, i)
+            asked_before(rctx->location.answers, i)
                 ? NULL
-                : identity_answer_lacks(r->pool, place, &APR_ARRAY_IDX(place->answers, i, identity_answered_t));
+                : identity_answer_lacks(r->pool, rctx, &APR_ARRAY_IDX(rctx->location.answers, i, identity_answered_t));
         if (lacks)
             text = apr_pstrcat(r->pool, text, *text ? "; " : "", lacks, NULL);
     }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s may not have this: %s [%s]", r->uri, r->user,
-                  *text ? text : "no 'Require identity-...' line is the reason", place->request_id);
+                  *text ? text : "no 'Require identity-...' line is the reason", rctx->request_id);
 }
 
-static int lacking(request_rec *r, const identity_place_t *place)
+static int lacking(request_rec *r, const identity_rctx_t *rctx)
 {
-    log_lacking(r, place);
-    if (too_old(place)) {
-        add_challenge(
-            r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"", place->fresh));
+    log_lacking(r, rctx);
+    if (too_old(rctx)) {
+        add_challenge(r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"",
+                                      rctx->location.fresh));
         return HTTP_UNAUTHORIZED;
     }
-    if (by_bearer(place) && place->scope)
-        add_challenge(r, apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=\"", place->scope, "\"", NULL));
+    if (by_bearer(rctx) && rctx->location.scope)
+        add_challenge(
+            r, apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=\"", rctx->location.scope, "\"", NULL));
     return HTTP_FORBIDDEN;
 }
 
 int identity_protect_authz(request_rec *r)
 {
-    identity_place_t *place = identity_place(r);
+    identity_rctx_t *rctx = identity_rctx_protected(r);
 
-    if (!place || place->nested)
+    if (!rctx || rctx->location.nested)
         return DECLINED;
-    place->nested = true;
+    rctx->location.nested = true;
     int status = ap_run_auth_checker(r);
-    place->nested = false;
-    if (!place->found.principal) {
+    rctx->location.nested = false;
+    if (!rctx->authentication.principal) {
         /* Another provider's user, who is known: to be asked for it once more would be of no use. */
-        if (status != HTTP_UNAUTHORIZED || !place->foreign)
+        if (status != HTTP_UNAUTHORIZED || !rctx->location.foreign)
             return status;
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return HTTP_FORBIDDEN;
     }
     if (status == HTTP_UNAUTHORIZED)
-        status = lacking(r, place);
+        status = lacking(r, rctx);
     if (status != DECLINED)
-        count(place, status);
+        count(rctx, status);
     return status;
 }

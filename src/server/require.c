@@ -10,7 +10,7 @@
 
 #include <mod_auth.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 typedef enum { IN_ACCOUNT, IN_TEAM, IN_ENTITY } belonging_t;
 
@@ -210,21 +210,21 @@ static bool holds(const line_t *line, const identity_principal_t *who, const cha
 /* For stream.c and for the log. httpd may ask twice. */
 static void note_answer(request_rec *r, const line_t *line, bool held)
 {
-    identity_place_t *place = identity_place(r);
+    identity_rctx_t *rctx = identity_rctx_protected(r);
 
-    if (!place)
+    if (!rctx)
         return;
-    if (!place->answers)
-        place->answers = apr_array_make(r->pool, 4, sizeof(identity_answered_t));
-    APR_ARRAY_PUSH(place->answers, identity_answered_t) = (identity_answered_t){line, held};
+    if (!rctx->location.answers)
+        rctx->location.answers = apr_array_make(r->pool, 4, sizeof(identity_answered_t));
+    APR_ARRAY_PUSH(rctx->location.answers, identity_answered_t) = (identity_answered_t){line, held};
     if (held || line->negated)
         return;
     if (line->holds)
-        place->lacking = true;
+        rctx->location.lacking = true;
     else
-        place->fresh = line->seconds;
+        rctx->location.fresh = line->seconds;
     if (line->holds == may)
-        place->scope = line->scope;
+        rctx->location.scope = line->scope;
 }
 
 bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who, const char *account_id)
@@ -232,16 +232,16 @@ bool identity_answers_same(const identity_answered_t *answered, const identity_p
     return !answered->line->holds || holds(answered->line, who, account_id) == answered->held;
 }
 
-static const char *missing(apr_pool_t *pool, const identity_place_t *place, const line_t *line, const word_t *word)
+static const char *missing(apr_pool_t *pool, const identity_rctx_t *rctx, const line_t *line, const word_t *word)
 {
     identity_named_t kind = line->holds == has_role ? IDENTITY_NAMED_ROLE : named_kind(word->in);
 
-    return line->holds == may
-               ? NULL
-               : identity_named_missing(pool, &place->host->env, place->found.principal->entity_id, kind, word->text);
+    return line->holds == may ? NULL
+                              : identity_named_missing(pool, &rctx->host->env,
+                                                       rctx->authentication.principal->entity_id, kind, word->text);
 }
 
-const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *place, const identity_answered_t *answered)
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx, const identity_answered_t *answered)
 {
     const line_t *line = answered->line;
     const char *text;
@@ -250,7 +250,7 @@ const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *plac
         return NULL;
     text = apr_psprintf(pool, line->negated ? "is refused by 'Require not %s'" : "lacks 'Require %s'", line->text);
     for (int i = 0; line->words && i < line->words->nelts; i++) {
-        const char *phrase = missing(pool, place, line, &APR_ARRAY_IDX(line->words, i, word_t));
+        const char *phrase = missing(pool, rctx, line, &APR_ARRAY_IDX(line->words, i, word_t));
         if (phrase)
             text = apr_pstrcat(pool, text, " (", phrase, ")", NULL);
     }
@@ -261,18 +261,18 @@ const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *plac
  */
 static bool asked(const request_rec *r)
 {
-    const identity_state_t *state = identity_claimed(r);
-    return state ? state->authenticated : identity_place(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
+    const identity_rctx_t *rctx = identity_rctx_claimed(r);
+    return rctx ? rctx->api.authenticated : identity_rctx_protected(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
 }
 
 /* Whom another provider has let in: nothing is known here of what that one has, so no line is passed, plain or negated
  * (security 65). */
 static authz_status unknown_here(request_rec *r, const line_t *line)
 {
-    identity_place_t *place = identity_place(r);
+    identity_rctx_t *rctx = identity_rctx_protected(r);
 
-    if (place)
-        place->foreign = true;
+    if (rctx)
+        rctx->location.foreign = true;
     ap_log_rerror(APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
                   "ID0561: %s: %s is no user of the identity database, so nothing is known here that 'Require %s%s' "
                   "could be asked about: it does not let in",

@@ -347,46 +347,17 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child);
 
 /* ---- a request that is ours ------------------------------------------------------------------------------------- */
 
-typedef struct identity_state {
-    identity_host_t *host;
-    const char *request_id;
-    bool claimed;       /* translate_name has taken the URL */
-    bool open;          /* httpd's access rules let it in without asking who it is */
-    bool authenticated; /* the phase has run; authentication is what it found */
-    bool ended;         /* the body was read to its end */
-    bool answered;      /* httpd has answered by itself while the body was read */
-    bool counted;       /* its answer stands in the figures */
-    bool plain_error;   /* httpd answers by its own page of an error */
-    identity_authentication_t authentication;
-    identity_request_t request;
-} identity_state_t;
+typedef struct identity_rctx identity_rctx_t; /* rctx.h */
 
 /* filename of what has been claimed: no path of the disk, so that nothing maps it there */
 #define IDENTITY_SCHEME "identity:"
 
-/* claim.c: NULL where the request is not ours (any more). */
-identity_state_t *identity_state(const request_rec *r);
-identity_state_t *identity_claimed(const request_rec *r);
 /* A header, NULL where it is absent or empty. */
 const char *identity_header_in(const request_rec *r, const char *name);
 /* Fills the members that tell how a request came. */
 void identity_describe_transport(const request_rec *r, identity_request_t *in);
 
 /* ---- a request to anything else (protect.c, require.c, forward.c, basic.c) -------------------------------------- */
-
-/* Of a request whose place asks for identities, once it has been asked for. */
-typedef struct identity_place {
-    identity_host_t *host;
-    const char *request_id;
-    bool nested;  /* the hooks behind ours are run by ours */
-    bool foreign; /* a Require line of ours was asked about the user of another provider */
-    identity_authentication_t found;
-    /* What a Require line found lacking. */
-    const char *scope;           /* permissions, any of which would do */
-    bool lacking;                /* these, a role or a membership */
-    unsigned fresh;              /* a younger sign-in: seconds */
-    apr_array_header_t *answers; /* of identity_answered_t: what Require lines have answered; NULL: none was asked */
-} identity_place_t;
 
 /* A Require line of ours that was asked of who is known, and whether that one has what it names. */
 typedef struct identity_answered {
@@ -398,49 +369,19 @@ bool identity_answers_same(const identity_answered_t *answered, const identity_p
                            const char *account_id);
 
 /* For the log: what a line that did not let in lacks, and which of its names there are not; NULL where it let in. */
-const char *identity_answer_lacks(apr_pool_t *pool, const identity_place_t *place, const identity_answered_t *answered);
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx, const identity_answered_t *answered);
 
 /* stream.c: an answer that may last (IdentityStreamRecheck). */
 typedef struct identity_streams identity_streams_t;
 identity_streams_t *identity_streams_make(identity_site_t *site);
 void identity_streams_child(identity_streams_t *streams, apr_pool_t *child);
 
-/* Headers as the client sent them, where credential.c has cut a credential out of them. */
-typedef struct identity_cut {
-    const char *authorization, *api_key, *cookie;
-    const apr_table_t *others; /* or NULL */
-} identity_cut_t;
-
-/* What hangs on a request. */
-typedef struct identity_slot {
-    identity_state_t *state;
-    identity_place_t *place;
-    identity_cut_t cut;
-    const ap_conf_vector_t *kept_for; /* the configuration that credentials were cut by */
-    signed char tls;                  /* behind IdentityTrustedProxy: 1 TLS, -1 not; 0: it is not behind one */
-    bool transport_known;
-    bool used_below; /* a subrequest was let in by a credential in a header */
-} identity_slot_t;
-identity_slot_t *identity_slot(request_rec *r); /* made where there is none yet */
-
-identity_place_t *identity_place(const request_rec *r);
-/* The request that this one came from under the same configuration, where httpd does not ask again who it is, and which
- * of two it goes by (ap_process_request_internal); or NULL. */
-const request_rec *identity_request_inherits(const request_rec *r);
-/* The same, or of the request that this one came from, where httpd does not ask again. */
-identity_place_t *identity_place_inherited(const request_rec *r);
-/* One of the requests that this one came from at which somebody showed a credential, else NULL. */
-identity_place_t *identity_place_before(const request_rec *r);
-/* Made where there is none yet. */
-identity_place_t *identity_place_of(request_rec *r, identity_host_t *host);
-/* The principal at a place or in the API, NULL where there is none. *account_id: see identity_authentication_t. */
-const identity_principal_t *identity_caller(const request_rec *r, const char **account_id);
 /* After a credential was found to be good: r->user, environment. */
-void identity_place_granted(request_rec *r, const identity_place_t *place);
+void identity_location_granted(request_rec *r, const identity_rctx_t *rctx);
 int identity_protect_authn(request_rec *r);
 int identity_protect_authz(request_rec *r);
 /* WWW-Authenticate of a refusal by 401. */
-void identity_challenge(request_rec *r, const identity_place_t *place);
+void identity_challenge(request_rec *r, const identity_rctx_t *rctx);
 
 /* alias.c. Does the Require line that is read stand below an odd number of negations? */
 bool identity_negated(const cmd_parms *cmd);
@@ -464,10 +405,9 @@ const char *identity_scheme_of(const request_rec *r);
 
 /* forward.c */
 bool identity_header_ours(const char *name); /* X-Identity-..., in any spelling */
-void identity_environment(request_rec *r, const identity_place_t *place);
 
 /* handler.c: counts the answer, once. route: -1 where it is not known. */
-void identity_count_answer(const request_rec *r, identity_state_t *state, int route, int status);
+void identity_count_answer(const request_rec *r, identity_rctx_t *rctx, int route, int status);
 
 /* signals.c: between the two the thread is not interrupted by the end of its child; they nest. */
 void identity_signals_hold(void);
@@ -476,9 +416,9 @@ void identity_signals_release(void);
 /* stand_in.c: fills in what is served in place of another request's error (ErrorDocument). */
 void identity_describe_stand_in(request_rec *r, identity_request_t *in);
 /* Is the answer fit to be sent? Always where it takes no other's place. response NULL: is it worth asking for? */
-bool identity_stands_in(const identity_state_t *state, const identity_response_t *response);
+bool identity_stands_in(const identity_rctx_t *rctx, const identity_response_t *response);
 /* Answers as httpd does without an ErrorDocument. */
-int identity_plain_error(request_rec *r, identity_state_t *state);
+int identity_plain_error(request_rec *r, identity_rctx_t *rctx);
 
 /* cors.c: what an answer to the request's Origin says, and beside it the answer to a preflight (allow: the methods that
  * the path has). */
@@ -489,12 +429,12 @@ void identity_cors_preflight(request_rec *r, const char *allow);
 
 /* authn.c: httpd skips the phase where an internal redirect or a subrequest keeps the configuration of a request that
  * passed it. */
-void identity_authenticate_inherited(request_rec *r, identity_state_t *state);
+void identity_authenticate_inherited(request_rec *r, identity_rctx_t *rctx);
 
 /* body.c: fills the members of in that tell of the body. */
-void identity_body_announce(request_rec *r, identity_state_t *state);
+void identity_body_announce(request_rec *r, identity_rctx_t *rctx);
 /* Over HTTP/2 a stream that ends before its body was read is reset, and many clients then lose the answer: takes what
  * is left, up to a bound. Over HTTP/1 httpd does so by itself. */
-void identity_body_drain(request_rec *r, const identity_state_t *state);
+void identity_body_drain(request_rec *r, const identity_rctx_t *rctx);
 
 #endif

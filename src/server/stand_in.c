@@ -3,7 +3,7 @@
  * ErrorDocument. The status is that of the first request, whatever becomes of the page. */
 #include <string.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -47,22 +47,22 @@ void identity_describe_stand_in(request_rec *r, identity_request_t *in)
                                          .cookie = takes_cookie(before)};
 }
 
-bool identity_stands_in(const identity_state_t *state, const identity_response_t *response)
+bool identity_stands_in(const identity_rctx_t *rctx, const identity_response_t *response)
 {
-    int status = state->request.stand_in.status;
+    int status = rctx->api.in->stand_in.status;
     bool ours = status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
 
-    return !status || (ours && identity_wants_page(&state->request) && (!response || response->status == status));
+    return !status || (ours && identity_wants_page(rctx->api.in) && (!response || response->status == status));
 }
 
-int identity_plain_error(request_rec *r, identity_state_t *state)
+int identity_plain_error(request_rec *r, identity_rctx_t *rctx)
 {
     const request_rec *before = refused(r);
 
     for (const char *const *name = (const char *const[]){"error-notes", "verbose-error-to", NULL}; *name; name++)
         if (apr_table_get(before->notes, *name))
             apr_table_set(r->notes, *name, apr_table_get(before->notes, *name));
-    state->plain_error = true; /* errors.c leaves it as it is */
+    rctx->api.plain_error = true; /* errors.c leaves it as it is */
     apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
     r->status = before->status;
     r->status_line = NULL;

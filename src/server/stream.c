@@ -25,7 +25,7 @@
 #include <apr_portable.h>
 #include <util_filter.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
@@ -286,33 +286,33 @@ static int descriptor_of(const conn_rec *c)
     return fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 }
 
-static stream_t *stream_make(request_rec *r, const identity_place_t *place, apr_interval_time_t every)
+static stream_t *stream_make(request_rec *r, const identity_rctx_t *rctx, apr_interval_time_t every)
 {
     stream_t *stream = apr_pcalloc(r->pool, sizeof *stream);
-    const identity_principal_t *who = place->found.principal;
+    const identity_principal_t *who = rctx->authentication.principal;
 
-    stream->streams = place->host->site->streams;
-    stream->host = place->host;
+    stream->streams = rctx->host->site->streams;
+    stream->host = rctx->host;
     stream->r = r;
-    stream->name = identity_remote_user(&place->host->settings, who);
-    stream->account_id = place->found.account_id;
+    stream->name = identity_remote_user(&rctx->host->settings, who);
+    stream->account_id = rctx->authentication.account_id;
     stream->chosen = stream->account_id && identity_header_in(r, "X-Platform-Id");
     stream->who = who;
     stream->ends_at = who->ends_at;
     stream->stamp = who->stamp;
-    stream->answers = place->answers;
+    stream->answers = rctx->location.answers;
     stream->every = every;
-    stream->due = ticks(place->host) + every;
+    stream->due = ticks(rctx->host) + every;
     stream->descriptor = r->connection->master ? -1 : descriptor_of(r->connection);
     return stream;
 }
 
 /* By default where identities guard: by AuthType Identity, or by a Require line of ours behind another AuthType. */
 static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_conf_t *conf,
-                                      const identity_place_t *place)
+                                      const identity_rctx_t *rctx)
 {
     const char *type = ap_auth_type(r);
-    bool guards = place->answers || (type && strcasecmp(type, "Identity") == 0);
+    bool guards = rctx->location.answers || (type && strcasecmp(type, "Identity") == 0);
 
     if (conf->stream_recheck != IDENTITY_RECHECK_UNSET)
         return conf->stream_recheck;
@@ -323,12 +323,12 @@ static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_c
 int identity_stream_begin(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_place_t *place = conf->stream_recheck && !r->main ? identity_place_inherited(r) : NULL;
-    apr_interval_time_t every = place ? recheck_of(r, conf, place) : 0;
+    const identity_rctx_t *rctx = conf->stream_recheck && !r->main ? identity_rctx_inherited(r) : NULL;
+    apr_interval_time_t every = rctx ? recheck_of(r, conf, rctx) : 0;
 
-    if (!every || !place->found.principal || place->found.refused)
+    if (!every || !rctx->authentication.principal || rctx->authentication.refused)
         return DECLINED;
-    stream_t *stream = stream_make(r, place, every);
+    stream_t *stream = stream_make(r, rctx, every);
     if ((stream->descriptor < 0 && !r->connection->master) || !enter(stream)) {
         if (stream->descriptor >= 0)
             close(stream->descriptor);

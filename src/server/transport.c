@@ -3,7 +3,7 @@
 
 #include <http_ssl.h>
 
-#include "server_int.h"
+#include "rctx.h"
 
 /* A stream of HTTP/2 has its connection as master. */
 static conn_rec *connection_of(const request_rec *r)
@@ -58,14 +58,14 @@ static signed char verdict(const request_rec *r)
 /* As the client's own request came, before any directive of a location has changed its headers. */
 static signed char behind_proxy(const request_rec *r)
 {
-    while (r->prev || r->main)
-        r = r->prev ? r->prev : r->main;
-    identity_slot_t *slot = identity_slot((request_rec *)(uintptr_t)r);
-    if (!slot->transport_known) {
-        slot->transport_known = true;
-        slot->tls = identity_conf(r->server)->trusted_proxies && trusted(r) ? verdict(r) : 0;
+    for (const request_rec *before; (before = identity_request_before(r)) != NULL;)
+        r = before;
+    identity_rctx_t *rctx = identity_rctx_make((request_rec *)(uintptr_t)r);
+    if (!rctx->transport_known) {
+        rctx->transport_known = true;
+        rctx->tls = identity_conf(r->server)->trusted_proxies && trusted(r) ? verdict(r) : 0;
     }
-    return slot->tls;
+    return rctx->tls;
 }
 
 int identity_note_transport(request_rec *r)
