@@ -7,10 +7,11 @@
 #   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
 #   make mutants    mutated raw requests against the sanitized server (REQUESTS=100000 SEED=1)
 #   make bench      what it costs, beside limits measured in the same run
-#   make install    module, tool and conf into apxs' places (DESTDIR, prefix)
+#   make install    module, tool, manual pages and conf into apxs' places (DESTDIR, prefix, bindir, libdir, datadir, mandir)
 #   make uninstall  take them away again
 #   make package    Debian's package, in build/package; make test-package installs, upgrades and purges it in a fresh Debian (root)
 #   make dist       the sources as mod_identity-VERSION.tar.gz
+#   make reference  conf/directives.md anew, of the table of directives
 #   make deps       install the Debian packages that are missing
 #   make clean
 #
@@ -24,6 +25,11 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
 prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libdir ?= $(prefix)/lib
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+DIRECTORIES = APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' bindir='$(bindir)' libdir='$(libdir)' datadir='$(datadir)' mandir='$(mandir)'
 DESTDIR ?=
 PORT ?= 8080
 STATE ?= run
@@ -121,10 +127,10 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall package test-package dist deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall package test-package dist reference deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
-MAN := $(BUILD)/htidentity.1
+MAN := $(BUILD)/htidentity.8 $(BUILD)/mod_identity.8
 
 all: $(MODULE) $(TOOL) $(MAN)
 units: $(UNITS) $(FUZZES)
@@ -173,9 +179,16 @@ $(TOOL): $(TOOL_OBJECTS) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
-$(MAN): $(TOOL)
+$(BUILD)/htidentity.8: $(TOOL)
 	$(call say,GEN)
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(TOOL) help --man > $@
+
+REFERENCE := src/tool/reference.pl src/server/directives.def src/server/directives.txt
+
+$(BUILD)/mod_identity.8: $(REFERENCE) conf/README.md conf/interface.md include/identity/core.h
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)perl src/tool/reference.pl man > $@
 
 $(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
 	$(call say,AR)
@@ -267,12 +280,15 @@ run:
 	@PORT='$(PORT)' STATE='$(STATE)' CONF='$(CONF)' exec src/tool/run.sh
 
 install: all
-	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' BUILD='$(BUILD)' src/tool/install.sh
+	@$(DIRECTORIES) BUILD='$(BUILD)' src/tool/install.sh
 
 # The sources as committed, in a folder of the version's name.
 VERSION := $(shell sed -n 's/^\#define IDENTITY_VERSION "\(.*\)"$$/\1/p' include/identity/core.h)
 dist:
 	git archive --format=tar.gz --prefix='mod_identity-$(VERSION)/' -o 'mod_identity-$(VERSION).tar.gz' HEAD
+
+reference:
+	perl src/tool/reference.pl md > conf/directives.md.new && mv conf/directives.md.new conf/directives.md
 
 package:
 	@$(DEPS) build package
@@ -283,7 +299,7 @@ test-package: package
 	@prove t/package
 
 uninstall:
-	@APXS='$(APXS)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' src/tool/install.sh uninstall
+	@$(DIRECTORIES) src/tool/install.sh uninstall
 
 deps:
 	@$(DEPS) build test

@@ -13,6 +13,9 @@
 /* In one place: `htidentity --version`, httpd's Server header (as ServerTokens allows), `make dist`. */
 #define IDENTITY_VERSION "0.9.0"
 
+/* Of the manual pages, which need one. */
+#define IDENTITY_VERSION_DATE "2026-11-30"
+
 #include <stdbool.h>
 #include <stddef.h>
 

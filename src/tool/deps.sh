@@ -6,7 +6,7 @@ set -eu
 
 build="apache2-bin apache2-dev binutils gcc libapr1-dev libaprutil1-dbd-sqlite3 libaprutil1-dev libc6-dev libcjose-dev libcrypt-dev
  libcurl4-openssl-dev libidn2-dev libjansson-dev libsodium-dev libssl-dev libutf8proc-dev make openssl perl pkg-config"
-test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsqlite3-dev libwww-perl procps python3 python3-aiosmtpd python3-jsonschema
+test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsqlite3-dev libwww-perl mandoc procps python3 python3-aiosmtpd python3-jsonschema
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"

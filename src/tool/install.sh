@@ -1,7 +1,8 @@
 #!/bin/sh
 # usage: APXS=apxs DESTDIR= prefix=/usr/local BUILD=build src/tool/install.sh [uninstall]          (that is `make install`, `make uninstall`)
-# Module to where httpd looks for modules, with its symbols beside it (prefix/lib/debug); htidentity to prefix/bin; the interface's description and examples to
-# prefix/share/identity; the configuration to Debian's mods-available and sites-available where httpd is Debian's, else to SYSCONFDIR/extra; fail2ban's filter to
+# bindir, libdir, datadir and mandir are honoured, too; modules and configuration go where apxs says.
+# Module to where httpd looks for modules, with its symbols beside it (libdir/debug); htidentity to bindir; manual pages to mandir; the interface's description and
+# examples to datadir/identity; the configuration to Debian's mods-available and sites-available where httpd is Debian's, else to SYSCONFDIR/extra; fail2ban's filter to
 # its folder on Debian, else beside the description. Nothing of it is in force before somebody says so.
 # A file of the configuration that differs from ours stays as it is; ours is then laid beside it as FILE.new. uninstall takes away what is as it was installed,
 # says what stays (edited files, databases), and refuses while the module is enabled.
@@ -10,6 +11,10 @@ set -eu
 APXS=${APXS:-apxs}
 destination=${DESTDIR:-}
 prefix=${prefix:-/usr/local}
+bindir=${bindir:-$prefix/bin}
+libdir=${libdir:-$prefix/lib}
+datadir=${datadir:-$prefix/share}
+mandir=${mandir:-$datadir/man}
 action=${1:-install}
 build=${BUILD:-build}
 
@@ -36,7 +41,7 @@ put_conf() { # file, target
 # tools to part.
 put_module() {
     [ "${STRIP:-}" != no ] || { put 644 "$build/mod_identity.so" "$modules/mod_identity.so"; return; }
-    debug=$prefix/lib/debug$modules/mod_identity.so.debug
+    debug=$libdir/debug$modules/mod_identity.so.debug
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     objcopy --only-keep-debug "$build/mod_identity.so" "$work/mod_identity.so.debug"
@@ -76,15 +81,16 @@ else
         fi
     done
     take "$modules/mod_identity.so"
-    take "$prefix/lib/debug$modules/mod_identity.so.debug"
+    take "$libdir/debug$modules/mod_identity.so.debug"
 fi
 
-data 755 "$build/htidentity" "$prefix/bin/htidentity"
-data 644 "$build/htidentity.1" "$prefix/share/man/man1/htidentity.1"
-data 644 conf/openapi.json "$prefix/share/identity/openapi.json"
-data 644 conf/password-blocklist.txt "$prefix/share/identity/password-blocklist.txt"
+data 755 "$build/htidentity" "$bindir/htidentity"
+data 644 "$build/htidentity.8" "$mandir/man8/htidentity.8"
+data 644 "$build/mod_identity.8" "$mandir/man8/mod_identity.8"
+data 644 conf/openapi.json "$datadir/identity/openapi.json"
+data 644 conf/password-blocklist.txt "$datadir/identity/password-blocklist.txt"
 for file in conf/examples/*; do
-    data 644 "$file" "$prefix/share/identity/examples/${file##*/}"
+    data 644 "$file" "$datadir/identity/examples/${file##*/}"
 done
 if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache2 ]; then
     data 644 conf/identity.load /etc/apache2/mods-available/identity.load
@@ -94,6 +100,6 @@ if [ "$modules" = /usr/lib/apache2/modules ] && [ "$configuration" = /etc/apache
 else
     conf conf/identity.conf "$configuration/extra/identity.conf"
     conf conf/identity-site.conf "$configuration/extra/identity-site.conf"
-    data 644 conf/fail2ban/identity.conf "$prefix/share/identity/fail2ban/identity.conf"
+    data 644 conf/fail2ban/identity.conf "$datadir/identity/fail2ban/identity.conf"
 fi
 [ "$action" = install ] || echo "kept databases, signing keys and mail, wherever DBDParams and IdentityMailURL put them"

@@ -4,18 +4,68 @@
 
 #include "tool.h"
 
-/* Text between requests: hyphens that are typed, backslashes, and no line that begins as a request does. */
-static void print_text(const char *text)
+#define LINE_LENGTH 78
+
+/* Of the line that is being written. */
+static size_t column;
+
+static void end_line(void)
 {
-    if (*text == '.' || *text == '\'')
+    if (column)
+        putchar('\n');
+    column = 0;
+}
+
+/* Text between requests: hyphens that are typed, backslashes, and no line that begins as a request does. */
+static void print_text(const char *text, size_t length)
+{
+    if (!column && (*text == '.' || *text == '\''))
         fputs("\\&", stdout);
-    for (; *text; text++)
-        if (*text == '-')
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '-')
             fputs("\\-", stdout);
-        else if (*text == '\\')
+        else if (text[i] == '\\')
             fputs("\\e", stdout);
         else
-            putchar(*text);
+            putchar(text[i]);
+}
+
+/* The next word of running text, on a new line where it does not fit: the source of a page is read as well. */
+static void print_word(const char *word, size_t length)
+{
+    /* A hyphen takes two columns. */
+    size_t width = length;
+
+    for (size_t i = 0; i < length; i++)
+        width += word[i] == '-';
+    if (column && column + 1 + width > LINE_LENGTH)
+        end_line();
+    else if (column) {
+        putchar(' ');
+        column++;
+    }
+    print_text(word, length);
+    column += width;
+}
+
+static void print_words(const char *text)
+{
+    for (size_t length; *text; text += length + strspn(text + length, " ")) {
+        length = strcspn(text, " ");
+        print_word(text, length);
+    }
+}
+
+/* A text of the tables as a sentence: with a capital letter, and what ends it. */
+static void print_sentence(const char *text, const char *end)
+{
+    char sentence[1024];
+
+    snprintf(sentence, sizeof sentence, "%s%s", text, end);
+    if (sentence[0] >= 'a' && sentence[0] <= 'z')
+        sentence[0] = (char)(sentence[0] - 'a' + 'A');
+    print_words(sentence);
+    end_line();
 }
 
 static void print_arguments(const char *arguments)
@@ -29,81 +79,85 @@ static void print_arguments(const char *arguments)
 
 static void print_command(const tool_command_t *command)
 {
+    char option[64];
     const char *value;
     bool any = false;
 
     fputs(".TP\n.B ", stdout);
-    print_text(command->name);
+    print_text(command->name, strlen(command->name));
     if (*command->arguments) {
         fputs(" \\fR", stdout);
         print_arguments(command->arguments);
     }
-    printf("\n%c", command->text[0] - 'a' + 'A');
-    print_text(command->text + 1);
-    puts(".");
+    putchar('\n');
+    print_sentence(command->text, ".");
     for (int i = 0; i < TOOL_OPTIONS; i++)
         if (tool_options[i].kind != TOOL_ALL && tool_takes(command, (tool_option_t)i, &value)) {
-            fputs(any ? ", " : "Options: ", stdout);
-            fputs("\\-\\-", stdout);
-            print_text(tool_options[i].name);
-            if (value) {
-                putchar(' ');
-                print_text(value);
-            }
+            if (any) {
+                putchar(',');
+                column++;
+            } else
+                print_words("Options:");
             any = true;
+            snprintf(option, sizeof option, "--%s", tool_options[i].name);
+            print_words(option);
+            print_words(value ? value : "");
         }
-    if (any)
-        puts(".");
+    if (any) {
+        putchar('.');
+        column++;
+    }
+    end_line();
 }
 
 static void print_option(const tool_option_row_t *option)
 {
     fputs(".TP\n.B \\-\\-", stdout);
-    print_text(option->name);
+    print_text(option->name, strlen(option->name));
     if (option->value) {
         fputs(" \\fI", stdout);
-        print_text(option->value);
+        print_text(option->value, strlen(option->value));
         fputs("\\fR", stdout);
     }
-    printf("\n%c", option->text[0] >= 'a' && option->text[0] <= 'z' ? option->text[0] - 'a' + 'A' : option->text[0]);
-    print_text(option->text + 1);
-    puts(option->kind == TOOL_MANY ? "; may be repeated." : ".");
+    putchar('\n');
+    print_sentence(option->text, option->kind == TOOL_MANY ? "; may be repeated." : ".");
 }
 
-static const char begin[] =
-    ".SH NAME\nhtidentity \\- set up, change and look into the identities of mod_identity\n"
-    ".SH SYNOPSIS\n.B htidentity\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n"
-    ".SH DESCRIPTION\n"
+static const char begin[] = ".SH NAME\nhtidentity \\- set up, change and look into the identities of mod_identity\n"
+                            ".SH SYNOPSIS\n.B htidentity\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n"
+                            ".SH DESCRIPTION\n";
+static const char description[] =
     "It works on the database of mod_identity, with httpd running or not, by the same rules as the interface does. "
     "A USER is an id, a user name or a login; a TEAM, ROLE, ACCOUNT, ENTITY or PROVIDER an id or its reference, slug "
-    "or "
-    "name. "
-    "Durations take s, m, h or d; a time is written 2024\\-01\\-15T09:30:00Z. A password is read from standard input; "
-    "a "
-    "key, an alias or a link is printed alone, once. Lists are separated by tabs, the id first, with a heading on a "
-    "terminal alone.\n.PP\n"
-    "Without \\-\\-db the database, keys, lifetimes and rules are those of httpd\\(aqs configuration, which httpd "
-    "itself "
-    "reads (httpd \\-t \\-D IDENTITY_DUMP). With \\-\\-db alone they are what the server wrote into the database at "
-    "its "
-    "last start.\n";
-static const char end[] =
-    ".SH EXIT STATUS\n"
-    ".TP\n.B 0\nDone.\n.TP\n.B 1\nFailed.\n.TP\n.B 2\nUsage; the wrong word is named.\n.TP\n.B 3\nThere is no "
-    "database, or "
-    "not of this version.\n.TP\n.B 4\nNot found.\n.TP\n.B 5\nIt exists already, or is not in the state for "
-    "it.\n.TP\n.B 6\n"
-    "Refused by a rule.\n"
-    ".SH ENVIRONMENT\n"
-    ".TP\n.B IDENTITY_DB\nStands for \\-\\-db.\n.TP\n.B IDENTITY_ENTITY\nStands for \\-\\-entity.\n"
-    ".TP\n.B IDENTITY_HTTPD\nThe path of the httpd whose configuration is read.\n"
-    ".TP\n.B APACHE_ENVVARS\nThe file with the variables that its configuration uses.\n"
-    ".SH SEE ALSO\n.BR httpd (8),\n.BR apachectl (8)\n";
+    "or name. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z. A password is read from standard "
+    "input; a key, an alias or a link is printed alone, once. Lists are separated by tabs, the id first, with a "
+    "heading on a terminal alone.";
+static const char where[] =
+    "Without --db the database, keys, lifetimes and rules are those of httpd's configuration, which httpd itself "
+    "reads (httpd -t -D IDENTITY_DUMP). With --db alone they are what the server wrote into the database at its last "
+    "start.";
+static const char end[] = ".SH EXIT STATUS\n"
+                          ".TP\n.B 0\nDone.\n"
+                          ".TP\n.B 1\nFailed.\n"
+                          ".TP\n.B 2\nUsage; the wrong word is named.\n"
+                          ".TP\n.B 3\nThere is no database, or not of this version.\n"
+                          ".TP\n.B 4\nNot found.\n"
+                          ".TP\n.B 5\nIt exists already, or is not in the state for it.\n"
+                          ".TP\n.B 6\nRefused by a rule.\n"
+                          ".SH ENVIRONMENT\n"
+                          ".TP\n.B IDENTITY_DB\nStands for \\-\\-db.\n"
+                          ".TP\n.B IDENTITY_ENTITY\nStands for \\-\\-entity.\n"
+                          ".TP\n.B IDENTITY_HTTPD\nThe path of the httpd whose configuration is read.\n"
+                          ".TP\n.B APACHE_ENVVARS\nThe file with the variables that its configuration uses.\n"
+                          ".SH SEE ALSO\n.BR mod_identity (8),\n.BR httpd (8),\n.BR apachectl (8)\n";
 
 int tool_print_man(void)
 {
-    puts(".TH HTIDENTITY 1 \"\" \"mod_identity " IDENTITY_VERSION "\" \"User Commands\"");
+    puts(".TH HTIDENTITY 8 " IDENTITY_VERSION_DATE " \"mod_identity " IDENTITY_VERSION "\" \"System Administration\"");
     fputs(begin, stdout);
+    print_sentence(description, "");
+    puts(".PP");
+    print_sentence(where, "");
     puts(".SH OPTIONS OF EVERY COMMAND");
     for (int i = 0; i < TOOL_OPTIONS; i++)
         if (tool_options[i].kind == TOOL_ALL)

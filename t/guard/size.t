@@ -8,7 +8,8 @@ use IdentityGuard;
 my ($lines_of_file, $lines_of_function) = (800, 60);
 my (@long_files, @long_functions);
 my $functions = 0;
-for my $path (files(qr{(?:\.(?:c|h|def|pl|pm|t|sh|py|js|css|html|md|in)|Makefile|t/TEST)$})) {
+# A file that is made of others is not read from one end to the other.
+for my $path (grep { $_ ne 'conf/directives.md' } files(qr{(?:\.(?:c|h|def|pl|pm|t|sh|py|js|css|html|md|in)|Makefile|t/TEST)$})) {
     my @lines = split /\n/, slurp($path), -1;
     push @long_files, "$path: $#lines lines" if $#lines > $lines_of_file;
     next unless $path =~ /\.[ch]$/;

@@ -250,6 +250,20 @@ my $whole = put('identity.conf', 0644, $shipped);
 my ($status, $text) = check("Include $whole\nDBDParams $state/identity.db", modules => [qw(deflate brotli)]);
 is $status, 0, 'with all of them in force it is taken' or diag $text;
 
+# ---- the reference: every example is taken as it stands ------------------------------------------------------------------------------------------
+
+open $in, '<', "$top/conf/directives.md" or die $!;
+my $reference = do { local $/; <$in> };
+my @examples = $reference =~ /^```\n(.*?)^```$/gms;
+my $here = sub {
+    my ($example) = @_;
+    my %of = ('mail-secret' => $secret, 'captcha-secret' => $secret, 'work-secret' => $secret, 'key-escrow' => $escrow, 'new.pem' => $first, 'old.pem' => $second, 'blocklist.txt' => $words, mail => $templates);
+    return $example =~ s{/etc/apache2/identity/(\S+)}{$of{$1} // die "$1 of an example is not there"}ger;
+};
+is scalar @examples, scalar(() = $reference =~ /^## /mg), 'the reference has an example of each directive';
+($status, $text) = check(join "\n", map { $here->($_) } @examples);
+is $status, 0, 'all of them together are taken' or diag map { my ($one, $said) = check($here->($_)); $one ? "$_$said" : () } @examples;
+
 # ---- nothing asked, nothing demanded ------------------------------------------------------------------------------------------------------------
 
 open $in, '<', "$top/t/conf/base.conf" or die $!;

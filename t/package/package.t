@@ -63,6 +63,7 @@ ok !-e "$root/etc/apache2/mods-enabled/identity.load", 'nothing is enabled';
 ok !-e "$root/etc/apache2/sites-enabled/identity.conf", 'no site either';
 does('apache2ctl configtest', 'httpd is content', qr/Syntax OK/);
 does('htidentity --version', 'htidentity is on the path', qr/\d+\.\d+\.\d+/);
+like must("dpkg-deb -c '$package'"), qr{\./usr/share/man/man8/htidentity\.8\.gz\n.*\./usr/share/man/man8/mod_identity\.8\.gz\n}s, 'both manual pages are in it';
 
 # ---- a2enmod ------------------------------------------------------------------------------------------------------------------------------------------
 

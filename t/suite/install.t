@@ -33,7 +33,7 @@ my $debian = "$base/debian";
 install("DESTDIR=$debian");
 is_deeply [sort split /\n/, `cd '$debian' && find . -type f`],
     ['./etc/apache2/mods-available/identity.conf', './etc/apache2/mods-available/identity.load', './etc/apache2/sites-available/identity.conf', './etc/fail2ban/filter.d/identity.conf', './usr/lib/apache2/modules/mod_identity.so', './usr/local/bin/htidentity',
-        './usr/local/lib/debug/usr/lib/apache2/modules/mod_identity.so.debug', map({ "./usr/local/share/identity/$_" } @examples), './usr/local/share/identity/openapi.json', './usr/local/share/identity/password-blocklist.txt', './usr/local/share/man/man1/htidentity.1'],
+        './usr/local/lib/debug/usr/lib/apache2/modules/mod_identity.so.debug', map({ "./usr/local/share/identity/$_" } @examples), './usr/local/share/identity/openapi.json', './usr/local/share/identity/password-blocklist.txt', './usr/local/share/man/man8/htidentity.8', './usr/local/share/man/man8/mod_identity.8'],
     'Debian\'s places';
 is slurp("$debian/etc/apache2/mods-available/identity.conf"), slurp('conf/identity.conf'), 'the shipped conf';
 is slurp("$debian/etc/apache2/sites-available/identity.conf"), slurp('conf/identity-site.conf'), 'M2: the virtual host to copy';
@@ -80,11 +80,11 @@ open $out, '>', "$base/apxs" or die;
 print {$out} "#!/bin/sh\ncase \"\$2\" in LIBEXECDIR) echo /opt/httpd/modules ;; SYSCONFDIR) echo /opt/httpd/conf ;; *) exec apxs \"\$\@\" ;; esac\n";
 close $out;
 chmod 0755, "$base/apxs";
-install("DESTDIR=$base/plain", 'prefix=/opt/identity', "APXS=$base/apxs");
+install("DESTDIR=$base/plain", 'prefix=/opt/identity', 'mandir=/opt/man', "APXS=$base/apxs");
 is_deeply [sort split /\n/, `cd '$base/plain' && find . -type f`],
     ['./opt/httpd/conf/extra/identity-site.conf', './opt/httpd/conf/extra/identity.conf', './opt/httpd/modules/mod_identity.so', './opt/identity/bin/htidentity',
         './opt/identity/lib/debug/opt/httpd/modules/mod_identity.so.debug', map({ "./opt/identity/share/identity/$_" } @examples), './opt/identity/share/identity/fail2ban/identity.conf',
-        './opt/identity/share/identity/openapi.json', './opt/identity/share/identity/password-blocklist.txt', './opt/identity/share/man/man1/htidentity.1'],
+        './opt/identity/share/identity/openapi.json', './opt/identity/share/identity/password-blocklist.txt', './opt/man/man8/htidentity.8', './opt/man/man8/mod_identity.8'],
     'apxs\' own places';
 
 # What Debian's a2enmod would link, as a whole server: .load lines name Debian's path, which stands for the folder just filled.
