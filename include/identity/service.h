@@ -325,10 +325,22 @@ typedef struct identity_stand_in {
     bool cookie;         /* the access cookie is taken there: signing in may help */
 } identity_stand_in_t;
 
+typedef struct identity_route identity_route_t;
+#define IDENTITY_PATH_IDS 2
+
+/* What method and path name, by the table of routes. */
+typedef struct identity_match {
+    enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE } kind; /* PATH: but not by that method */
+    const identity_route_t *route;      /* NULL: NOTHING; of PATH: the first of the path's */
+    const char *ids[IDENTITY_PATH_IDS]; /* the segments in braces, NULL without one */
+    const char *allow;                  /* of PATH: the methods that there are */
+} identity_match_t;
+
 typedef struct identity_request {
-    const char *method; /* upper case */
-    const char *path;   /* decoded, /v1/users */
-    const char *query;  /* raw, without ?, or NULL */
+    const char *method;     /* upper case */
+    const char *path;       /* decoded, /v1/users */
+    const char *query;      /* raw, without ?, or NULL */
+    identity_match_t match; /* set by identity_request_match */
     identity_headers_t headers;
     const char *client_address; /* of the person (behind mod_remoteip the real one) */
     bool secure;                /* TLS */
@@ -374,8 +386,11 @@ const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
 /* Does a person's browser want to show the answer: Accept names text/html, and Sec-Fetch-Dest, if any, a document? */
 bool identity_wants_page(const identity_request_t *in);
 
+/* Finds what method and path name, once: authentication and operation go by it. */
+void identity_request_match(apr_pool_t *pool, identity_request_t *in);
+
 /* Is it a call by which people come in: one below /v1/oauth or /.well-known that needs no credential? */
-bool identity_route_open(apr_pool_t *pool, const char *method, const char *path);
+bool identity_request_open(const identity_request_t *in);
 
 /* The authentication phase of a request to the API: finds the one credential, checks transport (403), key or token with
  * its session (401), faults (503). A route that is public answers without a credential; a wrong or unknown path is left
@@ -456,15 +471,16 @@ const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env, 
 const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
                                      size_t max);
 
-/* Answers a request. authentication must come from identity_authenticate on the same request (or
+/* Answers a request that was matched. authentication must come from identity_authenticate on the same request (or
  * identity_authenticate_local): NULL answers 401, never more. Everything is in pool. HEAD is answered as GET; the
  * caller leaves the body out. */
 void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                     const identity_authentication_t *authentication, identity_response_t *out);
 
-/* The JSON error answer that httpd's own refusals are turned into; for 401 and 503 with the headers that belong to
- * them. */
-void identity_serve_error(apr_pool_t *pool, int status, identity_response_t *out);
+/* The answer to a request that httpd refuses with that status, whether by itself or because authentication has refused
+ * it. in: NULL where the request was not claimed; authentication: NULL where nobody was asked. */
+void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                            const identity_authentication_t *authentication, int status, identity_response_t *out);
 
 /* ---- for the command line: the same rules without a credential -------------------------------------------------- */
 

@@ -67,12 +67,12 @@ int identity_check_authn(request_rec *r)
 
 /* A call by which people come in, inside a location that asks who they are: httpd's access rules have said by now that
  * a user is all that is missing (Require ip, all denied and their like refuse before that). */
-static bool way_in(request_rec *r)
+static bool way_in(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
     const char *type = ap_auth_type(r);
 
-    if (!type || strcasecmp(type, "Identity") != 0 || !identity_route_open(r->pool, r->method, r->uri))
+    if (!type || strcasecmp(type, "Identity") != 0 || !identity_request_open(rctx->api.in))
         return false;
     if (!conf->public_calls)
         ap_log_rerror(
@@ -90,7 +90,7 @@ int identity_check_authz(request_rec *r)
         return identity_protect_authz(r);
     if (!rctx->api.authenticated || rctx->api.open || foreign(r, rctx))
         return DECLINED;
-    if (way_in(r))
+    if (way_in(r, rctx))
         return OK;
     if (rctx->authentication.refused)
         return identity_problem_status(rctx->authentication.problem.kind);

@@ -43,6 +43,7 @@ static void describe(request_rec *r, identity_rctx_t *rctx)
         .idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key"),
     };
     identity_describe_transport(r, in);
+    identity_request_match(r->pool, in);
     identity_describe_stand_in(r, in);
     in->access_cookie = conf->cookie;
     in->origin_granted = identity_cors_granted(r);

@@ -8,17 +8,6 @@ APLOG_USE_MODULE(identity);
 
 static ap_filter_rec_t *error_filter; /* set anew whenever the module is loaded */
 
-static void body_of(request_rec *r, identity_rctx_t *rctx, identity_response_t *response)
-{
-    /* A refusal of ours that was handed to httpd (authn.c) has words of its own. */
-    if (rctx->api.authenticated && rctx->authentication.refused) {
-        identity_serve(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication, response);
-        if (response->status == r->status)
-            return;
-    }
-    identity_serve_error(r->pool, r->status, response);
-}
-
 static int keep_header(void *r_, const char *name, const char *value)
 {
     request_rec *r = r_;
@@ -39,7 +28,7 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
     if (filter->ctx)
         return APR_SUCCESS; /* more of the page */
     filter->ctx = rctx;
-    body_of(r, rctx, &response);
+    identity_serve_refused(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication, r->status, &response);
     identity_count_answer(r, rctx, response.route, r->status);
     apr_table_unset(r->headers_in, "Range");
     /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */

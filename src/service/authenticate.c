@@ -302,14 +302,12 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
                            identity_authentication_t *out)
 {
     identity_call_t call;
-    const identity_route_t *route;
-    const char *ids[IDENTITY_PATH_IDS], *allow;
 
     memset(out, 0, sizeof *out);
-    if (identity_route_match(pool, in->method, in->path, &route, ids, &allow) != IDENTITY_MATCH_ROUTE)
+    if (in->match.kind != IDENTITY_MATCH_ROUTE)
         return;
     identity_call_begin(&call, pool, env, in);
-    if (!identity_call_ready(&call) || !authenticate(&call, route, out)) {
+    if (!identity_call_ready(&call) || !authenticate(&call, in->match.route, out)) {
         out->refused = true;
         out->principal = NULL;
         out->problem = call.problem;

@@ -97,56 +97,40 @@ static const char *allowed(apr_pool_t *pool, const char *pattern)
     return apr_pstrcat(pool, list, "OPTIONS", NULL);
 }
 
-identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
-                                      const identity_route_t **route, const char *ids[IDENTITY_PATH_IDS],
-                                      const char **allow)
+void identity_request_match(apr_pool_t *pool, identity_request_t *in)
 {
-    const identity_route_t *best = NULL;
+    const char *method = strcmp(in->method, "HEAD") == 0 ? "GET" : in->method;
+    identity_match_t *match = &in->match;
     int most = -1;
 
-    if (strcmp(method, "HEAD") == 0)
-        method = "GET";
-    *route = NULL;
+    memset(match, 0, sizeof *match);
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *candidate = &identity_routes[i];
         fit_t fit;
-        if (!pattern_fits(candidate->pattern, path, &fit) || fit.literals < most)
+        if (!pattern_fits(candidate->pattern, in->path, &fit) || fit.literals < most)
             continue;
         if (fit.literals > most) {
             most = fit.literals;
-            best = candidate;
-            *route = NULL;
+            match->kind = IDENTITY_MATCH_PATH;
+            match->route = candidate;
             for (int s = 0; s < IDENTITY_PATH_IDS; s++)
-                ids[s] = s < fit.count ? apr_pstrmemdup(pool, fit.segments[s], fit.lengths[s]) : NULL;
+                match->ids[s] = s < fit.count ? apr_pstrmemdup(pool, fit.segments[s], fit.lengths[s]) : NULL;
         }
-        if (strcmp(candidate->method, method) == 0)
-            *route = candidate;
+        if (strcmp(candidate->method, method) == 0) {
+            match->kind = IDENTITY_MATCH_ROUTE;
+            match->route = candidate;
+        }
     }
-    if (!best)
-        return IDENTITY_MATCH_NOTHING;
-    if (*route)
-        return IDENTITY_MATCH_ROUTE;
-    *allow = allowed(pool, best->pattern);
-    return IDENTITY_MATCH_PATH;
+    if (match->kind == IDENTITY_MATCH_PATH)
+        match->allow = allowed(pool, match->route->pattern);
 }
 
-/* Signing in and out, what mailed links open, and the documents that other programs find the way by. */
-static bool opens(const identity_route_t *route, const char *path)
+/* Signing in and out, what mailed links open, and the documents that other programs find the way by: all methods of
+ * such a path are alike in that, so that OPTIONS and a wrong one are answered, too. */
+bool identity_request_open(const identity_request_t *in)
 {
-    return route->credential != IDENTITY_CREDENTIAL_REQUIRED &&
-           (strncmp(path, "/v1/oauth/", 10) == 0 || strncmp(path, "/.well-known/", 13) == 0);
-}
+    const identity_route_t *route = in->match.route;
 
-bool identity_route_open(apr_pool_t *pool, const char *method, const char *path)
-{
-    static const char *const methods[] = {NULL, "GET", "POST"};
-    const char *ids[IDENTITY_PATH_IDS], *allow;
-    const identity_route_t *route;
-
-    /* OPTIONS and a wrong method answer what the path has. */
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (identity_route_match(pool, methods[i] ? methods[i] : method, path, &route, ids, &allow) ==
-            IDENTITY_MATCH_ROUTE)
-            return opens(route, path);
-    return false;
+    return route && route->credential != IDENTITY_CREDENTIAL_REQUIRED &&
+           (strncmp(in->path, "/v1/oauth/", 10) == 0 || strncmp(in->path, "/.well-known/", 13) == 0);
 }

@@ -16,25 +16,41 @@ static bool other_version(const char *path)
     return path[0] == '/' && path[1] == 'v' && !(strcspn(path + 1, "/") == 2 && path[2] == '1');
 }
 
-static bool match(identity_call_t *call)
+static bool content_is(const identity_call_t *call, const char *wanted)
 {
-    const char *allow = NULL, *ids[IDENTITY_PATH_IDS] = {NULL};
-    identity_match_t found =
-        identity_route_match(call->pool, call->in->method, call->in->path, &call->route, ids, &allow);
+    const char *type = call->in->headers.content_type;
+    size_t length = type ? strcspn(type, "; \t") : 0;
+    return length == strlen(wanted) && strncasecmp(type, wanted, length) == 0;
+}
 
-    if (found == IDENTITY_MATCH_PATH) {
-        identity_header(call, "Allow", allow);
+/* Has the caller sent a form where one is taken, or called what takes nothing else? Told before anything is refused. */
+static bool standard(const identity_call_t *call)
+{
+    const identity_route_t *route = call->route;
+    return route->form && (!route->body || content_is(call, "application/x-www-form-urlencoded"));
+}
+
+static bool adopt(identity_call_t *call)
+{
+    const identity_match_t *match = &call->in->match;
+
+    if (match->kind == IDENTITY_MATCH_PATH) {
+        identity_header(call, "Allow", match->allow);
         if (strcmp(call->in->method, "OPTIONS") == 0)
             return identity_answer_empty(call, 204);
         return identity_deny(call, IDENTITY_PROBLEM_METHOD, NULL, "This address does not answer that method.");
     }
-    if (found == IDENTITY_MATCH_NOTHING && other_version(call->in->path))
+    if (match->kind == IDENTITY_MATCH_NOTHING && other_version(call->in->path))
         return identity_deny(call, IDENTITY_PROBLEM_VERSION, NULL,
                              "This version of the interface is not served; use /v1.");
-    if (found == IDENTITY_MATCH_NOTHING)
+    if (match->kind == IDENTITY_MATCH_NOTHING)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is nothing at this address.");
-    call->id = ids[0];
-    call->inner_id = ids[1];
+    call->route = match->route;
+    call->id = match->ids[0];
+    call->inner_id = match->ids[1];
+    call->out->operation = call->route->operation;
+    call->out->route = (int)(call->route - identity_routes);
+    call->standard = standard(call);
     return true;
 }
 
@@ -115,20 +131,6 @@ static bool query(identity_call_t *call)
 
     return identity_query_parse(call->pool, call->in->query, &call->query, &call->problem) &&
            (!known || identity_query_known(call->pool, call->query, known, &call->problem));
-}
-
-static bool content_is(const identity_call_t *call, const char *wanted)
-{
-    const char *type = call->in->headers.content_type;
-    size_t length = type ? strcspn(type, "; \t") : 0;
-    return length == strlen(wanted) && strncasecmp(type, wanted, length) == 0;
-}
-
-/* Has the caller sent a form where one is taken, or called what takes nothing else? Told before anything is refused. */
-static bool standard(const identity_call_t *call)
-{
-    const identity_route_t *route = call->route;
-    return route->form && (!route->body || content_is(call, "application/x-www-form-urlencoded"));
 }
 
 static bool content_fits(identity_call_t *call)
@@ -268,19 +270,12 @@ static void recast(identity_problem_t *problem)
     }
 }
 
-static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
+/* The words of a refusal, of ours or of httpd's. */
+static void answer_problem(identity_call_t *call, const identity_authentication_t *authentication, int status)
 {
     identity_problem_t *problem = &call->problem;
     json_t *body;
 
-    if (problem->kind == IDENTITY_PROBLEM_NONE)
-        problem->kind = IDENTITY_PROBLEM_INTERNAL;
-    if (call->route && call->route->invitations)
-        recast(problem);
-    int status = identity_problem_status(problem->kind);
-    if (status >= 500)
-        identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
-                     problem->field ? problem->field : "-", status);
     if (status == 429 || status == 503)
         identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
     if (identity_entry_refused(call, status))
@@ -300,6 +295,21 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
 }
 
+static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
+{
+    identity_problem_t *problem = &call->problem;
+
+    if (problem->kind == IDENTITY_PROBLEM_NONE)
+        problem->kind = IDENTITY_PROBLEM_INTERNAL;
+    if (call->route && call->route->invitations)
+        recast(problem);
+    int status = identity_problem_status(problem->kind);
+    if (status >= 500)
+        identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
+                     problem->field ? problem->field : "-", status);
+    answer_problem(call, authentication, status);
+}
+
 /* Under an Idempotency-Key only the first of several requests gets to the handler. */
 static bool perform(identity_call_t *call)
 {
@@ -309,15 +319,24 @@ static bool perform(identity_call_t *call)
 
 static bool handle(identity_call_t *call, const identity_authentication_t *authentication)
 {
-    if (!match(call))
+    if (!adopt(call))
         return false;
     if (!call->route)
         return true; /* OPTIONS is answered */
-    call->out->operation = call->route->operation;
-    call->out->route = (int)(call->route - identity_routes);
-    call->standard = standard(call);
     return identity_call_ready(call) && permit(call, authentication) && version_fits(call) && path_ids(call) &&
            query(call) && body(call) && perform(call);
+}
+
+static void begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                  identity_response_t *out)
+{
+    memset(out, 0, sizeof *out);
+    out->route = -1;
+    out->headers = apr_table_make(pool, 8);
+    identity_call_begin(call, pool, env, in);
+    call->out = out;
+    identity_header(call, "Cache-Control", "no-store");
+    identity_header(call, "X-Content-Type-Options", "nosniff");
 }
 
 void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
@@ -325,34 +344,27 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
 {
     identity_call_t call;
 
-    memset(out, 0, sizeof *out);
-    out->route = -1;
-    out->headers = apr_table_make(pool, 8);
-    identity_call_begin(&call, pool, env, in);
-    call.out = out;
+    begin(&call, pool, env, in, out);
     identity_header(&call, "X-REQUEST-ID", in->request_id);
-    identity_header(&call, "Cache-Control", "no-store");
-    identity_header(&call, "X-Content-Type-Options", "nosniff");
     bool done = handle(&call, authentication);
     identity_once_end(&call, done);
     if (!done)
         refuse(&call, authentication);
 }
 
-void identity_serve_error(apr_pool_t *pool, int status, identity_response_t *out)
+void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
+                            const identity_authentication_t *authentication, int status, identity_response_t *out)
 {
-    identity_problem_t problem = {.kind = identity_problem_of_status(status)};
+    static const identity_request_t nothing = {.method = "", .path = ""};
+    identity_call_t call;
 
-    memset(out, 0, sizeof *out);
-    out->route = -1;
-    out->headers = apr_table_make(pool, 4);
-    out->status = status;
-    out->content_type = "application/json";
-    apr_table_setn(out->headers, "Cache-Control", "no-store");
-    apr_table_setn(out->headers, "X-Content-Type-Options", "nosniff");
-    if (status == 401)
-        apr_table_setn(out->headers, "WWW-Authenticate", "Bearer realm=\"identity\"");
-    if (status == 429 || status == 503)
-        apr_table_setn(out->headers, "Retry-After", "1");
-    out->body = identity_json_text(pool, identity_json_own(pool, identity_problem_json(&problem)), &out->length);
+    begin(&call, pool, env, in ? in : &nothing, out);
+    if (authentication && authentication->refused && identity_problem_status(authentication->problem.kind) == status) {
+        adopt(&call);
+        call.problem = authentication->problem;
+        refuse(&call, authentication);
+    } else {
+        call.problem.kind = identity_problem_of_status(status);
+        answer_problem(&call, NULL, status);
+    }
 }

@@ -18,7 +18,7 @@ typedef enum {
     IDENTITY_CREDENTIAL_REQUIRED
 } identity_credential_t;
 
-typedef struct identity_route {
+struct identity_route {
     const char *operation;
     const char *method;
     const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix, `invitation` for ids without one */
@@ -31,7 +31,7 @@ typedef struct identity_route {
     bool invitations;             /* of the invitations interface, with its header and its statuses */
     identity_rate_class_t rate;
     bool (*handler)(identity_call_t *call);
-} identity_route_t;
+};
 
 #define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
     bool handler(identity_call_t *call);
@@ -43,14 +43,6 @@ extern const int identity_route_count;
 /* Names of the query parameters that it takes, with a blank between; NULL where it ignores what it does not know
  * (queries.def). */
 const char *identity_route_query(const identity_route_t *route);
-
-typedef enum { IDENTITY_MATCH_NOTHING, IDENTITY_MATCH_PATH, IDENTITY_MATCH_ROUTE } identity_match_t;
-#define IDENTITY_PATH_IDS 2
-/* PATH: the path exists, the method does not; *allow lists those that do. ids: the segments in braces, NULL without
- * one. */
-identity_match_t identity_route_match(apr_pool_t *pool, const char *method, const char *path,
-                                      const identity_route_t **route, const char *ids[IDENTITY_PATH_IDS],
-                                      const char **allow);
 
 /* ---- a call ----------------------------------------------------------------------------------------------------- */
 

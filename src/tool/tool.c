@@ -228,6 +228,7 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
     in.headers.platform_id = tool->account_id;
     in.request_id = identity_request_id(tool->pool, &tool->env);
     identity_authenticate_local(tool->pool, tool->entity_id, &local);
+    identity_request_match(tool->pool, &in);
     identity_serve(tool->pool, &tool->env, &in, &local, &out);
     *answer = identity_json_own(tool->pool, out.body ? json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL) : NULL);
     tool->next = next_page(tool, *answer, apr_table_get(out.headers, "Link"));

@@ -111,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in.body_context = &body;
         in.request_id = identity_request_id(pool, &door->env);
         identity_identify(pool, &door->env, &in, &all, &who);
+        identity_request_match(pool, &in);
         identity_authenticate(pool, &door->env, &in, &who);
         identity_serve(pool, &door->env, &in, &who, &out);
         fuzz_right = out.status >= 200 && out.status < 400;

@@ -70,6 +70,7 @@ static inline door_answer_t call_with(const char *method, const char *path, iden
     if (body && !headers.content_type)
         in.headers.content_type = "application/json";
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &authentication);
     identity_serve(door->pool, &door->env, &in, &authentication, &out);
     door_record(method, path, &out);

@@ -391,6 +391,7 @@ static void fault(const char *credential, int status, const char *what)
     door->refuse_borrow = true;
     identity_request_t in = {.method = "GET", .path = "/v1/users", .headers.authorization = credential, .secure = true};
     identity_authentication_t found;
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &found);
     door->refuse_borrow = false;
     door->differences = differences;
@@ -434,6 +435,7 @@ static void test_current(void)
 
     follow();
     for (int i = 0; i < 2; i++) {
+        identity_request_match(door->pool, &in);
         identity_authenticate(door->pool, &door->env, &in, &found);
         ok(identity_principal_current(&door->env, found.principal), "who was just let in is current, %s cache",
            door->env.cache ? "with" : "without");

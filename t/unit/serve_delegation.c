@@ -261,6 +261,7 @@ static void authenticate(caller_t *who, const char *credential)
     else
         in.headers.api_key = credential;
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &who->authentication);
     if (!who->authentication.principal)
         bail(text("%s is nobody", who->name));
@@ -326,6 +327,7 @@ static int ask(const caller_t *who, const char *method, const char *path, const 
     identity_response_t out;
 
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_serve(door->pool, &door->env, &in, &who->authentication, &out);
     return out.status;
 }

@@ -285,6 +285,7 @@ static const char *sign_in(const char **refresh, const char **token, const char 
     identity_response_t out;
     const char *access = NULL;
 
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &nobody);
     identity_serve(door->pool, &door->env, &in, &nobody, &out);
     const apr_array_header_t *headers = apr_table_elts(out.headers);

@@ -60,6 +60,7 @@ static caller_t caller_of(const char *name, const char *credential)
     else
         in.headers.api_key = credential;
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &caller.authentication);
     if (!caller.authentication.principal)
         bail(text("%s is nobody", name));
@@ -84,6 +85,7 @@ static door_answer_t ask(const caller_t *caller, const identity_route_t *route, 
     identity_response_t out;
 
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_serve(door->pool, &door->env, &in, &caller->authentication, &out);
     door_answer_t answer = {.status = out.status, .text = out.body, .length = out.length, .headers = out.headers};
     return answer;

@@ -121,6 +121,7 @@ static inline void *run(void *data)
 
     apr_pool_create(&pool, NULL);
     in.request_id = identity_request_id(pool, &racer->env);
+    identity_request_match(pool, &in);
     pthread_barrier_wait(&start);
     identity_authenticate(pool, &racer->env, &in, &authentication);
     identity_serve(pool, &racer->env, &in, &authentication, &out);

@@ -21,6 +21,7 @@ static caller_t caller_of(const char *credential)
     else
         in.headers.api_key = credential;
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &caller.authentication);
     if (!caller.authentication.principal)
         bail("nobody");
@@ -43,6 +44,7 @@ static door_answer_t later(const caller_t *caller, const char *method, const cha
     unsigned long before = identity_db_statements(door->db);
 
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     identity_serve(door->pool, &door->env, &in, &caller->authentication, &out);
     door_answer_t answer = {.status = out.status,
                             .content_type = out.content_type,

@@ -226,6 +226,7 @@ static void test_logins(void)
     accepted(patch(text("/v1/users/%s", sandbox.user), sandbox.bearer, "{\"login\":\"root\"}"), 200,
              "a login in a sandbox");
     door->settings.logins = true;
+    identity_request_match(door->pool, &in);
     identity_authenticate(door->pool, &door->env, &in, &found);
     is_str(identity_remote_user(&door->settings, found.principal), found.principal->name,
            "A4: ... is not r->user, which it would share with somebody");

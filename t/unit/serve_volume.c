@@ -512,6 +512,7 @@ static const char *page_of(const char *target, const identity_authentication_t *
                              .request_id = identity_request_id(door->pool, &door->env)};
     identity_response_t out;
 
+    identity_request_match(door->pool, &in);
     identity_serve(door->pool, &door->env, &in, who, &out);
     if (out.status != 200)
         bail(text("%s: %d %s", target, out.status, out.body));

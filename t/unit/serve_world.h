@@ -119,6 +119,7 @@ static inline const char *world_key(const char *entity_id, const char *body, con
 
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_authenticate_local(door->pool, entity_id, &local);
+    identity_request_match(door->pool, &in);
     identity_serve(door->pool, &door->env, &in, &local, &out);
     answer.json = identity_json_own(door->pool, json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL));
     if (id)

@@ -329,6 +329,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
     in.read_body = text ? read_body : NULL;
     in.body_context = &body;
     in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
     if (local_entity)
         identity_authenticate_local(door->pool, local_entity, &authentication);
     else
