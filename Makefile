@@ -7,6 +7,7 @@
 #   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
 #   make mutants    mutated raw requests against the sanitized server (REQUESTS=100000 SEED=1)
 #   make bench      what it costs, beside limits measured in the same run
+#   make count      instructions a request of the most frequent ones, by callgrind
 #   make install    module, tool, manual pages and conf into apxs' places (DESTDIR, prefix, bindir, libdir, datadir, mandir)
 #   make uninstall  take them away again
 #   make package    Debian's package, in build/package; make test-package installs, upgrades and purges it in a fresh Debian (root)
@@ -127,7 +128,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench run install uninstall package test-package dist reference deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench count run install uninstall package test-package dist reference deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 MAN := $(BUILD)/htidentity.8 $(BUILD)/mod_identity.8
@@ -237,7 +238,7 @@ check: test-packages all units
 # The long ones come first, so that none runs alone at the end.
 test:
 	@$(DEPS) build test
-	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= BUILD=build all units
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= BUILD=build all units build/t/bench-seed
 	+@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=build-asan all units
 	$(fresh_answers)
 	@rm -rf '$(TAP)' '$(TAP).last' '$(TAP).failed' && mkdir -p '$(TAP)' '$(TAP).last'
@@ -273,6 +274,12 @@ bench:
 	+@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
 	@t/bench/run.pl $(BUILD)
 	@$(BUILD)/t/bench-logins
+
+# USERS=100000 by default. What is held by a test: t/suite/count.t.
+count:
+	@$(DEPS) build count
+	+@$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/t/bench-seed
+	@t/bench/count.pl $(BUILD)
 
 run:
 	@$(DEPS) build

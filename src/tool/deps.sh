@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [--check] LIST...        LIST: build, test, bench, fuzz, package, root
+# usage: deps.sh [--check] LIST...        LIST: build, test, bench, count, fuzz, package, root
 # Installs the Debian packages of the lists that are missing; with --check only says which. apt-get is asked only when something lacks.
 # The package apache2 is left out on purpose: it would start a service of its own on port 80.
 set -eu
@@ -10,6 +10,7 @@ test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsql
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"
+count="perl valgrind"
 package="build-essential debhelper dpkg-dev git lintian"
 root="debootstrap"
 fuzz="clang libclang-rt-14-dev"
@@ -25,6 +26,7 @@ for list in "$@"; do
         build) wanted="$wanted $build" ;;
         test) wanted="$wanted $test" ;;
         bench) wanted="$wanted $bench" ;;
+        count) wanted="$wanted $count" ;;
         fuzz) wanted="$wanted $fuzz" ;;
         package) wanted="$wanted $package" ;;
         root) wanted="$wanted $root" ;;

@@ -3,7 +3,9 @@
  * Fills a database that `htidentity migrate` has made: an entity `default` with 10 accounts, 100 teams and 20 roles, so
  * many active users with 1 to 3 memberships each (every third has a team as its last), and so many API keys. FOLDER
  * gets `users` (an id and a name a line) and `keys` (a key a line; the first is the administrator's). All users have
- * the password Correct1Horse. */
+ * the password Correct1Horse.
+ *
+ * usage: bench-seed --optimized        says yes or no: has the compiler optimized what is measured? */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,12 @@
 #define ROLES    20
 #define PASSWORD "Correct1Horse"
 #define BATCH    1000
+
+#ifdef __OPTIMIZE__
+static const bool optimized = true;
+#else
+static const bool optimized = false;
+#endif
 
 static apr_pool_t *lasting, *passing;
 static identity_db_t *db;
@@ -211,6 +219,8 @@ int main(int count, char *arguments[])
     const identity_db_options_t options = {.sync = IDENTITY_SYNC_NORMAL, .log = log_failure};
     const char *error = NULL;
 
+    if (count == 2 && strcmp(arguments[1], "--optimized") == 0)
+        return puts(optimized ? "yes" : "no") < 0;
     if (count != 5 || sodium_init() < 0) {
         fprintf(stderr, "usage: bench-seed DATABASE FOLDER USERS KEYS\n");
         return 2;
