@@ -249,6 +249,35 @@ const char *identity_language_choose(apr_pool_t *pool, const char *accepted, con
 bool identity_text_valid(const char *text);
 bool identity_utf8_valid(const char *text);
 
+/* ---- cookies, and the headers of refusals (cookie.c, challenge.c) ----------------------------------------------- */
+
+/* Where in the value of a Cookie header the first cookie of that name begins, NULL where there is none. *length: up to
+ * what separates it from the next. Of two header lines httpd makes one with a comma, so that separates, too. */
+const char *identity_cookie_find(const char *cookies, const char *name, size_t *length);
+/* The values of all of that name (const char *). cookies may be NULL. */
+apr_array_header_t *identity_cookie_values(apr_pool_t *pool, const char *cookies, const char *name);
+/* The header's value without any of that name; "" where nothing is left. */
+const char *identity_cookie_without(apr_pool_t *pool, const char *cookies, const char *name);
+
+typedef struct identity_cookie {
+    const char *name, *value, *path, *same_site;
+    apr_int64_t seconds; /* 0: it is taken back */
+    bool plain;          /* without Secure */
+} identity_cookie_t;
+/* The value of Set-Cookie, HttpOnly. */
+const char *identity_cookie_text(apr_pool_t *pool, const identity_cookie_t *cookie);
+
+/* The realm of the API. */
+#define IDENTITY_REALM "identity"
+
+/* Values of WWW-Authenticate. realm: with its quotes escaped. error: NULL where no credential was sent (RFC 6750, 3);
+ * name: NULL, or of a further parameter. */
+const char *identity_challenge_bearer(apr_pool_t *pool, const char *realm, const char *error, const char *name,
+                                      const char *value);
+const char *identity_challenge_basic(apr_pool_t *pool, const char *realm);
+/* The value of Retry-After, NULL for a status that has none. */
+const char *identity_retry_after(apr_pool_t *pool, const identity_problem_t *problem, int status);
+
 /* ---- query strings and cursors ---------------------------------------------------------------------------------- */
 
 /* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or one

@@ -381,6 +381,9 @@ typedef struct identity_authentication {
     const char *account_id; /* the one that the request counts in: NULL: each that the caller is in */
 } identity_authentication_t;
 
+/* The error code of a challenge (RFC 6750, 3.1); NULL: none, as where no credential was sent (security 44). */
+const char *identity_authentication_error(const identity_authentication_t *found, bool bearer);
+
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env);
 
 /* Does a person's browser want to show the answer: Accept names text/html, and Sec-Fetch-Dest, if any, a document? */

@@ -59,29 +59,10 @@ static bool formed(request_rec *r, const char *value, apr_array_header_t *secret
     return false;
 }
 
-/* Where in a Cookie header a cookie of the session's begins, or NULL. Of two header lines httpd makes one with a comma.
- */
-static const char *find_named(const char *cookies, const char *name, const char *prefix, size_t *length)
-{
-    size_t before = strlen(prefix);
-
-    for (const char *at = strstr(cookies, name); at; at = strstr(at + 1, name)) {
-        const char *start = at;
-        if ((size_t)(start - cookies) >= before && strncmp(start - before, prefix, before) == 0)
-            start -= before;
-        if (start > cookies && !strchr("; ,\t", start[-1]))
-            continue;
-        *length = (size_t)(at - start) + strcspn(at, ";,");
-        return start;
-    }
-    return NULL;
-}
-
-static const char *find_cookie(const char *cookies, size_t *length)
-{
-    const char *access = find_named(cookies, IDENTITY_ACCESS_COOKIE "=", "__Host-", length);
-    return access ? access : find_named(cookies, IDENTITY_REFRESH_COOKIE "=", "", length);
-}
+/* Of the session, as browsers and programs send them. */
+static const char *const session_cookies[] = {"__Host-" IDENTITY_ACCESS_COOKIE, IDENTITY_ACCESS_COOKIE,
+                                              IDENTITY_REFRESH_COOKIE};
+#define SESSION_COOKIES (sizeof session_cookies / sizeof session_cookies[0])
 
 /* ---- cutting ---------------------------------------------------------------------------------------------------- */
 
@@ -94,24 +75,16 @@ static void own_headers(request_rec *r)
 
 static void cut_cookie(request_rec *r)
 {
-    const char *cookies = apr_table_get(r->headers_in, "Cookie"), *start;
-    size_t length;
+    const char *cookies = apr_table_get(r->headers_in, "Cookie"), *left = cookies;
 
-    if (!cookies || !find_cookie(cookies, &length))
+    for (size_t i = 0; cookies && i < SESSION_COOKIES; i++)
+        left = identity_cookie_without(r->pool, left, session_cookies[i]);
+    if (left == cookies)
         return;
     identity_rctx_make(r)->cut.cookie = cookies;
     own_headers(r);
-    while ((start = find_cookie(cookies, &length)) != NULL) {
-        const char *rest = start + length;
-        rest += strspn(rest, ";, \t");
-        size_t front = (size_t)(start - cookies);
-        /* Without another one behind it the separator in front goes, too. */
-        while (!*rest && front && strchr(";, \t", cookies[front - 1]))
-            front--;
-        cookies = apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookies, front), rest, NULL);
-    }
-    if (*cookies)
-        apr_table_setn(r->headers_in, "Cookie", cookies);
+    if (*left)
+        apr_table_setn(r->headers_in, "Cookie", left);
     else
         apr_table_unset(r->headers_in, "Cookie");
 }
@@ -238,25 +211,16 @@ static int add_other_secrets(void *traces, const char *name, const char *value)
     return 1;
 }
 
-static void add_named_cookies(traces_t *traces, const char *cookies, const char *name)
-{
-    size_t length;
-
-    for (const char *at = find_named(cookies, name, "", &length); at; at = find_named(at + length, name, "", &length)) {
-        const char *cookie = apr_pstrmemdup(traces->r->pool, at, length), *value = strchr(cookie, '=') + 1,
-                   *dot = strchr(value, '.');
-        if ((dot && strlen(dot + 1) == MAC) || identity_token_valid(value, IDENTITY_TOKEN_REFRESH))
-            add_secret(traces, value);
-    }
-}
-
 static void add_cookie_secrets(traces_t *traces, const char *cookies)
 {
-    if (!cookies)
-        return;
-    add_named_cookies(traces, cookies, IDENTITY_ACCESS_COOKIE "=");
-    add_named_cookies(traces, cookies, "__Host-" IDENTITY_ACCESS_COOKIE "=");
-    add_named_cookies(traces, cookies, IDENTITY_REFRESH_COOKIE "=");
+    for (size_t i = 0; cookies && i < SESSION_COOKIES; i++) {
+        const apr_array_header_t *values = identity_cookie_values(traces->r->pool, cookies, session_cookies[i]);
+        for (int v = 0; v < values->nelts; v++) {
+            const char *value = APR_ARRAY_IDX(values, v, const char *), *dot = strchr(value, '.');
+            if ((dot && strlen(dot + 1) == MAC) || identity_token_valid(value, IDENTITY_TOKEN_REFRESH))
+                add_secret(traces, value);
+        }
+    }
 }
 
 /* What this module tells programs holds no secret, whatever a client sends; of cookies it has cut its own. */

@@ -21,7 +21,7 @@ APLOG_USE_MODULE(identity);
 static const char *realm(request_rec *r)
 {
     const char *name = ap_auth_name(r); /* its quotes are escaped */
-    return name ? name : "identity";
+    return name ? name : IDENTITY_REALM;
 }
 
 static bool by_bearer(const identity_rctx_t *rctx)
@@ -29,10 +29,14 @@ static bool by_bearer(const identity_rctx_t *rctx)
     return rctx->authentication.method && strcmp(rctx->authentication.method, "bearer") == 0;
 }
 
-static void add_challenge(request_rec *r, const char *more)
+static void add_challenge(request_rec *r, const char *text)
 {
-    apr_table_addn(r->err_headers_out, "WWW-Authenticate",
-                   apr_pstrcat(r->pool, "Bearer realm=\"", realm(r), "\"", more, NULL));
+    apr_table_addn(r->err_headers_out, "WWW-Authenticate", text);
+}
+
+static void add_bearer(request_rec *r, const char *error, const char *name, const char *value)
+{
+    add_challenge(r, identity_challenge_bearer(r->pool, realm(r), error, name, value));
 }
 
 void identity_challenge(request_rec *r, const identity_rctx_t *rctx)
@@ -40,14 +44,9 @@ void identity_challenge(request_rec *r, const identity_rctx_t *rctx)
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
 
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    /* No error code where no credential was sent (RFC 6750, 3; security 44). */
-    const identity_authentication_t *found = rctx ? &rctx->authentication : NULL;
-    add_challenge(r, found && found->ambiguous                       ? ", error=\"invalid_request\""
-                     : found && found->credential && by_bearer(rctx) ? ", error=\"invalid_token\""
-                                                                     : "");
+    add_bearer(r, rctx ? identity_authentication_error(&rctx->authentication, by_bearer(rctx)) : NULL, NULL, NULL);
     if (conf->basic_keys)
-        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
-                       apr_pstrcat(r->pool, "Basic realm=\"", realm(r), "\"", NULL));
+        add_challenge(r, identity_challenge_basic(r->pool, realm(r)));
 }
 
 int identity_note_failure(request_rec *r, const char *type)
@@ -72,12 +71,12 @@ static int refuse(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_problem_t *problem = &rctx->authentication.problem;
     int status = identity_problem_status(problem->kind);
+    const char *retry_after = identity_retry_after(r->pool, problem, status);
 
     if (status == HTTP_UNAUTHORIZED || status == HTTP_BAD_REQUEST)
         identity_challenge(r, rctx);
-    if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_TOO_MANY_REQUESTS)
-        apr_table_setn(r->err_headers_out, "Retry-After",
-                       apr_itoa(r->pool, problem->retry_after > 0 ? problem->retry_after : 1));
+    if (retry_after)
+        apr_table_setn(r->err_headers_out, "Retry-After", retry_after);
     ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0591: %s: answered %d: %s [%s]", r->uri,
                   status, problem->message ? problem->message : "", rctx->request_id);
     count(rctx, status);
@@ -229,13 +228,11 @@ static int lacking(request_rec *r, const identity_rctx_t *rctx)
 {
     log_lacking(r, rctx);
     if (too_old(rctx)) {
-        add_challenge(r, apr_psprintf(r->pool, ", error=\"insufficient_user_authentication\", max_age=\"%u\"",
-                                      rctx->location.fresh));
+        add_bearer(r, "insufficient_user_authentication", "max_age", apr_psprintf(r->pool, "%u", rctx->location.fresh));
         return HTTP_UNAUTHORIZED;
     }
     if (by_bearer(rctx) && rctx->location.scope)
-        add_challenge(
-            r, apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=\"", rctx->location.scope, "\"", NULL));
+        add_bearer(r, "insufficient_scope", "scope", rctx->location.scope);
     return HTTP_FORBIDDEN;
 }
 

@@ -30,9 +30,9 @@ static const char *mac_of(identity_call_t *call, int key_index, const char *sess
 
 static void set(identity_call_t *call, const char *value, apr_int64_t seconds)
 {
-    identity_header(call, "Set-Cookie",
-                    apr_psprintf(call->pool, "%s=%s; Path=/; Max-Age=%" APR_INT64_T_FMT "; HttpOnly%s; SameSite=Lax",
-                                 name_of(call), value, seconds, identity_cookie_plain(call) ? "" : "; Secure"));
+    identity_cookie_set(
+        call, &(identity_cookie_t){
+                  .name = name_of(call), .value = value, .path = "/", .same_site = "Lax", .seconds = seconds});
 }
 
 void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session)
@@ -52,22 +52,7 @@ void identity_access_cookie_clear(identity_call_t *call)
 
 const char *identity_access_cookie(identity_call_t *call)
 {
-    const char *name = name_of(call), *at = call->in->headers.cookie, *value = NULL;
-    size_t length = strlen(name);
-
-    /* Of two header lines httpd makes one with a comma between. */
-    while (at && *at) {
-        at += strspn(at, "; ,");
-        size_t part = strcspn(at, ";,");
-        if (part > length && strncmp(at, name, length) == 0 && at[length] == '=') {
-            const char *given = apr_pstrmemdup(call->pool, at + length + 1, part - length - 1);
-            if (value && strcmp(value, given) != 0)
-                return NULL; /* whose session would it be? */
-            value = given;
-        }
-        at += part;
-    }
-    return value;
+    return identity_cookie(call, name_of(call), NULL);
 }
 
 const char *identity_access_cookie_session(identity_call_t *call, const char *text)

@@ -116,47 +116,46 @@ bool identity_cookie_plain(const identity_call_t *call)
     return !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
 }
 
-void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
+void identity_cookie_set(identity_call_t *call, const identity_cookie_t *cookie)
 {
-    identity_header(call, "Set-Cookie",
-                    apr_psprintf(call->pool,
-                                 "%s=%s; Path=" COOKIE_PATH "; Max-Age=%" APR_INT64_T_FMT
-                                 "; HttpOnly%s; SameSite=Strict",
-                                 name, value, seconds, identity_cookie_plain(call) ? "" : "; Secure"));
+    identity_cookie_t sent = *cookie;
+
+    sent.plain = identity_cookie_plain(call);
+    identity_header(call, "Set-Cookie", identity_cookie_text(call->pool, &sent));
+}
+
+void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
+{
+    identity_cookie_set(
+        call, &(identity_cookie_t){
+                  .name = name, .value = value, .path = COOKIE_PATH, .same_site = "Strict", .seconds = seconds});
 }
 
 void identity_session_cookies_clear(identity_call_t *call)
 {
-    identity_cookie_set(call, IDENTITY_REFRESH_COOKIE, "", 0);
+    identity_oauth_cookie_set(call, IDENTITY_REFRESH_COOKIE, "", 0);
     identity_access_cookie_clear(call);
 }
 
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
 {
-    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
+    const apr_array_header_t *values = identity_cookie_values(call->pool, call->in->headers.cookie, name);
     const char *value = NULL;
-    size_t length = strlen(name);
 
-    /* Of two header lines httpd makes one with a comma between. */
-    for (char *part = apr_strtok(cookies, "; ,", &state); part; part = apr_strtok(NULL, "; ,", &state)) {
-        if (strncmp(part, name, length) != 0 || part[length] != '=' || !identity_token_valid(part + length + 1, prefix))
+    for (int i = 0; i < values->nelts; i++) {
+        const char *given = APR_ARRAY_IDX(values, i, const char *);
+        if (prefix && !identity_token_valid(given, prefix))
             continue;
-        if (value && strcmp(value, part + length + 1) != 0)
+        if (value && strcmp(value, given) != 0)
             return NULL; /* whose would it be? */
-        value = part + length + 1;
+        value = given;
     }
     return value;
 }
 
 bool identity_refresh_cookie_single(identity_call_t *call)
 {
-    char *cookies = apr_pstrdup(call->pool, call->in->headers.cookie ? call->in->headers.cookie : ""), *state;
-    int count = 0;
-
-    /* Of two header lines httpd makes one with a comma between. */
-    for (char *part = apr_strtok(cookies, "; ,", &state); part; part = apr_strtok(NULL, "; ,", &state))
-        count += strncmp(part, IDENTITY_REFRESH_COOKIE "=", sizeof IDENTITY_REFRESH_COOKIE) == 0;
-    if (count < 2)
+    if (identity_cookie_values(call->pool, call->in->headers.cookie, IDENTITY_REFRESH_COOKIE)->nelts < 2)
         return true;
     identity_session_cookies_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
@@ -244,7 +243,7 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
     if (login->refresh) {
-        identity_cookie_set(call, IDENTITY_REFRESH_COOKIE, login->refresh, apr_time_sec(idle - call->now));
+        identity_oauth_cookie_set(call, IDENTITY_REFRESH_COOKIE, login->refresh, apr_time_sec(idle - call->now));
         identity_access_cookie_set(call, session);
     }
     return identity_answer(call, 200, token);

@@ -58,10 +58,11 @@ json_t *identity_oauth_problem(identity_call_t *call, int *status)
         *status = 400;
     if (strcmp(error, "invalid_token") == 0) {
         *status = 401;
-        identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_token\"");
+        identity_header(call, "WWW-Authenticate",
+                        identity_challenge_bearer(call->pool, IDENTITY_REALM, error, NULL, NULL));
     } else if (strcmp(error, "invalid_client") == 0) {
         *status = 401;
-        identity_header(call, "WWW-Authenticate", "Basic realm=\"identity\"");
+        identity_header(call, "WWW-Authenticate", identity_challenge_basic(call->pool, IDENTITY_REALM));
     }
     no_cache(call);
     json_object_set_new(body, "error", json_string(error));

@@ -198,23 +198,26 @@ static bool body(identity_call_t *call)
     return (!optional || content_fits(call)) && parse_body(call, table, text, length);
 }
 
+const char *identity_authentication_error(const identity_authentication_t *found, bool bearer)
+{
+    return found && found->ambiguous              ? "invalid_request"
+           : found && found->credential && bearer ? "invalid_token"
+                                                  : NULL;
+}
+
 static void challenge(identity_call_t *call, const identity_authentication_t *authentication)
 {
     bool bearer = call->in->headers.authorization && strncasecmp(call->in->headers.authorization, "Bearer ", 7) == 0;
+    const char *error = identity_authentication_error(authentication, bearer), *scope = NULL;
 
-    /* RFC 6750 section 3: no error code where no credential was sent (security 44). */
-    if (call->problem.kind == IDENTITY_PROBLEM_UNAUTHORISED)
-        identity_header(call, "WWW-Authenticate",
-                        bearer && authentication && authentication->credential
-                            ? "Bearer realm=\"identity\", error=\"invalid_token\""
-                            : "Bearer realm=\"identity\"");
-    else if (bearer && call->lacking)
-        identity_header(call, "WWW-Authenticate",
-                        apr_psprintf(call->pool,
-                                     "Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"%s\"",
-                                     call->lacking));
-    else if (authentication && authentication->ambiguous)
-        identity_header(call, "WWW-Authenticate", "Bearer realm=\"identity\", error=\"invalid_request\"");
+    if (call->problem.kind != IDENTITY_PROBLEM_UNAUTHORISED && bearer && call->lacking) {
+        error = "insufficient_scope";
+        scope = call->lacking;
+    } else if (call->problem.kind != IDENTITY_PROBLEM_UNAUTHORISED && !(authentication && authentication->ambiguous)) {
+        return;
+    }
+    identity_header(call, "WWW-Authenticate",
+                    identity_challenge_bearer(call->pool, IDENTITY_REALM, error, scope ? "scope" : NULL, scope));
 }
 
 /* Which of the path's things is not there; as it was asked for, be it an id or not. */
@@ -276,8 +279,9 @@ static void answer_problem(identity_call_t *call, const identity_authentication_
     identity_problem_t *problem = &call->problem;
     json_t *body;
 
-    if (status == 429 || status == 503)
-        identity_header(call, "Retry-After", apr_itoa(call->pool, problem->retry_after > 0 ? problem->retry_after : 1));
+    const char *retry_after = identity_retry_after(call->pool, problem, status);
+    if (retry_after)
+        identity_header(call, "Retry-After", retry_after);
     if (identity_entry_refused(call, status))
         return;
     if (call->standard) {

@@ -587,11 +587,13 @@ bool identity_refresh_session(identity_call_t *call, const char *token, identity
 bool identity_refresh_cookie_single(identity_call_t *call);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
 void identity_session_cookies_clear(identity_call_t *call); /* where a session has ended */
-/* A typed secret in a cookie of that name, NULL where there is none; and how such cookies are set: for /v1/oauth only,
- * HttpOnly, SameSite=Strict, Secure but for plain HTTP over loopback. seconds 0: it is taken back. */
+/* What was sent in a cookie of that name, with prefix a typed secret; NULL where there is none, or several that differ.
+ */
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
-void identity_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
-
+/* Secure but for plain HTTP over loopback. */
+void identity_cookie_set(identity_call_t *call, const identity_cookie_t *cookie);
+/* For /v1/oauth only, SameSite=Strict. seconds 0: it is taken back. */
+void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
 bool identity_cookie_plain(const identity_call_t *call); /* is Secure left off? */
 
 /* The access cookie (access_cookie.c). Set and cleared where the location has it. */

@@ -126,7 +126,7 @@ bool identity_oauth_authorize(identity_call_t *call)
     if (identity_oidc_authorization(call->pool, sign_on.provider.configured->oidc, &sign_on.oidc, &url, &error) !=
         IDENTITY_OIDC_DONE)
         return unavailable(call, &sign_on, error);
-    identity_cookie_set(call, COOKIE, cookie, apr_time_sec(LIFETIME));
+    identity_oauth_cookie_set(call, COOKIE, cookie, apr_time_sec(LIFETIME));
     identity_header(call, "Location", url);
     identity_header(call, "Referrer-Policy", "no-referrer");
     return identity_answer_empty(call, 302);
@@ -270,7 +270,7 @@ bool identity_oauth_callback(identity_call_t *call)
         return dead(call);
     if (!identity_write(call, spend, &beginning))
         return false;
-    identity_cookie_set(call, COOKIE, "", 0);
+    identity_oauth_cookie_set(call, COOKIE, "", 0);
     sign_on.oidc.one_of_many = one_of_many(call, &sign_on);
     identity_oidc_status_t status = vouch(call, &sign_on, &error);
     if (status == IDENTITY_OIDC_REFUSED)
