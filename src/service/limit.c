@@ -351,9 +351,7 @@ static bool enter_failures(identity_call_t *call)
     bind_to(call, "address", address_of(call), "", 1);
     /* Where the cookie may make a difference the body has to say whose account it is about; and of the grants of a form
      * only the password is a secret that could be guessed: no stranger keeps a program from its tokens. */
-    if (call->limit.class == IDENTITY_RATE_LOGIN &&
-        (call->route->handler == identity_oauth_token || call->route->handler == identity_oauth_sign_in) &&
-        (call->standard || identity_refresh_cookie(call)))
+    if (call->route->rate_deferred && (call->standard || identity_refresh_cookie(call)))
         return true;
     return identity_limit_passed(call);
 }

@@ -4,10 +4,12 @@
 #include "bodies.h"
 
 /* What a body may be, where it is not JSON alone. */
-#define FORM(table)               NULL, .form = table
-#define JSON_OR_FORM(json, table) json, .form = table
-#define MAYBE(json)               json, .body_optional = true
-#define INVITATIONS(body)         body, .invitations = true
+#define FORM(table)                  NULL, .form = table
+#define JSON_OR_FORM(json, table)    json, .form = table
+#define MAYBE(json)                  json, .body_optional = true
+#define INVITATIONS(body)            body, .invitations = true
+/* And a class whose address alone turns nobody away. */
+#define IDENTITY_RATE_LOGIN_DEFERRED IDENTITY_RATE_LOGIN, .rate_deferred = true
 #define ROUTE(name, verb, path, wants, needs, own, takes, limit, serves)                                               \
     {.operation = #name,                                                                                               \
      .method = verb,                                                                                                   \

@@ -30,6 +30,7 @@ struct identity_route {
     bool body_optional;           /* none at all counts as an empty object */
     bool invitations;             /* of the invitations interface, with its header and its statuses */
     identity_rate_class_t rate;
+    bool rate_deferred; /* who is turned away is found out once the body has told the account */
     bool (*handler)(identity_call_t *call);
 };
 
