@@ -131,19 +131,6 @@ void identity_database_wrote(identity_database_t *database)
 
 /* ---- in the parent ---------------------------------------------------------------------------------------------- */
 
-/* Both generations of a graceful restart report in the same place. */
-static reported_t *shared_report(identity_site_t *site, const identity_dbd_t *dbd)
-{
-    apr_pool_t *process = site->main_server->process->pool;
-    const char *name = apr_pstrcat(site->pool, "identity-database-1:", dbd->driver, ":", dbd->params, NULL);
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, name, process);
-    if (!found && (found = identity_memory_shared(process, sizeof(reported_t))) != NULL)
-        apr_pool_userdata_set(found, name, NULL, process);
-    return found;
-}
-
 identity_database_t *identity_database_make(identity_site_t *site, const identity_dbd_t *dbd)
 {
     identity_database_t *database = apr_pcalloc(site->pool, sizeof *database);
@@ -151,7 +138,9 @@ identity_database_t *identity_database_make(identity_site_t *site, const identit
     database->site = site;
     database->dbd = *dbd;
     database->magic.file = -1;
-    database->reported = shared_report(site, dbd);
+    database->reported =
+        identity_shared(site, apr_pstrcat(site->pool, "database-", dbd->driver, ":", dbd->params, NULL), 1,
+                        sizeof(reported_t), NULL, NULL);
     /* Without shared memory each process reports for itself; start.c refuses such a machine soon. */
     if (!database->reported)
         database->reported = apr_pcalloc(site->pool, sizeof *database->reported);

@@ -1,32 +1,19 @@
-/* The memory of the semaphore of password hashing (password_semaphore.c): anonymous, of the parent, made once in its
- * life, so that both generations of a graceful restart use the same one. */
-#include <errno.h>
-#include <signal.h>
-#include <unistd.h>
-
+/* The semaphore of password hashing (password_semaphore.c) of all hosts. */
 #include "server_int.h"
 
-bool identity_process_gone(pid_t pid)
+static bool init(void *memory, const void *random)
 {
-    return (kill(pid, 0) != 0 && errno == ESRCH) || getpgid(pid) != getpgrp();
+    return identity_hashsem_init(memory, random);
 }
 
 bool identity_hashsem_share(identity_site_t *site, unsigned slots)
 {
-    apr_pool_t *process = site->main_server->process->pool;
     const identity_random_t *random = &APR_ARRAY_IDX(site->hosts, 0, identity_host_t *)->env.random;
-    /* A module that was replaced before a graceful restart may lay it out in another way. */
-    const char *name =
-        apr_psprintf(site->pool, "identity-hash-semaphore-1-%u-%" APR_SIZE_T_FMT, slots, identity_hashsem_size(slots));
-    void *memory = NULL;
+    const char *name = apr_psprintf(site->pool, "hash-semaphore-%u", slots);
+    void *memory = identity_shared(site, name, 1, identity_hashsem_size(slots), init, random);
 
-    apr_pool_userdata_get(&memory, name, process);
-    if (!memory) {
-        memory = identity_memory_shared(process, identity_hashsem_size(slots));
-        if (!memory || !identity_hashsem_init(memory, random))
-            return false;
-        apr_pool_userdata_set(memory, name, NULL, process);
-    }
+    if (!memory)
+        return false;
     site->hash_slots = slots;
     site->hashing = identity_hashsem_open(site->pool, memory, slots, identity_process_gone);
     return true;

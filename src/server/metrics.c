@@ -1,5 +1,5 @@
-/* The memory of the counters, made once in the life of the parent, so that a graceful restart goes on counting; and who
- * counts in which part of it. */
+/* The counters of all hosts, in shared memory, so that a graceful restart goes on counting; and who counts in which
+ * part of it. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -7,43 +7,36 @@
 
 APLOG_USE_MODULE(identity);
 
+/* Behind it, on a border, stand the counters. */
 typedef struct shared {
-    void *counters;
     apr_time_t since;
-    _Atomic pid_t *owners; /* of the parts; 0: nobody, the part's counters stay */
+    _Atomic pid_t owners[]; /* of the parts; 0: nobody, the part's counters stay */
 } shared_t;
 
 struct identity_board {
     identity_metrics_t *metrics;
-    _Atomic pid_t *owners;
+    shared_t *shared;
     unsigned parts;
     unsigned mine; /* parts: none */
-    apr_time_t since;
 };
+
+static bool init(void *shared, const void *nothing)
+{
+    (void)nothing;
+    ((shared_t *)shared)->since = apr_time_now();
+    return true;
+}
 
 bool identity_metrics_share(identity_site_t *site, unsigned processes)
 {
-    apr_pool_t *process = site->main_server->process->pool;
     identity_board_t *board = apr_pcalloc(site->pool, sizeof *board);
-    apr_size_t size = identity_metrics_size(processes);
-    /* A module that was replaced before a graceful restart may count something else. */
-    const char *name = apr_psprintf(site->pool, "identity-metrics-1-%u-%" APR_SIZE_T_FMT, processes, size);
-    void *found = NULL;
+    size_t head = identity_shared_border(sizeof(shared_t) + processes * sizeof(pid_t));
+    const char *name = apr_psprintf(site->pool, "metrics-%u", processes);
 
-    apr_pool_userdata_get(&found, name, process);
-    shared_t *shared = found;
-    if (!shared) {
-        shared = apr_pcalloc(process, sizeof *shared);
-        shared->counters = identity_memory_shared(process, size);
-        shared->owners = identity_memory_shared(process, processes * sizeof *shared->owners);
-        if (!shared->counters || !shared->owners)
-            return false;
-        shared->since = apr_time_now();
-        apr_pool_userdata_set(shared, name, NULL, process);
-    }
-    board->metrics = identity_metrics_make(site->pool, shared->counters, processes);
-    board->owners = shared->owners;
-    board->since = shared->since;
+    board->shared = identity_shared(site, name, 1, head + identity_metrics_size(processes), init, NULL);
+    if (!board->shared)
+        return false;
+    board->metrics = identity_metrics_make(site->pool, (char *)board->shared + head, processes);
     board->parts = board->mine = processes;
     for (int i = 0; i < site->hosts->nelts; i++)
         APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env.metrics = board->metrics;
@@ -55,12 +48,12 @@ bool identity_metrics_share(identity_site_t *site, unsigned processes)
 static void sweep(identity_board_t *board)
 {
     for (unsigned i = 0; i < board->parts; i++) {
-        pid_t pid = atomic_load(&board->owners[i]);
+        pid_t pid = atomic_load(&board->shared->owners[i]);
         if (pid <= 0 || (pid != getpid() && !identity_process_gone(pid)) || (pid == getpid() && i == board->mine))
             continue;
-        if (atomic_compare_exchange_strong(&board->owners[i], &pid, -1)) {
+        if (atomic_compare_exchange_strong(&board->shared->owners[i], &pid, -1)) {
             identity_metrics_leave(board->metrics, i);
-            atomic_store(&board->owners[i], 0);
+            atomic_store(&board->shared->owners[i], 0);
         }
     }
 }
@@ -70,7 +63,7 @@ static apr_status_t leave(void *board_)
     identity_board_t *board = board_;
 
     identity_metrics_leave(board->metrics, board->mine);
-    atomic_store(&board->owners[board->mine], 0);
+    atomic_store(&board->shared->owners[board->mine], 0);
     return APR_SUCCESS;
 }
 
@@ -81,7 +74,7 @@ void identity_metrics_join(identity_site_t *site, apr_pool_t *child)
     sweep(board);
     for (unsigned i = 0; i < board->parts; i++) {
         pid_t nobody = 0;
-        if (!atomic_compare_exchange_strong(&board->owners[i], &nobody, getpid()))
+        if (!atomic_compare_exchange_strong(&board->shared->owners[i], &nobody, getpid()))
             continue;
         board->mine = i;
         identity_metrics_use(board->metrics, i);
@@ -99,8 +92,8 @@ identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *
     sweep(board);
     identity_figures_t *figures = identity_metrics_read(pool, board->metrics);
     for (unsigned i = 0; i < board->parts; i++)
-        processes += atomic_load(&board->owners[i]) > 0;
+        processes += atomic_load(&board->shared->owners[i]) > 0;
     identity_figure_set(figures, IDENTITY_METRIC_PROCESSES, processes);
-    identity_figure_set(figures, IDENTITY_METRIC_START_TIME, board->since);
+    identity_figure_set(figures, IDENTITY_METRIC_START_TIME, board->shared->since);
     return figures;
 }

@@ -16,22 +16,15 @@ apr_time_t identity_ticks(void *context)
     return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
 }
 
+static bool init(void *memory, const void *random)
+{
+    return identity_generations_make(memory, random) != NULL;
+}
+
 static identity_generations_t *generations_of(const identity_host_t *host)
 {
-    apr_pool_t *process = host->site->main_server->process->pool;
-    /* A module that was replaced before a graceful restart may lay it out in another way. */
-    const char *name = apr_psprintf(host->site->pool, "identity-generations-1-%" APR_SIZE_T_FMT "-%s",
-                                    identity_generations_size(), host->dbd.params);
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, name, process);
-    if (found)
-        return found;
-    void *memory = identity_memory_shared(process, identity_generations_size());
-    found = memory ? identity_generations_make(memory, &host->env.random) : NULL;
-    if (found)
-        apr_pool_userdata_set(found, name, NULL, process);
-    return found;
+    const char *name = apr_pstrcat(host->site->pool, "generations-", host->dbd.params, NULL);
+    return identity_shared(host->site, name, 1, identity_generations_size(), init, &host->env.random);
 }
 
 bool identity_generations_share(identity_site_t *site)

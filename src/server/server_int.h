@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <httpd.h>
 #include <http_config.h>
@@ -319,17 +320,27 @@ bool identity_write_enter(void *host);
 bool identity_write_try(void *host);
 void identity_write_leave(void *host);
 
-/* gate.c: the semaphore of password hashing for all hosts; false without shared memory. */
-bool identity_hashsem_share(identity_site_t *site, unsigned slots);
-void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures);
+/* shared.c: anonymous memory of the parent, all zero, on a border of 64 bytes; NULL where there is none. */
+void *identity_memory_shared(apr_pool_t *pool, apr_size_t size);
+#define IDENTITY_SHARED_BORDER ((uintptr_t)64)
+static inline uintptr_t identity_shared_border(uintptr_t at)
+{
+    return (at + IDENTITY_SHARED_BORDER - 1) & ~(IDENTITY_SHARED_BORDER - 1);
+}
+/* Such memory, made once in the life of the parent and found again by name, version and size, so that both generations
+ * of a graceful restart use the same. version: of its layout. init: makes of it what it is to be; may be NULL. */
+typedef bool identity_shared_init_t(void *memory, const void *context);
+void *identity_shared(const identity_site_t *site, const char *name, unsigned version, apr_size_t size,
+                      identity_shared_init_t *init, const void *context);
 /* Is a process gone that was a child of this server? Or its number some other program's since: children of a server
  * are all in one process group. */
 bool identity_process_gone(pid_t pid);
 
-/* counters.c: anonymous memory of the parent, all zero, on a border of 64 bytes; NULL where there is none. */
-void *identity_memory_shared(apr_pool_t *pool, apr_size_t size);
-/* What the rate limits of all hosts are counted by; false without shared memory. Both generations of a
- * graceful restart count in the same. */
+/* gate.c: the semaphore of password hashing for all hosts; false without shared memory. */
+bool identity_hashsem_share(identity_site_t *site, unsigned slots);
+void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures);
+
+/* counters.c: what the rate limits of all hosts are counted by; false without shared memory. */
 bool identity_counters_share(identity_site_t *site);
 
 /* metrics.c: where all hosts count what happens, as the rate limits' memory is; and each process its own part. */
