@@ -15,6 +15,8 @@ typedef struct identity_page {
 extern const identity_page_t identity_page_activate; /* GET /v1/oauth/activate-user */
 extern const identity_page_t identity_page_reset;    /* GET /v1/oauth/reset-password */
 extern const identity_page_t identity_page_confirm;  /* GET /v1/oauth/confirm-address */
+/* GET /v1/reference: openapi.json for people, by reference.pl. It has no script. */
+extern const identity_page_t identity_page_reference;
 
 /* A page that is filled in when it is asked for, in a language: {{name}} is a value, {{#name}}...{{/name}} stands only
  * where there is one, {{*name}}...{{/name}} once for each item. The last has no language. */

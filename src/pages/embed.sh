@@ -185,6 +185,16 @@ emit_style() {
     printf '};\nconst identity_style_t identity_style_%s = {css_of_%s, "sha256-%s"};\n' "$1" "$1" "$(hash_of "$sources/$1.css")"
 }
 
+# The description of the interface for people: one style, no script.
+emit_reference() {
+    perl "$sources/reference.pl" conf/openapi.json "$sources/reference.css" > "$work/reference.html" || fail "reference.pl"
+    if grep -qi -e '<script' -e ' style=' -e ' on[a-z]*="' "$work/reference.html"; then fail "the reference holds what its policy forbids"; fi
+    printf '%s\n' "default-src 'none'; style-src 'sha256-$(hash_of "$sources/reference.css")'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" > "$work/reference.csp"
+    printf '\nstatic const char html_of_reference[] = {\n'
+    characters "$work/reference.html"
+    printf '};\nconst identity_page_t identity_page_reference = {\n    html_of_reference, sizeof(html_of_reference) - 1,\n    "%s"};\n' "$(cat "$work/reference.csp")"
+}
+
 emit_document() {
     check_source "$2"
     printf '\nstatic const char %s[] = {\n' "$1"
@@ -192,7 +202,7 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
-for source in page.css status.css activate.html reset.html begin.html end.html confirm.html entry.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm) $(scripts_of entry); do
+for source in page.css status.css reference.css activate.html reset.html begin.html end.html confirm.html entry.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm) $(scripts_of entry); do
     check_source "$sources/$source"
 done
 style_hash=$(hash_of "$sources/page.css")
@@ -204,6 +214,7 @@ style_hash=$(hash_of "$sources/page.css")
     emit_page confirm
     emit_filled_page entry
     emit_style status
+    emit_reference
     emit_mails
     emit_document openapi conf/openapi.json
     emit_document blocklist conf/password-blocklist.txt

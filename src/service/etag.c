@@ -82,15 +82,19 @@ bool identity_precondition(identity_call_t *call, json_t *representation)
     return none_match_holds(call, tag) || identity_deny(call, IDENTITY_PROBLEM_PRECONDITION, NULL, NULL);
 }
 
-bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation)
+bool identity_tag_answer(identity_call_t *call)
 {
-    if (!identity_answer(call, status, representation))
-        return false;
     const char *tag = tag_of(call, call->out->body, call->out->length);
     /* What changes things was asked for its conditions before it did. */
     bool reads = strcmp(call->route->method, "GET") == 0;
+
     if (reads && !match_holds(call, tag))
         return changed(call);
     identity_header(call, "ETag", apr_pstrcat(call->pool, "\"", tag, "\"", NULL));
     return !reads || none_match_holds(call, tag) || identity_answer_empty(call, 304);
+}
+
+bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation)
+{
+    return identity_answer(call, status, representation) && identity_tag_answer(call);
 }

@@ -186,6 +186,8 @@ bool identity_limit_notice(identity_call_t *call, const char *address);
 /* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
  * 304. Takes the reference. What one operation shows of a thing must be what every other shows of it, byte by byte. */
 bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation);
+/* The same with what call->out holds already: a body of any type. */
+bool identity_tag_answer(identity_call_t *call);
 /* Does the request make a condition at all? If not there is no need to read for it. */
 bool identity_conditional(const identity_call_t *call);
 /* Holds If-Match (and If-None-Match) against what GET would answer now: true, or 412. Asked inside identity_write

@@ -54,6 +54,34 @@ static void test_page(apr_pool_t *pool, const char *name, const identity_page_t 
            "%s: its policy", name);
 }
 
+/* The interface for people: no script at all, nothing from elsewhere, and every link within it leads somewhere. */
+static void test_reference(apr_pool_t *pool, const identity_page_t *page)
+{
+    int links = 0, loose = 0;
+
+    is_int(strlen(page->html), page->length, "reference: its length");
+    ok(!strncmp(page->html, "<!DOCTYPE html>\n", 16) && strstr(page->html, "</html>\n"), "reference: it is whole");
+    is_int(count(page->html, "<style"), 1, "reference: one style");
+    is_int(count(page->html, "<script") + count(page->html, "javascript:") + count(page->html, " onclick="), 0,
+           "reference: no script");
+    is_int(count(page->html, " src=") + count(page->html, "<link") + count(page->html, "url(") +
+               count(page->html, "@import") + count(page->html, "<form") + count(page->html, "href=\"http"),
+           0, "reference: nothing is fetched, sent or linked elsewhere");
+    is_str(page->content_security_policy,
+           apr_pstrcat(pool, "default-src 'none'; style-src ", hash_of(pool, page->html, "style"),
+                       "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", NULL),
+           "reference: its policy");
+    for (const char *at = page->html; (at = strstr(at, "href=\"#")); links++) {
+        at += strlen("href=\"#");
+        const char *id = apr_pstrmemdup(pool, at, strcspn(at, "\""));
+        if (count(page->html, apr_pstrcat(pool, " id=\"", id, "\"", NULL)) != 1) {
+            loose++;
+            ok(false, "reference: #%s is there once", id);
+        }
+    }
+    ok(links > 500 && !loose, "reference: each of its %d links leads to one place", links);
+}
+
 static void test_mail(const char *name, bool has_link, const char *text, const char *html)
 {
     ok(!strncmp(text, "Subject: ", 9) && strstr(text, "\n\n"), "%s: the text has a subject", name);
@@ -85,6 +113,7 @@ int main(void)
     test_page(pool, "activate", &identity_page_activate, "none");
     test_page(pool, "reset", &identity_page_reset, "none");
     test_page(pool, "confirm", &identity_page_confirm, "none");
+    test_reference(pool, &identity_page_reference);
     int languages = 0;
     for (const identity_filled_page_t *page = identity_pages_entry; page->language; page++, languages++)
         test_page(pool, apr_pstrcat(pool, "entry in ", page->language, NULL), &page->page, "self");

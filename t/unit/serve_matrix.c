@@ -208,6 +208,7 @@ static const struct {
     {"GET /.well-known/jwks.json", "tells of nobody"},
     {"GET /.well-known/oauth-authorization-server", "tells of nobody"},
     {"GET /v1/openapi.json", "tells of nobody"},
+    {"GET /v1/reference", "tells of nobody"},
 };
 
 static bool is_open(const identity_route_t *route)
