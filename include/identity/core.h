@@ -144,6 +144,8 @@ bool identity_json_has(const json_t *object, const char *name);
 
 /* 2024-01-15T09:30:00Z */
 const char *identity_time_format(apr_pool_t *pool, apr_time_t time);
+/* Of two moments the one that comes first; 0 is never. */
+apr_time_t identity_time_sooner(apr_time_t one, apr_time_t other);
 /* JSON string of it, or null for 0. A new reference. */
 json_t *identity_time_json(apr_time_t time);
 /* Reads ISO 8601 with seconds and `Z` or a numeric offset (+01:00); refuses fractions, impossible dates, anything else.

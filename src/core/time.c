@@ -54,6 +54,11 @@ const char *identity_time_format(apr_pool_t *pool, apr_time_t time)
     return text;
 }
 
+apr_time_t identity_time_sooner(apr_time_t one, apr_time_t other)
+{
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
 json_t *identity_time_json(apr_time_t time)
 {
     if (time == 0) {

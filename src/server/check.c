@@ -4,7 +4,6 @@
 #include <apr_optional.h>
 #include <apr_dbd.h>
 #include <mod_dbd.h>
-#include <mod_watchdog.h>
 
 #include "server_int.h"
 
@@ -75,7 +74,7 @@ static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
 
     if (!conf->mail)
         return NULL;
-    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) || !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+    if (!identity_watchdog_loaded())
         return "ID0505: IdentityMailURL is set, but mod_watchdog, which sends the mail, is not loaded.";
     if (conf->mail->user && !conf->mail_secret)
         return "ID0506: IdentityMailURL names a user, but IdentityMailSecret does not say in which file the password "
@@ -137,7 +136,7 @@ static const char *check_stale(const identity_conf_t *conf)
         return NULL;
     if (!conf->cache)
         return "ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered who could be let in.";
-    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) || !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+    if (!identity_watchdog_loaded())
         return "ID0518: IdentityStale is set, but mod_watchdog, without which nobody is remembered, is not loaded.";
     return NULL;
 }

@@ -128,17 +128,10 @@ static const identity_provider_conf_t *provider_at(const identity_conf_t *conf, 
     return APR_ARRAY_IDX(conf->providers, index, const identity_provider_conf_t *);
 }
 
-/* The secret of the file's first line. */
 static const char *read_secret(apr_pool_t *pool, const identity_provider_conf_t *provider, char **secret)
 {
-    const char *sentence = identity_secret_read(pool, provider->secret_file, secret);
-
-    if (sentence)
-        return apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, sentence);
-    (*secret)[strcspn(*secret, "\r\n")] = '\0';
-    return **secret ? NULL
-                    : apr_psprintf(pool, "IdentityProvider %s: %s holds no secret in its first line.", provider->name,
-                                   provider->secret_file);
+    const char *sentence = identity_secret_line(pool, provider->secret_file, secret);
+    return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, sentence) : NULL;
 }
 
 const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf)

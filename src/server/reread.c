@@ -80,16 +80,6 @@ static bool first_to_tell(secret_file_t *file)
     return !file->told || atomic_exchange(file->told, (long long)sum) != (long long)sum;
 }
 
-static const char *read_line(apr_pool_t *pool, const char *path, char **secret)
-{
-    const char *sentence = identity_secret_read(pool, path, secret);
-
-    if (sentence)
-        return sentence;
-    (*secret)[strcspn(*secret, "\r\n")] = '\0';
-    return **secret ? NULL : apr_psprintf(pool, "%s holds no secret in its first line.", path);
-}
-
 static void look(const identity_secrets_t *secrets, secret_file_t *file)
 {
     apr_pool_t *lasting;
@@ -100,7 +90,7 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
         return;
     file->seen = now;
     apr_pool_create(&lasting, NULL);
-    const char *sentence = read_line(lasting, file->path, &secret);
+    const char *sentence = identity_secret_line(lasting, file->path, &secret);
     bool tell = first_to_tell(file);
     if (!sentence) {
         file->take(file->user, secret);

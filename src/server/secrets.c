@@ -52,6 +52,16 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
     return sentence;
 }
 
+const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secret)
+{
+    const char *sentence = identity_secret_read(pool, path, secret);
+
+    if (sentence)
+        return sentence;
+    (*secret)[strcspn(*secret, "\r\n")] = '\0';
+    return **secret ? NULL : apr_psprintf(pool, "%s holds no secret in its first line.", path);
+}
+
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys)
 {
     const char **pems = apr_palloc(pool, (apr_size_t)paths->nelts * sizeof *pems);

@@ -144,6 +144,8 @@ bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const 
 
 /* Secrets in files (secrets.c): NULL, or a sentence. A file that others than its owner can read is refused. */
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text);
+/* Its first line alone, which must not be empty. */
+const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secret);
 /* reread.c: from now on a changed file of a secret is read again, and what stands in its first line handed over. name:
  * of the directive. */
 typedef void identity_secret_take_t(void *user, const char *secret);
@@ -354,6 +356,7 @@ apr_time_t identity_ticks(void *context); /* of env */
 void identity_cache_child(identity_host_t *host);
 
 /* watchdog.c */
+bool identity_watchdog_loaded(void);
 void identity_job_child(identity_job_t *job, apr_pool_t *child);
 
 /* ---- a request that is ours ------------------------------------------------------------------------------------- */

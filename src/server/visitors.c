@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include <apr_optional.h>
-#include <mod_watchdog.h>
 
 #include "server_int.h"
 
@@ -38,17 +37,10 @@ const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char
     return NULL;
 }
 
-/* The secret of the file's first line. */
 static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *captcha, char **secret)
 {
-    const char *sentence = identity_secret_read(pool, captcha->secret_file, secret);
-
-    if (sentence)
-        return apr_psprintf(pool, "IdentityCaptcha: %s", sentence);
-    (*secret)[strcspn(*secret, "\r\n")] = '\0';
-    return **secret
-               ? NULL
-               : apr_psprintf(pool, "IdentityCaptcha: %s holds no secret in its first line.", captcha->secret_file);
+    const char *sentence = identity_secret_line(pool, captcha->secret_file, secret);
+    return sentence ? apr_psprintf(pool, "IdentityCaptcha: %s", sentence) : NULL;
 }
 
 const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t *conf)
@@ -64,7 +56,7 @@ const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t
         return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not say by which service visitors show that "
                "they "
                "are people.";
-    if (conf->sandbox && !APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback))
+    if (conf->sandbox && !identity_watchdog_loaded())
         return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
     if (conf->captcha)
         sentence = read_secret(temporary, conf->captcha, &secret);

@@ -288,6 +288,12 @@ static identity_job_t *job_make(identity_site_t *site)
     return job;
 }
 
+bool identity_watchdog_loaded(void)
+{
+    return APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance) &&
+           APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+}
+
 int identity_start_watchdog(identity_site_t *site)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);

@@ -13,16 +13,15 @@ static void push_administered(const apr_array_header_t *rows, apr_array_header_t
 bool identity_administrators_before(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
                                     identity_administered_t *administered)
 {
-    const apr_array_header_t *teams = apr_hash_get(holdings->teams, user_id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *teams = identity_held_teams(holdings, user_id);
 
     administered->account_ids = apr_array_make(call->pool, 4, sizeof(const char *));
     administered->before = apr_array_make(call->pool, 4, sizeof(identity_admins_t));
-    push_administered(apr_hash_get(holdings->memberships, user_id, APR_HASH_KEY_STRING), administered->account_ids);
+    push_administered(identity_held_memberships(holdings, user_id), administered->account_ids);
     for (int i = 0; teams && i < teams->nelts; i++)
-        push_administered(apr_hash_get(holdings->team_memberships,
-                                       APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id,
-                                       APR_HASH_KEY_STRING),
-                          administered->account_ids);
+        push_administered(
+            identity_held_team_memberships(holdings, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id),
+            administered->account_ids);
     for (int i = 0; i < administered->account_ids->nelts; i++)
         if (!identity_db_ok(call,
                             identity_account_admins(call->db, APR_ARRAY_IDX(administered->account_ids, i, const char *),

@@ -79,8 +79,7 @@ static bool find(identity_call_t *call, credential_t *credential)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-/* A personal key lives no longer than IdentityPersonalKeyLifetime says now. */
-static bool key_live(const identity_call_t *call, identity_key_row_t *row)
+bool identity_key_live(const identity_call_t *call, identity_key_row_t *row)
 {
     apr_time_t latest = row->created_at + call->env->settings->personal_key_lifetime;
 
@@ -96,7 +95,7 @@ bool identity_key_shown(identity_call_t *call, const char *text, identity_key_ro
     if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, text), row), &found))
         return false;
     if (!found || !identity_secret_equal((*row)->digest, identity_token_digest(call->pool, text)) ||
-        !key_live(call, *row))
+        !identity_key_live(call, *row))
         *row = NULL;
     return true;
 }
@@ -155,7 +154,7 @@ static bool load_key_of(identity_call_t *call, identity_bearer_t *bearer)
 
     if (!identity_db_found(call, identity_key_get(call->db, claims->subject, &row), &found))
         return false;
-    if (!found || !key_live(call, row) || strcmp(row->entity_id, claims->entity_id) != 0)
+    if (!found || !identity_key_live(call, row) || strcmp(row->entity_id, claims->entity_id) != 0)
         return true;
     if (!identity_principal_of_key(call, row, &bearer->who))
         return false;
@@ -298,6 +297,15 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route, i
     return true;
 }
 
+void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out)
+{
+    if (good)
+        return;
+    out->refused = true;
+    out->principal = NULL;
+    out->problem = call->problem;
+}
+
 void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
                            identity_authentication_t *out)
 {
@@ -307,11 +315,7 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
     if (in->match.kind != IDENTITY_MATCH_ROUTE)
         return;
     identity_call_begin(&call, pool, env, in);
-    if (!identity_call_ready(&call) || !authenticate(&call, in->match.route, out)) {
-        out->refused = true;
-        out->principal = NULL;
-        out->problem = call.problem;
-    }
+    identity_authentication_end(&call, identity_call_ready(&call) && authenticate(&call, in->match.route, out), out);
 }
 
 /* ---- anything but the API --------------------------------------------------------------------------------------- */
@@ -389,11 +393,7 @@ void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identi
 
     memset(out, 0, sizeof *out);
     identity_call_begin(&call, pool, env, in);
-    if (!identity_call_ready(&call) || !identify(&call, accepts, out)) {
-        out->refused = true;
-        out->principal = NULL;
-        out->problem = call.problem;
-    }
+    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, accepts, out), out);
 }
 
 void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out)

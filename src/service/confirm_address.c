@@ -70,11 +70,8 @@ static bool write_change(identity_call_t *call, void *data)
     /* Where it is taken nothing is written, and the link stays good: the name may become free. */
     if (!identity_name_claim(call, user, true, "username"))
         return false;
-    identity_db_status_t status = identity_user_update(call->db, user);
-    /* Somebody is invited by it in the same entity. */
-    if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
-    return identity_db_ok(call, status) && identity_end_ways_in(call, user->id, change->secret->session_id) &&
+    /* Somebody may be invited by it in the same entity. */
+    return identity_user_save(call, user) && identity_end_ways_in(call, user->id, change->secret->session_id) &&
            identity_audit(call, &audit) && identity_user_holdings(call, user, &change->holdings);
 }
 

@@ -109,8 +109,7 @@ static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
         if (!until || row->created_at <= until)
-            weigh_membership(call, act, row, apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING),
-                             holdings->roles);
+            weigh_membership(call, act, row, identity_held_role_ids(holdings, row->id), holdings->roles);
     }
 }
 
@@ -136,8 +135,8 @@ static void weigh_team(identity_call_t *call, act_t *act, const char *id, const 
 static int weigh_owner(identity_call_t *call, act_t *act, const identity_holdings_t *holdings, const char *owner_id,
                        apr_time_t until)
 {
-    const apr_array_header_t *rows = apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING),
-                             *teams = apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_memberships(holdings, owner_id),
+                             *teams = identity_held_teams(holdings, owner_id);
     int weighed = rows ? rows->nelts : 0;
 
     weigh_memberships(call, act, rows, holdings, until);
@@ -145,7 +144,7 @@ static int weigh_owner(identity_call_t *call, act_t *act, const identity_holding
         const identity_team_member_row_t *team = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if ((team->end_at && team->end_at <= call->now) || (until && team->created_at > until))
             continue;
-        rows = apr_hash_get(holdings->team_memberships, team->team_id, APR_HASH_KEY_STRING);
+        rows = identity_held_team_memberships(holdings, team->team_id);
         weigh_team(call, act, team->team_id, rows, holdings);
         weighed += rows ? rows->nelts : 0;
     }
@@ -209,7 +208,7 @@ static bool may_grant_teams(identity_call_t *call, const identity_wanted_t *want
     for (int i = 0; i < ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
         act_t act = {.who = call->who, .permission = call->route->permission};
-        weigh_team(call, &act, id, apr_hash_get(holdings->memberships, id, APR_HASH_KEY_STRING), holdings);
+        weigh_team(call, &act, id, identity_held_memberships(holdings, id), holdings);
         if (!may_grant(
                 call, &act,
                 apr_psprintf(call->pool, "team_memberships.%d.team_id", APR_ARRAY_IDX(wanted->team_positions, i, int))))
@@ -225,7 +224,7 @@ bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted)
 
 bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
 {
-    const apr_array_header_t *rows = apr_hash_get(holdings->memberships, team_id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_memberships(holdings, team_id);
     const act_t act = {.who = call->who, .everything = true};
     apr_int64_t members = 0;
 
@@ -276,7 +275,7 @@ bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t 
 {
     act_t act = {.who = call->who, .permission = call->route->permission};
 
-    weigh_team(call, &act, team_id, apr_hash_get(holdings->team_memberships, team_id, APR_HASH_KEY_STRING), holdings);
+    weigh_team(call, &act, team_id, identity_held_team_memberships(holdings, team_id), holdings);
     return may_move(call, &act);
 }
 
@@ -287,7 +286,7 @@ bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *
 
     if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
         return false;
-    weigh_team(call, &act, team_id, apr_hash_get(holdings->memberships, team_id, APR_HASH_KEY_STRING), holdings);
+    weigh_team(call, &act, team_id, identity_held_memberships(holdings, team_id), holdings);
     /* What grants nothing to nobody is nobody's. */
     act.everything = act.everything && members > 0;
     return may_move(call, &act);
@@ -335,16 +334,15 @@ static bool permitted_in_each(const identity_call_t *call, const identity_permse
 
 bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id)
 {
-    const apr_array_header_t *teams = apr_hash_get(given->teams, owner_id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *teams = identity_held_teams(given, owner_id);
     identity_permset_t want = {0};
 
     identity_permset_add(call->pool, &want, call->route->permission);
-    bool may = permitted_in_each(call, &want, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING));
+    bool may = permitted_in_each(call, &want, identity_held_memberships(given, owner_id));
     for (int i = 0; may && teams && i < teams->nelts; i++)
-        may = permitted_in_each(call, &want,
-                                apr_hash_get(given->team_memberships,
-                                             APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id,
-                                             APR_HASH_KEY_STRING));
+        may = permitted_in_each(
+            call, &want,
+            identity_held_team_memberships(given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
     return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                 "This person was invited into an account where the caller may not do this.");
 }
@@ -375,8 +373,7 @@ static bool load_inviter(identity_call_t *call, const identity_invitation_row_t 
     }
     if (!identity_db_found(call, identity_key_get(call->db, id, &key), &found))
         return false;
-    bool live = found && key->active && (!key->expires_at || key->expires_at > call->now);
-    return !live || identity_principal_of_key(call, key, who);
+    return !found || !identity_key_live(call, key) || identity_principal_of_key(call, key, who);
 }
 
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,

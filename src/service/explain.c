@@ -71,7 +71,7 @@ static void add_memberships(identity_call_t *call, explanation_t *told, const ap
 /* Teams with their names; what those give whose time it is. */
 static bool add_teams(identity_call_t *call, explanation_t *told)
 {
-    const apr_array_header_t *rows = apr_hash_get(told->holdings->teams, told->user->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_teams(told->holdings, told->user->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_team_member_row_t *row = APR_ARRAY_IDX(rows, i, identity_team_member_row_t *);
@@ -83,9 +83,7 @@ static bool add_teams(identity_call_t *call, explanation_t *told)
                                                      team->name, "start_at", identity_time_json(row->start_at),
                                                      "end_at", identity_time_json(row->end_at), "counts", counts));
         if (counts)
-            add_memberships(call, told,
-                            apr_hash_get(told->holdings->team_memberships, row->team_id, APR_HASH_KEY_STRING),
-                            team->name);
+            add_memberships(call, told, identity_held_team_memberships(told->holdings, row->team_id), team->name);
     }
     return true;
 }
@@ -105,7 +103,7 @@ static bool read_explanation(identity_call_t *call, void *data)
         return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, "user", "There is no user %s.", named);
     if (!identity_user_holdings(call, told->user, &told->holdings))
         return false;
-    add_memberships(call, told, apr_hash_get(told->holdings->memberships, told->user->id, APR_HASH_KEY_STRING), NULL);
+    add_memberships(call, told, identity_held_memberships(told->holdings, told->user->id), NULL);
     if (!add_teams(call, told))
         return false;
     told->shown = identity_json_own(call->pool, identity_user_json(call, told->user, told->holdings));

@@ -114,19 +114,18 @@ static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const cha
 static bool sources_of_user(identity_call_t *call, const inquiry_t *inquiry, const char *id, sources_t *sources)
 {
     const identity_holdings_t *holdings = inquiry->holdings;
-    const apr_array_header_t *teams = apr_hash_get(holdings->teams, id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *teams = identity_held_teams(holdings, id);
     const char *name;
 
-    identity_sources_of(call, holdings, apr_hash_get(holdings->memberships, id, APR_HASH_KEY_STRING), NULL, tell_source,
-                        sources);
+    identity_sources_of(call, holdings, identity_held_memberships(holdings, id), NULL, tell_source, sources);
     for (int i = 0; teams && i < teams->nelts; i++) {
         const identity_team_member_row_t *row = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if (row->start_at > call->now || (row->end_at && row->end_at <= call->now))
             continue;
         if (!team_name(call, inquiry, row->team_id, &name))
             return false;
-        identity_sources_of(call, holdings, apr_hash_get(holdings->team_memberships, row->team_id, APR_HASH_KEY_STRING),
-                            name, tell_source, sources);
+        identity_sources_of(call, holdings, identity_held_team_memberships(holdings, row->team_id), name, tell_source,
+                            sources);
     }
     return true;
 }

@@ -66,7 +66,7 @@ static bool load_roles(identity_call_t *call, const apr_array_header_t *membersh
         return false;
     for (int i = 0; rows && i < rows->nelts; i++) {
         identity_membership_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_role_row_t *);
-        apr_array_header_t *roles = apr_hash_get(made->membership_roles, row->membership_id, APR_HASH_KEY_STRING);
+        apr_array_header_t *roles = identity_held_role_ids(made, row->membership_id);
         if (!roles) {
             roles = apr_array_make(call->pool, 2, sizeof(const char *));
             apr_hash_set(made->membership_roles, row->membership_id, APR_HASH_KEY_STRING, roles);
@@ -156,7 +156,7 @@ static json_t *memberships_json(identity_call_t *call, identity_holdings_t *hold
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
-        const apr_array_header_t *roles = apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
+        const apr_array_header_t *roles = identity_held_role_ids(holdings, row->id);
         json_array_append_new(
             list, identity_membership_json(call, row->id, &row->account, row->type, roles, holdings->roles));
     }
@@ -165,12 +165,12 @@ static json_t *memberships_json(identity_call_t *call, identity_holdings_t *hold
 
 json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id)
 {
-    return memberships_json(call, holdings, apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING));
+    return memberships_json(call, holdings, identity_held_memberships(holdings, owner_id));
 }
 
 json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id)
 {
-    const apr_array_header_t *rows = apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_teams(holdings, owner_id);
     json_t *list = json_array();
 
     for (int i = 0; rows && i < rows->nelts; i++) {
@@ -179,10 +179,8 @@ json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings
         json_object_set_new(object, "team_id", json_string(row->team_id));
         json_object_set_new(object, "start_at", identity_time_json(row->start_at));
         json_object_set_new(object, "end_at", identity_time_json(row->end_at));
-        json_object_set_new(
-            object, "account_memberships",
-            memberships_json(call, holdings,
-                             apr_hash_get(holdings->team_memberships, row->team_id, APR_HASH_KEY_STRING)));
+        json_object_set_new(object, "account_memberships",
+                            memberships_json(call, holdings, identity_held_team_memberships(holdings, row->team_id)));
         json_array_append_new(list, object);
     }
     return list;
@@ -211,4 +209,36 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
     if (user->deleted_at)
         json_object_set_new(object, "deleted_at", identity_time_json(user->deleted_at));
     return object;
+}
+
+/* ---- looking into them ------------------------------------------------------------------------------------------ */
+
+apr_array_header_t *identity_held_memberships(const identity_holdings_t *holdings, const char *owner_id)
+{
+    return apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING);
+}
+
+apr_array_header_t *identity_held_teams(const identity_holdings_t *holdings, const char *owner_id)
+{
+    return apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
+}
+
+apr_array_header_t *identity_held_team_memberships(const identity_holdings_t *holdings, const char *team_id)
+{
+    return apr_hash_get(holdings->team_memberships, team_id, APR_HASH_KEY_STRING);
+}
+
+apr_array_header_t *identity_held_role_ids(const identity_holdings_t *holdings, const char *membership_id)
+{
+    return apr_hash_get(holdings->membership_roles, membership_id, APR_HASH_KEY_STRING);
+}
+
+identity_membership_row_t *identity_membership_in(const apr_array_header_t *memberships, const char *account_id)
+{
+    for (int i = 0; memberships && i < memberships->nelts; i++) {
+        identity_membership_row_t *row = APR_ARRAY_IDX(memberships, i, identity_membership_row_t *);
+        if (strcmp(row->account.id, account_id) == 0)
+            return row;
+    }
+    return NULL;
 }

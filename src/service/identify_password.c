@@ -156,9 +156,5 @@ void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, con
 
     memset(out, 0, sizeof *out);
     identity_call_begin(&call, pool, env, in);
-    if (!identity_call_ready(&call) || !identify(&call, &attempt, out)) {
-        out->refused = true;
-        out->principal = NULL;
-        out->problem = call.problem;
-    }
+    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, &attempt, out), out);
 }

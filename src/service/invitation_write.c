@@ -203,7 +203,7 @@ static bool write_resend(identity_call_t *call, void *data)
            identity_invitation_prolong(call, change->user, change->row, given) &&
            identity_link_send(call, &change->link, change->user, change->row) &&
            note_expiry(call, change, expiry, &audit) &&
-           identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING)) &&
+           identity_audit_accounts(call, &audit, identity_held_memberships(given, owner_id)) &&
            answer_with(call, 200, change->row->id);
 }
 

@@ -115,8 +115,8 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
 
     if (!identity_user_holdings(call, invite->user, &present))
         return false;
-    const apr_array_header_t *accounts = apr_hash_get(present->memberships, invite->user->id, APR_HASH_KEY_STRING);
-    const apr_array_header_t *teams = apr_hash_get(present->teams, invite->user->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *accounts = identity_held_memberships(present, invite->user->id);
+    const apr_array_header_t *teams = identity_held_teams(present, invite->user->id);
     for (int i = 0; i < wanted->memberships->nelts; i++) {
         identity_membership_row_t *row = APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *);
         bool has = false;
@@ -193,7 +193,7 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
     if (!found)
         return new_user(call, invite);
     if (call->partner && strcmp(invite->user->id, call->who->id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, invite->field, "This %s is taken.", invite->field);
+        return identity_name_taken(call, invite->field);
     if (!identity_user_present(call, invite->user, invite->field))
         return false;
     if (invite->user->status == IDENTITY_USER_INACTIVE)
@@ -306,7 +306,7 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
         if (!identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
-    return identity_audit_accounts(call, &audit, apr_hash_get(given->memberships, owner_id, APR_HASH_KEY_STRING));
+    return identity_audit_accounts(call, &audit, identity_held_memberships(given, owner_id));
 }
 
 static bool write_revoke(identity_call_t *call, void *data)

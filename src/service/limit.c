@@ -300,7 +300,7 @@ bool identity_limit_failed(identity_call_t *call)
 /* ---- the user's own browser ------------------------------------------------------------------------------------- */
 
 typedef struct device {
-    const char *digest, *account;
+    const char *token, *account;
     bool known;
 } device_t;
 
@@ -310,28 +310,20 @@ static bool find_device(identity_call_t *call, void *data)
     identity_refresh_row_t *refresh;
     identity_session_row_t *session;
     identity_user_row_t *user;
-    bool found;
 
-    if (!identity_db_found(call, identity_refresh_get(call->db, device->digest, &refresh), &found))
+    if (!identity_refresh_session(call, device->token, &refresh, &session, &user))
         return false;
-    if (!found || refresh->spent_at)
-        return true;
-    if (!identity_db_found(call, identity_session_get(call->db, refresh->session_id, &session, &user), &found))
-        return false;
-    device->known = found && identity_session_live(session, user, call->now) &&
-                    strcmp(identity_user_key(call, user), device->account) == 0;
+    device->known = session && !refresh->spent_at && strcmp(identity_user_key(call, user), device->account) == 0;
     return true;
 }
 
 /* Asks the database only for who would be turned away otherwise. False for a fault. */
 static bool rebind_device(identity_call_t *call, const char *account)
 {
-    const char *token = identity_refresh_cookie(call);
-    device_t device = {.account = account};
+    device_t device = {.token = identity_refresh_cookie(call), .account = account};
 
-    if (!token)
+    if (!device.token)
         return true;
-    device.digest = identity_token_digest(call->pool, token);
     if (!identity_read(call, find_device, &device))
         return false;
     if (device.known) {

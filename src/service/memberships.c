@@ -20,13 +20,8 @@ bool identity_memberships_list(identity_call_t *call)
 bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
                                 const char *account_id)
 {
-    const apr_array_header_t *present = apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING);
-
-    for (int i = 0; present && i < present->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(present, i, identity_membership_row_t *)->account.id, account_id) == 0)
-            return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id",
-                                 "There is a membership of this account already.");
-    return true;
+    return !identity_membership_in(identity_held_memberships(holdings, owner_id), account_id) ||
+           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id", "There is a membership of this account already.");
 }
 
 static bool write_membership(identity_call_t *call, void *data)
@@ -59,7 +54,7 @@ bool identity_memberships_add(identity_call_t *call)
 
 static const identity_membership_row_t *membership_of(const identity_call_t *call, const identity_holdings_t *holdings)
 {
-    const apr_array_header_t *rows = apr_hash_get(holdings->memberships, call->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_memberships(holdings, call->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
@@ -127,8 +122,7 @@ static bool write_change(identity_call_t *call, void *data)
     const identity_membership_row_t *present = membership_of(call, view->holdings);
     if (!present)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    const apr_array_header_t *role_ids =
-        apr_hash_get(view->holdings->membership_roles, present->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *role_ids = identity_held_role_ids(view->holdings, present->id);
     /* Before anything is said of the body: it is not the caller's to change at all. */
     return identity_may_change_membership(call, present, role_ids, view->holdings->roles, role_ids) &&
            complete(call, present, role_ids) && change(call, view, present, role_ids) &&
@@ -152,7 +146,7 @@ bool identity_membership_end(identity_call_t *call, identity_owner_t owner, cons
 
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    const apr_array_header_t *role_ids = apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *role_ids = identity_held_role_ids(holdings, row->id);
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_membership(changes, row, role_ids, NULL, NULL);
     audit->account = &row->account;

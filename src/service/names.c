@@ -9,7 +9,7 @@
 #include "service_int.h"
 #include "users_int.h"
 
-static bool taken(identity_call_t *call, const char *field)
+bool identity_name_taken(identity_call_t *call, const char *field)
 {
     return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field, "This %s is taken.", field ? field : "username");
 }
@@ -28,11 +28,11 @@ static bool taken_from(identity_call_t *call, const identity_user_row_t *user, c
     bool found;
 
     if (!call->who || call->partner || strcmp(call->who->entity_id, user->entity_id) != 0)
-        return taken(call, field);
+        return identity_name_taken(call, field);
     if (!identity_db_found(call, identity_user_in_entity(call->db, user->entity_id, user->username, &present), &found))
         return false;
     if (!found || !present->deleted_at)
-        return taken(call, field);
+        return identity_name_taken(call, field);
     return held_by_deleted(call, present, field ? field : "username");
 }
 
@@ -144,6 +144,12 @@ bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, 
     return status == IDENTITY_DB_CONFLICT ? taken_from(call, user, field) : identity_db_ok(call, status);
 }
 
+bool identity_user_save(identity_call_t *call, identity_user_row_t *user)
+{
+    identity_db_status_t status = identity_user_update(call->db, user);
+    return status == IDENTITY_DB_CONFLICT ? identity_name_taken(call, "username") : identity_db_ok(call, status);
+}
+
 bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user)
 {
     identity_user_row_t *holder = NULL;
@@ -153,14 +159,14 @@ bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user
     if (user->login && !identity_db_found(call, identity_user_by_name(call->db, user->login, &holder), &found))
         return false;
     if (found && strcmp(holder->id, user->id) != 0)
-        return taken(call, "login");
+        return identity_name_taken(call, "login");
     identity_db_status_t status = identity_user_login_set(call->db, user);
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
     if (!identity_db_found(call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))
         return false;
     return found && holder->deleted_at && !call->partner ? held_by_deleted(call, holder, "login")
-                                                         : taken(call, "login");
+                                                         : identity_name_taken(call, "login");
 }
 
 const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user)

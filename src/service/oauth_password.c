@@ -181,8 +181,7 @@ static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
                                 &accept->holdings) ||
         !identity_inviter_holds(call, accept->invitation, accept->holdings, holds))
         return false;
-    accept->given =
-        apr_hash_get(accept->holdings->memberships, APR_ARRAY_IDX(owners, 0, const char *), APR_HASH_KEY_STRING);
+    accept->given = identity_held_memberships(accept->holdings, APR_ARRAY_IDX(owners, 0, const char *));
     return true;
 }
 

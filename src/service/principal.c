@@ -54,15 +54,9 @@ static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const i
     APR_ARRAY_PUSH(grant->roles, identity_held_role_t) = (identity_held_role_t){row->id, row->name, row->slug};
 }
 
-static void sooner(apr_time_t *at, apr_time_t other)
-{
-    if (other && (!*at || other < *at))
-        *at = other;
-}
-
 static void add_team(apr_pool_t *pool, identity_principal_t *who, const identity_standing_row_t *row, apr_time_t now)
 {
-    sooner(&who->changes_at, row->start_at > now ? row->start_at : row->end_at);
+    who->changes_at = identity_time_sooner(who->changes_at, row->start_at > now ? row->start_at : row->end_at);
     if (row->start_at > now)
         return;
     if (!who->teams)

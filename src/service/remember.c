@@ -248,11 +248,6 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
 
 /* ---- told ------------------------------------------------------------------------------------------------------- */
 
-static apr_time_t sooner(apr_time_t one, apr_time_t other)
-{
-    return one == 0 || (other != 0 && other < one) ? other : one;
-}
-
 bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who)
 {
     bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
@@ -260,7 +255,8 @@ bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, ide
     const char *by = who->key_id ? who->key_id : who->session_id;
     const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, by, who->entity_id};
 
-    who->ends_at = sooner(sooner(who->ends_at, who->changes_at), sooner(who->expires_at, who->idle_expires_at));
+    who->ends_at = identity_time_sooner(identity_time_sooner(who->ends_at, who->changes_at),
+                                        identity_time_sooner(who->expires_at, who->idle_expires_at));
     return env->generations && identity_stamp_take(env->generations, began, ids, &who->stamp);
 }
 
@@ -273,7 +269,7 @@ static void keep(identity_call_t *call, identity_memory_t *memory, const identit
 
     if (!entry)
         return;
-    entry->ends = sooner(ends, who->ends_at);
+    entry->ends = identity_time_sooner(ends, who->ends_at);
     entry->refresh_at = env->ticks(env->context) + REFRESH;
     atomic_init(&entry->used_at, used_at);
     hold(call, memory, entry);

@@ -314,6 +314,13 @@ bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const
 bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
                           identity_holdings_t **holdings);
 bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
+/* NULL where there are none. */
+apr_array_header_t *identity_held_memberships(const identity_holdings_t *holdings, const char *owner_id);
+apr_array_header_t *identity_held_teams(const identity_holdings_t *holdings, const char *owner_id);
+apr_array_header_t *identity_held_team_memberships(const identity_holdings_t *holdings, const char *team_id);
+apr_array_header_t *identity_held_role_ids(const identity_holdings_t *holdings, const char *membership_id);
+/* The one of that account among memberships (may be NULL), or NULL. */
+identity_membership_row_t *identity_membership_in(const apr_array_header_t *memberships, const char *account_id);
 json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
 json_t *identity_membership_json(identity_call_t *call, const char *id, const identity_account_row_t *account,
@@ -655,6 +662,11 @@ json_t *identity_made_keys_json(const apr_array_header_t *rows); /* their ids */
 
 /* What stands behind a scheme in Authorization, NULL for another scheme. */
 const char *identity_scheme(const char *authorization, const char *name);
+/* Is it active and within its time? A personal key lives no longer than IdentityPersonalKeyLifetime says now, which its
+ * row then says, too. */
+bool identity_key_live(const identity_call_t *call, identity_key_row_t *row);
+/* What an authentication was refused for, where it was not good. */
+void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out);
 /* The live key of that text: *row NULL for anything else. Reads. */
 bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
 #define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
@@ -748,6 +760,10 @@ bool identity_name_keep(identity_call_t *call, identity_user_row_t *user);
 bool identity_user_present(identity_call_t *call, const identity_user_row_t *user, const char *field);
 /* The next step of the erasure of a deleted user (user_delete.c); *over: it is gone. Inside identity_write. */
 bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit, bool *over);
+/* 409: "This username is taken.", or what field says. */
+bool identity_name_taken(identity_call_t *call, const char *field);
+/* Writes the row; 409 where somebody else of the entity has the name. */
+bool identity_user_save(identity_call_t *call, identity_user_row_t *user);
 /* Both and the new row: INVITED, or ACTIVE or INACTIVE. */
 bool identity_user_make(identity_call_t *call, const identity_user_row_t *user, bool proved, const char *field);
 /* Ends the sessions, aliases, personal keys, reset links with their mails, and the open invitation of a user. */

@@ -34,7 +34,7 @@ void identity_sources_of(identity_call_t *call, const identity_holdings_t *holdi
 {
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
-        const apr_array_header_t *roles = apr_hash_get(holdings->membership_roles, row->id, APR_HASH_KEY_STRING);
+        const apr_array_header_t *roles = identity_held_role_ids(holdings, row->id);
         const identity_permset_t own = {.all = row->type == IDENTITY_MEMBER_ADMIN};
         json_t *source =
             identity_json_own(call->pool, json_pack("{s:s, s:s?, s:s, s:[]}", "membership_id", row->id, "team", team,

@@ -134,8 +134,7 @@ static bool rename_team(identity_call_t *call, view_t *view, const char *name)
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     return identity_db_ok(call, status) &&
-           identity_audit_accounts(call, &audit,
-                                   apr_hash_get(view->holdings->memberships, call->id, APR_HASH_KEY_STRING));
+           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id));
 }
 
 /* By its name people know what a team is for: it is changed by who could give and take what the team grants. */
@@ -176,8 +175,7 @@ static bool write_deletion(identity_call_t *call, void *data)
            identity_administrators_before(call, view->holdings, call->id, &administered) &&
            identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
            identity_administrators_remain(call, &administered) &&
-           identity_audit_accounts(call, &audit,
-                                   apr_hash_get(view->holdings->memberships, call->id, APR_HASH_KEY_STRING)) &&
+           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id)) &&
            identity_answer(call, 200, team_json(call, view->team, view->holdings));
 }
 

@@ -33,8 +33,7 @@ static bool load(identity_call_t *call, identity_user_view_t *view)
 
 static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit,
-                                   apr_hash_get(view->holdings->memberships, view->user->id, APR_HASH_KEY_STRING));
+    return identity_audit_accounts(call, audit, identity_held_memberships(view->holdings, view->user->id));
 }
 
 static bool answer(identity_call_t *call, const identity_user_view_t *view)

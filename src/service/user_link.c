@@ -71,8 +71,7 @@ static bool on_record(identity_call_t *call, handing_t *handing)
         return false;
     audit.message = apr_pstrcat(call->pool, "A link to ", reset ? "set a new password" : "accept an invitation",
                                 " was made, to be handed over.", handing->untold ? " " : "", handing->untold, NULL);
-    return identity_audit_accounts(call, &audit,
-                                   apr_hash_get(handing->view.holdings->memberships, user->id, APR_HASH_KEY_STRING));
+    return identity_audit_accounts(call, &audit, identity_held_memberships(handing->view.holdings, user->id));
 }
 
 static bool answer(identity_call_t *call, const handing_t *handing)

@@ -18,7 +18,7 @@ bool identity_user_teams_list(identity_call_t *call)
 static identity_team_member_row_t *member_of(const identity_call_t *call, const identity_user_view_t *view,
                                              const char *team_id)
 {
-    const apr_array_header_t *rows = apr_hash_get(view->holdings->teams, call->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *rows = identity_held_teams(view->holdings, call->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         identity_team_member_row_t *row = APR_ARRAY_IDX(rows, i, identity_team_member_row_t *);
@@ -58,8 +58,7 @@ static bool write_team(identity_call_t *call, void *data)
     audit.changes = changes;
     return make_room(call, view, team_id) && identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) &&
            identity_user_load(call, view) &&
-           identity_audit_accounts(call, &audit,
-                                   apr_hash_get(view->holdings->team_memberships, team_id, APR_HASH_KEY_STRING)) &&
+           identity_audit_accounts(call, &audit, identity_held_team_memberships(view->holdings, team_id)) &&
            identity_answer(call, 201, identity_teams_json(call, view->holdings, call->id));
 }
 
@@ -79,8 +78,7 @@ static bool may_take(identity_call_t *call, const identity_user_view_t *view)
 
 static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit,
-                                   apr_hash_get(view->holdings->team_memberships, call->inner_id, APR_HASH_KEY_STRING));
+    return identity_audit_accounts(call, audit, identity_held_team_memberships(view->holdings, call->inner_id));
 }
 
 /* A time is told in seconds: one that is sent back as it was told changes nothing. */

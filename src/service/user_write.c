@@ -12,11 +12,6 @@ typedef struct creation {
     identity_holdings_t *holdings;
 } creation_t;
 
-static bool name_taken(identity_call_t *call)
-{
-    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "username", "This username is taken.");
-}
-
 static bool write_creation(identity_call_t *call, void *data)
 {
     creation_t *creation = data;
@@ -393,10 +388,7 @@ static bool write_update(identity_call_t *call, void *data)
     if ((ends && !identity_administrators_before(call, update->holdings, user->id, &administered)) ||
         !change_row(call, update))
         return false;
-    identity_db_status_t status = identity_user_update(call->db, user);
-    if (status == IDENTITY_DB_CONFLICT)
-        return name_taken(call);
-    return identity_db_ok(call, status) && change_login(call, update) &&
+    return identity_user_save(call, user) && change_login(call, update) &&
            (!ends || identity_administrators_remain(call, &administered)) && end_credentials(call, update) &&
            tell(call, update, &former) && identity_audit_told(call, &audit, update->untold) &&
            settle_keys(call, update);
