@@ -86,9 +86,10 @@ static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
 
 static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
 {
-    const char *origin = conf->public_url;
+    const char *origin = conf->settings.public_url;
 
-    if (!origin || !conf->require_tls || strncmp(origin, "https:", 6) == 0 || identity_origin_loopback(pool, origin))
+    if (!origin || !conf->settings.require_tls || strncmp(origin, "https:", 6) == 0 ||
+        identity_origin_loopback(pool, origin))
         return NULL;
     return apr_psprintf(pool,
                         "ID0508: IdentityPublicURL is %s, but secrets travel over TLS only: write https:// or, where "
@@ -124,7 +125,7 @@ static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const
             continue;
         if (identity_conf(other)->sync != conf->sync)
             return "ID0510: IdentitySync differs between virtual hosts that share a database.";
-        if (identity_conf(other)->catalogue != conf->catalogue)
+        if (identity_conf(other)->settings.catalogue != conf->settings.catalogue)
             return "ID0514: IdentityBuiltInRoles differs between virtual hosts that share a database.";
     }
     return NULL;
@@ -132,7 +133,7 @@ static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const
 
 static const char *check_stale(const identity_conf_t *conf)
 {
-    if (!conf->stale)
+    if (!conf->settings.stale)
         return NULL;
     if (!conf->cache)
         return "ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered who could be let in.";
@@ -228,8 +229,8 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
         if (!sentence && identity_conf(server)->wanted)
             sentence = check_server(temporary, main_server, server);
         if (!sentence && identity_conf(server)->wanted) {
-            warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->access_lifetime);
-            warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->demo_lifetime);
+            warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->settings.access_lifetime);
+            warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->settings.demo_lifetime);
         }
         if (sentence) {
             sentence = apr_pstrcat(temporary, sentence, whereabouts(temporary, server), NULL);

@@ -9,13 +9,10 @@
 /* ---- struct, create, merge -------------------------------------------------------------------------------------- */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) BIT_##member,
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)
 enum {
 #include "directives.def"
     BITS
 };
-#undef SERVER
-#undef DIRECTORY
 _Static_assert(BITS <= 8 * sizeof(((identity_conf_t *)0)->set), "a bit for each directive");
 
 void *identity_server_create(apr_pool_t *pool, server_rec *server)
@@ -23,11 +20,9 @@ void *identity_server_create(apr_pool_t *pool, server_rec *server)
     identity_conf_t *conf = apr_pcalloc(pool, sizeof *conf);
 
     (void)server;
-#define SERVER(name, arguments, setter, type, member, standard, help) conf->member = standard;
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#define SERVER(name, arguments, setter, type, member, standard, help)  conf->member = standard;
+#define SETTING(name, arguments, setter, type, member, standard, help) conf->settings.member = standard;
 #include "directives.def"
-#undef SERVER
-#undef DIRECTORY
     return conf;
 }
 
@@ -41,12 +36,10 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
         return base_;
     merged = apr_pcalloc(pool, sizeof *merged);
 
-#define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
-    merged->member = added->set & APR_UINT64_C(1) << BIT_##member ? added->member : base->member;
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#define MERGE(bit, member)                                             merged->member = added->set & APR_UINT64_C(1) << (bit) ? added->member : base->member;
+#define SERVER(name, arguments, setter, type, member, standard, help)  MERGE(BIT_##member, member)
+#define SETTING(name, arguments, setter, type, member, standard, help) MERGE(BIT_##member, settings.member)
 #include "directives.def"
-#undef SERVER
-#undef DIRECTORY
     merged->rates = base->rates;
     merged->rates.set |= added->rates.set;
     for (int class = 0; class < IDENTITY_RATE_CLASSES; class ++)
@@ -66,14 +59,11 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     return merged;
 }
 
-#define SERVER(name, arguments, setter, type, member, standard, help)
 #define DIRECTORY(name, arguments, setter, type, member, standard, help) DIRECTORY_BIT_##member,
 enum {
 #include "directives.def"
     DIRECTORY_BITS
 };
-#undef SERVER
-#undef DIRECTORY
 _Static_assert(DIRECTORY_BITS <= 8 * sizeof(((identity_directory_conf_t *)0)->set), "a bit for each directive");
 
 void *identity_directory_create(apr_pool_t *pool, char *directory)
@@ -81,11 +71,8 @@ void *identity_directory_create(apr_pool_t *pool, char *directory)
     identity_directory_conf_t *conf = apr_pcalloc(pool, sizeof *conf);
 
     (void)directory;
-#define SERVER(name, arguments, setter, type, member, standard, help)
 #define DIRECTORY(name, arguments, setter, type, member, standard, help) conf->member = standard;
 #include "directives.def"
-#undef SERVER
-#undef DIRECTORY
     return conf;
 }
 
@@ -94,12 +81,8 @@ void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
     const identity_directory_conf_t *base = base_, *added = added_;
     identity_directory_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
 
-#define SERVER(name, arguments, setter, type, member, standard, help)
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
-    merged->member = added->set & APR_UINT64_C(1) << DIRECTORY_BIT_##member ? added->member : base->member;
+#define DIRECTORY(name, arguments, setter, type, member, standard, help) MERGE(DIRECTORY_BIT_##member, member)
 #include "directives.def"
-#undef SERVER
-#undef DIRECTORY
     merged->set = base->set | added->set;
     return merged;
 }
@@ -551,21 +534,17 @@ static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url,
 /* ---- the command table ------------------------------------------------------------------------------------------ */
 
 #define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#define SETTING(name, arguments, setter, type, member, standard, help)                                                 \
+    {offsetof(identity_conf_t, settings.member), BIT_##member},
 static const member_t members[] = {
 #include "directives.def"
 };
-#undef SERVER
-#undef DIRECTORY
 
-#define SERVER(name, arguments, setter, type, member, standard, help)
 #define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
     {offsetof(identity_directory_conf_t, member), DIRECTORY_BIT_##member},
 static const member_t place_members[] = {
 #include "directives.def"
 };
-#undef SERVER
-#undef DIRECTORY
 
 #define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
     AP_INIT_##arguments(#name, setter, (void *)&members[BIT_##member], RSRC_CONF, help),
@@ -579,5 +558,3 @@ const command_rec identity_commands[] = {
     AP_INIT_RAW_ARGS("<AuthzProviderAlias", identity_beside_alias, NULL, RSRC_CONF, "See mod_authz_core"),
     {.name = NULL},
 };
-#undef SERVER
-#undef DIRECTORY

@@ -30,7 +30,7 @@ json_t *identity_host_json(const identity_host_t *host)
     json_object_set_new(object, "password_blocklist", text_or_null(conf->blocklist_file));
     json_object_set_new(object, "mail_templates", text_or_null(conf->templates_folder));
     json_object_set_new(object, "mail", json_boolean(host->settings.mail != NULL));
-    json_object_set_new(object, "require_tls", json_boolean(conf->require_tls));
+    json_object_set_new(object, "require_tls", json_boolean(conf->settings.require_tls));
     json_object_set_new(object, "auto_migrate", json_boolean(conf->auto_migrate));
     json_object_set_new(object, "sync", json_string(conf->sync == IDENTITY_SYNC_FULL ? "FULL" : "NORMAL"));
     return object;

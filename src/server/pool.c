@@ -71,7 +71,7 @@ identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *
     pool->dbd = host->dbd;
     pool->private = identity_dbd_shared(configuration, host->site->main_server, host->server);
     pool->options = (identity_db_options_t){
-        .sync = host->conf->sync, .catalogue = host->conf->catalogue, .log = log_failure, .log_context = pool};
+        .sync = host->conf->sync, .catalogue = host->conf->settings.catalogue, .log = log_failure, .log_context = pool};
     pool->slots = apr_pcalloc(configuration, (apr_size_t)pool->dbd.max * sizeof *pool->slots);
     pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     pool->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);

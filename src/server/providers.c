@@ -138,9 +138,9 @@ const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *con
 {
     char *secret;
 
-    if (conf->sso_provision && !conf->providers)
+    if (conf->settings.sso_provision && !conf->providers)
         return "ID0571: IdentitySSOProvision is On, but there is no IdentityProvider by which anybody could come.";
-    if (conf->providers && !conf->redirect_uris)
+    if (conf->providers && !conf->settings.redirect_uris)
         return "ID0572: IdentityProvider is set, but IdentityRedirectURI does not say to which page a sign-on comes "
                "back.";
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
@@ -184,8 +184,6 @@ const char *identity_start_sso(identity_host_t *host)
     apr_pool_t *pool = host->site->pool;
     apr_array_header_t *providers = apr_array_make(pool, 2, sizeof(identity_configured_provider_t *));
 
-    host->settings.redirect_uris = conf->redirect_uris;
-    host->settings.sso_provision = conf->sso_provision;
     host->settings.providers = providers;
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
         identity_configured_provider_t *provider = apr_palloc(pool, sizeof *provider);

@@ -60,30 +60,26 @@ typedef struct identity_secrets identity_secrets_t;
 #define IDENTITY_RECHECK_STANDARD apr_time_from_sec(10)
 
 #define SERVER(name, arguments, setter, type, member, standard, help) type member;
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)
+#define SETTING(name, arguments, setter, type, member, standard, help)
 typedef struct identity_conf {
 #include "directives.def"
-    apr_uint64_t set; /* bits of the members that a directive has set */
-    apr_uint64_t own; /* ... of which in this very virtual host */
-    bool engine;      /* IdentityEngine On stands here or in a server around */
-    bool forwards;    /* IdentityForwardHeaders On does */
+    identity_settings_t settings; /* of which a row of the table is the default; start.c works the others out */
+    apr_uint64_t set;             /* bits of the members that a directive has set */
+    apr_uint64_t own;             /* ... of which in this very virtual host */
+    bool engine;                  /* IdentityEngine On stands here or in a server around */
+    bool forwards;                /* IdentityForwardHeaders On does */
     /* Where these came from, which htidentity is told. */
     const char *blocklist_file, *templates_folder;
     bool wanted;                        /* it answers the API, or protects something */
     identity_host_t *host;              /* made at start, where it is wanted */
     const identity_site_t *database_of; /* set at start, where mod_dbd's database here is one of identities */
 } identity_conf_t;
-#undef SERVER
-#undef DIRECTORY
 
-#define SERVER(name, arguments, setter, type, member, standard, help)
 #define DIRECTORY(name, arguments, setter, type, member, standard, help) type member;
 typedef struct identity_directory_conf {
 #include "directives.def"
     apr_uint64_t set;
 } identity_directory_conf_t;
-#undef SERVER
-#undef DIRECTORY
 
 /* Whoever verifies an access token without asking this server believes it until it expires: never longer than a day. */
 #define IDENTITY_TOKEN_LONGEST apr_time_from_sec(86400)

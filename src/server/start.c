@@ -63,7 +63,7 @@ static const char *default_origin(identity_host_t *host)
 
     if (api)
         return api->settings.public_url;
-    if (host->conf->require_tls && !identity_server_tls(site->pool, site->main_server, host->server))
+    if (host->conf->settings.require_tls && !identity_server_tls(site->pool, site->main_server, host->server))
         for (const server_rec *other = site->main_server; other; other = other->next)
             if (identity_conf(other) == host->conf && identity_server_tls(site->pool, site->main_server, other))
                 return origin_of(site, other);
@@ -124,31 +124,20 @@ static const char *mail_of(identity_host_t *host)
 static void settings_of(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
+    identity_settings_t *settings = &host->settings;
 
-    host->settings = (identity_settings_t){
-        .public_url = conf->public_url ? conf->public_url : default_origin(host),
-        .require_tls = conf->require_tls,
-        .max_body = conf->max_body,
-        .access_lifetime = identity_within_day(conf->access_lifetime),
-        .refresh_idle = conf->refresh_lifetime.idle,
-        .refresh_absolute = conf->refresh_lifetime.absolute,
-        .invite_lifetime = conf->invite_lifetime,
-        .reset_lifetime = conf->reset_lifetime,
-        .personal_key_lifetime = conf->personal_key_lifetime,
-        .urn_namespace = conf->urn_namespace,
-        .urn_region = conf->urn_region,
-        .catalogue = conf->catalogue,
-        .hash = conf->password_hash,
-        .password_minimum = conf->password_minimum,
-        .blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist,
-        .password_grant = conf->password_grant,
-        .logins = conf->logins,
-        .rates = conf->rates.rates,
-        .retention = conf->retention.retention,
-        .stale = conf->stale,
-    };
-    host->settings.retention.leaves = conf->refresh_lifetime.idle;
-    host->settings.retention.deleted = conf->delete_after;
+    *settings = conf->settings;
+    if (!settings->public_url)
+        settings->public_url = default_origin(host);
+    settings->access_lifetime = identity_within_day(settings->access_lifetime);
+    settings->demo_lifetime = identity_within_day(settings->demo_lifetime);
+    settings->refresh_idle = conf->refresh_lifetime.idle;
+    settings->refresh_absolute = conf->refresh_lifetime.absolute;
+    settings->blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist;
+    settings->rates = conf->rates.rates;
+    settings->retention = conf->retention.retention;
+    settings->retention.leaves = conf->refresh_lifetime.idle;
+    settings->retention.deleted = conf->delete_after;
 }
 
 static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,
@@ -189,7 +178,7 @@ static void tell_origin(const identity_host_t *host)
 
     if (!host->conf->engine)
         IDENTITY_SAY(APLOG_INFO, host->server, "ID0533: protects content; takes the tokens of %s", origin);
-    else if (host->conf->require_tls && strncmp(origin, "https:", 6) != 0 &&
+    else if (host->conf->settings.require_tls && strncmp(origin, "https:", 6) != 0 &&
              !identity_origin_loopback(host->site->pool, origin))
         IDENTITY_SAY(APLOG_WARNING, host->server,
                      "ID0523: the links in mails will begin with %s, without TLS; set IdentityPublicURL", origin);

@@ -48,15 +48,15 @@ const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t
     const char *sentence = NULL;
     char *secret;
 
-    if (conf->demo_account && !conf->captcha)
+    if (conf->settings.demo_account && !conf->captcha)
         return "ID0581: IdentityDemoAccount is set, but IdentityCaptcha does not say by which service visitors show "
                "that "
                "they are people.";
-    if (conf->sandbox && !conf->captcha)
+    if (conf->settings.sandbox && !conf->captcha)
         return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not say by which service visitors show that "
                "they "
                "are people.";
-    if (conf->sandbox && !identity_watchdog_loaded())
+    if (conf->settings.sandbox && !identity_watchdog_loaded())
         return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
     if (conf->captcha)
         sentence = read_secret(temporary, conf->captcha, &secret);
@@ -74,10 +74,6 @@ const char *identity_start_visitors(identity_host_t *host)
     apr_pool_t *pool = host->site->pool;
     char *secret;
 
-    host->settings.demo_account = conf->demo_account;
-    host->settings.demo_lifetime = identity_within_day(conf->demo_lifetime);
-    host->settings.sandbox = conf->sandbox;
-    host->settings.sandbox_lifetime = conf->sandbox_lifetime;
     if (!conf->captcha)
         return NULL;
     const char *sentence = read_secret(pool, conf->captcha, &secret);
@@ -95,7 +91,7 @@ const char *identity_start_visitors(identity_host_t *host)
 /* The account may be made while the server runs: no reason not to start. */
 void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
 {
-    const char *name = host->conf->demo_account, *error = NULL;
+    const char *name = host->conf->settings.demo_account, *error = NULL;
     identity_account_row_t *account;
     apr_pool_t *connection;
 

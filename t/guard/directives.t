@@ -7,7 +7,7 @@ use lib 't/lib';
 use IdentityGuard;
 
 my $table = 'src/server/directives.def';
-my %made = map { $_ => 1 } code_of($table) =~ /^(?:SERVER|DIRECTORY)\((Identity\w+),/mg;
+my %made = map { $_ => 1 } code_of($table) =~ /^(?:SERVER|SETTING|DIRECTORY)\((Identity\w+),/mg;
 verdict(scalar(keys %made) . " directives are read from $table", %made ? () : 'not one');
 
 # In the shipped conf each stands as a line of its own, in force or commented out as an example, and a comment says what it does.
