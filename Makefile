@@ -186,7 +186,7 @@ $(BUILD)/htidentity.8: $(TOOL)
 
 REFERENCE := src/tool/reference.pl src/server/directives.def src/server/directives.txt
 
-$(BUILD)/mod_identity.8: $(REFERENCE) conf/README.md conf/interface.md include/identity/core.h
+$(BUILD)/mod_identity.8: $(REFERENCE) conf/README.md conf/interface.md conf/sign-in.md include/identity/core.h
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)perl src/tool/reference.pl man > $@

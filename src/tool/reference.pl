@@ -22,7 +22,7 @@ sub slurp
 my %row;
 my @order = map { $row{$_->[1]} = $_->[0]; $_->[1] } map { [/^(SERVER|SETTING|DIRECTORY)\((\w+),/] } grep { /^(?:SERVER|SETTING|DIRECTORY)\(Identity/ } split /\n/, slurp($table);
 # In which manual a chapter is.
-my %chapter = map { my $manual = $_; map { $_ => $manual } slurp("conf/$manual") =~ /^##+ (.+)$/mg } 'interface.md', 'README.md';
+my %chapter = map { my $manual = $_; map { $_ => $manual } slurp("conf/$manual") =~ /^##+ (.+)$/mg } 'interface.md', 'sign-in.md', 'README.md';
 
 my %context = (SERVER => 'server config, virtual host', SETTING => 'server config, virtual host', DIRECTORY => 'server config, virtual host, directory');
 
