@@ -99,7 +99,7 @@ $(foreach variable,HARDEN ALL_CPPFLAGS LIBRARIES APR_LIBRARIES,$(eval $(variable
 
 # ---- what is built ---------------------------------------------------------------------------------------------------------------------
 
-LIBRARY_SOURCES := $(wildcard src/core/*.c src/store/*.c src/service/*.c src/client/*.c)
+LIBRARY_SOURCES := $(wildcard src/core/*.c src/store/*.c src/service/*.c src/service/*/*.c src/client/*.c)
 MODULE_SOURCES := $(wildcard mod_identity.c src/server/*.c)
 TOOL_SOURCES := $(wildcard src/tool/*.c)
 UNIT_SOURCES := $(wildcard t/unit/*.c)
@@ -148,6 +148,9 @@ $(BUILD)/%.o: %.c Makefile | packages
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The folders of src/service name each other's headers from there; so do the tests that look into them.
+$(filter $(BUILD)/src/service/%,$(LIBRARY_OBJECTS)) $(UNIT_OBJECTS): ALL_CPPFLAGS += -Isrc/service
 
 $(MODULE_OBJECTS): ALL_CPPFLAGS += -isystem $(APACHE_INCLUDE)
 

@@ -1,5 +1,5 @@
 #include "bodies.h"
-#include "service_int.h"
+#include "routes.h"
 
 #define END                                                                                                            \
     {                                                                                                                  \

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "service_int.h"
+#include "routes.h"
 #include "bodies.h"
 
 /* What a body may be, where it is not JSON alone. */

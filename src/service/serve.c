@@ -1,7 +1,8 @@
 /* The one door: match, authenticate, permit, read and check the body, handle, answer (architecture.md, "One door"). */
 #include <string.h>
 
-#include "service_int.h"
+#include "oauth/oauth.h"
+#include "routes.h"
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env)
 {
@@ -339,6 +340,7 @@ static void begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t 
     out->headers = apr_table_make(pool, 8);
     identity_call_begin(call, pool, env, in);
     call->out = out;
+    call->recheck = identity_caller_recheck;
     identity_header(call, "Cache-Control", "no-store");
     identity_header(call, "X-Content-Type-Options", "nosniff");
 }

@@ -1,6 +1,7 @@
 /* The description that is served (conf/openapi.json) against the tables that the server runs by: routes.def and the
  * bodies of its rows, in both directions. */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "identity/pages.h"
 #include "serve.h"
 

@@ -1,5 +1,6 @@
 /* Sixteen at once on one link to a new address. route confirm_address */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve_racers.h"
 
 #define ALL    16

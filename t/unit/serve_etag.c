@@ -1,6 +1,7 @@
 /* Entity tags: what GET shows has one, If-None-Match saves showing it again, and of several changes with one If-Match
  * one is made. */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 static const char *ada, *ada_id, *bob_id, *bob;

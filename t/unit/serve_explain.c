@@ -1,5 +1,6 @@
 /* What htidentity user show tells: held, account by account, against what the service itself lets somebody do. */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 static const char *admin, *deep, *member_of, *bare, *whole;

@@ -1,6 +1,7 @@
 /* The database fails at every statement of every kind of call, one after the other: 503, nothing half made, and the
  * same request done afterwards (security 86). */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "oauth.h"
 
 #define STATEMENTS_MAX 100

@@ -1,6 +1,7 @@
 /* GET /permissions/{name}/holders: who holds a permission, in which account and by what, against what the service lets
  * them do. route list_permission_holders */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 static const char *admin, *deep, *member_of, *bare, *whole, *partner;

@@ -1,9 +1,10 @@
-/* Who sends a request to anything but the API (identify_password.c, access_cookie.c, standing.c): every way to show who
+/* Who sends a request to anything but the API (basic_password.c, cookies.c, authorization.c): every way to show who
  * one is, what belongs to whom, and what of it ends when. */
 #include <apr_base64.h>
 #include <apr_md5.h>
 
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve_visitors.h"
 #include "serve_world.h"
 

@@ -1,6 +1,7 @@
 /* Sixteen at once on one invitation: accepted, revoked, sent again, made. Whatever the order, it ends once, and one
  * link is good at most (security 21, 23, 24). route update_invitation create_invitation activate_user */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve_racers.h"
 
 #define ALL    16

@@ -3,7 +3,8 @@
  * both views and the rows are what the model says. (security 21, 23, 24, 26)
  *
  * IDENTITY_SEED repeats a run, IDENTITY_STEPS makes it longer. */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 #define STEPS    2000

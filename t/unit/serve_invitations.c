@@ -1,6 +1,7 @@
 /* /v1/invitations as invitations-api.md has it: forms, statuses, filters, pages, who may what, both views. route
  * list_invitations create_invitation get_invitation update_invitation */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 #define MEMBERS "id,email,roleID,state,created,lastModified,expiry,lastSent,urn"

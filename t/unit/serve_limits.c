@@ -1,6 +1,7 @@
 /* Rate limits by the door: exactly as many as are configured, the right waits, and nobody locked out by a stranger.
  * (security 12 to 14, 28, 80, 85) */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 #include "support/provider.h"
 

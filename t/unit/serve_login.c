@@ -1,6 +1,7 @@
 /* M19: the second, short name of a user: unique in its entity, written by who may, and signing in where
  * IdentityUserName login says so. route create_user update_user obtain_token */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve_racers.h"
 
 #define WRONG "Wrong1horse"

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../src/service/metrics_int.h"
+#include "status/status.h"
 #include "tap.h"
 
 #define PARTS   4

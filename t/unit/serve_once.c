@@ -1,6 +1,7 @@
 /* Idempotency-Key: what comes twice is done once, whatever breaks in between, and its answer is kept for nobody else.
  */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 #define KEPT      (48 * 3600)

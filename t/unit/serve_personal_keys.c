@@ -3,7 +3,8 @@
  * route list_user_api_keys create_user_api_key delete_user_api_key */
 #include <apr_base64.h>
 
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 #define DAY 86400

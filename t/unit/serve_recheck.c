@@ -1,6 +1,7 @@
 /* A caller whose rights go between its authentication and its turn to write: what counts is what it may do then.
  * (security 62) */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 static const char *target, *clerk_id, *role_id;

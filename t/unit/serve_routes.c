@@ -1,6 +1,7 @@
 /* Every row of routes.def, one after the other: who is let in, and whom the rows of another entity belong to. A new
  * route is asked the same without a word said here, save for a body that it would take. */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,

@@ -1,6 +1,7 @@
 /* GET and DELETE /users/{id}/sessions, the limit of sessions, and pages of other origins at the cookie's calls.
  * route list_user_sessions end_user_sessions end_user_session */
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "oauth.h"
 
 static const char *ada_id, *ada, *bob_id, *eve_id;

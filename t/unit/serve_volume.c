@@ -3,7 +3,8 @@
  * among 1,000 users and among 100,000, and on the first page and on the last, reads the same number of rows. */
 #include <sqlite3.h>
 
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "../../src/store/db_state.h"
 #include "serve.h"
 

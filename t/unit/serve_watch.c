@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../../src/service/metrics_int.h"
+#include "status/status.h"
 #include "serve.h"
 
 static identity_watch_t *watch;

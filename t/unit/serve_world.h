@@ -6,7 +6,8 @@
 #ifndef IDENTITY_TEST_WORLD_H
 #define IDENTITY_TEST_WORLD_H
 
-#include "../../src/service/service_int.h"
+#include "routes.h"
+#include "users/users.h"
 #include "serve.h"
 
 typedef struct world {

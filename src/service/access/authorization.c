@@ -1,0 +1,195 @@
+/* What a caller may do and where it belongs, as rules of a configuration ask for it. */
+#include <string.h>
+
+#include "access/access.h"
+
+/* Nobody's decision: who solves a captcha has a session of the demo account, or all permissions of a sandbox. */
+static bool anybody(const identity_principal_t *who)
+{
+    return who->visitor || who->sandbox;
+}
+
+bool identity_place_enter(identity_call_t *call, identity_authentication_t *out)
+{
+    const identity_principal_t *who = call->who = out->principal;
+
+    if (anybody(who))
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "Visitors and sandboxes have the interface under /v1 and nothing else.");
+    if (call->in->headers.platform_id && !identity_permissions_select(call))
+        return false;
+    out->account_id = call->account_id;
+    if (!out->account_id && who->grants && who->grants->nelts == 1)
+        out->account_id = APR_ARRAY_IDX(who->grants, 0, identity_grant_t).account_id;
+    return true;
+}
+
+/* Does it hold in the account, or in each, and in one at least? */
+typedef bool holds_t(const identity_grant_t *grant, const void *what);
+
+static bool in_each(const identity_principal_t *who, const char *account_id, holds_t *holds, const void *what)
+{
+    int asked = 0;
+
+    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+        if (account_id && strcmp(grant->account_id, account_id) != 0)
+            continue;
+        if (!holds(grant, what))
+            return false;
+        asked++;
+    }
+    return asked > 0;
+}
+
+static bool in_any(const identity_principal_t *who, holds_t *holds, const void *what)
+{
+    for (int i = 0; who->grants && i < who->grants->nelts; i++)
+        if (holds(&APR_ARRAY_IDX(who->grants, i, identity_grant_t), what))
+            return true;
+    return false;
+}
+
+static bool permits(const identity_grant_t *grant, const void *permission)
+{
+    return identity_permset_has(&grant->permissions, permission);
+}
+
+bool identity_may(const identity_principal_t *who, const char *account_id, const char *permission)
+{
+    return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
+                            : in_each(who, account_id, permits, permission);
+}
+
+static bool permits_whole(const identity_grant_t *grant, const void *permission)
+{
+    return identity_permset_has(grant->whole ? grant->whole : &grant->permissions, permission);
+}
+
+bool identity_may_anywhere(const identity_principal_t *who, const char *permission)
+{
+    return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
+                            : in_any(who, permits_whole, permission);
+}
+
+static bool has_role(const identity_grant_t *grant, const void *role)
+{
+    for (int i = 0; grant->roles && i < grant->roles->nelts; i++) {
+        const identity_held_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_held_role_t);
+        /* A slug has no underscore, so neither can pass for the other. */
+        if (strcmp(held->slug, role) == 0 || strcmp(held->id, role) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *role)
+{
+    return in_each(who, account_id, has_role, role);
+}
+
+bool identity_has_role_anywhere(const identity_principal_t *who, const char *role)
+{
+    return in_any(who, has_role, role);
+}
+
+bool identity_can_belong(const identity_principal_t *who)
+{
+    return !who->entity_wide;
+}
+
+/* A reference that is written like an id is never met: it could be the id of another tenant's account. */
+static bool called(const char *prefix, const char *id, const char *reference, const char *wanted)
+{
+    if (identity_id_valid(wanted, prefix))
+        return strcmp(id, wanted) == 0;
+    return reference && strcmp(reference, wanted) == 0;
+}
+
+bool identity_in_account(const identity_principal_t *who, const char *account)
+{
+    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+        if (called("plat", grant->account_id, grant->reference, account))
+            return true;
+    }
+    return false;
+}
+
+bool identity_in_team(const identity_principal_t *who, const char *team)
+{
+    for (int i = 0; who->teams && i < who->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(who->teams, i, identity_held_team_t).id, team) == 0)
+            return true;
+    return false;
+}
+
+bool identity_in_entity(const identity_principal_t *who, const char *entity)
+{
+    return called("enti", who->entity_id, who->entity_reference, entity);
+}
+
+/* ---- the list of permissions ------------------------------------------------------------------------------------ */
+
+typedef struct list {
+    char *text, *to, *end;
+    bool full;
+} list_t;
+
+static void add_name(list_t *list, const char *name)
+{
+    size_t length = strlen(name), comma = list->to > list->text;
+
+    list->full = list->full || (size_t)(list->end - list->to) < length + comma;
+    if (list->full)
+        return;
+    if (comma)
+        *list->to++ = ',';
+    memcpy(list->to, name, length + 1);
+    list->to += length;
+}
+
+static void add_set(list_t *list, const identity_permset_t *set)
+{
+    if (set->all) {
+        add_name(list, "*");
+        return;
+    }
+    for (int i = 0; i < identity_permission_count(); i++)
+        if (identity_permset_has(set, identity_permission_name(i)))
+            add_name(list, identity_permission_name(i));
+    for (int i = 0; set->own && i < set->own->nelts; i++)
+        add_name(list, APR_ARRAY_IDX(set->own, i, const char *));
+}
+
+static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *who, const char *account_id)
+{
+    identity_permset_t set = {0};
+    bool first = true;
+
+    if (who->entity_wide)
+        return who->entity_permissions;
+    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+        if (account_id && strcmp(grant->account_id, account_id) != 0)
+            continue;
+        if (first)
+            identity_permset_add_set(pool, &set, &grant->permissions);
+        else
+            identity_permset_intersect(pool, &set, &grant->permissions);
+        first = false;
+    }
+    return set;
+}
+
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
+                                     size_t max)
+{
+    identity_permset_t set = common(pool, who, account_id);
+    list_t list = {.text = apr_pcalloc(pool, max + 1)};
+
+    list.to = list.text;
+    list.end = list.text + max;
+    add_set(&list, &set);
+    return list.text;
+}

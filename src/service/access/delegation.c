@@ -1,0 +1,390 @@
+/* Delegation: the privilege ceiling of everybody who gives, takes or acts on somebody (security 25, 62).
+ *
+ *     granting, revoking   the caller holds the permission and everything that the role, team or membership grants, in
+ *                          the account concerned
+ *     acting on a user     (name, password, status, sessions, the end of a membership) the same of all that the user
+ *                          holds, teams included
+ *
+ * All of nothing is no leave: a role without permissions, a team without memberships and a user without either are for
+ * those who hold every permission in every account. To have such a role or team oneself is enough for acting on others
+ * who have it (nobody gets anything new by that), but neither for granting nor for revoking it. */
+#include <string.h>
+
+#include "access/access.h"
+
+#define INVITE_PERMISSION "USER.MORTAL.CREATE"
+#define GRANTS_NOTHING                                                                                                 \
+    "What grants nothing is given and taken only by who holds every permission in every account of the entity."
+
+/* What somebody does, and what was found so far of what it takes. */
+typedef struct act {
+    const identity_principal_t *who;
+    const char *permission;          /* needed in each account concerned */
+    bool peers;                      /* who has a role or team that grants nothing itself is not stopped by it */
+    const apr_array_header_t *stays; /* roles that are neither given nor taken, or NULL */
+    bool exceeds;                    /* there is something that who does not hold */
+    bool everything;                 /* ... something that grants nothing */
+} act_t;
+
+static bool contains(const apr_array_header_t *ids, const char *id)
+{
+    for (int i = 0; ids && i < ids->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(ids, i, const char *), id) == 0)
+            return true;
+    return false;
+}
+
+/* ---- roles ------------------------------------------------------------------------------------------------------ */
+
+static bool grants_nothing(const identity_roles_t *roles, const char *id, int levels)
+{
+    const identity_permset_t *own = apr_hash_get(roles->permissions, id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
+    bool nothing = !own || identity_permset_empty(own);
+
+    for (int i = 0; nothing && levels > 0 && children && i < children->nelts; i++)
+        nothing = grants_nothing(roles, APR_ARRAY_IDX(children, i, const char *), levels - 1);
+    return nothing;
+}
+
+bool identity_role_grants_nothing(const identity_roles_t *roles, const char *id)
+{
+    return grants_nothing(roles, id, IDENTITY_ROLE_DEPTH);
+}
+
+static bool has_role(const identity_principal_t *who, const char *account_id, const char *id)
+{
+    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+        if (strcmp(grant->account_id, account_id) != 0)
+            continue;
+        for (int r = 0; grant->roles && r < grant->roles->nelts; r++)
+            if (strcmp(APR_ARRAY_IDX(grant->roles, r, identity_held_role_t).id, id) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Of the role and those within it: whoever has a role has these, too. */
+static bool needs_everything(const act_t *act, const char *account_id, const identity_roles_t *roles, const char *id,
+                             int levels)
+{
+    const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
+    bool needs = grants_nothing(roles, id, levels) && !(act->peers && has_role(act->who, account_id, id));
+
+    for (int i = 0; !needs && levels > 0 && children && i < children->nelts; i++)
+        needs = needs_everything(act, account_id, roles, APR_ARRAY_IDX(children, i, const char *), levels - 1);
+    return needs;
+}
+
+bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id)
+{
+    const act_t nobody = {.who = NULL};
+    return needs_everything(&nobody, NULL, roles, id, IDENTITY_ROLE_DEPTH);
+}
+
+/* ---- memberships and teams -------------------------------------------------------------------------------------- */
+
+/* A PARTNER, who sees nobody else, makes nobody more. */
+static void weigh_membership(identity_call_t *call, act_t *act, const identity_membership_row_t *row,
+                             const apr_array_header_t *role_ids, const identity_roles_t *roles)
+{
+    identity_permset_t want = {.all = row->type == IDENTITY_MEMBER_ADMIN};
+
+    identity_permset_add(call->pool, &want, act->permission);
+    for (int i = 0; role_ids && i < role_ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(role_ids, i, const char *);
+        identity_roles_add_permissions(call, roles, id, &want);
+        act->everything = act->everything || (!contains(act->stays, id) &&
+                                              needs_everything(act, row->account.id, roles, id, IDENTITY_ROLE_DEPTH));
+    }
+    act->exceeds = act->exceeds || !identity_principal_covers(act->who, row->account.id, &want) ||
+                   (identity_principal_is_partner(act->who, row->account.id) && row->type != IDENTITY_MEMBER_PARTNER);
+}
+
+/* rows: memberships; until: only those that were given by then, 0: all. */
+static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array_header_t *rows,
+                              const identity_holdings_t *holdings, apr_time_t until)
+{
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
+        if (!until || row->created_at <= until)
+            weigh_membership(call, act, row, identity_held_role_ids(holdings, row->id), holdings->roles);
+    }
+}
+
+static bool in_team(const identity_principal_t *who, const char *id)
+{
+    for (int i = 0; who->teams && i < who->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(who->teams, i, identity_held_team_t).id, id) == 0)
+            return true;
+    return false;
+}
+
+/* rows: what the team gives. */
+static void weigh_team(identity_call_t *call, act_t *act, const char *id, const apr_array_header_t *rows,
+                       const identity_holdings_t *holdings)
+{
+    weigh_memberships(call, act, rows, holdings, 0);
+    if ((!rows || rows->nelts == 0) && !(act->peers && in_team(act->who, id)))
+        act->everything = true;
+}
+
+/* Everything that an owner has of memberships and teams; a time in a team that is over is nothing any more, one that
+ * begins later counts. How many of them there are. */
+static int weigh_owner(identity_call_t *call, act_t *act, const identity_holdings_t *holdings, const char *owner_id,
+                       apr_time_t until)
+{
+    const apr_array_header_t *rows = identity_held_memberships(holdings, owner_id),
+                             *teams = identity_held_teams(holdings, owner_id);
+    int weighed = rows ? rows->nelts : 0;
+
+    weigh_memberships(call, act, rows, holdings, until);
+    for (int i = 0; teams && i < teams->nelts; i++) {
+        const identity_team_member_row_t *team = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
+        if ((team->end_at && team->end_at <= call->now) || (until && team->created_at > until))
+            continue;
+        rows = identity_held_team_memberships(holdings, team->team_id);
+        weigh_team(call, act, team->team_id, rows, holdings);
+        weighed += rows ? rows->nelts : 0;
+    }
+    return weighed;
+}
+
+/* Reads only where something grants nothing. */
+static bool conclude(identity_call_t *call, const act_t *act, bool *may)
+{
+    *may = !act->exceeds;
+    return act->exceeds || !act->everything || identity_principal_holds_everything(call, act->who, may);
+}
+
+static bool refuse(identity_call_t *call, const act_t *act, const char *field, const char *sentence)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field, "%s", act->exceeds ? sentence : GRANTS_NOTHING);
+}
+
+/* ---- granting --------------------------------------------------------------------------------------------------- */
+
+static bool may_grant(identity_call_t *call, const act_t *act, const char *field)
+{
+    bool may;
+
+    if (!conclude(call, act, &may))
+        return false;
+    return may || refuse(call, act, field, "Nobody can give what they do not hold themselves in that account.");
+}
+
+static bool may_grant_accounts(identity_call_t *call, const identity_wanted_t *wanted)
+{
+    apr_array_header_t *all = apr_array_make(call->pool, 8, sizeof(const char *));
+    identity_roles_t *roles;
+
+    for (int i = 0; i < wanted->role_ids->nelts; i++)
+        apr_array_cat(all, APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *));
+    if (!identity_roles_load(call, all, &roles))
+        return false;
+    for (int i = 0; i < wanted->memberships->nelts; i++) {
+        act_t act = {.who = call->who, .permission = call->route->permission, .stays = wanted->present_role_ids};
+        weigh_membership(call, &act, APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *),
+                         APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *), roles);
+        if (!may_grant(call, &act,
+                       apr_psprintf(call->pool, "account_memberships.%d", APR_ARRAY_IDX(wanted->positions, i, int))))
+            return false;
+    }
+    return true;
+}
+
+static bool may_grant_teams(identity_call_t *call, const identity_wanted_t *wanted)
+{
+    apr_array_header_t *ids = apr_array_make(call->pool, 4, sizeof(const char *));
+    identity_holdings_t *holdings;
+
+    for (int i = 0; i < wanted->teams->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *)->team_id;
+    if (ids->nelts == 0)
+        return true;
+    if (!identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &holdings))
+        return false;
+    for (int i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+        act_t act = {.who = call->who, .permission = call->route->permission};
+        weigh_team(call, &act, id, identity_held_memberships(holdings, id), holdings);
+        if (!may_grant(
+                call, &act,
+                apr_psprintf(call->pool, "team_memberships.%d.team_id", APR_ARRAY_IDX(wanted->team_positions, i, int))))
+            return false;
+    }
+    return true;
+}
+
+bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted)
+{
+    return may_grant_accounts(call, wanted) && may_grant_teams(call, wanted);
+}
+
+bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+{
+    const apr_array_header_t *rows = identity_held_memberships(holdings, team_id);
+    const act_t act = {.who = call->who, .everything = true};
+    apr_int64_t members = 0;
+
+    if (rows && rows->nelts)
+        return true;
+    if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
+        return false;
+    return members == 0 || may_grant(call, &act, NULL);
+}
+
+/* ---- revoking --------------------------------------------------------------------------------------------------- */
+
+bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                         const char *field)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission};
+    bool may;
+
+    weigh_owner(call, &act, holdings, owner_id, 0);
+    if (!conclude(call, &act, &may))
+        return false;
+    return may || refuse(call, &act, field, "This person was invited to more than the caller may take.");
+}
+
+bool identity_may_change_membership(identity_call_t *call, const identity_membership_row_t *row,
+                                    const apr_array_header_t *role_ids, const identity_roles_t *roles,
+                                    const apr_array_header_t *stay)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission, .stays = stay};
+    bool may;
+
+    weigh_membership(call, &act, row, role_ids, roles);
+    if (!conclude(call, &act, &may))
+        return false;
+    return may || refuse(call, &act, NULL, "This membership holds more than the caller does in that account.");
+}
+
+static bool may_move(identity_call_t *call, const act_t *act)
+{
+    bool may;
+
+    if (!conclude(call, act, &may))
+        return false;
+    return may || refuse(call, act, NULL, "This team grants more than the caller holds.");
+}
+
+bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission};
+
+    weigh_team(call, &act, team_id, identity_held_team_memberships(holdings, team_id), holdings);
+    return may_move(call, &act);
+}
+
+bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+{
+    act_t act = {.who = call->who, .permission = call->route->permission};
+    apr_int64_t members = 0;
+
+    if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
+        return false;
+    weigh_team(call, &act, team_id, identity_held_memberships(holdings, team_id), holdings);
+    /* What grants nothing to nobody is nobody's. */
+    act.everything = act.everything && members > 0;
+    return may_move(call, &act);
+}
+
+/* ---- acting on somebody ----------------------------------------------------------------------------------------- */
+
+bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
+                         const char *permission)
+{
+    act_t act = {.who = call->who, .permission = permission, .peers = true};
+    bool may;
+
+    if (weigh_owner(call, &act, holdings, user_id, 0) == 0)
+        act.everything = true;
+    if (!conclude(call, &act, &may))
+        return false;
+    if (!may && !act.exceeds)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This user holds something that grants nothing, or nothing at all: that needs every "
+                             "permission in every account of the entity.");
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This user holds more than the caller does.");
+}
+
+/* ---- invitations ------------------------------------------------------------------------------------------------ */
+
+static bool holds_anywhere(const identity_principal_t *who, const char *permission)
+{
+    bool holds = who->entity_wide && identity_permset_has(&who->entity_permissions, permission);
+
+    for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
+        holds = holds || identity_permset_has(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, permission);
+    return holds;
+}
+
+static bool permitted_in_each(const identity_call_t *call, const identity_permset_t *want,
+                              const apr_array_header_t *rows)
+{
+    for (int i = 0; rows && i < rows->nelts; i++)
+        if (!identity_principal_covers(call->who, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
+                                       want))
+            return false;
+    return true;
+}
+
+bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id)
+{
+    const apr_array_header_t *teams = identity_held_teams(given, owner_id);
+    identity_permset_t want = {0};
+
+    identity_permset_add(call->pool, &want, call->route->permission);
+    bool may = permitted_in_each(call, &want, identity_held_memberships(given, owner_id));
+    for (int i = 0; may && teams && i < teams->nelts; i++)
+        may = permitted_in_each(
+            call, &want,
+            identity_held_team_memberships(given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                "This person was invited into an account where the caller may not do this.");
+}
+
+/* Only what came with the invitation: what others gave since has been judged by their own rights. */
+bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
+                             const identity_invitation_row_t *invitation, const identity_holdings_t *given,
+                             bool *covers)
+{
+    act_t act = {.who = who, .permission = INVITE_PERMISSION, .exceeds = !holds_anywhere(who, INVITE_PERMISSION)};
+
+    weigh_owner(call, &act, given, invitation->adds ? invitation->id : invitation->user_id, invitation->created_at);
+    return conclude(call, &act, covers);
+}
+
+static bool load_inviter(identity_call_t *call, const identity_invitation_row_t *invitation, identity_principal_t **who)
+{
+    const char *id = invitation->invited_by;
+    identity_user_row_t *user = NULL;
+    identity_key_row_t *key = NULL;
+    bool found = false;
+
+    *who = NULL;
+    if (identity_id_valid(id, "user")) {
+        if (!identity_db_found(call, identity_user_get(call->db, invitation->entity_id, id, &user), &found))
+            return false;
+        return !found || user->status != IDENTITY_USER_ACTIVE || identity_principal_of_user(call, user, who);
+    }
+    if (!identity_db_found(call, identity_key_get(call->db, id, &key), &found))
+        return false;
+    return !found || !identity_key_live(call, key) || identity_principal_of_key(call, key, who);
+}
+
+bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
+                            const identity_holdings_t *given, bool *holds)
+{
+    identity_principal_t *who;
+
+    *holds = invitation->invited_by[0] == '\0'; /* the command line */
+    if (*holds)
+        return true;
+    if (!load_inviter(call, invitation, &who))
+        return false;
+    return !who || identity_inviter_covers(call, who, invitation, given, holds);
+}

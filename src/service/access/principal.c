@@ -1,0 +1,361 @@
+/* What somebody may do: resolved once, when the principal is loaded. */
+#include <string.h>
+
+#include "access/access.h"
+
+static identity_grant_t *grant_in(const apr_array_header_t *grants, const char *account_id)
+{
+    for (int i = 0; i < grants->nelts; i++) {
+        identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (strcmp(grant->account_id, account_id) == 0)
+            return grant;
+    }
+    return NULL;
+}
+
+static apr_array_header_t *grants_of_rows(const identity_call_t *call, const apr_array_header_t *rows)
+{
+    apr_pool_t *pool = call->pool;
+    apr_array_header_t *grants = apr_array_make(pool, 4, sizeof(identity_grant_t));
+
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_grant_row_t *row = APR_ARRAY_IDX(rows, i, identity_grant_row_t *);
+        identity_grant_t *grant = grant_in(grants, row->account_id);
+        identity_permset_t builtin = {0};
+        if (!grant) {
+            grant = apr_array_push(grants);
+            memset(grant, 0, sizeof *grant);
+            grant->account_id = row->account_id;
+            grant->type = row->type;
+        }
+        if (row->type < grant->type) /* ADMIN, USER, PARTNER: the strongest comes first */
+            grant->type = row->type;
+        if (row->type == IDENTITY_MEMBER_ADMIN)
+            grant->permissions.all = true;
+        int index = identity_builtin_role_find(row->role_id);
+        if (index >= 0) {
+            identity_builtin_role_permissions(index, call->env->settings->catalogue, &builtin);
+            identity_permset_add_set(pool, &grant->permissions, &builtin);
+        }
+        if (row->permission[0])
+            identity_permset_add(pool, &grant->permissions, row->permission);
+    }
+    return grants;
+}
+
+static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const identity_standing_row_t *row)
+{
+    identity_grant_t *grant = grant_in(grants, row->account_id);
+
+    if (!grant)
+        return;
+    if (!grant->roles)
+        grant->roles = apr_array_make(pool, 4, sizeof(identity_held_role_t));
+    APR_ARRAY_PUSH(grant->roles, identity_held_role_t) = (identity_held_role_t){row->id, row->name, row->slug};
+}
+
+static void add_team(apr_pool_t *pool, identity_principal_t *who, const identity_standing_row_t *row, apr_time_t now)
+{
+    who->changes_at = identity_time_sooner(who->changes_at, row->start_at > now ? row->start_at : row->end_at);
+    if (row->start_at > now)
+        return;
+    if (!who->teams)
+        who->teams = apr_array_make(pool, 2, sizeof(identity_held_team_t));
+    APR_ARRAY_PUSH(who->teams, identity_held_team_t) = (identity_held_team_t){row->id, row->name};
+}
+
+static void set_entity(identity_principal_t *who, const char *reference, apr_time_t expires_at)
+{
+    who->entity_reference = reference;
+    who->sandbox = expires_at != 0;
+}
+
+/* Logins of several entities may be alike. In a sandbox anybody gives themselves any: by these nobody is told. */
+static void set_login(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user,
+                      const identity_standing_row_t *entity)
+{
+    const char *key = user->login && !who->sandbox ? identity_login_key(call->pool, user->login) : NULL;
+
+    who->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
+}
+
+const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *who)
+{
+    return settings->logins && who->login ? who->login : who->name;
+}
+
+/* What all of it is called: for rules that stand in a configuration. */
+static bool load_names(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (!identity_db_ok(call, identity_standing_of_user(call->db, who->entity_id, who->id, call->now, &rows)))
+        return false;
+    for (int i = 0; i < rows->nelts; i++) {
+        const identity_standing_row_t *row = APR_ARRAY_IDX(rows, i, identity_standing_row_t *);
+        identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(who->grants, row->id) : NULL;
+        if (grant)
+            grant->reference = row->name;
+        if (row->kind == IDENTITY_STANDING_ENTITY) {
+            set_entity(who, row->name, row->end_at);
+            set_login(call, who, user, row);
+        }
+        if (row->kind == IDENTITY_STANDING_ROLE)
+            add_role(call->pool, who->grants, row);
+        if (row->kind == IDENTITY_STANDING_TEAM)
+            add_team(call->pool, who, row, call->now);
+    }
+    return true;
+}
+
+bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (!identity_db_ok(call, identity_grants_of_user(call->db, user->id, call->now, &rows)))
+        return false;
+    *who = apr_pcalloc(call->pool, sizeof **who);
+    (*who)->kind = IDENTITY_CALLER_USER;
+    (*who)->id = user->id;
+    (*who)->name = identity_user_told(user);
+    (*who)->method = "bearer";
+    (*who)->entity_id = user->entity_id;
+    (*who)->grants = grants_of_rows(call, rows);
+    return load_names(call, *who, user);
+}
+
+/* The owner as it is now, and of what it holds in each account no more than the key names. */
+static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+{
+    identity_user_row_t *user = NULL;
+    identity_permset_t narrow = {0};
+    apr_array_header_t *names;
+    bool found;
+
+    *who = NULL;
+    if (!identity_db_found(call, identity_user_get(call->db, key->entity_id, key->user_id, &user), &found))
+        return false;
+    if (!found || user->status != IDENTITY_USER_ACTIVE)
+        return true;
+    if (!identity_key_narrowing(call, key, &names) || !identity_principal_of_user(call, user, who))
+        return false;
+    (*who)->key_id = key->id;
+    (*who)->method = "key";
+    for (int i = 0; i < names->nelts; i++)
+        identity_permset_add(call->pool, &narrow, APR_ARRAY_IDX(names, i, const char *));
+    for (int i = 0; key->narrowed && i < (*who)->grants->nelts; i++) {
+        identity_grant_t *grant = &APR_ARRAY_IDX((*who)->grants, i, identity_grant_t);
+        grant->whole = apr_pmemdup(call->pool, &grant->permissions, sizeof grant->permissions);
+        identity_permset_intersect(call->pool, &grant->permissions, &narrow);
+    }
+    return true;
+}
+
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+{
+    identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
+    apr_array_header_t *names;
+
+    if (key->user_id)
+        return principal_of_owner(call, key, who);
+    made->kind = IDENTITY_CALLER_KEY;
+    made->id = made->name = key->id;
+    made->method = "key";
+    made->entity_id = key->entity_id;
+    made->entity_wide = true;
+    made->narrowed = key->narrowed;
+    set_entity(made, key->entity_reference, key->entity_expires_at);
+    if (!identity_key_narrowing(call, key, &names))
+        return false;
+    identity_key_holds(call, key, names, &made->entity_permissions);
+    *who = made;
+    return true;
+}
+
+static bool account_of_entity(identity_call_t *call, void *data)
+{
+    identity_account_row_t **row = data;
+    bool found;
+
+    return identity_db_found(
+        call,
+        identity_account_find(call->db, call->who->entity_id,
+                              call->account_asked ? call->account_asked : call->in->headers.platform_id, row),
+        &found);
+}
+
+/* The same for an account of others, an unknown one, and one without a membership. */
+static bool foreign_account(identity_call_t *call)
+{
+    return call->account_asked ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
+                                               "The account that is asked about is not open to this caller.")
+                               : identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                               "The account named by x-platform-id is not open to this caller.");
+}
+
+static bool select_entity_wide(identity_call_t *call)
+{
+    identity_account_row_t *row = NULL;
+
+    call->permissions = call->who->entity_permissions;
+    if (!call->in->headers.platform_id && !call->account_asked)
+        return true;
+    call->account_id = call->in->headers.platform_id;
+    if (!call->account_asked && !identity_id_valid(call->account_id, "plat"))
+        return foreign_account(call);
+    if (!identity_read(call, account_of_entity, &row))
+        return false;
+    if (!row)
+        return foreign_account(call);
+    call->account_id = row->id;
+    return true;
+}
+
+static const identity_grant_t *grant_selected(const identity_call_t *call)
+{
+    const apr_array_header_t *grants = call->who->grants;
+
+    if (!call->account_asked)
+        return grant_in(grants, call->in->headers.platform_id);
+    for (int i = 0; i < grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (strcmp(grant->account_id, call->account_asked) == 0 ||
+            (grant->reference && strcmp(grant->reference, call->account_asked) == 0))
+            return grant;
+    }
+    return NULL;
+}
+
+/* What is asked about and what is acted on, where both are named, are one. */
+static bool accounts_agree(identity_call_t *call)
+{
+    const char *header = call->in->headers.platform_id;
+
+    return !call->account_asked || !header || !call->account_id || strcmp(call->account_id, header) == 0 ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account",
+                         "account and x-platform-id name two accounts.");
+}
+
+static bool select_named(identity_call_t *call)
+{
+    const identity_grant_t *grant = grant_selected(call);
+
+    if (!grant)
+        return foreign_account(call);
+    call->account_id = grant->account_id;
+    call->permissions = grant->permissions;
+    call->partner = grant->type == IDENTITY_MEMBER_PARTNER;
+    return accounts_agree(call);
+}
+
+bool identity_permissions_select(identity_call_t *call)
+{
+    const apr_array_header_t *grants = call->who->grants;
+
+    if (call->who->entity_wide)
+        return select_entity_wide(call) && accounts_agree(call);
+    if (call->in->headers.platform_id || call->account_asked)
+        return select_named(call);
+    for (int i = 0; i < grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(grants, i, identity_grant_t);
+        if (i == 0)
+            identity_permset_add_set(call->pool, &call->permissions, &grant->permissions);
+        else
+            identity_permset_intersect(call->pool, &call->permissions, &grant->permissions);
+        call->partner = call->partner || grant->type == IDENTITY_MEMBER_PARTNER;
+    }
+    if (grants->nelts == 1)
+        call->account_id = APR_ARRAY_IDX(grants, 0, identity_grant_t).account_id;
+    return true;
+}
+
+bool identity_permissions_again(identity_call_t *call)
+{
+    memset(&call->permissions, 0, sizeof call->permissions);
+    if (call->who->entity_wide) {
+        call->permissions = call->who->entity_permissions; /* in the same account as before */
+        return true;
+    }
+    call->account_id = NULL;
+    call->partner = false;
+    return identity_permissions_select(call);
+}
+
+bool identity_permission_held(identity_call_t *call)
+{
+    const identity_route_t *route = call->route;
+    bool own =
+        route->self && call->id && call->who->kind == IDENTITY_CALLER_USER && strcmp(call->id, call->who->id) == 0;
+
+    if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
+        return true;
+    call->lacking = route->permission;
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
+                         call->who->narrowed ? " The key is narrowed: its own list of permissions leaves this one out."
+                                             : "");
+}
+
+bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want)
+{
+    if (who->entity_wide)
+        return identity_permset_covers(&who->entity_permissions, want);
+    const identity_grant_t *grant = grant_in(who->grants, account_id);
+    return grant && identity_permset_covers(&grant->permissions, want);
+}
+
+bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id)
+{
+    const identity_grant_t *grant = who->entity_wide ? NULL : grant_in(who->grants, account_id);
+    return grant && grant->type == IDENTITY_MEMBER_PARTNER;
+}
+
+/* In every account, of which there is one. */
+static bool grants_cover(identity_call_t *call, const identity_principal_t *who, const identity_permset_t *want,
+                         bool *covers)
+{
+    apr_int64_t covered = 0, accounts = 0;
+
+    for (int i = 0; i < who->grants->nelts; i++)
+        covered += identity_permset_covers(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, want);
+    /* Each grant is of another account of the entity: so many may not be fewer than there are. */
+    if (!identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, covered, &accounts)))
+        return false;
+    *covers = covered > 0 && covered == accounts;
+    return true;
+}
+
+bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
+{
+    const identity_principal_t *who = call->who;
+
+    *covers = who->entity_wide ? identity_permset_covers(&who->entity_permissions, want) : !call->partner;
+    return who->entity_wide || !*covers || grants_cover(call, who, want, covers);
+}
+
+bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds)
+{
+    const identity_permset_t everything = {.all = true};
+    apr_int64_t accounts = 1;
+
+    for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
+        if (APR_ARRAY_IDX(who->grants, i, identity_grant_t).type == IDENTITY_MEMBER_PARTNER)
+            return !(*holds = false);
+    if (!who->entity_wide)
+        return grants_cover(call, who, &everything, holds);
+    /* Who has the database itself needs no account. */
+    if (who->kind != IDENTITY_CALLER_LOCAL &&
+        !identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, 1, &accounts)))
+        return false;
+    *holds = accounts > 0 && identity_permset_covers(&who->entity_permissions, &everything);
+    return true;
+}
+
+bool identity_needs_everything(identity_call_t *call, const char *what)
+{
+    bool holds;
+
+    if (!identity_principal_holds_everything(call, call->who, &holds))
+        return false;
+    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                  "%s takes every permission in every account of the entity.", what);
+}

@@ -1,0 +1,37 @@
+/* A user as every operation finds and names it. */
+#include <string.h>
+
+#include "access/access.h"
+
+const char *identity_canonical_field(identity_call_t *call, const char *name)
+{
+    const char *username = identity_json_string(call->body, name);
+    return username ? identity_username_key(call->pool, username) : NULL;
+}
+
+bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_get(call->db, call->who->entity_id, id, user), &found))
+        return false;
+    if (found && !(call->partner && strcmp(id, call->who->id) != 0))
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
+}
+
+const char *identity_user_key(identity_call_t *call, const identity_user_row_t *user)
+{
+    return identity_username_key(call->pool, user->username);
+}
+
+/* An old name may be a list, or be read as another's: the id is nobody else's. */
+const char *identity_user_told(const identity_user_row_t *user)
+{
+    return user->old_name ? user->id : user->canonical;
+}
+
+bool identity_change_pending(const identity_call_t *call, const identity_user_row_t *user)
+{
+    return user->pending_username && *user->pending_username && user->pending_expires_at > call->now;
+}

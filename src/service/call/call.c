@@ -1,0 +1,251 @@
+/* What every operation does alike: connections and transactions, answers. */
+#include <stdarg.h>
+
+#include "call/call.h"
+
+void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
+                         const identity_request_t *in)
+{
+    memset(call, 0, sizeof *call);
+    call->pool = pool;
+    call->env = env;
+    call->in = in;
+    call->now = env->now(env->context);
+}
+
+void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *line = identity_log_text(call->pool, apr_pvsprintf(call->pool, format, arguments));
+    va_end(arguments);
+    call->env->log(call->env->context, level, call->in ? call->in->request_id : NULL, line);
+}
+
+static bool unavailable(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                         "The service is unavailable for the moment; please try again.");
+}
+
+bool identity_call_ready(identity_call_t *call)
+{
+    const identity_env_t *env = call->env;
+
+    /* A process without keys looks whether the database, and the key beside it, have come back: nobody else does it for
+     * this one. */
+    return !env->available || env->keys || (env->available(env->context, call->pool) && env->keys) || unavailable(call);
+}
+
+bool identity_unauthorised(identity_call_t *call, const char *message)
+{
+    if (call->env->available && !call->env->available(call->env->context, call->pool))
+        return unavailable(call);
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "%s", message);
+}
+
+bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
+{
+    switch (status) {
+    case IDENTITY_DB_OK:
+        return true;
+    case IDENTITY_DB_BUSY:
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+    case IDENTITY_DB_NONE:
+    case IDENTITY_DB_CONFLICT:
+        /* A guarded change that met no row, or an id that was there already: somebody else was faster in a way that was
+         * not foreseen. */
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0301: a change met another one at the same time");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+    case IDENTITY_DB_LOST:
+    case IDENTITY_DB_FAILED:
+        break;
+    }
+    return unavailable(call);
+}
+
+bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found)
+{
+    *found = status == IDENTITY_DB_OK;
+    return status == IDENTITY_DB_NONE || identity_db_ok(call, status);
+}
+
+static bool borrow(identity_call_t *call)
+{
+    return identity_db_ok(call, call->env->borrow(call->env->context, call->pool, &call->db));
+}
+
+static void give_back(identity_call_t *call)
+{
+    identity_db_release(call->db);
+    call->env->give_back(call->env->context, call->db);
+    call->db = NULL;
+}
+
+bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
+{
+    if (!borrow(call))
+        return false;
+    identity_db_use(call->db, call->pool);
+    bool done = work(call, data);
+    give_back(call);
+    return done;
+}
+
+/* After COMMIT, whatever it answered: it may have been heard of all the same. */
+static void tell_generations(const identity_call_t *call)
+{
+    const apr_array_header_t *ids = identity_db_touched(call->db);
+
+    for (int i = 0; call->env->generations && i < ids->nelts; i++)
+        identity_generations_bump(call->env->generations, APR_ARRAY_IDX(ids, i, const char *));
+}
+
+static bool commit(identity_call_t *call)
+{
+    identity_db_status_t status = identity_db_commit(call->db);
+
+    tell_generations(call);
+    return identity_db_ok(call, status);
+}
+
+static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *data)
+{
+    identity_db_use(call->db, call->pool);
+    if (!identity_db_ok(call, identity_db_begin(call->db, true)))
+        return false;
+    if ((!call->recheck || call->recheck(call)) && work(call, data) && identity_once_store(call))
+        return commit(call);
+    identity_db_rollback(call->db);
+    return false;
+}
+
+static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_work_t *work, void *data)
+{
+    const identity_env_t *env = call->env;
+
+    /* The gate comes before the connection: who waits for other writers must not keep readers from a connection. */
+    if (enter && !enter(env->context))
+        return identity_db_ok(call, IDENTITY_DB_BUSY);
+    bool done = borrow(call);
+    if (done) {
+        done = write_borrowed(call, work, data);
+        identity_db_release(call->db);
+    }
+    if (env->leave_write)
+        env->leave_write(env->context);
+    if (call->db)
+        give_back(call);
+    return done;
+}
+
+bool identity_write(identity_call_t *call, identity_work_t *work, void *data)
+{
+    return write_behind(call, call->env->enter_write, work, data);
+}
+
+bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data)
+{
+    identity_problem_t present = call->problem;
+
+    bool done = write_behind(call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
+    call->problem = present;
+    return done;
+}
+
+apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only)
+{
+    apr_array_header_t *list = apr_array_make(pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(list, const char *) = only;
+    return list;
+}
+
+const char *identity_call_id(identity_call_t *call, const char *prefix)
+{
+    const char *id = identity_id_make(call->pool, prefix, call->now, &call->env->random);
+    if (!id)
+        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return id;
+}
+
+void identity_header(identity_call_t *call, const char *name, const char *value)
+{
+    apr_table_addn(call->out->headers, name, value);
+}
+
+const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length)
+{
+    size_t max = call->db ? IDENTITY_ANSWER_HELD_MAX : IDENTITY_ANSWER_MAX;
+    const char *text = NULL;
+
+    *length = 0;
+    if (identity_json_own(call->pool, body))
+        text = identity_json_text_within(call->pool, body, max, length);
+    if (!text && *length > max)
+        identity_deny(call, call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
+                      call->paged ? "limit" : NULL, "The answer would be too large%s.",
+                      call->paged ? ": ask for less at a time" : "");
+    else if (!text)
+        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    return text;
+}
+
+bool identity_answer(identity_call_t *call, int status, json_t *body)
+{
+    call->out->status = status;
+    call->out->content_type = "application/json";
+    call->out->body = identity_answer_text(call, body, &call->out->length);
+    return call->out->body != NULL;
+}
+
+bool identity_answer_empty(identity_call_t *call, int status)
+{
+    call->out->status = status;
+    call->out->content_type = NULL;
+    call->out->body = NULL;
+    call->out->length = 0;
+    return true;
+}
+
+/* ---- work of the command line ------------------------------------------------------------------------------------ */
+
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
+                        identity_work_t *work, void *data, identity_problem_t *problem)
+{
+    identity_authentication_t local;
+    identity_call_t call;
+
+    identity_call_begin(&call, pool, env, NULL);
+    identity_authenticate_local(pool, entity_id, &local);
+    call.who = local.principal;
+    bool done = write ? identity_write(&call, work, data) : identity_read(&call, work, data);
+    *problem = call.problem;
+    return done;
+}
+
+void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out)
+{
+    identity_principal_t *who = apr_pcalloc(pool, sizeof *who);
+
+    memset(out, 0, sizeof *out);
+    who->kind = IDENTITY_CALLER_LOCAL;
+    who->id = who->name = "";
+    who->method = "local";
+    who->entity_id = entity_id;
+    who->entity_wide = true;
+    who->entity_permissions.all = true;
+    out->principal = who;
+}
+
+/* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */
+const char *identity_user_agent(const identity_call_t *call)
+{
+    const char *given = call->in->headers.user_agent ? call->in->headers.user_agent : "";
+    size_t length = strlen(given) < 255 ? strlen(given) : 255;
+
+    while (length > 0 && ((unsigned char)given[length] & 0xC0) == 0x80)
+        length--;
+    const char *text = apr_pstrmemdup(call->pool, given, length);
+    return identity_text_valid(text) ? text : "";
+}

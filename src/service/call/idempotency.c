@@ -1,0 +1,252 @@
+/* Idempotency-Key: a POST that comes twice is carried out once (identity-api.md, section 1).
+ *
+ * Beginning writes a row `running` with this request's mark, in a transaction of its own; where a row is there already,
+ * the request is answered from it or refused. Storing keeps the answer, sealed, in the very transaction that makes the
+ * change, guarded by the mark: a crash leaves both or neither. Ending gives back the row of a request that was refused
+ * or failed, guarded in the same way: where a COMMIT went through whose success nobody heard of, the row holds the
+ * answer by then and stays.
+ *
+ * The row of a process that died stays `running`. After ABANDONED it may be taken over; a request that is merely that
+ * slow finds the mark changed and changes nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "call/call.h"
+
+#define FIELD     "Idempotency-Key"
+#define KEY_MAX   255
+#define ABANDONED apr_time_from_sec(60) /* waits for gate, connection and hash together last seconds */
+
+struct identity_once {
+    identity_idempotency_row_t row;    /* as this request wants it */
+    identity_idempotency_row_t *found; /* what is there already */
+    enum { TRYING, FOUND, HELD, STORED } state;
+    bool freed;
+    int headers; /* of the answer before the handler adds its own */
+};
+
+/* ---- requests and answers as texts ------------------------------------------------------------------------------ */
+
+/* A body may hold a password: without the key its digest could be guessed. */
+static const char *digest_of(identity_call_t *call, const char *kid)
+{
+    const identity_request_t *in = call->in;
+    const char *platform = in->headers.platform_id, *body = call->body_digest;
+    const char *request = apr_pstrcat(call->pool, in->method, "\n", in->path, "\n", in->query ? in->query : "", "\n",
+                                      platform ? platform : "", "\n", body ? body : "", NULL);
+    unsigned char key[32];
+
+    if (!identity_sealing_key(call, kid, IDENTITY_SEAL_DIGEST, key))
+        return NULL;
+    const char *digest = identity_keyed_digest(call->pool, key, request, strlen(request));
+    identity_wipe(key, sizeof key);
+    return digest;
+}
+
+static const char *position_of(const identity_call_t *call, const identity_idempotency_row_t *row)
+{
+    return apr_pstrcat(call->pool, row->credential_id, " ", row->key, NULL);
+}
+
+/* Type, the handler's headers, an empty line, the body. */
+static const char *seal_answer(identity_call_t *call, const identity_once_t *once)
+{
+    const apr_array_header_t *headers = apr_table_elts(call->out->headers);
+    apr_array_header_t *parts = apr_array_make(call->pool, 16, sizeof(const char *));
+    const char *type = call->out->content_type, *body = call->out->body, *sealed = NULL;
+    unsigned char key[32];
+
+    APR_ARRAY_PUSH(parts, const char *) = type ? type : "";
+    for (int i = once->headers; i < headers->nelts; i++) {
+        const apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
+        APR_ARRAY_PUSH(parts, const char *) = apr_pstrcat(call->pool, "\n", header->key, ":", header->val, NULL);
+    }
+    APR_ARRAY_PUSH(parts, const char *) = "\n\n";
+    APR_ARRAY_PUSH(parts, const char *) = body ? body : "";
+    char *text = apr_array_pstrcat(call->pool, parts, 0);
+    if (identity_sealing_key(call, once->row.sealed_with, IDENTITY_SEAL_ANSWER, key))
+        sealed = identity_seal(call->pool, key, text, position_of(call, &once->row), &call->env->random);
+    identity_wipe(key, sizeof key);
+    identity_wipe_string(text);
+    return sealed;
+}
+
+static bool give_again(identity_call_t *call, const identity_idempotency_row_t *row)
+{
+    unsigned char key[32];
+    char *text = NULL;
+
+    if (identity_sealing_key(call, row->sealed_with, IDENTITY_SEAL_ANSWER, key))
+        text = identity_unseal(call->pool, key, row->sealed, position_of(call, row));
+    identity_wipe(key, sizeof key);
+    char *body = text ? strstr(text, "\n\n") : NULL;
+    if (!body)
+        return identity_deny(call, IDENTITY_PROBLEM_KEY_REUSED, NULL,
+                             "What was answered to this Idempotency-Key cannot be read any more.");
+    *body = '\0';
+    body += 2;
+    char *line = strchr(text, '\n');
+    if (line)
+        *line++ = '\0';
+    call->out->status = row->status;
+    call->out->content_type = *text ? text : NULL;
+    call->out->body = *text ? body : NULL;
+    call->out->length = *text ? strlen(body) : 0;
+    while (line) {
+        char *next = strchr(line, '\n'), *value = strchr(line, ':');
+        if (next)
+            *next++ = '\0';
+        if (value) {
+            *value++ = '\0';
+            identity_header(call, line, value);
+        }
+        line = next;
+    }
+    identity_header(call, "Idempotent-Replayed", "true");
+    return true;
+}
+
+/* ---- begin ------------------------------------------------------------------------------------------------------ */
+
+/* Has it had its time, or been left behind? */
+static bool free_to_take(const identity_call_t *call, const identity_idempotency_row_t *row)
+{
+    return row->created_at < call->now - (row->running ? ABANDONED : IDENTITY_ONCE_KEPT);
+}
+
+static bool reserve(identity_call_t *call, void *data)
+{
+    identity_once_t *once = data;
+    identity_idempotency_row_t *row = &once->row;
+    identity_db_status_t status = identity_idempotency_reserve(call->db, row);
+
+    if (status != IDENTITY_DB_CONFLICT)
+        return identity_db_ok(call, status);
+    if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key, &once->found)))
+        return false;
+    if (!free_to_take(call, once->found))
+        return true;
+    status = identity_idempotency_take(call->db, once->found, row);
+    once->found = NULL;
+    return identity_db_ok(call, status);
+}
+
+static bool answer_from(identity_call_t *call, const identity_idempotency_row_t *row)
+{
+    const char *digest = digest_of(call, row->sealed_with);
+
+    if (!digest || !identity_secret_equal(digest, row->digest))
+        return identity_deny(call, IDENTITY_PROBLEM_KEY_REUSED, NULL, NULL);
+    if (row->running)
+        return identity_deny(call, IDENTITY_PROBLEM_KEY_RUNNING, NULL, NULL);
+    return give_again(call, row);
+}
+
+static bool valid(const char *key)
+{
+    size_t length = 0;
+
+    while (key[length] >= ' ' && key[length] <= '~')
+        length++;
+    return length > 0 && length <= KEY_MAX && !key[length];
+}
+
+bool identity_once_begin(identity_call_t *call, bool *answered)
+{
+    const char *key = call->in->headers.idempotency_key;
+    const identity_route_t *route = call->route;
+
+    *answered = false;
+    if (!key || strcmp(route->method, "POST") != 0 || route->credential != IDENTITY_CREDENTIAL_REQUIRED)
+        return true;
+    if (!valid(key))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, FIELD,
+                             FIELD " must have 1 to 255 printable characters.");
+    /* What only reads needs none, and ever new keys would fill the database. */
+    if (route->rate == IDENTITY_RATE_READ)
+        return true;
+    identity_once_t *once = apr_pcalloc(call->pool, sizeof *once);
+    once->headers = apr_table_elts(call->out->headers)->nelts;
+    once->row.credential_id = identity_credential_id(call->who);
+    once->row.key = key;
+    once->row.owner = call->in->request_id;
+    once->row.sealed_with = identity_keyset_kid(call->env->keys, 0);
+    once->row.digest = digest_of(call, once->row.sealed_with);
+    once->row.created_at = call->now;
+    if (!once->row.digest)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    call->once = once;
+    if (!identity_write(call, reserve, once))
+        return false;
+    once->state = once->found ? FOUND : HELD;
+    *answered = once->found != NULL;
+    return !once->found || answer_from(call, once->found);
+}
+
+/* ---- store and end ---------------------------------------------------------------------------------------------- */
+
+bool identity_once_store(identity_call_t *call)
+{
+    identity_once_t *once = call->once;
+
+    if (!once || once->state < HELD)
+        return true;
+    if (once->state == STORED || !call->out->status) {
+        identity_log(call, IDENTITY_LOG_ERROR, "ID0342: %s: a change without its answer", call->route->operation);
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    }
+    once->row.status = call->out->status;
+    once->row.sealed = seal_answer(call, once);
+    if (!once->row.sealed)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    if (!identity_db_ok(call, identity_idempotency_store(call->db, &once->row)))
+        return false;
+    once->state = STORED;
+    return true;
+}
+
+/* identity_write does the storing. */
+static bool store_alone(identity_call_t *call, void *data)
+{
+    (void)call;
+    (void)data;
+    return true;
+}
+
+static bool give_free(identity_call_t *call, void *data)
+{
+    const identity_once_t *once = data;
+    return identity_db_ok(call, identity_idempotency_free(call->db, &once->row));
+}
+
+void identity_once_end(identity_call_t *call, bool done)
+{
+    identity_once_t *once = call->once;
+    identity_problem_t problem = call->problem;
+
+    if (!once || once->state < HELD)
+        return;
+    if (done && once->state == HELD) {
+        /* Nothing was changed: an answer that cannot be kept is given all the same. */
+        if (!identity_write(call, store_alone, NULL))
+            identity_log(call, IDENTITY_LOG_WARNING, "ID0343: an answer to an Idempotency-Key was not kept");
+    } else if (!done) {
+        call->once = NULL; /* this is no change that needs an answer */
+        once->freed = identity_write(call, give_free, once);
+        call->once = once;
+        if (!once->freed)
+            identity_log(call, IDENTITY_LOG_WARNING, "ID0344: an Idempotency-Key was not given free");
+    }
+    call->problem = problem;
+}
+
+const char *identity_once_key(const identity_call_t *call)
+{
+    return call->once ? call->once->row.key : NULL;
+}
+
+bool identity_once_free(const identity_call_t *call)
+{
+    return !call->once || call->once->state < HELD || call->once->freed;
+}

@@ -1,0 +1,56 @@
+/* The tables of metrics.def as those read them who count, add up and show. */
+#ifndef IDENTITY_METRICS_INT_H
+#define IDENTITY_METRICS_INT_H
+
+#include "call/call.h"
+
+#define ROUTE(name, ...) ROUTE_##name,
+enum {
+#include "routes.def"
+    ROUTE_UNKNOWN, /* what matches none */
+    IDENTITY_OPERATIONS
+};
+#undef ROUTE
+
+/* The statuses that are told apart; the last counts all others. */
+#define IDENTITY_STATUSES 21
+extern const int identity_statuses[IDENTITY_STATUSES];
+/* Upper bounds, inclusive, in microseconds; the last has none. */
+#define IDENTITY_TIMES 8
+extern const apr_interval_time_t identity_times[IDENTITY_TIMES];
+
+typedef enum { IDENTITY_COUNTER, IDENTITY_LEVEL, IDENTITY_GAUGE } identity_metric_kind_t;
+typedef enum { IDENTITY_UNIT_NONE, IDENTITY_UNIT_BYTES, IDENTITY_UNIT_SECONDS, IDENTITY_UNIT_TIME } identity_unit_t;
+
+typedef struct identity_metric_family {
+    const char *name, *help, *section;
+    identity_metric_kind_t kind;
+    identity_unit_t unit;
+} identity_metric_family_t;
+extern const identity_metric_family_t identity_families[];
+
+/* One figure after the other in the table's order; begins all zero. */
+typedef struct identity_metric_info {
+    identity_metric_t metric;
+    const identity_metric_family_t *family;
+    bool first; /* of its family */
+    const char *labels, *key, *title;
+    int row, families; /* how far it has come */
+} identity_metric_info_t;
+bool identity_metric_next(identity_metric_info_t *info);
+
+typedef struct identity_request_figures {
+    apr_int64_t statuses[IDENTITY_STATUSES], times[IDENTITY_TIMES], microseconds;
+} identity_request_figures_t;
+
+struct identity_figures {
+    apr_int64_t metrics[IDENTITY_METRICS];
+    bool known[IDENTITY_METRICS]; /* a GAUGE is not, until it is set */
+    bool open[IDENTITY_METRICS];  /* there may be more than were counted */
+    identity_request_figures_t requests[IDENTITY_OPERATIONS];
+};
+
+/* Name of the operation in routes.def, or unknown. */
+const char *identity_operation_name(int operation);
+
+#endif

@@ -1,0 +1,187 @@
+/* Signing in by a name and its password: who is meant, whether the password is right, what follows and what is
+ * recorded. */
+#include <string.h>
+
+#include "login/login.h"
+
+typedef struct attempt {
+    const char *username, *canonical; /* by password: as typed, and what it is counted by */
+    identity_user_row_t *user;        /* NULL: unknown */
+    const char *fresh;                /* a stronger hash of the same password */
+    bool moved;                       /* the user is not any more as it was verified */
+    const char *refusal;              /* right, but switched off for the user's entity */
+    identity_login_t login;
+} attempt_t;
+
+/* One text for whatever was wrong (security 15). */
+static bool wrong(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
+}
+
+/* Has it the form of one, behind a reference or not, and would it sign in here? */
+static bool is_login(const identity_call_t *call, const char *username)
+{
+    const char *slash = strrchr(username, '/');
+    return call->env->settings->logins && identity_login_valid(slash ? slash + 1 : username);
+}
+
+bool identity_login_user(identity_call_t *call, const char *username, identity_user_row_t **user)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_user_by_name(call->db, username, user), &found))
+        return false;
+    if (!found && is_login(call, username) &&
+        !identity_db_found(call, identity_user_by_login(call->db, username, user), &found))
+        return false;
+    if (!found)
+        *user = NULL;
+    return true;
+}
+
+typedef struct named {
+    const char *name;
+    identity_user_row_t *user;
+} named_t;
+
+static bool find_named(identity_call_t *call, void *data)
+{
+    named_t *named = data;
+    return identity_login_user(call, named->name, &named->user);
+}
+
+/* Who guesses passwords shall not have twice as many tries by using both names. */
+bool identity_login_account(identity_call_t *call, const char *username, const char **account)
+{
+    named_t named = {.name = username};
+
+    *account = identity_username_key(call->pool, username);
+    if (!is_login(call, username))
+        return true;
+    if (!identity_read(call, find_named, &named))
+        return false;
+    if (named.user)
+        *account = identity_user_key(call, named.user);
+    return true;
+}
+
+static bool find_user(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    return identity_login_user(call, attempt->username, &attempt->user);
+}
+
+bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_audit_t audit = {
+        .action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed.", .each_minute = true};
+
+    audit.entity_id = user ? user->entity_id : "";
+    audit.id = user ? user->id : NULL;
+    audit.actor = "";
+    return identity_audit(call, &audit);
+}
+
+bool identity_password_refused(identity_call_t *call, const identity_user_row_t *user)
+{
+    identity_audit_t audit = {.action = "LOGIN_FAILED",
+                              .type = "USER",
+                              .id = user->id,
+                              .entity_id = user->entity_id,
+                              .actor = "",
+                              .each_minute = true,
+                              .message = "A sign-in by password was refused: it is switched off."};
+
+    return identity_audit(call, &audit);
+}
+
+static bool write_failure(identity_call_t *call, void *data)
+{
+    const attempt_t *attempt = data;
+    return identity_login_failed(call, attempt->user);
+}
+
+static bool write_login(identity_call_t *call, void *data)
+{
+    attempt_t *attempt = data;
+    const char *hash = attempt->user->password_hash;
+    identity_user_row_t *user;
+
+    /* Between the look-up and now the password was verified for a while: what was verified must still hold. */
+    if (!identity_db_ok(call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
+        return false;
+    attempt->moved =
+        user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0;
+    if (attempt->moved)
+        return true;
+    if (!identity_password_refusal(call, user, &attempt->refusal))
+        return false;
+    if (attempt->refusal)
+        return identity_password_refused(call, user);
+    if (attempt->fresh && !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
+        return false;
+    attempt->login.user = user;
+    attempt->login.method = "password";
+    return identity_login_open(call, &attempt->login);
+}
+
+bool identity_verify_user(identity_call_t *call, const char *account, const identity_user_row_t *user,
+                          const char *password, bool *right, const char **fresh)
+{
+    /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
+    bool usable = identity_user_usable(user);
+    const char *hash = usable ? user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
+
+    if (!identity_verify_password(call, account, hash, password, right, fresh))
+        return false;
+    *right = *right && usable;
+    return true;
+}
+
+/* One look at user and password. Then a session is open, or the password is not right, or the user has moved
+ * meanwhile. */
+static bool try_password(identity_call_t *call, attempt_t *attempt, const char *password)
+{
+    bool right;
+
+    attempt->moved = false;
+    if (!identity_read(call, find_user, attempt))
+        return false;
+    if (!identity_verify_user(call, attempt->canonical, attempt->user, password, &right, &attempt->fresh))
+        return false;
+    return !right || (identity_limit_passed(call) && identity_write(call, write_login, attempt));
+}
+
+bool identity_password_grant(identity_call_t *call)
+{
+    return call->env->settings->password_grant || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                                                "Signing in by password is switched off on this "
+                                                                "server.");
+}
+
+bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
+{
+    attempt_t attempt = {.username = username};
+
+    if (!identity_password_grant(call))
+        return false;
+    if (strlen(password) > IDENTITY_PASSWORD_MAX)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
+                             IDENTITY_PASSWORD_MAX);
+    if (!identity_login_account(call, username, &attempt.canonical) || !identity_limit_account(call, attempt.canonical))
+        return false;
+    /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
+     * it. */
+    if (!try_password(call, &attempt, password) || (attempt.moved && !try_password(call, &attempt, password)))
+        return false;
+    if (attempt.moved)
+        return identity_db_ok(call, IDENTITY_DB_BUSY);
+    if (attempt.refusal)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "%s", attempt.refusal);
+    if (attempt.login.session) {
+        identity_limit_proved(call, attempt.canonical);
+        return identity_login_answer(call, &attempt.login);
+    }
+    return identity_limit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
+}

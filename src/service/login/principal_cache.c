@@ -1,0 +1,314 @@
+/* Who is remembered by the credential that was shown, so that the next request with it needs no database.
+ *
+ * What is remembered is one block that nobody changes, held by the cache and by every request that goes by it. It is
+ * believed while its stamp is current (nobody's rights have changed, generations.c), its time has not come, and what
+ * other processes write is followed (change_feed.c). Where one of the latter two is not so, the database is asked;
+ * where that is away, IdentityStale says for how long who is remembered is let in all the same. A credential that is
+ * not valid is not remembered: there is no end of these, and what makes one valid (a key made active again) would have
+ * to be told of.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "login/login.h"
+
+/* How old may the last look at others' changes be? Looks are a second apart; when the process that looks ends, another
+ * begins within two. */
+#define TRUST     apr_time_from_sec(5)
+/* So often the rows are read again though nobody has said that they changed: some write them by hand. */
+#define REFRESH   apr_time_from_sec(300)
+#define TRY_AGAIN apr_time_from_sec(1)
+
+typedef struct identity_remembered {
+    _Atomic int64_t used_at; /* when a key's last use was written */
+    apr_time_t ends;         /* of the wall clock; 0: never */
+    apr_time_t refresh_at;   /* of env->ticks */
+    identity_principal_t who;
+} remembered_t;
+
+/* ---- one block -------------------------------------------------------------------------------------------------- */
+
+/* Copies into a block; without one it only measures. */
+typedef struct writer {
+    char *at;
+    size_t used;
+} writer_t;
+
+static void *put(writer_t *writer, const void *data, size_t size)
+{
+    size_t room = (size + 7) & ~(size_t)7;
+    char *place = writer->at;
+
+    writer->used += room;
+    if (!place)
+        return NULL;
+    memcpy(place, data, size);
+    writer->at += room;
+    return place;
+}
+
+static const char *put_text(writer_t *writer, const char *text)
+{
+    return text ? put(writer, text, strlen(text) + 1) : NULL;
+}
+
+static apr_array_header_t *put_array(writer_t *writer, const apr_array_header_t *array)
+{
+    apr_array_header_t *copy = put(writer, array, sizeof *array);
+    char *elements = put(writer, array->elts, (size_t)array->nelts * (size_t)array->elt_size);
+
+    if (copy) {
+        copy->pool = NULL;
+        copy->elts = elements;
+        copy->nalloc = copy->nelts;
+    }
+    return copy;
+}
+
+static void put_permissions(writer_t *writer, const identity_permset_t *from, identity_permset_t *to)
+{
+    apr_array_header_t *own = from->own ? put_array(writer, from->own) : NULL;
+
+    for (int i = 0; from->own && i < from->own->nelts; i++) {
+        const char *name = put_text(writer, APR_ARRAY_IDX(from->own, i, const char *));
+        if (own)
+            APR_ARRAY_IDX(own, i, const char *) = name;
+    }
+    to->own = own;
+}
+
+static const identity_permset_t *put_whole(writer_t *writer, const identity_permset_t *from)
+{
+    identity_permset_t *to = put(writer, from, sizeof *from), measured = *from;
+
+    put_permissions(writer, from, to ? to : &measured);
+    return to;
+}
+
+static apr_array_header_t *put_roles(writer_t *writer, const apr_array_header_t *from)
+{
+    apr_array_header_t *to = from ? put_array(writer, from) : NULL;
+
+    for (int i = 0; from && i < from->nelts; i++) {
+        const identity_held_role_t *role = &APR_ARRAY_IDX(from, i, identity_held_role_t);
+        identity_held_role_t copy = {put_text(writer, role->id), put_text(writer, role->name),
+                                     put_text(writer, role->slug)};
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_held_role_t) = copy;
+    }
+    return to;
+}
+
+static apr_array_header_t *put_teams(writer_t *writer, const apr_array_header_t *from)
+{
+    apr_array_header_t *to = from ? put_array(writer, from) : NULL;
+
+    for (int i = 0; from && i < from->nelts; i++) {
+        const identity_held_team_t *team = &APR_ARRAY_IDX(from, i, identity_held_team_t);
+        identity_held_team_t copy = {put_text(writer, team->id), put_text(writer, team->name)};
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_held_team_t) = copy;
+    }
+    return to;
+}
+
+static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t *from)
+{
+    apr_array_header_t *to = put_array(writer, from);
+
+    for (int i = 0; i < from->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(from, i, identity_grant_t);
+        identity_grant_t copy = *grant;
+        copy.account_id = put_text(writer, grant->account_id);
+        copy.reference = put_text(writer, grant->reference);
+        copy.roles = put_roles(writer, grant->roles);
+        put_permissions(writer, &grant->permissions, &copy.permissions);
+        copy.whole = grant->whole ? put_whole(writer, grant->whole) : NULL;
+        if (to)
+            APR_ARRAY_IDX(to, i, identity_grant_t) = copy;
+    }
+    return to;
+}
+
+/* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
+_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
+                                       sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
+               "put_principal copies all of it");
+
+static void put_principal(writer_t *writer, const identity_principal_t *from, identity_principal_t *to)
+{
+    identity_principal_t copy = *from;
+
+    copy.id = put_text(writer, from->id);
+    copy.name = from->name == from->id ? copy.id : put_text(writer, from->name);
+    copy.login = put_text(writer, from->login);
+    copy.method = put_text(writer, from->method);
+    copy.entity_id = put_text(writer, from->entity_id);
+    copy.entity_reference = put_text(writer, from->entity_reference);
+    copy.session_id = from->session_id == from->id ? copy.id : put_text(writer, from->session_id);
+    copy.key_id = put_text(writer, from->key_id);
+    put_permissions(writer, &from->entity_permissions, &copy.entity_permissions);
+    copy.grants = from->grants ? put_grants(writer, from->grants) : NULL;
+    copy.teams = put_teams(writer, from->teams);
+    if (to)
+        *to = copy;
+}
+
+static remembered_t *block_of(const identity_principal_t *who)
+{
+    writer_t measure = {NULL, 0};
+
+    put_principal(&measure, who, NULL);
+    remembered_t *entry = identity_cache_block(sizeof *entry + measure.used);
+    if (entry) {
+        writer_t writer = {(char *)(entry + 1), 0};
+        put_principal(&writer, who, &entry->who);
+    }
+    return entry;
+}
+
+/* ---- asked ------------------------------------------------------------------------------------------------------ */
+
+static apr_status_t release(void *entry)
+{
+    identity_cache_release(entry);
+    return APR_SUCCESS;
+}
+
+static void hold(identity_call_t *call, identity_memory_t *memory, remembered_t *entry)
+{
+    apr_pool_cleanup_register(call->pool, entry, release, apr_pool_cleanup_null);
+    memory->entry = entry;
+}
+
+static void count(const identity_call_t *call, identity_metric_t metric, apr_int64_t n)
+{
+    if (n)
+        identity_metric_add(call->env->metrics, metric, n);
+}
+
+static void forget(identity_call_t *call, const identity_memory_t *memory)
+{
+    if (identity_cache_drop(call->env->cache, memory->key, memory->entry))
+        count(call, IDENTITY_METRIC_CACHE_ENTRIES, -1);
+}
+
+static bool followed_within(const identity_env_t *env, apr_interval_time_t bound)
+{
+    identity_follow_t followed = identity_generations_followed(env->generations);
+    return followed.at && env->ticks(env->context) - followed.at < bound;
+}
+
+static bool holds(const identity_env_t *env, const remembered_t *entry, apr_time_t now)
+{
+    return identity_stamp_current(env->generations, &entry->who.stamp) && (!entry->ends || now < entry->ends);
+}
+
+void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory)
+{
+    const identity_env_t *env = call->env;
+
+    memset(memory, 0, sizeof *memory);
+    if (!env->generations || !credential)
+        return;
+    memory->began = identity_generations_begin(env->generations);
+    if (!env->cache)
+        return;
+    identity_cache_key(env->cache, kind, credential, memory->key);
+    remembered_t *entry = identity_cache_get(env->cache, memory->key);
+    if (entry)
+        hold(call, memory, entry);
+    if (entry && holds(env, entry, call->now)) {
+        memory->who = &entry->who;
+        memory->sure = env->ticks(env->context) < entry->refresh_at && followed_within(env, TRUST);
+    } else if (entry) {
+        forget(call, memory);
+    }
+    count(call, memory->sure ? IDENTITY_METRIC_CACHE_HITS : IDENTITY_METRIC_CACHE_MISSES, 1);
+}
+
+bool identity_stale_enough(const identity_env_t *env)
+{
+    return env->generations && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
+}
+
+bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory)
+{
+    const identity_env_t *env = call->env;
+
+    if (!memory->who || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
+        return false;
+    /* What was changed meanwhile, by this server, counts. */
+    bool stale = identity_stale_enough(env) && holds(env, memory->entry, call->now);
+    count(call, stale ? IDENTITY_METRIC_CACHE_STALE : IDENTITY_METRIC_CACHE_STALE_REFUSED, 1);
+    if (stale)
+        call->problem.kind = IDENTITY_PROBLEM_NONE;
+    return stale;
+}
+
+/* ---- told ------------------------------------------------------------------------------------------------------- */
+
+bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who)
+{
+    bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
+    /* By session or by key, never both. */
+    const char *by = who->key_id ? who->key_id : who->session_id;
+    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, by, who->entity_id};
+
+    who->ends_at = identity_time_sooner(identity_time_sooner(who->ends_at, who->changes_at),
+                                        identity_time_sooner(who->expires_at, who->idle_expires_at));
+    return env->generations && identity_stamp_take(env->generations, began, ids, &who->stamp);
+}
+
+static void keep(identity_call_t *call, identity_memory_t *memory, const identity_principal_t *who, apr_time_t ends,
+                 apr_time_t used_at)
+{
+    const identity_env_t *env = call->env;
+    remembered_t *entry = block_of(who);
+    unsigned gone, evicted;
+
+    if (!entry)
+        return;
+    entry->ends = identity_time_sooner(ends, who->ends_at);
+    entry->refresh_at = env->ticks(env->context) + REFRESH;
+    atomic_init(&entry->used_at, used_at);
+    hold(call, memory, entry);
+    if (!identity_cache_put(env->cache, memory->key, entry, &gone, &evicted))
+        return;
+    count(call, IDENTITY_METRIC_CACHE_ENTRIES, 1 - (apr_int64_t)gone);
+    count(call, IDENTITY_METRIC_CACHE_EVICTIONS, evicted);
+}
+
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
+                       apr_time_t used_at)
+{
+    const identity_env_t *env = call->env;
+
+    memory->used_at = used_at;
+    if (memory->entry && (!who || memory->who))
+        forget(call, memory);
+    memory->entry = NULL;
+    if (who && identity_principal_stamp(env, memory->began, who) && env->cache)
+        keep(call, memory, who, ends, used_at);
+}
+
+/* Of the requests of one step in this process one writes it. */
+bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
+{
+    int64_t present = memory->entry ? atomic_load(&memory->entry->used_at) : memory->used_at;
+
+    return call->now - present >= step &&
+           (!memory->entry || atomic_compare_exchange_strong(&memory->entry->used_at, &present, call->now));
+}
+
+void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
+{
+    if (memory->entry)
+        atomic_store(&memory->entry->used_at, call->now - step + TRY_AGAIN);
+}
+
+bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who)
+{
+    return env->generations && followed_within(env, TRUST) && identity_stamp_current(env->generations, &who->stamp) &&
+           (!who->ends_at || env->now(env->context) < who->ends_at);
+}

@@ -1,0 +1,363 @@
+/* Rate limits (IdentityRateLimit; security 12 to 14, 80).
+ *
+ * login and token count failures. Such a call is bound by several counters at once: that of its client address (IPv4:
+ * the address, IPv6: its /64), and of the account that it speaks of: one for each network (/24, /48) that fails there,
+ * and one, ten times as high, for all networks together. Each is looked at before a password is hashed, and once more
+ * when the verdict is known, so that of many tries at once no more count than one after the other.
+ *
+ * A stranger must not lock anybody out. The counters of an account do not bind an address from which its owner has
+ * signed in (or opened a mailed link) within the last 30 days; and whoever brings a live refresh cookie of that very
+ * user is bound by a counter of its own alone, also behind an address that others have spoilt.
+ *
+ * Known and unknown names are treated alike: nothing here asks whether there is such a user.
+ */
+#include <string.h>
+
+#include <arpa/inet.h>
+
+#include "login/login.h"
+
+#define ALL_NETWORKS      10 /* times the rate */
+#define PROOF_LIFETIME    apr_time_from_sec(30 * 86400)
+#define UNLOCKED_LIFETIME apr_time_from_sec(400 * 86400)
+
+#define MINUTE apr_time_from_sec(60)
+#define HOUR   apr_time_from_sec(3600)
+const identity_rates_t identity_rates_standard = {.of = {[IDENTITY_RATE_LOGIN] = {10, MINUTE},
+                                                         [IDENTITY_RATE_TOKEN] = {30, MINUTE},
+                                                         [IDENTITY_RATE_RESET] = {5, HOUR},
+                                                         [IDENTITY_RATE_INVITE] = {1000, HOUR},
+                                                         [IDENTITY_RATE_MAIL] = {10, HOUR},
+                                                         [IDENTITY_RATE_REFRESH] = {60, HOUR}}};
+
+static const char *const names[IDENTITY_RATE_CLASSES] = {
+    [IDENTITY_RATE_LOGIN] = "login",   [IDENTITY_RATE_TOKEN] = "token", [IDENTITY_RATE_RESET] = "reset",
+    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_REFRESH] = "refresh",
+    [IDENTITY_RATE_READ] = "read",     [IDENTITY_RATE_WRITE] = "write"};
+
+const char *identity_rate_class_name(identity_rate_class_t class)
+{
+    return names[class];
+}
+
+identity_rate_class_t identity_rate_class_find(const char *name)
+{
+    for (int class = IDENTITY_RATE_NONE + 1; class < IDENTITY_RATE_CLASSES; class ++)
+        if (strcasecmp(names[class], name) == 0)
+            return (identity_rate_class_t) class;
+    return IDENTITY_RATE_NONE;
+}
+
+const char *identity_rate_class_names(apr_pool_t *pool)
+{
+    const char *list = names[IDENTITY_RATE_NONE + 1];
+
+    for (int class = IDENTITY_RATE_NONE + 2; class < IDENTITY_RATE_CLASSES; class ++)
+        list = apr_pstrcat(pool, list, class == IDENTITY_RATE_CLASSES - 1 ? " or " : ", ", names[class], NULL);
+    return list;
+}
+
+/* ---- names of counters ------------------------------------------------------------------------------------------ */
+
+/* A rate belongs to the name: hosts with other ones count for themselves. what comes last, since it may hold anything.
+ */
+static const char *key_of(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *where,
+                          const char *what)
+{
+    const identity_rate_t *rate = &call->env->settings->rates.of[class];
+
+    return apr_psprintf(call->pool, "%s %u/%" APR_INT64_T_FMT " %s %s\n%s\n%s", names[class], rate->count,
+                        (apr_int64_t)rate->period, kind, where, call->env->counters_scope, what);
+}
+
+static const char *proof_of(identity_call_t *call, const char *account)
+{
+    return apr_psprintf(call->pool, "%s\n%s\n%s", identity_client_address(call), call->env->counters_scope, account);
+}
+
+#define RESETS_OF_CLIENT  100 /* times as many as of one address */
+#define CHANGES_OF_PERSON 2
+
+/* ---- what all classes do ---------------------------------------------------------------------------------------- */
+
+static apr_time_t now(const identity_call_t *call)
+{
+    return call->env->now(call->env->context);
+}
+
+static bool limited(const identity_call_t *call, identity_rate_class_t class)
+{
+    bool local = call->who && call->who->kind == IDENTITY_CALLER_LOCAL;
+    return class != IDENTITY_RATE_NONE && call->env->counters && call->env->settings->rates.of[class].count > 0 &&
+           !local;
+}
+
+/* The line that conf/fail2ban matches. No user name stands in it: people type passwords there. */
+static void tell(const identity_call_t *call, const char *what, identity_rate_class_t class)
+{
+    const char *address = call->in && call->in->client_address ? call->in->client_address : "-";
+
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0361: %s %s from %s", what, names[class], address);
+}
+
+/* The counters of throttled requests stand in the order of the classes. */
+#define METRIC_OF(class) (IDENTITY_METRIC_RATE_LIMITED_LOGIN + ((class) - IDENTITY_RATE_LOGIN))
+_Static_assert(METRIC_OF(IDENTITY_RATE_WRITE) == IDENTITY_METRIC_RATE_LIMITED_WRITE, "a class without its counter");
+_Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAIL, "a class without its counter");
+
+static void tell_throttled(const identity_call_t *call, identity_rate_class_t class)
+{
+    tell(call, "throttled", class);
+    identity_metric_add(call->env->metrics, METRIC_OF(class), 1);
+}
+
+static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
+{
+    tell_throttled(call, class);
+    identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL, "Too many of these requests; please try again later.");
+    call->problem.retry_after = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
+    return false;
+}
+
+/* How long until there may be another one; 0: it is counted. */
+static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what,
+                                 unsigned times)
+{
+    if (!limited(call, class))
+        return 0;
+    identity_rate_t rate = call->env->settings->rates.of[class];
+    rate.count *= times;
+    return identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate, false, now(call));
+}
+
+static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what, unsigned times)
+{
+    apr_interval_time_t wait = count(call, class, kind, what, times);
+    return wait == 0 || refuse(call, class, wait);
+}
+
+bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
+{
+    return take(call, class, "of", what, 1);
+}
+
+static bool count_mail(identity_call_t *call, const char *kind, const char *address)
+{
+    bool counted = count(call, IDENTITY_RATE_MAIL, kind, address, 1) == 0;
+
+    if (!counted)
+        tell_throttled(call, IDENTITY_RATE_MAIL);
+    return counted;
+}
+
+bool identity_limit_mail(identity_call_t *call, const char *address)
+{
+    return count_mail(call, "of", address);
+}
+
+bool identity_limit_notice(identity_call_t *call, const char *address)
+{
+    return count_mail(call, "notice", identity_username_key(call->pool, address));
+}
+
+/* Ever new addresses would fill the database and push other counters out. */
+bool identity_limit_reset(identity_call_t *call, const char *address)
+{
+    return take(call, IDENTITY_RATE_RESET, "by", identity_client_address(call), RESETS_OF_CLIENT) &&
+           take(call, IDENTITY_RATE_RESET, "of", address, 1);
+}
+
+/* A person could have this server write to ever new addresses. */
+bool identity_limit_change(identity_call_t *call, const char *user_id, const char *address)
+{
+    return take(call, IDENTITY_RATE_MAIL, "by", user_id, CHANGES_OF_PERSON) &&
+           take(call, IDENTITY_RATE_MAIL, "of", address, 1);
+}
+
+/* ---- what an operator has unlocked ------------------------------------------------------------------------------ */
+
+/* Which networks have failed at an account is not known, so no counter can be found and emptied. From a mark on the
+ * account is counted under another name instead; the mark outlives what was counted under the old one. */
+static const char *mark_of(identity_call_t *call, const char *where, const char *what)
+{
+    return apr_psprintf(call->pool, "unlocked %s\n%s\n%s", *what ? "" : where, call->env->counters_scope, what);
+}
+
+static const char *since_unlocked(identity_call_t *call, const char *where, const char *what)
+{
+    apr_time_t mark = identity_counters_marked_until(call->env->counters, mark_of(call, where, what), now(call));
+    return mark ? apr_psprintf(call->pool, "%s\n%" APR_TIME_T_FMT, what, mark) : what;
+}
+
+void identity_limit_unlock(identity_call_t *call, const char *where, const char *what)
+{
+    apr_time_t moment = now(call);
+
+    if (call->env->counters)
+        identity_counters_mark(call->env->counters, mark_of(call, where, what), moment + UNLOCKED_LIFETIME, moment);
+}
+
+/* ---- failures --------------------------------------------------------------------------------------------------- */
+
+static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what, unsigned times)
+{
+    identity_limit_t *limit = &call->limit;
+    const char *key = key_of(call, limit->class, kind, where, since_unlocked(call, where, what));
+
+    for (int i = 0; i < limit->count; i++)
+        if (strcmp(limit->bounds[i].key, key) == 0)
+            return;
+    if (limit->count == IDENTITY_LIMIT_BOUNDS)
+        return;
+    identity_limit_bound_t *bound = &limit->bounds[limit->count++];
+    bound->key = key;
+    bound->rate = call->env->settings->rates.of[limit->class];
+    bound->rate.count *= times;
+}
+
+static apr_interval_time_t longest_wait(identity_call_t *call)
+{
+    const identity_limit_t *limit = &call->limit;
+    apr_interval_time_t longest = 0;
+
+    for (int i = 0; i < limit->count; i++) {
+        apr_interval_time_t wait =
+            identity_counters_wait(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, now(call));
+        if (wait > longest)
+            longest = wait;
+    }
+    return longest;
+}
+
+bool identity_limit_passed(identity_call_t *call)
+{
+    apr_interval_time_t wait = longest_wait(call);
+    return wait == 0 || refuse(call, call->limit.class, wait);
+}
+
+bool identity_limit_failed(identity_call_t *call)
+{
+    const identity_limit_t *limit = &call->limit;
+
+    for (int i = 0; i < limit->count; i++) {
+        apr_interval_time_t wait =
+            identity_counters_count(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, true, now(call));
+        if (wait > 0)
+            return refuse(call, limit->class, wait);
+    }
+    if (limit->class == IDENTITY_RATE_NONE)
+        return true;
+    tell(call, "failed", limit->class);
+    identity_metric_add(
+        call->env->metrics,
+        limit->class == IDENTITY_RATE_LOGIN ? IDENTITY_METRIC_FAILURES_LOGIN : IDENTITY_METRIC_FAILURES_TOKEN, 1);
+    return true;
+}
+
+/* ---- the user's own browser ------------------------------------------------------------------------------------- */
+
+typedef struct device {
+    const char *token, *account;
+    bool known;
+} device_t;
+
+static bool find_device(identity_call_t *call, void *data)
+{
+    device_t *device = data;
+    identity_refresh_row_t *refresh;
+    identity_session_row_t *session;
+    identity_user_row_t *user;
+
+    if (!identity_refresh_session(call, device->token, &refresh, &session, &user))
+        return false;
+    device->known = session && !refresh->spent_at && strcmp(identity_user_key(call, user), device->account) == 0;
+    return true;
+}
+
+/* Asks the database only for who would be turned away otherwise. False for a fault. */
+static bool rebind_device(identity_call_t *call, const char *account)
+{
+    device_t device = {.token = identity_refresh_cookie(call), .account = account};
+
+    if (!device.token)
+        return true;
+    if (!identity_read(call, find_device, &device))
+        return false;
+    if (device.known) {
+        call->limit.count = 0;
+        bind_to(call, "device", "", account, 1);
+    }
+    return true;
+}
+
+/* ---- what the classes do ---------------------------------------------------------------------------------------- */
+
+static bool enter_failures(identity_call_t *call)
+{
+    call->limit.class = call->route->rate;
+    if (!limited(call, call->limit.class))
+        return true;
+    bind_to(call, "address", identity_client_address(call), "", 1);
+    /* Where the cookie may make a difference the body has to say whose account it is about; and of the grants of a form
+     * only the password is a secret that could be guessed: no stranger keeps a program from its tokens. */
+    if (call->route->rate_deferred && (call->standard || identity_refresh_cookie(call)))
+        return true;
+    return identity_limit_passed(call);
+}
+
+bool identity_limit_enter(identity_call_t *call)
+{
+    switch (call->route->rate) {
+    case IDENTITY_RATE_LOGIN:
+    case IDENTITY_RATE_TOKEN:
+        return enter_failures(call);
+    case IDENTITY_RATE_INVITE:
+    case IDENTITY_RATE_READ:
+    case IDENTITY_RATE_WRITE:
+        return !call->who || identity_limit_take(call, call->route->rate, identity_credential_id(call->who));
+    default:
+        return true;
+    }
+}
+
+bool identity_limit_account(identity_call_t *call, const char *account)
+{
+    if (!limited(call, call->limit.class))
+        return true;
+    if (account && call->limit.class != IDENTITY_RATE_LOGIN)
+        bind_to(call, "account", "", account, 1);
+    else if (account &&
+             !(call->env->proofs && identity_counters_marked(call->env->proofs, proof_of(call, account), now(call)))) {
+        bind_to(call, "network", identity_client_network(call), account, 1);
+        bind_to(call, "account", "", account, ALL_NETWORKS);
+    }
+    if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))
+        return false;
+    return identity_limit_passed(call);
+}
+
+bool identity_limit_password(identity_call_t *call, const char *account)
+{
+    call->limit.class = IDENTITY_RATE_LOGIN;
+    if (!limited(call, IDENTITY_RATE_LOGIN))
+        return true;
+    bind_to(call, "address", identity_client_address(call), "", 1);
+    return identity_limit_account(call, account);
+}
+
+bool identity_limit_self(identity_call_t *call)
+{
+    call->limit.class = IDENTITY_RATE_LOGIN;
+    if (!limited(call, IDENTITY_RATE_LOGIN))
+        return true;
+    bind_to(call, "self", "", call->who->id, 1);
+    return identity_limit_passed(call);
+}
+
+void identity_limit_proved(identity_call_t *call, const char *account)
+{
+    apr_time_t moment = now(call);
+
+    if (limited(call, IDENTITY_RATE_LOGIN) && call->env->proofs)
+        identity_counters_mark(call->env->proofs, proof_of(call, account), moment + PROOF_LIFETIME, moment);
+}

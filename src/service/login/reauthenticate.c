@@ -1,0 +1,32 @@
+/* Somebody who is signed in shows once more who it is. */
+#include "login/login.h"
+
+static bool write_refusal(identity_call_t *call, void *data)
+{
+    identity_audit_t audit = {.action = "PASSWORD_REFUSED",
+                              .each_minute = true,
+                              .type = "USER",
+                              .id = call->who->id,
+                              .message = "The current password was not right."};
+    (void)data;
+    return identity_audit(call, &audit);
+}
+
+bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user, const char *lacking)
+{
+    const char *current = identity_json_string(call->body, "current_password"), *hash = user->password_hash, *fresh;
+    bool right;
+
+    if (!current)
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password", "%s", lacking);
+    /* Who signs on at a provider has no password, and comes to one by a mailed link. */
+    if (!hash)
+        hash = identity_password_dummy(call->pool, &call->env->settings->hash);
+    if (!identity_limit_self(call) || !identity_verify_password(call, user->canonical, hash, current, &right, &fresh) ||
+        !(right ? identity_limit_passed(call) : identity_limit_failed(call)))
+        return false;
+    if (!right && !identity_write(call, write_refusal, NULL))
+        return false;
+    return right ||
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
+}

@@ -1,0 +1,38 @@
+/* What a caller may do is read with its credential. By the time that a write has its turn others may have taken it:
+ * then it is read once more, where nobody can change it any more until COMMIT. Of changes that other processes make
+ * (htidentity, other nodes) this server hears within a second; what it has not heard of yet is not asked for. */
+#include <string.h>
+
+#include "login/login.h"
+
+/* Of somebody with rights of its own that may change. What was refused already only clears up. */
+static bool in_question(const identity_call_t *call)
+{
+    const identity_principal_t *who = call->who;
+
+    return who && call->problem.kind == IDENTITY_PROBLEM_NONE && call->route &&
+           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !who->visitor &&
+           who->kind != IDENTITY_CALLER_LOCAL && call->env->generations &&
+           !identity_stamp_current(call->env->generations, &who->stamp);
+}
+
+bool identity_caller_recheck(identity_call_t *call)
+{
+    const identity_principal_t *who = call->who;
+    identity_bearer_t now = {.user = NULL};
+
+    if (!in_question(call))
+        return true;
+    apr_uint64_t began = identity_generations_begin(call->env->generations);
+    now.claims.subject = who->key_id ? who->key_id : who->id;
+    now.claims.session_id = who->session_id;
+    now.claims.entity_id = who->entity_id;
+    if (!identity_bearer_load(call, &now))
+        return false;
+    if (!now.who)
+        return identity_unauthorised(call, "This credential is not valid any more.");
+    now.who->method = who->method;
+    identity_principal_stamp(call->env, began, now.who);
+    call->who = now.who;
+    return identity_permissions_again(call) && identity_permission_held(call);
+}

@@ -1,0 +1,30 @@
+/* The pages that mailed links open. They hold nothing of anybody: what a link is about, the page asks describe-link. */
+#include "identity/pages.h"
+#include "oauth/oauth.h"
+
+static bool page(identity_call_t *call, const identity_page_t *content)
+{
+    call->out->status = 200;
+    call->out->content_type = "text/html; charset=utf-8";
+    call->out->body = content->html;
+    call->out->length = content->length;
+    identity_header(call, "Content-Security-Policy", content->content_security_policy);
+    identity_header(call, "Referrer-Policy", "no-referrer");
+    identity_header(call, "X-Frame-Options", "DENY");
+    return true;
+}
+
+bool identity_oauth_activate_page(identity_call_t *call)
+{
+    return page(call, &identity_page_activate);
+}
+
+bool identity_oauth_reset_page(identity_call_t *call)
+{
+    return page(call, &identity_page_reset);
+}
+
+bool identity_oauth_confirm_page(identity_call_t *call)
+{
+    return page(call, &identity_page_confirm);
+}

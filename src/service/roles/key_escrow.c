@@ -1,0 +1,67 @@
+/* Escrow of API keys: where the site names a sealing key (IdentityKeyEscrow), the text of a new key is kept sealed
+ * beside its digest, bound to its id, and can be shown again to who holds all that it opens. */
+#include "roles/roles.h"
+
+bool identity_key_seal(identity_call_t *call, identity_key_row_t *row, const char *key)
+{
+    const unsigned char *escrow = call->env->settings->key_escrow;
+
+    if (!escrow)
+        return true;
+    row->sealed = identity_seal(call->pool, escrow, key, row->id, &call->env->random);
+    return row->sealed || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+}
+
+/* ---- GET /api-keys/{id}/decrypt --------------------------------------------------------------------------------- */
+
+typedef struct decryption {
+    identity_key_view_t view;
+    char *text;
+} decryption_t;
+
+static bool unseal(identity_call_t *call, decryption_t *decryption)
+{
+    const unsigned char *escrow = call->env->settings->key_escrow;
+    const identity_key_row_t *row = decryption->view.row;
+
+    if (!escrow || !row->sealed)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                             escrow ? "This key was made before keys were kept: only its digest is there."
+                                    : "Keys are not kept here: a key is shown once, when it is made.");
+    decryption->text = identity_unseal(call->pool, escrow, row->sealed, row->id);
+    if (decryption->text) {
+        identity_wipe_with_pool(call->pool, decryption->text);
+        return true;
+    }
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0306: %s cannot be unsealed by the key of IdentityKeyEscrow", row->id);
+    return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                         "This key was sealed with a key that is not here any more.");
+}
+
+/* Whoever sees a key can use it: they must hold all that it holds. Nothing is shown that is not on record. */
+static bool write_decryption(identity_call_t *call, void *data)
+{
+    decryption_t *decryption = data;
+    identity_audit_t audit = {
+        .action = "DECRYPT", .type = "API_KEY", .id = call->id, .message = "An API key was shown in clear."};
+    bool covers;
+
+    if (!identity_key_load(call, &decryption->view) ||
+        !identity_key_covered(call, decryption->view.row, decryption->view.names, &covers))
+        return false;
+    if (!covers)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
+    return unseal(call, decryption) && identity_audit(call, &audit);
+}
+
+bool identity_keys_decrypt(identity_call_t *call)
+{
+    decryption_t decryption = {.view = {.id = call->id}};
+
+    /* A key would outlast the visit. */
+    if (call->who->visitor)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A visitor is shown no secrets.");
+    if (!identity_write(call, write_decryption, &decryption))
+        return false;
+    return identity_answer(call, 200, identity_key_view_json(call, &decryption.view, decryption.text));
+}

@@ -1,0 +1,202 @@
+/* Authentication providers: list, create, get, change, and which of them an invited person may use. */
+#include <string.h>
+
+#include "login/sign_in_providers.h"
+#include "sso/providers.h"
+#include "users/users.h"
+
+#define RESOURCE "AUTHENTICATION_PROVIDER"
+
+static identity_position_t position_of(const void *row_)
+{
+    const identity_provider_row_t *row = row_;
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
+}
+
+/* A page and what stands in front of the first one, beyond its limit: the providers of the configuration. */
+typedef struct provider_list {
+    identity_listing_t page;
+    apr_array_header_t *builtin; /* NULL: another page */
+    const char *token, *email;   /* of POST .../enabled */
+} provider_list_t;
+
+static bool load_list(identity_call_t *call, void *data)
+{
+    provider_list_t *list = data;
+    const identity_page_query_t *query = &list->page.query;
+
+    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_PROVIDERS, true))
+        return false;
+    if (list->page.page > 1 || query->cursor)
+        return true;
+    if (!identity_providers_builtin(call, query->entity_id, query->domain, &list->builtin))
+        return false;
+    if (list->builtin->nelts && list->page.total == 0)
+        list->page.total = 1;
+    return true;
+}
+
+static bool answer_page(identity_call_t *call, const provider_list_t *list, const char *domain)
+{
+    const identity_listing_t *page = &list->page;
+    json_t *data = json_array();
+
+    for (int i = 0; list->builtin && i < list->builtin->nelts; i++)
+        json_array_append_new(
+            data, identity_provider_json(call, APR_ARRAY_IDX(list->builtin, i, identity_provider_row_t *), domain));
+    for (int i = 0; i < page->rows->nelts; i++)
+        json_array_append_new(
+            data, identity_provider_json(call, APR_ARRAY_IDX(page->rows, i, identity_provider_row_t *), domain));
+    return identity_answer(call, 200, identity_page_json(call, page, data, position_of));
+}
+
+/* ---- GET /authentication-providers ------------------------------------------------------------------------------ */
+
+bool identity_providers_list(identity_call_t *call)
+{
+    provider_list_t list = {.builtin = NULL};
+
+    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_list, &list) &&
+           answer_page(call, &list, NULL);
+}
+
+/* ---- POST /authentication-providers/enabled --------------------------------------------------------------------- */
+
+static bool load_enabled(identity_call_t *call, void *data)
+{
+    provider_list_t *list = data;
+    identity_user_row_t *user;
+
+    if (!identity_invitation_of_token(call, list->token, list->email, &user))
+        return false;
+    list->page.query.entity_id = user->entity_id;
+    list->page.query.domain = identity_username_domain(list->email);
+    return load_list(call, list);
+}
+
+bool identity_providers_enabled(identity_call_t *call)
+{
+    provider_list_t list = {.token = identity_json_string(call->body, "token"),
+                            .email = identity_canonical_field(call, "email")};
+
+    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_enabled, &list) &&
+           answer_page(call, &list, identity_username_domain(list.email));
+}
+
+/* ---- POST /authentication-providers ----------------------------------------------------------------------------- */
+
+/* A provider lets people into the whole entity, so whoever decides about it must do so in all of it (security 62). */
+static bool may_change(identity_call_t *call)
+{
+    identity_permset_t want = {0};
+    bool covers;
+
+    identity_permset_add(call->pool, &want, call->route->permission);
+    if (!identity_principal_covers_entity(call, &want, &covers))
+        return false;
+    return covers ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "Providers are for the whole entity: this needs the permission %s in each of its accounts.",
+                         call->route->permission);
+}
+
+/* Nobody locks everybody out. Where nobody could sign in before either, it is not this change that does. */
+static bool write_row(identity_call_t *call, identity_provider_row_t *row, bool made)
+{
+    bool before, left;
+
+    if (!identity_ways_left(call, row->entity_id, &before) ||
+        !identity_db_ok(call,
+                        made ? identity_provider_insert(call->db, row) : identity_provider_update(call->db, row)) ||
+        !identity_ways_left(call, row->entity_id, &left))
+        return false;
+    return left || !before ||
+           identity_deny(call, IDENTITY_PROBLEM_STATE, "status",
+                         "Nobody could sign in any more: with passwords switched off, a provider that is enabled, "
+                         "configured and open to somebody must be left.");
+}
+
+static bool write_creation(identity_call_t *call, void *data)
+{
+    identity_provider_row_t *row = data;
+    identity_audit_t audit = {
+        .action = "CREATE", .type = RESOURCE, .id = row->id, .message = "An authentication provider was created."};
+
+    return may_change(call) && write_row(call, row, true) && identity_audit(call, &audit) &&
+           identity_answer(call, 201, identity_provider_json(call, row, NULL));
+}
+
+bool identity_providers_create(identity_call_t *call)
+{
+    identity_provider_row_t row = {.entity_id = call->who->entity_id, .created_at = call->now, .version = 1};
+
+    row.id = identity_call_id(call, "auth");
+    return row.id && identity_provider_read(call, call->body, &row) && identity_write(call, write_creation, &row);
+}
+
+/* ---- GET, PATCH /authentication-providers/{id} ------------------------------------------------------------------ */
+
+/* One of the configuration, or NULL. */
+static bool load_builtin(identity_call_t *call, identity_provider_row_t **row)
+{
+    apr_array_header_t *builtin;
+
+    *row = NULL;
+    if (!identity_providers_builtin(call, call->who->entity_id, NULL, &builtin))
+        return false;
+    for (int i = 0; i < builtin->nelts && !*row; i++)
+        if (strcmp(APR_ARRAY_IDX(builtin, i, identity_provider_row_t *)->id, call->id) == 0)
+            *row = APR_ARRAY_IDX(builtin, i, identity_provider_row_t *);
+    return true;
+}
+
+static bool load_provider(identity_call_t *call, void *data)
+{
+    identity_provider_row_t **row = data;
+    bool found;
+
+    if (!load_builtin(call, row) || *row)
+        return *row != NULL;
+    if (!identity_db_found(call, identity_provider_get(call->db, call->who->entity_id, call->id, row), &found))
+        return false;
+    return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+}
+
+bool identity_providers_get(identity_call_t *call)
+{
+    identity_provider_row_t *row = NULL;
+
+    if (!identity_read(call, load_provider, &row))
+        return false;
+    return identity_answer(call, 200, identity_provider_json(call, row, NULL));
+}
+
+static bool write_update(identity_call_t *call, void *data)
+{
+    identity_provider_row_t *row = data, *present;
+    identity_audit_t audit = {.action = "UPDATE", .type = RESOURCE, .id = call->id};
+
+    if (!load_provider(call, &present) || !may_change(call))
+        return false;
+    if (!*present->entity_id)
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                             "This provider is one of the server's configuration and cannot be changed here.");
+    if (!identity_provider_merge(call, present, row))
+        return false;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_compare(changes, "", identity_json_own(call->pool, identity_provider_json(call, present, NULL)),
+                             identity_json_own(call->pool, identity_provider_json(call, row, NULL)));
+    if (!identity_changes_any(changes))
+        return true;
+    audit.changes = changes;
+    return write_row(call, row, false) && identity_audit(call, &audit);
+}
+
+bool identity_providers_update(identity_call_t *call)
+{
+    identity_provider_row_t row;
+
+    if (!identity_write(call, write_update, &row))
+        return false;
+    return identity_answer(call, 200, identity_provider_json(call, &row, NULL));
+}

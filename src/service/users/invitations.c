@@ -1,0 +1,252 @@
+/* Invitations as a resource: list, describe (invitations-api.md). The same rows as users/invite makes; whoever sees the
+ * users of the entity sees them. */
+#include <string.h>
+
+#include "users/invitations.h"
+
+#define LIMIT     25
+#define LIMIT_MAX 100
+
+/* ---- an invitation as JSON -------------------------------------------------------------------------------------- */
+
+static json_t *delivery_json(const identity_outbox_row_t *mail)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "state", json_string(identity_outbox_state_name(mail->state)));
+    json_object_set_new(object, "attempts", json_integer(mail->attempts));
+    json_object_set_new(object, "lastError", identity_json_text_or_null(mail->last_error));
+    json_object_set_new(object, "queued", identity_time_json(mail->created_at));
+    json_object_set_new(object, "sent", identity_time_json(mail->sent_at));
+    return object;
+}
+
+/* One to no account at all is the entity's. */
+static const char *urn_of(identity_call_t *call, const identity_invitation_row_t *row)
+{
+    const identity_settings_t *settings = call->env->settings;
+
+    return apr_psprintf(call->pool, "urn:%s:identity:%s:%s:invitation/%s", settings->urn_namespace,
+                        settings->urn_region, row->account_id ? row->account_id : row->entity_id, row->id);
+}
+
+json_t *identity_invitation_json(identity_call_t *call, const identity_invitation_view_t *view,
+                                 const identity_invitation_row_t *row)
+{
+    json_t *object = json_object();
+    const char *state = identity_invitation_state_name(identity_invitation_state(row, call->now));
+
+    json_object_set_new(object, "id", json_string(row->id));
+    json_object_set_new(object, "email", json_string(row->email));
+    json_object_set_new(object, "roleID", json_string(row->role_slug));
+    json_object_set_new(object, "state", json_string(state));
+    json_object_set_new(object, "created", identity_time_json(row->created_at));
+    json_object_set_new(object, "lastModified", identity_time_json(row->modified_at));
+    json_object_set_new(object, "expiry", identity_time_json(row->expires_at));
+    /* When the mail left; until then, when it was put on its way. */
+    json_object_set_new(object, "lastSent", identity_time_json(row->sent_at ? row->sent_at : row->created_at));
+    json_object_set_new(object, "urn", json_string(urn_of(call, row)));
+    const identity_outbox_row_t *mail = view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
+    if (mail)
+        json_object_set_new(object, "delivery", delivery_json(mail));
+    return object;
+}
+
+/* How the mail fares is for those who may send it again. */
+bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t *view)
+{
+    apr_array_header_t *ids = apr_array_make(call->pool, view->rows->nelts + 1, sizeof(const char *)), *mails;
+
+    if (!identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
+        return true;
+    for (int i = 0; i < view->rows->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(view->rows, i, identity_invitation_row_t *)->id;
+    if (!identity_db_ok(call, identity_outbox_newest(call->db, ids, &mails)))
+        return false;
+    view->mails = apr_hash_make(call->pool);
+    for (int i = 0; i < mails->nelts; i++) {
+        const identity_outbox_row_t *mail = APR_ARRAY_IDX(mails, i, identity_outbox_row_t *);
+        apr_hash_set(view->mails, mail->invitation_id, APR_HASH_KEY_STRING, mail);
+    }
+    return true;
+}
+
+/* ---- GET /invitations/{id} -------------------------------------------------------------------------------------- */
+
+/* A PARTNER sees nobody else. */
+bool identity_invitation_found(identity_call_t *call, identity_invitation_row_t **row)
+{
+    bool found;
+
+    if (!identity_db_found(call, identity_invitation_get(call->db, call->who->entity_id, call->id, row), &found))
+        return false;
+    if (found && !(call->partner && strcmp((*row)->user_id, call->who->id) != 0))
+        return true;
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+}
+
+static bool load_one(identity_call_t *call, void *data)
+{
+    identity_invitation_view_t *view = data;
+
+    return identity_invitation_found(call, (identity_invitation_row_t **)apr_array_push(view->rows)) &&
+           identity_invitation_view(call, view);
+}
+
+bool identity_invitations_get(identity_call_t *call)
+{
+    identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
+
+    if (!identity_read(call, load_one, &view))
+        return false;
+    return identity_answer(
+        call, 200, identity_invitation_json(call, &view, APR_ARRAY_IDX(view.rows, 0, identity_invitation_row_t *)));
+}
+
+/* ---- GET /invitations ------------------------------------------------------------------------------------------- */
+
+typedef struct list {
+    identity_invitation_view_t view;
+    identity_page_query_t query; /* limit is one more than is shown */
+    identity_cursor_t cursor;
+    const char *filters; /* what a cursor is good for */
+    bool nothing;        /* can match */
+    const char *next;    /* NULL: there are no more */
+} list_t;
+
+/* A parameter that is there and empty is none. */
+static const char *parameter(const identity_call_t *call, const char *name)
+{
+    const char *value = apr_table_get(call->query, name);
+    return value && *value ? value : NULL;
+}
+
+static bool read_limit(identity_call_t *call, apr_int64_t *limit)
+{
+    const char *text = parameter(call, "limit");
+    char *end = NULL;
+
+    call->paged = true;
+    *limit = text ? apr_strtoi64(text, &end, 10) : 0;
+    if (text && (text[0] < '0' || text[0] > '9' || *end || *limit > LIMIT_MAX || strlen(text) > 10))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "limit",
+                             "limit must be a number from 0 (which means %d) to %d.", LIMIT, LIMIT_MAX);
+    if (*limit == 0)
+        *limit = LIMIT;
+    return true;
+}
+
+/* What is open and what has expired are held alike and told apart by when they expire: so goes their order, by which
+ * the one that was sent last comes first. Few have one address: those are sorted out as they are read. */
+static bool read_state(identity_call_t *call, identity_page_query_t *query)
+{
+    const char *text = parameter(call, "state");
+    identity_invitation_state_t state;
+
+    if (!text)
+        return true;
+    if (!identity_invitation_state_parse(text, &state))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
+                             "state must be invited, accepted, revoked or expired.");
+    if (state == IDENTITY_INVITATION_INVITED)
+        query->from = call->now + 1;
+    if (state == IDENTITY_INVITATION_EXPIRED)
+        query->to = call->now + 1;
+    bool open = query->from || query->to;
+    query->state = identity_invitation_state_name(open ? IDENTITY_INVITATION_INVITED : state);
+    query->order = open && !query->name ? IDENTITY_ORDER_EXPIRY : IDENTITY_ORDER_CREATED_AT;
+    return true;
+}
+
+/* A PARTNER finds invitations of its own only: those to its address, and of these those that are to it. */
+static void narrow_to_self(const identity_call_t *call, list_t *list)
+{
+    identity_page_query_t *query = &list->query;
+    const char *own = call->who->name;
+
+    list->nothing = query->name && strcmp(query->name, own) != 0;
+    query->name = own;
+    query->user_id = call->who->id;
+}
+
+static bool read_filters(identity_call_t *call, list_t *list)
+{
+    const char *email = parameter(call, "email"), *role = parameter(call, "roleID"), *state = parameter(call, "state");
+    identity_page_query_t *query = &list->query;
+
+    if (role && !identity_slug_valid(role) && strcmp(role, IDENTITY_SLUG_NONE) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID", "roleID must be the slug of a role.");
+    query->role_slug = role;
+    query->name = email ? identity_username_key(call->pool, email) : NULL;
+    if (call->partner)
+        narrow_to_self(call, list);
+    list->filters =
+        apr_pstrcat(call->pool, query->name ? query->name : "", "\n", state ? state : "", "\n", role ? role : "", NULL);
+    list->filters = apr_pstrndup(call->pool, identity_sha256_hex(call->pool, list->filters, strlen(list->filters)), 12);
+    return read_state(call, query);
+}
+
+/* The key of a cursor: where in the order, and of which filters. */
+static bool read_cursor(identity_call_t *call, list_t *list)
+{
+    const char *text = parameter(call, "cursor"), *dot;
+
+    if (!text)
+        return true;
+    bool good = identity_cursor_decode(call->pool, text, &list->cursor) && !list->cursor.backward &&
+                identity_invitation_id_valid(list->cursor.id);
+    dot = good ? strchr(list->cursor.key, '.') : NULL;
+    if (!dot || strspn(list->cursor.key, "0123456789") != (size_t)(dot - list->cursor.key) ||
+        dot - list->cursor.key > 18 || strcmp(dot + 1, list->filters) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
+                             "cursor must be one that this list gave, with the same filters.");
+    list->query.cursor = &list->cursor;
+    return true;
+}
+
+static void cut(identity_call_t *call, list_t *list)
+{
+    apr_array_header_t *rows = list->view.rows;
+
+    if (rows->nelts < list->query.limit)
+        return;
+    apr_array_pop(rows);
+    const identity_invitation_row_t *last = APR_ARRAY_IDX(rows, rows->nelts - 1, identity_invitation_row_t *);
+    apr_time_t at = list->query.order == IDENTITY_ORDER_EXPIRY ? last->expires_at : last->created_at;
+    identity_cursor_t next = {
+        .key = apr_psprintf(call->pool, "%" APR_TIME_T_FMT ".%s", at, list->filters), .id = last->id, .page = 1};
+    list->next = identity_cursor_encode(call->pool, &next);
+}
+
+static bool load_list(identity_call_t *call, void *data)
+{
+    list_t *list = data;
+
+    if (!identity_db_ok(call, identity_page(call->db, &list->query, &list->view.rows)))
+        return false;
+    cut(call, list);
+    return identity_invitation_view(call, &list->view);
+}
+
+bool identity_invitations_list(identity_call_t *call)
+{
+    list_t list = {
+        .query = {
+            .of = IDENTITY_PAGE_OF_INVITATIONS, .entity_id = call->who->entity_id, .active = -1, .descending = true}};
+
+    if (!read_limit(call, &list.query.limit) || !read_filters(call, &list) || !read_cursor(call, &list))
+        return false;
+    list.query.limit++;
+    list.view.rows = apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *));
+    if (!list.nothing && !identity_read(call, load_list, &list))
+        return false;
+    json_t *answer = json_object(), *rows = json_array();
+    for (int i = 0; i < list.view.rows->nelts; i++)
+        json_array_append_new(
+            rows,
+            identity_invitation_json(call, &list.view, APR_ARRAY_IDX(list.view.rows, i, identity_invitation_row_t *)));
+    json_object_set_new(answer, "invitations", rows);
+    if (list.next)
+        json_object_set_new(answer, "next", json_string(list.next));
+    return identity_answer(call, 200, answer);
+}

@@ -1,0 +1,176 @@
+/* A user's account memberships: list, add, change, end. */
+#include <string.h>
+
+#include "users/users.h"
+
+/* ---- GET /users/{id}/memberships -------------------------------------------------------------------------------- */
+
+bool identity_memberships_list(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+
+    if (!identity_read(call, identity_user_load, &view))
+        return false;
+    return identity_answer(call, 200, identity_memberships_json(call, view.holdings, call->id));
+}
+
+/* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */
+
+bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+                                const char *account_id)
+{
+    return !identity_membership_in(identity_held_memberships(holdings, owner_id), account_id) ||
+           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id", "There is a membership of this account already.");
+}
+
+static bool write_membership(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    identity_wanted_t wanted = {.present_role_ids = NULL};
+    identity_audit_t audit = {
+        .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
+
+    if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
+        !identity_wanted_read_one(call, "account_memberships", &wanted))
+        return false;
+    audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_wanted(changes, &wanted);
+    audit.changes = changes;
+    return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
+           identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
+           identity_user_load(call, view) &&
+           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_memberships_add(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+    return identity_write(call, write_membership, &view);
+}
+
+/* ---- PATCH /users/{id}/memberships/{membership} ----------------------------------------------------------------- */
+
+static const identity_membership_row_t *membership_of(const identity_call_t *call, const identity_holdings_t *holdings)
+{
+    const apr_array_header_t *rows = identity_held_memberships(holdings, call->id);
+
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
+        if (strcmp(row->id, call->inner_id) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+/* What the body asks for, with what it leaves out taken from the present (RFC 7396): the whole membership. */
+static bool complete(identity_call_t *call, const identity_membership_row_t *present,
+                     const apr_array_header_t *role_ids)
+{
+    json_t *body = call->body;
+    const char *account = identity_json_string(body, "account_id");
+    bool mentioned = json_object_get(body, "role_ids") || json_object_get(body, "roles");
+
+    if (account && strcmp(account, present->account.id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_id",
+                             "A membership stays in its account; a further one can be added.");
+    json_object_set_new(body, "account_id", json_string(present->account.id));
+    if (!identity_json_has(body, "type"))
+        json_object_set_new(body, "type", json_string(identity_member_type_name(present->type)));
+    if (mentioned)
+        return true;
+    json_t *ids = json_array();
+    for (int i = 0; role_ids && i < role_ids->nelts; i++)
+        json_array_append_new(ids, json_string(APR_ARRAY_IDX(role_ids, i, const char *)));
+    json_object_set_new(body, "role_ids", ids);
+    return true;
+}
+
+static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present,
+                   const apr_array_header_t *role_ids)
+{
+    identity_wanted_t wanted = {.present_role_ids = role_ids};
+    identity_administered_t administered;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "An account membership was changed.",
+                              .changes = changes};
+
+    if (!identity_wanted_read_one(call, "account_memberships", &wanted) ||
+        !identity_may_change_membership(call, present, role_ids, view->holdings->roles,
+                                        APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *)) ||
+        !identity_administrators_before(call, view->holdings, call->id, &administered))
+        return false;
+    identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
+    const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *);
+    row->id = present->id;
+    audit.account = &row->account;
+    identity_changes_add_membership(changes, present, role_ids, row, wanted_ids);
+    return identity_db_ok(call, identity_membership_update(call->db, row, wanted_ids)) &&
+           identity_administrators_remain(call, &administered) && identity_audit(call, &audit);
+}
+
+static bool write_change(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+
+    if (!identity_user_load(call, view))
+        return false;
+    const identity_membership_row_t *present = membership_of(call, view->holdings);
+    if (!present)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    const apr_array_header_t *role_ids = identity_held_role_ids(view->holdings, present->id);
+    /* Before anything is said of the body: it is not the caller's to change at all. */
+    return identity_may_change_membership(call, present, role_ids, view->holdings->roles, role_ids) &&
+           complete(call, present, role_ids) && change(call, view, present, role_ids) &&
+           identity_user_load(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_memberships_update(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+    return identity_write(call, write_change, &view);
+}
+
+/* ---- DELETE /users/{id}/memberships/{membership} ---------------------------------------------------------------- */
+
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_holdings_t *holdings,
+                             identity_audit_t *audit)
+{
+    const identity_membership_row_t *row = membership_of(call, holdings);
+    identity_administered_t administered;
+
+    if (!row)
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+    const apr_array_header_t *role_ids = identity_held_role_ids(holdings, row->id);
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_membership(changes, row, role_ids, NULL, NULL);
+    audit->account = &row->account;
+    audit->changes = changes;
+    return identity_may_change_membership(call, row, role_ids, holdings->roles, NULL) &&
+           (owner != IDENTITY_OWNER_USER || identity_may_act_on(call, holdings, call->id, call->route->permission)) &&
+           identity_administrators_before(call, holdings, call->id, &administered) &&
+           identity_db_ok(call, identity_membership_delete(call->db, owner, row)) &&
+           identity_administrators_remain(call, &administered) && identity_audit(call, audit);
+}
+
+static bool write_end(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    identity_audit_t audit = {
+        .action = "REMOVE_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was taken."};
+
+    return identity_user_load(call, view) &&
+           identity_membership_end(call, IDENTITY_OWNER_USER, view->holdings, &audit) &&
+           identity_user_load(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_memberships_remove(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+    return identity_write(call, write_end, &view);
+}

@@ -1,0 +1,91 @@
+/* Notices: mails without a link that tell a person what became of their credentials (security 10). They never make a
+ * call fail; where nobody can be told the audit record says so. */
+#include <string.h>
+
+#include "users/users.h"
+
+/* A name of an older database may hold whole sentences, which would be read as this server's. */
+static const char *fit(const char *name, const char *id)
+{
+    return identity_username_valid(name) ? name : id;
+}
+
+/* Who did it, where that was somebody else. */
+static const char *actor_of(const identity_call_t *call, const identity_user_row_t *user)
+{
+    const identity_principal_t *who = call->who;
+
+    if (!who || !*who->id || strcmp(who->id, user->id) == 0)
+        return NULL;
+    return fit(who->name, who->id);
+}
+
+static const char *details_of(identity_call_t *call, const identity_user_row_t *user, const identity_notice_t *notice)
+{
+    json_t *details =
+        json_pack("{s:s, s:s*, s:s*}", "username", fit(notice->username ? notice->username : user->username, user->id),
+                  "address", notice->address, "actor", actor_of(call, user));
+    size_t length;
+
+    if (details && notice->expires_at)
+        json_object_set_new(details, "expires_at", json_integer(notice->expires_at));
+    return details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
+}
+
+/* Why nobody is told, or NULL. */
+static const char *why_not(identity_call_t *call, const char *recipient)
+{
+    if (!call->env->settings->mail)
+        return "Nobody was told by mail: this server is not set up to send any.";
+    if (!identity_mail_address_valid(recipient))
+        return "Nobody was told by mail: the name is not an address that mail can be sent to.";
+    if (!identity_limit_notice(call, recipient))
+        return "Nobody was told by mail: too many notices went to this address.";
+    return NULL;
+}
+
+bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const identity_notice_t *notice,
+                     const char **untold)
+{
+    identity_outbox_row_t mail = {.entity_id = to->entity_id, .user_id = to->id, .sealed = "", .sealed_with = ""};
+    const char *recipient = identity_mail_recipient(call, to, to->username), *why = why_not(call, recipient);
+
+    if (why) {
+        *untold = why;
+        return true;
+    }
+    mail.id = identity_call_id(call, "mail");
+    mail.kind = identity_mail_kind_name(notice->kind);
+    mail.recipient = recipient;
+    mail.details = details_of(call, to, notice);
+    mail.state = IDENTITY_OUTBOX_QUEUED;
+    mail.language = identity_call_language(call, notice->kind);
+    mail.created_at = mail.next_attempt_at = call->now;
+    if (!mail.id || !mail.details)
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    /* It is written all the same, and leaves when the mail server is back. */
+    if (identity_metric_read(call->env->metrics, IDENTITY_METRIC_MAIL_OUTAGES) > 0)
+        *untold = "Nobody was told yet: the mail server cannot be used. The notice waits.";
+    return identity_db_ok(call, identity_outbox_insert(call->db, &mail));
+}
+
+bool identity_audit_told(identity_call_t *call, identity_audit_t *audit, const char *untold)
+{
+    if (untold)
+        audit->message =
+            apr_pstrcat(call->pool, audit->message ? audit->message : identity_changes_message(audit->changes),
+                        audit->message ? " " : ". ", untold, NULL);
+    return identity_audit(call, audit);
+}
+
+/* ---- what became of one ----------------------------------------------------------------------------------------- */
+
+bool identity_notice_failed(identity_call_t *call, const identity_outbox_row_t *mail, bool for_good)
+{
+    identity_audit_t audit = {
+        .action = "NOTICE_FAILED", .type = "USER", .id = mail->user_id, .entity_id = mail->entity_id, .actor = ""};
+
+    audit.message = apr_psprintf(call->pool, "Nobody was told%s: the notice \"%s\" could not be delivered%s.",
+                                 for_good ? "" : " yet", mail->kind, for_good ? "" : " so far");
+    return identity_audit(call, &audit);
+}

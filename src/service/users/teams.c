@@ -1,0 +1,237 @@
+/* Teams: what their members hold as long as they are members. */
+#include <string.h>
+
+#include "users/users.h"
+
+typedef struct view {
+    identity_team_row_t *team;
+    identity_holdings_t *holdings;
+} view_t;
+
+static json_t *team_json(identity_call_t *call, const identity_team_row_t *team, identity_holdings_t *holdings)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "id", json_string(team->id));
+    json_object_set_new(object, "entity_id", json_string(team->entity_id));
+    json_object_set_new(object, "name", json_string(team->name));
+    json_object_set_new(object, "account_memberships", identity_memberships_json(call, holdings, team->id));
+    return object;
+}
+
+static bool load_team(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    bool found;
+
+    if (!identity_db_found(call, identity_team_get(call->db, call->who->entity_id, call->id, &view->team), &found))
+        return false;
+    if (!found) {
+        identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
+        /* The team of the path, also where a membership follows it. */
+        call->problem.resource_type = "TEAM";
+        call->problem.resource_id = call->id;
+        return false;
+    }
+    return identity_holdings_of(call, IDENTITY_OWNER_TEAM, call->id, &view->holdings);
+}
+
+/* ---- GET /teams ------------------------------------------------------------------------------------------------- */
+
+typedef struct list {
+    identity_listing_t page;
+    identity_holdings_t *holdings;
+} list_t;
+
+static bool load_list(identity_call_t *call, void *data)
+{
+    list_t *list = data;
+    apr_array_header_t *ids = apr_array_make(call->pool, 8, sizeof(const char *));
+
+    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_TEAMS, false))
+        return false;
+    for (int i = 0; i < list->page.rows->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_team_row_t *)->id;
+    return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &list->holdings);
+}
+
+static identity_position_t position_of(const void *row_)
+{
+    const identity_team_row_t *row = row_;
+    return (identity_position_t){.id = row->id, .created_at = row->created_at};
+}
+
+bool identity_teams_list(identity_call_t *call)
+{
+    list_t list = {.holdings = NULL};
+
+    if (!identity_page_parse(call, NULL, &list.page) || !identity_read(call, load_list, &list))
+        return false;
+    json_t *array = json_array();
+    for (int i = 0; i < list.page.rows->nelts; i++)
+        json_array_append_new(array,
+                              team_json(call, APR_ARRAY_IDX(list.page.rows, i, identity_team_row_t *), list.holdings));
+    identity_page_header(call, &list.page, position_of);
+    return identity_answer(call, 200, array);
+}
+
+/* ---- GET /teams/{id} -------------------------------------------------------------------------------------------- */
+
+bool identity_teams_get(identity_call_t *call)
+{
+    view_t view;
+
+    if (!identity_read(call, load_team, &view))
+        return false;
+    return identity_answer(call, 200, team_json(call, view.team, view.holdings));
+}
+
+/* ---- POST /teams ------------------------------------------------------------------------------------------------ */
+
+static bool name_taken(identity_call_t *call)
+{
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a team of this name.");
+}
+
+static bool write_creation(identity_call_t *call, void *data)
+{
+    identity_team_row_t *team = data;
+    identity_holdings_t *none;
+    identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
+
+    identity_db_status_t status = identity_team_insert(call->db, team);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    return identity_db_ok(call, status) && identity_audit(call, &audit) &&
+           identity_holdings_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
+           identity_answer(call, 201, team_json(call, team, none));
+}
+
+bool identity_teams_create(identity_call_t *call)
+{
+    const char *entity = identity_json_string(call->body, "entity_id"), *canonical;
+    identity_team_row_t team = {
+        .entity_id = call->who->entity_id, .name = identity_json_string(call->body, "name"), .created_at = call->now};
+
+    if (entity && strcmp(entity, team.entity_id) != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
+    if (!identity_name_compared(call, team.name, &canonical))
+        return false;
+    team.id = identity_call_id(call, "team");
+    return team.id && identity_write(call, write_creation, &team);
+}
+
+/* ---- PATCH /teams/{id} ------------------------------------------------------------------------------------------ */
+
+static bool rename_team(identity_call_t *call, view_t *view, const char *name)
+{
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_audit_t audit = {.action = "UPDATE", .type = "TEAM", .id = call->id, .changes = changes};
+
+    identity_changes_add(changes, "name", view->team->name, name);
+    view->team->name = name;
+    identity_db_status_t status = identity_team_rename(call->db, view->team);
+    if (status == IDENTITY_DB_CONFLICT)
+        return name_taken(call);
+    return identity_db_ok(call, status) &&
+           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id));
+}
+
+/* By its name people know what a team is for: it is changed by who could give and take what the team grants. */
+static bool write_change(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    const char *name = identity_json_string(call->body, "name");
+
+    if (!load_team(call, view) || !identity_may_change_team(call, view->holdings, call->id))
+        return false;
+    if (name && strcmp(name, view->team->name) != 0 && !rename_team(call, view, name))
+        return false;
+    return identity_answer(call, 200, team_json(call, view->team, view->holdings));
+}
+
+bool identity_teams_update(identity_call_t *call)
+{
+    const char *name = identity_json_string(call->body, "name"), *canonical;
+    view_t view;
+
+    if (name && !identity_name_compared(call, name, &canonical))
+        return false;
+    return identity_write(call, write_change, &view);
+}
+
+/* ---- DELETE /teams/{id} ----------------------------------------------------------------------------------------- */
+
+static bool write_deletion(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    identity_administered_t administered;
+    identity_audit_t audit = {.action = "DELETE", .type = "TEAM", .id = call->id, .message = "A team was deleted."};
+
+    if (!load_team(call, view))
+        return false;
+    audit.target_name = view->team->name;
+    return identity_may_change_team(call, view->holdings, call->id) &&
+           identity_administrators_before(call, view->holdings, call->id, &administered) &&
+           identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
+           identity_administrators_remain(call, &administered) &&
+           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id)) &&
+           identity_answer(call, 200, team_json(call, view->team, view->holdings));
+}
+
+bool identity_teams_delete(identity_call_t *call)
+{
+    view_t view;
+    return identity_write(call, write_deletion, &view);
+}
+
+/* ---- POST /teams/{id}/memberships ------------------------------------------------------------------------------- */
+
+static bool write_membership(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    identity_wanted_t wanted = {.present_role_ids = NULL};
+    identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
+                              .type = "TEAM",
+                              .id = call->id,
+                              .message = "An account membership was given to all of the team."};
+
+    if (!load_team(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted) ||
+        !identity_may_grant_to_team(call, view->holdings, call->id))
+        return false;
+    audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    identity_changes_t *changes = identity_changes_make(call);
+    identity_changes_add_wanted(changes, &wanted);
+    audit.changes = changes;
+    return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
+           identity_wanted_write(call, IDENTITY_OWNER_TEAM, call->id, &wanted) && identity_audit(call, &audit) &&
+           load_team(call, view) &&
+           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_teams_memberships_add(identity_call_t *call)
+{
+    view_t view;
+    return identity_write(call, write_membership, &view);
+}
+
+/* ---- DELETE /teams/{id}/memberships/{membership} ---------------------------------------------------------------- */
+
+static bool write_membership_end(identity_call_t *call, void *data)
+{
+    view_t *view = data;
+    identity_audit_t audit = {.action = "REMOVE_MEMBERSHIP",
+                              .type = "TEAM",
+                              .id = call->id,
+                              .message = "An account membership was taken from all of the team."};
+
+    return load_team(call, view) && identity_membership_end(call, IDENTITY_OWNER_TEAM, view->holdings, &audit) &&
+           load_team(call, view) &&
+           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+}
+
+bool identity_teams_memberships_delete(identity_call_t *call)
+{
+    view_t view;
+    return identity_write(call, write_membership_end, &view);
+}

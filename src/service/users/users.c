@@ -1,0 +1,166 @@
+/* Users: list, get, search. */
+#include <string.h>
+
+#include "users/users.h"
+
+#define SEARCH_LIMIT 500
+
+static apr_array_header_t *ids_of(apr_pool_t *pool, const apr_array_header_t *users)
+{
+    apr_array_header_t *ids = apr_array_make(pool, users->nelts + 1, sizeof(const char *));
+
+    for (int i = 0; i < users->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(users, i, identity_user_row_t *)->id;
+    return ids;
+}
+
+static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_holdings_t *holdings)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < users->nelts; i++)
+        json_array_append_new(list, identity_user_json(call, APR_ARRAY_IDX(users, i, identity_user_row_t *), holdings));
+    return list;
+}
+
+/* ---- GET /users ------------------------------------------------------------------------------------------------- */
+
+typedef struct list {
+    identity_listing_t page;
+    identity_holdings_t *holdings;
+    bool nobody; /* can meet what is asked for */
+} list_t;
+
+static bool load_list(identity_call_t *call, void *data)
+{
+    list_t *list = data;
+
+    if (list->nobody)
+        identity_page_nothing(call, &list->page);
+    else if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_USERS, true))
+        return false;
+    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
+}
+
+static identity_position_t position_of(const void *row_)
+{
+    const identity_user_row_t *row = row_;
+    return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
+}
+
+/* Only who is ACTIVE is active: beside a status `active` adds nothing, or nobody is both. */
+static bool read_status(identity_call_t *call, list_t *list)
+{
+    identity_page_query_t *query = &list->page.query;
+    const char *name = apr_table_get(call->query, "status");
+    identity_user_status_t status;
+
+    if (!name)
+        return true;
+    if (!identity_user_status_parse(name, &status))
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "status",
+                             "status must be INVITED, INVITE_REVOKED, ACTIVE or INACTIVE.");
+    list->nobody = query->active >= 0 && (query->active == 1) != (status == IDENTITY_USER_ACTIVE);
+    query->active = -1;
+    query->state = identity_user_status_name(status);
+    return true;
+}
+
+bool identity_users_list(identity_call_t *call)
+{
+    list_t list = {.holdings = NULL};
+    const char *username = apr_table_get(call->query, "username");
+
+    if (!identity_page_parse(call, "username", &list.page) ||
+        !identity_query_boolean(call, "active", &list.page.query.active) || !read_status(call, &list))
+        return false;
+    if (username)
+        list.page.query.name = identity_username_key(call->pool, username);
+    if (call->partner)
+        list.page.query.only_id = call->who->id;
+    if (!identity_read(call, load_list, &list))
+        return false;
+    return identity_answer(
+        call, 200, identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), position_of));
+}
+
+/* ---- GET /users/{id} -------------------------------------------------------------------------------------------- */
+
+bool identity_user_load(identity_call_t *call, void *data)
+{
+    identity_user_view_t *view = data;
+    return identity_user_found(call, view->id, &view->user) &&
+           identity_user_holdings(call, view->user, &view->holdings);
+}
+
+bool identity_users_get(identity_call_t *call)
+{
+    identity_user_view_t view = {.id = call->id};
+
+    if (!identity_read(call, identity_user_load, &view))
+        return false;
+    return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.holdings));
+}
+
+/* ---- GET /users/search ------------------------------------------------------------------------------------------ */
+
+typedef struct search {
+    const char *exact, *prefix, *domain, *only_id;
+    apr_array_header_t *users;
+    identity_holdings_t *holdings;
+} search_t;
+
+static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
+{
+    return identity_db_ok(call, identity_users_search(call->db, call->who->entity_id, exact, prefix, search->domain,
+                                                      search->only_id, SEARCH_LIMIT, &search->users));
+}
+
+static bool load_search(identity_call_t *call, void *data)
+{
+    search_t *search = data;
+
+    if (!search_by(call, search, search->exact, search->prefix))
+        return false;
+    /* ada@example.c has the form of an address and may be the beginning of one. */
+    if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
+        return false;
+    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
+}
+
+static const char *domain_sought(identity_call_t *call, const char *text)
+{
+    const char *canonical = identity_domain_canonical(call->pool, text);
+    return canonical ? canonical : identity_username_old_form(call->pool, text);
+}
+
+bool identity_users_find(identity_call_t *call)
+{
+    const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
+    search_t search = {.only_id = call->in->headers.resource_id};
+    bool nobody;
+
+    if (type && strcmp(type, "MORTAL") != 0 && strcmp(type, "API") != 0)
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "user_type", "user_type must be MORTAL or API.");
+    /* Keys are no users here: POST /api-keys/search finds them. */
+    nobody = type && strcmp(type, "API") == 0;
+    if (search.only_id && !identity_id_valid(search.only_id, "user"))
+        nobody = true;
+    if (call->partner) {
+        nobody = nobody || (search.only_id && strcmp(search.only_id, call->who->id) != 0);
+        search.only_id = call->who->id;
+    }
+    if (username && *username) {
+        if (username[0] == '@')
+            search.domain = domain_sought(call, username + 1);
+        else if (identity_username_valid(username))
+            search.exact = identity_username_canonical(call->pool, username);
+        else
+            search.prefix = identity_username_prefix(call->pool, username);
+    }
+    if (nobody)
+        return identity_answer(call, 200, json_array());
+    if (!identity_read(call, load_search, &search))
+        return false;
+    return identity_answer(call, 200, users_json(call, search.users, search.holdings));
+}
