@@ -413,7 +413,8 @@ typedef enum {
 identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env_t *env,
                                             const identity_principal_t *before, const identity_principal_t **now);
 
-/* ---- whatever else a server serves (authenticate.c, authorization.c) ----------------------------------------------------- */
+/* ---- whatever else a server serves (authenticate.c, authorization.c)
+ * ----------------------------------------------------- */
 
 /* What a protected place takes beside X-API-KEY and Authorization: Bearer, ApiKey. */
 typedef struct identity_accepts {

@@ -15,6 +15,20 @@ my %arrows = (
     tool => [qw(service core)],
     pages => [qw(pages)],
 );
+# The folders of src/service, and whose functions each may call beside its own: no circle. The entry point (serve.c, routes.c and what lies beside them) may call
+# any.
+my %inside = (
+    call => [],
+    access => [qw(call)],
+    login => [qw(access call)],
+    users => [qw(login access call)],
+    roles => [qw(access call)],
+    oauth => [qw(users login access call)],
+    sso => [qw(users login access call)],
+    jobs => [qw(users login access call)],
+    status => [qw(call)],
+    site => [qw(users login access call)],
+);
 # Tables that a public header is made of.
 my %tables = ('metrics.def' => 'service', 'tables.def' => 'service', 'mails.def' => 'client');
 # Libraries that belong to one room.
@@ -30,9 +44,16 @@ sub room_of
     my ($path) = @_;
     return 'server' if $path eq 'mod_identity.c';
     return $1 if $path =~ m{^src/(\w+)/[^/]+$} && $arrows{$1};
+    return 'service' if $path =~ m{^src/service/(\w+)/[^/]+$} && $inside{$1};
     return $1 if $path =~ m{^include/identity/([a-z]+)(?:_\w+)?\.h$} && $arrows{$1};
     return 'test' if $path =~ m{^t/(?:unit|fuzz|bench|fault)/};
     return;
+}
+
+sub may_call
+{
+    my ($from, $to) = @_;
+    return $from eq $to || $from eq '.' || grep { $_ eq $to } @{$inside{$from}};
 }
 
 my (@homeless, @wrong, @strange);
@@ -53,7 +74,10 @@ for my $path (files(qr{\.[ch]$})) {
         } elsif ($what =~ m{^identity/(\w+\.def)$} && ($tables{$1} // '') eq $room) {
             next;
         } elsif ($how eq '"') {
-            push @wrong, "$where: $what is no file of the same room" unless $what !~ m{/} && -f "$folder$what";
+            my $near = $what !~ m{/} && -f "$folder$what" || $room eq 'service' && -f "src/service/$what";
+            push @wrong, "$where: $what is no file of the same room" unless $near;
+            push @wrong, "$where: $1/ may not include $2/"
+                if $path =~ m{^src/service/(\w+)/} && $what =~ m{^(\w+)/} && !may_call($path =~ m{^src/service/(\w+)/}, $what =~ m{^(\w+)/});
         } else {
             for my $name (sort keys %owned) {
                 my ($pattern, @rooms) = @{$owned{$name}};
@@ -65,4 +89,30 @@ for my $path (files(qr{\.[ch]$})) {
 verdict('every C file lies in a known room', @homeless);
 verdict('every #include is read', @strange, $includes > 10 ? () : "only $includes were found");
 verdict('no arrow points another way', @wrong);
+
+# ---- calls between the folders of src/service ----------------------------------------------------------------------------------------------------
+
+# By the symbols of the objects: what one needs, and which other one defines it.
+my (%definer, %needs, @past);
+for my $source (files(qr{^src/service/.*\.c$})) {
+    (my $object = $source) =~ s{\.c$}{.o};
+    my ($folder) = $source =~ m{^src/service/(\w+)/};
+    open my $nm, '-|', 'nm', "build/$object" or die "nm: $!\n";
+    while (<$nm>) {
+        my ($kind, $symbol) = /([A-Za-z]) (\S+)$/ or next;
+        $definer{$symbol} = $folder // '.' if $kind =~ /[TDBRC]/;
+        push @{$needs{$source}}, $symbol if $kind eq 'U';
+    }
+    close $nm or push @past, "$source was not built";
+}
+my $calls = 0;
+for my $source (sort keys %needs) {
+    my ($from) = $source =~ m{^src/service/(\w+)/};
+    for my $symbol (@{$needs{$source}}) {
+        my $to = $definer{$symbol} // next;
+        $calls++;
+        push @past, "$source may not use $symbol of $to/" unless may_call($from // '.', $to);
+    }
+}
+verdict('the folders of src/service call each other in one direction', @past, $calls > 100 ? () : "only $calls calls were found");
 verdict;
