@@ -76,8 +76,9 @@ for my $path (files(qr{\.[ch]$})) {
         } elsif ($how eq '"') {
             my $near = $what !~ m{/} && -f "$folder$what" || $room eq 'service' && -f "src/service/$what";
             push @wrong, "$where: $what is no file of the same room" unless $near;
-            push @wrong, "$where: $1/ may not include $2/"
-                if $path =~ m{^src/service/(\w+)/} && $what =~ m{^(\w+)/} && !may_call($path =~ m{^src/service/(\w+)/}, $what =~ m{^(\w+)/});
+            my ($from) = $path =~ m{^src/service/(\w+)/};
+            my ($to) = $what =~ m{^(\w+)/};
+            push @wrong, "$where: $from/ may not include $to/" if $from && $to && !may_call($from, $to);
         } else {
             for my $name (sort keys %owned) {
                 my ($pattern, @rooms) = @{$owned{$name}};
