@@ -190,5 +190,8 @@ const char *identity_user_told(const identity_user_row_t *user);
 const char *identity_canonical_field(identity_call_t *call, const char *name);
 /* The user of that id within the caller's sight: 404 otherwise. Reads. */
 bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user);
+/* Is it active and within its time? A personal key lives no longer than IdentityPersonalKeyLifetime says now, which its
+ * row then says, too. */
+bool identity_key_live(const identity_call_t *call, identity_key_row_t *row);
 
 #endif

@@ -1,4 +1,4 @@
-/* A user as every operation finds and names it. */
+/* Users and keys as every operation finds, names and judges them. */
 #include <string.h>
 
 #include "access/access.h"
@@ -34,4 +34,13 @@ const char *identity_user_told(const identity_user_row_t *user)
 bool identity_change_pending(const identity_call_t *call, const identity_user_row_t *user)
 {
     return user->pending_username && *user->pending_username && user->pending_expires_at > call->now;
+}
+
+bool identity_key_live(const identity_call_t *call, identity_key_row_t *row)
+{
+    apr_time_t latest = row->created_at + call->env->settings->personal_key_lifetime;
+
+    if (row->user_id && (!row->expires_at || row->expires_at > latest))
+        row->expires_at = latest;
+    return row->active && !(row->expires_at && row->expires_at <= call->now);
 }

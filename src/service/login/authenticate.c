@@ -79,15 +79,6 @@ static bool find(identity_call_t *call, credential_t *credential)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-bool identity_key_live(const identity_call_t *call, identity_key_row_t *row)
-{
-    apr_time_t latest = row->created_at + call->env->settings->personal_key_lifetime;
-
-    if (row->user_id && (!row->expires_at || row->expires_at > latest))
-        row->expires_at = latest;
-    return row->active && !(row->expires_at && row->expires_at <= call->now);
-}
-
 bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row)
 {
     bool found;

@@ -129,6 +129,10 @@ bool identity_login_visit(identity_call_t *call, identity_login_t *login, const 
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 /* By user name and password; answers. */
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password);
+/* The session (and its user) that a refresh token belongs to, spent or not; both NULL where there is none that lives.
+ * Reads. */
+bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
+                              identity_session_row_t **session, identity_user_row_t **user);
 /* Else 400, and the cookie is cleared. */
 bool identity_refresh_cookie_single(identity_call_t *call);
 const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL where it is none */
@@ -184,9 +188,6 @@ json_t *identity_made_keys_json(const apr_array_header_t *rows); /* their ids */
 
 /* What stands behind a scheme in Authorization, NULL for another scheme. */
 const char *identity_scheme(const char *authorization, const char *name);
-/* Is it active and within its time? A personal key lives no longer than IdentityPersonalKeyLifetime says now, which its
- * row then says, too. */
-bool identity_key_live(const identity_call_t *call, identity_key_row_t *row);
 /* What an authentication was refused for, where it was not good. */
 void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out);
 /* The live key of that text: *row NULL for anything else. Reads. */

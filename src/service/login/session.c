@@ -236,3 +236,23 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     }
     return identity_answer(call, 200, token);
 }
+
+bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
+                              identity_session_row_t **session, identity_user_row_t **user)
+{
+    bool found;
+
+    *session = NULL;
+    *user = NULL;
+    if (!identity_db_found(call, identity_refresh_get(call->db, identity_token_digest(call->pool, token), refresh),
+                           &found))
+        return false;
+    if (found &&
+        !identity_db_found(call, identity_session_get(call->db, (*refresh)->session_id, session, user), &found))
+        return false;
+    if (!found || !identity_session_live(*session, *user, call->now)) {
+        *session = NULL;
+        *user = NULL;
+    }
+    return true;
+}

@@ -8,11 +8,6 @@
 
 /* Rotates a refresh token: session and refresh of *login are set where it was good, else both are NULL. */
 bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login);
-/* The session (and its user) that a refresh token belongs to, spent or not; both NULL where there is none that lives.
- * Reads. */
-bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
-                              identity_session_row_t **session, identity_user_row_t **user);
-
 /* ---- the page that signs in and out (sign_in_page.c) ------------------------------------------------------------- */
 
 /* Writes the refusal of a browser's own form as the page; false: it is no such call, or a program's. */

@@ -108,26 +108,6 @@ typedef struct renewal {
     bool live, reused;
 } renewal_t;
 
-bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
-                              identity_session_row_t **session, identity_user_row_t **user)
-{
-    bool found;
-
-    *session = NULL;
-    *user = NULL;
-    if (!identity_db_found(call, identity_refresh_get(call->db, identity_token_digest(call->pool, token), refresh),
-                           &found))
-        return false;
-    if (found &&
-        !identity_db_found(call, identity_session_get(call->db, (*refresh)->session_id, session, user), &found))
-        return false;
-    if (!found || !identity_session_live(*session, *user, call->now)) {
-        *session = NULL;
-        *user = NULL;
-    }
-    return true;
-}
-
 static bool find_refresh(identity_call_t *call, void *data)
 {
     renewal_t *renewal = data;
