@@ -73,30 +73,30 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_test_config(identity_test, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
-    ap_hook_child_init(identity_child, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_child_init(identity_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
     ap_hook_post_read_request(identity_note_transport, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_post_read_request(identity_scrub, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_pre_translate_name(identity_see_early, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_translate_name(identity_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_map_to_storage(identity_keep_off_disk, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_type_checker(identity_keep_type, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_generate_log_id(identity_log_id, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(identity_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_pre_translate_name(identity_pre_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(identity_translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(identity_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(identity_type_checker, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_generate_log_id(identity_generate_log_id, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_force_authn(identity_force_authn, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
 
     /* Before mod_headers, which may set what the backend asks for itself. */
-    ap_hook_fixups(identity_fix_up, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(identity_fix_up_last, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_fixups(identity_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(identity_fixups_last, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(identity_stream_begin, NULL, NULL, APR_HOOK_LAST);
     identity_register_stream_filter();
-    ap_hook_note_auth_failure(identity_note_failure, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_note_auth_failure(identity_note_auth_failure, NULL, NULL, APR_HOOK_FIRST);
     identity_register_basic(pool);
     identity_register_require(pool);
 
-    ap_hook_handler(identity_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(identity_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(identity_show_status, NULL, NULL, APR_HOOK_MIDDLE);
     identity_register_status();
     ap_hook_insert_error_filter(identity_insert_error_filter, NULL, NULL, APR_HOOK_LAST);

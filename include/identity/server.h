@@ -46,16 +46,16 @@ int identity_start_watchdog(identity_site_t *site);
 
 /* Name of the writers' mutex for httpd's Mutex directive. */
 #define IDENTITY_WRITE_MUTEX "identity-write"
-void identity_child(apr_pool_t *child, server_rec *main_server);
+void identity_child_init(apr_pool_t *child, server_rec *main_server);
 
 /* ---- the way of a request --------------------------------------------------------------------------------------- */
 
 /* claim.c */
-int identity_see_early(request_rec *r);     /* pre_translate_name */
-int identity_claim(request_rec *r);         /* translate_name */
-int identity_keep_off_disk(request_rec *r); /* map_to_storage */
-int identity_keep_type(request_rec *r);     /* type_checker */
-int identity_log_id(const conn_rec *c, const request_rec *r, const char **id);
+int identity_pre_translate_name(request_rec *r); /* pre_translate_name */
+int identity_translate_name(request_rec *r);     /* translate_name */
+int identity_map_to_storage(request_rec *r);     /* map_to_storage */
+int identity_type_checker(request_rec *r);       /* type_checker */
+int identity_generate_log_id(const conn_rec *c, const request_rec *r, const char **id);
 
 /* authn.c */
 int identity_force_authn(request_rec *r);
@@ -63,11 +63,11 @@ int identity_check_authn(request_rec *r);
 int identity_check_authz(request_rec *r);
 
 /* protect.c, forward.c: what is not the API */
-int identity_scrub(request_rec *r);          /* post_read_request */
-int identity_note_transport(request_rec *r); /* post_read_request, before mod_headers and its like */
-int identity_fix_up(request_rec *r);
-int identity_fix_up_last(request_rec *r);
-int identity_note_failure(request_rec *r, const char *type);
+int identity_post_read_request(request_rec *r); /* post_read_request */
+int identity_note_transport(request_rec *r);    /* post_read_request, before mod_headers and its like */
+int identity_fixups(request_rec *r);
+int identity_fixups_last(request_rec *r);
+int identity_note_auth_failure(request_rec *r, const char *type);
 
 /* stream.c: IdentityStreamRecheck */
 int identity_stream_begin(request_rec *r); /* fixups */
@@ -78,7 +78,7 @@ void identity_register_basic(apr_pool_t *pool);
 void identity_register_require(apr_pool_t *pool);
 
 /* handler.c */
-int identity_handle(request_rec *r);
+int identity_handler(request_rec *r);
 
 /* status.c */
 int identity_show_status(request_rec *r);

@@ -176,7 +176,7 @@ static void warn_of_spelling(const cmd_parms *cmd, const char *arguments)
         const char *name = ap_getword_conf(cmd->temp_pool, &arguments),
                    *canonical = identity_username_canonical(cmd->temp_pool, name);
         if (canonical && strcmp(canonical, name) != 0)
-            IDENTITY_SAY(APLOG_WARNING, cmd->server,
+            IDENTITY_LOG(APLOG_WARNING, cmd->server,
                          "ID0565: %s, line %d: a user of the identity database is never called %s in Require user, "
                          "but %s",
                          cmd->directive->filename, cmd->directive->line_num, name, canonical);

@@ -157,7 +157,7 @@ static const char *check_trailers(const server_rec *server)
 static void warn_lifetime(const server_rec *server, const char *name, apr_interval_time_t lifetime)
 {
     if (lifetime > IDENTITY_TOKEN_LONGEST)
-        IDENTITY_SAY(APLOG_WARNING, server,
+        IDENTITY_LOG(APLOG_WARNING, server,
                      "ID0534: %s is more than 24h, the longest that an access token may live: 24h is used", name);
 }
 
@@ -234,7 +234,7 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
         }
         if (sentence) {
             sentence = apr_pstrcat(temporary, sentence, whereabouts(temporary, server), NULL);
-            IDENTITY_SAY(APLOG_EMERG, server, "%s", sentence);
+            IDENTITY_LOG(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (identity_conf(server)->wanted)
@@ -274,7 +274,7 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
         APR_ARRAY_PUSH(seen, identity_dbd_t) = dbd;
         const char *errmsg = test_database(configuration, identity_conf(server), &dbd);
         if (errmsg)
-            IDENTITY_SAY(APLOG_WARNING, server,
+            IDENTITY_LOG(APLOG_WARNING, server,
                          "ID0513: %s httpd starts all the same; the API and what is protected "
                          "would answer 503.",
                          errmsg);

@@ -111,7 +111,7 @@ static void mend_link(request_rec *r)
 /* ---- hooks ------------------------------------------------------------------------------------------------------ */
 
 /* Before httpd decodes the path: what it refuses in doing so (%2F) is already ours to answer. */
-int identity_see_early(request_rec *r)
+int identity_pre_translate_name(request_rec *r)
 {
     if (!engine(r))
         return DECLINED;
@@ -120,7 +120,7 @@ int identity_see_early(request_rec *r)
     return DECLINED;
 }
 
-int identity_claim(request_rec *r)
+int identity_translate_name(request_rec *r)
 {
     if (r->proxyreq == PROXYREQ_PROXY)
         return DECLINED; /* a request through us, not to us */
@@ -140,13 +140,13 @@ int identity_claim(request_rec *r)
     return OK;
 }
 
-int identity_keep_off_disk(request_rec *r)
+int identity_map_to_storage(request_rec *r)
 {
     return identity_rctx_claimed(r) ? OK : DECLINED;
 }
 
 /* Else mod_mime would find a type, and a handler such as CGI, in the path's suffix. */
-int identity_keep_type(request_rec *r)
+int identity_type_checker(request_rec *r)
 {
     if (!identity_rctx_claimed(r))
         return DECLINED;
@@ -154,7 +154,7 @@ int identity_keep_type(request_rec *r)
     return OK;
 }
 
-int identity_log_id(const conn_rec *c, const request_rec *r, const char **id)
+int identity_generate_log_id(const conn_rec *c, const request_rec *r, const char **id)
 {
     const identity_rctx_t *rctx = r ? identity_rctx(r) : NULL;
 

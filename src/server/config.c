@@ -113,7 +113,7 @@ static const char *set_flag(cmd_parms *cmd, void *directory, int on)
 }
 
 /* The member of a DIRECTORY row that is set. */
-static void *place_member_set(cmd_parms *cmd, identity_directory_conf_t *directory)
+static void *dir_member_set(cmd_parms *cmd, identity_directory_conf_t *directory)
 {
     const member_t *member = cmd->info;
 
@@ -121,9 +121,9 @@ static void *place_member_set(cmd_parms *cmd, identity_directory_conf_t *directo
     return (char *)directory + member->offset;
 }
 
-static const char *set_place_flag(cmd_parms *cmd, void *directory, int on)
+static const char *set_dir_flag(cmd_parms *cmd, void *directory, int on)
 {
-    *(bool *)place_member_set(cmd, directory) = on;
+    *(bool *)dir_member_set(cmd, directory) = on;
     return ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
 }
 
@@ -131,7 +131,7 @@ static const char *set_forward_headers(cmd_parms *cmd, void *directory, int on)
 {
     if (on)
         identity_conf(cmd->server)->forwards = true;
-    return set_place_flag(cmd, directory, on);
+    return set_dir_flag(cmd, directory, on);
 }
 
 static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
@@ -142,7 +142,7 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 
     if (fault)
         return fault;
-    *(bool *)place_member_set(cmd, directory) = on;
+    *(bool *)dir_member_set(cmd, directory) = on;
     if (on)
         identity_conf(cmd->server)->engine = true;
     return NULL;
@@ -150,7 +150,7 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 
 static const char *set_stream_recheck(cmd_parms *cmd, void *directory, const char *value)
 {
-    apr_interval_time_t *member = place_member_set(cmd, directory);
+    apr_interval_time_t *member = dir_member_set(cmd, directory);
     const char *fault = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
 
     *member = 0;
@@ -180,7 +180,7 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
         directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     if (!none)
         APR_ARRAY_PUSH(directory->cors_origins, const char *) = origin;
-    place_member_set(cmd, directory);
+    dir_member_set(cmd, directory);
     return NULL;
 }
 

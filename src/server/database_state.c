@@ -78,7 +78,7 @@ static unsigned long long report_of(identity_fault_t fault, const char *errmsg)
 static void report_well(identity_database_t *database, unsigned long long before)
 {
     if (before)
-        IDENTITY_SAY(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s can be used again.",
+        IDENTITY_LOG(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s can be used again.",
                      database->dbd.params);
 }
 
@@ -100,7 +100,7 @@ static void report(identity_database_t *database, identity_fault_t fault, const 
         report_well(database, before);
     } else if (before != now) {
         atomic_store(&database->reported->at, (unsigned long long)apr_time_now());
-        IDENTITY_SAY(APLOG_EMERG, database->site->main_server, "ID0531: %s%s", errmsg,
+        IDENTITY_LOG(APLOG_EMERG, database->site->main_server, "ID0531: %s%s", errmsg,
                      fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL
                          ? ""
                          : " Until then the API and what is protected answer 503.");

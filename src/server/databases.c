@@ -87,7 +87,7 @@ static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *ho
         return fault;
     }
     if (from != to)
-        IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0530: brought %s from version %d to %d", host->dbd.params, from,
+        IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0530: brought %s from version %d to %d", host->dbd.params, from,
                      to);
     *errmsg = hand_over(temporary, host);
     return *errmsg ? IDENTITY_FAULT_RIGHTS : check_patiently(temporary, &host->dbd, errmsg);
@@ -139,7 +139,7 @@ void identity_start_databases(identity_site_t *site, apr_pool_t *temporary)
             start_database(temporary, host);
         const char *errmsg = maildir(temporary, host);
         if (errmsg)
-            IDENTITY_SAY(APLOG_ERR, site->main_server, "ID0539: %s Until then mails wait.", errmsg);
+            IDENTITY_LOG(APLOG_ERR, site->main_server, "ID0539: %s Until then mails wait.", errmsg);
         if (identity_database_well(host->database))
             identity_tell_demo(temporary, host);
     }

@@ -70,9 +70,9 @@ static void write_line(void *context, identity_log_level_t level, const char *re
     const identity_host_t *host = context;
 
     if (request_id)
-        IDENTITY_SAY(levels[level], host->server, "%s [%s]", line, request_id);
+        IDENTITY_LOG(levels[level], host->server, "%s [%s]", line, request_id);
     else
-        IDENTITY_SAY(levels[level], host->server, "%s", line);
+        IDENTITY_LOG(levels[level], host->server, "%s", line);
 }
 
 static bool available(void *context, apr_pool_t *pool)

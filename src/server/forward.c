@@ -22,7 +22,7 @@ bool identity_header_ours(const char *name)
     return !apr_isalnum(name[i]);
 }
 
-int identity_scrub(request_rec *r)
+int identity_post_read_request(request_rec *r)
 {
     if (!identity_conf(r->server)->forwards)
         return DECLINED;
@@ -71,14 +71,14 @@ static void tell_backend(request_rec *r, const identity_rctx_t *rctx)
 }
 
 /* mod_dir goes on with another file after it has looked for an index. */
-int identity_fix_up_last(request_rec *r)
+int identity_fixups_last(request_rec *r)
 {
     if (!identity_rctx_claimed(r))
         identity_keep_credentials(r);
     return DECLINED;
 }
 
-int identity_fix_up(request_rec *r)
+int identity_fixups(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
     identity_rctx_t *rctx = identity_rctx_inherited(r);
@@ -87,7 +87,7 @@ int identity_fix_up(request_rec *r)
         return DECLINED;
     /* What this request was told of, before it was led to another place. */
     if (r->prev || r->main)
-        identity_scrub(r);
+        identity_post_read_request(r);
     identity_keep_credentials(r);
     if (!rctx || !rctx->authentication.principal)
         return DECLINED;

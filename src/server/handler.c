@@ -47,7 +47,7 @@ void identity_count_answer(const request_rec *r, identity_rctx_t *rctx, int rout
     rctx->api.counted = true;
 }
 
-int identity_handle(request_rec *r)
+int identity_handler(request_rec *r)
 {
     identity_rctx_t *rctx = identity_rctx_claimed(r);
     identity_response_t response;

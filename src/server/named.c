@@ -84,7 +84,7 @@ static void check_named(apr_pool_t *pool, const server_rec *main_server, const n
     env.context = open_database(pool, &dbd);
     const char *missing = env.context ? identity_named_missing(pool, &env, NULL, named->kind, named->name) : NULL;
     if (missing)
-        IDENTITY_SAY(APLOG_WARNING, named->server, "ID0564: %s, line %d: %s", named->file, named->line, missing);
+        IDENTITY_LOG(APLOG_WARNING, named->server, "ID0564: %s, line %d: %s", named->file, named->line, missing);
 }
 
 void identity_named_check(apr_pool_t *temporary, const server_rec *main_server)

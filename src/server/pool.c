@@ -55,10 +55,10 @@ static void log_failure(void *context, const char *statement, const char *failur
 {
     const identity_pool_t *pool = context;
 
-    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0540: database: %s: %s", statement, failure);
+    IDENTITY_LOG(APLOG_ERR, pool->server, "ID0540: database: %s: %s", statement, failure);
     identity_database_heard(pool->database, failure, detail);
     if (detail)
-        IDENTITY_SAY(APLOG_DEBUG, pool->server, "ID0541: database: %s: %s", statement, detail);
+        IDENTITY_LOG(APLOG_DEBUG, pool->server, "ID0541: database: %s: %s", statement, detail);
 }
 
 identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host)
@@ -212,7 +212,7 @@ static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, con
     if (slot->db && identity_database_ready(pool->database, request, &now) == IDENTITY_DB_OK &&
         identity_file_same(&now, file))
         return IDENTITY_DB_OK;
-    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0543: database: %s", error);
+    IDENTITY_LOG(APLOG_ERR, pool->server, "ID0543: database: %s", error);
     return lost(pool, slot);
 }
 
@@ -227,7 +227,7 @@ static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, ap
         identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle, &pool->options, &error);
     if (slot->db)
         return IDENTITY_DB_OK;
-    IDENTITY_SAY(APLOG_ERR, pool->server, "ID0544: database: %s", error);
+    IDENTITY_LOG(APLOG_ERR, pool->server, "ID0544: database: %s", error);
     return lost(pool, slot);
 }
 
@@ -293,7 +293,7 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
     if (identity_db_wrote(db))
         identity_database_wrote(pool->database);
     if (!identity_db_usable(db)) {
-        IDENTITY_SAY(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
+        IDENTITY_LOG(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
         lost(pool, slot);
     } else if (!slot->own) {
         hand_back(pool, slot);
@@ -360,7 +360,7 @@ void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
         apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS ||
         !identity_database_child(pool->database)) {
         pool->mutex = NULL;
-        IDENTITY_SAY(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
+        IDENTITY_LOG(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
         return;
     }
     /* mod_dbd opens its first ones after this. */

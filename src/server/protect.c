@@ -49,7 +49,7 @@ void identity_challenge(request_rec *r, const identity_rctx_t *rctx)
         add_challenge(r, identity_challenge_basic(r->pool, realm(r)));
 }
 
-int identity_note_failure(request_rec *r, const char *type)
+int identity_note_auth_failure(request_rec *r, const char *type)
 {
     const identity_rctx_t *rctx = identity_rctx_protected(r);
 

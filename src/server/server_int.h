@@ -200,7 +200,7 @@ struct identity_site {
 };
 
 /* A tagged line of the server's own at a level of httpd's. */
-#define IDENTITY_SAY(level, server, ...) ap_log_error(APLOG_MARK, level, 0, server, __VA_ARGS__)
+#define IDENTITY_LOG(level, server, ...) ap_log_error(APLOG_MARK, level, 0, server, __VA_ARGS__)
 
 /* env.c: the members of host->env that call into httpd and the system. */
 void identity_env_fill(identity_host_t *host);

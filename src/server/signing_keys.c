@@ -60,7 +60,7 @@ static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const i
     if (found->highest < 0 && access(path, F_OK) != 0 && errno == ENOENT) {
         errmsg = identity_key_file_make(temporary, path);
         if (!errmsg)
-            IDENTITY_SAY(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
+            IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
         find(temporary, host, found);
     }
     for (int i = 0; i < found->paths->nelts && !errmsg; i++)
@@ -88,7 +88,7 @@ static const char *reload(apr_pool_t *temporary, const identity_database_t *data
     if (errmsg) {
         apr_pool_destroy(lasting);
         if (known)
-            IDENTITY_SAY(APLOG_WARNING, host->server, "ID0538: %s The keys that are in use go on.", errmsg);
+            IDENTITY_LOG(APLOG_WARNING, host->server, "ID0538: %s The keys that are in use go on.", errmsg);
         return errmsg;
     }
     install(database, host->site, keys);
@@ -155,7 +155,7 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
         if (!errmsg && host->conf->key_escrow)
             errmsg = identity_escrow_load(site->pool, host->conf->key_escrow, &host->settings.key_escrow);
         if (errmsg) {
-            IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0528: %s", errmsg);
+            IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0528: %s", errmsg);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (!paths)

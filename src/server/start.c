@@ -177,13 +177,13 @@ static void tell_origin(const identity_host_t *host)
     const char *origin = host->settings.public_url;
 
     if (!host->conf->engine)
-        IDENTITY_SAY(APLOG_INFO, host->server, "ID0533: protects content; takes the tokens of %s", origin);
+        IDENTITY_LOG(APLOG_INFO, host->server, "ID0533: protects content; takes the tokens of %s", origin);
     else if (host->conf->settings.require_tls && strncmp(origin, "https:", 6) != 0 &&
              !identity_origin_loopback(host->site->pool, origin))
-        IDENTITY_SAY(APLOG_WARNING, host->server,
+        IDENTITY_LOG(APLOG_WARNING, host->server,
                      "ID0523: the links in mails will begin with %s, without TLS; set IdentityPublicURL", origin);
     else
-        IDENTITY_SAY(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
+        IDENTITY_LOG(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
 }
 
 static int start_host(identity_site_t *site, server_rec *server)
@@ -206,7 +206,7 @@ static int start_host(identity_site_t *site, server_rec *server)
         return OK;
     conf->host = host_make(site, server, &dbd, &sentence);
     if (sentence) {
-        IDENTITY_SAY(APLOG_EMERG, server, "ID0522: %s", sentence);
+        IDENTITY_LOG(APLOG_EMERG, server, "ID0522: %s", sentence);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     tell_origin(conf->host);
@@ -237,7 +237,7 @@ static void mark_databases(identity_site_t *site)
 int identity_start_hosts(identity_site_t *site)
 {
     if (sodium_init() < 0) {
-        IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
+        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     /* First those that answer the API: the others do as they do. */
@@ -268,7 +268,7 @@ static int write_mutex(identity_site_t *site)
         apr_pool_userdata_setn(mutex, apr_pstrdup(process, IDENTITY_WRITE_MUTEX), NULL, process);
     }
     if (apr_global_mutex_mech(mutex) == APR_LOCK_POSIXSEM) {
-        IDENTITY_SAY(APLOG_EMERG, site->main_server,
+        IDENTITY_LOG(APLOG_EMERG, site->main_server,
                      "ID0524: Mutex posixsem %s: a child that is killed would keep all others from writing; use "
                      "another mechanism.",
                      IDENTITY_WRITE_MUTEX);
@@ -307,7 +307,7 @@ int identity_start_gates(identity_site_t *site)
     if (identity_hashsem_share(site, hash_slots(site)) && identity_counters_share(site) &&
         identity_metrics_share(site, processes))
         return OK;
-    IDENTITY_SAY(
+    IDENTITY_LOG(
         APLOG_EMERG, site->main_server,
         "ID0525: There is no shared memory for the semaphore of password hashing, the rate limits and the counters.");
     return HTTP_INTERNAL_SERVER_ERROR;
@@ -323,14 +323,14 @@ static identity_site_t *site_of(server_rec *main_server)
     return NULL;
 }
 
-void identity_child(apr_pool_t *child, server_rec *main_server)
+void identity_child_init(apr_pool_t *child, server_rec *main_server)
 {
     identity_site_t *site = site_of(main_server);
 
     if (!site)
         return;
     if (sodium_init() < 0 || !identity_client_start())
-        IDENTITY_SAY(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
+        IDENTITY_LOG(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
     json_object_seed(0);
     identity_labels_begin(&site->labels);
     apr_status_t status = apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);

@@ -104,10 +104,10 @@ void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
         identity_db_use(db, connection);
         identity_db_status_t status = identity_account_named(db, name, &account);
         if (status == IDENTITY_DB_NONE)
-            IDENTITY_SAY(APLOG_WARNING, host->server,
+            IDENTITY_LOG(APLOG_WARNING, host->server,
                          "ID0584: IdentityDemoAccount %s: there is no such account yet; demo-token answers 403", name);
         else if (status == IDENTITY_DB_CONFLICT)
-            IDENTITY_SAY(APLOG_WARNING, host->server,
+            IDENTITY_LOG(APLOG_WARNING, host->server,
                          "ID0585: IdentityDemoAccount %s: several accounts have this reference, so demo-token answers "
                          "403; name the one by its id",
                          name);

@@ -103,7 +103,7 @@ static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
             sends = sends || APR_ARRAY_IDX(job->hosts, j, identity_host_t *)->pool == store->pool;
         apr_int64_t queued = sends ? 0 : identity_mails_queued(pool, &store->env);
         if (queued > 0)
-            IDENTITY_SAY(APLOG_WARNING, store->server,
+            IDENTITY_LOG(APLOG_WARNING, store->server,
                          "ID0553: %s%" APR_INT64_T_FMT " mail%s queued and nobody sends %s: set IdentityMailURL",
                          queued == IDENTITY_MAILS_MOST ? "at least " : "", queued, queued == 1 ? " is" : "s are",
                          queued == 1 ? "it" : "them");
@@ -228,7 +228,7 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     if (apr_thread_cond_create(&job->ended, job->pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&job->mutex, APR_THREAD_MUTEX_DEFAULT, job->pool) != APR_SUCCESS) {
         job->mutex = NULL;
-        IDENTITY_SAY(APLOG_CRIT, ap_server_conf,
+        IDENTITY_LOG(APLOG_CRIT, ap_server_conf,
                      "ID0550: no mutex can be made: this child sends no mail, purges nothing and reads no changes");
         return;
     }
@@ -308,13 +308,13 @@ int identity_start_watchdog(identity_site_t *site)
 
     if (!instance || !callback) {
         /* With mail, and with IdentityStale, check.c has refused that. */
-        IDENTITY_SAY(APLOG_WARNING, site->main_server,
+        IDENTITY_LOG(APLOG_WARNING, site->main_server,
                      "ID0552: mod_watchdog is not loaded: the database keeps what has had its time, and nobody is "
                      "remembered between requests");
         return OK;
     }
     if (!identity_generations_share(site)) {
-        IDENTITY_SAY(APLOG_EMERG, site->main_server, "ID0554: There is no shared memory for IdentityCache.");
+        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0554: There is no shared memory for IdentityCache.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     site->job = job_make(site);

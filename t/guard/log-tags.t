@@ -19,7 +19,7 @@ for my $path (files(qr{^(?:mod_identity\.c|src/.*\.(?:c|h|def))$})) {
         }
     }
     # A call ends with its semicolon; a definition or declaration names the type of its first parameter.
-    while ($code =~ /^(.*?)\b(identity_log|IDENTITY_SAY|ap_log_(?:r|s|p|c|)error)\s*\(((?:[^;"]|"(?:[^"\\]|\\.)*")*);/mg) {
+    while ($code =~ /^(.*?)\b(identity_log|IDENTITY_LOG|ap_log_(?:r|s|p|c|)error)\s*\(((?:[^;"]|"(?:[^"\\]|\\.)*")*);/mg) {
         my ($before, $name, $arguments) = ($1, $2, $3);
         my $line = 1 + (substr($code, 0, $-[2]) =~ tr/\n//);
         next if $before =~ /^\w[\w\s*]*$/ || $before =~ /#/;
