@@ -305,7 +305,7 @@ typedef struct identity_principal {
 } identity_principal_t;
 
 /* What r->user, IDENTITY_USERNAME and X-Identity-Username are. */
-const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *who);
+const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *principal);
 
 /* Headers that are read; NULL where absent or empty. */
 typedef struct identity_headers {
@@ -402,7 +402,7 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
                            identity_authentication_t *out);
 
 /* Is it still who it was when it was read? False also where that cannot be told: the database must be asked. */
-bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who);
+bool identity_principal_current(const identity_env_t *env, const identity_principal_t *principal);
 /* What it is now, read anew without its credential: of a session or key that has ended, or of somebody who is not
  * active any more, nothing. The end of an access token alone is none. */
 typedef enum {
@@ -447,19 +447,19 @@ void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, con
                                 const char *username, const char *password, identity_authentication_t *out);
 
 /* In the account, or, where account_id is NULL, in each of the caller's (there must be one). */
-bool identity_may(const identity_principal_t *who, const char *account_id, const char *permission);
+bool identity_may(const identity_principal_t *principal, const char *account_id, const char *permission);
 /* role: a slug or an id, never a name: whoever may make roles may give them any name. Keys have no roles. */
-bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *role);
+bool identity_has_role(const identity_principal_t *principal, const char *account_id, const char *role);
 /* The same in any account, whichever was chosen: for rules below a negation. */
-bool identity_may_anywhere(const identity_principal_t *who, const char *permission);
-bool identity_has_role_anywhere(const identity_principal_t *who, const char *role);
+bool identity_may_anywhere(const identity_principal_t *principal, const char *permission);
+bool identity_has_role_anywhere(const identity_principal_t *principal, const char *role);
 /* False for callers that cannot have roles, teams or memberships at all (the key of an entity): not having one proves
  * nothing about them. */
-bool identity_can_belong(const identity_principal_t *who);
+bool identity_can_belong(const identity_principal_t *principal);
 /* Of an account or an entity, by id or by reference; of a team, by id: names change, and teams may share one. */
-bool identity_in_account(const identity_principal_t *who, const char *account);
-bool identity_in_team(const identity_principal_t *who, const char *team);
-bool identity_in_entity(const identity_principal_t *who, const char *entity);
+bool identity_in_account(const identity_principal_t *principal, const char *account);
+bool identity_in_team(const identity_principal_t *principal, const char *team);
+bool identity_in_entity(const identity_principal_t *principal, const char *entity);
 /* What a rule may name in an entity (NULL: in any), and a phrase about it where it is not there (or, of a team, is
  * named otherwise); NULL where it is, and where the database cannot be asked. Reads: for the log of a refusal. */
 typedef enum {
@@ -472,7 +472,7 @@ const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env, 
                                    identity_named_t kind, const char *name);
 /* Names of what the caller may do (identity_may), with a comma between; cut behind a name at max bytes. `*`: all,
  * */
-const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id,
                                      size_t max);
 
 /* Answers a request that was matched. authentication must come from identity_authenticate on the same request (or

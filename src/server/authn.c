@@ -58,8 +58,8 @@ int identity_check_authn(request_rec *r)
     authenticate(r, rctx);
     if (other)
         return DECLINED;
-    const identity_principal_t *who = rctx->authentication.refused ? NULL : rctx->authentication.principal;
-    const char *user = who ? identity_remote_user(&rctx->host->settings, who) : NULL;
+    const identity_principal_t *principal = rctx->authentication.refused ? NULL : rctx->authentication.principal;
+    const char *user = principal ? identity_remote_user(&rctx->host->settings, principal) : NULL;
     r->user = apr_pstrdup(r->pool, user && *user ? user : NOBODY);
     r->ap_auth_type = "Identity";
     return OK;

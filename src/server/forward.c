@@ -60,12 +60,12 @@ static void cut_connection(request_rec *r)
 static void tell_backend(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_authentication_t *found = &rctx->authentication;
-    const identity_principal_t *who = found->principal;
+    const identity_principal_t *principal = found->principal;
 
     cut_connection(r);
-    apr_table_setn(r->headers_in, "X-Identity-User-Id", who->id);
-    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&rctx->host->settings, who));
-    apr_table_setn(r->headers_in, "X-Identity-Entity-Id", who->entity_id);
+    apr_table_setn(r->headers_in, "X-Identity-User-Id", principal->id);
+    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&rctx->host->settings, principal));
+    apr_table_setn(r->headers_in, "X-Identity-Entity-Id", principal->entity_id);
     if (found->account_id)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
 }

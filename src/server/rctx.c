@@ -129,17 +129,17 @@ void identity_environment(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_authentication_t *found = &rctx->authentication;
-    const identity_principal_t *who = found->principal;
+    const identity_principal_t *principal = found->principal;
     apr_table_t *env = r->subprocess_env;
 
-    apr_table_setn(env, "IDENTITY_USER_ID", who->id);
-    apr_table_setn(env, "IDENTITY_USERNAME", identity_remote_user(&rctx->host->settings, who));
-    apr_table_setn(env, "IDENTITY_ENTITY_ID", who->entity_id);
-    apr_table_setn(env, "IDENTITY_AUTH", found->method ? found->method : who->method);
+    apr_table_setn(env, "IDENTITY_USER_ID", principal->id);
+    apr_table_setn(env, "IDENTITY_USERNAME", identity_remote_user(&rctx->host->settings, principal));
+    apr_table_setn(env, "IDENTITY_ENTITY_ID", principal->entity_id);
+    apr_table_setn(env, "IDENTITY_AUTH", found->method ? found->method : principal->method);
     apr_table_setn(env, "IDENTITY_REQUEST_ID", rctx->request_id);
     if (found->account_id)
         apr_table_setn(env, "IDENTITY_ACCOUNT_ID", found->account_id);
     if (rctx->kind == IDENTITY_RCTX_PROTECTED && conf->env_permissions)
         apr_table_setn(env, "IDENTITY_PERMISSIONS",
-                       identity_permission_list(r->pool, who, found->account_id, PERMISSIONS_MAX));
+                       identity_permission_list(r->pool, principal, found->account_id, PERMISSIONS_MAX));
 }

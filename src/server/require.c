@@ -21,7 +21,8 @@ typedef struct word {
 } word_t;
 
 typedef struct identity_line line_t;
-typedef bool holds_t(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word);
+typedef bool holds_t(const line_t *line, const identity_principal_t *principal, const char *account_id,
+                     const word_t *word);
 static holds_t may, has_role, belongs;
 
 typedef struct identity_line {
@@ -175,34 +176,39 @@ static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **pa
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
 
-static bool may(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
+static bool may(const line_t *line, const identity_principal_t *principal, const char *account_id, const word_t *word)
 {
-    return line->negated ? identity_may_anywhere(who, word->text) : identity_may(who, account_id, word->text);
+    return line->negated ? identity_may_anywhere(principal, word->text)
+                         : identity_may(principal, account_id, word->text);
 }
 
-static bool has_role(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
+static bool has_role(const line_t *line, const identity_principal_t *principal, const char *account_id,
+                     const word_t *word)
 {
-    return line->negated ? !identity_can_belong(who) || identity_has_role_anywhere(who, word->text)
-                         : identity_has_role(who, account_id, word->text);
+    return line->negated ? !identity_can_belong(principal) || identity_has_role_anywhere(principal, word->text)
+                         : identity_has_role(principal, account_id, word->text);
 }
 
-static bool belongs(const line_t *line, const identity_principal_t *who, const char *account_id, const word_t *word)
+static bool belongs(const line_t *line, const identity_principal_t *principal, const char *account_id,
+                    const word_t *word)
 {
     (void)account_id;
     if (word->in == IN_ENTITY)
-        return identity_in_entity(who, word->text);
-    if (!identity_can_belong(who))
+        return identity_in_entity(principal, word->text);
+    if (!identity_can_belong(principal))
         return line->negated;
-    return word->in == IN_ACCOUNT ? identity_in_account(who, word->text) : identity_in_team(who, word->text);
+    return word->in == IN_ACCOUNT ? identity_in_account(principal, word->text)
+                                  : identity_in_team(principal, word->text);
 }
 
-static bool holds(const line_t *line, const identity_principal_t *who, const char *account_id)
+static bool holds(const line_t *line, const identity_principal_t *principal, const char *account_id)
 {
     if (!line->holds) /* who has never signed in cannot be asked when that was */
-        return who->authenticated_at ? apr_time_now() - who->authenticated_at <= apr_time_from_sec(line->seconds)
-                                     : line->negated;
+        return principal->authenticated_at
+                   ? apr_time_now() - principal->authenticated_at <= apr_time_from_sec(line->seconds)
+                   : line->negated;
     for (int i = 0; i < line->words->nelts; i++)
-        if (line->holds(line, who, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
+        if (line->holds(line, principal, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
             return true;
     return false;
 }
@@ -227,9 +233,10 @@ static void note_answer(request_rec *r, const line_t *line, bool held)
         rctx->location.scope = line->scope;
 }
 
-bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who, const char *account_id)
+bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *principal,
+                           const char *account_id)
 {
-    return !answered->line->holds || holds(answered->line, who, account_id) == answered->held;
+    return !answered->line->holds || holds(answered->line, principal, account_id) == answered->held;
 }
 
 static const char *missing(apr_pool_t *pool, const identity_rctx_t *rctx, const line_t *line, const word_t *word)
@@ -284,14 +291,14 @@ static authz_status check(request_rec *r, const char *text, const void *parsed)
 {
     const line_t *line = parsed;
     const char *account_id;
-    const identity_principal_t *who = identity_caller(r, &account_id);
+    const identity_principal_t *principal = identity_caller(r, &account_id);
 
     (void)text;
-    if (!who && (!r->user || !asked(r)))
+    if (!principal && (!r->user || !asked(r)))
         return AUTHZ_DENIED_NO_USER;
-    if (!who)
+    if (!principal)
         return unknown_here(r, line);
-    bool held = holds(line, who, account_id);
+    bool held = holds(line, principal, account_id);
     note_answer(r, line, held);
     return held ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }

@@ -375,7 +375,7 @@ typedef struct identity_answered {
     bool held;
 } identity_answered_t;
 /* Would it answer the same of who? Any thread may ask. */
-bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *who,
+bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *principal,
                            const char *account_id);
 
 /* For the log: what a line that did not let in lacks, and which of its names there are not; NULL where it let in. */

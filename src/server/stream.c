@@ -41,10 +41,10 @@ typedef struct stream {
     identity_host_t *host;
     const request_rec *r;
     apr_uint64_t number;
-    int descriptor;                  /* -1: HTTP/2 */
-    const char *name, *account_id;   /* name: r->user */
-    bool chosen;                     /* the account was named by the client */
-    const identity_principal_t *who; /* as it came in, with later: */
+    int descriptor;                        /* -1: HTTP/2 */
+    const char *name, *account_id;         /* name: r->user */
+    bool chosen;                           /* the account was named by the client */
+    const identity_principal_t *principal; /* as it came in, with later: */
     apr_time_t ends_at;
     identity_stamp_t stamp;
     const apr_array_header_t *answers;
@@ -93,7 +93,7 @@ static void end(stream_t *stream)
 typedef struct look {
     apr_uint64_t number;
     const identity_host_t *host;
-    identity_principal_t who;
+    identity_principal_t principal;
     const char *name, *account_id;
     bool chosen;
     apr_array_header_t *answers;
@@ -102,18 +102,18 @@ typedef struct look {
 static look_t *look_of(apr_pool_t *pool, const stream_t *stream)
 {
     look_t *look = apr_pcalloc(pool, sizeof *look);
-    identity_principal_t *who = &look->who;
+    identity_principal_t *principal = &look->principal;
 
     look->number = stream->number;
     look->host = stream->host;
-    who->kind = stream->who->kind;
-    who->id = apr_pstrdup(pool, stream->who->id);
-    who->entity_id = apr_pstrdup(pool, stream->who->entity_id);
-    who->session_id = apr_pstrdup(pool, stream->who->session_id);
-    who->key_id = apr_pstrdup(pool, stream->who->key_id);
-    who->authenticated_at = stream->who->authenticated_at;
-    who->ends_at = stream->ends_at;
-    who->stamp = stream->stamp;
+    principal->kind = stream->principal->kind;
+    principal->id = apr_pstrdup(pool, stream->principal->id);
+    principal->entity_id = apr_pstrdup(pool, stream->principal->entity_id);
+    principal->session_id = apr_pstrdup(pool, stream->principal->session_id);
+    principal->key_id = apr_pstrdup(pool, stream->principal->key_id);
+    principal->authenticated_at = stream->principal->authenticated_at;
+    principal->ends_at = stream->ends_at;
+    principal->stamp = stream->stamp;
     look->name = apr_pstrdup(pool, stream->name);
     look->account_id = apr_pstrdup(pool, stream->account_id);
     look->chosen = stream->chosen;
@@ -145,7 +145,7 @@ static stream_t *find(const identity_streams_t *streams, apr_uint64_t number)
 static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *look)
 {
     const identity_principal_t *now;
-    identity_renewal_t renewal = identity_principal_renew(pool, &look->host->env, &look->who, &now);
+    identity_renewal_t renewal = identity_principal_renew(pool, &look->host->env, &look->principal, &now);
     bool stays = renewal == IDENTITY_RENEWAL_UNKNOWN || (now && may_stay(look, now));
 
     pthread_mutex_lock(&streams->mutex);
@@ -161,8 +161,8 @@ static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *
 
 static bool current(const stream_t *stream)
 {
-    const identity_principal_t who = {.ends_at = stream->ends_at, .stamp = stream->stamp};
-    return identity_principal_current(&stream->host->env, &who);
+    const identity_principal_t principal = {.ends_at = stream->ends_at, .stamp = stream->stamp};
+    return identity_principal_current(&stream->host->env, &principal);
 }
 
 /* Those that are due and not what they were. The mutex is held. */
@@ -289,17 +289,17 @@ static int descriptor_of(const conn_rec *c)
 static stream_t *stream_make(request_rec *r, const identity_rctx_t *rctx, apr_interval_time_t every)
 {
     stream_t *stream = apr_pcalloc(r->pool, sizeof *stream);
-    const identity_principal_t *who = rctx->authentication.principal;
+    const identity_principal_t *principal = rctx->authentication.principal;
 
     stream->streams = rctx->host->site->streams;
     stream->host = rctx->host;
     stream->r = r;
-    stream->name = identity_remote_user(&rctx->host->settings, who);
+    stream->name = identity_remote_user(&rctx->host->settings, principal);
     stream->account_id = rctx->authentication.account_id;
     stream->chosen = stream->account_id && identity_header_in(r, "X-Platform-Id");
-    stream->who = who;
-    stream->ends_at = who->ends_at;
-    stream->stamp = who->stamp;
+    stream->principal = principal;
+    stream->ends_at = principal->ends_at;
+    stream->stamp = principal->stamp;
     stream->answers = rctx->location.answers;
     stream->every = every;
     stream->due = ticks(rctx->host) + every;

@@ -77,15 +77,15 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
         call->problem = authentication->problem;
         return false;
     }
-    call->who = authentication ? authentication->principal : NULL;
+    call->principal = authentication ? authentication->principal : NULL;
     if (!identity_limit_enter(call))
         return false;
-    if (call->who && call->who->key_id && !identity_route_of_personal_key(route))
+    if (call->principal && call->principal->key_id && !identity_route_of_personal_key(route))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "A personal key makes no keys and changes no credentials: sign in for this.");
     if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
         return true;
-    if (!call->who)
+    if (!call->principal)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, NULL);
     call->account_asked = account_asked(call);
     if (!identity_permissions_select(call))

@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_text(data, size), *rest;
     identity_request_t in = {.client_address = "192.0.2.7", .secure = true};
     const identity_accepts_t all = {.basic_keys = true, .cookie = true};
-    identity_authentication_t who;
+    identity_authentication_t principal;
     identity_response_t out;
     body_t body = {"", 0};
 
@@ -110,10 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in.read_body = read_body;
         in.body_context = &body;
         in.request_id = identity_request_id(pool, &door->env);
-        identity_identify(pool, &door->env, &in, &all, &who);
+        identity_identify(pool, &door->env, &in, &all, &principal);
         identity_request_match(pool, &in);
-        identity_authenticate(pool, &door->env, &in, &who);
-        identity_serve(pool, &door->env, &in, &who, &out);
+        identity_authenticate(pool, &door->env, &in, &principal);
+        identity_serve(pool, &door->env, &in, &principal, &out);
         fuzz_right = out.status >= 200 && out.status < 400;
         if (out.status == 500 || door->borrowed || door->writers)
             abort();

@@ -366,8 +366,8 @@ static void test_flood(const char *name, flood_t which, unsigned wanted)
     while (atomic_load(&served) + atomic_load(&refused) < CONNECTIONS)
         sched_yield();
     for (int i = 0; i < OTHERS * TIMES; i++) {
-        const char *who = name_of("person", i % OTHERS);
-        got += sign_in((identity_hash_request_t){who, who, "$hash", "right"});
+        const char *principal = name_of("person", i % OTHERS);
+        got += sign_in((identity_hash_request_t){principal, principal, "$hash", "right"});
     }
     atomic_store(&over, true);
     for (int i = 0; i < CONNECTIONS; i++)

@@ -76,52 +76,54 @@ typedef struct caller {
     identity_authentication_t authentication;
 } caller_t;
 
-static bool holds(const caller_t *who, int account, unsigned bits)
+static bool holds(const caller_t *principal, int account, unsigned bits)
 {
-    return (who->key || who->member[account]) && ((who->in[account] & ALL) || (who->in[account] & bits) == bits);
+    return (principal->key || principal->member[account]) &&
+           ((principal->in[account] & ALL) || (principal->in[account] & bits) == bits);
 }
 
-static bool everything(const caller_t *who)
+static bool everything(const caller_t *principal)
 {
-    return !who->partner[0] && !who->partner[1] && holds(who, 0, ALL) && holds(who, 1, ALL);
+    return !principal->partner[0] && !principal->partner[1] && holds(principal, 0, ALL) && holds(principal, 1, ALL);
 }
 
 /* Without x-platform-id what is common to all accounts holds. */
-static bool permitted(const caller_t *who, unsigned bit)
+static bool permitted(const caller_t *principal, unsigned bit)
 {
-    bool some = who->key || who->member[0] || who->member[1];
-    return some && (!who->member[0] || holds(who, 0, bit)) && (!who->member[1] || holds(who, 1, bit)) &&
-           (!who->key || holds(who, 0, bit));
+    bool some = principal->key || principal->member[0] || principal->member[1];
+    return some && (!principal->member[0] || holds(principal, 0, bit)) &&
+           (!principal->member[1] || holds(principal, 1, bit)) && (!principal->key || holds(principal, 0, bit));
 }
 
-static bool holds_all(const caller_t *who, unsigned permission, const thing_t *thing)
+static bool holds_all(const caller_t *principal, unsigned permission, const thing_t *thing)
 {
     bool all = true;
 
     for (int a = 0; a < 2; a++)
         if (thing->in[a].given)
-            all = all && holds(who, a, permission | thing->in[a].bits) && !who->partner[a];
+            all = all && holds(principal, a, permission | thing->in[a].bits) && !principal->partner[a];
     return all;
 }
 
-static bool may_move(const caller_t *who, unsigned permission, const thing_t *thing)
+static bool may_move(const caller_t *principal, unsigned permission, const thing_t *thing)
 {
     bool nothing = thing->empty_team || thing->in[0].nothing || thing->in[1].nothing;
-    return permitted(who, permission) && holds_all(who, permission, thing) && (!nothing || everything(who));
+    return permitted(principal, permission) && holds_all(principal, permission, thing) &&
+           (!nothing || everything(principal));
 }
 
-static bool may_act_on(const caller_t *who, unsigned permission, const thing_t *person)
+static bool may_act_on(const caller_t *principal, unsigned permission, const thing_t *person)
 {
     bool in_none = !person->in[0].given && !person->in[1].given;
-    bool lacks = (person->empty_team && !who->in_nothing) || (person->in[0].nothing && !who->has_void);
+    bool lacks = (person->empty_team && !principal->in_nothing) || (person->in[0].nothing && !principal->has_void);
 
-    return permitted(who, permission) && holds_all(who, permission, person) &&
-           ((!in_none && !lacks) || everything(who));
+    return permitted(principal, permission) && holds_all(principal, permission, person) &&
+           ((!in_none && !lacks) || everything(principal));
 }
 
-static bool sees_others(const caller_t *who)
+static bool sees_others(const caller_t *principal)
 {
-    return !who->partner[0] && !who->partner[1];
+    return !principal->partner[0] && !principal->partner[1];
 }
 
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
@@ -252,7 +254,7 @@ static void make_things(void)
 
 /* ---- callers ---------------------------------------------------------------------------------------------------- */
 
-static void authenticate(caller_t *who, const char *credential)
+static void authenticate(caller_t *principal, const char *credential)
 {
     identity_request_t in = {.method = "GET", .path = "/v1/users", .secure = true};
 
@@ -262,20 +264,20 @@ static void authenticate(caller_t *who, const char *credential)
         in.headers.api_key = credential;
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_request_match(door->pool, &in);
-    identity_authenticate(door->pool, &door->env, &in, &who->authentication);
-    if (!who->authentication.principal)
-        bail(text("%s is nobody", who->name));
+    identity_authenticate(door->pool, &door->env, &in, &principal->authentication);
+    if (!principal->authentication.principal)
+        bail(text("%s is nobody", principal->name));
 }
 
 /* Once all it holds is written. */
-static void sign_in(caller_t *who)
+static void sign_in(caller_t *principal)
 {
     const char *session = text("sess_%020d", ++made);
     identity_claims_t claims = {.issuer = door->settings.public_url,
                                 .audience = door->settings.public_url,
                                 .client_id = "identity",
                                 .jwt_id = text("tokn_%020d", made),
-                                .subject = who->id,
+                                .subject = principal->id,
                                 .session_id = session,
                                 .entity_id = door->entity_id,
                                 .issued_at = door->now,
@@ -284,8 +286,8 @@ static void sign_in(caller_t *who)
     change(text("INSERT INTO sessions (id, entity_id, user_id, method, client_address, user_agent, created_at, "
                 "authenticated_at, idle_expires_at, expires_at) VALUES ('%s', '%s', '%s', 'password', '', '', 1, 1, "
                 "%" APR_TIME_T_FMT ", %" APR_TIME_T_FMT ")",
-                session, door->entity_id, who->id, TOMORROW, TOMORROW));
-    authenticate(who, text("Bearer %s", identity_jwt_sign(door->pool, door->env.keys, &claims)));
+                session, door->entity_id, principal->id, TOMORROW, TOMORROW));
+    authenticate(principal, text("Bearer %s", identity_jwt_sign(door->pool, door->env.keys, &claims)));
 }
 
 static caller_t person(const char *name)
@@ -293,32 +295,33 @@ static caller_t person(const char *name)
     return (caller_t){.name = name, .id = make_user()};
 }
 
-static void member_of(caller_t *who, int in, const char *type, const char *role, const char *second, unsigned bits)
+static void member_of(caller_t *principal, int in, const char *type, const char *role, const char *second,
+                      unsigned bits)
 {
-    who->member[in] = true;
-    who->partner[in] = strcmp(type, "PARTNER") == 0;
-    who->in[in] |= strcmp(type, "ADMIN") == 0 ? ALL : bits;
-    make_membership("user_id", who->id, in, type, role, second);
+    principal->member[in] = true;
+    principal->partner[in] = strcmp(type, "PARTNER") == 0;
+    principal->in[in] |= strcmp(type, "ADMIN") == 0 ? ALL : bits;
+    make_membership("user_id", principal->id, in, type, role, second);
 }
 
 static caller_t key(const char *name, const char *body, unsigned bits)
 {
     door_answer_t answer = post("/v1/api-keys", door->key, body);
-    caller_t who = {.name = name, .key = true, .in = {bits, bits}};
+    caller_t principal = {.name = name, .key = true, .in = {bits, bits}};
 
-    who.id = door_text(&answer, "id");
-    authenticate(&who, door_text(&answer, "api_key"));
-    return who;
+    principal.id = door_text(&answer, "id");
+    authenticate(&principal, door_text(&answer, "api_key"));
+    return principal;
 }
 
 /* ---- acts ------------------------------------------------------------------------------------------------------- */
 
-static int ask(const caller_t *who, const char *method, const char *path, const char *body)
+static int ask(const caller_t *principal, const char *method, const char *path, const char *body)
 {
     serve_body_t given = {body, body ? strlen(body) : 0};
     identity_request_t in = {.method = method,
                              .path = path,
-                             .headers.authorization = who->key ? NULL : "Bearer x",
+                             .headers.authorization = principal->key ? NULL : "Bearer x",
                              .headers.content_type = body ? "application/json" : NULL,
                              .secure = true,
                              .has_body = body != NULL,
@@ -328,7 +331,7 @@ static int ask(const caller_t *who, const char *method, const char *path, const 
 
     in.request_id = identity_request_id(door->pool, &door->env);
     identity_request_match(door->pool, &in);
-    identity_serve(door->pool, &door->env, &in, &who->authentication, &out);
+    identity_serve(door->pool, &door->env, &in, &principal->authentication, &out);
     return out.status;
 }
 
@@ -346,36 +349,38 @@ static const char *fault(const char *target, int status, bool may, bool seen)
     return fits ? "" : text(" [%s: %d, %s]", target, status, may ? "may" : "may not");
 }
 
-typedef const char *act_t(const caller_t *who);
+typedef const char *act_t(const caller_t *principal);
 
 static const char *someone, *someones; /* USER of the first account, and its membership */
 
-static const char *gives_roles(const caller_t *who)
+static const char *gives_roles(const caller_t *principal)
 {
     const char *faults = "", *path = text("/v1/users/%s/memberships/%s", someone, someones);
 
     for (int i = 0; i < COUNT(roles); i++) {
-        int status = ask(who, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", roles[i].id));
-        faults = text("%s%s", faults, fault(roles[i].name, status, may_move(who, UPDATE, &roles[i]), sees_others(who)));
+        int status = ask(principal, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", roles[i].id));
+        faults = text("%s%s", faults,
+                      fault(roles[i].name, status, may_move(principal, UPDATE, &roles[i]), sees_others(principal)));
         undo(status, text("DELETE FROM membership_roles WHERE membership_id = '%s'", someones));
     }
     return faults;
 }
 
-static const char *takes_roles(const caller_t *who)
+static const char *takes_roles(const caller_t *principal)
 {
     const char *faults = "", *path = text("/v1/users/%s/memberships/%s", someone, someones);
 
     for (int i = 0; i < COUNT(roles); i++) {
         change(text("INSERT INTO membership_roles VALUES ('%s', 0, '%s')", someones, roles[i].id));
-        int status = ask(who, "PATCH", path, "{\"role_ids\":[]}");
-        faults = text("%s%s", faults, fault(roles[i].name, status, may_move(who, UPDATE, &roles[i]), sees_others(who)));
+        int status = ask(principal, "PATCH", path, "{\"role_ids\":[]}");
+        faults = text("%s%s", faults,
+                      fault(roles[i].name, status, may_move(principal, UPDATE, &roles[i]), sees_others(principal)));
         change(text("DELETE FROM membership_roles WHERE membership_id = '%s'", someones));
     }
     return faults;
 }
 
-static const char *gives_memberships(const caller_t *who)
+static const char *gives_memberships(const caller_t *principal)
 {
     const char *faults = "", *path = text("/v1/users/%s/memberships", people[3].id);
 
@@ -384,16 +389,16 @@ static const char *gives_memberships(const caller_t *who)
         thing_t thing = {.name = NULL};
         thing.in[a] = roles[i / 2].in[0];
         int status =
-            ask(who, "POST", path, member(account(a), "USER", text(",\"role_ids\":[\"%s\"]", roles[i / 2].id)));
+            ask(principal, "POST", path, member(account(a), "USER", text(",\"role_ids\":[\"%s\"]", roles[i / 2].id)));
         faults = text("%s%s", faults,
-                      fault(text("%s in account %d", roles[i / 2].name, a + 1), status, may_move(who, UPDATE, &thing),
-                            sees_others(who)));
+                      fault(text("%s in account %d", roles[i / 2].name, a + 1), status,
+                            may_move(principal, UPDATE, &thing), sees_others(principal)));
         undo(status, text("DELETE FROM memberships WHERE user_id = '%s'", people[3].id));
     }
     return faults;
 }
 
-static const char *invites(const caller_t *who)
+static const char *invites(const caller_t *principal)
 {
     const char *faults = "";
 
@@ -403,39 +408,41 @@ static const char *invites(const caller_t *who)
         const char *body = team ? text("\"team_memberships\":[{\"team_id\":\"%s\"}]", thing->id)
                                 : text("\"account_memberships\":[%s]",
                                        member(account(0), "USER", text(",\"role_ids\":[\"%s\"]", thing->id)));
-        int status = ask(who, "POST", "/v1/users/invite", text("{\"username\":\"guest@example.org\",%s}", body));
-        faults = text("%s%s", faults, fault(thing->name, status, may_move(who, CREATE, thing), true));
+        int status = ask(principal, "POST", "/v1/users/invite", text("{\"username\":\"guest@example.org\",%s}", body));
+        faults = text("%s%s", faults, fault(thing->name, status, may_move(principal, CREATE, thing), true));
         undo(status, "DELETE FROM users WHERE canonical = 'guest@example.org'");
     }
     return faults;
 }
 
-static const char *joins(const caller_t *who)
+static const char *joins(const caller_t *principal)
 {
     const char *faults = "", *path = text("/v1/users/%s/teams", someone);
 
     for (int i = 0; i < COUNT(teams); i++) {
-        int status = ask(who, "POST", path, text("{\"team_id\":\"%s\"}", teams[i].id));
-        faults = text("%s%s", faults, fault(teams[i].name, status, may_move(who, UPDATE, &teams[i]), sees_others(who)));
+        int status = ask(principal, "POST", path, text("{\"team_id\":\"%s\"}", teams[i].id));
+        faults = text("%s%s", faults,
+                      fault(teams[i].name, status, may_move(principal, UPDATE, &teams[i]), sees_others(principal)));
         undo(status, text("DELETE FROM team_members WHERE user_id = '%s'", someone));
     }
     return faults;
 }
 
 /* To a team that nobody is in yet. */
-static const char *gives_to_a_team(const caller_t *who)
+static const char *gives_to_a_team(const caller_t *principal)
 {
     const char *faults = "", *team = serve_team("New"), *path = text("/v1/teams/%s/memberships", team);
 
     for (int i = 0; i < COUNT(roles); i++) {
-        int status = ask(who, "POST", path, member(account(0), "USER", text(",\"role_ids\":[\"%s\"]", roles[i].id)));
-        faults = text("%s%s", faults, fault(roles[i].name, status, may_move(who, ROLES, &roles[i]), true));
+        int status =
+            ask(principal, "POST", path, member(account(0), "USER", text(",\"role_ids\":[\"%s\"]", roles[i].id)));
+        faults = text("%s%s", faults, fault(roles[i].name, status, may_move(principal, ROLES, &roles[i]), true));
         undo(status, text("DELETE FROM memberships WHERE team_id = '%s'", team));
     }
     return faults;
 }
 
-static const char *acts_on(const caller_t *who, unsigned permission, const char *method, const char *suffix,
+static const char *acts_on(const caller_t *principal, unsigned permission, const char *method, const char *suffix,
                            const char *body)
 {
     const char *faults = "";
@@ -444,9 +451,10 @@ static const char *acts_on(const caller_t *who, unsigned permission, const char 
         /* A name that was set is held until the next one is. */
         const char *sent =
             body && strstr(body, "username") ? text("{\"username\":\"new%d@example.org\"}", ++made) : body;
-        int status = ask(who, method, text("/v1/users/%s%s", people[i].id, suffix), sent);
-        faults = text("%s%s", faults,
-                      fault(people[i].name, status, may_act_on(who, permission, &people[i]), sees_others(who)));
+        int status = ask(principal, method, text("/v1/users/%s%s", people[i].id, suffix), sent);
+        faults =
+            text("%s%s", faults,
+                 fault(people[i].name, status, may_act_on(principal, permission, &people[i]), sees_others(principal)));
         if (strcmp(method, "PATCH") == 0)
             undo(status, text("UPDATE users SET status = 'ACTIVE', active = 1, password_hash = NULL, username = id || "
                               "'@example.org', canonical = id || '@example.org' WHERE id = '%s'",
@@ -455,29 +463,29 @@ static const char *acts_on(const caller_t *who, unsigned permission, const char 
     return faults;
 }
 
-static const char *resets_passwords(const caller_t *who)
+static const char *resets_passwords(const caller_t *principal)
 {
-    return who->key ? "" : acts_on(who, UPDATE, "PATCH", "", "{\"password\":\"" PASSWORD "\"}");
+    return principal->key ? "" : acts_on(principal, UPDATE, "PATCH", "", "{\"password\":\"" PASSWORD "\"}");
 }
 
-static const char *renames(const caller_t *who)
+static const char *renames(const caller_t *principal)
 {
-    return who->key ? "" : acts_on(who, UPDATE, "PATCH", "", "{\"username\":\"renamed@example.org\"}");
+    return principal->key ? "" : acts_on(principal, UPDATE, "PATCH", "", "{\"username\":\"renamed@example.org\"}");
 }
 
-static const char *deactivates(const caller_t *who)
+static const char *deactivates(const caller_t *principal)
 {
-    return acts_on(who, UPDATE, "PATCH", "", "{\"status\":\"INACTIVE\"}");
+    return acts_on(principal, UPDATE, "PATCH", "", "{\"status\":\"INACTIVE\"}");
 }
 
-static const char *lists_sessions(const caller_t *who)
+static const char *lists_sessions(const caller_t *principal)
 {
-    return acts_on(who, VIEW, "GET", "/sessions", NULL);
+    return acts_on(principal, VIEW, "GET", "/sessions", NULL);
 }
 
-static const char *ends_sessions(const caller_t *who)
+static const char *ends_sessions(const caller_t *principal)
 {
-    return acts_on(who, UPDATE, "DELETE", "/sessions", NULL);
+    return acts_on(principal, UPDATE, "DELETE", "/sessions", NULL);
 }
 
 static const struct {
@@ -495,14 +503,14 @@ static const struct {
             {"A17", "lists somebody's sessions # security 62", lists_sessions},
             {"A3", "ends somebody's sessions # security 62", ends_sessions}};
 
-static void test_caller(const caller_t *who)
+static void test_caller(const caller_t *principal)
 {
     apr_pool_t *kept = door->pool, *pool;
 
     for (int i = 0; i < COUNT(acts); i++) {
         apr_pool_create(&pool, kept);
         door->pool = pool;
-        is_str(acts[i].act(who), "", "%s: %s %s", acts[i].number, who->name, acts[i].name);
+        is_str(acts[i].act(principal), "", "%s: %s %s", acts[i].number, principal->name, acts[i].name);
         door->pool = kept;
         apr_pool_destroy(pool);
     }
@@ -514,10 +522,10 @@ static void test_builtin_roles(void)
 {
     is_int(COUNT(builtin), identity_builtin_role_count(), "A3: each built-in role is asked");
     for (int i = 0; i < COUNT(builtin); i++) {
-        caller_t who = person(text("USER with %s", builtin[i].name));
-        member_of(&who, 0, "USER", role_named(builtin[i].name), NULL, bits_of_builtin(i));
-        sign_in(&who);
-        test_caller(&who);
+        caller_t principal = person(text("USER with %s", builtin[i].name));
+        member_of(&principal, 0, "USER", role_named(builtin[i].name), NULL, bits_of_builtin(i));
+        sign_in(&principal);
+        test_caller(&principal);
     }
 }
 
@@ -540,18 +548,18 @@ static void test_members(void)
                  {"PARTNER here, ADMIN there", {"PARTNER", "ADMIN"}, {"Administrator", NULL}}};
 
     for (int i = 0; i < COUNT(cases); i++) {
-        caller_t who = person(cases[i].name);
+        caller_t principal = person(cases[i].name);
         for (int a = 0; a < 2; a++) {
             unsigned bits = 0;
             for (int b = 0; cases[i].role[a] && b < COUNT(builtin); b++)
                 if (strcmp(builtin[b].name, cases[i].role[a]) == 0)
                     bits = bits_of_builtin(b);
             if (cases[i].types[a])
-                member_of(&who, a, cases[i].types[a], cases[i].role[a] ? role_named(cases[i].role[a]) : NULL, NULL,
-                          bits);
+                member_of(&principal, a, cases[i].types[a], cases[i].role[a] ? role_named(cases[i].role[a]) : NULL,
+                          NULL, bits);
         }
-        sign_in(&who);
-        test_caller(&who);
+        sign_in(&principal);
+        test_caller(&principal);
     }
 }
 
@@ -571,15 +579,15 @@ static void test_windows(void)
     make_membership("team_id", team, 0, "ADMIN", NULL, NULL);
     make_membership("team_id", team, 1, "ADMIN", NULL, NULL);
     for (int i = 0; i < COUNT(cases); i++) {
-        caller_t who = person(cases[i].name);
-        member_of(&who, 0, "USER", role, NULL, UPDATE | VIEW | CREATE);
-        join(who.id, team, cases[i].start, cases[i].end);
+        caller_t principal = person(cases[i].name);
+        member_of(&principal, 0, "USER", role, NULL, UPDATE | VIEW | CREATE);
+        join(principal.id, team, cases[i].start, cases[i].end);
         if (cases[i].open) {
-            who.member[1] = true;
-            who.in[0] = who.in[1] = ALL;
+            principal.member[1] = true;
+            principal.in[0] = principal.in[1] = ALL;
         }
-        sign_in(&who);
-        test_caller(&who);
+        sign_in(&principal);
+        test_caller(&principal);
     }
 }
 
@@ -632,29 +640,30 @@ static void test_keys(void)
 
 static void test_oneself(void)
 {
-    caller_t who = person("User Administrator");
+    caller_t principal = person("User Administrator");
     const char *role = role_named("User Administrator"), *path;
 
-    who.member[0] = true;
-    const char *own = make_membership("user_id", who.id, 0, "USER", role, roles[4].id);
-    sign_in(&who);
-    path = text("/v1/users/%s/memberships/%s", who.id, own);
-    is_int(ask(&who, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", role)), 403,
+    principal.member[0] = true;
+    const char *own = make_membership("user_id", principal.id, 0, "USER", role, roles[4].id);
+    sign_in(&principal);
+    path = text("/v1/users/%s/memberships/%s", principal.id, own);
+    is_int(ask(&principal, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", role)), 403,
            "A3: to have a role that grants nothing is no leave to take it off oneself # security 62");
-    is_int(ask(&who, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", roles[4].id)), 200,
+    is_int(ask(&principal, "PATCH", path, text("{\"role_ids\":[\"%s\"]}", roles[4].id)), 200,
            "A3: ... but to take off another one beside it # security 62");
     is_str(rows(text("SELECT role_id FROM membership_roles WHERE membership_id = '%s'", own)), roles[4].id,
            "A3: ... which stays");
-    is_int(ask(&who, "PATCH", path, text("{\"role_ids\":[\"%s\",\"%s\"]}", roles[4].id, roles[3].id)), 403,
+    is_int(ask(&principal, "PATCH", path, text("{\"role_ids\":[\"%s\",\"%s\"]}", roles[4].id, roles[3].id)), 403,
            "A3: nobody makes oneself more # security 62");
-    is_int(ask(&who, "PATCH", path, "{\"type\":\"ADMIN\"}"), 403, "A3: ... by type either # security 62");
-    is_int(ask(&who, "POST", text("/v1/users/%s/memberships", who.id), member(account(1), "USER", "")), 403,
+    is_int(ask(&principal, "PATCH", path, "{\"type\":\"ADMIN\"}"), 403, "A3: ... by type either # security 62");
+    is_int(ask(&principal, "POST", text("/v1/users/%s/memberships", principal.id), member(account(1), "USER", "")), 403,
            "A3: ... nor in another account # security 62");
-    is_int(ask(&who, "POST", text("/v1/users/%s/teams", who.id), text("{\"team_id\":\"%s\"}", teams[0].id)), 403,
-           "A3: nobody joins a team without memberships # security 62");
-    is_int(ask(&who, "GET", text("/v1/users/%s/sessions", who.id), NULL), 200, "A17: one's own sessions are shown");
-    is_int(ask(&who, "DELETE", text("/v1/users/%s/sessions", who.id), NULL), 200, "A17: ... and ended");
-    is_int(ask(&who, "PATCH", text("/v1/users/%s", who.id), "{\"status\":\"INACTIVE\"}"), 200,
+    is_int(ask(&principal, "POST", text("/v1/users/%s/teams", principal.id), text("{\"team_id\":\"%s\"}", teams[0].id)),
+           403, "A3: nobody joins a team without memberships # security 62");
+    is_int(ask(&principal, "GET", text("/v1/users/%s/sessions", principal.id), NULL), 200,
+           "A17: one's own sessions are shown");
+    is_int(ask(&principal, "DELETE", text("/v1/users/%s/sessions", principal.id), NULL), 200, "A17: ... and ended");
+    is_int(ask(&principal, "PATCH", text("/v1/users/%s", principal.id), "{\"status\":\"INACTIVE\"}"), 200,
            "A3: one may deactivate oneself # security 62");
 
     caller_t half = person("who may not in the other account");
@@ -670,29 +679,31 @@ static void test_oneself(void)
 /* Somebody who may change roles and teams everywhere, and holds little. */
 static void test_dressing_up(void)
 {
-    caller_t who = person("a keeper of roles");
+    caller_t principal = person("a keeper of roles");
     const char *keeper = make_role("Role Keeper", ",\"permissions\":[\"ROLE.UPDATE\",\"ROLE.VIEW\",\"ROLE.CREATE\","
                                                   "\"USER.MORTAL.UPDATE\",\"USER.MORTAL.VIEW\"]");
     const char *fresh = make_role("Fresh", ""), *used = make_role("Used", ""), *path;
     const char *plain = make_role("Plain", ",\"permissions\":[\"USER.MORTAL.VIEW\"]");
     const char *body = "{\"permissions\":[\"USER.MORTAL.VIEW\"]}", *child = text("{\"child_role_ids\":[\"%s\"]}", used);
 
-    member_of(&who, 0, "USER", keeper, plain, 0);
-    member_of(&who, 1, "USER", keeper, NULL, 0);
-    sign_in(&who);
+    member_of(&principal, 0, "USER", keeper, plain, 0);
+    member_of(&principal, 1, "USER", keeper, NULL, 0);
+    sign_in(&principal);
     make_membership("user_id", make_user(), 0, "USER", used, NULL);
     const char *before = state();
-    is_int(ask(&who, "PATCH", text("/v1/roles/%s", used), body), 403,
+    is_int(ask(&principal, "PATCH", text("/v1/roles/%s", used), body), 403,
            "A3: a role that grants nothing and that somebody has is not made one that could be given # security 62");
-    is_int(ask(&who, "PATCH", text("/v1/roles/%s", plain), child), 403,
+    is_int(ask(&principal, "PATCH", text("/v1/roles/%s", plain), child), 403,
            "A3: nor put into a role that somebody has # security 62");
     path = text("/v1/teams/%s/memberships", teams[0].id);
-    is_int(ask(&who, "POST", path, member(account(0), "USER", "")), 403,
+    is_int(ask(&principal, "POST", path, member(account(0), "USER", "")), 403,
            "A3: a team without memberships that has members is not filled so that others could join # security 62");
     is_str(state(), before, "A3: none of it changed a row");
-    is_int(ask(&who, "PATCH", text("/v1/roles/%s", fresh), body), 200, "A3: a role that nobody has may be filled");
-    is_int(ask(&who, "POST", text("/v1/teams/%s/memberships", serve_team("Fresh")), member(account(0), "USER", "")),
-           201, "A3: ... and a team that nobody is in");
+    is_int(ask(&principal, "PATCH", text("/v1/roles/%s", fresh), body), 200,
+           "A3: a role that nobody has may be filled");
+    is_int(
+        ask(&principal, "POST", text("/v1/teams/%s/memberships", serve_team("Fresh")), member(account(0), "USER", "")),
+        201, "A3: ... and a team that nobody is in");
 }
 
 /* "In every account of the entity, of which there must be one." */
@@ -718,11 +729,11 @@ static void test_no_account(void)
 static void test_later(void)
 {
     const char *team = serve_team("Later");
-    caller_t who = person("User Administrator");
+    caller_t principal = person("User Administrator");
 
-    member_of(&who, 0, "USER", role_named("User Administrator"), NULL, UPDATE | VIEW | CREATE);
-    sign_in(&who);
-    is_int(ask(&who, "POST", text("/v1/users/%s/teams", who.id), text("{\"team_id\":\"%s\"}", team)), 403,
+    member_of(&principal, 0, "USER", role_named("User Administrator"), NULL, UPDATE | VIEW | CREATE);
+    sign_in(&principal);
+    is_int(ask(&principal, "POST", text("/v1/users/%s/teams", principal.id), text("{\"team_id\":\"%s\"}", team)), 403,
            "A3: a team without memberships is not joined # security 62");
     is_int(post(text("/v1/teams/%s/memberships", team), door->key, member(account(1), "ADMIN", "")).status, 201,
            "A3: ... it is given something later");

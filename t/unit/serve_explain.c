@@ -22,16 +22,16 @@ static bool load(identity_call_t *call, void *data)
            identity_principal_of_user(call, user, data);
 }
 
-static identity_principal_t *principal(const char *user_id)
+static identity_principal_t *load_principal(const char *user_id)
 {
-    identity_principal_t *who = NULL;
+    identity_principal_t *principal = NULL;
     identity_call_t call;
 
     identity_call_begin(&call, door->pool, &door->env, NULL);
     call.id = user_id;
-    if (!identity_read(&call, load, &who))
+    if (!identity_read(&call, load, &principal))
         bail("no principal");
-    return who;
+    return principal;
 }
 
 static identity_permset_t set_of(json_t *permissions)
@@ -50,13 +50,13 @@ static identity_permset_t set_of(json_t *permissions)
     return set;
 }
 
-static void agree(const char *user_id, const char *who)
+static void agree(const char *user_id, const char *principal)
 {
-    const identity_principal_t *holder = principal(user_id);
+    const identity_principal_t *holder = load_principal(user_id);
     json_t *effective = json_object_get(explain(user_id), "effective");
     int alike = 0;
 
-    is_int(json_array_size(effective), holder->grants->nelts, "%s: the accounts", who);
+    is_int(json_array_size(effective), holder->grants->nelts, "%s: the accounts", principal);
     for (int i = 0; i < holder->grants->nelts; i++) {
         const identity_grant_t *grant = &APR_ARRAY_IDX(holder->grants, i, identity_grant_t);
         json_t *account;
@@ -68,7 +68,7 @@ static void agree(const char *user_id, const char *who)
                          identity_permset_covers(&grant->permissions, &set);
         }
     }
-    is_int(alike, holder->grants->nelts, "%s: what is told is what is held, in each of them", who);
+    is_int(alike, holder->grants->nelts, "%s: what is told is what is held, in each of them", principal);
 }
 
 /* `team: role>child; ADMIN` of a permission in an account. */

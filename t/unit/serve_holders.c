@@ -134,14 +134,14 @@ static bool load(identity_call_t *call, void *data)
 
 static bool may(const char *user_id, const char *account_id, const char *permission)
 {
-    identity_principal_t *who = NULL;
+    identity_principal_t *principal = NULL;
     identity_call_t call;
 
     identity_call_begin(&call, door->pool, &door->env, NULL);
     call.id = user_id;
-    if (!identity_read(&call, load, &who))
+    if (!identity_read(&call, load, &principal))
         bail("no principal");
-    return identity_may(who, account_id, permission);
+    return identity_may(principal, account_id, permission);
 }
 
 static bool is_told(const door_answer_t *answer, const char *user_id, const char *account_id)

@@ -32,7 +32,7 @@ static identity_request_t request_of(sent_t sent)
 }
 
 /* "200 NAME METHOD", or the status of the refusal. */
-static const char *who(sent_t sent)
+static const char *principal(sent_t sent)
 {
     identity_request_t in = request_of(sent);
 
@@ -84,35 +84,35 @@ static void test_credentials(void)
     const char *name = "admin@shop.example", *token = shop->admin;
     const char *as_key = text("200 %s ", shop->key_id);
 
-    is_str(who(key(shop->key)), text("%skey", as_key), "X-API-KEY");
-    is_str(who((sent_t){.headers.authorization = text("ApiKey %s", shop->key)}), text("%skey", as_key), "ApiKey");
-    is_str(who(bearer(token)), text("200 %s bearer", name), "Bearer");
-    is_str(who(basic("whoever", shop->key)), text("%sbasic", as_key), "a key as password");
-    is_str(who(basic("100%", shop->key)), text("%sbasic", as_key), "... whatever the user name");
-    is_str(who(basic("", shop->key)), text("%sbasic", as_key), "... also none");
+    is_str(principal(key(shop->key)), text("%skey", as_key), "X-API-KEY");
+    is_str(principal((sent_t){.headers.authorization = text("ApiKey %s", shop->key)}), text("%skey", as_key), "ApiKey");
+    is_str(principal(bearer(token)), text("200 %s bearer", name), "Bearer");
+    is_str(principal(basic("whoever", shop->key)), text("%sbasic", as_key), "a key as password");
+    is_str(principal(basic("100%", shop->key)), text("%sbasic", as_key), "... whatever the user name");
+    is_str(principal(basic("", shop->key)), text("%sbasic", as_key), "... also none");
 
-    is_str(who((sent_t){.method = NULL}), "401", "nothing");
+    is_str(principal((sent_t){.method = NULL}), "401", "nothing");
     ok(!found.credential, "... and no credential # security 44");
-    is_str(who(key("idk_false")), "401", "a false key");
+    is_str(principal(key("idk_false")), "401", "a false key");
     ok(found.credential, "... is one # security 44");
-    is_str(who(key(text("%.*sX", (int)strlen(shop->key) - 1, shop->key))), "401", "a key with a false end");
-    is_str(who(bearer("Bearer x.y.z")), "401", "a false token");
-    is_str(who(bearer(text("%sA", token))), "401", "a token with a false signature");
+    is_str(principal(key(text("%.*sX", (int)strlen(shop->key) - 1, shop->key))), "401", "a key with a false end");
+    is_str(principal(bearer("Bearer x.y.z")), "401", "a false token");
+    is_str(principal(bearer(text("%sA", token))), "401", "a token with a false signature");
     sent_t off = basic("whoever", shop->key);
     off.accepts.basic_keys = false;
-    is_str(who(off), "401", "a key as password where that is not taken");
-    is_str(who(basic("whoever", "idk_false")), "401", "a false key as password");
-    is_str(who(basic(name, PASSWORD)), "401", "a user's password in a key's place");
-    is_str(who((sent_t){.headers.authorization = "Basic ####", .accepts.basic_keys = true}), "401", "no base64");
-    is_str(who((sent_t){.headers.authorization = token, .headers.api_key = shop->key}), "400",
+    is_str(principal(off), "401", "a key as password where that is not taken");
+    is_str(principal(basic("whoever", "idk_false")), "401", "a false key as password");
+    is_str(principal(basic(name, PASSWORD)), "401", "a user's password in a key's place");
+    is_str(principal((sent_t){.headers.authorization = "Basic ####", .accepts.basic_keys = true}), "401", "no base64");
+    is_str(principal((sent_t){.headers.authorization = token, .headers.api_key = shop->key}), "400",
            "two credentials # security 43");
     ok(found.ambiguous, "... are told from others");
     sent_t open = key(shop->key);
     open.plain = true;
-    is_str(who(open), "403", "over plain HTTP");
-    is_str(who((sent_t){.plain = true}), "401", "nothing over plain HTTP");
+    is_str(principal(open), "403", "over plain HTTP");
+    is_str(principal((sent_t){.plain = true}), "401", "nothing over plain HTTP");
     door->settings.require_tls = false;
-    is_str(who(open), text("%skey", as_key), "over plain HTTP where that is allowed");
+    is_str(principal(open), text("%skey", as_key), "over plain HTTP where that is allowed");
     door->settings.require_tls = true;
 }
 
@@ -120,18 +120,18 @@ static void test_end(void)
 {
     const char *token = login("user@shop.example"), *name = "200 user@shop.example bearer";
 
-    is_str(who(bearer(token)), name, "a session");
+    is_str(principal(bearer(token)), name, "a session");
     post("/v1/oauth/logout", token, NULL);
-    is_str(who(bearer(token)), "401", "signed out # security 37");
+    is_str(principal(bearer(token)), "401", "signed out # security 37");
     token = login("user@shop.example");
     change(text("UPDATE users SET status = 'INACTIVE', active = 0 WHERE id = '%s'", shop->user));
-    is_str(who(bearer(token)), "401", "deactivated # security 37");
+    is_str(principal(bearer(token)), "401", "deactivated # security 37");
     change(text("UPDATE users SET status = 'ACTIVE', active = 1 WHERE id = '%s'", shop->user));
-    is_str(who(bearer(token)), name, "... and active again");
+    is_str(principal(bearer(token)), name, "... and active again");
     const char *id, *made = world_key(shop->entity, "{}", &id);
-    is_str(who(key(made)), text("200 %s key", id), "a key");
+    is_str(principal(key(made)), text("200 %s key", id), "a key");
     patch(text("/v1/api-keys/%s", id), shop->key, "{\"active\":false}");
-    is_str(who(key(made)), "401", "revoked # security 55");
+    is_str(principal(key(made)), "401", "revoked # security 55");
 }
 
 static void test_faults(void)
@@ -140,12 +140,12 @@ static void test_faults(void)
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         door->refuse_borrow = true;
-        is_str(who(all[i]), "503", "no connection # security 65");
+        is_str(principal(all[i]), "503", "no connection # security 65");
         door->refuse_borrow = false;
         /* A key's second statement says that it was used: nobody waits for that. */
         for (int n = 1; n <= (all[i].headers.authorization == shop->admin ? 3 : 1); n++) {
             door->fail_after = n;
-            is_str(who(all[i]), "503", "statement %d fails # security 65", n);
+            is_str(principal(all[i]), "503", "statement %d fails # security 65", n);
             ok(!found.principal, "... and it is nobody");
         }
         door->fail_after = 0;
@@ -161,12 +161,13 @@ static void test_strangers(void)
     door->settings.demo_account = shop->account;
     door->settings.sandbox = true;
     door_answer_t answer = visit(DEMO, "visitor@example.org");
-    is_str(who(bearer(bearer_in(&answer))), "403", "a visitor of the demo account is nobody at a protected place");
+    is_str(principal(bearer(bearer_in(&answer))), "403",
+           "a visitor of the demo account is nobody at a protected place");
     answer = visit(SANDBOX, "visitor@example.org");
     const char *token = bearer_in(&answer);
-    is_str(who(bearer(token)), "403", "nor is who has a sandbox");
+    is_str(principal(bearer(token)), "403", "nor is who has a sandbox");
     answer = post("/v1/api-keys", token, "{}");
-    is_str(who(key(door_text(&answer, "api_key"))), "403", "... nor a key of it");
+    is_str(principal(key(door_text(&answer, "api_key"))), "403", "... nor a key of it");
 }
 
 /* ---- passwords -------------------------------------------------------------------------------------------------- */
@@ -315,45 +316,45 @@ static void test_cookie(void)
            "... as browsers are to treat it # security 41");
     ok(strncmp(given, "__Host-", 7) == 0 && strlen(given) <= 200, "... by name and size # security 41");
     ok(!strstr(given, "user") && !strstr(given, "shop"), "... without a word about the person # security 41");
-    is_str(who(cookie(given)), in, "it is taken");
-    is_str(who(cookie(text("a=b; %s; c=d", given))), in, "... among others");
-    is_str(who((sent_t){.headers.cookie = given}), "401", "... but not where it is not on");
-    is_str(who(cookie(text("%sA", given))), "401", "longer by one");
-    is_str(who(cookie(text("%.*s", (int)strlen(given) - 1, given))), "401", "shorter by one");
+    is_str(principal(cookie(given)), in, "it is taken");
+    is_str(principal(cookie(text("a=b; %s; c=d", given))), in, "... among others");
+    is_str(principal((sent_t){.headers.cookie = given}), "401", "... but not where it is not on");
+    is_str(principal(cookie(text("%sA", given))), "401", "longer by one");
+    is_str(principal(cookie(text("%.*s", (int)strlen(given) - 1, given))), "401", "shorter by one");
     char *other = apr_pstrdup(door->pool, given);
     *strchr(other, '.') -= 1;
-    is_str(who(cookie(other)), "401", "another session's id");
-    is_str(who(cookie(given + 7)), "401", "under another name # security 41");
+    is_str(principal(cookie(other)), "401", "another session's id");
+    is_str(principal(cookie(given + 7)), "401", "under another name # security 41");
     sent_t open = cookie(given);
     open.plain = true;
-    is_str(who(open), "403", "over plain HTTP");
+    is_str(principal(open), "403", "over plain HTTP");
     sent_t both = cookie(given);
     both.headers.api_key = text("%.25sAAAA%s", shop->key, shop->key + 29);
-    is_str(who(both), in, "B6: beside what is no key of ours the cookie is in force");
+    is_str(principal(both), in, "B6: beside what is no key of ours the cookie is in force");
     both.headers.api_key = NULL;
     both.headers.authorization = "Token of-the-application";
-    is_str(who(both), in, "B6: ... beside another program's Authorization");
+    is_str(principal(both), in, "B6: ... beside another program's Authorization");
     both.headers.api_key = "app";
-    is_str(who(both), in, "B6: ... beside both");
+    is_str(principal(both), in, "B6: ... beside both");
     both.headers.authorization = "Bearer eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.AA";
-    is_str(who(both), in, "B6: ... beside another issuer's token");
+    is_str(principal(both), in, "B6: ... beside another issuer's token");
     sent_t ended = both;
     ended.headers.cookie = text("%sA", given);
     ended.headers.api_key = NULL;
-    is_str(who(ended), "401", "B6: without a good cookie it is a bad credential as ever");
+    is_str(principal(ended), "401", "B6: without a good cookie it is a bad credential as ever");
     both.headers.api_key = NULL;
     both.headers.authorization = text("%.*sAAAA", (int)strlen(token) - 4, token);
-    is_str(who(both), "401", "B6: what is written as a token of ours is not another program's");
+    is_str(principal(both), "401", "B6: what is written as a token of ours is not another program's");
     both.headers.authorization = base64(text("git:%s", shop->key));
-    is_str(who(both), "401", "B6: ... nor is a key of ours as a password that is not taken");
+    is_str(principal(both), "401", "B6: ... nor is a key of ours as a password that is not taken");
     both.headers.authorization = NULL;
     both.headers.api_key = shop->key;
-    is_str(who(both), text("200 %s key", shop->key_id), "... the key is what counts # security 42");
+    is_str(principal(both), text("200 %s key", shop->key_id), "... the key is what counts # security 42");
     is_str(serve_outcome(call_with("GET", text("/v1/users/%s", shop->user), (identity_headers_t){.cookie = given}, true,
                                    false, NULL)),
            "401 UNAUTHORISED ", "the API does not take it # security 42");
     post("/v1/oauth/logout", token, NULL);
-    is_str(who(cookie(given)), "401", "signed out # security 37");
+    is_str(principal(cookie(given)), "401", "signed out # security 37");
 }
 
 static void test_origin(void)
@@ -390,7 +391,7 @@ static void test_origin(void)
         sent.headers.origin = cases[i].origin;
         sent.headers.fetch_site = cases[i].site;
         sent.upgrade = cases[i].upgrade;
-        is_str(who(sent), cases[i].fits ? in : "403", "B1: %s%s from %s, %s # security 42", cases[i].method,
+        is_str(principal(sent), cases[i].fits ? in : "403", "B1: %s%s from %s, %s # security 42", cases[i].method,
                cases[i].upgrade ? " (upgrade)" : "", cases[i].origin ? cases[i].origin : "-",
                cases[i].site ? cases[i].site : "-");
     }
@@ -407,19 +408,19 @@ static void test_idle(void)
     const char *refresh, *token, *whole, *given = sign_in(&refresh, &token, &whole);
     apr_int64_t at = idle_of(given);
 
-    who(cookie(given));
+    principal(cookie(given));
     is_int(idle_of(given), at, "used at once: the idle end stays");
     pass(3700);
-    who(cookie(given));
+    principal(cookie(given));
     ok(idle_of(given) >= at + apr_time_from_sec(3700), "used an hour later: it moves on");
     pass(6 * 86400);
-    is_str(who(cookie(given)), "200 user@shop.example cookie", "used within the week");
+    is_str(principal(cookie(given)), "200 user@shop.example cookie", "used within the week");
     pass(6 * 86400);
-    is_str(who(cookie(given)), "200 user@shop.example cookie", "... and the next");
+    is_str(principal(cookie(given)), "200 user@shop.example cookie", "... and the next");
     ok(idle_of(given) <= count(text("SELECT max(expires_at) FROM sessions WHERE user_id = '%s'", shop->user)),
        "... never past its end # security 34");
     pass(8 * 86400);
-    is_str(who(cookie(given)), "401", "not used for a week # security 34");
+    is_str(principal(cookie(given)), "401", "not used for a week # security 34");
 }
 
 /* ---- what somebody is and may do -------------------------------------------------------------------------------- */
@@ -431,7 +432,7 @@ static const char *role_id(const char *slug)
 
 static void test_standing(void)
 {
-    who(bearer(login("user@shop.example")));
+    principal(bearer(login("user@shop.example")));
     const identity_principal_t *user = found.principal;
     const char *account = found.account_id;
 
@@ -459,33 +460,33 @@ static void test_standing(void)
 
 static void test_accounts(void)
 {
-    who(bearer(login("admin@shop.example")));
+    principal(bearer(login("admin@shop.example")));
     ok(!found.account_id, "of two accounts none is the one");
     ok(identity_may(found.principal, NULL, "USER.MORTAL.UPDATE"), "what is held in each");
     is_str(identity_permission_list(door->pool, found.principal, NULL, 100), "*", "the list of all");
     change(text("UPDATE memberships SET type = 'USER' WHERE user_id = '%s' AND account_id = '%s'", shop->admin_id,
                 shop->account2));
     const char *token = login("admin@shop.example");
-    who(bearer(token));
+    principal(bearer(token));
     ok(!identity_may(found.principal, NULL, "USER.MORTAL.UPDATE"), "what is held in one only: not");
     sent_t sent = bearer(token);
     sent.headers.platform_id = shop->account;
-    who(sent);
+    principal(sent);
     is_str(found.account_id, shop->account, "X-Platform-Id says which");
     ok(identity_may(found.principal, found.account_id, "USER.MORTAL.UPDATE"), "... and then it is");
     sent.headers.platform_id = door->account_id;
-    is_str(who(sent), "403", "another's account");
+    is_str(principal(sent), "403", "another's account");
     sent = key(shop->key);
     sent.headers.platform_id = shop->account2;
-    is_str(who(sent), text("200 %s key", shop->key_id), "a key in an account of its entity");
+    is_str(principal(sent), text("200 %s key", shop->key_id), "a key in an account of its entity");
     sent.headers.platform_id = door->account_id;
-    is_str(who(sent), "403", "... and not in another's");
-    who(key(shop->key));
+    is_str(principal(sent), "403", "... and not in another's");
+    principal(key(shop->key));
     ok(!identity_has_role(found.principal, NULL, "shop-parent"), "a key has no role");
     ok(!identity_in_account(found.principal, "shop-first"), "... is no member");
     ok(identity_in_entity(found.principal, "shop"), "... but of its entity");
     change(text("DELETE FROM memberships WHERE user_id = '%s'", shop->admin_id));
-    who(bearer(token));
+    principal(bearer(token));
     ok(!identity_may(found.principal, NULL, "USER.MORTAL.VIEW"), "without a membership: nothing");
 }
 
@@ -497,15 +498,15 @@ static void test_windows(void)
     change(text("UPDATE team_members SET start_at = %" APR_INT64_T_FMT ", end_at = %" APR_INT64_T_FMT
                 " WHERE user_id = '%s'",
                 start, end, shop->user));
-    who(bearer(token));
+    principal(bearer(token));
     ok(!identity_in_team(found.principal, shop->team), "before its time: not in the team");
     ok(found.principal->changes_at == start, "... until then");
     pass(601);
-    who(bearer(token));
+    principal(bearer(token));
     ok(identity_in_team(found.principal, shop->team), "in its time");
     ok(found.principal->changes_at == end, "... until that ends");
     pass(601);
-    who(bearer(login("user@shop.example")));
+    principal(bearer(login("user@shop.example")));
     ok(!identity_in_team(found.principal, shop->team), "afterwards");
     ok(found.principal->changes_at == 0, "... for good");
 }

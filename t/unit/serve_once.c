@@ -607,7 +607,7 @@ static bool call_handler(bool (*handler)(identity_call_t *call), identity_call_t
     identity_call_begin(call, door->pool, &door->env, in);
     call->out = out;
     call->route = route;
-    call->who = authentication.principal;
+    call->principal = authentication.principal;
     bool done = identity_once_begin(call, answered) && (*answered || handler(call));
     identity_once_end(call, done);
     return done;

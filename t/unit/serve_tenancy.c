@@ -79,7 +79,7 @@ static const char *prefix_of(const identity_field_t *field, const char *below)
 /* Who asks for what: the caller's own world and the other one. */
 typedef struct side {
     const world_t *own, *other;
-    const char *credential, *who;
+    const char *credential, *principal;
 } side_t;
 
 /* One question with a foreign id and with one that nobody has. */
@@ -166,8 +166,8 @@ static const char *story(const side_t *side, const question_t *question, const c
 
 static void told(const side_t *side, const question_t *question, const char *expected, const char *before)
 {
-    is_str(story(side, question, before), expected, "%s by %s, %s # security 60", question->route->operation, side->who,
-           question->where);
+    is_str(story(side, question, before), expected, "%s by %s, %s # security 60", question->route->operation,
+           side->principal, question->where);
 }
 
 /* ---- in the path ------------------------------------------------------------------------------------------------ */
@@ -469,7 +469,7 @@ static void ask_own(const side_t *side, const identity_route_t *route, const cha
     request.body = body_with(side->own, route, &request, path, world_token(side->own, tokens_of(prefix)[0]));
     door_answer_t answer = world_ask(route, &request, side->credential);
 
-    if (!is_int(answer.status, request.status, "%s by %s, an own id at %s", route->operation, side->who, path))
+    if (!is_int(answer.status, request.status, "%s by %s, an own id at %s", route->operation, side->principal, path))
         diag("%s %s: %s", request.path, request.body, answer.text);
 }
 
@@ -530,7 +530,7 @@ static void test_smuggled(const side_t *side, const identity_route_t *route)
     request.body = identity_json_text(door->pool, body, NULL);
     door_answer_t answer = world_ask(route, &request, side->credential);
     is_str(text("%d%s", answer.status, shown(side->other, answer.text)), text("%d", request.status),
-           "%s by %s, the other's ids as members that it does not have", route->operation, side->who);
+           "%s by %s, the other's ids as members that it does not have", route->operation, side->principal);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------------ */
@@ -547,7 +547,8 @@ static void test_shown(const side_t *side, const identity_route_t *route, const 
         const char *cursor = door_text(&answer, "next");
         at = cursor ? text("%s?limit=5&cursor=%s", path, cursor) : door_text(&answer, "links.next");
     }
-    is_str(seen, "", "%s by %s: %d pages with nothing of the other # security 60", route->operation, side->who, pages);
+    is_str(seen, "", "%s by %s: %d pages with nothing of the other # security 60", route->operation, side->principal,
+           pages);
 }
 
 /* What was answered to somebody under an Idempotency-Key is nobody else's, not even for the very same request. */
@@ -564,7 +565,7 @@ static void test_once(const side_t *side, const identity_route_t *route)
     is_str(again.text, first.text, "... is answered again");
     ok(!header(&answer, "Idempotent-Replayed") && strcmp(door_code(&answer), "IDEMPOTENCY_CHECK_FAILED") != 0 &&
            strcmp(answer.text, first.text) != 0,
-       "... but not to %s: %d", side->who, answer.status);
+       "... but not to %s: %d", side->principal, answer.status);
 }
 
 static void test_onces(const side_t *side)
@@ -626,7 +627,8 @@ static void test_side(const side_t *side)
     for (int i = 0; i < identity_route_count; i++)
         if (identity_routes[i].credential == IDENTITY_CREDENTIAL_REQUIRED)
             test_route(side, &identity_routes[i], &paths, &fields);
-    is_str(holdings_of(side->other), others, "%s left everything of the other as it was # security 60", side->who);
+    is_str(holdings_of(side->other), others, "%s left everything of the other as it was # security 60",
+           side->principal);
     ok(paths >= 10 && fields >= 10, "%d ids stand in paths, %d in bodies", paths, fields);
 }
 

@@ -503,7 +503,7 @@ static const char *link_in(const char *page, const char *name)
 }
 
 /* The text of a page, not parsed: there are many. */
-static const char *page_of(const char *target, const identity_authentication_t *who)
+static const char *page_of(const char *target, const identity_authentication_t *principal)
 {
     const char *question = strchr(target, '?');
     identity_request_t in = {.method = "GET",
@@ -514,7 +514,7 @@ static const char *page_of(const char *target, const identity_authentication_t *
     identity_response_t out;
 
     identity_request_match(door->pool, &in);
-    identity_serve(door->pool, &door->env, &in, who, &out);
+    identity_serve(door->pool, &door->env, &in, principal, &out);
     if (out.status != 200)
         bail(text("%s: %d %s", target, out.status, out.body));
     return out.body;
@@ -524,16 +524,16 @@ static const char *page_of(const char *target, const identity_authentication_t *
 static int follow(const char *target, const char *link, void (*meanwhile)(int page))
 {
     apr_pool_t *kept = door->pool, *pool[2];
-    identity_authentication_t who;
+    identity_authentication_t principal;
     int pages = 0;
 
     memset(seen, 0, sizeof seen);
-    identity_authenticate_local(kept, door->entity_id, &who);
+    identity_authenticate_local(kept, door->entity_id, &principal);
     apr_pool_create(&pool[0], kept);
     apr_pool_create(&pool[1], kept);
     for (; target && pages < 2 * MANY / 500; pages++) {
         door->pool = pool[pages % 2];
-        const char *page = page_of(target, &who);
+        const char *page = page_of(target, &principal);
         mark(page);
         target = link_in(page, link);
         if (meanwhile)

@@ -7,9 +7,10 @@
 /* ---- principals and permissions (principal.c) -------------------------------------------------------------------- */
 
 /* A user with what it holds now. The user must be ACTIVE. */
-bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who);
+bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user,
+                                identity_principal_t **principal);
 /* NULL: of a personal key whose owner is not ACTIVE. */
-bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who);
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal);
 /* The permissions that narrow a key (array of const char *; empty where it is not narrowed). Reads. */
 bool identity_key_narrowing(identity_call_t *call, const identity_key_row_t *key, apr_array_header_t **names);
 /* What the key holds in each account of its entity, into an empty set. */
@@ -23,15 +24,16 @@ bool identity_permissions_again(identity_call_t *call);
 /* Does call->permissions have the route's, or is it the caller's own record? 403 otherwise. */
 bool identity_permission_held(identity_call_t *call);
 /* Does who hold all of want in the account? */
-bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want);
+bool identity_principal_covers(const identity_principal_t *principal, const char *account_id,
+                               const identity_permset_t *want);
 /* In every account of the entity. Reads. */
 bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers);
 /* Every permission in every account of the entity, and there is one: what is asked for where something grants nothing.
  * No PARTNER does. Reads. */
-bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds);
+bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *principal, bool *holds);
 /* Denies to a caller who does not. what: what takes it, as a sentence begins: "A link for somebody". */
 bool identity_needs_everything(identity_call_t *call, const char *what);
-bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id);
+bool identity_principal_is_partner(const identity_principal_t *principal, const char *account_id);
 
 /* ---- memberships, teams and roles of many owners at once (assignments.c, role_closure.c) ------------------------- */
 
@@ -142,7 +144,7 @@ bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdi
 bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id);
 
 /* Could who invite to all that came with the invitation? given: what its owner holds. Reads. */
-bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
+bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
                              const identity_invitation_row_t *invitation, const identity_holdings_t *given,
                              bool *covers);
 /* Is the inviter still there, and could still invite to it (security 25, 26)? Reads. */
@@ -177,7 +179,7 @@ bool identity_administrators_remain(identity_call_t *call, const identity_admini
 bool identity_demo_account(identity_call_t *call, identity_account_row_t **account);
 /* Who looks at it in the session, both NULL where it is over. Reads. */
 bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **session,
-                                   identity_principal_t **who);
+                                   identity_principal_t **principal);
 
 /* ---- users (user_lookup.c) --------------------------------------------------------------------------------------- */
 

@@ -4,35 +4,35 @@
 #include "access/access.h"
 
 /* Nobody's decision: who solves a captcha has a session of the demo account, or all permissions of a sandbox. */
-static bool anybody(const identity_principal_t *who)
+static bool anybody(const identity_principal_t *principal)
 {
-    return who->visitor || who->sandbox;
+    return principal->visitor || principal->sandbox;
 }
 
 bool identity_place_enter(identity_call_t *call, identity_authentication_t *out)
 {
-    const identity_principal_t *who = call->who = out->principal;
+    const identity_principal_t *principal = call->principal = out->principal;
 
-    if (anybody(who))
+    if (anybody(principal))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "Visitors and sandboxes have the interface under /v1 and nothing else.");
     if (call->in->headers.platform_id && !identity_permissions_select(call))
         return false;
     out->account_id = call->account_id;
-    if (!out->account_id && who->grants && who->grants->nelts == 1)
-        out->account_id = APR_ARRAY_IDX(who->grants, 0, identity_grant_t).account_id;
+    if (!out->account_id && principal->grants && principal->grants->nelts == 1)
+        out->account_id = APR_ARRAY_IDX(principal->grants, 0, identity_grant_t).account_id;
     return true;
 }
 
 /* Does it hold in the account, or in each, and in one at least? */
 typedef bool holds_t(const identity_grant_t *grant, const void *what);
 
-static bool in_each(const identity_principal_t *who, const char *account_id, holds_t *holds, const void *what)
+static bool in_each(const identity_principal_t *principal, const char *account_id, holds_t *holds, const void *what)
 {
     int asked = 0;
 
-    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
-        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(principal->grants, i, identity_grant_t);
         if (account_id && strcmp(grant->account_id, account_id) != 0)
             continue;
         if (!holds(grant, what))
@@ -42,10 +42,10 @@ static bool in_each(const identity_principal_t *who, const char *account_id, hol
     return asked > 0;
 }
 
-static bool in_any(const identity_principal_t *who, holds_t *holds, const void *what)
+static bool in_any(const identity_principal_t *principal, holds_t *holds, const void *what)
 {
-    for (int i = 0; who->grants && i < who->grants->nelts; i++)
-        if (holds(&APR_ARRAY_IDX(who->grants, i, identity_grant_t), what))
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++)
+        if (holds(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t), what))
             return true;
     return false;
 }
@@ -55,10 +55,10 @@ static bool permits(const identity_grant_t *grant, const void *permission)
     return identity_permset_has(&grant->permissions, permission);
 }
 
-bool identity_may(const identity_principal_t *who, const char *account_id, const char *permission)
+bool identity_may(const identity_principal_t *principal, const char *account_id, const char *permission)
 {
-    return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
-                            : in_each(who, account_id, permits, permission);
+    return principal->entity_wide ? identity_permset_has(&principal->entity_permissions, permission)
+                                  : in_each(principal, account_id, permits, permission);
 }
 
 static bool permits_whole(const identity_grant_t *grant, const void *permission)
@@ -66,10 +66,10 @@ static bool permits_whole(const identity_grant_t *grant, const void *permission)
     return identity_permset_has(grant->whole ? grant->whole : &grant->permissions, permission);
 }
 
-bool identity_may_anywhere(const identity_principal_t *who, const char *permission)
+bool identity_may_anywhere(const identity_principal_t *principal, const char *permission)
 {
-    return who->entity_wide ? identity_permset_has(&who->entity_permissions, permission)
-                            : in_any(who, permits_whole, permission);
+    return principal->entity_wide ? identity_permset_has(&principal->entity_permissions, permission)
+                                  : in_any(principal, permits_whole, permission);
 }
 
 static bool has_role(const identity_grant_t *grant, const void *role)
@@ -83,19 +83,19 @@ static bool has_role(const identity_grant_t *grant, const void *role)
     return false;
 }
 
-bool identity_has_role(const identity_principal_t *who, const char *account_id, const char *role)
+bool identity_has_role(const identity_principal_t *principal, const char *account_id, const char *role)
 {
-    return in_each(who, account_id, has_role, role);
+    return in_each(principal, account_id, has_role, role);
 }
 
-bool identity_has_role_anywhere(const identity_principal_t *who, const char *role)
+bool identity_has_role_anywhere(const identity_principal_t *principal, const char *role)
 {
-    return in_any(who, has_role, role);
+    return in_any(principal, has_role, role);
 }
 
-bool identity_can_belong(const identity_principal_t *who)
+bool identity_can_belong(const identity_principal_t *principal)
 {
-    return !who->entity_wide;
+    return !principal->entity_wide;
 }
 
 /* A reference that is written like an id is never met: it could be the id of another tenant's account. */
@@ -106,27 +106,27 @@ static bool called(const char *prefix, const char *id, const char *reference, co
     return reference && strcmp(reference, wanted) == 0;
 }
 
-bool identity_in_account(const identity_principal_t *who, const char *account)
+bool identity_in_account(const identity_principal_t *principal, const char *account)
 {
-    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
-        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(principal->grants, i, identity_grant_t);
         if (called("plat", grant->account_id, grant->reference, account))
             return true;
     }
     return false;
 }
 
-bool identity_in_team(const identity_principal_t *who, const char *team)
+bool identity_in_team(const identity_principal_t *principal, const char *team)
 {
-    for (int i = 0; who->teams && i < who->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(who->teams, i, identity_held_team_t).id, team) == 0)
+    for (int i = 0; principal->teams && i < principal->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_held_team_t).id, team) == 0)
             return true;
     return false;
 }
 
-bool identity_in_entity(const identity_principal_t *who, const char *entity)
+bool identity_in_entity(const identity_principal_t *principal, const char *entity)
 {
-    return called("enti", who->entity_id, who->entity_reference, entity);
+    return called("enti", principal->entity_id, principal->entity_reference, entity);
 }
 
 /* ---- the list of permissions ------------------------------------------------------------------------------------ */
@@ -162,15 +162,15 @@ static void add_set(list_t *list, const identity_permset_t *set)
         add_name(list, APR_ARRAY_IDX(set->own, i, const char *));
 }
 
-static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *who, const char *account_id)
+static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id)
 {
     identity_permset_t set = {0};
     bool first = true;
 
-    if (who->entity_wide)
-        return who->entity_permissions;
-    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
-        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+    if (principal->entity_wide)
+        return principal->entity_permissions;
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(principal->grants, i, identity_grant_t);
         if (account_id && strcmp(grant->account_id, account_id) != 0)
             continue;
         if (first)
@@ -182,10 +182,10 @@ static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *w
     return set;
 }
 
-const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *who, const char *account_id,
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id,
                                      size_t max)
 {
-    identity_permset_t set = common(pool, who, account_id);
+    identity_permset_t set = common(pool, principal, account_id);
     list_t list = {.text = apr_pcalloc(pool, max + 1)};
 
     list.to = list.text;

@@ -18,7 +18,7 @@
 
 /* What somebody does, and what was found so far of what it takes. */
 typedef struct act {
-    const identity_principal_t *who;
+    const identity_principal_t *principal;
     const char *permission;          /* needed in each account concerned */
     bool peers;                      /* who has a role or team that grants nothing itself is not stopped by it */
     const apr_array_header_t *stays; /* roles that are neither given nor taken, or NULL */
@@ -52,10 +52,10 @@ bool identity_role_grants_nothing(const identity_roles_t *roles, const char *id)
     return grants_nothing(roles, id, IDENTITY_ROLE_DEPTH);
 }
 
-static bool has_role(const identity_principal_t *who, const char *account_id, const char *id)
+static bool has_role(const identity_principal_t *principal, const char *account_id, const char *id)
 {
-    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
-        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(principal->grants, i, identity_grant_t);
         if (strcmp(grant->account_id, account_id) != 0)
             continue;
         for (int r = 0; grant->roles && r < grant->roles->nelts; r++)
@@ -70,7 +70,7 @@ static bool needs_everything(const act_t *act, const char *account_id, const ide
                              int levels)
 {
     const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
-    bool needs = grants_nothing(roles, id, levels) && !(act->peers && has_role(act->who, account_id, id));
+    bool needs = grants_nothing(roles, id, levels) && !(act->peers && has_role(act->principal, account_id, id));
 
     for (int i = 0; !needs && levels > 0 && children && i < children->nelts; i++)
         needs = needs_everything(act, account_id, roles, APR_ARRAY_IDX(children, i, const char *), levels - 1);
@@ -79,7 +79,7 @@ static bool needs_everything(const act_t *act, const char *account_id, const ide
 
 bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id)
 {
-    const act_t nobody = {.who = NULL};
+    const act_t nobody = {.principal = NULL};
     return needs_everything(&nobody, NULL, roles, id, IDENTITY_ROLE_DEPTH);
 }
 
@@ -98,8 +98,9 @@ static void weigh_membership(identity_call_t *call, act_t *act, const identity_m
         act->everything = act->everything || (!contains(act->stays, id) &&
                                               needs_everything(act, row->account.id, roles, id, IDENTITY_ROLE_DEPTH));
     }
-    act->exceeds = act->exceeds || !identity_principal_covers(act->who, row->account.id, &want) ||
-                   (identity_principal_is_partner(act->who, row->account.id) && row->type != IDENTITY_MEMBER_PARTNER);
+    act->exceeds =
+        act->exceeds || !identity_principal_covers(act->principal, row->account.id, &want) ||
+        (identity_principal_is_partner(act->principal, row->account.id) && row->type != IDENTITY_MEMBER_PARTNER);
 }
 
 /* rows: memberships; until: only those that were given by then, 0: all. */
@@ -113,10 +114,10 @@ static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array
     }
 }
 
-static bool in_team(const identity_principal_t *who, const char *id)
+static bool in_team(const identity_principal_t *principal, const char *id)
 {
-    for (int i = 0; who->teams && i < who->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(who->teams, i, identity_held_team_t).id, id) == 0)
+    for (int i = 0; principal->teams && i < principal->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_held_team_t).id, id) == 0)
             return true;
     return false;
 }
@@ -126,7 +127,7 @@ static void weigh_team(identity_call_t *call, act_t *act, const char *id, const 
                        const identity_holdings_t *holdings)
 {
     weigh_memberships(call, act, rows, holdings, 0);
-    if ((!rows || rows->nelts == 0) && !(act->peers && in_team(act->who, id)))
+    if ((!rows || rows->nelts == 0) && !(act->peers && in_team(act->principal, id)))
         act->everything = true;
 }
 
@@ -155,7 +156,7 @@ static int weigh_owner(identity_call_t *call, act_t *act, const identity_holding
 static bool conclude(identity_call_t *call, const act_t *act, bool *may)
 {
     *may = !act->exceeds;
-    return act->exceeds || !act->everything || identity_principal_holds_everything(call, act->who, may);
+    return act->exceeds || !act->everything || identity_principal_holds_everything(call, act->principal, may);
 }
 
 static bool refuse(identity_call_t *call, const act_t *act, const char *field, const char *sentence)
@@ -184,7 +185,8 @@ static bool may_grant_accounts(identity_call_t *call, const identity_wanted_t *w
     if (!identity_roles_load(call, all, &roles))
         return false;
     for (int i = 0; i < wanted->memberships->nelts; i++) {
-        act_t act = {.who = call->who, .permission = call->route->permission, .stays = wanted->present_role_ids};
+        act_t act = {
+            .principal = call->principal, .permission = call->route->permission, .stays = wanted->present_role_ids};
         weigh_membership(call, &act, APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *),
                          APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *), roles);
         if (!may_grant(call, &act,
@@ -207,7 +209,7 @@ static bool may_grant_teams(identity_call_t *call, const identity_wanted_t *want
         return false;
     for (int i = 0; i < ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
-        act_t act = {.who = call->who, .permission = call->route->permission};
+        act_t act = {.principal = call->principal, .permission = call->route->permission};
         weigh_team(call, &act, id, identity_held_memberships(holdings, id), holdings);
         if (!may_grant(
                 call, &act,
@@ -225,7 +227,7 @@ bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted)
 bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
 {
     const apr_array_header_t *rows = identity_held_memberships(holdings, team_id);
-    const act_t act = {.who = call->who, .everything = true};
+    const act_t act = {.principal = call->principal, .everything = true};
     apr_int64_t members = 0;
 
     if (rows && rows->nelts)
@@ -240,7 +242,7 @@ bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t
 bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
                          const char *field)
 {
-    act_t act = {.who = call->who, .permission = call->route->permission};
+    act_t act = {.principal = call->principal, .permission = call->route->permission};
     bool may;
 
     weigh_owner(call, &act, holdings, owner_id, 0);
@@ -253,7 +255,7 @@ bool identity_may_change_membership(identity_call_t *call, const identity_member
                                     const apr_array_header_t *role_ids, const identity_roles_t *roles,
                                     const apr_array_header_t *stay)
 {
-    act_t act = {.who = call->who, .permission = call->route->permission, .stays = stay};
+    act_t act = {.principal = call->principal, .permission = call->route->permission, .stays = stay};
     bool may;
 
     weigh_membership(call, &act, row, role_ids, roles);
@@ -273,7 +275,7 @@ static bool may_move(identity_call_t *call, const act_t *act)
 
 bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
 {
-    act_t act = {.who = call->who, .permission = call->route->permission};
+    act_t act = {.principal = call->principal, .permission = call->route->permission};
 
     weigh_team(call, &act, team_id, identity_held_team_memberships(holdings, team_id), holdings);
     return may_move(call, &act);
@@ -281,7 +283,7 @@ bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t 
 
 bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
 {
-    act_t act = {.who = call->who, .permission = call->route->permission};
+    act_t act = {.principal = call->principal, .permission = call->route->permission};
     apr_int64_t members = 0;
 
     if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
@@ -297,7 +299,7 @@ bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *
 bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
                          const char *permission)
 {
-    act_t act = {.who = call->who, .permission = permission, .peers = true};
+    act_t act = {.principal = call->principal, .permission = permission, .peers = true};
     bool may;
 
     if (weigh_owner(call, &act, holdings, user_id, 0) == 0)
@@ -313,12 +315,13 @@ bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdi
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
-static bool holds_anywhere(const identity_principal_t *who, const char *permission)
+static bool holds_anywhere(const identity_principal_t *principal, const char *permission)
 {
-    bool holds = who->entity_wide && identity_permset_has(&who->entity_permissions, permission);
+    bool holds = principal->entity_wide && identity_permset_has(&principal->entity_permissions, permission);
 
-    for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
-        holds = holds || identity_permset_has(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, permission);
+    for (int i = 0; !principal->entity_wide && i < principal->grants->nelts; i++)
+        holds = holds ||
+                identity_permset_has(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, permission);
     return holds;
 }
 
@@ -326,7 +329,7 @@ static bool permitted_in_each(const identity_call_t *call, const identity_permse
                               const apr_array_header_t *rows)
 {
     for (int i = 0; rows && i < rows->nelts; i++)
-        if (!identity_principal_covers(call->who, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
+        if (!identity_principal_covers(call->principal, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
                                        want))
             return false;
     return true;
@@ -348,43 +351,46 @@ bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given
 }
 
 /* Only what came with the invitation: what others gave since has been judged by their own rights. */
-bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *who,
+bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
                              const identity_invitation_row_t *invitation, const identity_holdings_t *given,
                              bool *covers)
 {
-    act_t act = {.who = who, .permission = INVITE_PERMISSION, .exceeds = !holds_anywhere(who, INVITE_PERMISSION)};
+    act_t act = {.principal = principal,
+                 .permission = INVITE_PERMISSION,
+                 .exceeds = !holds_anywhere(principal, INVITE_PERMISSION)};
 
     weigh_owner(call, &act, given, invitation->adds ? invitation->id : invitation->user_id, invitation->created_at);
     return conclude(call, &act, covers);
 }
 
-static bool load_inviter(identity_call_t *call, const identity_invitation_row_t *invitation, identity_principal_t **who)
+static bool load_inviter(identity_call_t *call, const identity_invitation_row_t *invitation,
+                         identity_principal_t **principal)
 {
     const char *id = invitation->invited_by;
     identity_user_row_t *user = NULL;
     identity_key_row_t *key = NULL;
     bool found = false;
 
-    *who = NULL;
+    *principal = NULL;
     if (identity_id_valid(id, "user")) {
         if (!identity_db_found(call, identity_user_get(call->db, invitation->entity_id, id, &user), &found))
             return false;
-        return !found || user->status != IDENTITY_USER_ACTIVE || identity_principal_of_user(call, user, who);
+        return !found || user->status != IDENTITY_USER_ACTIVE || identity_principal_of_user(call, user, principal);
     }
     if (!identity_db_found(call, identity_key_get(call->db, id, &key), &found))
         return false;
-    return !found || !identity_key_live(call, key) || identity_principal_of_key(call, key, who);
+    return !found || !identity_key_live(call, key) || identity_principal_of_key(call, key, principal);
 }
 
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
                             const identity_holdings_t *given, bool *holds)
 {
-    identity_principal_t *who;
+    identity_principal_t *principal;
 
     *holds = invitation->invited_by[0] == '\0'; /* the command line */
     if (*holds)
         return true;
-    if (!load_inviter(call, invitation, &who))
+    if (!load_inviter(call, invitation, &principal))
         return false;
-    return !who || identity_inviter_covers(call, who, invitation, given, holds);
+    return !principal || identity_inviter_covers(call, principal, invitation, given, holds);
 }

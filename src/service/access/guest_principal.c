@@ -16,14 +16,14 @@ bool identity_demo_account(identity_call_t *call, identity_account_row_t **accou
 }
 
 bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **live,
-                                   identity_principal_t **who)
+                                   identity_principal_t **principal)
 {
     identity_session_row_t *session;
     identity_account_row_t *account;
     bool found;
 
     *live = NULL;
-    *who = NULL;
+    *principal = NULL;
     if (!identity_db_found(call, identity_session_of_visitor(call->db, session_id, &session), &found))
         return false;
     if (!found || session->ended_at || session->expires_at <= call->now)
@@ -33,7 +33,7 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
     if (!account || strcmp(account->entity_id, session->entity_id) != 0)
         return true;
     *live = session;
-    identity_principal_t *made = *who = apr_pcalloc(call->pool, sizeof *made);
+    identity_principal_t *made = *principal = apr_pcalloc(call->pool, sizeof *made);
     made->kind = IDENTITY_CALLER_USER;
     made->visitor = true;
     made->id = made->session_id = session->id;

@@ -9,7 +9,7 @@ bool identity_key_accounts_load(identity_call_t *call, identity_key_accounts_t *
     for (int i = 0; i < identity_builtin_role_count(); i++)
         if (strcmp(identity_builtin_role(i)->slug, "read-only") == 0)
             APR_ARRAY_PUSH(accounts->read_only, const char *) = identity_builtin_role(i)->id;
-    return identity_db_ok(call, identity_accounts_list(call->db, call->who->entity_id, &accounts->rows)) &&
+    return identity_db_ok(call, identity_accounts_list(call->db, call->principal->entity_id, &accounts->rows)) &&
            identity_roles_load(call, accounts->read_only, &accounts->roles);
 }
 
@@ -129,7 +129,7 @@ bool identity_key_load(identity_call_t *call, void *data)
     identity_key_view_t *view = data;
     bool found;
 
-    if (!identity_db_found(call, identity_key_find(call->db, call->who->entity_id, view->id, &view->row), &found))
+    if (!identity_db_found(call, identity_key_find(call->db, call->principal->entity_id, view->id, &view->row), &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);

@@ -160,7 +160,7 @@ static bool read_roles(identity_call_t *call, const json_t *list, apr_array_head
     }
     if (mentions->nelts == 0)
         return true;
-    return identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, ids, names, NULL, rows));
+    return identity_db_ok(call, identity_roles_find(call->db, call->principal->entity_id, ids, names, NULL, rows));
 }
 
 static bool account_at(identity_call_t *call, const char *field, const char *id, identity_account_row_t *account)
@@ -169,7 +169,7 @@ static bool account_at(identity_call_t *call, const char *field, const char *id,
     bool found = false;
 
     if (identity_id_valid(id, "plat") &&
-        !identity_db_found(call, identity_account_find(call->db, call->who->entity_id, id, &row), &found))
+        !identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, id, &row), &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such account.");
@@ -191,7 +191,7 @@ static bool read_membership(identity_call_t *call, const json_t *object, size_t 
         if (strcmp(APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *)->account.id, row->account.id) ==
             0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This account is named twice.");
-    row->entity_id = call->who->entity_id;
+    row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     identity_member_type_parse(identity_json_string(object, "type"), &row->type);
     APR_ARRAY_PUSH(wanted->memberships, identity_membership_row_t *) = row;
@@ -209,14 +209,14 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
     bool found = false;
 
     if (identity_id_valid(id, "team") &&
-        !identity_db_found(call, identity_team_get(call->db, call->who->entity_id, id, &team), &found))
+        !identity_db_found(call, identity_team_get(call->db, call->principal->entity_id, id, &team), &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such team.");
     for (int i = 0; i < wanted->teams->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *)->team_id, team->id) == 0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This team is named twice.");
-    row->entity_id = call->who->entity_id;
+    row->entity_id = call->principal->entity_id;
     row->team_id = team->id;
     row->created_at = call->now;
     row->start_at = call->now;

@@ -54,110 +54,114 @@ static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const i
     APR_ARRAY_PUSH(grant->roles, identity_held_role_t) = (identity_held_role_t){row->id, row->name, row->slug};
 }
 
-static void add_team(apr_pool_t *pool, identity_principal_t *who, const identity_standing_row_t *row, apr_time_t now)
+static void add_team(apr_pool_t *pool, identity_principal_t *principal, const identity_standing_row_t *row,
+                     apr_time_t now)
 {
-    who->changes_at = identity_time_sooner(who->changes_at, row->start_at > now ? row->start_at : row->end_at);
+    principal->changes_at =
+        identity_time_sooner(principal->changes_at, row->start_at > now ? row->start_at : row->end_at);
     if (row->start_at > now)
         return;
-    if (!who->teams)
-        who->teams = apr_array_make(pool, 2, sizeof(identity_held_team_t));
-    APR_ARRAY_PUSH(who->teams, identity_held_team_t) = (identity_held_team_t){row->id, row->name};
+    if (!principal->teams)
+        principal->teams = apr_array_make(pool, 2, sizeof(identity_held_team_t));
+    APR_ARRAY_PUSH(principal->teams, identity_held_team_t) = (identity_held_team_t){row->id, row->name};
 }
 
-static void set_entity(identity_principal_t *who, const char *reference, apr_time_t expires_at)
+static void set_entity(identity_principal_t *principal, const char *reference, apr_time_t expires_at)
 {
-    who->entity_reference = reference;
-    who->sandbox = expires_at != 0;
+    principal->entity_reference = reference;
+    principal->sandbox = expires_at != 0;
 }
 
 /* Logins of several entities may be alike. In a sandbox anybody gives themselves any: by these nobody is told. */
-static void set_login(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user,
+static void set_login(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user,
                       const identity_standing_row_t *entity)
 {
-    const char *key = user->login && !who->sandbox ? identity_login_key(call->pool, user->login) : NULL;
+    const char *key = user->login && !principal->sandbox ? identity_login_key(call->pool, user->login) : NULL;
 
-    who->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
+    principal->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
 }
 
-const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *who)
+const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *principal)
 {
-    return settings->logins && who->login ? who->login : who->name;
+    return settings->logins && principal->login ? principal->login : principal->name;
 }
 
 /* What all of it is called: for rules that stand in a configuration. */
-static bool load_names(identity_call_t *call, identity_principal_t *who, const identity_user_row_t *user)
+static bool load_names(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user)
 {
     apr_array_header_t *rows = NULL;
 
-    if (!identity_db_ok(call, identity_standing_of_user(call->db, who->entity_id, who->id, call->now, &rows)))
+    if (!identity_db_ok(call,
+                        identity_standing_of_user(call->db, principal->entity_id, principal->id, call->now, &rows)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
         const identity_standing_row_t *row = APR_ARRAY_IDX(rows, i, identity_standing_row_t *);
-        identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(who->grants, row->id) : NULL;
+        identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(principal->grants, row->id) : NULL;
         if (grant)
             grant->reference = row->name;
         if (row->kind == IDENTITY_STANDING_ENTITY) {
-            set_entity(who, row->name, row->end_at);
-            set_login(call, who, user, row);
+            set_entity(principal, row->name, row->end_at);
+            set_login(call, principal, user, row);
         }
         if (row->kind == IDENTITY_STANDING_ROLE)
-            add_role(call->pool, who->grants, row);
+            add_role(call->pool, principal->grants, row);
         if (row->kind == IDENTITY_STANDING_TEAM)
-            add_team(call->pool, who, row, call->now);
+            add_team(call->pool, principal, row, call->now);
     }
     return true;
 }
 
-bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user, identity_principal_t **who)
+bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t *user,
+                                identity_principal_t **principal)
 {
     apr_array_header_t *rows = NULL;
 
     if (!identity_db_ok(call, identity_grants_of_user(call->db, user->id, call->now, &rows)))
         return false;
-    *who = apr_pcalloc(call->pool, sizeof **who);
-    (*who)->kind = IDENTITY_CALLER_USER;
-    (*who)->id = user->id;
-    (*who)->name = identity_user_told(user);
-    (*who)->method = "bearer";
-    (*who)->entity_id = user->entity_id;
-    (*who)->grants = grants_of_rows(call, rows);
-    return load_names(call, *who, user);
+    *principal = apr_pcalloc(call->pool, sizeof **principal);
+    (*principal)->kind = IDENTITY_CALLER_USER;
+    (*principal)->id = user->id;
+    (*principal)->name = identity_user_told(user);
+    (*principal)->method = "bearer";
+    (*principal)->entity_id = user->entity_id;
+    (*principal)->grants = grants_of_rows(call, rows);
+    return load_names(call, *principal, user);
 }
 
 /* The owner as it is now, and of what it holds in each account no more than the key names. */
-static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal)
 {
     identity_user_row_t *user = NULL;
     identity_permset_t narrow = {0};
     apr_array_header_t *names;
     bool found;
 
-    *who = NULL;
+    *principal = NULL;
     if (!identity_db_found(call, identity_user_get(call->db, key->entity_id, key->user_id, &user), &found))
         return false;
     if (!found || user->status != IDENTITY_USER_ACTIVE)
         return true;
-    if (!identity_key_narrowing(call, key, &names) || !identity_principal_of_user(call, user, who))
+    if (!identity_key_narrowing(call, key, &names) || !identity_principal_of_user(call, user, principal))
         return false;
-    (*who)->key_id = key->id;
-    (*who)->method = "key";
+    (*principal)->key_id = key->id;
+    (*principal)->method = "key";
     for (int i = 0; i < names->nelts; i++)
         identity_permset_add(call->pool, &narrow, APR_ARRAY_IDX(names, i, const char *));
-    for (int i = 0; key->narrowed && i < (*who)->grants->nelts; i++) {
-        identity_grant_t *grant = &APR_ARRAY_IDX((*who)->grants, i, identity_grant_t);
+    for (int i = 0; key->narrowed && i < (*principal)->grants->nelts; i++) {
+        identity_grant_t *grant = &APR_ARRAY_IDX((*principal)->grants, i, identity_grant_t);
         grant->whole = apr_pmemdup(call->pool, &grant->permissions, sizeof grant->permissions);
         identity_permset_intersect(call->pool, &grant->permissions, &narrow);
     }
     return true;
 }
 
-bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **who)
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal)
 {
     identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
     apr_array_header_t *names;
 
     if (key->user_id)
-        return principal_of_owner(call, key, who);
+        return principal_of_owner(call, key, principal);
     made->kind = IDENTITY_CALLER_KEY;
     made->id = made->name = key->id;
     made->method = "key";
@@ -168,7 +172,7 @@ bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *
     if (!identity_key_narrowing(call, key, &names))
         return false;
     identity_key_holds(call, key, names, &made->entity_permissions);
-    *who = made;
+    *principal = made;
     return true;
 }
 
@@ -179,7 +183,7 @@ static bool account_of_entity(identity_call_t *call, void *data)
 
     return identity_db_found(
         call,
-        identity_account_find(call->db, call->who->entity_id,
+        identity_account_find(call->db, call->principal->entity_id,
                               call->account_asked ? call->account_asked : call->in->headers.platform_id, row),
         &found);
 }
@@ -197,7 +201,7 @@ static bool select_entity_wide(identity_call_t *call)
 {
     identity_account_row_t *row = NULL;
 
-    call->permissions = call->who->entity_permissions;
+    call->permissions = call->principal->entity_permissions;
     if (!call->in->headers.platform_id && !call->account_asked)
         return true;
     call->account_id = call->in->headers.platform_id;
@@ -213,7 +217,7 @@ static bool select_entity_wide(identity_call_t *call)
 
 static const identity_grant_t *grant_selected(const identity_call_t *call)
 {
-    const apr_array_header_t *grants = call->who->grants;
+    const apr_array_header_t *grants = call->principal->grants;
 
     if (!call->account_asked)
         return grant_in(grants, call->in->headers.platform_id);
@@ -250,9 +254,9 @@ static bool select_named(identity_call_t *call)
 
 bool identity_permissions_select(identity_call_t *call)
 {
-    const apr_array_header_t *grants = call->who->grants;
+    const apr_array_header_t *grants = call->principal->grants;
 
-    if (call->who->entity_wide)
+    if (call->principal->entity_wide)
         return select_entity_wide(call) && accounts_agree(call);
     if (call->in->headers.platform_id || call->account_asked)
         return select_named(call);
@@ -272,8 +276,8 @@ bool identity_permissions_select(identity_call_t *call)
 bool identity_permissions_again(identity_call_t *call)
 {
     memset(&call->permissions, 0, sizeof call->permissions);
-    if (call->who->entity_wide) {
-        call->permissions = call->who->entity_permissions; /* in the same account as before */
+    if (call->principal->entity_wide) {
+        call->permissions = call->principal->entity_permissions; /* in the same account as before */
         return true;
     }
     call->account_id = NULL;
@@ -284,41 +288,42 @@ bool identity_permissions_again(identity_call_t *call)
 bool identity_permission_held(identity_call_t *call)
 {
     const identity_route_t *route = call->route;
-    bool own =
-        route->self && call->id && call->who->kind == IDENTITY_CALLER_USER && strcmp(call->id, call->who->id) == 0;
+    bool own = route->self && call->id && call->principal->kind == IDENTITY_CALLER_USER &&
+               strcmp(call->id, call->principal->id) == 0;
 
     if (!route->permission || own || identity_permset_has(&call->permissions, route->permission))
         return true;
     call->lacking = route->permission;
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
-                         call->who->narrowed ? " The key is narrowed: its own list of permissions leaves this one out."
-                                             : "");
+    return identity_deny(
+        call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
+        call->principal->narrowed ? " The key is narrowed: its own list of permissions leaves this one out." : "");
 }
 
-bool identity_principal_covers(const identity_principal_t *who, const char *account_id, const identity_permset_t *want)
+bool identity_principal_covers(const identity_principal_t *principal, const char *account_id,
+                               const identity_permset_t *want)
 {
-    if (who->entity_wide)
-        return identity_permset_covers(&who->entity_permissions, want);
-    const identity_grant_t *grant = grant_in(who->grants, account_id);
+    if (principal->entity_wide)
+        return identity_permset_covers(&principal->entity_permissions, want);
+    const identity_grant_t *grant = grant_in(principal->grants, account_id);
     return grant && identity_permset_covers(&grant->permissions, want);
 }
 
-bool identity_principal_is_partner(const identity_principal_t *who, const char *account_id)
+bool identity_principal_is_partner(const identity_principal_t *principal, const char *account_id)
 {
-    const identity_grant_t *grant = who->entity_wide ? NULL : grant_in(who->grants, account_id);
+    const identity_grant_t *grant = principal->entity_wide ? NULL : grant_in(principal->grants, account_id);
     return grant && grant->type == IDENTITY_MEMBER_PARTNER;
 }
 
 /* In every account, of which there is one. */
-static bool grants_cover(identity_call_t *call, const identity_principal_t *who, const identity_permset_t *want,
+static bool grants_cover(identity_call_t *call, const identity_principal_t *principal, const identity_permset_t *want,
                          bool *covers)
 {
     apr_int64_t covered = 0, accounts = 0;
 
-    for (int i = 0; i < who->grants->nelts; i++)
-        covered += identity_permset_covers(&APR_ARRAY_IDX(who->grants, i, identity_grant_t).permissions, want);
+    for (int i = 0; i < principal->grants->nelts; i++)
+        covered += identity_permset_covers(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, want);
     /* Each grant is of another account of the entity: so many may not be fewer than there are. */
-    if (!identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, covered, &accounts)))
+    if (!identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, covered, &accounts)))
         return false;
     *covers = covered > 0 && covered == accounts;
     return true;
@@ -326,27 +331,27 @@ static bool grants_cover(identity_call_t *call, const identity_principal_t *who,
 
 bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
 {
-    const identity_principal_t *who = call->who;
+    const identity_principal_t *principal = call->principal;
 
-    *covers = who->entity_wide ? identity_permset_covers(&who->entity_permissions, want) : !call->partner;
-    return who->entity_wide || !*covers || grants_cover(call, who, want, covers);
+    *covers = principal->entity_wide ? identity_permset_covers(&principal->entity_permissions, want) : !call->partner;
+    return principal->entity_wide || !*covers || grants_cover(call, principal, want, covers);
 }
 
-bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *who, bool *holds)
+bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *principal, bool *holds)
 {
     const identity_permset_t everything = {.all = true};
     apr_int64_t accounts = 1;
 
-    for (int i = 0; !who->entity_wide && i < who->grants->nelts; i++)
-        if (APR_ARRAY_IDX(who->grants, i, identity_grant_t).type == IDENTITY_MEMBER_PARTNER)
+    for (int i = 0; !principal->entity_wide && i < principal->grants->nelts; i++)
+        if (APR_ARRAY_IDX(principal->grants, i, identity_grant_t).type == IDENTITY_MEMBER_PARTNER)
             return !(*holds = false);
-    if (!who->entity_wide)
-        return grants_cover(call, who, &everything, holds);
+    if (!principal->entity_wide)
+        return grants_cover(call, principal, &everything, holds);
     /* Who has the database itself needs no account. */
-    if (who->kind != IDENTITY_CALLER_LOCAL &&
-        !identity_db_ok(call, identity_accounts_count(call->db, who->entity_id, 1, &accounts)))
+    if (principal->kind != IDENTITY_CALLER_LOCAL &&
+        !identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, 1, &accounts)))
         return false;
-    *holds = accounts > 0 && identity_permset_covers(&who->entity_permissions, &everything);
+    *holds = accounts > 0 && identity_permset_covers(&principal->entity_permissions, &everything);
     return true;
 }
 
@@ -354,7 +359,7 @@ bool identity_needs_everything(identity_call_t *call, const char *what)
 {
     bool holds;
 
-    if (!identity_principal_holds_everything(call, call->who, &holds))
+    if (!identity_principal_holds_everything(call, call->principal, &holds))
         return false;
     return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                   "%s takes every permission in every account of the entity.", what);

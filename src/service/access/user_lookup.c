@@ -13,9 +13,9 @@ bool identity_user_found(identity_call_t *call, const char *id, identity_user_ro
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_get(call->db, call->who->entity_id, id, user), &found))
+    if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, id, user), &found))
         return false;
-    if (found && !(call->partner && strcmp(id, call->who->id) != 0))
+    if (found && !(call->partner && strcmp(id, call->principal->id) != 0))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }

@@ -213,8 +213,8 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
 
     if (!row.id)
         return false;
-    row.entity_id = audit->entity_id ? audit->entity_id : call->who ? call->who->entity_id : "";
-    row.user_id = audit->actor ? audit->actor : call->who ? call->who->id : "";
+    row.entity_id = audit->entity_id ? audit->entity_id : call->principal ? call->principal->entity_id : "";
+    row.user_id = audit->actor ? audit->actor : call->principal ? call->principal->id : "";
     row.target_entity_id = row.entity_id[0] ? row.entity_id : NULL;
     row.target_platform_id = audit->account ? audit->account->id : call->account_id;
     row.target_resource_type = audit->type;

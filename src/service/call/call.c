@@ -218,7 +218,7 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
 
     identity_call_begin(&call, pool, env, NULL);
     identity_authenticate_local(pool, entity_id, &local);
-    call.who = local.principal;
+    call.principal = local.principal;
     bool done = write ? identity_write(&call, work, data) : identity_read(&call, work, data);
     *problem = call.problem;
     return done;
@@ -226,16 +226,16 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
 
 void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out)
 {
-    identity_principal_t *who = apr_pcalloc(pool, sizeof *who);
+    identity_principal_t *principal = apr_pcalloc(pool, sizeof *principal);
 
     memset(out, 0, sizeof *out);
-    who->kind = IDENTITY_CALLER_LOCAL;
-    who->id = who->name = "";
-    who->method = "local";
-    who->entity_id = entity_id;
-    who->entity_wide = true;
-    who->entity_permissions.all = true;
-    out->principal = who;
+    principal->kind = IDENTITY_CALLER_LOCAL;
+    principal->id = principal->name = "";
+    principal->method = "local";
+    principal->entity_id = entity_id;
+    principal->entity_wide = true;
+    principal->entity_permissions.all = true;
+    out->principal = principal;
 }
 
 /* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */

@@ -59,13 +59,13 @@ struct identity_call {
     const identity_request_t *in;
     identity_response_t *out;
     const identity_route_t *route;
-    const identity_principal_t *who; /* NULL: nobody */
-    const char *account_id;          /* that the call acts on (x-platform-id), or NULL */
-    const char *account_asked;       /* id or reference of the one that the query asks about, or NULL */
-    identity_permset_t permissions;  /* that hold in this call */
-    bool partner;                    /* sees no user but itself */
-    const char *lacking;             /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
-    const char *id, *inner_id;       /* of the path, well-formed; NULL without one */
+    const identity_principal_t *principal; /* NULL: nobody */
+    const char *account_id;                /* that the call acts on (x-platform-id), or NULL */
+    const char *account_asked;             /* id or reference of the one that the query asks about, or NULL */
+    identity_permset_t permissions;        /* that hold in this call */
+    bool partner;                          /* sees no user but itself */
+    const char *lacking;                   /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
+    const char *id, *inner_id;             /* of the path, well-formed; NULL without one */
     apr_table_t *query;
     bool paged;              /* limit was read */
     json_t *body;            /* checked; an object */
@@ -137,9 +137,9 @@ const char *identity_client_network(identity_call_t *call);
 const char *identity_client_address(identity_call_t *call);
 const char *identity_user_agent(const identity_call_t *call); /* as far as it is kept; "" without one */
 /* What limits and Idempotency-Keys count by. */
-static inline const char *identity_credential_id(const identity_principal_t *who)
+static inline const char *identity_credential_id(const identity_principal_t *principal)
 {
-    return who->key_id ? who->key_id : who->id;
+    return principal->key_id ? principal->key_id : principal->id;
 }
 
 /* ---- entity tags (etag.c) ---------------------------------------------------------------------------------------- */

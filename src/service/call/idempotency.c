@@ -168,7 +168,7 @@ bool identity_once_begin(identity_call_t *call, bool *answered)
         return true;
     identity_once_t *once = apr_pcalloc(call->pool, sizeof *once);
     once->headers = apr_table_elts(call->out->headers)->nelts;
-    once->row.credential_id = identity_credential_id(call->who);
+    once->row.credential_id = identity_credential_id(call->principal);
     once->row.key = key;
     once->row.owner = call->in->request_id;
     once->row.sealed_with = identity_keyset_kid(call->env->keys, 0);

@@ -62,7 +62,7 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
 
     memset(page, 0, sizeof *page);
     call->paged = true;
-    page->query.entity_id = call->who ? call->who->entity_id : "";
+    page->query.entity_id = call->principal ? call->principal->entity_id : "";
     page->query.active = -1;
     page->total = NOT_COUNTED;
     if (!number(call, "page", 1, PAGE_MAX, &page->page) ||

@@ -14,7 +14,7 @@ typedef enum {
 typedef struct credential {
     credential_kind_t kind;
     const char *text, *method;
-    const identity_principal_t *who; /* NULL after a look-up: not valid */
+    const identity_principal_t *principal; /* NULL after a look-up: not valid */
     identity_memory_t memory;
     /* Of who is not remembered: */
     identity_principal_t *read;
@@ -103,7 +103,7 @@ static bool load_key(identity_call_t *call, void *data)
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, identity_credential_id(credential->who), call->now));
+    return identity_db_ok(call, identity_key_touch(call->db, identity_credential_id(credential->principal), call->now));
 }
 
 /* ---- access tokens ---------------------------------------------------------------------------------------------- */
@@ -125,14 +125,14 @@ static bool load_session(identity_call_t *call, const char *id, const char *subj
         return false;
     if (!found || !identity_session_live(session, user, call->now) || (subject && strcmp(user->id, subject) != 0))
         return true;
-    if (!identity_principal_of_user(call, user, &bearer->who))
+    if (!identity_principal_of_user(call, user, &bearer->principal))
         return false;
     bearer->session = session;
     bearer->user = user;
-    bearer->who->session_id = session->id;
-    bearer->who->authenticated_at = session->authenticated_at;
-    bearer->who->expires_at = session->expires_at;
-    bearer->who->idle_expires_at = session->idle_expires_at;
+    bearer->principal->session_id = session->id;
+    bearer->principal->authenticated_at = session->authenticated_at;
+    bearer->principal->expires_at = session->expires_at;
+    bearer->principal->idle_expires_at = session->idle_expires_at;
     return true;
 }
 
@@ -147,12 +147,12 @@ static bool load_key_of(identity_call_t *call, identity_bearer_t *bearer)
         return false;
     if (!found || !identity_key_live(call, row) || strcmp(row->entity_id, claims->entity_id) != 0)
         return true;
-    if (!identity_principal_of_key(call, row, &bearer->who))
+    if (!identity_principal_of_key(call, row, &bearer->principal))
         return false;
-    if (!bearer->who)
+    if (!bearer->principal)
         return true;
     bearer->key = row;
-    bearer->who->method = "bearer";
+    bearer->principal->method = "bearer";
     return true;
 }
 
@@ -168,9 +168,9 @@ bool identity_bearer_load(identity_call_t *call, void *data)
 {
     identity_bearer_t *bearer = data;
 
-    bearer->who = NULL;
+    bearer->principal = NULL;
     if (identity_id_valid(bearer->claims.subject, "sess"))
-        return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->who);
+        return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->principal);
     return identity_id_valid(bearer->claims.subject, "apik")
                ? load_key_of(call, bearer)
                : load_session(call, bearer->claims.session_id, bearer->claims.subject, bearer);
@@ -184,7 +184,7 @@ static bool load_bearer(identity_call_t *call, void *data)
 
     if (!identity_bearer_load(call, &credential->bearer))
         return false;
-    credential->read = credential->bearer.who;
+    credential->read = credential->bearer.principal;
     credential->key = credential->bearer.key;
     return true;
 }
@@ -195,7 +195,7 @@ static bool load_cookie(identity_call_t *call, void *data)
 
     if (!load_session(call, credential->bearer.claims.session_id, NULL, &credential->bearer))
         return false;
-    credential->read = credential->bearer.who;
+    credential->read = credential->bearer.principal;
     return true;
 }
 
@@ -225,10 +225,10 @@ static bool ask(identity_call_t *call, credential_t *credential)
     if (!verify(call, credential))
         return true;
     if (!identity_read(call, loads[credential->kind], credential)) {
-        credential->who = credential->memory.who;
+        credential->principal = credential->memory.principal;
         return identity_recall_stale(call, &credential->memory);
     }
-    credential->who = credential->read;
+    credential->principal = credential->read;
     key = credential->key;
     if (credential->read && key)
         credential->read->ends_at = key->expires_at;
@@ -243,10 +243,11 @@ static bool check(identity_call_t *call, credential_t *credential)
     identity_memory_t *memory = &credential->memory;
 
     identity_recall(call, credential->kind, credential->text, memory);
-    credential->who = memory->who;
+    credential->principal = memory->principal;
     if (!memory->sure && !ask(call, credential))
         return false;
-    if (credential->who && (credential->who->kind == IDENTITY_CALLER_KEY || credential->who->key_id) &&
+    if (credential->principal &&
+        (credential->principal->kind == IDENTITY_CALLER_KEY || credential->principal->key_id) &&
         identity_use_due(call, memory, IDENTITY_LAST_USE_STEP) &&
         !identity_write_aside(call, write_last_use, credential))
         identity_use_missed(call, memory, IDENTITY_LAST_USE_STEP);
@@ -282,8 +283,8 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route, i
     }
     if (!check(call, &credential))
         return false;
-    out->principal = credential.who;
-    if (!credential.who && route->credential == IDENTITY_CREDENTIAL_REQUIRED)
+    out->principal = credential.principal;
+    if (!credential.principal && route->credential == IDENTITY_CREDENTIAL_REQUIRED)
         return identity_unauthorised(call, "The credential is not valid.");
     return true;
 }
@@ -330,7 +331,7 @@ static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts
     credential->method = "cookie";
     if (!identity_transport_fits(call) || !check(call, credential))
         return false;
-    if (!credential->who)
+    if (!credential->principal)
         credential->kind = CREDENTIAL_ABSENT;
     return true;
 }
@@ -349,9 +350,9 @@ static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts,
         return identity_unauthorised(call, "A credential is needed.");
     if (!identity_transport_fits(call) || !check(call, credential))
         return false;
-    if (credential->who && credential->who->key_id)
-        out->method = credential->who->method;
-    return credential->who || identity_unauthorised(call, "The credential is not valid.");
+    if (credential->principal && credential->principal->key_id)
+        out->method = credential->principal->method;
+    return credential->principal || identity_unauthorised(call, "The credential is not valid.");
 }
 
 static bool identify(identity_call_t *call, const identity_accepts_t *accepts, identity_authentication_t *out)
@@ -371,9 +372,9 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
     if (credential.kind == CREDENTIAL_COOKIE) {
         if (!identity_own_page(call))
             return false;
-        identity_session_used(call, credential.who, &credential.memory);
+        identity_session_used(call, credential.principal, &credential.memory);
     }
-    out->principal = credential.who;
+    out->principal = credential.principal;
     return identity_place_enter(call, out);
 }
 

@@ -14,7 +14,7 @@ typedef struct attempt {
     identity_user_row_t *user; /* NULL: unknown */
     const char *verified;      /* the hash that the password was found right for just now, or NULL */
     const char *fresh;         /* a stronger hash of it */
-    identity_principal_t *who;
+    identity_principal_t *principal;
     const char *refusal; /* right, but switched off for the user's entity */
 } attempt_t;
 
@@ -62,9 +62,9 @@ static bool read_user(identity_call_t *call, void *data)
         return true;
     if (!identity_password_refusal(call, attempt->user, &attempt->refusal) || attempt->refusal)
         return attempt->refusal != NULL;
-    if (!identity_principal_of_user(call, attempt->user, &attempt->who))
+    if (!identity_principal_of_user(call, attempt->user, &attempt->principal))
         return false;
-    attempt->who->authenticated_at = call->now;
+    attempt->principal->authenticated_at = call->now;
     return true;
 }
 
@@ -137,14 +137,14 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
         !identity_limit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
         return false;
     /* A second time where another request of the same person has strengthened the hash meanwhile. */
-    for (int i = 0; i < 2 && !attempt->who && !attempt->refusal; i++)
+    for (int i = 0; i < 2 && !attempt->principal && !attempt->refusal; i++)
         if (!verify(call, attempt))
             return false;
     if (attempt->refusal)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "%s", attempt->refusal);
-    if (!attempt->who)
+    if (!attempt->principal)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
-    out->principal = attempt->who;
+    out->principal = attempt->principal;
     return identity_place_enter(call, out);
 }
 

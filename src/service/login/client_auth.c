@@ -65,7 +65,7 @@ static bool load(identity_call_t *call, void *data)
     /* A person's key is no program of the entity. */
     if (client->key && client->key->user_id)
         client->key = NULL;
-    return (!client->key || identity_principal_of_key(call, client->key, &client->who));
+    return (!client->key || identity_principal_of_key(call, client->key, &client->principal));
 }
 
 bool identity_oauth_client(identity_call_t *call, identity_client_t *client)

@@ -100,23 +100,24 @@ bool identity_own_page(identity_call_t *call)
                          "With the cookie alone, only a page of the same origin may ask for this.");
 }
 
-static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *who)
+static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *principal)
 {
     apr_time_t idle = call->now + call->env->settings->refresh_idle;
-    return idle < who->expires_at ? idle : who->expires_at; /* never past the absolute end (security 34) */
+    return idle < principal->expires_at ? idle : principal->expires_at; /* never past the absolute end (security 34) */
 }
 
 static bool write_use(identity_call_t *call, void *data)
 {
-    const identity_principal_t *const *who = data;
-    return identity_db_ok(call, identity_session_touch(call->db, (*who)->session_id, idle_end(call, *who)));
+    const identity_principal_t *const *principal = data;
+    return identity_db_ok(call, identity_session_touch(call->db, (*principal)->session_id, idle_end(call, *principal)));
 }
 
-void identity_session_used(identity_call_t *call, const identity_principal_t *who, const identity_memory_t *memory)
+void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
+                           const identity_memory_t *memory)
 {
     apr_interval_time_t eighth = call->env->settings->refresh_idle / 8, step = eighth < USE_STEP ? eighth : USE_STEP;
 
-    if (idle_end(call, who) - who->idle_expires_at >= step && identity_use_due(call, memory, step) &&
-        !identity_write_aside(call, write_use, &who))
+    if (idle_end(call, principal) - principal->idle_expires_at >= step && identity_use_due(call, memory, step) &&
+        !identity_write_aside(call, write_use, &principal))
         identity_use_missed(call, memory, step);
 }

@@ -51,8 +51,8 @@ bool identity_caller_recheck(identity_call_t *call);
 
 /* A credential's place in the cache. */
 typedef struct identity_memory {
-    const identity_principal_t *who; /* remembered; NULL: nobody is */
-    bool sure;                       /* ... and the database need not be asked */
+    const identity_principal_t *principal; /* remembered; NULL: nobody is */
+    bool sure;                             /* ... and the database need not be asked */
     struct identity_remembered *entry;
     unsigned char key[IDENTITY_CACHE_KEY];
     apr_uint64_t began;
@@ -65,11 +65,11 @@ void identity_recall(identity_call_t *call, unsigned kind, const char *credentia
 bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
 /* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
  * for never; used_at: when its last use was written. */
-void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
-                       apr_time_t used_at);
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *principal,
+                       apr_time_t ends, apr_time_t used_at);
 /* After the rows of who were read: when it ends, and as of which generations it is (where there are any). False where
  * that cannot be told. */
-bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who);
+bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal);
 /* The database is away: may who is known be believed still? */
 bool identity_stale_enough(const identity_env_t *env);
 /* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */
@@ -157,7 +157,8 @@ const char *identity_access_cookie_session(identity_call_t *call, const char *te
 /* What came with this cookie only and changes something was sent by a page of the same origin: 403 otherwise. */
 bool identity_own_page(identity_call_t *call);
 /* Moves the session's idle end on, now and then. */
-void identity_session_used(identity_call_t *call, const identity_principal_t *who, const identity_memory_t *memory);
+void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
+                           const identity_memory_t *memory);
 
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
 
@@ -196,7 +197,7 @@ bool identity_key_shown(identity_call_t *call, const char *text, identity_key_ro
 /* What a live access token stands for: *who NULL for anything else. user is NULL for a key's and a visitor's. */
 typedef struct identity_bearer {
     identity_claims_t claims;
-    identity_principal_t *who;
+    identity_principal_t *principal;
     identity_session_row_t *session;
     identity_user_row_t *user;
     identity_key_row_t *key;
@@ -221,7 +222,7 @@ json_t *identity_oauth_problem(identity_call_t *call, int *status);
  * call takes. */
 typedef struct identity_client {
     identity_key_row_t *key; /* NULL: it shows none */
-    identity_principal_t *who;
+    identity_principal_t *principal;
 } identity_client_t;
 /* One that is not valid, or shown in two ways at once, is refused. */
 bool identity_oauth_client(identity_call_t *call, identity_client_t *client);

@@ -23,7 +23,7 @@ typedef struct identity_remembered {
     _Atomic int64_t used_at; /* when a key's last use was written */
     apr_time_t ends;         /* of the wall clock; 0: never */
     apr_time_t refresh_at;   /* of env->ticks */
-    identity_principal_t who;
+    identity_principal_t principal;
 } remembered_t;
 
 /* ---- one block -------------------------------------------------------------------------------------------------- */
@@ -154,15 +154,15 @@ static void put_principal(writer_t *writer, const identity_principal_t *from, id
         *to = copy;
 }
 
-static remembered_t *block_of(const identity_principal_t *who)
+static remembered_t *block_of(const identity_principal_t *principal)
 {
     writer_t measure = {NULL, 0};
 
-    put_principal(&measure, who, NULL);
+    put_principal(&measure, principal, NULL);
     remembered_t *entry = identity_cache_block(sizeof *entry + measure.used);
     if (entry) {
         writer_t writer = {(char *)(entry + 1), 0};
-        put_principal(&writer, who, &entry->who);
+        put_principal(&writer, principal, &entry->principal);
     }
     return entry;
 }
@@ -201,7 +201,7 @@ static bool followed_within(const identity_env_t *env, apr_interval_time_t bound
 
 static bool holds(const identity_env_t *env, const remembered_t *entry, apr_time_t now)
 {
-    return identity_stamp_current(env->generations, &entry->who.stamp) && (!entry->ends || now < entry->ends);
+    return identity_stamp_current(env->generations, &entry->principal.stamp) && (!entry->ends || now < entry->ends);
 }
 
 void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory)
@@ -219,7 +219,7 @@ void identity_recall(identity_call_t *call, unsigned kind, const char *credentia
     if (entry)
         hold(call, memory, entry);
     if (entry && holds(env, entry, call->now)) {
-        memory->who = &entry->who;
+        memory->principal = &entry->principal;
         memory->sure = env->ticks(env->context) < entry->refresh_at && followed_within(env, TRUST);
     } else if (entry) {
         forget(call, memory);
@@ -236,7 +236,7 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
 {
     const identity_env_t *env = call->env;
 
-    if (!memory->who || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
+    if (!memory->principal || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
         return false;
     /* What was changed meanwhile, by this server, counts. */
     bool stale = identity_stale_enough(env) && holds(env, memory->entry, call->now);
@@ -248,28 +248,28 @@ bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memor
 
 /* ---- told ------------------------------------------------------------------------------------------------------- */
 
-bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *who)
+bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal)
 {
-    bool own_record = who->kind == IDENTITY_CALLER_KEY || !who->visitor;
+    bool own_record = principal->kind == IDENTITY_CALLER_KEY || !principal->visitor;
     /* By session or by key, never both. */
-    const char *by = who->key_id ? who->key_id : who->session_id;
-    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? who->id : NULL, by, who->entity_id};
+    const char *by = principal->key_id ? principal->key_id : principal->session_id;
+    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? principal->id : NULL, by, principal->entity_id};
 
-    who->ends_at = identity_time_sooner(identity_time_sooner(who->ends_at, who->changes_at),
-                                        identity_time_sooner(who->expires_at, who->idle_expires_at));
-    return env->generations && identity_stamp_take(env->generations, began, ids, &who->stamp);
+    principal->ends_at = identity_time_sooner(identity_time_sooner(principal->ends_at, principal->changes_at),
+                                              identity_time_sooner(principal->expires_at, principal->idle_expires_at));
+    return env->generations && identity_stamp_take(env->generations, began, ids, &principal->stamp);
 }
 
-static void keep(identity_call_t *call, identity_memory_t *memory, const identity_principal_t *who, apr_time_t ends,
-                 apr_time_t used_at)
+static void keep(identity_call_t *call, identity_memory_t *memory, const identity_principal_t *principal,
+                 apr_time_t ends, apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
-    remembered_t *entry = block_of(who);
+    remembered_t *entry = block_of(principal);
     unsigned gone, evicted;
 
     if (!entry)
         return;
-    entry->ends = identity_time_sooner(ends, who->ends_at);
+    entry->ends = identity_time_sooner(ends, principal->ends_at);
     entry->refresh_at = env->ticks(env->context) + REFRESH;
     atomic_init(&entry->used_at, used_at);
     hold(call, memory, entry);
@@ -279,17 +279,17 @@ static void keep(identity_call_t *call, identity_memory_t *memory, const identit
     count(call, IDENTITY_METRIC_CACHE_EVICTIONS, evicted);
 }
 
-void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *who, apr_time_t ends,
-                       apr_time_t used_at)
+void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *principal,
+                       apr_time_t ends, apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
 
     memory->used_at = used_at;
-    if (memory->entry && (!who || memory->who))
+    if (memory->entry && (!principal || memory->principal))
         forget(call, memory);
     memory->entry = NULL;
-    if (who && identity_principal_stamp(env, memory->began, who) && env->cache)
-        keep(call, memory, who, ends, used_at);
+    if (principal && identity_principal_stamp(env, memory->began, principal) && env->cache)
+        keep(call, memory, principal, ends, used_at);
 }
 
 /* Of the requests of one step in this process one writes it. */
@@ -307,8 +307,9 @@ void identity_use_missed(identity_call_t *call, const identity_memory_t *memory,
         atomic_store(&memory->entry->used_at, call->now - step + TRY_AGAIN);
 }
 
-bool identity_principal_current(const identity_env_t *env, const identity_principal_t *who)
+bool identity_principal_current(const identity_env_t *env, const identity_principal_t *principal)
 {
-    return env->generations && followed_within(env, TRUST) && identity_stamp_current(env->generations, &who->stamp) &&
-           (!who->ends_at || env->now(env->context) < who->ends_at);
+    return env->generations && followed_within(env, TRUST) &&
+           identity_stamp_current(env->generations, &principal->stamp) &&
+           (!principal->ends_at || env->now(env->context) < principal->ends_at);
 }

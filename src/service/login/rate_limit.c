@@ -87,7 +87,7 @@ static apr_time_t now(const identity_call_t *call)
 
 static bool limited(const identity_call_t *call, identity_rate_class_t class)
 {
-    bool local = call->who && call->who->kind == IDENTITY_CALLER_LOCAL;
+    bool local = call->principal && call->principal->kind == IDENTITY_CALLER_LOCAL;
     return class != IDENTITY_RATE_NONE && call->env->counters && call->env->settings->rates.of[class].count > 0 &&
            !local;
 }
@@ -314,7 +314,8 @@ bool identity_limit_enter(identity_call_t *call)
     case IDENTITY_RATE_INVITE:
     case IDENTITY_RATE_READ:
     case IDENTITY_RATE_WRITE:
-        return !call->who || identity_limit_take(call, call->route->rate, identity_credential_id(call->who));
+        return !call->principal ||
+               identity_limit_take(call, call->route->rate, identity_credential_id(call->principal));
     default:
         return true;
     }
@@ -350,7 +351,7 @@ bool identity_limit_self(identity_call_t *call)
     call->limit.class = IDENTITY_RATE_LOGIN;
     if (!limited(call, IDENTITY_RATE_LOGIN))
         return true;
-    bind_to(call, "self", "", call->who->id, 1);
+    bind_to(call, "self", "", call->principal->id, 1);
     return identity_limit_passed(call);
 }
 

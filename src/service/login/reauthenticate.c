@@ -6,7 +6,7 @@ static bool write_refusal(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "PASSWORD_REFUSED",
                               .each_minute = true,
                               .type = "USER",
-                              .id = call->who->id,
+                              .id = call->principal->id,
                               .message = "The current password was not right."};
     (void)data;
     return identity_audit(call, &audit);

@@ -8,31 +8,31 @@
 /* Of somebody with rights of its own that may change. What was refused already only clears up. */
 static bool in_question(const identity_call_t *call)
 {
-    const identity_principal_t *who = call->who;
+    const identity_principal_t *principal = call->principal;
 
-    return who && call->problem.kind == IDENTITY_PROBLEM_NONE && call->route &&
-           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !who->visitor &&
-           who->kind != IDENTITY_CALLER_LOCAL && call->env->generations &&
-           !identity_stamp_current(call->env->generations, &who->stamp);
+    return principal && call->problem.kind == IDENTITY_PROBLEM_NONE && call->route &&
+           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !principal->visitor &&
+           principal->kind != IDENTITY_CALLER_LOCAL && call->env->generations &&
+           !identity_stamp_current(call->env->generations, &principal->stamp);
 }
 
 bool identity_caller_recheck(identity_call_t *call)
 {
-    const identity_principal_t *who = call->who;
+    const identity_principal_t *principal = call->principal;
     identity_bearer_t now = {.user = NULL};
 
     if (!in_question(call))
         return true;
     apr_uint64_t began = identity_generations_begin(call->env->generations);
-    now.claims.subject = who->key_id ? who->key_id : who->id;
-    now.claims.session_id = who->session_id;
-    now.claims.entity_id = who->entity_id;
+    now.claims.subject = principal->key_id ? principal->key_id : principal->id;
+    now.claims.session_id = principal->session_id;
+    now.claims.entity_id = principal->entity_id;
     if (!identity_bearer_load(call, &now))
         return false;
-    if (!now.who)
+    if (!now.principal)
         return identity_unauthorised(call, "This credential is not valid any more.");
-    now.who->method = who->method;
-    identity_principal_stamp(call->env, began, now.who);
-    call->who = now.who;
+    now.principal->method = principal->method;
+    identity_principal_stamp(call->env, began, now.principal);
+    call->principal = now.principal;
     return identity_permissions_again(call) && identity_permission_held(call);
 }

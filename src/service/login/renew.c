@@ -17,8 +17,8 @@ static bool load_bearer(identity_call_t *call, renewal_t *renewal)
     bearer->claims.session_id = renewal->before->session_id;
     if (!identity_bearer_load(call, bearer))
         return false;
-    if (bearer->who && bearer->key)
-        bearer->who->ends_at = bearer->key->expires_at;
+    if (bearer->principal && bearer->key)
+        bearer->principal->ends_at = bearer->key->expires_at;
     return true;
 }
 
@@ -33,9 +33,9 @@ static bool load_user(identity_call_t *call, renewal_t *renewal)
         return false;
     if (!found || user->status != IDENTITY_USER_ACTIVE || user->password_changed_at > before->authenticated_at)
         return true;
-    if (!identity_principal_of_user(call, user, &renewal->bearer.who))
+    if (!identity_principal_of_user(call, user, &renewal->bearer.principal))
         return false;
-    renewal->bearer.who->authenticated_at = before->authenticated_at;
+    renewal->bearer.principal->authenticated_at = before->authenticated_at;
     return true;
 }
 
@@ -48,10 +48,10 @@ static bool load(identity_call_t *call, void *data)
                                                                                        : load_user(call, renewal);
 }
 
-static bool known_still(const identity_call_t *call, const identity_principal_t *who)
+static bool known_still(const identity_call_t *call, const identity_principal_t *principal)
 {
-    return identity_stale_enough(call->env) && identity_stamp_current(call->env->generations, &who->stamp) &&
-           (!who->ends_at || call->now < who->ends_at);
+    return identity_stale_enough(call->env) && identity_stamp_current(call->env->generations, &principal->stamp) &&
+           (!principal->ends_at || call->now < principal->ends_at);
 }
 
 identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env_t *env,
@@ -65,9 +65,9 @@ identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env
     apr_uint64_t began = env->generations ? identity_generations_begin(env->generations) : 0;
     if (!identity_read(&call, load, &renewal))
         return known_still(&call, before) ? IDENTITY_RENEWAL_UNKNOWN : IDENTITY_RENEWAL_ENDED;
-    if (!renewal.bearer.who)
+    if (!renewal.bearer.principal)
         return IDENTITY_RENEWAL_ENDED;
-    identity_principal_stamp(env, began, renewal.bearer.who);
-    *now = renewal.bearer.who;
+    identity_principal_stamp(env, began, renewal.bearer.principal);
+    *now = renewal.bearer.principal;
     return IDENTITY_RENEWAL_DONE;
 }

@@ -13,7 +13,7 @@ typedef struct way {
 /* The command line does not know what httpd's configuration says. */
 static bool is_local(const identity_call_t *call)
 {
-    return call->who && call->who->kind == IDENTITY_CALLER_LOCAL;
+    return call->principal && call->principal->kind == IDENTITY_CALLER_LOCAL;
 }
 
 static bool push_row(identity_call_t *call, const identity_provider_row_t *row, apr_array_header_t *ways)

@@ -22,17 +22,17 @@ static bool authenticate(identity_call_t *call)
     const identity_headers_t *headers = &call->in->headers;
     identity_client_t client;
 
-    if (!call->who && headers->authorization && identity_scheme(headers->authorization, "Bearer"))
+    if (!call->principal && headers->authorization && identity_scheme(headers->authorization, "Bearer"))
         return identity_oauth_deny(call, "invalid_token", IDENTITY_PROBLEM_UNAUTHORISED, "The token is not valid.");
-    if (call->who && identity_json_has(call->body, "client_secret"))
+    if (call->principal && identity_json_has(call->body, "client_secret"))
         return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
                                    "A client authenticates itself in one way, not in two.");
-    if (!call->who) {
+    if (!call->principal) {
         if (!identity_oauth_client(call, &client))
             return false;
-        call->who = client.who;
+        call->principal = client.principal;
     }
-    return !call->who || identity_permissions_select(call);
+    return !call->principal || identity_permissions_select(call);
 }
 
 /* Of one's own entity; of oneself, or with the permission. A key speaks for its entity. */
@@ -42,9 +42,9 @@ static bool within_sight(const identity_call_t *call, const question_t *question
     const char *subject = question->user ? question->user->id : claims->subject;
     const char *entity = question->user ? question->user->entity_id : claims->entity_id;
 
-    if (strcmp(entity, call->who->entity_id) != 0)
+    if (strcmp(entity, call->principal->entity_id) != 0)
         return false;
-    if (call->who->kind != IDENTITY_CALLER_USER || strcmp(subject, call->who->id) == 0)
+    if (call->principal->kind != IDENTITY_CALLER_USER || strcmp(subject, call->principal->id) == 0)
         return true;
     return !call->partner && identity_permset_has(&call->permissions, permission);
 }
@@ -137,12 +137,13 @@ bool identity_oauth_introspect(identity_call_t *call)
 
     if (!authenticate(call))
         return false;
-    if (!call->who)
+    if (!call->principal)
         return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED, "A credential is needed.");
     if (!find(call, &question))
         return false;
     bool key = question.bearer.key != NULL;
-    bool access = question.bearer.who && within_sight(call, &question, key ? "USER.API.VIEW" : "USER.MORTAL.VIEW");
+    bool access =
+        question.bearer.principal && within_sight(call, &question, key ? "USER.API.VIEW" : "USER.MORTAL.VIEW");
     bool refresh = question.refresh && question.session && question.refresh->spent_at == 0 && refresh_asked(call) &&
                    within_sight(call, &question, "USER.MORTAL.VIEW");
     return identity_answer(call, 200,
@@ -164,7 +165,9 @@ static bool write_end(identity_call_t *call, void *data)
     if (question->session) {
         audit.id = question->session->id;
         audit.entity_id = question->session->entity_id;
-        audit.actor = call->who ? call->who->id : question->user ? question->user->id : question->session->id;
+        audit.actor = call->principal  ? call->principal->id
+                      : question->user ? question->user->id
+                                       : question->session->id;
         if (!identity_db_ok(call, identity_session_end(call->db, question->session->id, call->now)) ||
             !identity_audit(call, &audit))
             return false;
@@ -193,8 +196,8 @@ bool identity_oauth_revoke(identity_call_t *call)
         return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST, "The token is malformed.");
     if (!find(call, &question))
         return false;
-    bool sighted = !call->who ||
-                   ((question.session || question.bearer.who) && within_sight(call, &question, "USER.MORTAL.UPDATE"));
+    bool sighted = !call->principal || ((question.session || question.bearer.principal) &&
+                                        within_sight(call, &question, "USER.MORTAL.UPDATE"));
     if (sighted && question.bearer.key)
         return identity_oauth_deny(call, "unsupported_token_type", IDENTITY_PROBLEM_BAD_REQUEST,
                                    "A token of a key ends with its time or with the key.");

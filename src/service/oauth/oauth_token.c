@@ -256,8 +256,9 @@ static bool write_logout(identity_call_t *call, void *data)
     logout_t *logout = data;
     renewal_t *cookie = &logout->cookie;
 
-    if (call->who && call->who->session_id &&
-        !end_session(call, call->who->session_id, call->who->id, call->who->entity_id, &logout->ended))
+    if (call->principal && call->principal->session_id &&
+        !end_session(call, call->principal->session_id, call->principal->id, call->principal->entity_id,
+                     &logout->ended))
         return false;
     if (logout->access && !end_access(call, logout))
         return false;
@@ -272,7 +273,7 @@ static bool write_logout(identity_call_t *call, void *data)
 bool identity_oauth_logout(identity_call_t *call)
 {
     logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
-    bool bearer = call->who && call->who->session_id;
+    bool bearer = call->principal && call->principal->session_id;
 
     if (!identity_refresh_cookie_single(call))
         return false;

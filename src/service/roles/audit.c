@@ -20,7 +20,7 @@ static bool look(identity_call_t *call, sight_t *sight)
 
     memset(sight, 0, sizeof *sight);
     sight->account_id = call->account_id;
-    sight->user_id = call->partner ? call->who->id : NULL;
+    sight->user_id = call->partner ? call->principal->id : NULL;
     if (call->in->headers.platform_id)
         return true;
     identity_permset_add(call->pool, &want, call->route->permission);
@@ -48,7 +48,7 @@ static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row
 {
     json_t *object = json_object(),
            *changes = *row->changes ? json_loads(row->changes, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool origin = !call->who->visitor;
+    bool origin = !call->principal->visitor;
 
     json_object_set_new(object, "object_type", json_string("AUDIT_RECORD"));
     json_object_set_new(object, "id", json_string(row->id));
@@ -130,7 +130,7 @@ static bool load_list(identity_call_t *call, void *data)
     if (sight.user_id)
         page->query.user_id = sight.user_id;
     /* Records of an entity are about that entity. */
-    bool nothing = (entity && strcmp(entity, call->who->entity_id) != 0) ||
+    bool nothing = (entity && strcmp(entity, call->principal->entity_id) != 0) ||
                    (sight.user_id && by && strcmp(by, sight.user_id) != 0);
     if (!nothing)
         return identity_page_load(call, page, IDENTITY_PAGE_OF_AUDITS, true);
@@ -170,7 +170,7 @@ static bool load_record(identity_call_t *call, void *data)
     bool found;
 
     if (!look(call, &sight) ||
-        !identity_db_found(call, identity_audit_get(call->db, call->who->entity_id, call->id, row), &found))
+        !identity_db_found(call, identity_audit_get(call->db, call->principal->entity_id, call->id, row), &found))
         return false;
     const char *account = found && (*row)->target_platform_id ? (*row)->target_platform_id : "";
     found = found && (sight.all || strcmp(account, sight.account_id) == 0) &&

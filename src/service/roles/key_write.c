@@ -82,8 +82,8 @@ bool identity_keys_create(identity_call_t *call)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     row->digest = identity_token_digest(call->pool, creation.key);
     row->mask = identity_key_mask(call->pool, creation.key);
-    row->entity_id = call->who->entity_id;
-    row->created_by = call->who->id;
+    row->entity_id = call->principal->entity_id;
+    row->created_by = call->principal->id;
     row->created_at = call->now;
     return identity_key_seal(call, row, creation.key) && identity_write(call, write_creation, &creation);
 }
@@ -178,7 +178,7 @@ static bool may_change(identity_call_t *call, const update_t *update)
     const identity_key_row_t *row = update->view.row;
     bool covers;
 
-    if (update->longer && call->who->kind == IDENTITY_CALLER_KEY && strcmp(call->who->id, row->id) == 0)
+    if (update->longer && call->principal->kind == IDENTITY_CALLER_KEY && strcmp(call->principal->id, row->id) == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "expires_at",
                              "A key cannot make its own life longer.");
     if (!update->role && !update->permissions)

@@ -84,7 +84,7 @@ bool identity_keys_search(identity_call_t *call)
                *name = identity_json_string(call->body, "username"),
                *type = identity_json_string(call->body, "user_type");
     search_t search = {.query = {.of = IDENTITY_PAGE_OF_KEYS,
-                                 .entity_id = call->who->entity_id,
+                                 .entity_id = call->principal->entity_id,
                                  .only_id = id ? id : name, /* a key's name is its id */
                                  .active = identity_json_boolean(call->body, "include_inactive", false) ? -1 : 1,
                                  .order = IDENTITY_ORDER_CREATED_AT,

@@ -120,7 +120,7 @@ static bool child_fits(identity_call_t *call, const above_t *above, const identi
     const identity_role_row_t *row = apr_hash_get(children->rows, child, APR_HASH_KEY_STRING);
 
     int builtin = identity_builtin_role_find(child);
-    if (!row || (row->entity_id[0] && strcmp(row->entity_id, call->who->entity_id) != 0) ||
+    if (!row || (row->entity_id[0] && strcmp(row->entity_id, call->principal->entity_id) != 0) ||
         (builtin >= 0 && !identity_builtin_role_in(builtin, call->env->settings->catalogue)))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such role.");
     if (above->id && (strcmp(child, above->id) == 0 || apr_hash_get(above->ids, child, APR_HASH_KEY_STRING) != NULL))

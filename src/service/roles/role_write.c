@@ -63,7 +63,7 @@ bool identity_roles_create(identity_call_t *call)
     row->name = identity_json_string(call->body, "name");
     row->slug = slug ? slug : identity_slug_of_name(call->pool, row->name);
     row->description = description ? description : "";
-    row->entity_id = call->who->entity_id;
+    row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     row->version = 1;
     creation.slug_given = slug != NULL;
@@ -198,7 +198,7 @@ static bool may_move_nothing(identity_call_t *call, const update_t *update, cons
         return false;
     if (!used)
         return true;
-    if (!identity_principal_holds_everything(call, call->who, &may))
+    if (!identity_principal_holds_everything(call, call->principal, &may))
         return false;
     return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field,
                                 "Somebody has this role, and a role that grants nothing is changed, given and taken "

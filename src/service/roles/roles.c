@@ -55,8 +55,8 @@ bool identity_role_found(identity_call_t *call, const char *id, identity_role_ro
 {
     apr_array_header_t *rows = NULL;
 
-    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, identity_list_of(call->pool, id),
-                                                  NULL, NULL, &rows)))
+    if (!identity_db_ok(call, identity_roles_find(call->db, call->principal->entity_id,
+                                                  identity_list_of(call->pool, id), NULL, NULL, &rows)))
         return false;
     if (rows->nelts == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);

@@ -177,7 +177,7 @@ static bool write_import(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "IMPORT", .type = "USER", .message = "A user was taken over with a password."};
 
     user->id = identity_call_id(call, "user");
-    user->entity_id = call->who->entity_id;
+    user->entity_id = call->principal->entity_id;
     user->created_at = user->updated_at = user->password_changed_at = call->now;
     audit.id = user->id;
     return user->id && identity_user_make(call, user, false, "username") &&

@@ -123,7 +123,7 @@ static bool load_account(identity_call_t *call, const char *named, const char *f
 {
     bool found;
 
-    if (!identity_db_found(call, identity_account_find(call->db, call->who->entity_id, named, row), &found))
+    if (!identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, named, row), &found))
         return false;
     return found || identity_deny(call, field ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_NOT_FOUND, field,
                                   "There is no account %s.", named);
@@ -164,7 +164,7 @@ static bool account_valid(identity_call_t *call, const account_change_t *change)
     if (!wanted->reference)
         return true;
     if (!identity_local_reference(call, wanted->reference) ||
-        !identity_db_found(call, identity_account_find(call->db, call->who->entity_id, wanted->reference, &other),
+        !identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, wanted->reference, &other),
                            &found))
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
@@ -216,7 +216,8 @@ static bool write_account_deletion(identity_call_t *call, void *data)
     apr_array_header_t *left;
 
     if (!load_account(call, change->named, NULL, &change->row) ||
-        !identity_db_ok(call, identity_account_left(call->db, call->who->entity_id, change->row->id, call->now, &left)))
+        !identity_db_ok(call,
+                        identity_account_left(call->db, call->principal->entity_id, change->row->id, call->now, &left)))
         return false;
     const char *all = listed(call->pool, left, NULL), *others = listed(call->pool, left, "membership");
     if (*others || (*all && !change->memberships))
@@ -227,7 +228,7 @@ static bool write_account_deletion(identity_call_t *call, void *data)
     audit.account = change->row;
     audit.target_name = change->row->reference;
     return identity_audit(call, &audit) &&
-           identity_db_ok(call, identity_account_delete(call->db, call->who->entity_id, change->row->id));
+           identity_db_ok(call, identity_account_delete(call->db, call->principal->entity_id, change->row->id));
 }
 
 bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
@@ -247,13 +248,13 @@ static bool write_alias_end(identity_call_t *call, void *data)
     identity_alias_row_t *row;
     bool found;
 
-    if (!identity_db_found(call, identity_alias_find(call->db, call->who->entity_id, id, &row), &found))
+    if (!identity_db_found(call, identity_alias_find(call->db, call->principal->entity_id, id, &row), &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is no token alias %s.", id);
     if (row->expires_at <= call->now)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The token alias %s has ended already.", id);
-    return identity_db_ok(call, identity_alias_end(call->db, call->who->entity_id, id, call->now)) &&
+    return identity_db_ok(call, identity_alias_end(call->db, call->principal->entity_id, id, call->now)) &&
            identity_audit(call, &audit);
 }
 
@@ -266,7 +267,7 @@ bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const ch
 /* Who is linked to a person of the provider stays so: a provider that is made again for the same issuer knows them. */
 static bool write_provider_deletion(identity_call_t *call, void *data)
 {
-    const char *id = data, *entity_id = call->who->entity_id;
+    const char *id = data, *entity_id = call->principal->entity_id;
     identity_audit_t audit = {.action = "DELETE",
                               .type = "AUTHENTICATION_PROVIDER",
                               .id = id,
@@ -313,7 +314,8 @@ static bool write_unlocking(identity_call_t *call, void *data)
     identity_user_row_t *user;
     bool found;
 
-    if (!identity_db_found(call, identity_user_get(call->db, call->who->entity_id, unlocking->user_id, &user), &found))
+    if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, unlocking->user_id, &user),
+                           &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, "There is no user %s.", unlocking->user_id);

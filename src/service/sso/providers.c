@@ -128,7 +128,7 @@ static bool write_creation(identity_call_t *call, void *data)
 
 bool identity_providers_create(identity_call_t *call)
 {
-    identity_provider_row_t row = {.entity_id = call->who->entity_id, .created_at = call->now, .version = 1};
+    identity_provider_row_t row = {.entity_id = call->principal->entity_id, .created_at = call->now, .version = 1};
 
     row.id = identity_call_id(call, "auth");
     return row.id && identity_provider_read(call, call->body, &row) && identity_write(call, write_creation, &row);
@@ -142,7 +142,7 @@ static bool load_builtin(identity_call_t *call, identity_provider_row_t **row)
     apr_array_header_t *builtin;
 
     *row = NULL;
-    if (!identity_providers_builtin(call, call->who->entity_id, NULL, &builtin))
+    if (!identity_providers_builtin(call, call->principal->entity_id, NULL, &builtin))
         return false;
     for (int i = 0; i < builtin->nelts && !*row; i++)
         if (strcmp(APR_ARRAY_IDX(builtin, i, identity_provider_row_t *)->id, call->id) == 0)
@@ -157,7 +157,7 @@ static bool load_provider(identity_call_t *call, void *data)
 
     if (!load_builtin(call, row) || *row)
         return *row != NULL;
-    if (!identity_db_found(call, identity_provider_get(call->db, call->who->entity_id, call->id, row), &found))
+    if (!identity_db_found(call, identity_provider_get(call->db, call->principal->entity_id, call->id, row), &found))
         return false;
     return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
 }

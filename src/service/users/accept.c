@@ -7,9 +7,9 @@
  * (security 27). */
 static bool right_person(identity_call_t *call, const redemption_t *accept)
 {
-    if (call->who && call->who->kind != IDENTITY_CALLER_USER)
+    if (call->principal && call->principal->kind != IDENTITY_CALLER_USER)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "An API key cannot accept an invitation.");
-    if (call->who && strcmp(call->who->id, accept->user->id) != 0)
+    if (call->principal && strcmp(call->principal->id, accept->user->id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation is for somebody else than the person who is signed in.");
     /* Somebody who has another address by now: it was not sent to that one (security 27). */
@@ -17,7 +17,7 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
         0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation was sent to another address than the one that this person has now.");
-    if (accept->invitation->adds && !call->who)
+    if (accept->invitation->adds && !call->principal)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                              "Sign in first: this invitation adds to an account that is there.");
     return true;

@@ -92,14 +92,15 @@ static bool read_explanation(identity_call_t *call, void *data)
 {
     explanation_t *told = data;
     const char *named = told->user_named;
-    identity_db_status_t status = identity_id_valid(named, "user")
-                                      ? identity_user_by_id(call->db, named, &told->user)
-                                      : identity_user_in_entity(call->db, call->who->entity_id, named, &told->user);
+    identity_db_status_t status =
+        identity_id_valid(named, "user")
+            ? identity_user_by_id(call->db, named, &told->user)
+            : identity_user_in_entity(call->db, call->principal->entity_id, named, &told->user);
     bool found;
 
     if (!identity_db_found(call, status, &found))
         return false;
-    if (!found || strcmp(told->user->entity_id, call->who->entity_id) != 0)
+    if (!found || strcmp(told->user->entity_id, call->principal->entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, "user", "There is no user %s.", named);
     if (!identity_user_holdings(call, told->user, &told->holdings))
         return false;

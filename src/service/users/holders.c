@@ -17,7 +17,7 @@ static bool permitted(identity_call_t *call)
 {
     static const char *const needed = "ROLE.VIEW";
 
-    if (call->who->visitor)
+    if (call->principal->visitor)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "Guests are not told who holds what.");
     if (identity_permset_has(&call->permissions, needed))
         return true;
@@ -28,11 +28,11 @@ static bool permitted(identity_call_t *call)
 /* That the call acts on, else every account that the caller has; NULL: all of the entity. */
 static const apr_array_header_t *accounts_asked(identity_call_t *call)
 {
-    const apr_array_header_t *grants = call->who->grants;
+    const apr_array_header_t *grants = call->principal->grants;
 
     if (call->account_id)
         return identity_list_of(call->pool, call->account_id);
-    if (call->who->entity_wide)
+    if (call->principal->entity_wide)
         return NULL;
     apr_array_header_t *ids = apr_array_make(call->pool, grants->nelts + 1, sizeof(const char *));
     for (int i = 0; i < grants->nelts; i++)
@@ -52,7 +52,7 @@ static void read_inquiry(identity_call_t *call, inquiry_t *inquiry)
     identity_permset_add_view(&views, call->env->settings->catalogue);
     holders->read_only_keys = identity_permset_has(&views, call->id);
     if (call->partner)
-        inquiry->page.query.only_id = call->who->id;
+        inquiry->page.query.only_id = call->principal->id;
     inquiry->page.query.holders = holders;
 }
 
@@ -63,7 +63,8 @@ static bool is_known(identity_call_t *call, bool *known)
     *known = false;
     for (int i = 0; !*known && i < identity_permission_count(); i++)
         *known = strcmp(identity_permission_name(i), call->id) == 0;
-    return *known || identity_db_ok(call, identity_permission_named(call->db, call->who->entity_id, call->id, known));
+    return *known ||
+           identity_db_ok(call, identity_permission_named(call->db, call->principal->entity_id, call->id, known));
 }
 
 static apr_array_header_t *built_in_roles(const identity_call_t *call)
@@ -104,7 +105,7 @@ static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const cha
     *name = apr_hash_get(inquiry->teams, id, APR_HASH_KEY_STRING);
     if (*name)
         return true;
-    if (!identity_db_ok(call, identity_team_get(call->db, call->who->entity_id, id, &team)))
+    if (!identity_db_ok(call, identity_team_get(call->db, call->principal->entity_id, id, &team)))
         return false;
     *name = team->name;
     apr_hash_set(inquiry->teams, id, APR_HASH_KEY_STRING, team->name);
@@ -184,8 +185,8 @@ static bool load(identity_call_t *call, void *data)
         identity_page_nothing(call, &inquiry->page);
         return true;
     }
-    if (!identity_db_ok(
-            call, identity_roles_granting(call->db, call->who->entity_id, call->id, built_in_roles(call), &roles)))
+    if (!identity_db_ok(call, identity_roles_granting(call->db, call->principal->entity_id, call->id,
+                                                      built_in_roles(call), &roles)))
         return false;
     inquiry->holders.role_ids = roles;
     if (!identity_page_load(call, &inquiry->page, IDENTITY_PAGE_OF_HOLDERS, true) || !load_holdings(call, inquiry))

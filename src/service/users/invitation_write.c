@@ -11,7 +11,7 @@ static bool answer_with(identity_call_t *call, int status, const char *id)
     identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
     identity_invitation_row_t *row = NULL;
 
-    if (!identity_db_ok(call, identity_invitation_get(call->db, call->who->entity_id, id, &row)))
+    if (!identity_db_ok(call, identity_invitation_get(call->db, call->principal->entity_id, id, &row)))
         return false;
     APR_ARRAY_PUSH(view.rows, identity_invitation_row_t *) = row;
     return identity_invitation_view(call, &view) &&
@@ -27,14 +27,15 @@ static bool find_account(identity_call_t *call, identity_account_row_t **account
     apr_int64_t number = 0;
 
     if (call->account_id)
-        return identity_db_ok(call, identity_account_find(call->db, call->who->entity_id, call->account_id, account));
-    if (call->who->entity_wide &&
-        !identity_db_ok(call, identity_accounts_count(call->db, call->who->entity_id, 1, &number)))
+        return identity_db_ok(call,
+                              identity_account_find(call->db, call->principal->entity_id, call->account_id, account));
+    if (call->principal->entity_wide &&
+        !identity_db_ok(call, identity_accounts_count(call->db, call->principal->entity_id, 1, &number)))
         return false;
     if (number != 1)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
                              "An invitation is to one account: name it by x-platform-id.");
-    if (!identity_db_ok(call, identity_accounts_list(call->db, call->who->entity_id, &all)))
+    if (!identity_db_ok(call, identity_accounts_list(call->db, call->principal->entity_id, &all)))
         return false;
     *account = APR_ARRAY_IDX(all, 0, identity_account_row_t *);
     return true;
@@ -44,7 +45,7 @@ static bool find_role(identity_call_t *call, const char *slug, const char **id)
 {
     apr_array_header_t *found = NULL;
 
-    if (!identity_db_ok(call, identity_roles_find(call->db, call->who->entity_id, NULL, NULL,
+    if (!identity_db_ok(call, identity_roles_find(call->db, call->principal->entity_id, NULL, NULL,
                                                   identity_list_of(call->pool, slug), &found)))
         return false;
     if (found->nelts == 0)
@@ -62,7 +63,7 @@ static bool read_wanted(identity_call_t *call, identity_wanted_t *wanted)
 
     if (!find_role(call, identity_json_string(call->body, "roleID"), &role) || !find_account(call, &account))
         return false;
-    row->entity_id = call->who->entity_id;
+    row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     row->type = IDENTITY_MEMBER_USER;
     row->account = *account;
@@ -137,10 +138,10 @@ static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, 
 {
     bool covers, holds;
 
-    if (!identity_inviter_covers(call, call->who, row, given, &covers))
+    if (!identity_inviter_covers(call, call->principal, row, given, &covers))
         return false;
     if (covers) {
-        row->invited_by = call->who->id;
+        row->invited_by = call->principal->id;
         return true;
     }
     if (!identity_inviter_holds(call, row, given, &holds))
@@ -219,6 +220,6 @@ bool identity_invitations_update(identity_call_t *call)
     if (state && strcmp(state, "revoked") == 0)
         return identity_write(call, write_revocation, &change);
     return identity_mail_possible(call, NULL, NULL) &&
-           identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->who)) &&
+           identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &change.link) && identity_write(call, write_resend, &change);
 }

@@ -78,9 +78,9 @@ bool identity_invitation_found(identity_call_t *call, identity_invitation_row_t 
 {
     bool found;
 
-    if (!identity_db_found(call, identity_invitation_get(call->db, call->who->entity_id, call->id, row), &found))
+    if (!identity_db_found(call, identity_invitation_get(call->db, call->principal->entity_id, call->id, row), &found))
         return false;
-    if (found && !(call->partner && strcmp((*row)->user_id, call->who->id) != 0))
+    if (found && !(call->partner && strcmp((*row)->user_id, call->principal->id) != 0))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
 }
@@ -162,11 +162,11 @@ static bool read_state(identity_call_t *call, identity_page_query_t *query)
 static void narrow_to_self(const identity_call_t *call, list_t *list)
 {
     identity_page_query_t *query = &list->query;
-    const char *own = call->who->name;
+    const char *own = call->principal->name;
 
     list->nothing = query->name && strcmp(query->name, own) != 0;
     query->name = own;
-    query->user_id = call->who->id;
+    query->user_id = call->principal->id;
 }
 
 static bool read_filters(identity_call_t *call, list_t *list)
@@ -230,9 +230,10 @@ static bool load_list(identity_call_t *call, void *data)
 
 bool identity_invitations_list(identity_call_t *call)
 {
-    list_t list = {
-        .query = {
-            .of = IDENTITY_PAGE_OF_INVITATIONS, .entity_id = call->who->entity_id, .active = -1, .descending = true}};
+    list_t list = {.query = {.of = IDENTITY_PAGE_OF_INVITATIONS,
+                             .entity_id = call->principal->entity_id,
+                             .active = -1,
+                             .descending = true}};
 
     if (!read_limit(call, &list.query.limit) || !read_filters(call, &list) || !read_cursor(call, &list))
         return false;

@@ -53,7 +53,7 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
     row->email = user->username;
     row->canonical = identity_user_key(call, user);
     row->state = IDENTITY_INVITATION_INVITED;
-    row->invited_by = call->who->id;
+    row->invited_by = call->principal->id;
     row->adds = user->status == IDENTITY_USER_ACTIVE;
     row->created_at = row->modified_at = call->now;
     row->expires_at = call->now + call->env->settings->invite_lifetime;
@@ -152,7 +152,7 @@ static bool new_user(identity_call_t *call, identity_inviting_t *invite)
 
     invite->user = user;
     user->id = identity_call_id(call, "user");
-    user->entity_id = call->who->entity_id;
+    user->entity_id = call->principal->entity_id;
     user->username = invite->address;
     user->canonical = invite->canonical;
     user->status = IDENTITY_USER_INVITED;
@@ -188,11 +188,12 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
     bool found;
 
     if (!identity_db_found(
-            call, identity_user_in_entity(call->db, call->who->entity_id, invite->address, &invite->user), &found))
+            call, identity_user_in_entity(call->db, call->principal->entity_id, invite->address, &invite->user),
+            &found))
         return false;
     if (!found)
         return new_user(call, invite);
-    if (call->partner && strcmp(invite->user->id, call->who->id) != 0)
+    if (call->partner && strcmp(invite->user->id, call->principal->id) != 0)
         return identity_name_taken(call, invite->field);
     if (!identity_user_present(call, invite->user, invite->field))
         return false;
@@ -254,7 +255,7 @@ bool identity_users_invite(identity_call_t *call)
                                   .canonical = identity_canonical_field(call, "username"),
                                   .field = "username"};
 
-    if (entity && strcmp(entity, call->who->entity_id) != 0)
+    if (entity && strcmp(entity, call->principal->entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
     return identity_mail_possible(call, invite.address, "username") &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) && identity_write(call, write_invite, &invite);
@@ -266,10 +267,10 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
 {
     bool found;
 
-    if (!identity_db_found(
-            call,
-            identity_user_in_entity(call->db, call->who->entity_id, identity_json_string(call->body, "username"), user),
-            &found))
+    if (!identity_db_found(call,
+                           identity_user_in_entity(call->db, call->principal->entity_id,
+                                                   identity_json_string(call->body, "username"), user),
+                           &found))
         return false;
     if (found)
         return identity_user_found(call, (*user)->id, user);

@@ -84,7 +84,7 @@ bool identity_link_send_change(identity_call_t *call, const identity_link_t *lin
 {
     const char *address = user->pending_username;
     identity_secret_row_t secret = {.kind = IDENTITY_SECRET_CHANGE,
-                                    .session_id = call->who ? call->who->session_id : NULL,
+                                    .session_id = call->principal ? call->principal->session_id : NULL,
                                     .expires_at = user->pending_expires_at};
     identity_outbox_row_t mail = {.recipient = identity_username_canonical(call->pool, address)};
     json_t *details = json_pack("{s:s, s:s}", "username", user->username, "address", address);

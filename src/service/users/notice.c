@@ -13,11 +13,11 @@ static const char *fit(const char *name, const char *id)
 /* Who did it, where that was somebody else. */
 static const char *actor_of(const identity_call_t *call, const identity_user_row_t *user)
 {
-    const identity_principal_t *who = call->who;
+    const identity_principal_t *principal = call->principal;
 
-    if (!who || !*who->id || strcmp(who->id, user->id) == 0)
+    if (!principal || !*principal->id || strcmp(principal->id, user->id) == 0)
         return NULL;
-    return fit(who->name, who->id);
+    return fit(principal->name, principal->id);
 }
 
 static const char *details_of(identity_call_t *call, const identity_user_row_t *user, const identity_notice_t *notice)

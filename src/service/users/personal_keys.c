@@ -30,7 +30,7 @@ static json_t *personal_json(identity_call_t *call, const personal_t *personal, 
 
 static bool load_user(identity_call_t *call, personal_t *personal)
 {
-    personal->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, call->id) == 0;
+    personal->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
     return identity_user_found(call, call->id, &personal->user) &&
            identity_user_holdings(call, personal->user, &personal->holdings);
 }
@@ -149,9 +149,9 @@ static bool fill_row(identity_call_t *call, creation_t *creation)
     row->mask = identity_key_mask(call->pool, creation->key);
     row->description = identity_json_string(call->body, "description");
     row->narrowed = creation->names->nelts > 0;
-    row->entity_id = call->who->entity_id;
+    row->entity_id = call->principal->entity_id;
     row->user_id = creation->personal.user->id;
-    row->created_by = call->who->id;
+    row->created_by = call->principal->id;
     row->created_at = call->now;
     row->active = true;
     row->version = 1;
@@ -161,16 +161,16 @@ static bool fill_row(identity_call_t *call, creation_t *creation)
 bool identity_user_keys_create(identity_call_t *call)
 {
     creation_t creation = {.row = {.role = IDENTITY_KEY_ADMINISTRATOR}};
-    const identity_principal_t *who = call->who;
+    const identity_principal_t *principal = call->principal;
 
     if (!read_expiry(call, &creation.row.expires_at) || !identity_permissions_read(call, &creation.names) ||
         !identity_read(call, load_creation, &creation))
         return false;
-    bool fresh = who->authenticated_at && call->now - who->authenticated_at < SIGNED_IN;
+    bool fresh = principal->authenticated_at && call->now - principal->authenticated_at < SIGNED_IN;
     if (creation.personal.own && !fresh && !identity_owner_proved(call, creation.personal.user, PROOF_NEEDED))
         return false;
     /* Everybody may make their own, and delete them again. */
-    if (creation.personal.own && !identity_limit_take(call, IDENTITY_RATE_REFRESH, who->id))
+    if (creation.personal.own && !identity_limit_take(call, IDENTITY_RATE_REFRESH, principal->id))
         return false;
     return fill_row(call, &creation) && identity_write(call, write_creation, &creation);
 }

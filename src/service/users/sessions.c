@@ -13,7 +13,7 @@ typedef struct sessions {
 static json_t *session_json(const identity_call_t *call, const identity_session_row_t *session)
 {
     json_t *object = json_object();
-    const char *own = call->who->session_id;
+    const char *own = call->principal->session_id;
 
     json_object_set_new(object, "object_type", json_string("SESSION"));
     json_object_set_new(object, "id", json_string(session->id));
@@ -44,7 +44,7 @@ static bool load(identity_call_t *call, void *data)
 {
     sessions_t *sessions = data;
 
-    sessions->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, call->id) == 0;
+    sessions->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
     if (!identity_user_found(call, call->id, &sessions->user))
         return false;
     return identity_db_ok(
@@ -108,7 +108,7 @@ bool identity_user_sessions_end(identity_call_t *call)
 
     if (!identity_query_boolean(call, "except_current", &except))
         return false;
-    sessions.except = except == 1 ? call->who->session_id : NULL;
+    sessions.except = except == 1 ? call->principal->session_id : NULL;
     return identity_write(call, write_end_all, &sessions);
 }
 

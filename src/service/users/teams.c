@@ -24,7 +24,8 @@ static bool load_team(identity_call_t *call, void *data)
     view_t *view = data;
     bool found;
 
-    if (!identity_db_found(call, identity_team_get(call->db, call->who->entity_id, call->id, &view->team), &found))
+    if (!identity_db_found(call, identity_team_get(call->db, call->principal->entity_id, call->id, &view->team),
+                           &found))
         return false;
     if (!found) {
         identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -110,8 +111,9 @@ static bool write_creation(identity_call_t *call, void *data)
 bool identity_teams_create(identity_call_t *call)
 {
     const char *entity = identity_json_string(call->body, "entity_id"), *canonical;
-    identity_team_row_t team = {
-        .entity_id = call->who->entity_id, .name = identity_json_string(call->body, "name"), .created_at = call->now};
+    identity_team_row_t team = {.entity_id = call->principal->entity_id,
+                                .name = identity_json_string(call->body, "name"),
+                                .created_at = call->now};
 
     if (entity && strcmp(entity, team.entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");

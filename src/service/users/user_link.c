@@ -38,7 +38,7 @@ static bool prepare_activation(identity_call_t *call, handing_t *handing)
 /* Nor does whoever finds a session open get its owner's password by it (security 9). */
 static bool prepare_reset(identity_call_t *call, handing_t *handing)
 {
-    if (call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, handing->view.user->id) == 0)
+    if (call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, handing->view.user->id) == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "kind",
                              "One's own password is changed by PATCH of the user, with current_password.");
     handing->secret.expires_at = call->now + call->env->settings->reset_lifetime;

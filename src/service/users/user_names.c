@@ -26,7 +26,7 @@ static bool taken_from(identity_call_t *call, const identity_user_row_t *user, c
     identity_user_row_t *present = NULL;
     bool found;
 
-    if (!call->who || call->partner || strcmp(call->who->entity_id, user->entity_id) != 0)
+    if (!call->principal || call->partner || strcmp(call->principal->entity_id, user->entity_id) != 0)
         return identity_name_taken(call, field);
     if (!identity_db_found(call, identity_user_in_entity(call->db, user->entity_id, user->username, &present), &found))
         return false;

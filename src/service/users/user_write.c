@@ -69,10 +69,10 @@ bool identity_users_create(identity_call_t *call)
     user->username = username;
     user->canonical = identity_username_canonical(call->pool, username);
     user->login = identity_json_string(call->body, "login");
-    user->entity_id = call->who->entity_id;
+    user->entity_id = call->principal->entity_id;
     user->created_at = user->updated_at = call->now;
     user->version = 1;
-    if (password && call->who->key_id)
+    if (password && call->principal->key_id)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password", "A personal key sets no passwords.");
     if ((user->login && !may_set_login(call)) || !first_status(call, password != NULL, &user->status))
         return false;
@@ -83,7 +83,7 @@ bool identity_users_create(identity_call_t *call)
                                     &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
-               !identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->who)) ||
+               !identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) ||
                !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
         return false;
     } else {
@@ -171,7 +171,7 @@ static bool wants(identity_call_t *call, update_t *update)
 
     if (!identity_user_present(call, update->user, NULL))
         return false;
-    update->own = call->who->kind == IDENTITY_CALLER_USER && strcmp(call->who->id, update->user->id) == 0;
+    update->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, update->user->id) == 0;
     update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
     update->password = identity_json_string(call->body, "password");
     wants_login(call, update);
@@ -231,7 +231,7 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
 /* What is left of an earlier change of address is the caller's to void before it writes the row. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user)
 {
-    bool ours = call->who && strcmp(call->who->entity_id, user->entity_id) == 0;
+    bool ours = call->principal && strcmp(call->principal->entity_id, user->entity_id) == 0;
 
     /* Nobody of another entity is named in this one's records. */
     return identity_end_ways_in(call, user->id, NULL) && identity_invitation_end(call, user) &&
@@ -247,7 +247,7 @@ static bool end_credentials(identity_call_t *call, const update_t *update)
     if (update->to_status && update->user->status == IDENTITY_USER_INACTIVE)
         return identity_user_end_access(call, update->user);
     if (update->own && update->password)
-        return identity_end_ways_in(call, id, call->who->session_id);
+        return identity_end_ways_in(call, id, call->principal->session_id);
     if (!update->own && (update->password || update->username))
         return identity_end_ways_in(call, id, NULL);
     return true;

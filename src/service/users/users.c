@@ -77,7 +77,7 @@ bool identity_users_list(identity_call_t *call)
     if (username)
         list.page.query.name = identity_username_key(call->pool, username);
     if (call->partner)
-        list.page.query.only_id = call->who->id;
+        list.page.query.only_id = call->principal->id;
     if (!identity_read(call, load_list, &list))
         return false;
     return identity_answer(
@@ -112,8 +112,8 @@ typedef struct search {
 
 static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
 {
-    return identity_db_ok(call, identity_users_search(call->db, call->who->entity_id, exact, prefix, search->domain,
-                                                      search->only_id, SEARCH_LIMIT, &search->users));
+    return identity_db_ok(call, identity_users_search(call->db, call->principal->entity_id, exact, prefix,
+                                                      search->domain, search->only_id, SEARCH_LIMIT, &search->users));
 }
 
 static bool load_search(identity_call_t *call, void *data)
@@ -147,8 +147,8 @@ bool identity_users_find(identity_call_t *call)
     if (search.only_id && !identity_id_valid(search.only_id, "user"))
         nobody = true;
     if (call->partner) {
-        nobody = nobody || (search.only_id && strcmp(search.only_id, call->who->id) != 0);
-        search.only_id = call->who->id;
+        nobody = nobody || (search.only_id && strcmp(search.only_id, call->principal->id) != 0);
+        search.only_id = call->principal->id;
     }
     if (username && *username) {
         if (username[0] == '@')

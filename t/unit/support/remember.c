@@ -55,22 +55,24 @@ static const char *permissions_of(door_t *door, const identity_permset_t *set)
 
 const char *door_who(door_t *door, const identity_authentication_t *found)
 {
-    const identity_principal_t *who = found->principal;
+    const identity_principal_t *principal = found->principal;
 
-    if (found->refused || !who)
+    if (found->refused || !principal)
         return door_format(door, "refused %d", (int)found->problem.kind);
-    const char *all = door_format(door, "%d %s %s %s %s %s %d %" APR_INT64_T_FMT " %d %s", (int)who->kind, who->id,
-                                  who->name, who->method, who->entity_id, who->session_id ? who->session_id : "-",
-                                  who->visitor, (apr_int64_t)who->authenticated_at, who->entity_wide,
-                                  permissions_of(door, &who->entity_permissions));
-    all = door_format(door, "%s %s %d %" APR_INT64_T_FMT, all, who->entity_reference ? who->entity_reference : "-",
-                      who->sandbox, (apr_int64_t)who->changes_at);
-    for (int i = 0; who->teams && i < who->teams->nelts; i++) {
-        const identity_held_team_t *team = &APR_ARRAY_IDX(who->teams, i, identity_held_team_t);
+    const char *all = door_format(door, "%d %s %s %s %s %s %d %" APR_INT64_T_FMT " %d %s", (int)principal->kind,
+                                  principal->id, principal->name, principal->method, principal->entity_id,
+                                  principal->session_id ? principal->session_id : "-", principal->visitor,
+                                  (apr_int64_t)principal->authenticated_at, principal->entity_wide,
+                                  permissions_of(door, &principal->entity_permissions));
+    all = door_format(door, "%s %s %d %" APR_INT64_T_FMT, all,
+                      principal->entity_reference ? principal->entity_reference : "-", principal->sandbox,
+                      (apr_int64_t)principal->changes_at);
+    for (int i = 0; principal->teams && i < principal->teams->nelts; i++) {
+        const identity_held_team_t *team = &APR_ARRAY_IDX(principal->teams, i, identity_held_team_t);
         all = door_format(door, "%s\n%s %s", all, team->id, team->name);
     }
-    for (int i = 0; who->grants && i < who->grants->nelts; i++) {
-        const identity_grant_t *grant = &APR_ARRAY_IDX(who->grants, i, identity_grant_t);
+    for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
+        const identity_grant_t *grant = &APR_ARRAY_IDX(principal->grants, i, identity_grant_t);
         all = door_format(door, "%s\n%s %s %d %s", all, grant->account_id, grant->reference ? grant->reference : "-",
                           (int)grant->type, permissions_of(door, &grant->permissions));
         for (int k = 0; grant->roles && k < grant->roles->nelts; k++) {
