@@ -114,7 +114,7 @@ static bool younger(apr_time_t since, apr_time_t now, apr_interval_time_t age)
     return since <= now + DISORDER && now - since < age;
 }
 
-static bool remembered(const wanted_t *wanted, apr_time_t now)
+static bool cached(const wanted_t *wanted, apr_time_t now)
 {
     const document_t *document = wanted->document;
     return document->text && younger(document->fetched, now, wanted->again ? KEYS_THROTTLE : REMEMBERED);
@@ -184,7 +184,7 @@ static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, 
     oidc_request(oidc, sign_on, wanted->url, &bounds);
     *text = *error = NULL;
     apr_thread_mutex_lock(oidc->mutex);
-    while (!remembered(wanted, sign_on->now) && !*error) {
+    while (!cached(wanted, sign_on->now) && !*error) {
         if (known->fault_until > sign_on->now && known->fault_until <= sign_on->now + FAULT + DISORDER)
             *error = apr_psprintf(pool, "%s of %s: %s", wanted->name, oidc->options.issuer, known->fault);
         else if (!known->busy)

@@ -74,11 +74,11 @@ size_t identity_metrics_size(unsigned parts)
     return parts * sizeof(part_t);
 }
 
-identity_metrics_t *identity_metrics_make(apr_pool_t *pool, void *memory, unsigned parts)
+identity_metrics_t *identity_metrics_make(apr_pool_t *pool, void *lookup, unsigned parts)
 {
     identity_metrics_t *metrics = apr_pcalloc(pool, sizeof *metrics);
 
-    metrics->parts = memory;
+    metrics->parts = lookup;
     metrics->count = parts;
     return metrics;
 }

@@ -15,7 +15,7 @@ typedef struct credential {
     credential_kind_t kind;
     const char *text, *method;
     const identity_principal_t *principal; /* NULL after a look-up: not valid */
-    identity_memory_t memory;
+    identity_cache_lookup_t lookup;
     /* Of who is not remembered: */
     identity_principal_t *read;
     identity_key_row_t *key; /* shown itself, or by a token of it */
@@ -225,32 +225,32 @@ static bool ask(identity_call_t *call, credential_t *credential)
     if (!verify(call, credential))
         return true;
     if (!identity_read(call, loads[credential->kind], credential)) {
-        credential->principal = credential->memory.principal;
-        return identity_recall_stale(call, &credential->memory);
+        credential->principal = credential->lookup.principal;
+        return identity_principal_cache_stale(call, &credential->lookup);
     }
     credential->principal = credential->read;
     key = credential->key;
     if (credential->read && key)
         credential->read->ends_at = key->expires_at;
-    identity_remember(call, &credential->memory, credential->read, credential->bearer.claims.expires_at,
-                      key ? key->last_used_at : 0);
+    identity_principal_cache_put(call, &credential->lookup, credential->read, credential->bearer.claims.expires_at,
+                                 key ? key->last_used_at : 0);
     return true;
 }
 
 /* False only for a fault; an invalid credential leaves who NULL. */
 static bool check(identity_call_t *call, credential_t *credential)
 {
-    identity_memory_t *memory = &credential->memory;
+    identity_cache_lookup_t *lookup = &credential->lookup;
 
-    identity_recall(call, credential->kind, credential->text, memory);
-    credential->principal = memory->principal;
-    if (!memory->sure && !ask(call, credential))
+    identity_principal_cache_get(call, credential->kind, credential->text, lookup);
+    credential->principal = lookup->principal;
+    if (!lookup->sure && !ask(call, credential))
         return false;
     if (credential->principal &&
         (credential->principal->kind == IDENTITY_CALLER_KEY || credential->principal->key_id) &&
-        identity_use_due(call, memory, IDENTITY_LAST_USE_STEP) &&
+        identity_use_due(call, lookup, IDENTITY_LAST_USE_STEP) &&
         !identity_write_aside(call, write_last_use, credential))
-        identity_use_missed(call, memory, IDENTITY_LAST_USE_STEP);
+        identity_use_missed(call, lookup, IDENTITY_LAST_USE_STEP);
     return true;
 }
 
@@ -372,7 +372,7 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
     if (credential.kind == CREDENTIAL_COOKIE) {
         if (!identity_own_page(call))
             return false;
-        identity_session_used(call, credential.principal, &credential.memory);
+        identity_session_used(call, credential.principal, &credential.lookup);
     }
     out->principal = credential.principal;
     return identity_place_enter(call, out);

@@ -19,7 +19,7 @@ typedef struct attempt {
 } attempt_t;
 
 /* NULL on a fault: then nothing is remembered. */
-static const char *memory_of(identity_call_t *call, const attempt_t *attempt, const char *hash)
+static const char *lookup_of(identity_call_t *call, const attempt_t *attempt, const char *hash)
 {
     const char *address = call->in->client_address ? call->in->client_address : "";
     unsigned char key[32];
@@ -33,18 +33,18 @@ static const char *memory_of(identity_call_t *call, const attempt_t *attempt, co
     return apr_pstrcat(call->pool, "password\n", digest, NULL);
 }
 
-static bool remembered(identity_call_t *call, const attempt_t *attempt)
+static bool cached(identity_call_t *call, const attempt_t *attempt)
 {
-    const char *memory = call->env->proofs ? memory_of(call, attempt, attempt->user->password_hash) : NULL;
-    return memory && identity_counters_marked(call->env->proofs, memory, call->now);
+    const char *lookup = call->env->proofs ? lookup_of(call, attempt, attempt->user->password_hash) : NULL;
+    return lookup && identity_counters_marked(call->env->proofs, lookup, call->now);
 }
 
 static void remember(identity_call_t *call, const attempt_t *attempt, const char *hash)
 {
-    const char *memory = call->env->proofs ? memory_of(call, attempt, hash) : NULL;
+    const char *lookup = call->env->proofs ? lookup_of(call, attempt, hash) : NULL;
 
-    if (memory)
-        identity_counters_mark(call->env->proofs, memory, call->now + IDENTITY_PASSWORD_REMEMBERED, call->now);
+    if (lookup)
+        identity_counters_mark(call->env->proofs, lookup, call->now + IDENTITY_PASSWORD_REMEMBERED, call->now);
 }
 
 static bool read_user(identity_call_t *call, void *data)
@@ -57,7 +57,7 @@ static bool read_user(identity_call_t *call, void *data)
         return true;
     /* What was verified a moment ago must still be the user's. */
     bool right =
-        attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0 : remembered(call, attempt);
+        attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0 : cached(call, attempt);
     if (!right)
         return true;
     if (!identity_password_refusal(call, attempt->user, &attempt->refusal) || attempt->refusal)

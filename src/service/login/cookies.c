@@ -113,11 +113,11 @@ static bool write_use(identity_call_t *call, void *data)
 }
 
 void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
-                           const identity_memory_t *memory)
+                           const identity_cache_lookup_t *lookup)
 {
     apr_interval_time_t eighth = call->env->settings->refresh_idle / 8, step = eighth < USE_STEP ? eighth : USE_STEP;
 
-    if (idle_end(call, principal) - principal->idle_expires_at >= step && identity_use_due(call, memory, step) &&
+    if (idle_end(call, principal) - principal->idle_expires_at >= step && identity_use_due(call, lookup, step) &&
         !identity_write_aside(call, write_use, &principal))
-        identity_use_missed(call, memory, step);
+        identity_use_missed(call, lookup, step);
 }

@@ -50,31 +50,32 @@ bool identity_caller_recheck(identity_call_t *call);
 /* ---- principal cache (principal_cache.c) ------------------------------------------------------------------------- */
 
 /* A credential's place in the cache. */
-typedef struct identity_memory {
+typedef struct identity_cache_lookup {
     const identity_principal_t *principal; /* remembered; NULL: nobody is */
     bool sure;                             /* ... and the database need not be asked */
-    struct identity_remembered *entry;
+    struct identity_cached_principal *entry;
     unsigned char key[IDENTITY_CACHE_KEY];
     apr_uint64_t began;
     apr_time_t used_at; /* of a key that is not remembered */
-} identity_memory_t;
+} identity_cache_lookup_t;
 /* Looks it up, before any row is read. who lives as long as the call's pool. */
-void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory);
+void identity_principal_cache_get(identity_call_t *call, unsigned kind, const char *credential,
+                                  identity_cache_lookup_t *lookup);
 /* The database could not be asked (the problem says so): may who is remembered be believed still? Then there is no
  * problem. */
-bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory);
+bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_lookup_t *lookup);
 /* The rows were read: who they are of (NULL: nobody), which gets its stamp. ends: when the credential itself does, 0
  * for never; used_at: when its last use was written. */
-void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *principal,
-                       apr_time_t ends, apr_time_t used_at);
+void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t *lookup,
+                                  identity_principal_t *principal, apr_time_t ends, apr_time_t used_at);
 /* After the rows of who were read: when it ends, and as of which generations it is (where there are any). False where
  * that cannot be told. */
 bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal);
 /* The database is away: may who is known be believed still? */
 bool identity_stale_enough(const identity_env_t *env);
 /* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */
-bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
-void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step);
+bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step);
+void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step);
 
 /* ---- passwords, sessions, cookies -------------------------------------------------------------------------------- */
 
@@ -158,7 +159,7 @@ const char *identity_access_cookie_session(identity_call_t *call, const char *te
 bool identity_own_page(identity_call_t *call);
 /* Moves the session's idle end on, now and then. */
 void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
-                           const identity_memory_t *memory);
+                           const identity_cache_lookup_t *lookup);
 
 bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
 

@@ -94,9 +94,9 @@ size_t identity_hashsem_size(unsigned slots)
     return sizeof(shared_t) + entries_of(slots) * sizeof(entry_t);
 }
 
-bool identity_hashsem_init(void *memory, const identity_random_t *random)
+bool identity_hashsem_init(void *lookup, const identity_random_t *random)
 {
-    shared_t *shared = memory;
+    shared_t *shared = lookup;
     pthread_mutexattr_t kind;
     bool made =
         random->fill(random->context, shared->secret, sizeof shared->secret) && pthread_mutexattr_init(&kind) == 0;
@@ -110,11 +110,11 @@ bool identity_hashsem_init(void *memory, const identity_random_t *random)
     return made;
 }
 
-identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *memory, unsigned slots, bool (*gone)(pid_t pid))
+identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *lookup, unsigned slots, bool (*gone)(pid_t pid))
 {
     identity_hashsem_t *sem = apr_pcalloc(pool, sizeof *sem);
 
-    sem->shared = memory;
+    sem->shared = lookup;
     sem->slots = slots;
     sem->places = places_of(slots);
     sem->entries = entries_of(slots);

@@ -19,12 +19,12 @@
 #define REFRESH   apr_time_from_sec(300)
 #define TRY_AGAIN apr_time_from_sec(1)
 
-typedef struct identity_remembered {
+typedef struct identity_cached_principal {
     _Atomic int64_t used_at; /* when a key's last use was written */
     apr_time_t ends;         /* of the wall clock; 0: never */
     apr_time_t refresh_at;   /* of env->ticks */
     identity_principal_t principal;
-} remembered_t;
+} cached_principal_t;
 
 /* ---- one block -------------------------------------------------------------------------------------------------- */
 
@@ -154,12 +154,12 @@ static void put_principal(writer_t *writer, const identity_principal_t *from, id
         *to = copy;
 }
 
-static remembered_t *block_of(const identity_principal_t *principal)
+static cached_principal_t *block_of(const identity_principal_t *principal)
 {
     writer_t measure = {NULL, 0};
 
     put_principal(&measure, principal, NULL);
-    remembered_t *entry = identity_cache_block(sizeof *entry + measure.used);
+    cached_principal_t *entry = identity_cache_block(sizeof *entry + measure.used);
     if (entry) {
         writer_t writer = {(char *)(entry + 1), 0};
         put_principal(&writer, principal, &entry->principal);
@@ -175,10 +175,10 @@ static apr_status_t release(void *entry)
     return APR_SUCCESS;
 }
 
-static void hold(identity_call_t *call, identity_memory_t *memory, remembered_t *entry)
+static void hold(identity_call_t *call, identity_cache_lookup_t *lookup, cached_principal_t *entry)
 {
     apr_pool_cleanup_register(call->pool, entry, release, apr_pool_cleanup_null);
-    memory->entry = entry;
+    lookup->entry = entry;
 }
 
 static void count(const identity_call_t *call, identity_metric_t metric, apr_int64_t n)
@@ -187,9 +187,9 @@ static void count(const identity_call_t *call, identity_metric_t metric, apr_int
         identity_metric_add(call->env->metrics, metric, n);
 }
 
-static void forget(identity_call_t *call, const identity_memory_t *memory)
+static void forget(identity_call_t *call, const identity_cache_lookup_t *lookup)
 {
-    if (identity_cache_drop(call->env->cache, memory->key, memory->entry))
+    if (identity_cache_drop(call->env->cache, lookup->key, lookup->entry))
         count(call, IDENTITY_METRIC_CACHE_ENTRIES, -1);
 }
 
@@ -199,32 +199,33 @@ static bool followed_within(const identity_env_t *env, apr_interval_time_t bound
     return followed.at && env->ticks(env->context) - followed.at < bound;
 }
 
-static bool holds(const identity_env_t *env, const remembered_t *entry, apr_time_t now)
+static bool holds(const identity_env_t *env, const cached_principal_t *entry, apr_time_t now)
 {
     return identity_stamp_current(env->generations, &entry->principal.stamp) && (!entry->ends || now < entry->ends);
 }
 
-void identity_recall(identity_call_t *call, unsigned kind, const char *credential, identity_memory_t *memory)
+void identity_principal_cache_get(identity_call_t *call, unsigned kind, const char *credential,
+                                  identity_cache_lookup_t *lookup)
 {
     const identity_env_t *env = call->env;
 
-    memset(memory, 0, sizeof *memory);
+    memset(lookup, 0, sizeof *lookup);
     if (!env->generations || !credential)
         return;
-    memory->began = identity_generations_begin(env->generations);
+    lookup->began = identity_generations_begin(env->generations);
     if (!env->cache)
         return;
-    identity_cache_key(env->cache, kind, credential, memory->key);
-    remembered_t *entry = identity_cache_get(env->cache, memory->key);
+    identity_cache_key(env->cache, kind, credential, lookup->key);
+    cached_principal_t *entry = identity_cache_get(env->cache, lookup->key);
     if (entry)
-        hold(call, memory, entry);
+        hold(call, lookup, entry);
     if (entry && holds(env, entry, call->now)) {
-        memory->principal = &entry->principal;
-        memory->sure = env->ticks(env->context) < entry->refresh_at && followed_within(env, TRUST);
+        lookup->principal = &entry->principal;
+        lookup->sure = env->ticks(env->context) < entry->refresh_at && followed_within(env, TRUST);
     } else if (entry) {
-        forget(call, memory);
+        forget(call, lookup);
     }
-    count(call, memory->sure ? IDENTITY_METRIC_CACHE_HITS : IDENTITY_METRIC_CACHE_MISSES, 1);
+    count(call, lookup->sure ? IDENTITY_METRIC_CACHE_HITS : IDENTITY_METRIC_CACHE_MISSES, 1);
 }
 
 bool identity_stale_enough(const identity_env_t *env)
@@ -232,14 +233,14 @@ bool identity_stale_enough(const identity_env_t *env)
     return env->generations && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
 }
 
-bool identity_recall_stale(identity_call_t *call, const identity_memory_t *memory)
+bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_lookup_t *lookup)
 {
     const identity_env_t *env = call->env;
 
-    if (!memory->principal || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
+    if (!lookup->principal || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
         return false;
     /* What was changed meanwhile, by this server, counts. */
-    bool stale = identity_stale_enough(env) && holds(env, memory->entry, call->now);
+    bool stale = identity_stale_enough(env) && holds(env, lookup->entry, call->now);
     count(call, stale ? IDENTITY_METRIC_CACHE_STALE : IDENTITY_METRIC_CACHE_STALE_REFUSED, 1);
     if (stale)
         call->problem.kind = IDENTITY_PROBLEM_NONE;
@@ -260,11 +261,11 @@ bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, ide
     return env->generations && identity_stamp_take(env->generations, began, ids, &principal->stamp);
 }
 
-static void keep(identity_call_t *call, identity_memory_t *memory, const identity_principal_t *principal,
+static void keep(identity_call_t *call, identity_cache_lookup_t *lookup, const identity_principal_t *principal,
                  apr_time_t ends, apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
-    remembered_t *entry = block_of(principal);
+    cached_principal_t *entry = block_of(principal);
     unsigned gone, evicted;
 
     if (!entry)
@@ -272,39 +273,39 @@ static void keep(identity_call_t *call, identity_memory_t *memory, const identit
     entry->ends = identity_time_sooner(ends, principal->ends_at);
     entry->refresh_at = env->ticks(env->context) + REFRESH;
     atomic_init(&entry->used_at, used_at);
-    hold(call, memory, entry);
-    if (!identity_cache_put(env->cache, memory->key, entry, &gone, &evicted))
+    hold(call, lookup, entry);
+    if (!identity_cache_put(env->cache, lookup->key, entry, &gone, &evicted))
         return;
     count(call, IDENTITY_METRIC_CACHE_ENTRIES, 1 - (apr_int64_t)gone);
     count(call, IDENTITY_METRIC_CACHE_EVICTIONS, evicted);
 }
 
-void identity_remember(identity_call_t *call, identity_memory_t *memory, identity_principal_t *principal,
-                       apr_time_t ends, apr_time_t used_at)
+void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t *lookup,
+                                  identity_principal_t *principal, apr_time_t ends, apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
 
-    memory->used_at = used_at;
-    if (memory->entry && (!principal || memory->principal))
-        forget(call, memory);
-    memory->entry = NULL;
-    if (principal && identity_principal_stamp(env, memory->began, principal) && env->cache)
-        keep(call, memory, principal, ends, used_at);
+    lookup->used_at = used_at;
+    if (lookup->entry && (!principal || lookup->principal))
+        forget(call, lookup);
+    lookup->entry = NULL;
+    if (principal && identity_principal_stamp(env, lookup->began, principal) && env->cache)
+        keep(call, lookup, principal, ends, used_at);
 }
 
 /* Of the requests of one step in this process one writes it. */
-bool identity_use_due(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
+bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step)
 {
-    int64_t present = memory->entry ? atomic_load(&memory->entry->used_at) : memory->used_at;
+    int64_t present = lookup->entry ? atomic_load(&lookup->entry->used_at) : lookup->used_at;
 
     return call->now - present >= step &&
-           (!memory->entry || atomic_compare_exchange_strong(&memory->entry->used_at, &present, call->now));
+           (!lookup->entry || atomic_compare_exchange_strong(&lookup->entry->used_at, &present, call->now));
 }
 
-void identity_use_missed(identity_call_t *call, const identity_memory_t *memory, apr_interval_time_t step)
+void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step)
 {
-    if (memory->entry)
-        atomic_store(&memory->entry->used_at, call->now - step + TRY_AGAIN);
+    if (lookup->entry)
+        atomic_store(&lookup->entry->used_at, call->now - step + TRY_AGAIN);
 }
 
 bool identity_principal_current(const identity_env_t *env, const identity_principal_t *principal)
