@@ -41,7 +41,7 @@ static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *
 {
     (void)log;
     /* 2. */
-    return identity_wanted(configuration, temporary, main_server)
+    return identity_active(configuration, temporary, main_server)
                ? identity_check(configuration, temporary, main_server)
                : OK;
 }
@@ -50,7 +50,7 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
 {
     (void)log;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
-        !identity_wanted(configuration, temporary, main_server))
+        !identity_active(configuration, temporary, main_server))
         return OK;
     ap_add_version_component(configuration, "mod_identity/" IDENTITY_VERSION);
     identity_site_t *site = identity_site_make(configuration, main_server);

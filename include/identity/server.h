@@ -23,7 +23,7 @@ void *identity_server_merge(apr_pool_t *pool, void *base, void *added);
 
 /* Is IdentityEngine On anywhere, or are identities asked for by AuthType, AuthBasicProvider or Require? If not, the
  * module does nothing and demands nothing. Marks the servers. */
-bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
+bool identity_active(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
 int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server);
 /* `httpd -t` alone: warns of what is wrong with the databases. */
 void identity_test(apr_pool_t *configuration, server_rec *main_server);

@@ -511,7 +511,7 @@ typedef struct identity_account_change { /* NULL stays; parent "": none */
     const char *reference, *environment, *account_type_code, *parent;
 } identity_account_change_t;
 bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
-                          const identity_account_change_t *wanted, identity_account_row_t **row,
+                          const identity_account_change_t *request, identity_account_row_t **row,
                           identity_problem_t *problem);
 /* memberships: may end with it, the last administrator's too. Accounts below it and open invitations keep it. */
 bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,

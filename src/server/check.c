@@ -20,7 +20,7 @@ static void want(void *data, server_rec *server)
     const wanting_t *wanting = data;
     identity_conf_t *conf = identity_conf(server);
 
-    if (conf->wanted)
+    if (conf->active)
         return;
     if (server != wanting->main_server && conf == identity_conf(wanting->main_server)) {
         conf = apr_pmemdup(wanting->configuration, conf, sizeof *conf);
@@ -29,10 +29,10 @@ static void want(void *data, server_rec *server)
     }
     if (server == wanting->main_server)
         conf->own = conf->set;
-    conf->wanted = true;
+    conf->active = true;
 }
 
-bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
+bool identity_active(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
 {
     wanting_t wanting = {.configuration = configuration, .main_server = main_server};
     bool any = false;
@@ -40,9 +40,9 @@ bool identity_wanted(apr_pool_t *configuration, apr_pool_t *temporary, server_re
     identity_servers_asking(temporary, main_server, want, &wanting);
     for (server_rec *server = main_server; server; server = server->next) {
         /* What is asked for in the main server is asked for in each. */
-        if (identity_conf(server)->engine || identity_conf(main_server)->wanted)
+        if (identity_conf(server)->engine || identity_conf(main_server)->active)
             want(&wanting, server);
-        any = any || identity_conf(server)->wanted;
+        any = any || identity_conf(server)->active;
     }
     return any;
 }
@@ -121,7 +121,7 @@ static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_t its;
         identity_dbd_read(pool, main_server, other, &its);
-        if (!identity_conf(other)->wanted || !identity_dbd_same(dbd, &its))
+        if (!identity_conf(other)->active || !identity_dbd_same(dbd, &its))
             continue;
         if (identity_conf(other)->sync != conf->sync)
             return "ID0510: IdentitySync differs between virtual hosts that share a database.";
@@ -173,7 +173,7 @@ static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, co
     identity_dbd_read(pool, main_server, server, &its);
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_read(pool, main_server, other, &ours);
-        if (identity_conf(other)->wanted && identity_dbd_same(&its, &ours))
+        if (identity_conf(other)->active && identity_dbd_same(&its, &ours))
             return apr_psprintf(pool,
                                 "ID0512: %s (%s line %d) would run its SQL on %s, which DBDParams names for "
                                 "mod_identity too: mod_dbd has one database for a server or virtual host. Let DBDriver "
@@ -226,9 +226,9 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
         const char *sentence = check_trailers(server);
         if (!sentence)
             sentence = check_dbd_users(temporary, main_server, server);
-        if (!sentence && identity_conf(server)->wanted)
+        if (!sentence && identity_conf(server)->active)
             sentence = check_server(temporary, main_server, server);
-        if (!sentence && identity_conf(server)->wanted) {
+        if (!sentence && identity_conf(server)->active) {
             warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->settings.access_lifetime);
             warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->settings.demo_lifetime);
         }
@@ -237,7 +237,7 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
             IDENTITY_LOG(APLOG_EMERG, server, "%s", sentence);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        if (identity_conf(server)->wanted)
+        if (identity_conf(server)->active)
             identity_dbd_open_late(configuration, temporary, server);
     }
     return OK;
@@ -265,7 +265,7 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
         identity_dump(configuration, main_server);
     for (server_rec *server = main_server; server; server = server->next) {
         identity_dbd_t dbd;
-        bool known = !identity_conf(server)->wanted;
+        bool known = !identity_conf(server)->active;
         identity_dbd_read(configuration, main_server, server, &dbd);
         for (int i = 0; i < seen->nelts; i++)
             known = known || identity_dbd_same(&APR_ARRAY_IDX(seen, i, identity_dbd_t), &dbd);

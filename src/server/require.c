@@ -51,10 +51,10 @@ static const char *read_permission(cmd_parms *cmd, word_t *word)
 /* Of a built-in role as it is, else what would be made of the name. */
 static const char *slug_for(apr_pool_t *pool, const char *name)
 {
-    const char *wanted = identity_name_canonical(pool, name);
+    const char *active = identity_name_canonical(pool, name);
 
-    for (int i = 0; wanted && i < identity_builtin_role_count(); i++)
-        if (strcmp(identity_name_canonical(pool, identity_builtin_role(i)->name), wanted) == 0)
+    for (int i = 0; active && i < identity_builtin_role_count(); i++)
+        if (strcmp(identity_name_canonical(pool, identity_builtin_role(i)->name), active) == 0)
             return identity_builtin_role(i)->slug;
     return identity_slug_of_name(pool, name);
 }

@@ -70,7 +70,7 @@ typedef struct identity_conf {
     bool forwards;                /* IdentityForwardHeaders On does */
     /* Where these came from, which htidentity is told. */
     const char *blocklist_file, *templates_folder;
-    bool wanted;                        /* it answers the API, or protects something */
+    bool active;                        /* it answers the API, or protects something */
     identity_host_t *host;              /* made at start, where it is wanted */
     const identity_site_t *database_of; /* set at start, where mod_dbd's database here is one of identities */
 } identity_conf_t;

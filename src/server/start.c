@@ -243,7 +243,7 @@ int identity_start_hosts(identity_site_t *site)
     /* First those that answer the API: the others do as they do. */
     for (int api = 1; api >= 0; api--)
         for (server_rec *server = site->main_server; server; server = server->next)
-            if (identity_conf(server)->wanted && identity_conf(server)->engine == api) {
+            if (identity_conf(server)->active && identity_conf(server)->engine == api) {
                 int status = start_host(site, server);
                 if (status != OK)
                     return status;

@@ -94,26 +94,27 @@ void identity_sources_of(identity_call_t *call, const identity_holdings_t *holdi
 
 /* ---- memberships in a body (membership_request.c) ---------------------------------------------------------------- */
 
-typedef struct identity_wanted {
+typedef struct identity_membership_request {
     apr_array_header_t *memberships;                /* of identity_membership_row_t *, id and owner_id not set yet */
     apr_array_header_t *role_ids;                   /* beside them: array of const char * each */
     apr_array_header_t *teams;                      /* of identity_team_member_row_t * */
     apr_array_header_t *positions, *team_positions; /* of int: where in the body's lists they stood */
     const apr_array_header_t *present_role_ids;     /* set before: roles of the membership that is changed, or NULL */
-} identity_wanted_t;
+} identity_membership_request_t;
 /* Resolves account_memberships and team_memberships of the body within the entity and checks that the caller may grant
  * them: 400 naming the position, 403. */
-bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted);
+bool identity_membership_request_read(identity_call_t *call, identity_membership_request_t *request);
 /* The same where the body itself is one membership of that list (account_memberships, team_memberships): a problem
  * names its fields without the list. */
-bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted);
+bool identity_membership_request_read_one(identity_call_t *call, const char *list,
+                                          identity_membership_request_t *request);
 /* Nothing yet: what a handler puts together itself. */
-void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted);
+void identity_membership_request_make(identity_call_t *call, identity_membership_request_t *request);
 /* All of them, as given. */
-void identity_changes_add_wanted(identity_changes_t *changes, const identity_wanted_t *wanted);
+void identity_changes_add_membership_request(identity_changes_t *changes, const identity_membership_request_t *request);
 /* Writes them for the owner, with new ids. */
-bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
-                           const identity_wanted_t *wanted);
+bool identity_membership_request_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                                       const identity_membership_request_t *request);
 
 /* ---- delegation: what one may give, take, and whom one may act on (delegation.c) --------------------------------- */
 
@@ -121,7 +122,7 @@ bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const 
  * transaction that makes the change, so that what is judged is what is changed. */
 
 /* May the caller give all that was asked for? Names the position. */
-bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted);
+bool identity_may_grant(identity_call_t *call, const identity_membership_request_t *request);
 /* ... beside that, give a membership to a team (holdings: its own)? One that gives nothing and has members is dressed
  * up by nobody who could not let them in. */
 bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);

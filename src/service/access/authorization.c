@@ -99,11 +99,11 @@ bool identity_can_belong(const identity_principal_t *principal)
 }
 
 /* A reference that is written like an id is never met: it could be the id of another tenant's account. */
-static bool called(const char *prefix, const char *id, const char *reference, const char *wanted)
+static bool called(const char *prefix, const char *id, const char *reference, const char *request)
 {
-    if (identity_id_valid(wanted, prefix))
-        return strcmp(id, wanted) == 0;
-    return reference && strcmp(reference, wanted) == 0;
+    if (identity_id_valid(request, prefix))
+        return strcmp(id, request) == 0;
+    return reference && strcmp(reference, request) == 0;
 }
 
 bool identity_in_account(const identity_principal_t *principal, const char *account)

@@ -175,34 +175,34 @@ static bool may_grant(identity_call_t *call, const act_t *act, const char *field
     return may || refuse(call, act, field, "Nobody can give what they do not hold themselves in that account.");
 }
 
-static bool may_grant_accounts(identity_call_t *call, const identity_wanted_t *wanted)
+static bool may_grant_accounts(identity_call_t *call, const identity_membership_request_t *request)
 {
     apr_array_header_t *all = apr_array_make(call->pool, 8, sizeof(const char *));
     identity_roles_t *roles;
 
-    for (int i = 0; i < wanted->role_ids->nelts; i++)
-        apr_array_cat(all, APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *));
+    for (int i = 0; i < request->role_ids->nelts; i++)
+        apr_array_cat(all, APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *));
     if (!identity_roles_load(call, all, &roles))
         return false;
-    for (int i = 0; i < wanted->memberships->nelts; i++) {
+    for (int i = 0; i < request->memberships->nelts; i++) {
         act_t act = {
-            .principal = call->principal, .permission = call->route->permission, .stays = wanted->present_role_ids};
-        weigh_membership(call, &act, APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *),
-                         APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *), roles);
+            .principal = call->principal, .permission = call->route->permission, .stays = request->present_role_ids};
+        weigh_membership(call, &act, APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
+                         APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *), roles);
         if (!may_grant(call, &act,
-                       apr_psprintf(call->pool, "account_memberships.%d", APR_ARRAY_IDX(wanted->positions, i, int))))
+                       apr_psprintf(call->pool, "account_memberships.%d", APR_ARRAY_IDX(request->positions, i, int))))
             return false;
     }
     return true;
 }
 
-static bool may_grant_teams(identity_call_t *call, const identity_wanted_t *wanted)
+static bool may_grant_teams(identity_call_t *call, const identity_membership_request_t *request)
 {
     apr_array_header_t *ids = apr_array_make(call->pool, 4, sizeof(const char *));
     identity_holdings_t *holdings;
 
-    for (int i = 0; i < wanted->teams->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *)->team_id;
+    for (int i = 0; i < request->teams->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id;
     if (ids->nelts == 0)
         return true;
     if (!identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &holdings))
@@ -211,17 +211,17 @@ static bool may_grant_teams(identity_call_t *call, const identity_wanted_t *want
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
         act_t act = {.principal = call->principal, .permission = call->route->permission};
         weigh_team(call, &act, id, identity_held_memberships(holdings, id), holdings);
-        if (!may_grant(
-                call, &act,
-                apr_psprintf(call->pool, "team_memberships.%d.team_id", APR_ARRAY_IDX(wanted->team_positions, i, int))))
+        if (!may_grant(call, &act,
+                       apr_psprintf(call->pool, "team_memberships.%d.team_id",
+                                    APR_ARRAY_IDX(request->team_positions, i, int))))
             return false;
     }
     return true;
 }
 
-bool identity_may_grant(identity_call_t *call, const identity_wanted_t *wanted)
+bool identity_may_grant(identity_call_t *call, const identity_membership_request_t *request)
 {
-    return may_grant_accounts(call, wanted) && may_grant_teams(call, wanted);
+    return may_grant_accounts(call, request) && may_grant_teams(call, request);
 }
 
 bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)

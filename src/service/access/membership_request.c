@@ -178,7 +178,7 @@ static bool account_at(identity_call_t *call, const char *field, const char *id,
 }
 
 static bool read_membership(identity_call_t *call, const json_t *object, size_t position,
-                            const apr_array_header_t *rows, identity_wanted_t *wanted)
+                            const apr_array_header_t *rows, identity_membership_request_t *request)
 {
     identity_membership_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     apr_array_header_t *role_ids = NULL;
@@ -187,20 +187,21 @@ static bool read_membership(identity_call_t *call, const json_t *object, size_t 
     if (!account_at(call, field, identity_json_string(object, "account_id"), &row->account) ||
         !roles_of(call, object, position, rows, &role_ids))
         return false;
-    for (int i = 0; i < wanted->memberships->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *)->account.id, row->account.id) ==
+    for (int i = 0; i < request->memberships->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *)->account.id, row->account.id) ==
             0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This account is named twice.");
     row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     identity_member_type_parse(identity_json_string(object, "type"), &row->type);
-    APR_ARRAY_PUSH(wanted->memberships, identity_membership_row_t *) = row;
-    APR_ARRAY_PUSH(wanted->role_ids, apr_array_header_t *) = role_ids;
-    APR_ARRAY_PUSH(wanted->positions, int) = (int)position;
+    APR_ARRAY_PUSH(request->memberships, identity_membership_row_t *) = row;
+    APR_ARRAY_PUSH(request->role_ids, apr_array_header_t *) = role_ids;
+    APR_ARRAY_PUSH(request->positions, int) = (int)position;
     return true;
 }
 
-static bool read_team(identity_call_t *call, const json_t *object, size_t position, identity_wanted_t *wanted)
+static bool read_team(identity_call_t *call, const json_t *object, size_t position,
+                      identity_membership_request_t *request)
 {
     identity_team_member_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     const char *id = identity_json_string(object, "team_id"),
@@ -213,8 +214,8 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such team.");
-    for (int i = 0; i < wanted->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *)->team_id, team->id) == 0)
+    for (int i = 0; i < request->teams->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id, team->id) == 0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This team is named twice.");
     row->entity_id = call->principal->entity_id;
     row->team_id = team->id;
@@ -227,21 +228,21 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
     if (identity_json_has(object, "end_at") && row->end_at <= row->start_at)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, at(call, "team_memberships", position, "end_at"),
                              "end_at must be later than start_at.");
-    APR_ARRAY_PUSH(wanted->teams, identity_team_member_row_t *) = row;
-    APR_ARRAY_PUSH(wanted->team_positions, int) = (int)position;
+    APR_ARRAY_PUSH(request->teams, identity_team_member_row_t *) = row;
+    APR_ARRAY_PUSH(request->team_positions, int) = (int)position;
     return true;
 }
 
-void identity_wanted_make(identity_call_t *call, identity_wanted_t *wanted)
+void identity_membership_request_make(identity_call_t *call, identity_membership_request_t *request)
 {
-    wanted->memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
-    wanted->role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
-    wanted->teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
-    wanted->positions = apr_array_make(call->pool, 4, sizeof(int));
-    wanted->team_positions = apr_array_make(call->pool, 4, sizeof(int));
+    request->memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
+    request->role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
+    request->teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
+    request->positions = apr_array_make(call->pool, 4, sizeof(int));
+    request->team_positions = apr_array_make(call->pool, 4, sizeof(int));
 }
 
-bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
+bool identity_membership_request_read(identity_call_t *call, identity_membership_request_t *request)
 {
     const json_t *accounts = json_object_get(call->body, "account_memberships"),
                  *teams = json_object_get(call->body, "team_memberships");
@@ -249,25 +250,26 @@ bool identity_wanted_read(identity_call_t *call, identity_wanted_t *wanted)
     size_t i;
     json_t *object;
 
-    identity_wanted_make(call, wanted);
+    identity_membership_request_make(call, request);
     if (!read_roles(call, accounts, &rows))
         return false;
     json_array_foreach (accounts, i, object)
-        if (json_object_size(object) > 0 && !read_membership(call, object, i, rows, wanted))
+        if (json_object_size(object) > 0 && !read_membership(call, object, i, rows, request))
             return false;
     json_array_foreach (teams, i, object)
-        if (json_object_size(object) > 0 && !read_team(call, object, i, wanted))
+        if (json_object_size(object) > 0 && !read_team(call, object, i, request))
             return false;
-    return identity_may_grant(call, wanted);
+    return identity_may_grant(call, request);
 }
 
-bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_wanted_t *wanted)
+bool identity_membership_request_read_one(identity_call_t *call, const char *list,
+                                          identity_membership_request_t *request)
 {
     json_t *body = call->body;
     const char *prefix = apr_pstrcat(call->pool, list, ".0", NULL);
 
     call->body = identity_json_own(call->pool, json_pack("{s:[O]}", list, body));
-    bool read = identity_wanted_read(call, wanted);
+    bool read = identity_membership_request_read(call, request);
     call->body = body;
     const char *field = call->problem.field;
     if (!read && field && strncmp(field, prefix, strlen(prefix)) == 0)
@@ -275,20 +277,20 @@ bool identity_wanted_read_one(identity_call_t *call, const char *list, identity_
     return read;
 }
 
-bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
-                           const identity_wanted_t *wanted)
+bool identity_membership_request_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                                       const identity_membership_request_t *request)
 {
-    for (int i = 0; i < wanted->memberships->nelts; i++) {
-        identity_membership_row_t *row = APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *);
+    for (int i = 0; i < request->memberships->nelts; i++) {
+        identity_membership_row_t *row = APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
         row->owner_id = owner_id;
         row->id = identity_call_id(call, "memb");
         if (!row->id ||
-            !identity_db_ok(call, identity_membership_insert(call->db, owner, row,
-                                                             APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *))))
+            !identity_db_ok(call, identity_membership_insert(
+                                      call->db, owner, row, APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *))))
             return false;
     }
-    for (int i = 0; i < wanted->teams->nelts; i++) {
-        identity_team_member_row_t *row = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *);
+    for (int i = 0; i < request->teams->nelts; i++) {
+        identity_team_member_row_t *row = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
         row->owner_id = owner_id;
         row->id = identity_call_id(call, "tmem");
         if (!row->id || !identity_db_ok(call, identity_team_member_insert(call->db, owner, row)))
@@ -299,12 +301,12 @@ bool identity_wanted_write(identity_call_t *call, identity_owner_t owner, const 
 
 /* ---- for audit records ------------------------------------------------------------------------------------------ */
 
-void identity_changes_add_wanted(identity_changes_t *changes, const identity_wanted_t *wanted)
+void identity_changes_add_membership_request(identity_changes_t *changes, const identity_membership_request_t *request)
 {
-    for (int i = 0; i < wanted->memberships->nelts; i++)
+    for (int i = 0; i < request->memberships->nelts; i++)
         identity_changes_add_membership(changes, NULL, NULL,
-                                        APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *),
-                                        APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *));
-    for (int i = 0; i < wanted->teams->nelts; i++)
-        identity_changes_add_team(changes, NULL, APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *));
+                                        APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
+                                        APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *));
+    for (int i = 0; i < request->teams->nelts; i++)
+        identity_changes_add_team(changes, NULL, APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *));
 }

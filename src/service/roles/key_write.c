@@ -98,14 +98,14 @@ typedef struct update {
     bool longer;            /* it would live longer than now */
 } update_t;
 
-static bool same_names(identity_call_t *call, const apr_array_header_t *present, const apr_array_header_t *wanted)
+static bool same_names(identity_call_t *call, const apr_array_header_t *present, const apr_array_header_t *request)
 {
     identity_permset_t a = {0}, b = {0};
 
     for (int i = 0; i < present->nelts; i++)
         identity_permset_add(call->pool, &a, APR_ARRAY_IDX(present, i, const char *));
-    for (int i = 0; i < wanted->nelts; i++)
-        identity_permset_add(call->pool, &b, APR_ARRAY_IDX(wanted, i, const char *));
+    for (int i = 0; i < request->nelts; i++)
+        identity_permset_add(call->pool, &b, APR_ARRAY_IDX(request, i, const char *));
     return identity_permset_covers(&a, &b) && identity_permset_covers(&b, &a);
 }
 
@@ -131,20 +131,20 @@ static void wants_status(identity_call_t *call, update_t *update)
 static bool wants_expiry(identity_call_t *call, update_t *update)
 {
     identity_key_row_t *row = update->view.row;
-    apr_time_t present = row->expires_at, wanted = 0;
+    apr_time_t present = row->expires_at, request = 0;
     bool ends = identity_json_has(call->body, "expires_at");
 
     if (!json_object_get(call->body, "expires_at"))
         return true;
     if (ends)
-        identity_time_parse(identity_json_string(call->body, "expires_at"), &wanted);
+        identity_time_parse(identity_json_string(call->body, "expires_at"), &request);
     /* As it is shown: in seconds. */
-    if (ends ? present && apr_time_sec(wanted) == apr_time_sec(present) : !present)
+    if (ends ? present && apr_time_sec(request) == apr_time_sec(present) : !present)
         return true;
-    identity_changes_add_time(update->changes, "expires_at", present, wanted);
-    update->longer = present && (!ends || wanted > present);
-    row->expires_at = wanted;
-    return !ends || lies_ahead(call, wanted);
+    identity_changes_add_time(update->changes, "expires_at", present, request);
+    update->longer = present && (!ends || request > present);
+    row->expires_at = request;
+    return !ends || lies_ahead(call, request);
 }
 
 static bool wants(identity_call_t *call, update_t *update)

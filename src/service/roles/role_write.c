@@ -100,32 +100,33 @@ typedef struct update {
     apr_array_header_t *children, *permissions; /* as asked for and different from the present, else NULL */
 } update_t;
 
-static bool same_children(const apr_array_header_t *present, const apr_array_header_t *wanted)
+static bool same_children(const apr_array_header_t *present, const apr_array_header_t *request)
 {
-    bool same = present->nelts == wanted->nelts;
+    bool same = present->nelts == request->nelts;
 
-    for (int i = 0; same && i < wanted->nelts; i++)
-        same = strcmp(APR_ARRAY_IDX(present, i, const char *), APR_ARRAY_IDX(wanted, i, const char *)) == 0;
+    for (int i = 0; same && i < request->nelts; i++)
+        same = strcmp(APR_ARRAY_IDX(present, i, const char *), APR_ARRAY_IDX(request, i, const char *)) == 0;
     return same;
 }
 
-static bool same_permissions(identity_call_t *call, const identity_permset_t *present, const apr_array_header_t *wanted)
+static bool same_permissions(identity_call_t *call, const identity_permset_t *present,
+                             const apr_array_header_t *request)
 {
     identity_permset_t set = {0};
 
-    identity_role_sum(call, wanted, NULL, NULL, &set);
+    identity_role_sum(call, request, NULL, NULL, &set);
     return identity_permset_covers(present, &set) && identity_permset_covers(&set, present);
 }
 
 static void wants_children(identity_call_t *call, update_t *update)
 {
     const apr_array_header_t *present = apr_hash_get(update->before->children, update->row->id, APR_HASH_KEY_STRING);
-    apr_array_header_t *wanted = identity_body_strings(call, "child_role_ids");
+    apr_array_header_t *request = identity_body_strings(call, "child_role_ids");
 
-    if (same_children(present, wanted))
+    if (same_children(present, request))
         return;
-    update->children = wanted;
-    identity_changes_add_list(update->changes, "child_role_ids", present, wanted);
+    update->children = request;
+    identity_changes_add_list(update->changes, "child_role_ids", present, request);
 }
 
 /* What differs from the present; a client may send back all that it got. */

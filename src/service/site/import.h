@@ -14,7 +14,7 @@ typedef enum { IMPORT_REFUSED, IMPORT_MADE, IMPORT_PRESENT } import_outcome_t;
 typedef struct import_item {
     apr_int64_t line;
     const char *refusal; /* why it is not taken over, a sentence; else NULL */
-    void *wanted;        /* what its kind read */
+    void *request;       /* what its kind read */
     const char *sorted;  /* a batch is written in the order of these, NULL first; of equal ones in that of the lines */
     import_outcome_t outcome;
     bool over; /* committed */

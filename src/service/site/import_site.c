@@ -258,7 +258,7 @@ static bool read_row(identity_importer_t *importer, import_item_t *item, const c
 
     if (begins(text, length, FIRST) || begins(text, length, LAST))
         return false;
-    item->wanted = row;
+    item->request = row;
     apr_pool_clear(importer->scratch);
     json_t *object = identity_json_read(importer->scratch, "line", text, length, &problem);
     if (!object)
@@ -389,7 +389,7 @@ static bool look_at_owners(identity_call_t *call, identity_importer_t *importer,
 
 static bool write_row(identity_call_t *call, identity_importer_t *importer, import_item_t *item)
 {
-    const site_row_t *row = item->wanted;
+    const site_row_t *row = item->request;
     const char *rule = NULL;
     bool fits, done;
 

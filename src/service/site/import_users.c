@@ -61,21 +61,21 @@ static bool of_same_line(const char *one, const char *other)
     return strlen(one) > from && strlen(other) > from && strcmp(one + from, other + from) == 0;
 }
 
-static bool take_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *wanted, const char *username)
+static bool take_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *username)
 {
-    wanted->user.username = username;
-    wanted->user.canonical = identity_username_canonical(importer->batch, username);
-    wanted->user.entity_id = importer->options.entity_id;
-    wanted->user.version = 1;
-    item->sorted = wanted->user.canonical;
-    return wanted->user.canonical != NULL;
+    request->user.username = username;
+    request->user.canonical = identity_username_canonical(importer->batch, username);
+    request->user.entity_id = importer->options.entity_id;
+    request->user.version = 1;
+    item->sorted = request->user.canonical;
+    return request->user.canonical != NULL;
 }
 
-static bool take_hash(identity_importer_t *importer, import_item_t *item, wanted_user_t *wanted, const char *hash)
+static bool take_hash(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *hash)
 {
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
 
-    wanted->user.password_hash = hash;
+    request->user.password_hash = hash;
     return identity_hash_importable(importer->batch, hash, &importer->env->settings->hash, &problem) ||
            identity_item_refuse(importer, item, "%s", problem.message);
 }
@@ -110,12 +110,12 @@ static bool memberships_known(identity_importer_t *importer, import_item_t *item
     return true;
 }
 
-static bool take_time(identity_importer_t *importer, import_item_t *item, wanted_user_t *wanted, const char *text)
+static bool take_time(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *text)
 {
-    if (!text || !identity_time_parse(text, &wanted->user.created_at))
+    if (!text || !identity_time_parse(text, &request->user.created_at))
         return true;
-    wanted->dated = true;
-    return (wanted->user.created_at > 0 && wanted->user.created_at <= importer->env->now(importer->env->context)) ||
+    request->dated = true;
+    return (request->user.created_at > 0 && request->user.created_at <= importer->env->now(importer->env->context)) ||
            identity_item_refuse(importer, item, "created_at must be a time that has been.");
 }
 
@@ -130,44 +130,46 @@ static bool blank(const char *text, size_t length)
 
 static bool read_user(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
 {
-    wanted_user_t *wanted = apr_pcalloc(importer->batch, sizeof *wanted);
+    wanted_user_t *request = apr_pcalloc(importer->batch, sizeof *request);
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
 
     if (blank(text, length))
         return false;
-    item->wanted = wanted;
+    item->request = request;
     apr_pool_clear(importer->scratch);
     json_t *object = identity_json_read(importer->scratch, "line", text, length, &problem);
     if (!object || !identity_fields_check(importer->scratch, object, user_fields, &problem))
         return identity_item_refuse(importer, item, "%s", problem.message);
     if (json_array_size(json_object_get(object, "memberships")))
-        wanted->memberships = identity_json_own(importer->batch, json_incref(json_object_get(object, "memberships")));
-    if (!all_known(importer, item, object, user_fields) || !memberships_known(importer, item, wanted->memberships))
+        request->memberships = identity_json_own(importer->batch, json_incref(json_object_get(object, "memberships")));
+    if (!all_known(importer, item, object, user_fields) || !memberships_known(importer, item, request->memberships))
         return false;
     const char *hash = identity_json_string(object, "password_hash"), *status = identity_json_string(object, "status");
-    take_name(importer, item, wanted, apr_pstrdup(importer->batch, identity_json_string(object, "username")));
+    take_name(importer, item, request, apr_pstrdup(importer->batch, identity_json_string(object, "username")));
     if (identity_json_has(object, "login"))
-        wanted->user.login = apr_pstrdup(importer->batch, identity_json_string(object, "login"));
-    wanted->user.status = IDENTITY_USER_ACTIVE;
+        request->user.login = apr_pstrdup(importer->batch, identity_json_string(object, "login"));
+    request->user.status = IDENTITY_USER_ACTIVE;
     if (status)
-        identity_user_status_parse(status, &wanted->user.status);
-    wanted->user.verified_at = identity_json_boolean(object, "verified", false); /* the time is that of the write */
-    return take_time(importer, item, wanted, identity_json_string(object, "created_at")) &&
-           (!hash || take_hash(importer, item, wanted, apr_pstrdup(importer->batch, hash)));
+        identity_user_status_parse(status, &request->user.status);
+    request->user.verified_at = identity_json_boolean(object, "verified", false); /* the time is that of the write */
+    return take_time(importer, item, request, identity_json_string(object, "created_at")) &&
+           (!hash || take_hash(importer, item, request, apr_pstrdup(importer->batch, hash)));
 }
 
 /* An address is the user name; what else may be a login is one, and makes a user name with the domain. */
-static bool take_plain_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *wanted, const char *name)
+static bool take_plain_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
+                            const char *name)
 {
-    if (take_name(importer, item, wanted, name))
+    if (take_name(importer, item, request, name))
         return true;
     if (strchr(name, '@') || !importer->options.domain)
         return identity_item_refuse(importer, item, "The name must be " IDENTITY_USERNAME_RULE "%s.",
                                     strchr(name, '@') ? "" : ", or come with a domain (--domain)");
     if (!identity_login_valid(name))
         return identity_item_refuse(importer, item, "The name must be " IDENTITY_LOGIN_RULE ".");
-    wanted->user.login = name;
-    return take_name(importer, item, wanted, apr_pstrcat(importer->batch, name, "@", importer->options.domain, NULL)) ||
+    request->user.login = name;
+    return take_name(importer, item, request,
+                     apr_pstrcat(importer->batch, name, "@", importer->options.domain, NULL)) ||
            identity_item_refuse(importer, item, "The name and the domain make no mail address.");
 }
 
@@ -175,9 +177,9 @@ static bool take_plain_name(identity_importer_t *importer, import_item_t *item, 
  */
 static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
 {
-    wanted_user_t *wanted = apr_pcalloc(importer->batch, sizeof *wanted);
+    wanted_user_t *request = apr_pcalloc(importer->batch, sizeof *request);
 
-    item->wanted = wanted;
+    item->request = request;
     while (length > 0 && strchr(" \t\r", text[length - 1]) && text[length - 1])
         length--;
     while (length > 0 && (*text == ' ' || *text == '\t')) {
@@ -194,8 +196,8 @@ static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, co
         return identity_item_refuse(importer, item, "The line is not name:hash.");
     *colon = '\0';
     colon[1 + strcspn(colon + 1, ":")] = '\0';
-    wanted->user.status = IDENTITY_USER_ACTIVE;
-    return take_plain_name(importer, item, wanted, line) && take_hash(importer, item, wanted, colon + 1);
+    request->user.status = IDENTITY_USER_ACTIVE;
+    return take_plain_name(importer, item, request, line) && take_hash(importer, item, request, colon + 1);
 }
 
 /* ---- what users are given --------------------------------------------------------------------------------------- */
@@ -238,7 +240,7 @@ static bool find_role(identity_call_t *call, identity_importer_t *importer, cons
 
 /* False: the database failed. item->refusal: there is no such account or role. */
 static bool want_membership(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
-                            const json_t *object, identity_wanted_t *given)
+                            const json_t *object, identity_membership_request_t *given)
 {
     identity_membership_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     apr_array_header_t *ids = apr_array_make(call->pool, 4, sizeof(const char *));
@@ -309,9 +311,9 @@ static bool make_user(identity_call_t *call, const identity_importer_t *importer
 }
 
 /* Somebody has the name: by this very line of an earlier run, or otherwise. */
-static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const wanted_user_t *wanted)
+static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const wanted_user_t *request)
 {
-    const identity_user_row_t *user = &wanted->user;
+    const identity_user_row_t *user = &request->user;
     identity_user_row_t *present = NULL;
     bool found;
 
@@ -345,12 +347,13 @@ static bool look_at_login(identity_call_t *call, identity_importer_t *importer, 
     return true;
 }
 
-static void date(identity_call_t *call, identity_importer_t *importer, const import_item_t *item, wanted_user_t *wanted)
+static void date(identity_call_t *call, identity_importer_t *importer, const import_item_t *item,
+                 wanted_user_t *request)
 {
-    identity_user_row_t *user = &wanted->user;
+    identity_user_row_t *user = &request->user;
 
     /* In the order of the file. */
-    if (!wanted->dated)
+    if (!request->dated)
         user->created_at = call->now + item->line % APR_USEC_PER_SEC;
     user->updated_at = user->created_at > call->now ? user->created_at : call->now;
     user->password_changed_at = user->password_hash ? call->now : 0;
@@ -360,27 +363,27 @@ static void date(identity_call_t *call, identity_importer_t *importer, const imp
 
 static bool write_user(identity_call_t *call, identity_importer_t *importer, import_item_t *item)
 {
-    wanted_user_t *wanted = item->wanted;
-    identity_wanted_t given;
+    wanted_user_t *request = item->request;
+    identity_membership_request_t given;
     json_t *object;
     size_t i;
 
-    identity_wanted_make(call, &given);
-    json_array_foreach (wanted->memberships ? wanted->memberships : importer->options.given, i, object)
+    identity_membership_request_make(call, &given);
+    json_array_foreach (request->memberships ? request->memberships : importer->options.given, i, object)
         if (!want_membership(call, importer, item, object, &given) || item->refusal)
             return item->refusal != NULL;
-    date(call, importer, item, wanted);
-    if (!look_at_login(call, importer, item, &wanted->user))
+    date(call, importer, item, request);
+    if (!look_at_login(call, importer, item, &request->user))
         return false;
     if (item->refusal || item->outcome == IMPORT_PRESENT)
         return true;
-    if (!make_user(call, importer, &wanted->user))
-        return met(call, importer, item, wanted);
+    if (!make_user(call, importer, &request->user))
+        return met(call, importer, item, request);
     importer->users++;
     item->outcome = IMPORT_MADE;
     item->memberships = given.memberships->nelts;
-    return (!wanted->user.login || identity_login_claim(call, &wanted->user)) &&
-           identity_wanted_write(call, IDENTITY_OWNER_USER, wanted->user.id, &given);
+    return (!request->user.login || identity_login_claim(call, &request->user)) &&
+           identity_membership_request_write(call, IDENTITY_OWNER_USER, request->user.id, &given);
 }
 
 const import_kind_t identity_import_users = {LINES, read_user, begin_users, write_user, end_users};

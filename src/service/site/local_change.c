@@ -20,9 +20,9 @@ static const char *listed(apr_pool_t *pool, const apr_array_header_t *rows, cons
     return list;
 }
 
-static const char *changed(const char *wanted, const char *present)
+static const char *changed(const char *request, const char *present)
 {
-    return wanted ? wanted : present;
+    return request ? request : present;
 }
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */
@@ -114,7 +114,7 @@ bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const c
 
 typedef struct account_change {
     const char *named;
-    const identity_account_change_t *wanted;
+    const identity_account_change_t *request;
     bool memberships; /* may go along */
     identity_account_row_t *row;
 } account_change_t;
@@ -133,7 +133,7 @@ static bool load_account(identity_call_t *call, const char *named, const char *f
 static bool find_parent(identity_call_t *call, const account_change_t *change, const char **parent_id)
 {
     identity_account_row_t *above = NULL;
-    const char *next = change->wanted->parent;
+    const char *next = change->request->parent;
 
     *parent_id = change->row->parent_id;
     if (!next)
@@ -154,18 +154,18 @@ static bool find_parent(identity_call_t *call, const account_change_t *change, c
 
 static bool account_valid(identity_call_t *call, const account_change_t *change)
 {
-    const identity_account_change_t *wanted = change->wanted;
+    const identity_account_change_t *request = change->request;
     identity_account_row_t *other;
     bool found = false;
 
-    if ((wanted->environment && !identity_local_environment(call, wanted->environment)) ||
-        (wanted->account_type_code && !identity_local_type(call, wanted->account_type_code)))
+    if ((request->environment && !identity_local_environment(call, request->environment)) ||
+        (request->account_type_code && !identity_local_type(call, request->account_type_code)))
         return false;
-    if (!wanted->reference)
+    if (!request->reference)
         return true;
-    if (!identity_local_reference(call, wanted->reference) ||
-        !identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, wanted->reference, &other),
-                           &found))
+    if (!identity_local_reference(call, request->reference) ||
+        !identity_db_found(
+            call, identity_account_find(call->db, call->principal->entity_id, request->reference, &other), &found))
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference", "There is an account of this reference.");
@@ -174,7 +174,7 @@ static bool account_valid(identity_call_t *call, const account_change_t *change)
 static bool write_account_change(identity_call_t *call, void *data)
 {
     account_change_t *change = data;
-    const identity_account_change_t *wanted = change->wanted;
+    const identity_account_change_t *request = change->request;
     identity_changes_t *changes = identity_changes_make(call);
     identity_audit_t audit = {.action = "UPDATE", .type = "ACCOUNT", .changes = changes};
     const char *parent_id;
@@ -183,9 +183,9 @@ static bool write_account_change(identity_call_t *call, void *data)
         !find_parent(call, change, &parent_id))
         return false;
     identity_account_row_t *row = change->row, before = *row;
-    row->reference = changed(wanted->reference, row->reference);
-    row->environment = changed(wanted->environment, row->environment);
-    row->account_type_code = changed(wanted->account_type_code, row->account_type_code);
+    row->reference = changed(request->reference, row->reference);
+    row->environment = changed(request->environment, row->environment);
+    row->account_type_code = changed(request->account_type_code, row->account_type_code);
     row->parent_id = parent_id;
     identity_changes_add(changes, "reference", before.reference, row->reference);
     identity_changes_add(changes, "environment", before.environment, row->environment);
@@ -199,10 +199,10 @@ static bool write_account_change(identity_call_t *call, void *data)
 }
 
 bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
-                          const identity_account_change_t *wanted, identity_account_row_t **row,
+                          const identity_account_change_t *request, identity_account_row_t **row,
                           identity_problem_t *problem)
 {
-    account_change_t change = {.named = named, .wanted = wanted};
+    account_change_t change = {.named = named, .request = request};
     bool done = identity_run_local(pool, env, entity_id, true, write_account_change, &change, problem);
 
     *row = change.row;

@@ -55,7 +55,7 @@ static bool find_role(identity_call_t *call, const char *slug, const char **id)
 }
 
 /* The membership that it is for: USER in one account, with the role. */
-static bool read_wanted(identity_call_t *call, identity_wanted_t *wanted)
+static bool read_wanted(identity_call_t *call, identity_membership_request_t *request)
 {
     identity_membership_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     identity_account_row_t *account = NULL;
@@ -67,11 +67,11 @@ static bool read_wanted(identity_call_t *call, identity_wanted_t *wanted)
     row->created_at = call->now;
     row->type = IDENTITY_MEMBER_USER;
     row->account = *account;
-    identity_wanted_make(call, wanted);
-    APR_ARRAY_PUSH(wanted->memberships, identity_membership_row_t *) = row;
-    APR_ARRAY_PUSH(wanted->role_ids, apr_array_header_t *) = identity_list_of(call->pool, role);
-    APR_ARRAY_PUSH(wanted->positions, int) = 0;
-    if (identity_may_grant(call, wanted))
+    identity_membership_request_make(call, request);
+    APR_ARRAY_PUSH(request->memberships, identity_membership_row_t *) = row;
+    APR_ARRAY_PUSH(request->role_ids, apr_array_header_t *) = identity_list_of(call->pool, role);
+    APR_ARRAY_PUSH(request->positions, int) = 0;
+    if (identity_may_grant(call, request))
         return true;
     if (call->problem.field)
         call->problem.field = "roleID";
@@ -82,7 +82,7 @@ static bool write_creation(identity_call_t *call, void *data)
 {
     identity_inviting_t *inviting = data;
 
-    return read_wanted(call, &inviting->wanted) && identity_invite(call, inviting) &&
+    return read_wanted(call, &inviting->request) && identity_invite(call, inviting) &&
            answer_with(call, 201, inviting->invitation->id);
 }
 

@@ -9,7 +9,7 @@ typedef struct identity_inviting {
     const char *address, *canonical;
     const char *field; /* what the body calls the address */
     bool anew;         /* not in the place of an invitation that is open */
-    identity_wanted_t wanted;
+    identity_membership_request_t request;
     identity_link_t link;
     /* What became of it. */
     identity_user_row_t *user;

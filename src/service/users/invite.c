@@ -28,10 +28,10 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
 }
 
 /* The account and the role that it is shown with: the first membership's. ADMIN holds what that role does. */
-static void describe(identity_invitation_row_t *row, const identity_wanted_t *wanted)
+static void describe(identity_invitation_row_t *row, const identity_membership_request_t *request)
 {
-    const identity_membership_row_t *first = APR_ARRAY_IDX(wanted->memberships, 0, identity_membership_row_t *);
-    const apr_array_header_t *roles = APR_ARRAY_IDX(wanted->role_ids, 0, apr_array_header_t *);
+    const identity_membership_row_t *first = APR_ARRAY_IDX(request->memberships, 0, identity_membership_row_t *);
+    const apr_array_header_t *roles = APR_ARRAY_IDX(request->role_ids, 0, apr_array_header_t *);
 
     row->account_id = first->account.id;
     if (first->type == IDENTITY_MEMBER_ADMIN)
@@ -40,8 +40,9 @@ static void describe(identity_invitation_row_t *row, const identity_wanted_t *wa
         row->role_id = roles->nelts ? APR_ARRAY_IDX(roles, 0, const char *) : NULL;
 }
 
-bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, const char *field, identity_invitation_row_t **made)
+bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user,
+                          const identity_membership_request_t *request, const identity_link_t *link, const char *field,
+                          identity_invitation_row_t **made)
 {
     identity_invitation_row_t *row = apr_pcalloc(call->pool, sizeof *row);
 
@@ -57,8 +58,8 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
     row->adds = user->status == IDENTITY_USER_ACTIVE;
     row->created_at = row->modified_at = call->now;
     row->expires_at = call->now + call->env->settings->invite_lifetime;
-    if (wanted && wanted->memberships->nelts)
-        describe(row, wanted);
+    if (request && request->memberships->nelts)
+        describe(row, request);
     row->sandbox_cap = IDENTITY_SANDBOX_INVITATIONS;
     if (made)
         *made = row;
@@ -107,7 +108,7 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
 static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_holdings_t *present;
-    identity_wanted_t *wanted = &invite->wanted, added = *wanted;
+    identity_membership_request_t *request = &invite->request, added = *request;
 
     added.memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
     added.role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
@@ -117,8 +118,8 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
         return false;
     const apr_array_header_t *accounts = identity_held_memberships(present, invite->user->id);
     const apr_array_header_t *teams = identity_held_teams(present, invite->user->id);
-    for (int i = 0; i < wanted->memberships->nelts; i++) {
-        identity_membership_row_t *row = APR_ARRAY_IDX(wanted->memberships, i, identity_membership_row_t *);
+    for (int i = 0; i < request->memberships->nelts; i++) {
+        identity_membership_row_t *row = APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
         bool has = false;
         for (int a = 0; accounts && a < accounts->nelts; a++)
             has = has ||
@@ -126,10 +127,11 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
         if (has)
             continue;
         APR_ARRAY_PUSH(added.memberships, identity_membership_row_t *) = row;
-        APR_ARRAY_PUSH(added.role_ids, apr_array_header_t *) = APR_ARRAY_IDX(wanted->role_ids, i, apr_array_header_t *);
+        APR_ARRAY_PUSH(added.role_ids, apr_array_header_t *) =
+            APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *);
     }
-    for (int i = 0; i < wanted->teams->nelts; i++) {
-        identity_team_member_row_t *row = APR_ARRAY_IDX(wanted->teams, i, identity_team_member_row_t *);
+    for (int i = 0; i < request->teams->nelts; i++) {
+        identity_team_member_row_t *row = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
         bool has = false;
         for (int t = 0; teams && t < teams->nelts; t++) {
             const identity_team_member_row_t *had = APR_ARRAY_IDX(teams, t, identity_team_member_row_t *);
@@ -139,7 +141,7 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
         if (!has)
             APR_ARRAY_PUSH(added.teams, identity_team_member_row_t *) = row;
     }
-    *wanted = added;
+    *request = added;
     if (added.memberships->nelts || added.teams->nelts)
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
@@ -213,16 +215,16 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 
     invite->changes = identity_changes_make(call);
     if (!settle_user(call, invite) ||
-        !identity_invite_user(call, invite->user, &invite->wanted, &invite->link, invite->field, &invite->invitation))
+        !identity_invite_user(call, invite->user, &invite->request, &invite->link, invite->field, &invite->invitation))
         return false;
     bool adds = invite->invitation->adds;
     invite->owner = adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
     invite->owner_id = adds ? invite->invitation->id : invite->user->id;
     audit.id = invite->user->id;
-    identity_changes_add_wanted(invite->changes, &invite->wanted);
+    identity_changes_add_membership_request(invite->changes, &invite->request);
     audit.changes = invite->changes;
-    return identity_wanted_write(call, invite->owner, invite->owner_id, &invite->wanted) &&
-           identity_audit_accounts(call, &audit, invite->wanted.memberships);
+    return identity_membership_request_write(call, invite->owner, invite->owner_id, &invite->request) &&
+           identity_audit_accounts(call, &audit, invite->request.memberships);
 }
 
 /* ---- POST /users/invite ----------------------------------------------------------------------------------------- */
@@ -245,7 +247,8 @@ static bool write_invite(identity_call_t *call, void *data)
 {
     identity_inviting_t *invite = data;
 
-    return identity_wanted_read(call, &invite->wanted) && identity_invite(call, invite) && answer_invite(call, invite);
+    return identity_membership_request_read(call, &invite->request) && identity_invite(call, invite) &&
+           answer_invite(call, invite);
 }
 
 bool identity_users_invite(identity_call_t *call)

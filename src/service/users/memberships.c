@@ -26,20 +26,20 @@ bool identity_membership_absent(identity_call_t *call, const identity_holdings_t
 static bool write_membership(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
-    identity_wanted_t wanted = {.present_role_ids = NULL};
+    identity_membership_request_t request = {.present_role_ids = NULL};
     identity_audit_t audit = {
         .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
 
     if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
-        !identity_wanted_read_one(call, "account_memberships", &wanted))
+        !identity_membership_request_read_one(call, "account_memberships", &request))
         return false;
-    audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    audit.account = &APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *)->account;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_changes_add_wanted(changes, &wanted);
+    identity_changes_add_membership_request(changes, &request);
     audit.changes = changes;
     return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
-           identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) && identity_audit(call, &audit) &&
-           identity_user_load(call, view) &&
+           identity_membership_request_write(call, IDENTITY_OWNER_USER, call->id, &request) &&
+           identity_audit(call, &audit) && identity_user_load(call, view) &&
            identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
 }
 
@@ -89,7 +89,7 @@ static bool complete(identity_call_t *call, const identity_membership_row_t *pre
 static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present,
                    const apr_array_header_t *role_ids)
 {
-    identity_wanted_t wanted = {.present_role_ids = role_ids};
+    identity_membership_request_t request = {.present_role_ids = role_ids};
     identity_administered_t administered;
     identity_changes_t *changes = identity_changes_make(call);
     identity_audit_t audit = {.action = "UPDATE_MEMBERSHIP",
@@ -98,13 +98,13 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
                               .message = "An account membership was changed.",
                               .changes = changes};
 
-    if (!identity_wanted_read_one(call, "account_memberships", &wanted) ||
+    if (!identity_membership_request_read_one(call, "account_memberships", &request) ||
         !identity_may_change_membership(call, present, role_ids, view->holdings->roles,
-                                        APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *)) ||
+                                        APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *)) ||
         !identity_administrators_before(call, view->holdings, call->id, &administered))
         return false;
-    identity_membership_row_t *row = APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *);
-    const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(wanted.role_ids, 0, apr_array_header_t *);
+    identity_membership_row_t *row = APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *);
+    const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *);
     row->id = present->id;
     audit.account = &row->account;
     identity_changes_add_membership(changes, present, role_ids, row, wanted_ids);

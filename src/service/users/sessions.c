@@ -72,14 +72,14 @@ bool identity_user_sessions_list(identity_call_t *call)
 /* ---- DELETE ----------------------------------------------------------------------------------------------------- */
 
 /* Takes one row out of the list (wanted true), or all others: how many went. */
-static int take_out(identity_call_t *call, sessions_t *sessions, const char *id, bool wanted)
+static int take_out(identity_call_t *call, sessions_t *sessions, const char *id, bool request)
 {
     apr_array_header_t *left = apr_array_make(call->pool, sessions->rows->nelts + 1, sizeof(void *));
     int before = sessions->rows->nelts;
 
     for (int i = 0; i < before; i++) {
         identity_session_row_t *row = APR_ARRAY_IDX(sessions->rows, i, identity_session_row_t *);
-        if ((id && strcmp(row->id, id) == 0) != wanted)
+        if ((id && strcmp(row->id, id) == 0) != request)
             APR_ARRAY_PUSH(left, identity_session_row_t *) = row;
     }
     sessions->rows = left;

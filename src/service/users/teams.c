@@ -192,22 +192,22 @@ bool identity_teams_delete(identity_call_t *call)
 static bool write_membership(identity_call_t *call, void *data)
 {
     view_t *view = data;
-    identity_wanted_t wanted = {.present_role_ids = NULL};
+    identity_membership_request_t request = {.present_role_ids = NULL};
     identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
                               .type = "TEAM",
                               .id = call->id,
                               .message = "An account membership was given to all of the team."};
 
-    if (!load_team(call, view) || !identity_wanted_read_one(call, "account_memberships", &wanted) ||
+    if (!load_team(call, view) || !identity_membership_request_read_one(call, "account_memberships", &request) ||
         !identity_may_grant_to_team(call, view->holdings, call->id))
         return false;
-    audit.account = &APR_ARRAY_IDX(wanted.memberships, 0, identity_membership_row_t *)->account;
+    audit.account = &APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *)->account;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_changes_add_wanted(changes, &wanted);
+    identity_changes_add_membership_request(changes, &request);
     audit.changes = changes;
     return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
-           identity_wanted_write(call, IDENTITY_OWNER_TEAM, call->id, &wanted) && identity_audit(call, &audit) &&
-           load_team(call, view) &&
+           identity_membership_request_write(call, IDENTITY_OWNER_TEAM, call->id, &request) &&
+           identity_audit(call, &audit) && load_team(call, view) &&
            identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
 }
 

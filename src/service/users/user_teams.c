@@ -44,18 +44,19 @@ static bool make_room(identity_call_t *call, const identity_user_view_t *view, c
 static bool write_team(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
-    identity_wanted_t wanted = {.present_role_ids = NULL};
+    identity_membership_request_t request = {.present_role_ids = NULL};
     identity_audit_t audit = {.action = "ADD_TEAM", .type = "USER", .id = call->id};
 
     if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
-        !identity_wanted_read_one(call, "team_memberships", &wanted))
+        !identity_membership_request_read_one(call, "team_memberships", &request))
         return false;
-    const char *team_id = APR_ARRAY_IDX(wanted.teams, 0, identity_team_member_row_t *)->team_id;
+    const char *team_id = APR_ARRAY_IDX(request.teams, 0, identity_team_member_row_t *)->team_id;
     audit.message = apr_pstrcat(call->pool, "The user joined the team ", team_id, ".", NULL);
     identity_changes_t *changes = identity_changes_make(call);
-    identity_changes_add_wanted(changes, &wanted);
+    identity_changes_add_membership_request(changes, &request);
     audit.changes = changes;
-    return make_room(call, view, team_id) && identity_wanted_write(call, IDENTITY_OWNER_USER, call->id, &wanted) &&
+    return make_room(call, view, team_id) &&
+           identity_membership_request_write(call, IDENTITY_OWNER_USER, call->id, &request) &&
            identity_user_load(call, view) &&
            identity_audit_accounts(call, &audit, identity_held_team_memberships(view->holdings, team_id)) &&
            identity_answer(call, 201, identity_teams_json(call, view->holdings, call->id));

@@ -113,12 +113,12 @@ typedef struct update {
 } update_t;
 
 /* From where to where PATCH may lead: the way back from INACTIVE leads over a new invitation where nobody came yet. */
-static bool leads(const identity_user_row_t *user, const char *wanted)
+static bool leads(const identity_user_row_t *user, const char *request)
 {
-    if (strcmp(wanted, "INACTIVE") == 0)
+    if (strcmp(request, "INACTIVE") == 0)
         return true;
     return user->status == IDENTITY_USER_INACTIVE &&
-           strcmp(wanted, user->password_hash || user->verified_at ? "ACTIVE" : "INVITE_REVOKED") == 0;
+           strcmp(request, user->password_hash || user->verified_at ? "ACTIVE" : "INVITE_REVOKED") == 0;
 }
 
 static bool wants_status(identity_call_t *call, update_t *update)
@@ -133,15 +133,15 @@ static bool wants_status(identity_call_t *call, update_t *update)
     if (!by_status && !by_alias)
         return true;
     /* A client may send back both as it read them and change one: the one that differs is meant. */
-    const char *wanted = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
+    const char *request = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
     if (by_status && by_alias && (strcmp(asked, "ACTIVE") == 0) == is_active)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
-    if (!leads(update->user, wanted))
+    if (!leads(update->user, request))
         return identity_deny(call, IDENTITY_PROBLEM_STATE, by_status ? "status" : "active",
                              "A user who is %s cannot be made %s this way: invitations are made, revoked and accepted "
                              "by their own calls.",
-                             present, wanted);
-    update->to_status = wanted;
+                             present, request);
+    update->to_status = request;
     return true;
 }
 
@@ -260,12 +260,12 @@ static bool tell(identity_call_t *call, update_t *update, const identity_user_ro
     const identity_notice_t notices[] = {
         {.kind = IDENTITY_MAIL_CHANGED, .username = former->username, .address = user->username},
         {.kind = IDENTITY_MAIL_PASSWORD}};
-    const bool wanted[] = {!update->own && update->username, update->password != NULL};
+    const bool request[] = {!update->own && update->username, update->password != NULL};
     bool moved = strcmp(former->canonical, user->canonical) != 0;
 
     for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
-        if (wanted[i] && (!identity_notify(call, user, &notices[i], &update->untold) ||
-                          (moved && !identity_notify(call, former, &notices[i], &update->untold))))
+        if (request[i] && (!identity_notify(call, user, &notices[i], &update->untold) ||
+                           (moved && !identity_notify(call, former, &notices[i], &update->untold))))
             return false;
     return true;
 }

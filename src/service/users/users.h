@@ -75,8 +75,9 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
 /* Makes the invitation of a user and its mail; an open one before it ends. wanted: what it is for, for the invitations
  * interface, or NULL. To somebody ACTIVE it is one to further memberships (adds). field: of the body, for a refusal.
  * *made may be NULL. Inside identity_write. */
-bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user, const identity_wanted_t *wanted,
-                          const identity_link_t *link, const char *field, identity_invitation_row_t **made);
+bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user,
+                          const identity_membership_request_t *request, const identity_link_t *link, const char *field,
+                          identity_invitation_row_t **made);
 
 /* ---- user names (user_names.c); all inside identity_write -------------------------------------------------------- */
 
