@@ -10,25 +10,54 @@
 
 #define EVERYBODY_ID ""
 
-typedef struct touch {
-    enum { TOUCH, TOUCH_EVERYBODY, TOUCH_BORN } kind;
+typedef struct invalidation {
+    enum { INVALIDATION, INVALIDATION_OF_ALL, CREATION } kind;
     identity_sql_t sql;
-    int subject, given;
-} touch_t;
+    const char *subject, *given; /* names of parameters */
+} invalidation_t;
 
-static const touch_t touches[] = {
-#define TOUCHES(statement, subject, given) {TOUCH, IDENTITY_SQL_##statement, subject, given},
-#define EVERYBODY(statement)               {TOUCH_EVERYBODY, IDENTITY_SQL_##statement, 0, 0},
-#define BORN(statement, subject)           {TOUCH_BORN, IDENTITY_SQL_##statement, subject, 0},
-#define HARMLESS(statement, reason)
-#include "touches.def"
-#undef TOUCHES
-#undef EVERYBODY
-#undef BORN
-#undef HARMLESS
+static const invalidation_t invalidations[] = {
+#define INVALIDATES(statement, subject)             {INVALIDATION, IDENTITY_SQL_##statement, #subject, #subject},
+#define INVALIDATES_WITH(statement, subject, given) {INVALIDATION, IDENTITY_SQL_##statement, #subject, #given},
+#define INVALIDATES_ALL(statement)                  {INVALIDATION_OF_ALL, IDENTITY_SQL_##statement, NULL, NULL},
+#define CREATES(statement, subject)                 {CREATION, IDENTITY_SQL_##statement, #subject, #subject},
+#define NO_EFFECT(statement, reason)
+#include "invalidation.def"
+#undef INVALIDATES
+#undef INVALIDATES_WITH
+#undef INVALIDATES_ALL
+#undef CREATES
+#undef NO_EFFECT
 };
 
-#define TOUCH_COUNT (sizeof touches / sizeof touches[0])
+#define INVALIDATIONS (sizeof invalidations / sizeof invalidations[0])
+
+/* The statements with the names of their parameters. */
+#define PARAM(name)     "%s:" #name ":"
+#define SQL(name, text) text,
+static const char *const named[] = {
+#include "sql.def"
+};
+#undef SQL
+
+int db_parameter(identity_sql_t sql, const char *name)
+{
+    size_t length = strlen(name);
+    int number = 0;
+
+    for (const char *at = strchr(named[sql], '%'); at; at = strchr(at + 2, '%')) {
+        if (strncmp(at, "%s:", 3) == 0 && strncmp(at + 3, name, length) == 0 && at[3 + length] == ':')
+            return number;
+        number += at[1] != '%';
+    }
+    return -1;
+}
+
+static const char *argument(identity_sql_t sql, const char *name, const db_argument_t *arguments)
+{
+    int number = db_parameter(sql, name);
+    return number < 0 ? NULL : arguments[number].text;
+}
 
 /* list: of those that are written down, NULL for who was born. */
 static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
@@ -49,24 +78,22 @@ void db_touch_begin(identity_db_t *db)
 
 bool db_touches(identity_sql_t sql)
 {
-    for (size_t i = 0; i < TOUCH_COUNT; i++)
-        if (touches[i].sql == sql && touches[i].kind != TOUCH_BORN)
+    for (size_t i = 0; i < INVALIDATIONS; i++)
+        if (invalidations[i].sql == sql && invalidations[i].kind != CREATION)
             return true;
     return false;
 }
 
 void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
 {
-    for (size_t i = 0; i < TOUCH_COUNT && db->open && db->write; i++) {
-        const touch_t *touch = &touches[i];
-        if (touch->sql != sql)
+    for (size_t i = 0; i < INVALIDATIONS && db->open && db->write; i++) {
+        const invalidation_t *row = &invalidations[i];
+        if (row->sql != sql)
             continue;
-        if (touch->kind == TOUCH_BORN)
-            enter(db, NULL, arguments[touch->subject].text);
-        else if (touch->kind == TOUCH_EVERYBODY)
+        if (row->kind == INVALIDATION_OF_ALL)
             enter(db, db->touched, EVERYBODY_ID);
-        else if (arguments[touch->given].text)
-            enter(db, db->touched, arguments[touch->subject].text);
+        else if (argument(sql, row->given, arguments))
+            enter(db, row->kind == CREATION ? NULL : db->touched, argument(sql, row->subject, arguments));
     }
 }
 

@@ -85,10 +85,12 @@ apr_pool_t *db_use_pool(const identity_db_t *db);
 /* OK inside a write transaction, else FAILED: for what changes more than one row. */
 identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
-/* Whose rights the write transaction changes (touches.def, change.c): at its begin, after a change that met rows,
+/* Whose rights the write transaction changes (invalidation.def, change.c): at its begin, after a change that met rows,
  * before COMMIT. db_touches: is that statement one that must stand in a write transaction? */
 void db_touch_begin(identity_db_t *db);
 bool db_touches(identity_sql_t sql);
+/* The number, from 0, of the parameter of that name (PARAM of sql.def); -1: it has none. */
+int db_parameter(identity_sql_t sql, const char *name);
 void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);
 identity_db_status_t db_touch_end(identity_db_t *db);
 

@@ -5,24 +5,72 @@
 
 static identity_db_t *db;
 
-/* ---- touches.def is complete ------------------------------------------------------------------------------------ */
+/* ---- invalidation.def is complete ------------------------------------------------------------------------------- */
 
 static const struct {
     identity_sql_t sql;
-    int subject, given;
+    const char *subject, *given;
 } named[] = {
-#define TOUCHES(statement, subject, given) {IDENTITY_SQL_##statement, subject, given},
-#define EVERYBODY(statement)               {IDENTITY_SQL_##statement, -1, -1},
-#define BORN(statement, subject)           {IDENTITY_SQL_##statement, subject, subject},
-#define HARMLESS(statement, reason)        {IDENTITY_SQL_##statement, -1, -1},
-#include "../../src/store/touches.def"
-#undef TOUCHES
-#undef EVERYBODY
-#undef BORN
-#undef HARMLESS
+#define INVALIDATES(statement, subject)             {IDENTITY_SQL_##statement, #subject, NULL},
+#define INVALIDATES_WITH(statement, subject, given) {IDENTITY_SQL_##statement, #subject, #given},
+#define INVALIDATES_ALL(statement)                  {IDENTITY_SQL_##statement, NULL, NULL},
+#define CREATES(statement, subject)                 {IDENTITY_SQL_##statement, #subject, NULL},
+#define NO_EFFECT(statement, reason)                {IDENTITY_SQL_##statement, NULL, NULL},
+#include "../../src/store/invalidation.def"
+#undef INVALIDATES
+#undef INVALIDATES_WITH
+#undef INVALIDATES_ALL
+#undef CREATES
+#undef NO_EFFECT
 };
 
 #define NAMED ((int)(sizeof named / sizeof named[0]))
+
+static const char *const marked[] = {
+#define PARAM(name)     "%s:" #name ":"
+#define SQL(name, text) text,
+#include "../../src/store/sql.def"
+#undef SQL
+};
+
+/* The column that the parameter at `at` is compared with, or that it becomes. */
+static const char *column_at(const char *statement, const char *at)
+{
+    int number = 0;
+
+    if (strncmp(statement, "INSERT INTO ", 12) == 0) {
+        for (const char *before = strchr(statement, '%'); before < at; before = strchr(before + 1, '%'))
+            number++;
+        const char *column = strchr(statement, '(') + 1;
+        while (number-- > 0)
+            column = strchr(column, ',') + 2;
+        return text("%.*s", (int)strcspn(column, ",)"), column);
+    }
+    const char *end = at - (strncmp(at - 3, " = ", 3) == 0 ? strlen(" = ") : strlen(" IN ('', ")), *start = end;
+    while (start[-1] == '_' || (start[-1] >= 'a' && start[-1] <= 'z'))
+        start--;
+    return text("%.*s", (int)(end - start), start);
+}
+
+static void test_parameters(void)
+{
+    int looked = 0;
+
+    for (int sql = 0; sql < IDENTITY_SQL_COUNT; sql++)
+        for (const char *at = strstr(marked[sql], "%s:"); at; at = strstr(at + 1, "%s:")) {
+            const char *name = text("%.*s", (int)strcspn(at + 3, ":"), at + 3), *column = column_at(marked[sql], at);
+            if (strcmp(name, column) != 0)
+                is_str(name, column, "%s: the parameter has the name of its column",
+                       identity_sql_name((identity_sql_t)sql));
+            looked++;
+        }
+    ok(looked > 35, "%d parameters are named as the columns that they are compared with or become", looked);
+    for (int i = 0; i < NAMED; i++)
+        if ((named[i].subject && db_parameter(named[i].sql, named[i].subject) < 0) ||
+            (named[i].given && db_parameter(named[i].sql, named[i].given) < 0))
+            ok(false, "%s has the parameters that invalidation.def names", identity_sql_name(named[i].sql));
+    is_int(db_parameter(IDENTITY_SQL_ENTITY_UPDATE, "reference"), -1, "what is not named is not found");
+}
 
 /* What a principal is made of. */
 static const char *const tables[] = {
@@ -44,15 +92,6 @@ static bool changes_one(const char *statement)
     return false;
 }
 
-static int parameters(const char *statement)
-{
-    int count = 0;
-
-    for (const char *at = strchr(statement, '%'); at; at = strchr(at + 1, '%'))
-        count++;
-    return count;
-}
-
 static void test_complete(void)
 {
     int looked = 0;
@@ -61,16 +100,13 @@ static void test_complete(void)
         bool stands = false, wanted = changes_one(identity_sql_text((identity_sql_t)sql));
         for (int i = 0; i < NAMED; i++) {
             stands = stands || named[i].sql == (identity_sql_t)sql;
-            if (named[i].sql == (identity_sql_t)sql &&
-                named[i].subject >= parameters(identity_sql_text((identity_sql_t)sql)))
-                bail(identity_sql_name((identity_sql_t)sql));
         }
         looked += wanted;
         if (wanted != stands)
-            ok(false, "%s %s in touches.def", identity_sql_name((identity_sql_t)sql),
+            ok(false, "%s %s in invalidation.def", identity_sql_name((identity_sql_t)sql),
                wanted ? "must stand" : "need not stand");
     }
-    ok(looked > 40, "%d statements that change what somebody may do are all in touches.def", looked);
+    ok(looked > 40, "%d statements that change what somebody may do are all in invalidation.def", looked);
 }
 
 /* ---- what is written -------------------------------------------------------------------------------------------- */
@@ -165,6 +201,7 @@ int main(void)
 {
     db = fixture_begin();
     test_complete();
+    test_parameters();
     const char *user = add_user(db, ENTITY, 1, "ada@example.org", IDENTITY_USER_ACTIVE)->id;
     test_transaction(user);
     test_born();

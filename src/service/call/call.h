@@ -236,6 +236,9 @@ typedef struct identity_listing {
     apr_int64_t page, limit, total; /* total: -1 past the cap, -2 not counted yet */
     apr_array_header_t *rows;
     bool more_before, more_after;
+    bool nothing;               /* no row can meet what is asked for */
+    apr_array_header_t *before; /* rows that stand in front of all, beyond the limit; NULL: none */
+    void *beside;               /* what a collection needs to tell of the rows */
 } identity_listing_t;
 /* Reads page, limit, order_by, order_direction, cursor. name_order: what order_by calls IDENTITY_ORDER_NAME, or NULL.
  * The entity is the caller's; without a caller the handler sets it. */
@@ -257,6 +260,23 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
                            identity_position_of_t *position_of);
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of);
+
+/* What GET of a collection does of its own. Steps may be NULL; each may refuse. */
+typedef bool identity_list_step_t(identity_call_t *call, identity_listing_t *page);
+typedef struct identity_collection {
+    identity_page_of_t of;
+    const char *name_order;       /* see identity_page_parse */
+    identity_list_step_t *filter; /* what the query asks for */
+    identity_list_step_t *narrow; /* ... and what has to be read before that is known */
+    identity_list_step_t *load;   /* of the rows' own: into before, beside */
+    json_t *(*row_json)(identity_call_t *call, const identity_listing_t *page, const void *row);
+    identity_position_of_t *position_of;
+    bool bare; /* an array without a wrapper, not counted */
+} identity_collection_t;
+/* Answers with a page of it. */
+bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection);
+/* Ids of the rows of a page, each a struct that begins with it. */
+apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows);
 
 /* ---- keys to seal with (sealing.c) ------------------------------------------------------------------------------- */
 

@@ -196,3 +196,56 @@ void identity_page_header(identity_call_t *call, const identity_listing_t *page,
     if (links)
         identity_header(call, "Link", links);
 }
+
+/* ---- collections ------------------------------------------------------------------------------------------------ */
+
+typedef struct list {
+    const identity_collection_t *collection;
+    identity_listing_t page;
+} list_t;
+
+static bool load(identity_call_t *call, void *data)
+{
+    list_t *list = data;
+    const identity_collection_t *collection = list->collection;
+
+    if (collection->narrow && !collection->narrow(call, &list->page))
+        return false;
+    if (list->page.nothing)
+        identity_page_nothing(call, &list->page);
+    else if (!identity_page_load(call, &list->page, collection->of, !collection->bare))
+        return false;
+    return !collection->load || collection->load(call, &list->page);
+}
+
+static void append(identity_call_t *call, const list_t *list, const apr_array_header_t *rows, json_t *data)
+{
+    for (int i = 0; rows && i < rows->nelts; i++)
+        json_array_append_new(data,
+                              list->collection->row_json(call, &list->page, APR_ARRAY_IDX(rows, i, const void *)));
+}
+
+bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection)
+{
+    list_t list = {.collection = collection};
+
+    if (!identity_page_parse(call, collection->name_order, &list.page) ||
+        (collection->filter && !collection->filter(call, &list.page)) || !identity_read(call, load, &list))
+        return false;
+    json_t *data = json_array();
+    append(call, &list, list.page.before, data);
+    append(call, &list, list.page.rows, data);
+    if (!collection->bare)
+        return identity_answer(call, 200, identity_page_json(call, &list.page, data, collection->position_of));
+    identity_page_header(call, &list.page, collection->position_of);
+    return identity_answer(call, 200, data);
+}
+
+apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows)
+{
+    apr_array_header_t *ids = apr_array_make(pool, rows->nelts + 1, sizeof(const char *));
+
+    for (int i = 0; i < rows->nelts; i++)
+        APR_ARRAY_PUSH(ids, const char *) = *APR_ARRAY_IDX(rows, i, const char *const *);
+    return ids;
+}

@@ -117,9 +117,8 @@ static bool cursor_fits(identity_call_t *call, const identity_page_query_t *quer
     return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor", "cursor must be of the same created_at.");
 }
 
-static bool load_list(identity_call_t *call, void *data)
+static bool narrow(identity_call_t *call, identity_listing_t *page)
 {
-    identity_listing_t *page = data;
     const char *entity = apr_table_get(call->query, "target_entity_id"), *by = page->query.user_id;
     sight_t sight;
 
@@ -130,12 +129,15 @@ static bool load_list(identity_call_t *call, void *data)
     if (sight.user_id)
         page->query.user_id = sight.user_id;
     /* Records of an entity are about that entity. */
-    bool nothing = (entity && strcmp(entity, call->principal->entity_id) != 0) ||
-                   (sight.user_id && by && strcmp(by, sight.user_id) != 0);
-    if (!nothing)
-        return identity_page_load(call, page, IDENTITY_PAGE_OF_AUDITS, true);
-    identity_page_nothing(call, page);
+    page->nothing = (entity && strcmp(entity, call->principal->entity_id) != 0) ||
+                    (sight.user_id && by && strcmp(by, sight.user_id) != 0);
     return true;
+}
+
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    (void)page;
+    return audit_json(call, row);
 }
 
 static identity_position_t position_of(const void *row_)
@@ -144,21 +146,22 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
+static bool filter(identity_call_t *call, identity_listing_t *page)
+{
+    page->query.user_id = apr_table_get(call->query, "user_id");
+    page->query.target_id = apr_table_get(call->query, "target_id");
+    page->query.target_type = apr_table_get(call->query, "target_type");
+    return read_span(call, &page->query) && cursor_fits(call, &page->query);
+}
+
 bool identity_audits_list(identity_call_t *call)
 {
-    identity_listing_t page;
-
-    if (!identity_page_parse(call, NULL, &page) || !read_span(call, &page.query) || !cursor_fits(call, &page.query))
-        return false;
-    page.query.user_id = apr_table_get(call->query, "user_id");
-    page.query.target_id = apr_table_get(call->query, "target_id");
-    page.query.target_type = apr_table_get(call->query, "target_type");
-    if (!identity_read(call, load_list, &page))
-        return false;
-    json_t *data = json_array();
-    for (int i = 0; i < page.rows->nelts; i++)
-        json_array_append_new(data, audit_json(call, APR_ARRAY_IDX(page.rows, i, identity_audit_row_t *)));
-    return identity_answer(call, 200, identity_page_json(call, &page, data, position_of));
+    static const identity_collection_t records = {.of = IDENTITY_PAGE_OF_AUDITS,
+                                                  .filter = filter,
+                                                  .narrow = narrow,
+                                                  .row_json = row_json,
+                                                  .position_of = position_of};
+    return identity_collection_list(call, &records);
 }
 
 /* ---- GET /audit-records/{id} ------------------------------------------------------------------------------------ */

@@ -5,18 +5,35 @@
 
 /* ---- GET /api-keys ---------------------------------------------------------------------------------------------- */
 
-typedef struct list {
-    identity_listing_t page;
-    identity_key_accounts_t accounts;
+typedef struct beside {
+    json_t *accounts[2];     /* that each kind of key is in */
     apr_hash_t *permissions; /* key id -> json array */
-} list_t;
+} beside_t;
 
-static bool load_list(identity_call_t *call, void *data)
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    list_t *list = data;
-    return identity_page_load(call, &list->page, IDENTITY_PAGE_OF_KEYS, true) &&
-           identity_keys_permissions(call, list->page.rows, &list->permissions) &&
-           identity_key_accounts_load(call, &list->accounts);
+    static const identity_key_role_t kinds[] = {IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY};
+    beside_t *beside = page->beside = apr_pcalloc(call->pool, sizeof *beside);
+    identity_key_accounts_t accounts;
+
+    if (!identity_keys_permissions(call, page->rows, &beside->permissions) ||
+        !identity_key_accounts_load(call, &accounts))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        beside->accounts[kinds[i]] =
+            identity_json_own(call->pool, identity_key_accounts_json(call, &accounts, kinds[i]));
+    return true;
+}
+
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row_)
+{
+    const identity_key_row_t *row = row_;
+    const beside_t *beside = page->beside;
+
+    (void)call;
+    return identity_key_json(row, row->mask,
+                             json_incref(apr_hash_get(beside->permissions, row->id, APR_HASH_KEY_STRING)),
+                             json_incref(beside->accounts[row->role]));
 }
 
 static identity_position_t position_of(const void *row_)
@@ -25,25 +42,19 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
+static bool filter(identity_call_t *call, identity_listing_t *page)
+{
+    return identity_query_boolean(call, "active", &page->query.active);
+}
+
 bool identity_keys_list(identity_call_t *call)
 {
-    list_t list = {.permissions = NULL};
-
-    if (!identity_page_parse(call, NULL, &list.page) ||
-        !identity_query_boolean(call, "active", &list.page.query.active) || !identity_read(call, load_list, &list))
-        return false;
-    json_t *data = json_array(), *accounts[2];
-    accounts[IDENTITY_KEY_ADMINISTRATOR] =
-        identity_json_own(call->pool, identity_key_accounts_json(call, &list.accounts, IDENTITY_KEY_ADMINISTRATOR));
-    accounts[IDENTITY_KEY_READ_ONLY] =
-        identity_json_own(call->pool, identity_key_accounts_json(call, &list.accounts, IDENTITY_KEY_READ_ONLY));
-    for (int i = 0; i < list.page.rows->nelts; i++) {
-        const identity_key_row_t *row = APR_ARRAY_IDX(list.page.rows, i, identity_key_row_t *);
-        json_t *permissions = apr_hash_get(list.permissions, row->id, APR_HASH_KEY_STRING);
-        json_array_append_new(
-            data, identity_key_json(row, row->mask, json_incref(permissions), json_incref(accounts[row->role])));
-    }
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, position_of));
+    static const identity_collection_t keys = {.of = IDENTITY_PAGE_OF_KEYS,
+                                               .filter = filter,
+                                               .load = load_list,
+                                               .row_json = row_json,
+                                               .position_of = position_of};
+    return identity_collection_list(call, &keys);
 }
 
 /* ---- GET /api-keys/{id} ----------------------------------------------------------------------------------------- */

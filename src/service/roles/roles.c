@@ -3,21 +3,21 @@
 
 /* ---- GET /roles ------------------------------------------------------------------------------------------------- */
 
-typedef struct list {
-    identity_listing_t page;
+typedef struct beside {
     identity_roles_t *roles;
-} list_t;
+    int depth;
+} beside_t;
 
-static bool load_list(identity_call_t *call, void *data)
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    list_t *list = data;
-    apr_array_header_t *ids = apr_array_make(call->pool, IDENTITY_PAGE_LIMIT, sizeof(const char *));
+    beside_t *beside = page->beside;
+    return identity_roles_load(call, identity_row_ids(call->pool, page->rows), &beside->roles);
+}
 
-    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_ROLES, true))
-        return false;
-    for (int i = 0; i < list->page.rows->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_role_row_t *)->id;
-    return identity_roles_load(call, ids, &list->roles);
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    const beside_t *beside = page->beside;
+    return identity_role_json(call, beside->roles, ((const identity_role_row_t *)row)->id, beside->depth);
 }
 
 static identity_position_t position_of(const void *row_)
@@ -26,27 +26,32 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
-bool identity_roles_list(identity_call_t *call)
+static bool filter(identity_call_t *call, identity_listing_t *page)
 {
-    list_t list = {.roles = NULL};
     const char *name = apr_table_get(call->query, "name");
+    beside_t *beside = apr_pcalloc(call->pool, sizeof *beside);
     int nested, childless;
 
-    if (!identity_page_parse(call, "name", &list.page) ||
-        !identity_query_boolean(call, "include_child_roles", &nested) ||
+    if (!identity_query_boolean(call, "include_child_roles", &nested) ||
         !identity_query_boolean(call, "only_childless_roles", &childless))
         return false;
     if (name)
-        list.page.query.name = identity_name_canonical(call->pool, name);
-    list.page.query.childless = childless == 1;
-    if (!identity_read(call, load_list, &list))
-        return false;
-    json_t *data = json_array();
-    for (int i = 0; i < list.page.rows->nelts; i++)
-        json_array_append_new(data, identity_role_json(call, list.roles,
-                                                       position_of(APR_ARRAY_IDX(list.page.rows, i, void *)).id,
-                                                       nested == 1 ? IDENTITY_ROLE_DEPTH : 0));
-    return identity_answer(call, 200, identity_page_json(call, &list.page, data, position_of));
+        page->query.name = identity_name_canonical(call->pool, name);
+    page->query.childless = childless == 1;
+    beside->depth = nested == 1 ? IDENTITY_ROLE_DEPTH : 0;
+    page->beside = beside;
+    return true;
+}
+
+bool identity_roles_list(identity_call_t *call)
+{
+    static const identity_collection_t roles = {.of = IDENTITY_PAGE_OF_ROLES,
+                                                .name_order = "name",
+                                                .filter = filter,
+                                                .load = load_list,
+                                                .row_json = row_json,
+                                                .position_of = position_of};
+    return identity_collection_list(call, &roles);
 }
 
 /* ---- GET /roles/{id} -------------------------------------------------------------------------------------------- */

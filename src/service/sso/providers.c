@@ -13,74 +13,56 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
-/* A page and what stands in front of the first one, beyond its limit: the providers of the configuration. */
-typedef struct provider_list {
-    identity_listing_t page;
-    apr_array_header_t *builtin; /* NULL: another page */
-    const char *token, *email;   /* of POST .../enabled */
-} provider_list_t;
-
-static bool load_list(identity_call_t *call, void *data)
+/* In front of the first page, beyond its limit, stand the providers of the configuration. */
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    provider_list_t *list = data;
-    const identity_page_query_t *query = &list->page.query;
+    const identity_page_query_t *query = &page->query;
 
-    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_PROVIDERS, true))
-        return false;
-    if (list->page.page > 1 || query->cursor)
+    if (page->page > 1 || query->cursor)
         return true;
-    if (!identity_providers_builtin(call, query->entity_id, query->domain, &list->builtin))
+    if (!identity_providers_builtin(call, query->entity_id, query->domain, &page->before))
         return false;
-    if (list->builtin->nelts && list->page.total == 0)
-        list->page.total = 1;
+    if (page->before->nelts && page->total == 0)
+        page->total = 1;
     return true;
 }
 
-static bool answer_page(identity_call_t *call, const provider_list_t *list, const char *domain)
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
 {
-    const identity_listing_t *page = &list->page;
-    json_t *data = json_array();
-
-    for (int i = 0; list->builtin && i < list->builtin->nelts; i++)
-        json_array_append_new(
-            data, identity_provider_json(call, APR_ARRAY_IDX(list->builtin, i, identity_provider_row_t *), domain));
-    for (int i = 0; i < page->rows->nelts; i++)
-        json_array_append_new(
-            data, identity_provider_json(call, APR_ARRAY_IDX(page->rows, i, identity_provider_row_t *), domain));
-    return identity_answer(call, 200, identity_page_json(call, page, data, position_of));
+    return identity_provider_json(call, row, page->query.domain);
 }
 
 /* ---- GET /authentication-providers ------------------------------------------------------------------------------ */
 
 bool identity_providers_list(identity_call_t *call)
 {
-    provider_list_t list = {.builtin = NULL};
-
-    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_list, &list) &&
-           answer_page(call, &list, NULL);
+    static const identity_collection_t providers = {
+        .of = IDENTITY_PAGE_OF_PROVIDERS, .load = load_list, .row_json = row_json, .position_of = position_of};
+    return identity_collection_list(call, &providers);
 }
 
 /* ---- POST /authentication-providers/enabled --------------------------------------------------------------------- */
 
-static bool load_enabled(identity_call_t *call, void *data)
+static bool narrow_to_invited(identity_call_t *call, identity_listing_t *page)
 {
-    provider_list_t *list = data;
+    const char *email = identity_canonical_field(call, "email");
     identity_user_row_t *user;
 
-    if (!identity_invitation_of_token(call, list->token, list->email, &user))
+    if (!identity_invitation_of_token(call, identity_json_string(call->body, "token"), email, &user))
         return false;
-    list->page.query.entity_id = user->entity_id;
-    list->page.query.domain = identity_username_domain(list->email);
-    return load_list(call, list);
+    page->query.entity_id = user->entity_id;
+    page->query.domain = identity_username_domain(email);
+    return true;
 }
 
 bool identity_providers_enabled(identity_call_t *call)
 {
-    provider_list_t list = {.token = identity_json_string(call->body, "token"),
-                            .email = identity_canonical_field(call, "email")};
-
-    return identity_page_parse(call, NULL, &list.page) && identity_read(call, load_enabled, &list) &&
-           answer_page(call, &list, identity_username_domain(list.email));
+    static const identity_collection_t enabled = {.of = IDENTITY_PAGE_OF_PROVIDERS,
+                                                  .narrow = narrow_to_invited,
+                                                  .load = load_list,
+                                                  .row_json = row_json,
+                                                  .position_of = position_of};
+    return identity_collection_list(call, &enabled);
 }
 
 /* ---- POST /authentication-providers ----------------------------------------------------------------------------- */

@@ -39,21 +39,19 @@ static bool load_team(identity_call_t *call, void *data)
 
 /* ---- GET /teams ------------------------------------------------------------------------------------------------- */
 
-typedef struct list {
-    identity_listing_t page;
-    identity_holdings_t *holdings;
-} list_t;
-
-static bool load_list(identity_call_t *call, void *data)
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    list_t *list = data;
-    apr_array_header_t *ids = apr_array_make(call->pool, 8, sizeof(const char *));
+    identity_holdings_t *holdings;
 
-    if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_TEAMS, false))
+    if (!identity_holdings_load(call, IDENTITY_OWNER_TEAM, identity_row_ids(call->pool, page->rows), &holdings))
         return false;
-    for (int i = 0; i < list->page.rows->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(list->page.rows, i, identity_team_row_t *)->id;
-    return identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &list->holdings);
+    page->beside = holdings;
+    return true;
+}
+
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    return team_json(call, row, page->beside);
 }
 
 static identity_position_t position_of(const void *row_)
@@ -64,16 +62,12 @@ static identity_position_t position_of(const void *row_)
 
 bool identity_teams_list(identity_call_t *call)
 {
-    list_t list = {.holdings = NULL};
-
-    if (!identity_page_parse(call, NULL, &list.page) || !identity_read(call, load_list, &list))
-        return false;
-    json_t *array = json_array();
-    for (int i = 0; i < list.page.rows->nelts; i++)
-        json_array_append_new(array,
-                              team_json(call, APR_ARRAY_IDX(list.page.rows, i, identity_team_row_t *), list.holdings));
-    identity_page_header(call, &list.page, position_of);
-    return identity_answer(call, 200, array);
+    static const identity_collection_t teams = {.of = IDENTITY_PAGE_OF_TEAMS,
+                                                .load = load_list,
+                                                .row_json = row_json,
+                                                .position_of = position_of,
+                                                .bare = true};
+    return identity_collection_list(call, &teams);
 }
 
 /* ---- GET /teams/{id} -------------------------------------------------------------------------------------------- */

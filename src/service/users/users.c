@@ -5,15 +5,6 @@
 
 #define SEARCH_LIMIT 500
 
-static apr_array_header_t *ids_of(apr_pool_t *pool, const apr_array_header_t *users)
-{
-    apr_array_header_t *ids = apr_array_make(pool, users->nelts + 1, sizeof(const char *));
-
-    for (int i = 0; i < users->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(users, i, identity_user_row_t *)->id;
-    return ids;
-}
-
 static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_holdings_t *holdings)
 {
     json_t *list = json_array();
@@ -25,21 +16,19 @@ static json_t *users_json(identity_call_t *call, const apr_array_header_t *users
 
 /* ---- GET /users ------------------------------------------------------------------------------------------------- */
 
-typedef struct list {
-    identity_listing_t page;
-    identity_holdings_t *holdings;
-    bool nobody; /* can meet what is asked for */
-} list_t;
-
-static bool load_list(identity_call_t *call, void *data)
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    list_t *list = data;
+    identity_holdings_t *holdings;
 
-    if (list->nobody)
-        identity_page_nothing(call, &list->page);
-    else if (!identity_page_load(call, &list->page, IDENTITY_PAGE_OF_USERS, true))
+    if (!identity_holdings_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, page->rows), &holdings))
         return false;
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, list->page.rows), &list->holdings);
+    page->beside = holdings;
+    return true;
+}
+
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    return identity_user_json(call, row, page->beside);
 }
 
 static identity_position_t position_of(const void *row_)
@@ -49,9 +38,9 @@ static identity_position_t position_of(const void *row_)
 }
 
 /* Only who is ACTIVE is active: beside a status `active` adds nothing, or nobody is both. */
-static bool read_status(identity_call_t *call, list_t *list)
+static bool read_status(identity_call_t *call, identity_listing_t *page)
 {
-    identity_page_query_t *query = &list->page.query;
+    identity_page_query_t *query = &page->query;
     const char *name = apr_table_get(call->query, "status");
     identity_user_status_t status;
 
@@ -60,28 +49,32 @@ static bool read_status(identity_call_t *call, list_t *list)
     if (!identity_user_status_parse(name, &status))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "status",
                              "status must be INVITED, INVITE_REVOKED, ACTIVE or INACTIVE.");
-    list->nobody = query->active >= 0 && (query->active == 1) != (status == IDENTITY_USER_ACTIVE);
+    page->nothing = query->active >= 0 && (query->active == 1) != (status == IDENTITY_USER_ACTIVE);
     query->active = -1;
     query->state = identity_user_status_name(status);
     return true;
 }
 
-bool identity_users_list(identity_call_t *call)
+static bool filter(identity_call_t *call, identity_listing_t *page)
 {
-    list_t list = {.holdings = NULL};
     const char *username = apr_table_get(call->query, "username");
 
-    if (!identity_page_parse(call, "username", &list.page) ||
-        !identity_query_boolean(call, "active", &list.page.query.active) || !read_status(call, &list))
-        return false;
     if (username)
-        list.page.query.name = identity_username_key(call->pool, username);
+        page->query.name = identity_username_key(call->pool, username);
     if (call->partner)
-        list.page.query.only_id = call->principal->id;
-    if (!identity_read(call, load_list, &list))
-        return false;
-    return identity_answer(
-        call, 200, identity_page_json(call, &list.page, users_json(call, list.page.rows, list.holdings), position_of));
+        page->query.only_id = call->principal->id;
+    return identity_query_boolean(call, "active", &page->query.active) && read_status(call, page);
+}
+
+bool identity_users_list(identity_call_t *call)
+{
+    static const identity_collection_t users = {.of = IDENTITY_PAGE_OF_USERS,
+                                                .name_order = "username",
+                                                .filter = filter,
+                                                .load = load_list,
+                                                .row_json = row_json,
+                                                .position_of = position_of};
+    return identity_collection_list(call, &users);
 }
 
 /* ---- GET /users/{id} -------------------------------------------------------------------------------------------- */
@@ -125,7 +118,8 @@ static bool load_search(identity_call_t *call, void *data)
     /* ada@example.c has the form of an address and may be the beginning of one. */
     if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
         return false;
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids_of(call->pool, search->users), &search->holdings);
+    return identity_holdings_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, search->users),
+                                  &search->holdings);
 }
 
 static const char *domain_sought(identity_call_t *call, const char *text)
