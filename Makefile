@@ -13,6 +13,7 @@
 #   make package    Debian's package, in build/package; make test-package installs, upgrades and purges it in a fresh Debian (root)
 #   make dist       the sources as mod_identity-VERSION.tar.gz
 #   make reference  conf/directives.md anew, of the table of directives
+#   make syntax     every C file through CC's front end alone, such as CC=clang or a cross compiler
 #   make deps       install the Debian packages that are missing
 #   make clean
 #
@@ -128,7 +129,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench count run install uninstall package test-package dist reference deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz mutants bench count run install uninstall package test-package dist syntax reference deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 MAN := $(BUILD)/htidentity.8 $(BUILD)/mod_identity.8
@@ -140,6 +141,7 @@ fuzzes: $(FUZZES)
 # One sentence about missing packages instead of a compiler's hundred.
 packages:
 	@$(DEPS) --check build
+	@[ -n '$(APR_CONFIG)' ] && [ -n '$(APACHE_INCLUDE)' ] || { echo "'$(APXS)' does not tell where httpd and its APR are: APXS=PATH names the httpd's apxs." >&2; exit 1; }
 
 test-packages:
 	@$(DEPS) --check build test
@@ -165,6 +167,11 @@ $(BUILD)/pages.c: $(PAGES) | packages
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)sh src/pages/embed.sh $@ $(BUILD)/pages
+
+# Every C file through the compiler's front end alone, by one command: what another compiler, or one for another machine, warns of.
+syntax: $(BUILD)/pages.c
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(APACHE_INCLUDE),-isystem $(APACHE_INCLUDE)) -It/unit -DIDENTITY_HTTPD_PROGRAM='""' -DIDENTITY_SYSCONFDIR='""' $(ALL_CFLAGS) -fsyntax-only \
+	    $(wildcard mod_identity.c src/*/*.c src/*/*/*.c t/unit/*.c t/unit/support/*.c t/fuzz/*.c t/fuzz/support/*.c t/bench/*.c) $(BUILD)/pages.c
 
 # A source file that is gone must leave the library too, though nothing that is left has changed.
 $(BUILD)/objects: FORCE | packages

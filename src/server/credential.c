@@ -60,7 +60,7 @@ static bool formed(request_rec *r, const char *value, apr_array_header_t *secret
 }
 
 /* Of the session, as browsers and programs send them. */
-static const char *const session_cookies[] = {"__Host-" IDENTITY_ACCESS_COOKIE, IDENTITY_ACCESS_COOKIE,
+static const char *const session_cookies[] = {("__Host-" IDENTITY_ACCESS_COOKIE), IDENTITY_ACCESS_COOKIE,
                                               IDENTITY_REFRESH_COOKIE};
 #define SESSION_COOKIES (sizeof session_cookies / sizeof session_cookies[0])
 

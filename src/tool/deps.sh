@@ -6,7 +6,8 @@ set -eu
 
 build="apache2-bin apache2-dev binutils gcc libapr1-dev libaprutil1-dbd-sqlite3 libaprutil1-dev libc6-dev libcjose-dev libcrypt-dev
  libcurl4-openssl-dev libidn2-dev libjansson-dev libsodium-dev libssl-dev libutf8proc-dev make openssl perl pkg-config"
-test="chromium chromium-driver clang-format curl git libapache2-mod-perl2 libsqlite3-dev libwww-perl mandoc procps python3 python3-aiosmtpd python3-jsonschema
+test="chromium chromium-driver clang clang-format curl dpkg-dev gcc-aarch64-linux-gnu git libapache2-mod-perl2 libc6-dev-arm64-cross
+ libsqlite3-dev libwww-perl mandoc procps python3 python3-aiosmtpd python3-jsonschema
  python3-prometheus-client sqlite3 util-linux valgrind"
 
 bench="perl procps util-linux wrk"
@@ -33,6 +34,9 @@ for list in "$@"; do
         *) echo "deps.sh: there is no list named $list." >&2; exit 2 ;;
     esac
 done
+
+# On arm64 itself its compiler is at home.
+case $(dpkg --print-architecture 2>/dev/null) in arm64) wanted=" $(echo $wanted | sed 's/gcc-aarch64-linux-gnu//; s/libc6-dev-arm64-cross//')" ;; esac
 
 # Elsewhere than on Debian the compiler says what is missing.
 command -v dpkg-query >/dev/null || exit 0

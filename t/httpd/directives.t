@@ -288,6 +288,16 @@ $idle->lay(@modules, $dbd, "LoadModule identity_module $top/bin/mod_identity.so"
 my $built_in = grep { /mod_watchdog\.c/ } `$top/bin/httpd -l`;
 like +($idle->check)[1], $built_in ? qr/Syntax OK/ : qr/ID0518: IdentityStale .*mod_watchdog.* is not loaded/, 'IdentityStale and mod_watchdog';
 
+# ---- who it is: in Server as far as ServerTokens allows --------------------------------------------------------------------------------------------
+
+my ($version) = `'$top/bin/htidentity' --version` =~ /^htidentity (\d+\.\d+\.\d+)$/ or die 'no version';
+my %tokens = (Full => qr{^Apache/\S+ \(\w+\).* mod_identity/\Q$version\E(?: |$)}, OS => qr{^Apache/\S+ \(\w+\)$}, Prod => qr/^Apache$/);
+for my $tokens (sort keys %tokens) {
+    my $one = IdentityTest::Server->new(state => $state, directives => "ServerTokens $tokens\n");
+    like $one->api(GET => '/v1/openapi.json')->header('Server'), $tokens{$tokens}, "ServerTokens $tokens";
+    $one->stop;
+}
+
 # ---- what a start refuses -----------------------------------------------------------------------------------------------------------------------
 
 sub start_says
