@@ -261,18 +261,18 @@ const char *identity_figures_section(apr_pool_t *pool, const identity_figures_t 
 typedef enum { IDENTITY_CALLER_KEY, IDENTITY_CALLER_USER, IDENTITY_CALLER_LOCAL } identity_caller_t;
 
 /* A role, by what it may be called: its name in the canonical form, and its slug. */
-typedef struct identity_held_role {
+typedef struct identity_assigned_role {
     const char *id, *name, *slug;
-} identity_held_role_t;
+} identity_assigned_role_t;
 
-typedef struct identity_held_team {
+typedef struct identity_assigned_team {
     const char *id, *name;
-} identity_held_team_t;
+} identity_assigned_team_t;
 
 /* What the caller holds in one account. */
 typedef struct identity_grant {
     const char *account_id, *reference; /* reference: NULL of a visitor's */
-    apr_array_header_t *roles;          /* of identity_held_role_t, those within others too; NULL: none */
+    apr_array_header_t *roles;          /* of identity_assigned_role_t, those within others too; NULL: none */
     identity_member_type_t type;        /* the strongest of its memberships there: ADMIN, then USER, then PARTNER */
     identity_permset_t permissions;
     const identity_permset_t *whole; /* what the person holds whose key narrows that; NULL: the same */
@@ -297,7 +297,7 @@ typedef struct identity_principal {
     bool entity_wide; /* keys and the command line: the same permissions in every account of the entity */
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */
-    apr_array_header_t *teams;             /* of identity_held_team_t, for users: those it is in now; NULL: none */
+    apr_array_header_t *teams;             /* of identity_assigned_team_t, for users: those it is in now; NULL: none */
     apr_time_t changes_at;  /* when a time in a team begins or ends next: it is not this any more then; 0: never */
     apr_time_t ends_at;     /* the first of all these times, a key's end too; 0: never. Like stamp only of who has been
                                authenticated where there are generations */

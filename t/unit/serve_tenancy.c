@@ -579,7 +579,7 @@ static void test_onces(const side_t *side)
 /* ---- everything ------------------------------------------------------------------------------------------------- */
 
 /* What belongs to the other's entity: its rows of the tables that name it, and theirs in turn. */
-static const char *holdings_of(const world_t *world)
+static const char *assignments_of(const world_t *world)
 {
     static const char *const below[][3] = {{"membership_roles", "membership_id", "memberships"},
                                            {"role_children", "role_id", "roles"},
@@ -621,13 +621,13 @@ static void test_route(const side_t *side, const identity_route_t *route, int *p
 
 static void test_side(const side_t *side)
 {
-    const char *others = holdings_of(side->other);
+    const char *others = assignments_of(side->other);
     int paths = 0, fields = 0;
 
     for (int i = 0; i < identity_route_count; i++)
         if (identity_routes[i].credential == IDENTITY_CREDENTIAL_REQUIRED)
             test_route(side, &identity_routes[i], &paths, &fields);
-    is_str(holdings_of(side->other), others, "%s left everything of the other as it was # security 60",
+    is_str(assignments_of(side->other), others, "%s left everything of the other as it was # security 60",
            side->principal);
     ok(paths >= 10 && fields >= 10, "%d ids stand in paths, %d in bodies", paths, fields);
 }

@@ -56,41 +56,42 @@ json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const
 /* As it stands in a membership: without slug and permissions, which the published interface does not have. */
 json_t *identity_embedded_role_json(identity_call_t *call, identity_roles_t *roles, const char *id);
 
-typedef struct identity_holdings {
+typedef struct identity_assignments {
     apr_hash_t *memberships;      /* owner id -> array of identity_membership_row_t * */
     apr_hash_t *membership_roles; /* membership id -> array of const char * */
     apr_hash_t *teams;            /* owner id -> array of identity_team_member_row_t * */
     apr_hash_t *team_memberships; /* team id -> array of identity_membership_row_t * */
     identity_roles_t *roles;
-} identity_holdings_t;
+} identity_assignments_t;
 /* Reads what the owners hold, in a number of statements that does not grow with them. */
-bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
-                            identity_holdings_t **holdings);
+bool identity_assignments_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
+                               identity_assignments_t **assignments);
 /* The same of one. */
-bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
-                          identity_holdings_t **holdings);
-bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings);
+bool identity_assignments_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                             identity_assignments_t **assignments);
+bool identity_user_assignments(identity_call_t *call, const identity_user_row_t *user,
+                               identity_assignments_t **assignments);
 /* NULL where there are none. */
-apr_array_header_t *identity_held_memberships(const identity_holdings_t *holdings, const char *owner_id);
-apr_array_header_t *identity_held_teams(const identity_holdings_t *holdings, const char *owner_id);
-apr_array_header_t *identity_held_team_memberships(const identity_holdings_t *holdings, const char *team_id);
-apr_array_header_t *identity_held_role_ids(const identity_holdings_t *holdings, const char *membership_id);
+apr_array_header_t *identity_assigned_memberships(const identity_assignments_t *assignments, const char *owner_id);
+apr_array_header_t *identity_assigned_teams(const identity_assignments_t *assignments, const char *owner_id);
+apr_array_header_t *identity_assigned_team_memberships(const identity_assignments_t *assignments, const char *team_id);
+apr_array_header_t *identity_assigned_role_ids(const identity_assignments_t *assignments, const char *membership_id);
 /* The one of that account among memberships (may be NULL), or NULL. */
 identity_membership_row_t *identity_membership_in(const apr_array_header_t *memberships, const char *account_id);
-json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
-json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id);
+json_t *identity_memberships_json(identity_call_t *call, identity_assignments_t *assignments, const char *owner_id);
+json_t *identity_teams_json(identity_call_t *call, identity_assignments_t *assignments, const char *owner_id);
 json_t *identity_membership_json(identity_call_t *call, const char *id, const identity_account_row_t *account,
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
-json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings);
+json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_assignments_t *assignments);
 
 /* Each set of permissions that the memberships (identity_membership_row_t *, of the holdings; NULL: none) give, with
  * its source as identity_user_explain has it: of a membership itself (all for ADMIN, else nothing), then of its roles.
  * team: name of the one that gives them, or NULL. The source is the pool's. */
 typedef void identity_source_each_t(identity_call_t *call, void *data, const identity_account_row_t *account,
                                     const identity_permset_t *set, json_t *source);
-void identity_sources_of(identity_call_t *call, const identity_holdings_t *holdings, const apr_array_header_t *rows,
-                         const char *team, identity_source_each_t *each, void *data);
+void identity_sources_of(identity_call_t *call, const identity_assignments_t *assignments,
+                         const apr_array_header_t *rows, const char *team, identity_source_each_t *each, void *data);
 
 /* ---- memberships in a body (membership_request.c) ---------------------------------------------------------------- */
 
@@ -125,13 +126,13 @@ bool identity_membership_request_write(identity_call_t *call, identity_owner_t o
 bool identity_may_grant(identity_call_t *call, const identity_membership_request_t *request);
 /* ... beside that, give a membership to a team (holdings: its own)? One that gives nothing and has members is dressed
  * up by nobody who could not let them in. */
-bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+bool identity_may_grant_to_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id);
 /* May the caller put somebody into the team, or take somebody out? holdings: that person's. */
-bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+bool identity_may_move_in_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id);
 /* May the caller rename or end the team (holdings: its own), and so give or take what its members hold by it? */
-bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id);
+bool identity_may_change_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id);
 /* May the caller take back all that the owner (a user, an invitation) was given? field: of the body, or NULL. */
-bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
                          const char *field);
 /* May the caller change a membership as it is, or take it? stay: those of its roles that are not taken, or NULL. */
 bool identity_may_change_membership(identity_call_t *call, const identity_membership_row_t *row,
@@ -139,18 +140,18 @@ bool identity_may_change_membership(identity_call_t *call, const identity_member
                                     const apr_array_header_t *stay);
 /* May the caller change name, password or status of the user, end a membership of it, list or end its sessions?
  * permission: needed in each account that the user is in. Nobody acts upward. */
-bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
+bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *assignments, const char *user_id,
                          const char *permission);
 /* May the caller send an invitation once more for whoever answers for it? given: what its owner holds. */
-bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id);
+bool identity_may_resend(identity_call_t *call, const identity_assignments_t *given, const char *owner_id);
 
 /* Could who invite to all that came with the invitation? given: what its owner holds. Reads. */
 bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
-                             const identity_invitation_row_t *invitation, const identity_holdings_t *given,
+                             const identity_invitation_row_t *invitation, const identity_assignments_t *given,
                              bool *covers);
 /* Is the inviter still there, and could still invite to it (security 25, 26)? Reads. */
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
-                            const identity_holdings_t *given, bool *holds);
+                            const identity_assignments_t *given, bool *holds);
 /* Neither the role nor any within it has a permission; and: it is such a one, or has one within. */
 bool identity_role_grants_nothing(const identity_roles_t *roles, const char *id);
 bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id);
@@ -170,8 +171,8 @@ typedef struct identity_administered {
     apr_array_header_t *account_ids; /* of const char * */
     apr_array_header_t *before;      /* beside them: of identity_admins_t */
 } identity_administered_t;
-bool identity_administrators_before(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
-                                    identity_administered_t *administered);
+bool identity_administrators_before(identity_call_t *call, const identity_assignments_t *assignments,
+                                    const char *user_id, identity_administered_t *administered);
 bool identity_administrators_remain(identity_call_t *call, const identity_administered_t *administered);
 
 /* ---- guests (guest.c) -------------------------------------------------------------------------------------------- */

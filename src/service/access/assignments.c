@@ -51,7 +51,7 @@ static apr_array_header_t *team_ids(apr_pool_t *pool, const apr_array_header_t *
 }
 
 static bool load_roles(identity_call_t *call, const apr_array_header_t *memberships, const apr_array_header_t *of_teams,
-                       identity_holdings_t *made)
+                       identity_assignments_t *made)
 {
     apr_array_header_t *ids = apr_array_make(call->pool, memberships->nelts + 1, sizeof(const char *));
     apr_array_header_t *role_ids = apr_array_make(call->pool, 8, sizeof(const char *)), *rows = NULL;
@@ -66,7 +66,7 @@ static bool load_roles(identity_call_t *call, const apr_array_header_t *membersh
         return false;
     for (int i = 0; rows && i < rows->nelts; i++) {
         identity_membership_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_role_row_t *);
-        apr_array_header_t *roles = identity_held_role_ids(made, row->membership_id);
+        apr_array_header_t *roles = identity_assigned_role_ids(made, row->membership_id);
         if (!roles) {
             roles = apr_array_make(call->pool, 2, sizeof(const char *));
             apr_hash_set(made->membership_roles, row->membership_id, APR_HASH_KEY_STRING, roles);
@@ -80,10 +80,10 @@ static bool load_roles(identity_call_t *call, const apr_array_header_t *membersh
     return identity_roles_load(call, role_ids, &made->roles);
 }
 
-bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
-                            identity_holdings_t **holdings)
+bool identity_assignments_load(identity_call_t *call, identity_owner_t owner, const apr_array_header_t *owner_ids,
+                               identity_assignments_t **assignments)
 {
-    identity_holdings_t *made = apr_pcalloc(call->pool, sizeof *made);
+    identity_assignments_t *made = apr_pcalloc(call->pool, sizeof *made);
     apr_array_header_t *none = apr_array_make(call->pool, 1, sizeof(void *));
     apr_array_header_t *memberships = none, *members = none, *of_teams = none;
 
@@ -97,19 +97,20 @@ bool identity_holdings_load(identity_call_t *call, identity_owner_t owner, const
     made->memberships = grouped(call->pool, memberships, membership_owner);
     made->teams = grouped(call->pool, members, team_owner);
     made->team_memberships = grouped(call->pool, of_teams, membership_owner);
-    *holdings = made;
+    *assignments = made;
     return load_roles(call, memberships, of_teams, made);
 }
 
-bool identity_holdings_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
-                          identity_holdings_t **holdings)
+bool identity_assignments_of(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+                             identity_assignments_t **assignments)
 {
-    return identity_holdings_load(call, owner, identity_list_of(call->pool, owner_id), holdings);
+    return identity_assignments_load(call, owner, identity_list_of(call->pool, owner_id), assignments);
 }
 
-bool identity_user_holdings(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t **holdings)
+bool identity_user_assignments(identity_call_t *call, const identity_user_row_t *user,
+                               identity_assignments_t **assignments)
 {
-    return identity_holdings_of(call, IDENTITY_OWNER_USER, user->id, holdings);
+    return identity_assignments_of(call, IDENTITY_OWNER_USER, user->id, assignments);
 }
 
 static json_t *account_json(const identity_account_row_t *account)
@@ -150,27 +151,28 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
     return object;
 }
 
-static json_t *memberships_json(identity_call_t *call, identity_holdings_t *holdings, const apr_array_header_t *rows)
+static json_t *memberships_json(identity_call_t *call, identity_assignments_t *assignments,
+                                const apr_array_header_t *rows)
 {
     json_t *list = json_array();
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
-        const apr_array_header_t *roles = identity_held_role_ids(holdings, row->id);
+        const apr_array_header_t *roles = identity_assigned_role_ids(assignments, row->id);
         json_array_append_new(
-            list, identity_membership_json(call, row->id, &row->account, row->type, roles, holdings->roles));
+            list, identity_membership_json(call, row->id, &row->account, row->type, roles, assignments->roles));
     }
     return list;
 }
 
-json_t *identity_memberships_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id)
+json_t *identity_memberships_json(identity_call_t *call, identity_assignments_t *assignments, const char *owner_id)
 {
-    return memberships_json(call, holdings, identity_held_memberships(holdings, owner_id));
+    return memberships_json(call, assignments, identity_assigned_memberships(assignments, owner_id));
 }
 
-json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings, const char *owner_id)
+json_t *identity_teams_json(identity_call_t *call, identity_assignments_t *assignments, const char *owner_id)
 {
-    const apr_array_header_t *rows = identity_held_teams(holdings, owner_id);
+    const apr_array_header_t *rows = identity_assigned_teams(assignments, owner_id);
     json_t *list = json_array();
 
     for (int i = 0; rows && i < rows->nelts; i++) {
@@ -179,14 +181,15 @@ json_t *identity_teams_json(identity_call_t *call, identity_holdings_t *holdings
         json_object_set_new(object, "team_id", json_string(row->team_id));
         json_object_set_new(object, "start_at", identity_time_json(row->start_at));
         json_object_set_new(object, "end_at", identity_time_json(row->end_at));
-        json_object_set_new(object, "account_memberships",
-                            memberships_json(call, holdings, identity_held_team_memberships(holdings, row->team_id)));
+        json_object_set_new(
+            object, "account_memberships",
+            memberships_json(call, assignments, identity_assigned_team_memberships(assignments, row->team_id)));
         json_array_append_new(list, object);
     }
     return list;
 }
 
-json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_holdings_t *holdings)
+json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_assignments_t *assignments)
 {
     json_t *object = json_object();
 
@@ -200,8 +203,8 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
     json_object_set_new(object, "invite_expired",
                         user->invite_expires_at ? json_boolean(user->invite_expires_at <= call->now) : json_null());
     json_object_set_new(object, "active", json_boolean(user->status == IDENTITY_USER_ACTIVE));
-    json_object_set_new(object, "account_memberships", identity_memberships_json(call, holdings, user->id));
-    json_object_set_new(object, "team_memberships", identity_teams_json(call, holdings, user->id));
+    json_object_set_new(object, "account_memberships", identity_memberships_json(call, assignments, user->id));
+    json_object_set_new(object, "team_memberships", identity_teams_json(call, assignments, user->id));
     if (user->login)
         json_object_set_new(object, "login", json_string(user->login));
     if (identity_change_pending(call, user))
@@ -213,24 +216,24 @@ json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *use
 
 /* ---- looking into them ------------------------------------------------------------------------------------------ */
 
-apr_array_header_t *identity_held_memberships(const identity_holdings_t *holdings, const char *owner_id)
+apr_array_header_t *identity_assigned_memberships(const identity_assignments_t *assignments, const char *owner_id)
 {
-    return apr_hash_get(holdings->memberships, owner_id, APR_HASH_KEY_STRING);
+    return apr_hash_get(assignments->memberships, owner_id, APR_HASH_KEY_STRING);
 }
 
-apr_array_header_t *identity_held_teams(const identity_holdings_t *holdings, const char *owner_id)
+apr_array_header_t *identity_assigned_teams(const identity_assignments_t *assignments, const char *owner_id)
 {
-    return apr_hash_get(holdings->teams, owner_id, APR_HASH_KEY_STRING);
+    return apr_hash_get(assignments->teams, owner_id, APR_HASH_KEY_STRING);
 }
 
-apr_array_header_t *identity_held_team_memberships(const identity_holdings_t *holdings, const char *team_id)
+apr_array_header_t *identity_assigned_team_memberships(const identity_assignments_t *assignments, const char *team_id)
 {
-    return apr_hash_get(holdings->team_memberships, team_id, APR_HASH_KEY_STRING);
+    return apr_hash_get(assignments->team_memberships, team_id, APR_HASH_KEY_STRING);
 }
 
-apr_array_header_t *identity_held_role_ids(const identity_holdings_t *holdings, const char *membership_id)
+apr_array_header_t *identity_assigned_role_ids(const identity_assignments_t *assignments, const char *membership_id)
 {
-    return apr_hash_get(holdings->membership_roles, membership_id, APR_HASH_KEY_STRING);
+    return apr_hash_get(assignments->membership_roles, membership_id, APR_HASH_KEY_STRING);
 }
 
 identity_membership_row_t *identity_membership_in(const apr_array_header_t *memberships, const char *account_id)

@@ -75,7 +75,7 @@ bool identity_may_anywhere(const identity_principal_t *principal, const char *pe
 static bool has_role(const identity_grant_t *grant, const void *role)
 {
     for (int i = 0; grant->roles && i < grant->roles->nelts; i++) {
-        const identity_held_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_held_role_t);
+        const identity_assigned_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_assigned_role_t);
         /* A slug has no underscore, so neither can pass for the other. */
         if (strcmp(held->slug, role) == 0 || strcmp(held->id, role) == 0)
             return true;
@@ -119,7 +119,7 @@ bool identity_in_account(const identity_principal_t *principal, const char *acco
 bool identity_in_team(const identity_principal_t *principal, const char *team)
 {
     for (int i = 0; principal->teams && i < principal->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_held_team_t).id, team) == 0)
+        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_assigned_team_t).id, team) == 0)
             return true;
     return false;
 }

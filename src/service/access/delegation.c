@@ -59,7 +59,7 @@ static bool has_role(const identity_principal_t *principal, const char *account_
         if (strcmp(grant->account_id, account_id) != 0)
             continue;
         for (int r = 0; grant->roles && r < grant->roles->nelts; r++)
-            if (strcmp(APR_ARRAY_IDX(grant->roles, r, identity_held_role_t).id, id) == 0)
+            if (strcmp(APR_ARRAY_IDX(grant->roles, r, identity_assigned_role_t).id, id) == 0)
                 return true;
     }
     return false;
@@ -105,48 +105,48 @@ static void weigh_membership(identity_call_t *call, act_t *act, const identity_m
 
 /* rows: memberships; until: only those that were given by then, 0: all. */
 static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array_header_t *rows,
-                              const identity_holdings_t *holdings, apr_time_t until)
+                              const identity_assignments_t *assignments, apr_time_t until)
 {
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
         if (!until || row->created_at <= until)
-            weigh_membership(call, act, row, identity_held_role_ids(holdings, row->id), holdings->roles);
+            weigh_membership(call, act, row, identity_assigned_role_ids(assignments, row->id), assignments->roles);
     }
 }
 
 static bool in_team(const identity_principal_t *principal, const char *id)
 {
     for (int i = 0; principal->teams && i < principal->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_held_team_t).id, id) == 0)
+        if (strcmp(APR_ARRAY_IDX(principal->teams, i, identity_assigned_team_t).id, id) == 0)
             return true;
     return false;
 }
 
 /* rows: what the team gives. */
 static void weigh_team(identity_call_t *call, act_t *act, const char *id, const apr_array_header_t *rows,
-                       const identity_holdings_t *holdings)
+                       const identity_assignments_t *assignments)
 {
-    weigh_memberships(call, act, rows, holdings, 0);
+    weigh_memberships(call, act, rows, assignments, 0);
     if ((!rows || rows->nelts == 0) && !(act->peers && in_team(act->principal, id)))
         act->everything = true;
 }
 
 /* Everything that an owner has of memberships and teams; a time in a team that is over is nothing any more, one that
  * begins later counts. How many of them there are. */
-static int weigh_owner(identity_call_t *call, act_t *act, const identity_holdings_t *holdings, const char *owner_id,
-                       apr_time_t until)
+static int weigh_owner(identity_call_t *call, act_t *act, const identity_assignments_t *assignments,
+                       const char *owner_id, apr_time_t until)
 {
-    const apr_array_header_t *rows = identity_held_memberships(holdings, owner_id),
-                             *teams = identity_held_teams(holdings, owner_id);
+    const apr_array_header_t *rows = identity_assigned_memberships(assignments, owner_id),
+                             *teams = identity_assigned_teams(assignments, owner_id);
     int weighed = rows ? rows->nelts : 0;
 
-    weigh_memberships(call, act, rows, holdings, until);
+    weigh_memberships(call, act, rows, assignments, until);
     for (int i = 0; teams && i < teams->nelts; i++) {
         const identity_team_member_row_t *team = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if ((team->end_at && team->end_at <= call->now) || (until && team->created_at > until))
             continue;
-        rows = identity_held_team_memberships(holdings, team->team_id);
-        weigh_team(call, act, team->team_id, rows, holdings);
+        rows = identity_assigned_team_memberships(assignments, team->team_id);
+        weigh_team(call, act, team->team_id, rows, assignments);
         weighed += rows ? rows->nelts : 0;
     }
     return weighed;
@@ -199,18 +199,18 @@ static bool may_grant_accounts(identity_call_t *call, const identity_membership_
 static bool may_grant_teams(identity_call_t *call, const identity_membership_request_t *request)
 {
     apr_array_header_t *ids = apr_array_make(call->pool, 4, sizeof(const char *));
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 
     for (int i = 0; i < request->teams->nelts; i++)
         APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id;
     if (ids->nelts == 0)
         return true;
-    if (!identity_holdings_load(call, IDENTITY_OWNER_TEAM, ids, &holdings))
+    if (!identity_assignments_load(call, IDENTITY_OWNER_TEAM, ids, &assignments))
         return false;
     for (int i = 0; i < ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
         act_t act = {.principal = call->principal, .permission = call->route->permission};
-        weigh_team(call, &act, id, identity_held_memberships(holdings, id), holdings);
+        weigh_team(call, &act, id, identity_assigned_memberships(assignments, id), assignments);
         if (!may_grant(call, &act,
                        apr_psprintf(call->pool, "team_memberships.%d.team_id",
                                     APR_ARRAY_IDX(request->team_positions, i, int))))
@@ -224,9 +224,9 @@ bool identity_may_grant(identity_call_t *call, const identity_membership_request
     return may_grant_accounts(call, request) && may_grant_teams(call, request);
 }
 
-bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+bool identity_may_grant_to_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
 {
-    const apr_array_header_t *rows = identity_held_memberships(holdings, team_id);
+    const apr_array_header_t *rows = identity_assigned_memberships(assignments, team_id);
     const act_t act = {.principal = call->principal, .everything = true};
     apr_int64_t members = 0;
 
@@ -239,13 +239,13 @@ bool identity_may_grant_to_team(identity_call_t *call, const identity_holdings_t
 
 /* ---- revoking --------------------------------------------------------------------------------------------------- */
 
-bool identity_may_revoke(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
                          const char *field)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
     bool may;
 
-    weigh_owner(call, &act, holdings, owner_id, 0);
+    weigh_owner(call, &act, assignments, owner_id, 0);
     if (!conclude(call, &act, &may))
         return false;
     return may || refuse(call, &act, field, "This person was invited to more than the caller may take.");
@@ -273,22 +273,22 @@ static bool may_move(identity_call_t *call, const act_t *act)
     return may || refuse(call, act, NULL, "This team grants more than the caller holds.");
 }
 
-bool identity_may_move_in_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+bool identity_may_move_in_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
 
-    weigh_team(call, &act, team_id, identity_held_team_memberships(holdings, team_id), holdings);
+    weigh_team(call, &act, team_id, identity_assigned_team_memberships(assignments, team_id), assignments);
     return may_move(call, &act);
 }
 
-bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *holdings, const char *team_id)
+bool identity_may_change_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
     apr_int64_t members = 0;
 
     if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
         return false;
-    weigh_team(call, &act, team_id, identity_held_memberships(holdings, team_id), holdings);
+    weigh_team(call, &act, team_id, identity_assigned_memberships(assignments, team_id), assignments);
     /* What grants nothing to nobody is nobody's. */
     act.everything = act.everything && members > 0;
     return may_move(call, &act);
@@ -296,13 +296,13 @@ bool identity_may_change_team(identity_call_t *call, const identity_holdings_t *
 
 /* ---- acting on somebody ----------------------------------------------------------------------------------------- */
 
-bool identity_may_act_on(identity_call_t *call, const identity_holdings_t *holdings, const char *user_id,
+bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *assignments, const char *user_id,
                          const char *permission)
 {
     act_t act = {.principal = call->principal, .permission = permission, .peers = true};
     bool may;
 
-    if (weigh_owner(call, &act, holdings, user_id, 0) == 0)
+    if (weigh_owner(call, &act, assignments, user_id, 0) == 0)
         act.everything = true;
     if (!conclude(call, &act, &may))
         return false;
@@ -335,24 +335,24 @@ static bool permitted_in_each(const identity_call_t *call, const identity_permse
     return true;
 }
 
-bool identity_may_resend(identity_call_t *call, const identity_holdings_t *given, const char *owner_id)
+bool identity_may_resend(identity_call_t *call, const identity_assignments_t *given, const char *owner_id)
 {
-    const apr_array_header_t *teams = identity_held_teams(given, owner_id);
+    const apr_array_header_t *teams = identity_assigned_teams(given, owner_id);
     identity_permset_t want = {0};
 
     identity_permset_add(call->pool, &want, call->route->permission);
-    bool may = permitted_in_each(call, &want, identity_held_memberships(given, owner_id));
+    bool may = permitted_in_each(call, &want, identity_assigned_memberships(given, owner_id));
     for (int i = 0; may && teams && i < teams->nelts; i++)
         may = permitted_in_each(
             call, &want,
-            identity_held_team_memberships(given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
+            identity_assigned_team_memberships(given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
     return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                 "This person was invited into an account where the caller may not do this.");
 }
 
 /* Only what came with the invitation: what others gave since has been judged by their own rights. */
 bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
-                             const identity_invitation_row_t *invitation, const identity_holdings_t *given,
+                             const identity_invitation_row_t *invitation, const identity_assignments_t *given,
                              bool *covers)
 {
     act_t act = {.principal = principal,
@@ -383,7 +383,7 @@ static bool load_inviter(identity_call_t *call, const identity_invitation_row_t 
 }
 
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,
-                            const identity_holdings_t *given, bool *holds)
+                            const identity_assignments_t *given, bool *holds)
 {
     identity_principal_t *principal;
 

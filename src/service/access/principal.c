@@ -50,8 +50,8 @@ static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const i
     if (!grant)
         return;
     if (!grant->roles)
-        grant->roles = apr_array_make(pool, 4, sizeof(identity_held_role_t));
-    APR_ARRAY_PUSH(grant->roles, identity_held_role_t) = (identity_held_role_t){row->id, row->name, row->slug};
+        grant->roles = apr_array_make(pool, 4, sizeof(identity_assigned_role_t));
+    APR_ARRAY_PUSH(grant->roles, identity_assigned_role_t) = (identity_assigned_role_t){row->id, row->name, row->slug};
 }
 
 static void add_team(apr_pool_t *pool, identity_principal_t *principal, const identity_standing_row_t *row,
@@ -62,8 +62,8 @@ static void add_team(apr_pool_t *pool, identity_principal_t *principal, const id
     if (row->start_at > now)
         return;
     if (!principal->teams)
-        principal->teams = apr_array_make(pool, 2, sizeof(identity_held_team_t));
-    APR_ARRAY_PUSH(principal->teams, identity_held_team_t) = (identity_held_team_t){row->id, row->name};
+        principal->teams = apr_array_make(pool, 2, sizeof(identity_assigned_team_t));
+    APR_ARRAY_PUSH(principal->teams, identity_assigned_team_t) = (identity_assigned_team_t){row->id, row->name};
 }
 
 static void set_entity(identity_principal_t *principal, const char *reference, apr_time_t expires_at)

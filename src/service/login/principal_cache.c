@@ -90,11 +90,11 @@ static apr_array_header_t *put_roles(writer_t *writer, const apr_array_header_t 
     apr_array_header_t *to = from ? put_array(writer, from) : NULL;
 
     for (int i = 0; from && i < from->nelts; i++) {
-        const identity_held_role_t *role = &APR_ARRAY_IDX(from, i, identity_held_role_t);
-        identity_held_role_t copy = {put_text(writer, role->id), put_text(writer, role->name),
-                                     put_text(writer, role->slug)};
+        const identity_assigned_role_t *role = &APR_ARRAY_IDX(from, i, identity_assigned_role_t);
+        identity_assigned_role_t copy = {put_text(writer, role->id), put_text(writer, role->name),
+                                         put_text(writer, role->slug)};
         if (to)
-            APR_ARRAY_IDX(to, i, identity_held_role_t) = copy;
+            APR_ARRAY_IDX(to, i, identity_assigned_role_t) = copy;
     }
     return to;
 }
@@ -104,10 +104,10 @@ static apr_array_header_t *put_teams(writer_t *writer, const apr_array_header_t 
     apr_array_header_t *to = from ? put_array(writer, from) : NULL;
 
     for (int i = 0; from && i < from->nelts; i++) {
-        const identity_held_team_t *team = &APR_ARRAY_IDX(from, i, identity_held_team_t);
-        identity_held_team_t copy = {put_text(writer, team->id), put_text(writer, team->name)};
+        const identity_assigned_team_t *team = &APR_ARRAY_IDX(from, i, identity_assigned_team_t);
+        identity_assigned_team_t copy = {put_text(writer, team->id), put_text(writer, team->name)};
         if (to)
-            APR_ARRAY_IDX(to, i, identity_held_team_t) = copy;
+            APR_ARRAY_IDX(to, i, identity_assigned_team_t) = copy;
     }
     return to;
 }
@@ -131,8 +131,9 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 }
 
 /* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
-_Static_assert(sizeof(void *) != 8 || (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
-                                       sizeof(identity_held_role_t) == 24 && sizeof(identity_held_team_t) == 16),
+_Static_assert(sizeof(void *) != 8 ||
+                   (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
+                    sizeof(identity_assigned_role_t) == 24 && sizeof(identity_assigned_team_t) == 16),
                "put_principal copies all of it");
 
 static void put_principal(writer_t *writer, const identity_principal_t *from, identity_principal_t *to)

@@ -54,11 +54,11 @@ static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
     bool adds = accept->invitation->adds;
 
     APR_ARRAY_PUSH(owners, const char *) = adds ? accept->invitation->id : accept->user->id;
-    if (!identity_holdings_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
-                                &accept->holdings) ||
-        !identity_inviter_holds(call, accept->invitation, accept->holdings, holds))
+    if (!identity_assignments_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
+                                   &accept->assignments) ||
+        !identity_inviter_holds(call, accept->invitation, accept->assignments, holds))
         return false;
-    accept->given = identity_held_memberships(accept->holdings, APR_ARRAY_IDX(owners, 0, const char *));
+    accept->given = identity_assigned_memberships(accept->assignments, APR_ARRAY_IDX(owners, 0, const char *));
     return true;
 }
 
@@ -131,7 +131,7 @@ static bool write_accept(identity_call_t *call, void *data)
     redemption_t *accept = data;
 
     return read_accept(call, accept) && redeem_spend(call, accept) && write_accepted(call, accept) &&
-           identity_user_holdings(call, accept->user, &accept->holdings);
+           identity_user_assignments(call, accept->user, &accept->assignments);
 }
 
 /* Whatever password the user had before is gone with it: nobody had proved to own the address (security 70). */
@@ -169,5 +169,5 @@ bool identity_oauth_activate(identity_call_t *call)
     if (!identity_write(call, write_accept, &accept))
         return false;
     identity_limit_proved(call, identity_user_key(call, accept.user));
-    return identity_answer(call, 200, identity_user_json(call, accept.user, accept.holdings));
+    return identity_answer(call, 200, identity_user_json(call, accept.user, accept.assignments));
 }

@@ -67,7 +67,7 @@ static bool write_change(identity_call_t *call, void *data)
         return false;
     /* Somebody may be invited by it in the same entity. */
     return identity_user_save(call, user) && identity_end_ways_in(call, user->id, change->secret->session_id) &&
-           identity_audit(call, &audit) && identity_user_holdings(call, user, &change->holdings);
+           identity_audit(call, &audit) && identity_user_assignments(call, user, &change->assignments);
 }
 
 bool identity_oauth_confirm_address(identity_call_t *call)
@@ -78,5 +78,5 @@ bool identity_oauth_confirm_address(identity_call_t *call)
         !identity_read(call, read_change, &change) || !identity_write(call, write_change, &change))
         return false;
     identity_limit_proved(call, identity_user_key(call, change.user));
-    return identity_answer(call, 200, identity_user_json(call, change.user, change.holdings));
+    return identity_answer(call, 200, identity_user_json(call, change.user, change.assignments));
 }

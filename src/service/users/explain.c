@@ -14,7 +14,7 @@ typedef struct account {
 typedef struct explanation {
     const char *user_named;
     identity_user_row_t *user;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
     apr_array_header_t *accounts; /* of account_t * */
     json_t *teams, *shown;        /* shown: the user */
 } explanation_t;
@@ -65,13 +65,13 @@ static void add_source(identity_call_t *call, void *data, const identity_account
 static void add_memberships(identity_call_t *call, explanation_t *told, const apr_array_header_t *rows,
                             const char *team)
 {
-    identity_sources_of(call, told->holdings, rows, team, add_source, told);
+    identity_sources_of(call, told->assignments, rows, team, add_source, told);
 }
 
 /* Teams with their names; what those give whose time it is. */
 static bool add_teams(identity_call_t *call, explanation_t *told)
 {
-    const apr_array_header_t *rows = identity_held_teams(told->holdings, told->user->id);
+    const apr_array_header_t *rows = identity_assigned_teams(told->assignments, told->user->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_team_member_row_t *row = APR_ARRAY_IDX(rows, i, identity_team_member_row_t *);
@@ -83,7 +83,8 @@ static bool add_teams(identity_call_t *call, explanation_t *told)
                                                      team->name, "start_at", identity_time_json(row->start_at),
                                                      "end_at", identity_time_json(row->end_at), "counts", counts));
         if (counts)
-            add_memberships(call, told, identity_held_team_memberships(told->holdings, row->team_id), team->name);
+            add_memberships(call, told, identity_assigned_team_memberships(told->assignments, row->team_id),
+                            team->name);
     }
     return true;
 }
@@ -102,12 +103,12 @@ static bool read_explanation(identity_call_t *call, void *data)
         return false;
     if (!found || strcmp(told->user->entity_id, call->principal->entity_id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, "user", "There is no user %s.", named);
-    if (!identity_user_holdings(call, told->user, &told->holdings))
+    if (!identity_user_assignments(call, told->user, &told->assignments))
         return false;
-    add_memberships(call, told, identity_held_memberships(told->holdings, told->user->id), NULL);
+    add_memberships(call, told, identity_assigned_memberships(told->assignments, told->user->id), NULL);
     if (!add_teams(call, told))
         return false;
-    told->shown = identity_json_own(call->pool, identity_user_json(call, told->user, told->holdings));
+    told->shown = identity_json_own(call->pool, identity_user_json(call, told->user, told->assignments));
     return true;
 }
 

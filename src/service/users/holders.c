@@ -6,8 +6,8 @@
 typedef struct inquiry {
     identity_listing_t page;
     identity_holders_t holders;
-    identity_holdings_t *holdings; /* of the people on the page */
-    apr_hash_t *teams;             /* id -> name */
+    identity_assignments_t *assignments; /* of the people on the page */
+    apr_hash_t *teams;                   /* id -> name */
     json_t *data;
 } inquiry_t;
 
@@ -114,19 +114,19 @@ static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const cha
 
 static bool sources_of_user(identity_call_t *call, const inquiry_t *inquiry, const char *id, sources_t *sources)
 {
-    const identity_holdings_t *holdings = inquiry->holdings;
-    const apr_array_header_t *teams = identity_held_teams(holdings, id);
+    const identity_assignments_t *assignments = inquiry->assignments;
+    const apr_array_header_t *teams = identity_assigned_teams(assignments, id);
     const char *name;
 
-    identity_sources_of(call, holdings, identity_held_memberships(holdings, id), NULL, tell_source, sources);
+    identity_sources_of(call, assignments, identity_assigned_memberships(assignments, id), NULL, tell_source, sources);
     for (int i = 0; teams && i < teams->nelts; i++) {
         const identity_team_member_row_t *row = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if (row->start_at > call->now || (row->end_at && row->end_at <= call->now))
             continue;
         if (!team_name(call, inquiry, row->team_id, &name))
             return false;
-        identity_sources_of(call, holdings, identity_held_team_memberships(holdings, row->team_id), name, tell_source,
-                            sources);
+        identity_sources_of(call, assignments, identity_assigned_team_memberships(assignments, row->team_id), name,
+                            tell_source, sources);
     }
     return true;
 }
@@ -159,7 +159,7 @@ static bool add_holder(identity_call_t *call, const inquiry_t *inquiry, const id
     return sources_of_user(call, inquiry, row->id, &sources);
 }
 
-static bool load_holdings(identity_call_t *call, inquiry_t *inquiry)
+static bool load_assignments(identity_call_t *call, inquiry_t *inquiry)
 {
     const apr_array_header_t *rows = inquiry->page.rows;
     apr_array_header_t *ids = apr_array_make(call->pool, rows->nelts + 1, sizeof(const char *));
@@ -170,7 +170,7 @@ static bool load_holdings(identity_call_t *call, inquiry_t *inquiry)
         if (!row->key && strcmp(row->id, last) != 0)
             APR_ARRAY_PUSH(ids, const char *) = last = row->id;
     }
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, ids, &inquiry->holdings);
+    return identity_assignments_load(call, IDENTITY_OWNER_USER, ids, &inquiry->assignments);
 }
 
 static bool load(identity_call_t *call, void *data)
@@ -189,7 +189,7 @@ static bool load(identity_call_t *call, void *data)
                                                       built_in_roles(call), &roles)))
         return false;
     inquiry->holders.role_ids = roles;
-    if (!identity_page_load(call, &inquiry->page, IDENTITY_PAGE_OF_HOLDERS, true) || !load_holdings(call, inquiry))
+    if (!identity_page_load(call, &inquiry->page, IDENTITY_PAGE_OF_HOLDERS, true) || !load_assignments(call, inquiry))
         return false;
     for (int i = 0; i < inquiry->page.rows->nelts; i++)
         if (!add_holder(call, inquiry, APR_ARRAY_IDX(inquiry->page.rows, i, identity_holder_row_t *)))

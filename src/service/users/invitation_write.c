@@ -134,7 +134,7 @@ static bool write_revocation(identity_call_t *call, void *data)
 /* Whoever sends it again answers for it from then on, if they could invite to it themselves; else who answered for it
  * before does, who must be able to still. Nobody's rights grow by it, and no link is sent that would be void
  * (security 25, 26). */
-static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, const identity_holdings_t *given)
+static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, const identity_assignments_t *given)
 {
     bool covers, holds;
 
@@ -160,7 +160,7 @@ static bool renew_user(identity_call_t *call, identity_user_row_t *user, const i
 }
 
 bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *row,
-                                 const identity_holdings_t *given)
+                                 const identity_assignments_t *given)
 {
     if (!find_voucher(call, row, given))
         return false;
@@ -188,7 +188,7 @@ static bool write_resend(identity_call_t *call, void *data)
 {
     change_t *change = data;
     identity_audit_t audit = {.action = "RESEND_INVITE", .type = "USER", .message = "An invitation was sent again."};
-    identity_holdings_t *given;
+    identity_assignments_t *given;
     const char *owner_id;
 
     if (!load_change(call, change))
@@ -204,7 +204,7 @@ static bool write_resend(identity_call_t *call, void *data)
            identity_invitation_prolong(call, change->user, change->row, given) &&
            identity_link_send(call, &change->link, change->user, change->row) &&
            note_expiry(call, change, expiry, &audit) &&
-           identity_audit_accounts(call, &audit, identity_held_memberships(given, owner_id)) &&
+           identity_audit_accounts(call, &audit, identity_assigned_memberships(given, owner_id)) &&
            answer_with(call, 200, change->row->id);
 }
 

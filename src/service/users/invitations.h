@@ -25,13 +25,13 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *inviting);
 /* What an invitation gives (open NULL: what its user holds): of the invitation itself for somebody active, else of the
  * user. Reads. */
 bool identity_invitation_given(identity_call_t *call, const identity_user_row_t *user,
-                               const identity_invitation_row_t *open, identity_holdings_t **given,
+                               const identity_invitation_row_t *open, identity_assignments_t **given,
                                const char **owner_id);
 
 /* The invitation of the user holds from now on for as long as a new one does, and the caller answers for it where they
  * could invite to what it gives; else who did before must be able to still (403). Inside identity_write. */
 bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *row,
-                                 const identity_holdings_t *given);
+                                 const identity_assignments_t *given);
 
 /* Takes back an invitation that is open; field: of the body, for a refusal (403). Inside identity_write. */
 bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *open,

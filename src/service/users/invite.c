@@ -75,13 +75,13 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
 /* ---- inviting somebody ----------------------------------------------------------------------------------------- */
 
 bool identity_invitation_given(identity_call_t *call, const identity_user_row_t *user,
-                               const identity_invitation_row_t *open, identity_holdings_t **given,
+                               const identity_invitation_row_t *open, identity_assignments_t **given,
                                const char **owner_id)
 {
     bool adds = open && open->adds;
 
     *owner_id = adds ? open->id : user->id;
-    return identity_holdings_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, *owner_id, given);
+    return identity_assignments_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, *owner_id, given);
 }
 
 /* The new invitation takes the place of what another may have given. */
@@ -89,7 +89,7 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
 {
     const identity_user_row_t *user = invite->user;
     identity_invitation_row_t *open = NULL;
-    identity_holdings_t *given;
+    identity_assignments_t *given;
     const char *owner_id;
     bool found;
 
@@ -107,17 +107,17 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
 /* Takes out what the user has in its own right already; what remains is the added. */
 static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
 {
-    identity_holdings_t *present;
+    identity_assignments_t *present;
     identity_membership_request_t *request = &invite->request, added = *request;
 
     added.memberships = apr_array_make(call->pool, 4, sizeof(identity_membership_row_t *));
     added.role_ids = apr_array_make(call->pool, 4, sizeof(apr_array_header_t *));
     added.teams = apr_array_make(call->pool, 4, sizeof(identity_team_member_row_t *));
 
-    if (!identity_user_holdings(call, invite->user, &present))
+    if (!identity_user_assignments(call, invite->user, &present))
         return false;
-    const apr_array_header_t *accounts = identity_held_memberships(present, invite->user->id);
-    const apr_array_header_t *teams = identity_held_teams(present, invite->user->id);
+    const apr_array_header_t *accounts = identity_assigned_memberships(present, invite->user->id);
+    const apr_array_header_t *teams = identity_assigned_teams(present, invite->user->id);
     for (int i = 0; i < request->memberships->nelts; i++) {
         identity_membership_row_t *row = APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
         bool has = false;
@@ -231,15 +231,15 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 
 static bool answer_invite(identity_call_t *call, const identity_inviting_t *invite)
 {
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 
-    if (!identity_holdings_of(call, invite->owner, invite->owner_id, &holdings))
+    if (!identity_assignments_of(call, invite->owner, invite->owner_id, &assignments))
         return false;
     json_t *answer = json_object();
     json_object_set_new(answer, "username", json_string(invite->user->username));
     json_object_set_new(answer, "entity_id", json_string(invite->user->entity_id));
-    json_object_set_new(answer, "account_memberships", identity_memberships_json(call, holdings, invite->owner_id));
-    json_object_set_new(answer, "team_memberships", identity_teams_json(call, holdings, invite->owner_id));
+    json_object_set_new(answer, "account_memberships", identity_memberships_json(call, assignments, invite->owner_id));
+    json_object_set_new(answer, "team_memberships", identity_teams_json(call, assignments, invite->owner_id));
     return identity_answer(call, 200, answer);
 }
 
@@ -293,7 +293,7 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
                               .id = user->id,
                               .message = "An invitation was revoked.",
                               .changes = changes};
-    identity_holdings_t *given;
+    identity_assignments_t *given;
     const char *owner_id;
 
     /* Of somebody who has not come yet it changes the status, too. */
@@ -310,7 +310,7 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
         if (!identity_db_ok(call, identity_user_update(call->db, user)))
             return false;
     }
-    return identity_audit_accounts(call, &audit, identity_held_memberships(given, owner_id));
+    return identity_audit_accounts(call, &audit, identity_assigned_memberships(given, owner_id));
 }
 
 static bool write_revoke(identity_call_t *call, void *data)
@@ -325,8 +325,8 @@ static bool write_revoke(identity_call_t *call, void *data)
     if (!found || identity_invitation_state(open, call->now) != IDENTITY_INVITATION_INVITED)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
     return identity_invitation_revoke(call, view->user, open, "username") &&
-           identity_user_holdings(call, view->user, &view->holdings) &&
-           identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
+           identity_user_assignments(call, view->user, &view->assignments) &&
+           identity_answer(call, 200, identity_user_json(call, view->user, view->assignments));
 }
 
 bool identity_users_revoke_invite(identity_call_t *call)

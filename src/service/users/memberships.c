@@ -11,15 +11,15 @@ bool identity_memberships_list(identity_call_t *call)
 
     if (!identity_read(call, identity_user_load, &view))
         return false;
-    return identity_answer(call, 200, identity_memberships_json(call, view.holdings, call->id));
+    return identity_answer(call, 200, identity_memberships_json(call, view.assignments, call->id));
 }
 
 /* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */
 
-bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+bool identity_membership_absent(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
                                 const char *account_id)
 {
-    return !identity_membership_in(identity_held_memberships(holdings, owner_id), account_id) ||
+    return !identity_membership_in(identity_assigned_memberships(assignments, owner_id), account_id) ||
            identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id", "There is a membership of this account already.");
 }
 
@@ -37,10 +37,10 @@ static bool write_membership(identity_call_t *call, void *data)
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_membership_request(changes, &request);
     audit.changes = changes;
-    return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
+    return identity_membership_absent(call, view->assignments, call->id, audit.account->id) &&
            identity_membership_request_write(call, IDENTITY_OWNER_USER, call->id, &request) &&
            identity_audit(call, &audit) && identity_user_load(call, view) &&
-           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
+           identity_answer(call, 201, identity_memberships_json(call, view->assignments, call->id));
 }
 
 bool identity_memberships_add(identity_call_t *call)
@@ -51,9 +51,10 @@ bool identity_memberships_add(identity_call_t *call)
 
 /* ---- PATCH /users/{id}/memberships/{membership} ----------------------------------------------------------------- */
 
-static const identity_membership_row_t *membership_of(const identity_call_t *call, const identity_holdings_t *holdings)
+static const identity_membership_row_t *membership_of(const identity_call_t *call,
+                                                      const identity_assignments_t *assignments)
 {
-    const apr_array_header_t *rows = identity_held_memberships(holdings, call->id);
+    const apr_array_header_t *rows = identity_assigned_memberships(assignments, call->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
@@ -99,9 +100,9 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
                               .changes = changes};
 
     if (!identity_membership_request_read_one(call, "account_memberships", &request) ||
-        !identity_may_change_membership(call, present, role_ids, view->holdings->roles,
+        !identity_may_change_membership(call, present, role_ids, view->assignments->roles,
                                         APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *)) ||
-        !identity_administrators_before(call, view->holdings, call->id, &administered))
+        !identity_administrators_before(call, view->assignments, call->id, &administered))
         return false;
     identity_membership_row_t *row = APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *);
     const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *);
@@ -118,15 +119,15 @@ static bool write_change(identity_call_t *call, void *data)
 
     if (!identity_user_load(call, view))
         return false;
-    const identity_membership_row_t *present = membership_of(call, view->holdings);
+    const identity_membership_row_t *present = membership_of(call, view->assignments);
     if (!present)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    const apr_array_header_t *role_ids = identity_held_role_ids(view->holdings, present->id);
+    const apr_array_header_t *role_ids = identity_assigned_role_ids(view->assignments, present->id);
     /* Before anything is said of the body: it is not the caller's to change at all. */
-    return identity_may_change_membership(call, present, role_ids, view->holdings->roles, role_ids) &&
+    return identity_may_change_membership(call, present, role_ids, view->assignments->roles, role_ids) &&
            complete(call, present, role_ids) && change(call, view, present, role_ids) &&
            identity_user_load(call, view) &&
-           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+           identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
 bool identity_memberships_update(identity_call_t *call)
@@ -137,22 +138,23 @@ bool identity_memberships_update(identity_call_t *call)
 
 /* ---- DELETE /users/{id}/memberships/{membership} ---------------------------------------------------------------- */
 
-bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_holdings_t *holdings,
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_assignments_t *assignments,
                              identity_audit_t *audit)
 {
-    const identity_membership_row_t *row = membership_of(call, holdings);
+    const identity_membership_row_t *row = membership_of(call, assignments);
     identity_administered_t administered;
 
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    const apr_array_header_t *role_ids = identity_held_role_ids(holdings, row->id);
+    const apr_array_header_t *role_ids = identity_assigned_role_ids(assignments, row->id);
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_membership(changes, row, role_ids, NULL, NULL);
     audit->account = &row->account;
     audit->changes = changes;
-    return identity_may_change_membership(call, row, role_ids, holdings->roles, NULL) &&
-           (owner != IDENTITY_OWNER_USER || identity_may_act_on(call, holdings, call->id, call->route->permission)) &&
-           identity_administrators_before(call, holdings, call->id, &administered) &&
+    return identity_may_change_membership(call, row, role_ids, assignments->roles, NULL) &&
+           (owner != IDENTITY_OWNER_USER ||
+            identity_may_act_on(call, assignments, call->id, call->route->permission)) &&
+           identity_administrators_before(call, assignments, call->id, &administered) &&
            identity_db_ok(call, identity_membership_delete(call->db, owner, row)) &&
            identity_administrators_remain(call, &administered) && identity_audit(call, audit);
 }
@@ -164,9 +166,9 @@ static bool write_end(identity_call_t *call, void *data)
         .action = "REMOVE_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was taken."};
 
     return identity_user_load(call, view) &&
-           identity_membership_end(call, IDENTITY_OWNER_USER, view->holdings, &audit) &&
+           identity_membership_end(call, IDENTITY_OWNER_USER, view->assignments, &audit) &&
            identity_user_load(call, view) &&
-           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+           identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
 bool identity_memberships_remove(identity_call_t *call)

@@ -13,7 +13,7 @@
 typedef struct personal {
     bool own;
     identity_user_row_t *user;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
     apr_array_header_t *rows; /* of the user's keys */
     apr_hash_t *permissions;  /* key id -> json array */
 } personal_t;
@@ -22,9 +22,10 @@ static json_t *personal_json(identity_call_t *call, const personal_t *personal, 
                              const char *text, json_t *permissions)
 {
     const char *id = personal->user->id;
-    json_t *object = identity_key_json(key, text, permissions, identity_memberships_json(call, personal->holdings, id));
+    json_t *object =
+        identity_key_json(key, text, permissions, identity_memberships_json(call, personal->assignments, id));
 
-    json_object_set_new(object, "team_memberships", identity_teams_json(call, personal->holdings, id));
+    json_object_set_new(object, "team_memberships", identity_teams_json(call, personal->assignments, id));
     return object;
 }
 
@@ -32,14 +33,14 @@ static bool load_user(identity_call_t *call, personal_t *personal)
 {
     personal->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
     return identity_user_found(call, call->id, &personal->user) &&
-           identity_user_holdings(call, personal->user, &personal->holdings);
+           identity_user_assignments(call, personal->user, &personal->assignments);
 }
 
 static bool load_permitted(identity_call_t *call, personal_t *personal)
 {
     return load_user(call, personal) &&
            (personal->own ||
-            identity_may_act_on(call, personal->holdings, personal->user->id, call->route->permission));
+            identity_may_act_on(call, personal->assignments, personal->user->id, call->route->permission));
 }
 
 /* ---- GET /users/{id}/api-keys ----------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ typedef struct redemption {
     identity_secret_row_t *secret;
     identity_user_row_t *user;
     identity_invitation_row_t *invitation; /* of INVITE */
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
     const apr_array_header_t *given; /* memberships that come with the invitation, or NULL */
     bool sign_in;                    /* by password, in the user's entity */
 } redemption_t;

@@ -55,12 +55,12 @@ static bool load(identity_call_t *call, void *data)
 static bool load_permitted(identity_call_t *call, void *data)
 {
     sessions_t *sessions = data;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 
     if (!load(call, sessions))
         return false;
-    return sessions->own || (identity_user_holdings(call, sessions->user, &holdings) &&
-                             identity_may_act_on(call, holdings, sessions->user->id, call->route->permission));
+    return sessions->own || (identity_user_assignments(call, sessions->user, &assignments) &&
+                             identity_may_act_on(call, assignments, sessions->user->id, call->route->permission));
 }
 
 bool identity_user_sessions_list(identity_call_t *call)

@@ -5,17 +5,17 @@
 
 typedef struct view {
     identity_team_row_t *team;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 } view_t;
 
-static json_t *team_json(identity_call_t *call, const identity_team_row_t *team, identity_holdings_t *holdings)
+static json_t *team_json(identity_call_t *call, const identity_team_row_t *team, identity_assignments_t *assignments)
 {
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(team->id));
     json_object_set_new(object, "entity_id", json_string(team->entity_id));
     json_object_set_new(object, "name", json_string(team->name));
-    json_object_set_new(object, "account_memberships", identity_memberships_json(call, holdings, team->id));
+    json_object_set_new(object, "account_memberships", identity_memberships_json(call, assignments, team->id));
     return object;
 }
 
@@ -34,18 +34,18 @@ static bool load_team(identity_call_t *call, void *data)
         call->problem.resource_id = call->id;
         return false;
     }
-    return identity_holdings_of(call, IDENTITY_OWNER_TEAM, call->id, &view->holdings);
+    return identity_assignments_of(call, IDENTITY_OWNER_TEAM, call->id, &view->assignments);
 }
 
 /* ---- GET /teams ------------------------------------------------------------------------------------------------- */
 
 static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 
-    if (!identity_holdings_load(call, IDENTITY_OWNER_TEAM, identity_row_ids(call->pool, page->rows), &holdings))
+    if (!identity_assignments_load(call, IDENTITY_OWNER_TEAM, identity_row_ids(call->pool, page->rows), &assignments))
         return false;
-    page->beside = holdings;
+    page->beside = assignments;
     return true;
 }
 
@@ -78,7 +78,7 @@ bool identity_teams_get(identity_call_t *call)
 
     if (!identity_read(call, load_team, &view))
         return false;
-    return identity_answer(call, 200, team_json(call, view.team, view.holdings));
+    return identity_answer(call, 200, team_json(call, view.team, view.assignments));
 }
 
 /* ---- POST /teams ------------------------------------------------------------------------------------------------ */
@@ -91,14 +91,14 @@ static bool name_taken(identity_call_t *call)
 static bool write_creation(identity_call_t *call, void *data)
 {
     identity_team_row_t *team = data;
-    identity_holdings_t *none;
+    identity_assignments_t *none;
     identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
 
     identity_db_status_t status = identity_team_insert(call->db, team);
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     return identity_db_ok(call, status) && identity_audit(call, &audit) &&
-           identity_holdings_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
+           identity_assignments_of(call, IDENTITY_OWNER_TEAM, team->id, &none) &&
            identity_answer(call, 201, team_json(call, team, none));
 }
 
@@ -130,7 +130,7 @@ static bool rename_team(identity_call_t *call, view_t *view, const char *name)
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     return identity_db_ok(call, status) &&
-           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id));
+           identity_audit_accounts(call, &audit, identity_assigned_memberships(view->assignments, call->id));
 }
 
 /* By its name people know what a team is for: it is changed by who could give and take what the team grants. */
@@ -139,11 +139,11 @@ static bool write_change(identity_call_t *call, void *data)
     view_t *view = data;
     const char *name = identity_json_string(call->body, "name");
 
-    if (!load_team(call, view) || !identity_may_change_team(call, view->holdings, call->id))
+    if (!load_team(call, view) || !identity_may_change_team(call, view->assignments, call->id))
         return false;
     if (name && strcmp(name, view->team->name) != 0 && !rename_team(call, view, name))
         return false;
-    return identity_answer(call, 200, team_json(call, view->team, view->holdings));
+    return identity_answer(call, 200, team_json(call, view->team, view->assignments));
 }
 
 bool identity_teams_update(identity_call_t *call)
@@ -167,12 +167,12 @@ static bool write_deletion(identity_call_t *call, void *data)
     if (!load_team(call, view))
         return false;
     audit.target_name = view->team->name;
-    return identity_may_change_team(call, view->holdings, call->id) &&
-           identity_administrators_before(call, view->holdings, call->id, &administered) &&
+    return identity_may_change_team(call, view->assignments, call->id) &&
+           identity_administrators_before(call, view->assignments, call->id, &administered) &&
            identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
            identity_administrators_remain(call, &administered) &&
-           identity_audit_accounts(call, &audit, identity_held_memberships(view->holdings, call->id)) &&
-           identity_answer(call, 200, team_json(call, view->team, view->holdings));
+           identity_audit_accounts(call, &audit, identity_assigned_memberships(view->assignments, call->id)) &&
+           identity_answer(call, 200, team_json(call, view->team, view->assignments));
 }
 
 bool identity_teams_delete(identity_call_t *call)
@@ -193,16 +193,16 @@ static bool write_membership(identity_call_t *call, void *data)
                               .message = "An account membership was given to all of the team."};
 
     if (!load_team(call, view) || !identity_membership_request_read_one(call, "account_memberships", &request) ||
-        !identity_may_grant_to_team(call, view->holdings, call->id))
+        !identity_may_grant_to_team(call, view->assignments, call->id))
         return false;
     audit.account = &APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *)->account;
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_membership_request(changes, &request);
     audit.changes = changes;
-    return identity_membership_absent(call, view->holdings, call->id, audit.account->id) &&
+    return identity_membership_absent(call, view->assignments, call->id, audit.account->id) &&
            identity_membership_request_write(call, IDENTITY_OWNER_TEAM, call->id, &request) &&
            identity_audit(call, &audit) && load_team(call, view) &&
-           identity_answer(call, 201, identity_memberships_json(call, view->holdings, call->id));
+           identity_answer(call, 201, identity_memberships_json(call, view->assignments, call->id));
 }
 
 bool identity_teams_memberships_add(identity_call_t *call)
@@ -221,9 +221,9 @@ static bool write_membership_end(identity_call_t *call, void *data)
                               .id = call->id,
                               .message = "An account membership was taken from all of the team."};
 
-    return load_team(call, view) && identity_membership_end(call, IDENTITY_OWNER_TEAM, view->holdings, &audit) &&
+    return load_team(call, view) && identity_membership_end(call, IDENTITY_OWNER_TEAM, view->assignments, &audit) &&
            load_team(call, view) &&
-           identity_answer(call, 200, identity_memberships_json(call, view->holdings, call->id));
+           identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
 bool identity_teams_memberships_delete(identity_call_t *call)

@@ -27,17 +27,17 @@ bool identity_user_present(identity_call_t *call, const identity_user_row_t *use
 static bool load(identity_call_t *call, identity_user_view_t *view)
 {
     return identity_user_load(call, view) &&
-           identity_may_act_on(call, view->holdings, call->id, call->route->permission);
+           identity_may_act_on(call, view->assignments, call->id, call->route->permission);
 }
 
 static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit, identity_held_memberships(view->holdings, view->user->id));
+    return identity_audit_accounts(call, audit, identity_assigned_memberships(view->assignments, view->user->id));
 }
 
 static bool answer(identity_call_t *call, const identity_user_view_t *view)
 {
-    return identity_answer(call, 200, identity_user_json(call, view->user, view->holdings));
+    return identity_answer(call, 200, identity_user_json(call, view->user, view->assignments));
 }
 
 /* ---- DELETE /users/{id} ----------------------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_changes_add(changes, "status", identity_user_status_name(view->user->status),
                          identity_user_status_name(IDENTITY_USER_INACTIVE));
     identity_changes_add_time(changes, "deleted_at", 0, call->now);
-    return identity_administrators_before(call, view->holdings, call->id, &administered) &&
+    return identity_administrators_before(call, view->assignments, call->id, &administered) &&
            end_user(call, view->user) && identity_administrators_remain(call, &administered) &&
            tell(call, view->user, &audit) && on_record(call, view, &audit) && answer(call, view);
 }

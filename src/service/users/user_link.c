@@ -18,7 +18,7 @@ static bool prepare_activation(identity_call_t *call, handing_t *handing)
 {
     identity_user_row_t *user = handing->view.user;
     identity_invitation_row_t *open = NULL;
-    identity_holdings_t *given;
+    identity_assignments_t *given;
     const char *owner_id;
     bool found;
 
@@ -71,7 +71,7 @@ static bool on_record(identity_call_t *call, handing_t *handing)
         return false;
     audit.message = apr_pstrcat(call->pool, "A link to ", reset ? "set a new password" : "accept an invitation",
                                 " was made, to be handed over.", handing->untold ? " " : "", handing->untold, NULL);
-    return identity_audit_accounts(call, &audit, identity_held_memberships(handing->view.holdings, user->id));
+    return identity_audit_accounts(call, &audit, identity_assigned_memberships(handing->view.assignments, user->id));
 }
 
 static bool answer(identity_call_t *call, const handing_t *handing)

@@ -78,11 +78,11 @@ static bool displace(identity_call_t *call, identity_user_row_t *holder)
                               .actor = "",
                               .message = "The user was deactivated and the username set free: somebody else has proved "
                                          "to own the address."};
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
     identity_administered_t administered;
 
-    if (!identity_user_holdings(call, holder, &holdings) ||
-        !identity_administrators_before(call, holdings, holder->id, &administered))
+    if (!identity_user_assignments(call, holder, &assignments) ||
+        !identity_administrators_before(call, assignments, holder->id, &administered))
         return false;
     holder->status = IDENTITY_USER_INACTIVE;
     holder->holds_name = false;

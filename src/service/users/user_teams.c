@@ -5,7 +5,8 @@
 
 static bool answer_teams(identity_call_t *call, const identity_user_view_t *view)
 {
-    return identity_answer(call, 200, json_pack("{s:o}", "data", identity_teams_json(call, view->holdings, call->id)));
+    return identity_answer(call, 200,
+                           json_pack("{s:o}", "data", identity_teams_json(call, view->assignments, call->id)));
 }
 
 bool identity_user_teams_list(identity_call_t *call)
@@ -17,7 +18,7 @@ bool identity_user_teams_list(identity_call_t *call)
 static identity_team_member_row_t *member_of(const identity_call_t *call, const identity_user_view_t *view,
                                              const char *team_id)
 {
-    const apr_array_header_t *rows = identity_held_teams(view->holdings, call->id);
+    const apr_array_header_t *rows = identity_assigned_teams(view->assignments, call->id);
 
     for (int i = 0; rows && i < rows->nelts; i++) {
         identity_team_member_row_t *row = APR_ARRAY_IDX(rows, i, identity_team_member_row_t *);
@@ -58,8 +59,8 @@ static bool write_team(identity_call_t *call, void *data)
     return make_room(call, view, team_id) &&
            identity_membership_request_write(call, IDENTITY_OWNER_USER, call->id, &request) &&
            identity_user_load(call, view) &&
-           identity_audit_accounts(call, &audit, identity_held_team_memberships(view->holdings, team_id)) &&
-           identity_answer(call, 201, identity_teams_json(call, view->holdings, call->id));
+           identity_audit_accounts(call, &audit, identity_assigned_team_memberships(view->assignments, team_id)) &&
+           identity_answer(call, 201, identity_teams_json(call, view->assignments, call->id));
 }
 
 bool identity_user_teams_add(identity_call_t *call)
@@ -73,12 +74,12 @@ bool identity_user_teams_add(identity_call_t *call)
 /* Who ends somebody's time in a team acts on that person. */
 static bool may_take(identity_call_t *call, const identity_user_view_t *view)
 {
-    return identity_may_act_on(call, view->holdings, call->id, call->route->permission);
+    return identity_may_act_on(call, view->assignments, call->id, call->route->permission);
 }
 
 static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit, identity_held_team_memberships(view->holdings, call->inner_id));
+    return identity_audit_accounts(call, audit, identity_assigned_team_memberships(view->assignments, call->inner_id));
 }
 
 /* A time is told in seconds: one that is sent back as it was told changes nothing. */
@@ -117,7 +118,7 @@ static bool write_window(identity_call_t *call, void *data)
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     /* Before anything is said of the body: it is not the caller's to change at all. */
-    if (!identity_may_move_in_team(call, view->holdings, call->inner_id))
+    if (!identity_may_move_in_team(call, view->assignments, call->inner_id))
         return false;
     before = *row;
     if (!read_window(call, row))
@@ -130,7 +131,7 @@ static bool write_window(identity_call_t *call, void *data)
     identity_changes_add_team(changes, &before, row);
     audit.changes = changes;
     return (!shorter || may_take(call, view)) &&
-           identity_administrators_before(call, view->holdings, call->id, &administered) &&
+           identity_administrators_before(call, view->assignments, call->id, &administered) &&
            identity_db_ok(call, identity_team_member_update(call->db, row)) &&
            identity_administrators_remain(call, &administered) && on_record(call, view, &audit) &&
            answer_teams(call, view);
@@ -157,8 +158,8 @@ static bool write_leave(identity_call_t *call, void *data)
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_team(changes, row, NULL);
     audit.changes = changes;
-    return identity_may_move_in_team(call, view->holdings, call->inner_id) && may_take(call, view) &&
-           identity_administrators_before(call, view->holdings, call->id, &administered) &&
+    return identity_may_move_in_team(call, view->assignments, call->inner_id) && may_take(call, view) &&
+           identity_administrators_before(call, view->assignments, call->id, &administered) &&
            identity_db_ok(call, identity_team_member_delete(call->db, row->entity_id, row->id)) &&
            identity_administrators_remain(call, &administered) && on_record(call, view, &audit) &&
            identity_user_load(call, view) && answer_teams(call, view);

@@ -8,7 +8,7 @@
 typedef struct creation {
     identity_user_row_t user;
     identity_link_t link;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 } creation_t;
 
 static bool write_creation(identity_call_t *call, void *data)
@@ -28,8 +28,8 @@ static bool write_creation(identity_call_t *call, void *data)
     if (user->status == IDENTITY_USER_INVITED &&
         !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
         return false;
-    return identity_audit(call, &audit) && identity_user_holdings(call, user, &creation->holdings) &&
-           identity_answer(call, 201, identity_user_json(call, user, creation->holdings));
+    return identity_audit(call, &audit) && identity_user_assignments(call, user, &creation->assignments) &&
+           identity_answer(call, 201, identity_user_json(call, user, creation->assignments));
 }
 
 /* A login is what others' rules may name. */
@@ -63,7 +63,7 @@ bool identity_users_create(identity_call_t *call)
 {
     const char *username = identity_json_string(call->body, "username"),
                *password = identity_json_string(call->body, "password");
-    creation_t creation = {.holdings = NULL};
+    creation_t creation = {.assignments = NULL};
     identity_user_row_t *user = &creation.user;
 
     user->username = username;
@@ -106,7 +106,7 @@ typedef struct update {
     identity_link_t link;
     const char *untold; /* who was to be told and was not, or NULL */
     const char *hash;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
     bool ends;                /* INACTIVE is what was asked for, be it so already */
     bool revokes;             /* ... and the end of the keys that the user made */
     apr_array_header_t *made; /* these, where it ends */
@@ -203,16 +203,16 @@ static bool allowed(identity_call_t *call, update_t *update)
     /* Whoever sets another's password can become that other: never upward (security 62). Nor are one's own status and
      * login for who lacks the permission in another account. */
     return (update->own && !update->to_status && !update->to_login) ||
-           identity_may_act_on(call, update->holdings, update->user->id, call->route->permission);
+           identity_may_act_on(call, update->assignments, update->user->id, call->route->permission);
 }
 
 /* With If-Match: is the user still as the caller saw it? */
 static bool load_update(identity_call_t *call, update_t *update)
 {
     return identity_user_found(call, call->id, &update->user) &&
-           identity_user_holdings(call, update->user, &update->holdings) &&
+           identity_user_assignments(call, update->user, &update->assignments) &&
            (!identity_conditional(call) ||
-            identity_precondition(call, identity_user_json(call, update->user, update->holdings)));
+            identity_precondition(call, identity_user_json(call, update->user, update->assignments)));
 }
 
 static bool read_update(identity_call_t *call, void *data)
@@ -384,7 +384,7 @@ static bool write_update(identity_call_t *call, void *data)
         return identity_db_ok(call, IDENTITY_DB_NONE);
     const identity_user_row_t former = *user;
     audit.changes = changes_of(call, update);
-    if ((ends && !identity_administrators_before(call, update->holdings, user->id, &administered)) ||
+    if ((ends && !identity_administrators_before(call, update->assignments, user->id, &administered)) ||
         !change_row(call, update))
         return false;
     return identity_user_save(call, user) && change_login(call, update) &&
@@ -403,7 +403,7 @@ static bool prepare_link(identity_call_t *call, update_t *update)
 /* The tag is that of the user as GET shows it. */
 static bool answer_update(identity_call_t *call, const update_t *update)
 {
-    json_t *user = identity_user_json(call, update->user, update->holdings);
+    json_t *user = identity_user_json(call, update->user, update->assignments);
 
     if (!update->ends)
         return identity_answer_tagged(call, 200, user);

@@ -5,12 +5,13 @@
 
 #define SEARCH_LIMIT 500
 
-static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_holdings_t *holdings)
+static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_assignments_t *assignments)
 {
     json_t *list = json_array();
 
     for (int i = 0; i < users->nelts; i++)
-        json_array_append_new(list, identity_user_json(call, APR_ARRAY_IDX(users, i, identity_user_row_t *), holdings));
+        json_array_append_new(list,
+                              identity_user_json(call, APR_ARRAY_IDX(users, i, identity_user_row_t *), assignments));
     return list;
 }
 
@@ -18,11 +19,11 @@ static json_t *users_json(identity_call_t *call, const apr_array_header_t *users
 
 static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 
-    if (!identity_holdings_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, page->rows), &holdings))
+    if (!identity_assignments_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, page->rows), &assignments))
         return false;
-    page->beside = holdings;
+    page->beside = assignments;
     return true;
 }
 
@@ -83,7 +84,7 @@ bool identity_user_load(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
     return identity_user_found(call, view->id, &view->user) &&
-           identity_user_holdings(call, view->user, &view->holdings);
+           identity_user_assignments(call, view->user, &view->assignments);
 }
 
 bool identity_users_get(identity_call_t *call)
@@ -92,7 +93,7 @@ bool identity_users_get(identity_call_t *call)
 
     if (!identity_read(call, identity_user_load, &view))
         return false;
-    return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.holdings));
+    return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.assignments));
 }
 
 /* ---- GET /users/search ------------------------------------------------------------------------------------------ */
@@ -100,7 +101,7 @@ bool identity_users_get(identity_call_t *call)
 typedef struct search {
     const char *exact, *prefix, *domain, *only_id;
     apr_array_header_t *users;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 } search_t;
 
 static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
@@ -118,8 +119,8 @@ static bool load_search(identity_call_t *call, void *data)
     /* ada@example.c has the form of an address and may be the beginning of one. */
     if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
         return false;
-    return identity_holdings_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, search->users),
-                                  &search->holdings);
+    return identity_assignments_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, search->users),
+                                     &search->assignments);
 }
 
 static const char *domain_sought(identity_call_t *call, const char *text)
@@ -156,5 +157,5 @@ bool identity_users_find(identity_call_t *call)
         return identity_answer(call, 200, json_array());
     if (!identity_read(call, load_search, &search))
         return false;
-    return identity_answer(call, 200, users_json(call, search.users, search.holdings));
+    return identity_answer(call, 200, users_json(call, search.users, search.assignments));
 }

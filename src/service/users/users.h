@@ -7,11 +7,11 @@
 /* ---- memberships (memberships.c) --------------------------------------------------------------------------------- */
 
 /* The owner has no membership of the account yet: 409. */
-bool identity_membership_absent(identity_call_t *call, const identity_holdings_t *holdings, const char *owner_id,
+bool identity_membership_absent(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
                                 const char *account_id);
 /* Ends the membership that the path names (inner_id) of the owner that it names (id), whose holdings these are, and
  * puts it on record in its account: 404, 403, 409 for the last administrator. Inside identity_write. */
-bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_holdings_t *holdings,
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_assignments_t *assignments,
                              identity_audit_t *audit);
 
 /* ---- mailed links and notices (mailed_link.c, notice.c, confirm_address.c) --------------------------------------- */
@@ -118,7 +118,7 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
 typedef struct identity_user_view {
     const char *id;
     identity_user_row_t *user;
-    identity_holdings_t *holdings;
+    identity_assignments_t *assignments;
 } identity_user_view_t;
 /* identity_work_t on an identity_user_view_t: the user of view->id and all it holds. */
 bool identity_user_load(identity_call_t *call, void *view);

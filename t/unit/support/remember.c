@@ -68,7 +68,7 @@ const char *door_who(door_t *door, const identity_authentication_t *found)
                       principal->entity_reference ? principal->entity_reference : "-", principal->sandbox,
                       (apr_int64_t)principal->changes_at);
     for (int i = 0; principal->teams && i < principal->teams->nelts; i++) {
-        const identity_held_team_t *team = &APR_ARRAY_IDX(principal->teams, i, identity_held_team_t);
+        const identity_assigned_team_t *team = &APR_ARRAY_IDX(principal->teams, i, identity_assigned_team_t);
         all = door_format(door, "%s\n%s %s", all, team->id, team->name);
     }
     for (int i = 0; principal->grants && i < principal->grants->nelts; i++) {
@@ -76,7 +76,7 @@ const char *door_who(door_t *door, const identity_authentication_t *found)
         all = door_format(door, "%s\n%s %s %d %s", all, grant->account_id, grant->reference ? grant->reference : "-",
                           (int)grant->type, permissions_of(door, &grant->permissions));
         for (int k = 0; grant->roles && k < grant->roles->nelts; k++) {
-            const identity_held_role_t *role = &APR_ARRAY_IDX(grant->roles, k, identity_held_role_t);
+            const identity_assigned_role_t *role = &APR_ARRAY_IDX(grant->roles, k, identity_assigned_role_t);
             all = door_format(door, "%s %s %s %s", all, role->id, role->name, role->slug);
         }
     }
