@@ -478,40 +478,40 @@ bool identity_counters_marked(identity_counters_t *counters, const char *key, ap
 /* Until when; 0: it is not, or not any more. */
 apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key, apr_time_t now);
 
-/* ---- what is remembered of somebody, and when it is old (generations.c, cache.c) -------------------------------- */
+/* ---- what is remembered of somebody, and when it is old (revisions.c, cache.c) -------------------------------- */
 
 /* A counter for each id, by a keyed hash, in memory that processes may share; never waits. */
-typedef struct identity_generations identity_generations_t;
+typedef struct identity_revisions identity_revisions_t;
 
-size_t identity_generations_size(void);
-/* memory: zeroed, on a border of 64, of identity_generations_size(). NULL where the machine fails. */
-identity_generations_t *identity_generations_make(void *memory, const identity_random_t *random);
+size_t identity_revisions_size(void);
+/* memory: zeroed, on a border of 64, of identity_revisions_size(). NULL where the machine fails. */
+identity_revisions_t *identity_revisions_make(void *memory, const identity_random_t *random);
 /* After COMMIT of what changed the id's rights; "": everybody's. */
-void identity_generations_bump(identity_generations_t *generations, const char *id);
+void identity_revisions_bump(identity_revisions_t *revisions, const char *id);
 
 #define IDENTITY_STAMP_IDS 3
 /* As of which generations something was read. Zeroed: of none, and never current. */
-typedef struct identity_stamp {
+typedef struct identity_snapshot {
     unsigned count, places[IDENTITY_STAMP_IDS + 1];
     apr_uint64_t values[IDENTITY_STAMP_IDS + 1];
-} identity_stamp_t;
+} identity_snapshot_t;
 /* Before the rows are read. */
-apr_uint64_t identity_generations_begin(identity_generations_t *generations);
+apr_uint64_t identity_revisions_begin(identity_revisions_t *revisions);
 /* After: the stamp of what was read of these ids (NULL: none) since then. False, with a stamp that is never current,
  * where anybody's rights were changed meanwhile. */
-bool identity_stamp_take(identity_generations_t *generations, apr_uint64_t began, const char *const ids[],
-                         identity_stamp_t *stamp);
+bool identity_snapshot_take(identity_revisions_t *revisions, apr_uint64_t began, const char *const ids[],
+                            identity_snapshot_t *snapshot);
 /* Is it still so? */
-bool identity_stamp_current(identity_generations_t *generations, const identity_stamp_t *stamp);
+bool identity_snapshot_current(identity_revisions_t *revisions, const identity_snapshot_t *snapshot);
 
 /* How far changes that others made have been counted: all that were committed before `at` (of a clock that only goes
  * forward; 0: never). sequence and made_at: the last of them. */
-typedef struct identity_follow {
+typedef struct identity_change_feed {
     apr_time_t at, made_at;
     apr_int64_t sequence;
-} identity_follow_t;
-identity_follow_t identity_generations_followed(identity_generations_t *generations);
-void identity_generations_follow(identity_generations_t *generations, const identity_follow_t *follow);
+} identity_change_feed_t;
+identity_change_feed_t identity_revisions_followed(identity_revisions_t *revisions);
+void identity_revisions_polled(identity_revisions_t *revisions, const identity_change_feed_t *follow);
 
 /* A cache of blocks, of a bounded number of entries and twice as many KiB; what was used longest ago gives way. */
 typedef struct identity_cache identity_cache_t;

@@ -209,7 +209,7 @@ typedef struct identity_env {
     const char *counters_scope;
     /* Of all processes: as of when somebody's rights are known; NULL: nothing tells, so nobody is remembered. And who
      * is remembered in this process; NULL: nobody. */
-    identity_generations_t *generations;
+    identity_revisions_t *revisions;
     identity_cache_t *cache;
     /* Where what happens is counted. NULL: nowhere. */
     identity_metrics_t *metrics;
@@ -298,10 +298,10 @@ typedef struct identity_principal {
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */
     apr_array_header_t *teams;             /* of identity_assigned_team_t, for users: those it is in now; NULL: none */
-    apr_time_t changes_at;  /* when a time in a team begins or ends next: it is not this any more then; 0: never */
-    apr_time_t ends_at;     /* the first of all these times, a key's end too; 0: never. Like stamp only of who has been
-                               authenticated where there are generations */
-    identity_stamp_t stamp; /* as of which generations it was read */
+    apr_time_t changes_at; /* when a time in a team begins or ends next: it is not this any more then; 0: never */
+    apr_time_t ends_at;    /* the first of all these times, a key's end too; 0: never. Like stamp only of who has been
+                              authenticated where there are generations */
+    identity_snapshot_t snapshot; /* as of which generations it was read */
 } identity_principal_t;
 
 /* What r->user, IDENTITY_USERNAME and X-Identity-Username are. */
@@ -522,7 +522,7 @@ bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const ch
 bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
                               identity_problem_t *problem);
 /* Asks every running server to forget the failures that it has counted against a user, and, where address is not NULL,
- * those of that client whoever it was wrong about: it does so with its next identity_follow_changes. */
+ * those of that client whoever it was wrong about: it does so with its next identity_poll_changes. */
 bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user_id,
                           const char *address, identity_problem_t *problem);
 /* On the server's own record: a new signing key, and whether those before were dropped. */
@@ -609,7 +609,7 @@ bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env, apr_int64_t
 /* Counts in env->generations what others (other nodes, the command line, a child that died) have changed since the last
  * round: one read. To be called about once a second, by one process; who is remembered is believed only while that goes
  * on. False where the database could not be asked: logs. */
-bool identity_follow_changes(apr_pool_t *pool, const identity_env_t *env);
+bool identity_poll_changes(apr_pool_t *pool, const identity_env_t *env);
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 

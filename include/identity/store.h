@@ -72,7 +72,7 @@ unsigned long identity_db_statements(const identity_db_t *db);
 /* Whose rights the present write transaction has changed so far, or the last one (const char *, each once: ids of
  * users, sessions, keys and entities; "" is everybody). What it lists stands in the table `changes` once COMMIT has
  * come. */
-const apr_array_header_t *identity_db_touched(const identity_db_t *db);
+const apr_array_header_t *identity_db_invalidated(const identity_db_t *db);
 
 /* ---- schema (schema.def) ---------------------------------------------------------------------------------------- */
 

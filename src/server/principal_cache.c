@@ -18,22 +18,22 @@ apr_time_t identity_ticks(void *context)
 
 static bool init(void *memory, const void *random)
 {
-    return identity_generations_make(memory, random) != NULL;
+    return identity_revisions_make(memory, random) != NULL;
 }
 
-static identity_generations_t *generations_of(const identity_host_t *host)
+static identity_revisions_t *revisions_of(const identity_host_t *host)
 {
     const char *name = apr_pstrcat(host->site->pool, "generations-", host->dbd.params, NULL);
-    return identity_shared(host->site, name, 1, identity_generations_size(), init, &host->env.random);
+    return identity_shared(host->site, name, 1, identity_revisions_size(), init, &host->env.random);
 }
 
-bool identity_generations_share(identity_site_t *site)
+bool identity_revisions_share(identity_site_t *site)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_env_t *env = &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env;
         env->ticks = identity_ticks;
-        env->generations = generations_of(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
-        if (!env->generations)
+        env->revisions = revisions_of(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
+        if (!env->revisions)
             return false;
     }
     return true;
@@ -43,7 +43,7 @@ bool identity_generations_share(identity_site_t *site)
  * that still run. */
 void identity_cache_child(identity_host_t *host)
 {
-    if (!host->env.generations || !host->conf->cache)
+    if (!host->env.revisions || !host->conf->cache)
         return;
     host->env.cache = identity_cache_make(host->site->pool, host->conf->cache, &host->env.random);
     if (!host->env.cache)

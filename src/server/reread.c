@@ -18,19 +18,19 @@ APLOG_USE_MODULE(identity);
 
 #define EVERY apr_time_from_sec(3)
 
-typedef struct stamp {
+typedef struct snapshot {
     dev_t device;
     ino_t inode;
     off_t size;
     struct timespec modified, changed;
     long there; /* no padding: stamps are compared byte by byte */
-} stamp_t;
+} snapshot_t;
 
 typedef struct secret_file {
     const char *name, *path; /* the directive, for the log */
     identity_secret_take_t *take;
     void *user;
-    stamp_t seen;       /* of this process */
+    snapshot_t seen;    /* of this process */
     atomic_llong *told; /* of all: what the log has been told last */
 } secret_file_t;
 
@@ -40,19 +40,19 @@ struct identity_secrets {
 };
 
 /* False where this process may not even look: then nothing is known to have changed. */
-static bool stamp_of(const char *path, stamp_t *stamp)
+static bool snapshot_of(const char *path, snapshot_t *snapshot)
 {
     struct stat info;
 
-    memset(stamp, 0, sizeof *stamp);
+    memset(snapshot, 0, sizeof *snapshot);
     if (stat(path, &info) != 0)
         return errno == ENOENT;
-    stamp->device = info.st_dev;
-    stamp->inode = info.st_ino;
-    stamp->size = info.st_size;
-    stamp->modified = info.st_mtim;
-    stamp->changed = info.st_ctim;
-    stamp->there = 1;
+    snapshot->device = info.st_dev;
+    snapshot->inode = info.st_ino;
+    snapshot->size = info.st_size;
+    snapshot->modified = info.st_mtim;
+    snapshot->changed = info.st_ctim;
+    snapshot->there = 1;
     return true;
 }
 
@@ -66,7 +66,7 @@ void identity_secret_watch(identity_site_t *site, const char *name, const char *
     }
     secret_file_t *file = apr_array_push(site->secrets->files);
     *file = (secret_file_t){.name = name, .path = path, .take = take, .user = user};
-    stamp_of(path, &file->seen);
+    snapshot_of(path, &file->seen);
 }
 
 /* Whoever comes first says it for all children. */
@@ -84,9 +84,9 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
 {
     apr_pool_t *lasting;
     char *secret = NULL;
-    stamp_t now;
+    snapshot_t now;
 
-    if (!stamp_of(file->path, &now) || memcmp(&now, &file->seen, sizeof now) == 0)
+    if (!snapshot_of(file->path, &now) || memcmp(&now, &file->seen, sizeof now) == 0)
         return;
     file->seen = now;
     apr_pool_create(&lasting, NULL);

@@ -347,7 +347,7 @@ void identity_metrics_join(identity_site_t *site, apr_pool_t *child);
 identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site);
 
 /* principal_cache.c: false without shared memory; and in each child. */
-bool identity_generations_share(identity_site_t *site);
+bool identity_revisions_share(identity_site_t *site);
 apr_time_t identity_ticks(void *context); /* of env */
 void identity_cache_child(identity_host_t *host);
 

@@ -71,8 +71,8 @@ static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const i
 /* Whoever came with a token of a key that has gone since is asked for it anew. */
 static void forget_principals(const identity_host_t *host)
 {
-    if (host->env.generations)
-        identity_generations_bump(host->env.generations, "");
+    if (host->env.revisions)
+        identity_revisions_bump(host->env.revisions, "");
 }
 
 /* Reads them again. What cannot be read changes nothing where there are keys already: that is logged once. */

@@ -46,7 +46,7 @@ typedef struct stream {
     bool chosen;                           /* the account was named by the client */
     const identity_principal_t *principal; /* as it came in, with later: */
     apr_time_t ends_at;
-    identity_stamp_t stamp;
+    identity_snapshot_t snapshot;
     const apr_array_header_t *answers;
     apr_interval_time_t every, due; /* due: of env.ticks */
     atomic_bool ended;
@@ -113,7 +113,7 @@ static look_t *look_of(apr_pool_t *pool, const stream_t *stream)
     principal->key_id = apr_pstrdup(pool, stream->principal->key_id);
     principal->authenticated_at = stream->principal->authenticated_at;
     principal->ends_at = stream->ends_at;
-    principal->stamp = stream->stamp;
+    principal->snapshot = stream->snapshot;
     look->name = apr_pstrdup(pool, stream->name);
     look->account_id = apr_pstrdup(pool, stream->account_id);
     look->chosen = stream->chosen;
@@ -153,7 +153,7 @@ static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *
     if (stream && !stays) {
         end(stream);
     } else if (stream && now) {
-        stream->stamp = now->stamp;
+        stream->snapshot = now->snapshot;
         stream->ends_at = now->ends_at;
     }
     pthread_mutex_unlock(&streams->mutex);
@@ -161,7 +161,7 @@ static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *
 
 static bool current(const stream_t *stream)
 {
-    const identity_principal_t principal = {.ends_at = stream->ends_at, .stamp = stream->stamp};
+    const identity_principal_t principal = {.ends_at = stream->ends_at, .snapshot = stream->snapshot};
     return identity_principal_current(&stream->host->env, &principal);
 }
 
@@ -299,7 +299,7 @@ static stream_t *stream_make(request_rec *r, const identity_rctx_t *rctx, apr_in
     stream->chosen = stream->account_id && identity_header_in(r, "X-Platform-Id");
     stream->principal = principal;
     stream->ends_at = principal->ends_at;
-    stream->stamp = principal->stamp;
+    stream->snapshot = principal->snapshot;
     stream->answers = rctx->location.answers;
     stream->every = every;
     stream->due = ticks(rctx->host) + every;

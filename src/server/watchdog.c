@@ -202,7 +202,7 @@ static apr_status_t follow(int state, void *job_, apr_pool_t *pool)
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
         apr_pool_t *round;
         apr_pool_create(&round, pool);
-        identity_follow_changes(round, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
+        identity_poll_changes(round, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
         apr_pool_destroy(round);
     }
     run(job, -1);
@@ -313,7 +313,7 @@ int identity_start_watchdog(identity_site_t *site)
                      "remembered between requests");
         return OK;
     }
-    if (!identity_generations_share(site)) {
+    if (!identity_revisions_share(site)) {
         IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0554: There is no shared memory for IdentityCache.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -64,19 +64,19 @@ static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
 {
     if (!id || apr_hash_get(db->known, id, APR_HASH_KEY_STRING))
         return;
-    id = apr_pstrdup(db->touched->pool, id);
+    id = apr_pstrdup(db->invalidated->pool, id);
     apr_hash_set(db->known, id, APR_HASH_KEY_STRING, id);
     if (list)
         APR_ARRAY_PUSH(list, const char *) = id;
 }
 
-void db_touch_begin(identity_db_t *db)
+void db_invalidation_begin(identity_db_t *db)
 {
-    db->touched = apr_array_make(db->use, 4, sizeof(const char *));
+    db->invalidated = apr_array_make(db->use, 4, sizeof(const char *));
     db->known = apr_hash_make(db->use);
 }
 
-bool db_touches(identity_sql_t sql)
+bool db_invalidations(identity_sql_t sql)
 {
     for (size_t i = 0; i < INVALIDATIONS; i++)
         if (invalidations[i].sql == sql && invalidations[i].kind != CREATION)
@@ -84,16 +84,16 @@ bool db_touches(identity_sql_t sql)
     return false;
 }
 
-void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
+void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
 {
     for (size_t i = 0; i < INVALIDATIONS && db->open && db->write; i++) {
         const invalidation_t *row = &invalidations[i];
         if (row->sql != sql)
             continue;
         if (row->kind == INVALIDATION_OF_ALL)
-            enter(db, db->touched, EVERYBODY_ID);
+            enter(db, db->invalidated, EVERYBODY_ID);
         else if (argument(sql, row->given, arguments))
-            enter(db, row->kind == CREATION ? NULL : db->touched, argument(sql, row->subject, arguments));
+            enter(db, row->kind == CREATION ? NULL : db->invalidated, argument(sql, row->subject, arguments));
     }
 }
 
@@ -113,18 +113,18 @@ identity_db_status_t identity_change_insert(identity_db_t *db, const char *subje
     return identity_change_tell(db, kind_of(db->use, subject_id), subject_id);
 }
 
-identity_db_status_t db_touch_end(identity_db_t *db)
+identity_db_status_t db_invalidation_end(identity_db_t *db)
 {
     identity_db_status_t status = IDENTITY_DB_OK;
 
-    for (int i = 0; status == IDENTITY_DB_OK && i < db->touched->nelts; i++)
-        status = identity_change_insert(db, APR_ARRAY_IDX(db->touched, i, const char *));
+    for (int i = 0; status == IDENTITY_DB_OK && i < db->invalidated->nelts; i++)
+        status = identity_change_insert(db, APR_ARRAY_IDX(db->invalidated, i, const char *));
     return status;
 }
 
-const apr_array_header_t *identity_db_touched(const identity_db_t *db)
+const apr_array_header_t *identity_db_invalidated(const identity_db_t *db)
 {
-    return db->touched;
+    return db->invalidated;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */

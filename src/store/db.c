@@ -255,12 +255,12 @@ identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_a
                                int *changed)
 {
     int rows = 0;
-    identity_db_status_t status = db_touches(sql) ? db_in_write(db, statements[sql].name) : IDENTITY_DB_OK;
+    identity_db_status_t status = db_invalidations(sql) ? db_in_write(db, statements[sql].name) : IDENTITY_DB_OK;
 
     if (status == IDENTITY_DB_OK)
         status = run(db, statements[sql].name, statements[sql].text, arguments, count, step_change, &rows);
     if (status == IDENTITY_DB_OK && rows > 0)
-        db_touch(db, sql, arguments);
+        db_invalidate(db, sql, arguments);
     if (changed)
         *changed = rows;
     return status;
@@ -475,13 +475,13 @@ identity_db_status_t identity_db_begin(identity_db_t *db, bool write)
     identity_db_status_t status = db_plain(db, text, text);
     db->open = status == IDENTITY_DB_OK;
     db->write = write;
-    db_touch_begin(db);
+    db_invalidation_begin(db);
     return status;
 }
 
 identity_db_status_t identity_db_commit(identity_db_t *db)
 {
-    identity_db_status_t status = db->open ? db_touch_end(db) : IDENTITY_DB_FAILED;
+    identity_db_status_t status = db->open ? db_invalidation_end(db) : IDENTITY_DB_FAILED;
 
     if (status == IDENTITY_DB_OK)
         status = db_plain(db, "COMMIT", "COMMIT");

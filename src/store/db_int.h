@@ -86,13 +86,13 @@ apr_pool_t *db_use_pool(const identity_db_t *db);
 identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
 /* Whose rights the write transaction changes (invalidation.def, change.c): at its begin, after a change that met rows,
- * before COMMIT. db_touches: is that statement one that must stand in a write transaction? */
-void db_touch_begin(identity_db_t *db);
-bool db_touches(identity_sql_t sql);
+ * before COMMIT. db_invalidations: is that statement one that must stand in a write transaction? */
+void db_invalidation_begin(identity_db_t *db);
+bool db_invalidations(identity_sql_t sql);
 /* The number, from 0, of the parameter of that name (PARAM of sql.def); -1: it has none. */
 int db_parameter(identity_sql_t sql, const char *name);
-void db_touch(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);
-identity_db_status_t db_touch_end(identity_db_t *db);
+void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);
+identity_db_status_t db_invalidation_end(identity_db_t *db);
 
 /* Opens whatever journal mode the file is in. */
 identity_db_t *db_open_any(apr_pool_t *pool, const char *driver, const char *params,

@@ -18,8 +18,8 @@ struct identity_db {
     bool usable;
     bool wrote; /* a write transaction was committed */
     unsigned long count;
-    apr_array_header_t *touched; /* ids, of the present write transaction or the last (change.c) */
-    apr_hash_t *known;           /* these, and those that were born in it */
+    apr_array_header_t *invalidated; /* ids, of the present write transaction or the last (change.c) */
+    apr_hash_t *known;               /* these, and those that were born in it */
 };
 
 #endif

@@ -41,7 +41,7 @@ my $server = IdentityTest::Server->new(port => $port, modules => [IdentityTest::
     SetEnvIf Cookie "(.*)" COOKIE_COPY=\$1
     SetEnvIf Cookie "identity_access=([^;]+)" COOKIE_VALUE=\$1
     SetEnvIf X-Auth-Token "(.*)" OTHER_COPY=\$1
-    SetEnv HARMLESS kept
+    SetEnv NO_EFFECT kept
     RequestHeader set X-Copied "expr=%{HTTP:X-API-KEY}" early
     RewriteEngine On
     RewriteRule ^ - [E=REWRITTEN:%{HTTP:Authorization}|%{HTTP:X-API-KEY}|%{HTTP:Cookie}]
@@ -163,7 +163,7 @@ for my $what (sort keys %open) {
         my $answer = ask($server, GET => $open{$what}, @$headers);
         push @wrong, "$name: status $answer->{status}" if $answer->{text} !~ /^(?:REQUEST_METHOD=|GET )/m;
         push @wrong, "$name: " . ($answer->{text} =~ /^(.*\Q$secret\E.*)$/m)[0] if index($answer->{text}, $secret) >= 0;
-        push @wrong, "$name: HARMLESS is gone" if $answer->{text} =~ /^REQUEST_METHOD=/m && $answer->{text} !~ /^(?:REDIRECT_)?HARMLESS=kept$/m;
+        push @wrong, "$name: NO_EFFECT is gone" if $answer->{text} =~ /^REQUEST_METHOD=/m && $answer->{text} !~ /^(?:REDIRECT_)?NO_EFFECT=kept$/m;
     }
     is join("\n", @wrong), '', "$what gets no credential of ours";
 }

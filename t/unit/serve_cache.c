@@ -291,7 +291,7 @@ static void test_children(void)
 #define ELSEWHERE(request)                                                                                             \
     do {                                                                                                               \
         identity_env_t present = door->env;                                                                            \
-        door->env.generations = NULL;                                                                                  \
+        door->env.revisions = NULL;                                                                                    \
         door->env.cache = NULL;                                                                                        \
         door_answer_t done_there = request;                                                                            \
         door->env = present;                                                                                           \
@@ -302,7 +302,7 @@ static void test_children(void)
 static bool follow(void)
 {
     door->ticks += apr_time_from_sec(1);
-    return identity_follow_changes(door->pool, &door->env);
+    return identity_poll_changes(door->pool, &door->env);
 }
 
 static void test_elsewhere(void)
@@ -415,7 +415,7 @@ static void test_database_away(void)
     fault(one.bearer, 200, "IdentityStale 1h: goes on");
     fault(other.bearer, 503, "... but nobody else");
     fault("Bearer nonsense", 401, "... and what is no token stays none");
-    identity_generations_bump(door->env.generations, gone.id);
+    identity_revisions_bump(door->env.revisions, gone.id);
     fault(gone.bearer, 503, "... nor who was taken something meanwhile");
     door->ticks += apr_time_from_sec(3600);
     fault(one.bearer, 503, "after that hour no more");

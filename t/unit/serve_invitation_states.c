@@ -49,7 +49,7 @@ typedef struct person {
 } person_t;
 
 static person_t people[PEOPLE];
-static int generations;
+static int revisions;
 static const char *accounts[ACCOUNTS], *keys[KEYS], *key_ids[KEYS];
 static bool key_active[KEYS] = {true, true};
 static const char *const roles[ROLES] = {"read-only", "quote-viewer", "full-access"};
@@ -604,7 +604,7 @@ static void replace(person_t *person)
                     person->id));
     memset(person, 0, sizeof *person);
     memset(person->member, -1, sizeof person->member);
-    apr_snprintf(person->address, sizeof person->address, "person%d@example.org", generations++);
+    apr_snprintf(person->address, sizeof person->address, "person%d@example.org", revisions++);
 }
 
 /* With whom not much happens any more. */

@@ -601,7 +601,7 @@ static void test_log(void)
 static void follow(void)
 {
     door->ticks += apr_time_from_sec(1);
-    ok(identity_follow_changes(door->pool, &door->env), "changes are read");
+    ok(identity_poll_changes(door->pool, &door->env), "changes are read");
 }
 
 static void test_unlock(const char *id)

@@ -148,7 +148,7 @@ int main(void)
     door_answer_t role = post("/v1/roles", door->key, "{\"name\":\"Aside\"}");
     role_id = door_text(&role, "id");
     change("PRAGMA synchronous = OFF");
-    door->env.generations = door_generations(door);
+    door->env.revisions = door_revisions(door);
     test_role();
     test_gone();
     test_keys();

@@ -141,7 +141,7 @@ static void test_transaction(const char *user)
     must(identity_user_update(db, row), "update");
     must(identity_sessions_end(db, user, NULL, 5), "no session ends");
     must(identity_user_update(db, row), "update");
-    is_int(identity_db_touched(db)->nelts, 1, "each once");
+    is_int(identity_db_invalidated(db)->nelts, 1, "each once");
     identity_db_rollback(db);
     is_str(written_since(before), "", "what is rolled back is not written");
     row->version -= 2;
@@ -149,9 +149,9 @@ static void test_transaction(const char *user)
     must(identity_user_update(db, row), "update");
     must(identity_db_commit(db), "commit");
     is_str(written_since(before), text("[%s]", user), "what is committed is");
-    is_str(APR_ARRAY_IDX(identity_db_touched(db), 0, const char *), user, "... and told to who committed");
+    is_str(APR_ARRAY_IDX(identity_db_invalidated(db), 0, const char *), user, "... and told to who committed");
     must(identity_db_begin(db, true), "begin");
-    is_int(identity_db_touched(db)->nelts, 0, "the next one begins empty");
+    is_int(identity_db_invalidated(db)->nelts, 0, "the next one begins empty");
     identity_db_rollback(db);
 }
 

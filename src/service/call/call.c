@@ -93,19 +93,19 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
 }
 
 /* After COMMIT, whatever it answered: it may have been heard of all the same. */
-static void tell_generations(const identity_call_t *call)
+static void tell_revisions(const identity_call_t *call)
 {
-    const apr_array_header_t *ids = identity_db_touched(call->db);
+    const apr_array_header_t *ids = identity_db_invalidated(call->db);
 
-    for (int i = 0; call->env->generations && i < ids->nelts; i++)
-        identity_generations_bump(call->env->generations, APR_ARRAY_IDX(ids, i, const char *));
+    for (int i = 0; call->env->revisions && i < ids->nelts; i++)
+        identity_revisions_bump(call->env->revisions, APR_ARRAY_IDX(ids, i, const char *));
 }
 
 static bool commit(identity_call_t *call)
 {
     identity_db_status_t status = identity_db_commit(call->db);
 
-    tell_generations(call);
+    tell_revisions(call);
     return identity_db_ok(call, status);
 }
 

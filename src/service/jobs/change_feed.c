@@ -9,7 +9,7 @@
 #define TOO_LONG apr_time_from_sec(300)
 
 typedef struct follow {
-    identity_follow_t from, to;
+    identity_change_feed_t from, to;
     apr_array_header_t *rows; /* of identity_change_row_t * */
     identity_change_row_t *last;
 } follow_t;
@@ -70,19 +70,18 @@ static bool continues(const follow_t *follow)
 static const identity_change_row_t *count_changes(const identity_env_t *env, const follow_t *follow)
 {
     if (!continues(follow)) {
-        identity_generations_bump(env->generations, "");
+        identity_revisions_bump(env->revisions, "");
         return follow->last;
     }
     for (int i = 1; i < follow->rows->nelts; i++)
-        identity_generations_bump(env->generations,
-                                  APR_ARRAY_IDX(follow->rows, i, identity_change_row_t *)->subject_id);
+        identity_revisions_bump(env->revisions, APR_ARRAY_IDX(follow->rows, i, identity_change_row_t *)->subject_id);
     return APR_ARRAY_IDX(follow->rows, follow->rows->nelts - 1, identity_change_row_t *);
 }
 
-bool identity_follow_changes(apr_pool_t *pool, const identity_env_t *env)
+bool identity_poll_changes(apr_pool_t *pool, const identity_env_t *env)
 {
     identity_call_t call;
-    follow_t follow = {.from = identity_generations_followed(env->generations)};
+    follow_t follow = {.from = identity_revisions_followed(env->revisions)};
 
     identity_call_begin(&call, pool, env, NULL);
     follow.to.at = env->ticks(env->context);
@@ -94,6 +93,6 @@ bool identity_follow_changes(apr_pool_t *pool, const identity_env_t *env)
     const identity_change_row_t *reached = count_changes(env, &follow);
     follow.to.sequence = reached->sequence;
     follow.to.made_at = reached->created_at;
-    identity_generations_follow(env->generations, &follow.to);
+    identity_revisions_polled(env->revisions, &follow.to);
     return true;
 }

@@ -70,7 +70,7 @@ void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t
                                   identity_principal_t *principal, apr_time_t ends, apr_time_t used_at);
 /* After the rows of who were read: when it ends, and as of which generations it is (where there are any). False where
  * that cannot be told. */
-bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal);
+bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal);
 /* The database is away: may who is known be believed still? */
 bool identity_stale_enough(const identity_env_t *env);
 /* Is its last use to be written once more, a step after the last time, and by this caller? And that it could not be. */

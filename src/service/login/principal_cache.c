@@ -1,7 +1,7 @@
 /* Who is remembered by the credential that was shown, so that the next request with it needs no database.
  *
  * What is remembered is one block that nobody changes, held by the cache and by every request that goes by it. It is
- * believed while its stamp is current (nobody's rights have changed, generations.c), its time has not come, and what
+ * believed while its stamp is current (nobody's rights have changed, revisions.c), its time has not come, and what
  * other processes write is followed (change_feed.c). Where one of the latter two is not so, the database is asked;
  * where that is away, IdentityStale says for how long who is remembered is let in all the same. A credential that is
  * not valid is not remembered: there is no end of these, and what makes one valid (a key made active again) would have
@@ -196,13 +196,13 @@ static void forget(identity_call_t *call, const identity_cache_lookup_t *lookup)
 
 static bool followed_within(const identity_env_t *env, apr_interval_time_t bound)
 {
-    identity_follow_t followed = identity_generations_followed(env->generations);
+    identity_change_feed_t followed = identity_revisions_followed(env->revisions);
     return followed.at && env->ticks(env->context) - followed.at < bound;
 }
 
 static bool holds(const identity_env_t *env, const cached_principal_t *entry, apr_time_t now)
 {
-    return identity_stamp_current(env->generations, &entry->principal.stamp) && (!entry->ends || now < entry->ends);
+    return identity_snapshot_current(env->revisions, &entry->principal.snapshot) && (!entry->ends || now < entry->ends);
 }
 
 void identity_principal_cache_get(identity_call_t *call, unsigned kind, const char *credential,
@@ -211,9 +211,9 @@ void identity_principal_cache_get(identity_call_t *call, unsigned kind, const ch
     const identity_env_t *env = call->env;
 
     memset(lookup, 0, sizeof *lookup);
-    if (!env->generations || !credential)
+    if (!env->revisions || !credential)
         return;
-    lookup->began = identity_generations_begin(env->generations);
+    lookup->began = identity_revisions_begin(env->revisions);
     if (!env->cache)
         return;
     identity_cache_key(env->cache, kind, credential, lookup->key);
@@ -231,7 +231,7 @@ void identity_principal_cache_get(identity_call_t *call, unsigned kind, const ch
 
 bool identity_stale_enough(const identity_env_t *env)
 {
-    return env->generations && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
+    return env->revisions && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
 }
 
 bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_lookup_t *lookup)
@@ -250,7 +250,7 @@ bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_
 
 /* ---- told ------------------------------------------------------------------------------------------------------- */
 
-bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal)
+bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal)
 {
     bool own_record = principal->kind == IDENTITY_CALLER_KEY || !principal->visitor;
     /* By session or by key, never both. */
@@ -259,7 +259,7 @@ bool identity_principal_stamp(const identity_env_t *env, apr_uint64_t began, ide
 
     principal->ends_at = identity_time_sooner(identity_time_sooner(principal->ends_at, principal->changes_at),
                                               identity_time_sooner(principal->expires_at, principal->idle_expires_at));
-    return env->generations && identity_stamp_take(env->generations, began, ids, &principal->stamp);
+    return env->revisions && identity_snapshot_take(env->revisions, began, ids, &principal->snapshot);
 }
 
 static void keep(identity_call_t *call, identity_cache_lookup_t *lookup, const identity_principal_t *principal,
@@ -290,7 +290,7 @@ void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t
     if (lookup->entry && (!principal || lookup->principal))
         forget(call, lookup);
     lookup->entry = NULL;
-    if (principal && identity_principal_stamp(env, lookup->began, principal) && env->cache)
+    if (principal && identity_principal_snapshot(env, lookup->began, principal) && env->cache)
         keep(call, lookup, principal, ends, used_at);
 }
 
@@ -311,7 +311,7 @@ void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *l
 
 bool identity_principal_current(const identity_env_t *env, const identity_principal_t *principal)
 {
-    return env->generations && followed_within(env, TRUST) &&
-           identity_stamp_current(env->generations, &principal->stamp) &&
+    return env->revisions && followed_within(env, TRUST) &&
+           identity_snapshot_current(env->revisions, &principal->snapshot) &&
            (!principal->ends_at || env->now(env->context) < principal->ends_at);
 }

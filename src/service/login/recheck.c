@@ -12,8 +12,8 @@ static bool in_question(const identity_call_t *call)
 
     return principal && call->problem.kind == IDENTITY_PROBLEM_NONE && call->route &&
            call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !principal->visitor &&
-           principal->kind != IDENTITY_CALLER_LOCAL && call->env->generations &&
-           !identity_stamp_current(call->env->generations, &principal->stamp);
+           principal->kind != IDENTITY_CALLER_LOCAL && call->env->revisions &&
+           !identity_snapshot_current(call->env->revisions, &principal->snapshot);
 }
 
 bool identity_caller_recheck(identity_call_t *call)
@@ -23,7 +23,7 @@ bool identity_caller_recheck(identity_call_t *call)
 
     if (!in_question(call))
         return true;
-    apr_uint64_t began = identity_generations_begin(call->env->generations);
+    apr_uint64_t began = identity_revisions_begin(call->env->revisions);
     now.claims.subject = principal->key_id ? principal->key_id : principal->id;
     now.claims.session_id = principal->session_id;
     now.claims.entity_id = principal->entity_id;
@@ -32,7 +32,7 @@ bool identity_caller_recheck(identity_call_t *call)
     if (!now.principal)
         return identity_unauthorised(call, "This credential is not valid any more.");
     now.principal->method = principal->method;
-    identity_principal_stamp(call->env, began, now.principal);
+    identity_principal_snapshot(call->env, began, now.principal);
     call->principal = now.principal;
     return identity_permissions_again(call) && identity_permission_held(call);
 }

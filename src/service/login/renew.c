@@ -50,7 +50,7 @@ static bool load(identity_call_t *call, void *data)
 
 static bool known_still(const identity_call_t *call, const identity_principal_t *principal)
 {
-    return identity_stale_enough(call->env) && identity_stamp_current(call->env->generations, &principal->stamp) &&
+    return identity_stale_enough(call->env) && identity_snapshot_current(call->env->revisions, &principal->snapshot) &&
            (!principal->ends_at || call->now < principal->ends_at);
 }
 
@@ -62,12 +62,12 @@ identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env
 
     *now = NULL;
     identity_call_begin(&call, pool, env, NULL);
-    apr_uint64_t began = env->generations ? identity_generations_begin(env->generations) : 0;
+    apr_uint64_t began = env->revisions ? identity_revisions_begin(env->revisions) : 0;
     if (!identity_read(&call, load, &renewal))
         return known_still(&call, before) ? IDENTITY_RENEWAL_UNKNOWN : IDENTITY_RENEWAL_ENDED;
     if (!renewal.bearer.principal)
         return IDENTITY_RENEWAL_ENDED;
-    identity_principal_stamp(env, began, renewal.bearer.principal);
+    identity_principal_snapshot(env, began, renewal.bearer.principal);
     *now = renewal.bearer.principal;
     return IDENTITY_RENEWAL_DONE;
 }

@@ -69,7 +69,7 @@ door_answer_t door_call_bytes(door_t *door, const char *method, const char *targ
 /* From here on people are remembered, and of each request it is looked at whether a cold server would find the same
  * caller. IDENTITY_TEST_CACHE in the environment: so from the beginning of every test. */
 void door_remember(door_t *door, unsigned entries);
-identity_generations_t *door_generations(door_t *door);
+identity_revisions_t *door_revisions(door_t *door);
 identity_cache_t *door_cache(door_t *door, unsigned entries);
 /* All that was found of who calls, as text. */
 const char *door_who(door_t *door, const identity_authentication_t *found);

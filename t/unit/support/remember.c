@@ -13,11 +13,11 @@ static apr_time_t ticks(void *context)
     return ((door_t *)context)->ticks;
 }
 
-identity_generations_t *door_generations(door_t *door)
+identity_revisions_t *door_revisions(door_t *door)
 {
-    char *memory = apr_pcalloc(door->pool, identity_generations_size() + 64);
-    identity_generations_t *made =
-        identity_generations_make((void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), &door->env.random);
+    char *memory = apr_pcalloc(door->pool, identity_revisions_size() + 64);
+    identity_revisions_t *made =
+        identity_revisions_make((void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), &door->env.random);
     return made ? made : (bail("no generations"), NULL);
 }
 
@@ -40,9 +40,9 @@ void door_remember(door_t *door, unsigned entries)
 {
     door->ticks = apr_time_from_sec(1000);
     door->env.ticks = ticks;
-    door->env.generations = door_generations(door);
+    door->env.revisions = door_revisions(door);
     door->env.cache = door_cache(door, entries);
-    if (!identity_follow_changes(door->pool, &door->env))
+    if (!identity_poll_changes(door->pool, &door->env))
         bail("changes cannot be read");
 }
 
@@ -90,7 +90,7 @@ void door_hold_against_cold(door_t *door, const identity_request_t *in, const id
     identity_authentication_t cold;
 
     env.cache = NULL;
-    env.generations = NULL;
+    env.revisions = NULL;
     env.metrics = NULL;
     identity_authenticate(door->pool, &env, in, &cold);
     const char *expected = door_who(door, &cold), *got = door_who(door, warm);
