@@ -78,7 +78,7 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
         return false;
     }
     call->principal = authentication ? authentication->principal : NULL;
-    if (!identity_limit_enter(call))
+    if (!identity_ratelimit_enter(call))
         return false;
     if (call->principal && call->principal->key_id && !identity_route_of_personal_key(route))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,

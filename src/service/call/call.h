@@ -42,16 +42,16 @@ struct identity_route {
 /* ---- a call ------------------------------------------------------------------------------------------------------ */
 
 /* The counters that a failure of this call would be counted by. */
-#define IDENTITY_LIMIT_BOUNDS 3
-typedef struct identity_limit_bound {
+#define IDENTITY_RATELIMIT_BUCKETS 3
+typedef struct identity_ratelimit_bucket {
     const char *key;
     identity_rate_t rate;
-} identity_limit_bound_t;
-typedef struct identity_limit {
+} identity_ratelimit_bucket_t;
+typedef struct identity_ratelimit {
     identity_rate_class_t class;
-    identity_limit_bound_t bounds[IDENTITY_LIMIT_BOUNDS];
+    identity_ratelimit_bucket_t buckets[IDENTITY_RATELIMIT_BUCKETS];
     int count;
-} identity_limit_t;
+} identity_ratelimit_t;
 
 struct identity_call {
     apr_pool_t *pool;
@@ -76,7 +76,7 @@ struct identity_call {
     apr_time_t now;
     identity_db_t *db;                      /* only inside identity_read and identity_write */
     bool (*recheck)(identity_call_t *call); /* in each write transaction, before its work; NULL: none */
-    identity_limit_t limit;
+    identity_ratelimit_t limit;
     identity_problem_t problem;
 };
 

@@ -21,14 +21,14 @@ static bool unlock(identity_call_t *call, const identity_change_row_t *change)
     bool found;
 
     if (strcmp(change->kind, IDENTITY_CHANGE_UNLOCK_CLIENT) == 0)
-        identity_limit_unlock(call, change->subject_id, "");
+        identity_ratelimit_unlock(call, change->subject_id, "");
     if (strcmp(change->kind, IDENTITY_CHANGE_UNLOCK) != 0)
         return true;
     if (!identity_db_found(call, identity_user_by_id(call->db, change->subject_id, &user), &found))
         return false;
     if (found) {
-        identity_limit_unlock(call, "", identity_user_key(call, user));
-        identity_limit_unlock(call, "", user->id);
+        identity_ratelimit_unlock(call, "", identity_user_key(call, user));
+        identity_ratelimit_unlock(call, "", user->id);
     }
     return true;
 }

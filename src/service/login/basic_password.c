@@ -114,14 +114,14 @@ static bool verify(identity_call_t *call, attempt_t *attempt)
     if (!identity_verify_user(call, attempt->canonical, attempt->user, attempt->password, &right, &attempt->fresh))
         return false;
     if (!right)
-        return identity_limit_failed(call) && identity_write(call, write_failure, attempt) && wrong(call);
-    if (!identity_limit_passed(call) || !identity_write(call, write_success, attempt))
+        return identity_ratelimit_failed(call) && identity_write(call, write_failure, attempt) && wrong(call);
+    if (!identity_ratelimit_check(call) || !identity_write(call, write_success, attempt))
         return false;
     if (attempt->refusal)
         return true;
     attempt->verified = attempt->fresh ? attempt->fresh : attempt->user->password_hash;
     remember(call, attempt, attempt->verified);
-    identity_limit_proved(call, attempt->canonical);
+    identity_ratelimit_trust_client(call, attempt->canonical);
     return identity_read(call, read_user, attempt);
 }
 
@@ -134,7 +134,7 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     if (strlen(attempt->password) > IDENTITY_PASSWORD_MAX)
         return wrong(call);
     if (!identity_login_account(call, attempt->username, &attempt->canonical) ||
-        !identity_limit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
+        !identity_ratelimit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
         return false;
     /* A second time where another request of the same person has strengthened the hash meanwhile. */
     for (int i = 0; i < 2 && !attempt->principal && !attempt->refusal; i++)

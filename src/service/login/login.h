@@ -10,36 +10,36 @@
 
 /* By the route's class, before its permission is asked: counts invite, read, write; looks at the address's counter of
  * login, token. */
-bool identity_limit_enter(identity_call_t *call);
+bool identity_ratelimit_enter(identity_call_t *call);
 /* login, token: a handler says whose account is meant (canonical user name, or an id; NULL: nobody's), as soon as it
  * knows and before it looks at any secret. A handler of the class login must call it. */
-bool identity_limit_account(identity_call_t *call, const char *account);
+bool identity_ratelimit_account(identity_call_t *call, const char *account);
 /* ... and what became of it: the secret was wrong (counted, and logged; afterwards the problem is the caller's to set),
  * or right, before anything follows from that. */
-bool identity_limit_failed(identity_call_t *call);
-bool identity_limit_passed(identity_call_t *call);
+bool identity_ratelimit_failed(identity_call_t *call);
+bool identity_ratelimit_check(identity_call_t *call);
 /* The client has shown to be this account (canonical user name) itself: strangers cannot keep its address out. */
-void identity_limit_proved(identity_call_t *call, const char *account);
+void identity_ratelimit_trust_client(identity_call_t *call, const char *account);
 /* Forgets the failures that were counted against an account (canonical user name, or id for its own password), or,
  * where that is "", of a client (identity_client_counted). */
-void identity_limit_unlock(identity_call_t *call, const char *client, const char *account);
+void identity_ratelimit_unlock(identity_call_t *call, const char *client, const char *account);
 /* Outside of a route: both steps of a login with a password. */
-bool identity_limit_password(identity_call_t *call, const char *account);
-/* Instead of identity_limit_account, for who is signed in and has to show its password once more. */
-bool identity_limit_self(identity_call_t *call);
+bool identity_ratelimit_password(identity_call_t *call, const char *account);
+/* Instead of identity_ratelimit_account, for who is signed in and has to show its password once more. */
+bool identity_ratelimit_self(identity_call_t *call);
 /* Counts one of the class by what: an address, a credential. */
-bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
+bool identity_ratelimit_take(identity_call_t *call, identity_rate_class_t class, const char *what);
 /* A mail to this address is asked for: counted by it, and a hundred times as many by client. */
-bool identity_limit_reset(identity_call_t *call, const char *address);
+bool identity_ratelimit_reset(identity_call_t *call, const char *address);
 /* A person asks for another address: a mail to that address, at the wish of this person. 429 where there were too many
  * of either. */
-bool identity_limit_change(identity_call_t *call, const char *user_id, const char *address);
+bool identity_ratelimit_change(identity_call_t *call, const char *user_id, const char *address);
 /* A mail of whatever kind goes to this address, which is counted; false, and nothing denied, where there were too many.
  */
-bool identity_limit_mail(identity_call_t *call, const char *address);
+bool identity_ratelimit_mail(identity_call_t *call, const char *address);
 /* The same of a notice: counted apart, so that nobody who has other mails sent to it keeps an address from its notices.
  */
-bool identity_limit_notice(identity_call_t *call, const char *address);
+bool identity_ratelimit_notice(identity_call_t *call, const char *address);
 
 /* ---- a call's credential (authenticate.c, recheck.c) ------------------------------------------------------------- */
 

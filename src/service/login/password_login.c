@@ -150,7 +150,7 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
         return false;
     if (!identity_verify_user(call, attempt->canonical, attempt->user, password, &right, &attempt->fresh))
         return false;
-    return !right || (identity_limit_passed(call) && identity_write(call, write_login, attempt));
+    return !right || (identity_ratelimit_check(call) && identity_write(call, write_login, attempt));
 }
 
 bool identity_password_grant(identity_call_t *call)
@@ -169,7 +169,8 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
                              IDENTITY_PASSWORD_MAX);
-    if (!identity_login_account(call, username, &attempt.canonical) || !identity_limit_account(call, attempt.canonical))
+    if (!identity_login_account(call, username, &attempt.canonical) ||
+        !identity_ratelimit_account(call, attempt.canonical))
         return false;
     /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
      * it. */
@@ -180,8 +181,8 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
     if (attempt.refusal)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "%s", attempt.refusal);
     if (attempt.login.session) {
-        identity_limit_proved(call, attempt.canonical);
+        identity_ratelimit_trust_client(call, attempt.canonical);
         return identity_login_answer(call, &attempt.login);
     }
-    return identity_limit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
+    return identity_ratelimit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
 }

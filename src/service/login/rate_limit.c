@@ -93,7 +93,7 @@ static bool limited(const identity_call_t *call, identity_rate_class_t class)
 }
 
 /* The line that conf/fail2ban matches. No user name stands in it: people type passwords there. */
-static void tell(const identity_call_t *call, const char *what, identity_rate_class_t class)
+static void log_throttled(const identity_call_t *call, const char *what, identity_rate_class_t class)
 {
     const char *address = call->in && call->in->client_address ? call->in->client_address : "-";
 
@@ -107,7 +107,7 @@ _Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAI
 
 static void tell_throttled(const identity_call_t *call, identity_rate_class_t class)
 {
-    tell(call, "throttled", class);
+    log_throttled(call, "throttled", class);
     identity_metric_add(call->env->metrics, METRIC_OF(class), 1);
 }
 
@@ -136,7 +136,7 @@ static bool take(identity_call_t *call, identity_rate_class_t class, const char 
     return wait == 0 || refuse(call, class, wait);
 }
 
-bool identity_limit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
+bool identity_ratelimit_take(identity_call_t *call, identity_rate_class_t class, const char *what)
 {
     return take(call, class, "of", what, 1);
 }
@@ -150,25 +150,25 @@ static bool count_mail(identity_call_t *call, const char *kind, const char *addr
     return counted;
 }
 
-bool identity_limit_mail(identity_call_t *call, const char *address)
+bool identity_ratelimit_mail(identity_call_t *call, const char *address)
 {
     return count_mail(call, "of", address);
 }
 
-bool identity_limit_notice(identity_call_t *call, const char *address)
+bool identity_ratelimit_notice(identity_call_t *call, const char *address)
 {
     return count_mail(call, "notice", identity_username_key(call->pool, address));
 }
 
 /* Ever new addresses would fill the database and push other counters out. */
-bool identity_limit_reset(identity_call_t *call, const char *address)
+bool identity_ratelimit_reset(identity_call_t *call, const char *address)
 {
     return take(call, IDENTITY_RATE_RESET, "by", identity_client_address(call), RESETS_OF_CLIENT) &&
            take(call, IDENTITY_RATE_RESET, "of", address, 1);
 }
 
 /* A person could have this server write to ever new addresses. */
-bool identity_limit_change(identity_call_t *call, const char *user_id, const char *address)
+bool identity_ratelimit_change(identity_call_t *call, const char *user_id, const char *address)
 {
     return take(call, IDENTITY_RATE_MAIL, "by", user_id, CHANGES_OF_PERSON) &&
            take(call, IDENTITY_RATE_MAIL, "of", address, 1);
@@ -189,7 +189,7 @@ static const char *since_unlocked(identity_call_t *call, const char *where, cons
     return mark ? apr_psprintf(call->pool, "%s\n%" APR_TIME_T_FMT, what, mark) : what;
 }
 
-void identity_limit_unlock(identity_call_t *call, const char *where, const char *what)
+void identity_ratelimit_unlock(identity_call_t *call, const char *where, const char *what)
 {
     apr_time_t moment = now(call);
 
@@ -201,53 +201,53 @@ void identity_limit_unlock(identity_call_t *call, const char *where, const char 
 
 static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what, unsigned times)
 {
-    identity_limit_t *limit = &call->limit;
+    identity_ratelimit_t *limit = &call->limit;
     const char *key = key_of(call, limit->class, kind, where, since_unlocked(call, where, what));
 
     for (int i = 0; i < limit->count; i++)
-        if (strcmp(limit->bounds[i].key, key) == 0)
+        if (strcmp(limit->buckets[i].key, key) == 0)
             return;
-    if (limit->count == IDENTITY_LIMIT_BOUNDS)
+    if (limit->count == IDENTITY_RATELIMIT_BUCKETS)
         return;
-    identity_limit_bound_t *bound = &limit->bounds[limit->count++];
-    bound->key = key;
-    bound->rate = call->env->settings->rates.of[limit->class];
-    bound->rate.count *= times;
+    identity_ratelimit_bucket_t *bucket = &limit->buckets[limit->count++];
+    bucket->key = key;
+    bucket->rate = call->env->settings->rates.of[limit->class];
+    bucket->rate.count *= times;
 }
 
 static apr_interval_time_t longest_wait(identity_call_t *call)
 {
-    const identity_limit_t *limit = &call->limit;
+    const identity_ratelimit_t *limit = &call->limit;
     apr_interval_time_t longest = 0;
 
     for (int i = 0; i < limit->count; i++) {
         apr_interval_time_t wait =
-            identity_counters_wait(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, now(call));
+            identity_counters_wait(call->env->counters, limit->buckets[i].key, &limit->buckets[i].rate, now(call));
         if (wait > longest)
             longest = wait;
     }
     return longest;
 }
 
-bool identity_limit_passed(identity_call_t *call)
+bool identity_ratelimit_check(identity_call_t *call)
 {
     apr_interval_time_t wait = longest_wait(call);
     return wait == 0 || refuse(call, call->limit.class, wait);
 }
 
-bool identity_limit_failed(identity_call_t *call)
+bool identity_ratelimit_failed(identity_call_t *call)
 {
-    const identity_limit_t *limit = &call->limit;
+    const identity_ratelimit_t *limit = &call->limit;
 
     for (int i = 0; i < limit->count; i++) {
-        apr_interval_time_t wait =
-            identity_counters_count(call->env->counters, limit->bounds[i].key, &limit->bounds[i].rate, true, now(call));
+        apr_interval_time_t wait = identity_counters_count(call->env->counters, limit->buckets[i].key,
+                                                           &limit->buckets[i].rate, true, now(call));
         if (wait > 0)
             return refuse(call, limit->class, wait);
     }
     if (limit->class == IDENTITY_RATE_NONE)
         return true;
-    tell(call, "failed", limit->class);
+    log_throttled(call, "failed", limit->class);
     identity_metric_add(
         call->env->metrics,
         limit->class == IDENTITY_RATE_LOGIN ? IDENTITY_METRIC_FAILURES_LOGIN : IDENTITY_METRIC_FAILURES_TOKEN, 1);
@@ -302,10 +302,10 @@ static bool enter_failures(identity_call_t *call)
      * only the password is a secret that could be guessed: no stranger keeps a program from its tokens. */
     if (call->route->rate_deferred && (call->standard || identity_refresh_cookie(call)))
         return true;
-    return identity_limit_passed(call);
+    return identity_ratelimit_check(call);
 }
 
-bool identity_limit_enter(identity_call_t *call)
+bool identity_ratelimit_enter(identity_call_t *call)
 {
     switch (call->route->rate) {
     case IDENTITY_RATE_LOGIN:
@@ -315,13 +315,13 @@ bool identity_limit_enter(identity_call_t *call)
     case IDENTITY_RATE_READ:
     case IDENTITY_RATE_WRITE:
         return !call->principal ||
-               identity_limit_take(call, call->route->rate, identity_credential_id(call->principal));
+               identity_ratelimit_take(call, call->route->rate, identity_credential_id(call->principal));
     default:
         return true;
     }
 }
 
-bool identity_limit_account(identity_call_t *call, const char *account)
+bool identity_ratelimit_account(identity_call_t *call, const char *account)
 {
     if (!limited(call, call->limit.class))
         return true;
@@ -334,28 +334,28 @@ bool identity_limit_account(identity_call_t *call, const char *account)
     }
     if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))
         return false;
-    return identity_limit_passed(call);
+    return identity_ratelimit_check(call);
 }
 
-bool identity_limit_password(identity_call_t *call, const char *account)
+bool identity_ratelimit_password(identity_call_t *call, const char *account)
 {
     call->limit.class = IDENTITY_RATE_LOGIN;
     if (!limited(call, IDENTITY_RATE_LOGIN))
         return true;
     bind_to(call, "address", identity_client_address(call), "", 1);
-    return identity_limit_account(call, account);
+    return identity_ratelimit_account(call, account);
 }
 
-bool identity_limit_self(identity_call_t *call)
+bool identity_ratelimit_self(identity_call_t *call)
 {
     call->limit.class = IDENTITY_RATE_LOGIN;
     if (!limited(call, IDENTITY_RATE_LOGIN))
         return true;
     bind_to(call, "self", "", call->principal->id, 1);
-    return identity_limit_passed(call);
+    return identity_ratelimit_check(call);
 }
 
-void identity_limit_proved(identity_call_t *call, const char *account)
+void identity_ratelimit_trust_client(identity_call_t *call, const char *account)
 {
     apr_time_t moment = now(call);
 

@@ -22,8 +22,9 @@ bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *use
     /* Who signs on at a provider has no password, and comes to one by a mailed link. */
     if (!hash)
         hash = identity_password_dummy(call->pool, &call->env->settings->hash);
-    if (!identity_limit_self(call) || !identity_verify_password(call, user->canonical, hash, current, &right, &fresh) ||
-        !(right ? identity_limit_passed(call) : identity_limit_failed(call)))
+    if (!identity_ratelimit_self(call) ||
+        !identity_verify_password(call, user->canonical, hash, current, &right, &fresh) ||
+        !(right ? identity_ratelimit_check(call) : identity_ratelimit_failed(call)))
         return false;
     if (!right && !identity_write(call, write_refusal, NULL))
         return false;

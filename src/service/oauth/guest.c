@@ -30,7 +30,7 @@ static bool solved(identity_call_t *call)
     case IDENTITY_CAPTCHA_PASSED:
         return true;
     case IDENTITY_CAPTCHA_REFUSED:
-        return identity_limit_failed(call) &&
+        return identity_ratelimit_failed(call) &&
                identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "captcha_token",
                              "captcha_token was not accepted; please solve the captcha again.");
     case IDENTITY_CAPTCHA_UNAVAILABLE:

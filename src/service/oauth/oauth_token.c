@@ -31,7 +31,7 @@ static bool find_alias(identity_call_t *call, void *data)
 
     if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias), &found))
         return false;
-    return !found || identity_limit_take(call, IDENTITY_RATE_REFRESH, attempt->alias->id);
+    return !found || identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, attempt->alias->id);
 }
 
 static bool write_alias_login(identity_call_t *call, void *data)
@@ -49,7 +49,7 @@ static bool write_alias_login(identity_call_t *call, void *data)
     if (!found || attempt->alias->expires_at <= call->now || attempt->user->status != IDENTITY_USER_ACTIVE) {
         if (!found)
             attempt->user = NULL;
-        return identity_limit_failed(call) && write_failure(call, attempt);
+        return identity_ratelimit_failed(call) && write_failure(call, attempt);
     }
     attempt->login.user = attempt->user;
     attempt->login.method = "alias";
@@ -61,16 +61,16 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
 {
     attempt_t attempt = {.digest = identity_token_digest(call->pool, alias)};
 
-    if (!identity_limit_account(call, NULL))
+    if (!identity_ratelimit_account(call, NULL))
         return false;
     if (identity_token_valid(alias, IDENTITY_TOKEN_ALIAS)) {
         if (!identity_read(call, find_alias, &attempt) || !identity_write(call, write_alias_login, &attempt))
             return false;
         if (attempt.login.session) {
-            identity_limit_proved(call, identity_user_key(call, attempt.user));
+            identity_ratelimit_trust_client(call, identity_user_key(call, attempt.user));
             return identity_login_answer(call, &attempt.login);
         }
-    } else if (!identity_limit_failed(call) || !identity_write(call, write_failure, &attempt)) {
+    } else if (!identity_ratelimit_failed(call) || !identity_write(call, write_failure, &attempt)) {
         return false;
     }
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The alias is not valid.");
@@ -180,7 +180,7 @@ static bool may_refresh(identity_call_t *call, const renewal_t *renewal)
     const identity_refresh_row_t *refresh = renewal->refresh;
 
     return !renewal->live || (refresh->spent_at && call->now - refresh->spent_at > RETRY_WINDOW) ||
-           identity_limit_take(call, IDENTITY_RATE_REFRESH, renewal->login.session->id);
+           identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, renewal->login.session->id);
 }
 
 bool identity_session_renew(identity_call_t *call, const char *token, identity_login_t *login)

@@ -32,7 +32,7 @@ static bool write_reset_request(identity_call_t *call, void *data)
         audit.id = request->user->id;
     }
     /* Over the limit no mail is written, and the answer is the same. */
-    known = known && identity_limit_mail(call, request->canonical);
+    known = known && identity_ratelimit_mail(call, request->canonical);
     if (known && !identity_link_send(call, &request->link, request->user, NULL))
         return false;
     /* As many statements as identity_link_send runs. */
@@ -49,7 +49,7 @@ bool identity_oauth_request_reset(identity_call_t *call)
                                .canonical = identity_canonical_field(call, "email")};
 
     /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
-    if (!identity_mail_possible(call, NULL, NULL) || !identity_limit_reset(call, request.canonical) ||
+    if (!identity_mail_possible(call, NULL, NULL) || !identity_ratelimit_reset(call, request.canonical) ||
         !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
         return false;
@@ -105,7 +105,7 @@ bool identity_oauth_reset(identity_call_t *call)
     if (!redeem_begin_with_body(call, IDENTITY_SECRET_RESET, &reset) || !identity_read(call, read_reset, &reset) ||
         !redeem_hash(call, &reset) || !identity_write(call, write_reset, &reset))
         return false;
-    identity_limit_proved(call, identity_user_key(call, reset.user));
+    identity_ratelimit_trust_client(call, identity_user_key(call, reset.user));
     return identity_answer(call, 200, json_string("The password has been changed."));
 }
 

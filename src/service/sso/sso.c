@@ -137,7 +137,7 @@ bool identity_oauth_authorize(identity_call_t *call)
 /* Unknown, expired, used, or another browser's: one text. */
 static bool dead(identity_call_t *call)
 {
-    return identity_limit_failed(call) &&
+    return identity_ratelimit_failed(call) &&
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
                          "This sign-on is not valid any more, or was begun in another browser; please start again.");
 }
@@ -203,7 +203,7 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
 
     identity_log(call, set_up ? IDENTITY_LOG_ERROR : IDENTITY_LOG_WARNING, "ID0372: a sign-on at %s was refused: %s%s",
                  sign_on->provider.configured->name, error, set_up ? " (nobody can sign on so)" : "");
-    if (!set_up && (!identity_limit_failed(call) || !identity_write(call, write_failure, sign_on)))
+    if (!set_up && (!identity_ratelimit_failed(call) || !identity_write(call, write_failure, sign_on)))
         return false;
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                          "What the provider answered cannot be accepted; please start again.");
@@ -244,7 +244,7 @@ static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_o
 
 static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    if (!sign_on->set_up && !identity_limit_failed(call))
+    if (!sign_on->set_up && !identity_ratelimit_failed(call))
         return false;
     identity_log(call, sign_on->set_up ? IDENTITY_LOG_WARNING : IDENTITY_LOG_INFO,
                  "ID0373: a sign-on at %s was turned away: %s", sign_on->provider.configured->name, sign_on->refused);
@@ -281,6 +281,6 @@ bool identity_oauth_callback(identity_call_t *call)
         return false;
     if (sign_on.refused)
         return turn_away(call, &sign_on);
-    identity_limit_proved(call, sign_on.user->canonical);
+    identity_ratelimit_trust_client(call, sign_on.user->canonical);
     return identity_login_answer(call, &sign_on.login);
 }

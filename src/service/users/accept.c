@@ -168,6 +168,6 @@ bool identity_oauth_activate(identity_call_t *call)
     }
     if (!identity_write(call, write_accept, &accept))
         return false;
-    identity_limit_proved(call, identity_user_key(call, accept.user));
+    identity_ratelimit_trust_client(call, identity_user_key(call, accept.user));
     return identity_answer(call, 200, identity_user_json(call, accept.user, accept.assignments));
 }

@@ -77,6 +77,6 @@ bool identity_oauth_confirm_address(identity_call_t *call)
     if (!redeem_begin(call, IDENTITY_SECRET_CHANGE, identity_json_string(call->body, "token"), &change) ||
         !identity_read(call, read_change, &change) || !identity_write(call, write_change, &change))
         return false;
-    identity_limit_proved(call, identity_user_key(call, change.user));
+    identity_ratelimit_trust_client(call, identity_user_key(call, change.user));
     return identity_answer(call, 200, identity_user_json(call, change.user, change.assignments));
 }

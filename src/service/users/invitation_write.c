@@ -220,6 +220,6 @@ bool identity_invitations_update(identity_call_t *call)
     if (state && strcmp(state, "revoked") == 0)
         return identity_write(call, write_revocation, &change);
     return identity_mail_possible(call, NULL, NULL) &&
-           identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) &&
+           identity_ratelimit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &change.link) && identity_write(call, write_resend, &change);
 }

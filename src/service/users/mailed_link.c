@@ -76,7 +76,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     secret.invitation_id = invitation ? invitation->id : NULL;
     secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
     /* A refusal of a reset would tell that there is such a user: who asks for one has counted it already. */
-    return (!invitation || identity_limit_take(call, IDENTITY_RATE_MAIL, identity_user_key(call, user))) &&
+    return (!invitation || identity_ratelimit_take(call, IDENTITY_RATE_MAIL, identity_user_key(call, user))) &&
            enqueue(call, link, user, invitation ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET, &secret, &mail);
 }
 
@@ -93,7 +93,7 @@ bool identity_link_send_change(identity_call_t *call, const identity_link_t *lin
     mail.details = details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
     if (!mail.details)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    return identity_limit_change(call, user->id, identity_username_canonical(call->pool, address)) &&
+    return identity_ratelimit_change(call, user->id, identity_username_canonical(call->pool, address)) &&
            enqueue(call, link, user, IDENTITY_MAIL_CHANGE, &secret, &mail);
 }
 

@@ -39,7 +39,7 @@ static const char *why_not(identity_call_t *call, const char *recipient)
         return "Nobody was told by mail: this server is not set up to send any.";
     if (!identity_mail_address_valid(recipient))
         return "Nobody was told by mail: the name is not an address that mail can be sent to.";
-    if (!identity_limit_notice(call, recipient))
+    if (!identity_ratelimit_notice(call, recipient))
         return "Nobody was told by mail: too many notices went to this address.";
     return NULL;
 }

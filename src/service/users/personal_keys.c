@@ -171,7 +171,7 @@ bool identity_user_keys_create(identity_call_t *call)
     if (creation.personal.own && !fresh && !identity_owner_proved(call, creation.personal.user, PROOF_NEEDED))
         return false;
     /* Everybody may make their own, and delete them again. */
-    if (creation.personal.own && !identity_limit_take(call, IDENTITY_RATE_REFRESH, principal->id))
+    if (creation.personal.own && !identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, principal->id))
         return false;
     return fill_row(call, &creation) && identity_write(call, write_creation, &creation);
 }

@@ -13,14 +13,14 @@ const char *redeem_prefix(identity_secret_kind_t kind)
 
 bool redeem_dead(identity_call_t *call)
 {
-    return identity_limit_failed(call) &&
+    return identity_ratelimit_failed(call) &&
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
 }
 
 bool redeem_expired(identity_call_t *call)
 {
-    return identity_limit_failed(call) && identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
-                                                        "This link has expired; please ask for a new one.");
+    return identity_ratelimit_failed(call) && identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
+                                                            "This link has expired; please ask for a new one.");
 }
 
 bool redeem_begin(identity_call_t *call, identity_secret_kind_t kind, const char *token, redemption_t *redemption)
@@ -40,7 +40,7 @@ bool redeem_find(identity_call_t *call, redemption_t *redemption)
     if (!identity_db_found(
             call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
         return false;
-    return found ? identity_limit_account(call, redemption->secret->user_id) : redeem_dead(call);
+    return found ? identity_ratelimit_account(call, redemption->secret->user_id) : redeem_dead(call);
 }
 
 bool redeem_lives(identity_call_t *call, const redemption_t *redemption)

@@ -83,7 +83,7 @@ bool identity_users_create(identity_call_t *call)
                                     &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
-               !identity_limit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) ||
+               !identity_ratelimit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) ||
                !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
         return false;
     } else {
