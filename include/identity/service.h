@@ -290,7 +290,7 @@ typedef struct identity_principal {
     bool sandbox;                             /* its entity is one */
     const char *session_id;                   /* NULL for keys */
     const char *key_id;                       /* the personal key by which the user came; NULL: none */
-    bool visitor; /* of the demo account: a user without a record, who looks and changes nothing */
+    bool guest; /* of the demo account: a user without a record, who looks and changes nothing */
     apr_time_t authenticated_at;
     apr_time_t expires_at, idle_expires_at; /* of the session; 0 without one */
     bool narrowed;                          /* a key whose own list of permissions leaves it less than its role holds */
@@ -592,7 +592,7 @@ int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env);
  * went (of sandboxes: parts of them). False where one could not be done: logged. */
 typedef enum {
     IDENTITY_PURGED_ANSWERS,
-    IDENTITY_PURGED_VISITS,
+    IDENTITY_PURGED_GUESTS,
     IDENTITY_PURGED_CHANGES,
     IDENTITY_PURGED_SANDBOXES,
     IDENTITY_PURGED_USERS,

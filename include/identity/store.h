@@ -599,10 +599,10 @@ identity_db_status_t identity_session_insert(identity_db_t *db, const identity_s
 identity_db_status_t identity_session_get(identity_db_t *db, const char *id, identity_session_row_t **session,
                                           identity_user_row_t **user);
 /* One without a user. */
-identity_db_status_t identity_session_of_visitor(identity_db_t *db, const char *id, identity_session_row_t **session);
+identity_db_status_t identity_session_of_guest(identity_db_t *db, const char *id, identity_session_row_t **session);
 /* How many of these are over (counted to 1 at most), and the deletion of at most limit of them. */
-identity_db_status_t identity_visits_over(identity_db_t *db, apr_time_t now, apr_int64_t *over);
-identity_db_status_t identity_visits_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted);
+identity_db_status_t identity_guests_over(identity_db_t *db, apr_time_t now, apr_int64_t *over);
+identity_db_status_t identity_guests_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted);
 identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, apr_time_t idle_expires_at);
 identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr_time_t now); /* NONE: ended already */
 /* All live ones of a user but except (or NULL). OK also where there were none. */

@@ -202,7 +202,7 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     if (!sentence)
         sentence = identity_check_sso(pool, conf);
     if (!sentence)
-        sentence = identity_check_visitors(pool, conf);
+        sentence = identity_check_guests(pool, conf);
     if (!sentence)
         sentence = check_stale(conf);
     if (!sentence)

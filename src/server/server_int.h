@@ -115,7 +115,7 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
 const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
                                     const identity_provider_conf_t *other);
 
-/* visitors.c */
+/* guests.c */
 const char *identity_read_account(apr_pool_t *pool, const char *name, const char *value);
 const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
                                   const char *option, identity_captcha_conf_t *captcha);
@@ -210,10 +210,10 @@ void identity_env_fill(identity_host_t *host);
 const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf);
 const char *identity_start_sso(identity_host_t *host);
 
-/* visitors.c: what the directives about demo account and sandboxes say together, and what is made of them. NULL, or a
+/* guests.c: what the directives about demo account and sandboxes say together, and what is made of them. NULL, or a
  * sentence. */
-const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t *conf);
-const char *identity_start_visitors(identity_host_t *host);
+const char *identity_check_guests(apr_pool_t *temporary, const identity_conf_t *conf);
+const char *identity_start_guests(identity_host_t *host);
 /* Logs where the demo account is not there. */
 void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host);
 

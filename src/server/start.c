@@ -154,7 +154,7 @@ static identity_host_t *host_make(identity_site_t *site, server_rec *server, con
     if (!*sentence)
         *sentence = identity_start_sso(host);
     if (!*sentence)
-        *sentence = identity_start_visitors(host);
+        *sentence = identity_start_guests(host);
     identity_env_fill(host);
     for (int i = 0; i < site->hosts->nelts && !host->pool; i++) {
         identity_host_t *other = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);

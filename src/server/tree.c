@@ -9,7 +9,7 @@
 
 #define DBD_MAX 10 /* mod_dbd's own default */
 
-typedef void visit_t(apr_pool_t *pool, const char *name, const char *arguments, void *data);
+typedef void guest_t(apr_pool_t *pool, const char *name, const char *arguments, void *data);
 
 static bool virtual_host(const ap_directive_t *directive)
 {
@@ -17,7 +17,7 @@ static bool virtual_host(const ap_directive_t *directive)
 }
 
 /* All of a level, and of what it contains (IfModule and its like) but virtual hosts. */
-static void walk(apr_pool_t *pool, const ap_directive_t *directive, visit_t *visit, void *data)
+static void walk(apr_pool_t *pool, const ap_directive_t *directive, guest_t *visit, void *data)
 {
     for (; directive; directive = directive->next) {
         visit(pool, directive->directive, directive->args, data);
@@ -39,7 +39,7 @@ static const ap_directive_t *find(const ap_directive_t *directive, const server_
     return NULL;
 }
 
-static void visit_server(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, visit_t *visit,
+static void visit_server(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, guest_t *visit,
                          void *data)
 {
     const ap_directive_t *host = server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;

@@ -167,7 +167,7 @@ const identity_field_t key_search_body[] = {STRING("resource_id", 0, 1024), STRI
                                             ENUM("user_type", 0, user_types), BOOLEAN("include_inactive"), END};
 
 /* demo-token, sandbox-token; the longest captcha tokens have two thousand bytes. */
-const identity_field_t visitor_body[] = {
+const identity_field_t guest_body[] = {
     RULED("email", IDENTITY_FIELD_REQUIRED, 1024, identity_username_valid, IDENTITY_USERNAME_RULE),
     STRING("captcha_token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 8192), END};
 

@@ -14,7 +14,7 @@ extern const identity_field_t membership_update_body[], team_create_body[], team
     team_member_update_body[];
 extern const identity_field_t role_create_body[], role_update_body[], key_create_body[], key_update_body[],
     key_search_body[], personal_key_body[];
-extern const identity_field_t visitor_body[];
+extern const identity_field_t guest_body[];
 extern const identity_field_t callback_body[], provider_create_body[], provider_update_body[], enabled_providers_body[];
 
 #endif

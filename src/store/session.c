@@ -54,21 +54,21 @@ identity_db_status_t identity_session_get(identity_db_t *db, const char *id, ide
     return status;
 }
 
-identity_db_status_t identity_session_of_visitor(identity_db_t *db, const char *id, identity_session_row_t **session)
+identity_db_status_t identity_session_of_guest(identity_db_t *db, const char *id, identity_session_row_t **session)
 {
-    return db_one(db, IDENTITY_SQL_SESSION_OF_VISITOR, DB_ARGS(S(id)), read_session, session);
+    return db_one(db, IDENTITY_SQL_SESSION_OF_GUEST, DB_ARGS(S(id)), read_session, session);
 }
 
-identity_db_status_t identity_visits_over(identity_db_t *db, apr_time_t now, apr_int64_t *over)
+identity_db_status_t identity_guests_over(identity_db_t *db, apr_time_t now, apr_int64_t *over)
 {
-    return db_count(db, IDENTITY_SQL_VISITS_OVER, DB_ARGS(N(now)), over);
+    return db_count(db, IDENTITY_SQL_GUESTS_OVER, DB_ARGS(N(now)), over);
 }
 
-identity_db_status_t identity_visits_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted)
+identity_db_status_t identity_guests_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted)
 {
-    identity_db_status_t status = db_in_write(db, "VISITS_PURGE");
+    identity_db_status_t status = db_in_write(db, "GUESTS_PURGE");
 
-    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_VISITS_PURGE, DB_ARGS(N(now), N(limit)), deleted)
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_GUESTS_PURGE, DB_ARGS(N(now), N(limit)), deleted)
                                     : status;
 }
 

@@ -1,11 +1,11 @@
 /* demo-token: what a visitor of the demo account sees, that it changes nothing, and how the visit ends (security,
  * "Decided"). */
-#include "serve_visitors.h"
+#include "serve_guests.h"
 #include "serve_world.h"
 
 static world_t *shop, *other;
 
-static const char *visitor(void)
+static const char *guest(void)
 {
     door_answer_t answer = visit(DEMO, "visitor-canary@example.org");
     return bearer_in(&answer);
@@ -88,7 +88,7 @@ static void test_token(void)
 /* Every row of routes.def with a request that an administrator's key could make. */
 static void test_routes(void)
 {
-    const char *bearer = visitor();
+    const char *bearer = guest();
     int views = 0, others = 0;
 
     for (int i = 0; i < identity_route_count; i++) {
@@ -118,7 +118,7 @@ static void test_routes(void)
 /* The routes that need no credential take one in their stride. */
 static void test_public_routes(void)
 {
-    const char *bearer = visitor();
+    const char *bearer = guest();
 
     post("/v1/users/invite", shop->key, "{\"username\":\"guest@shop.example\"}");
     const char *token = door_mailed_token(door, "guest@shop.example");
@@ -139,7 +139,7 @@ static door_answer_t ask(const char *path, const char *credential, const char *b
 /* RFC 7662 and 7009: marked, and ended by who holds it. */
 static void test_introspection(void)
 {
-    const char *bearer = visitor(), *session = claim(bearer, "sid");
+    const char *bearer = guest(), *session = claim(bearer, "sid");
     const char *const seers[] = {shop->key, shop->admin, bearer};
 
     for (size_t i = 0; i < sizeof seers / sizeof seers[0]; i++) {
@@ -168,7 +168,7 @@ static void test_introspection(void)
 
 static void test_account(void)
 {
-    const char *bearer = visitor(), *session = claim(bearer, "sid");
+    const char *bearer = guest(), *session = claim(bearer, "sid");
 
     door->platform_id = shop->account;
     accepted(get("/v1/users", bearer), 200, "in the account");
@@ -196,7 +196,7 @@ static void test_administrators(void)
 {
     const char *alone = text("admin@%s.example", shop->label);
 
-    visitor();
+    guest();
     is_int(count(text("SELECT COUNT(*) FROM memberships WHERE account_id = '%s' AND type = 'ADMIN'", shop->account)), 1,
            "%s is the only administrator", alone);
     refused(patch(text("/v1/users/%s", shop->admin_id), shop->key, "{\"status\":\"INACTIVE\"}"), 409,
@@ -207,24 +207,24 @@ static void test_administrators(void)
 
 static void test_end(void)
 {
-    const char *bearer = visitor();
+    const char *bearer = guest();
 
     pass(1799);
     accepted(get("/v1/users", bearer), 200, "just before its end");
     pass(1);
     refused(get("/v1/users", bearer), 401, "UNAUTHORISED", "", "the visit is over # security 23");
-    bearer = visitor();
+    bearer = guest();
     change(text("UPDATE sessions SET expires_at = %" APR_INT64_T_FMT " WHERE id = '%s'", (apr_int64_t)door->now,
                 claim(bearer, "sid")));
     refused(get("/v1/users", bearer), 401, "UNAUTHORISED", "", "... when the session says so");
 
-    bearer = visitor();
+    bearer = guest();
     accepted(get("/v1/users", bearer), 200, "another one");
     door_answer_t answer = post("/v1/oauth/logout", bearer, NULL);
     is_int(answer.status, 200, "signs out");
     refused(get("/v1/users", bearer), 401, "UNAUTHORISED", "", "... and is out # security 37");
 
-    bearer = visitor();
+    bearer = guest();
     door->settings.demo_account = NULL;
     refused(get("/v1/users", bearer), 401, "UNAUTHORISED", "", "the directive goes, and with it who came by it");
     door->settings.demo_account = other->account;
@@ -249,7 +249,7 @@ static void test_purge(void)
     while (identity_purge(door->pool, &door->env) > 0)
         ;
     is_int(count("SELECT COUNT(*) FROM sessions WHERE user_id IS NULL"), 0, "what is over is forgotten");
-    visitor();
+    guest();
     is_int(identity_purge(door->pool, &door->env), 0, "... what is not stays");
     is_int(count("SELECT COUNT(*) FROM sessions WHERE user_id IS NULL"), 1, "... indeed");
     is_int(count("SELECT COUNT(*) FROM sessions WHERE user_id IS NOT NULL"), users, "... and so do users' sessions");
@@ -282,7 +282,7 @@ static void test_faults(void)
         failed++;
     }
     ok(failed >= 5, "%d statements failed one after the other", failed);
-    const char *bearer = visitor();
+    const char *bearer = guest();
     door->fail_after = 1;
     refused(get("/v1/users", bearer), 503, "INTERNAL_ERROR", "", "a fault is no 401 # security 86");
     door->fail_after = 2;

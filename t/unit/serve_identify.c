@@ -5,7 +5,7 @@
 
 #include "routes.h"
 #include "users/users.h"
-#include "serve_visitors.h"
+#include "serve_guests.h"
 #include "serve_world.h"
 
 static world_t *shop;

@@ -1,6 +1,6 @@
 /* sandbox-token: an entity of one's own, what can be done in it, that it is nobody else's, and that it ends with all
  * that is in it (security 23, 88). */
-#include "serve_visitors.h"
+#include "serve_guests.h"
 
 #define DAY            86400
 #define COUNT_OF(list) (sizeof(list) / sizeof((list)[0]))

@@ -180,8 +180,8 @@ bool identity_administrators_remain(identity_call_t *call, const identity_admini
 /* The demo account, NULL where there is none or not one. Reads. */
 bool identity_demo_account(identity_call_t *call, identity_account_row_t **account);
 /* Who looks at it in the session, both NULL where it is over. Reads. */
-bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **session,
-                                   identity_principal_t **principal);
+bool identity_principal_of_guest(identity_call_t *call, const char *session_id, identity_session_row_t **session,
+                                 identity_principal_t **principal);
 
 /* ---- users (user_lookup.c) --------------------------------------------------------------------------------------- */
 

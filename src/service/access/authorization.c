@@ -6,7 +6,7 @@
 /* Nobody's decision: who solves a captcha has a session of the demo account, or all permissions of a sandbox. */
 static bool anybody(const identity_principal_t *principal)
 {
-    return principal->visitor || principal->sandbox;
+    return principal->guest || principal->sandbox;
 }
 
 bool identity_place_enter(identity_call_t *call, identity_authentication_t *out)

@@ -15,8 +15,8 @@ bool identity_demo_account(identity_call_t *call, identity_account_row_t **accou
     return status == IDENTITY_DB_NONE || status == IDENTITY_DB_CONFLICT || identity_db_ok(call, status);
 }
 
-bool identity_principal_of_visitor(identity_call_t *call, const char *session_id, identity_session_row_t **live,
-                                   identity_principal_t **principal)
+bool identity_principal_of_guest(identity_call_t *call, const char *session_id, identity_session_row_t **live,
+                                 identity_principal_t **principal)
 {
     identity_session_row_t *session;
     identity_account_row_t *account;
@@ -24,7 +24,7 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
 
     *live = NULL;
     *principal = NULL;
-    if (!identity_db_found(call, identity_session_of_visitor(call->db, session_id, &session), &found))
+    if (!identity_db_found(call, identity_session_of_guest(call->db, session_id, &session), &found))
         return false;
     if (!found || session->ended_at || session->expires_at <= call->now)
         return true;
@@ -35,7 +35,7 @@ bool identity_principal_of_visitor(identity_call_t *call, const char *session_id
     *live = session;
     identity_principal_t *made = *principal = apr_pcalloc(call->pool, sizeof *made);
     made->kind = IDENTITY_CALLER_USER;
-    made->visitor = true;
+    made->guest = true;
     made->id = made->session_id = session->id;
     made->name = "demo";
     made->method = "bearer";

@@ -51,7 +51,7 @@ static const struct {
     [IDENTITY_OLD_MAILS_QUEUED] = {IDENTITY_KEEP_MAIL, BATCH, IDENTITY_PURGED_MAILS}};
 
 static const char *const purged_names[IDENTITY_PURGED_KINDS] = {
-    [IDENTITY_PURGED_ANSWERS] = "answers",   [IDENTITY_PURGED_VISITS] = "visits",
+    [IDENTITY_PURGED_ANSWERS] = "answers",   [IDENTITY_PURGED_GUESTS] = "visits",
     [IDENTITY_PURGED_CHANGES] = "changes",   [IDENTITY_PURGED_SANDBOXES] = "sandboxes",
     [IDENTITY_PURGED_USERS] = "users",       [IDENTITY_PURGED_AUDIT] = "audit",
     [IDENTITY_PURGED_SESSIONS] = "sessions", [IDENTITY_PURGED_REFRESH_TOKENS] = "refresh_tokens",
@@ -115,7 +115,7 @@ static bool read_old(identity_call_t *call, void *data)
     bool found;
 
     if (!identity_db_ok(call, identity_idempotency_old(call->db, purge->before, &purge->answers)) ||
-        !identity_db_ok(call, identity_visits_over(call->db, call->now, &purge->visits)) ||
+        !identity_db_ok(call, identity_guests_over(call->db, call->now, &purge->visits)) ||
         !identity_db_ok(call, identity_changes_old(call->db, call->now - CHANGES_KEPT, &purge->changes)) ||
         !identity_db_found(call, identity_sandbox_over(call->db, call->now, &purge->sandbox), &found))
         return false;
@@ -170,7 +170,7 @@ static bool write_purge(identity_call_t *call, void *data)
                                                                            &deleted[IDENTITY_PURGED_ANSWERS])))
         return false;
     if (purge->visits &&
-        !identity_db_ok(call, identity_visits_purge(call->db, call->now, BATCH, &deleted[IDENTITY_PURGED_VISITS])))
+        !identity_db_ok(call, identity_guests_purge(call->db, call->now, BATCH, &deleted[IDENTITY_PURGED_GUESTS])))
         return false;
     if (purge->changes && !identity_db_ok(call, identity_changes_purge(call->db, call->now - CHANGES_KEPT, BATCH,
                                                                        &deleted[IDENTITY_PURGED_CHANGES])))

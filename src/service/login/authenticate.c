@@ -170,7 +170,7 @@ bool identity_bearer_load(identity_call_t *call, void *data)
 
     bearer->principal = NULL;
     if (identity_id_valid(bearer->claims.subject, "sess"))
-        return identity_principal_of_visitor(call, bearer->claims.subject, &bearer->session, &bearer->principal);
+        return identity_principal_of_guest(call, bearer->claims.subject, &bearer->session, &bearer->principal);
     return identity_id_valid(bearer->claims.subject, "apik")
                ? load_key_of(call, bearer)
                : load_session(call, bearer->claims.session_id, bearer->claims.subject, bearer);

@@ -125,7 +125,7 @@ typedef struct identity_login {
 } identity_login_t;
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
 /* The session of a visitor of the demo account: short, and nothing renews it. */
-bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
+bool identity_login_guest(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
 /* 200 Token and the cookie; to a form both tokens in the body and no cookie. No connection is needed. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 /* By user name and password; answers. */

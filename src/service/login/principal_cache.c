@@ -252,7 +252,7 @@ bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_
 
 bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal)
 {
-    bool own_record = principal->kind == IDENTITY_CALLER_KEY || !principal->visitor;
+    bool own_record = principal->kind == IDENTITY_CALLER_KEY || !principal->guest;
     /* By session or by key, never both. */
     const char *by = principal->key_id ? principal->key_id : principal->session_id;
     const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? principal->id : NULL, by, principal->entity_id};

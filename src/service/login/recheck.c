@@ -11,7 +11,7 @@ static bool in_question(const identity_call_t *call)
     const identity_principal_t *principal = call->principal;
 
     return principal && call->problem.kind == IDENTITY_PROBLEM_NONE && call->route &&
-           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !principal->visitor &&
+           call->route->credential == IDENTITY_CREDENTIAL_REQUIRED && !principal->guest &&
            principal->kind != IDENTITY_CALLER_LOCAL && call->env->revisions &&
            !identity_snapshot_current(call->env->revisions, &principal->snapshot);
 }

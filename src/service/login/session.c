@@ -82,7 +82,7 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login)
            identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);
 }
 
-bool identity_login_visit(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account)
+bool identity_login_guest(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account)
 {
     apr_interval_time_t lifetime = call->env->settings->demo_lifetime;
     identity_audit_t audit = {

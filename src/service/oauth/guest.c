@@ -53,27 +53,27 @@ static bool no_demo(identity_call_t *call)
 typedef struct visit {
     identity_account_row_t *account;
     identity_login_t login;
-} visit_t;
+} guest_t;
 
 static bool find_account(identity_call_t *call, void *data)
 {
-    visit_t *visit = data;
+    guest_t *visit = data;
     return identity_demo_account(call, &visit->account);
 }
 
-static bool write_visit(identity_call_t *call, void *data)
+static bool write_guest(identity_call_t *call, void *data)
 {
-    visit_t *visit = data;
+    guest_t *visit = data;
 
     if (!identity_demo_account(call, &visit->account))
         return false;
-    return visit->account ? identity_login_visit(call, &visit->login, visit->account) : no_demo(call);
+    return visit->account ? identity_login_guest(call, &visit->login, visit->account) : no_demo(call);
 }
 
 bool identity_oauth_demo(identity_call_t *call)
 {
     const identity_settings_t *settings = call->env->settings;
-    visit_t visit = {.account = NULL};
+    guest_t visit = {.account = NULL};
 
     if (!settings->demo_account || !settings->captcha)
         return no_demo(call);
@@ -85,7 +85,7 @@ bool identity_oauth_demo(identity_call_t *call)
                      settings->demo_account);
         return no_demo(call);
     }
-    return solved(call) && identity_write(call, write_visit, &visit) && identity_login_answer(call, &visit.login);
+    return solved(call) && identity_write(call, write_guest, &visit) && identity_login_answer(call, &visit.login);
 }
 
 /* ---- sandboxes -------------------------------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row
 {
     json_t *object = json_object(),
            *changes = *row->changes ? json_loads(row->changes, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool origin = !call->principal->visitor;
+    bool origin = !call->principal->guest;
 
     json_object_set_new(object, "object_type", json_string("AUDIT_RECORD"));
     json_object_set_new(object, "id", json_string(row->id));

@@ -59,7 +59,7 @@ bool identity_keys_decrypt(identity_call_t *call)
     decryption_t decryption = {.view = {.id = call->id}};
 
     /* A key would outlast the visit. */
-    if (call->principal->visitor)
+    if (call->principal->guest)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A visitor is shown no secrets.");
     if (!identity_write(call, write_decryption, &decryption))
         return false;

@@ -17,7 +17,7 @@ static bool permitted(identity_call_t *call)
 {
     static const char *const needed = "ROLE.VIEW";
 
-    if (call->principal->visitor)
+    if (call->principal->guest)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "Guests are not told who holds what.");
     if (identity_permset_has(&call->permissions, needed))
         return true;

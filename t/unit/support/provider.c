@@ -25,7 +25,7 @@ typedef struct server {
 typedef struct visit {
     server_t *server;
     int socket;
-} visit_t;
+} guest_t;
 
 /* Head and body; false where the client went away. */
 static bool hear(int client, char *text, size_t room)
@@ -82,7 +82,7 @@ static void answer(int client, const provider_answer_t *with)
 
 static void *serve(void *data)
 {
-    visit_t *visit = data;
+    guest_t *visit = data;
     server_t *server = visit->server;
     provider_t *provider = &server->provider;
     provider_answer_t with = {.status = 404};
@@ -122,9 +122,9 @@ static void *listen_on(void *data)
     server_t *server = data;
 
     for (;;) {
-        visit_t *visit = malloc(sizeof *visit);
+        guest_t *visit = malloc(sizeof *visit);
         pthread_t thread;
-        *visit = (visit_t){server, accept(server->listener, NULL, NULL)};
+        *visit = (guest_t){server, accept(server->listener, NULL, NULL)};
         if (visit->socket < 0 || pthread_create(&thread, NULL, serve, visit) != 0) {
             free(visit);
             return NULL;

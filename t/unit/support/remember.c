@@ -61,7 +61,7 @@ const char *door_who(door_t *door, const identity_authentication_t *found)
         return door_format(door, "refused %d", (int)found->problem.kind);
     const char *all = door_format(door, "%d %s %s %s %s %s %d %" APR_INT64_T_FMT " %d %s", (int)principal->kind,
                                   principal->id, principal->name, principal->method, principal->entity_id,
-                                  principal->session_id ? principal->session_id : "-", principal->visitor,
+                                  principal->session_id ? principal->session_id : "-", principal->guest,
                                   (apr_int64_t)principal->authenticated_at, principal->entity_wide,
                                   permissions_of(door, &principal->entity_permissions));
     all = door_format(door, "%s %s %d %" APR_INT64_T_FMT, all,

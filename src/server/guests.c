@@ -43,7 +43,7 @@ static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *
     return sentence ? apr_psprintf(pool, "IdentityCaptcha: %s", sentence) : NULL;
 }
 
-const char *identity_check_visitors(apr_pool_t *temporary, const identity_conf_t *conf)
+const char *identity_check_guests(apr_pool_t *temporary, const identity_conf_t *conf)
 {
     const char *sentence = NULL;
     char *secret;
@@ -68,7 +68,7 @@ static void take_secret(void *captcha, const char *secret)
     __atomic_store_n(&((identity_captcha_t *)captcha)->secret, secret, __ATOMIC_RELEASE);
 }
 
-const char *identity_start_visitors(identity_host_t *host)
+const char *identity_start_guests(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
     apr_pool_t *pool = host->site->pool;

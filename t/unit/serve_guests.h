@@ -1,6 +1,6 @@
 /* A captcha service of the test, and visitors who ask for a token. */
-#ifndef IDENTITY_TEST_SERVE_VISITORS_H
-#define IDENTITY_TEST_SERVE_VISITORS_H
+#ifndef IDENTITY_TEST_SERVE_GUESTS_H
+#define IDENTITY_TEST_SERVE_GUESTS_H
 
 #include "serve.h"
 #include "support/provider.h"
