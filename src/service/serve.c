@@ -294,7 +294,7 @@ static void answer_problem(identity_call_t *call, const identity_authentication_
     }
     apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */
     if (status >= 500 && asks_to_retry(call))
-        identity_header(call, "Idempotency-Retryable", identity_once_free(call) ? "true" : "false");
+        identity_header(call, "Idempotency-Retryable", identity_idempotency_released(call) ? "true" : "false");
     call->out->status = status;
     call->out->content_type = "application/json";
     call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
@@ -319,7 +319,7 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
 static bool perform(identity_call_t *call)
 {
     bool answered;
-    return identity_once_begin(call, &answered) && (answered || call->route->handler(call));
+    return identity_idempotency_begin(call, &answered) && (answered || call->route->handler(call));
 }
 
 static bool handle(identity_call_t *call, const identity_authentication_t *authentication)
@@ -353,7 +353,7 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
     begin(&call, pool, env, in, out);
     identity_header(&call, "X-REQUEST-ID", in->request_id);
     bool done = handle(&call, authentication);
-    identity_once_end(&call, done);
+    identity_idempotency_end(&call, done);
     if (!done)
         refuse(&call, authentication);
 }

@@ -608,8 +608,8 @@ static bool call_handler(bool (*handler)(identity_call_t *call), identity_call_t
     call->out = out;
     call->route = route;
     call->principal = authentication.principal;
-    bool done = identity_once_begin(call, answered) && (*answered || handler(call));
-    identity_once_end(call, done);
+    bool done = identity_idempotency_begin(call, answered) && (*answered || handler(call));
+    identity_idempotency_end(call, done);
     return done;
 }
 

@@ -223,7 +223,7 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.action = audit->action;
     row.message = audit->message ? audit->message : identity_changes_message(audit->changes);
     row.reference = call->in ? call->in->request_id : NULL;
-    row.idempotency_key = identity_once_key(call);
+    row.idempotency_key = identity_idempotency_key(call);
     row.target_name = audit->target_name;
     row.client_address = call->in && call->in->client_address ? call->in->client_address : "";
     row.user_agent = call->in ? identity_user_agent(call) : "";

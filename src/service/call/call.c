@@ -114,7 +114,7 @@ static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *d
     identity_db_use(call->db, call->pool);
     if (!identity_db_ok(call, identity_db_begin(call->db, true)))
         return false;
-    if ((!call->recheck || call->recheck(call)) && work(call, data) && identity_once_store(call))
+    if ((!call->recheck || call->recheck(call)) && work(call, data) && identity_idempotency_complete(call))
         return commit(call);
     identity_db_rollback(call->db);
     return false;

@@ -8,7 +8,7 @@
 #include "identity/service.h"
 
 typedef struct identity_call identity_call_t;
-typedef struct identity_once identity_once_t;
+typedef struct identity_idempotency identity_idempotency_t;
 
 /* ---- routes.def -------------------------------------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ struct identity_call {
     bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
     const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
     const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
-    identity_once_t *once;   /* NULL: no Idempotency-Key */
+    identity_idempotency_t *idempotency; /* NULL: no Idempotency-Key */
     apr_time_t now;
     identity_db_t *db;                      /* only inside identity_read and identity_write */
     bool (*recheck)(identity_call_t *call); /* in each write transaction, before its work; NULL: none */
@@ -157,17 +157,17 @@ bool identity_precondition(identity_call_t *call, json_t *representation);
 
 /* ---- Idempotency-Key (idempotency.c) ----------------------------------------------------------------------------- */
 
-#define IDENTITY_ONCE_KEPT apr_time_from_sec(48 * 3600)
+#define IDENTITY_IDEMPOTENCY_KEPT apr_time_from_sec(48 * 3600)
 /* Before the handler of a POST: *answered where the stored answer was given again. False: refused. */
-bool identity_once_begin(identity_call_t *call, bool *answered);
+bool identity_idempotency_begin(identity_call_t *call, bool *answered);
 /* Inside identity_write, just before COMMIT: stores the answer, which must have been made by then. */
-bool identity_once_store(identity_call_t *call);
+bool identity_idempotency_complete(identity_call_t *call);
 /* After the handler: stores the answer of what changed nothing, or gives the key free again. Keeps the problem. */
-void identity_once_end(identity_call_t *call, bool done);
+void identity_idempotency_end(identity_call_t *call, bool done);
 /* The key that goes into the audit record, or NULL. */
-const char *identity_once_key(const identity_call_t *call);
+const char *identity_idempotency_key(const identity_call_t *call);
 /* May the same request be sent again at once with the same key? */
-bool identity_once_free(const identity_call_t *call);
+bool identity_idempotency_released(const identity_call_t *call);
 
 /* ---- audit (audit_write.c) --------------------------------------------------------------------------------------- */
 

@@ -18,7 +18,7 @@
 #define KEY_MAX   255
 #define ABANDONED apr_time_from_sec(60) /* waits for gate, connection and hash together last seconds */
 
-struct identity_once {
+struct identity_idempotency {
     identity_idempotency_row_t row;    /* as this request wants it */
     identity_idempotency_row_t *found; /* what is there already */
     enum { TRYING, FOUND, HELD, STORED } state;
@@ -50,7 +50,7 @@ static const char *position_of(const identity_call_t *call, const identity_idemp
 }
 
 /* Type, the handler's headers, an empty line, the body. */
-static const char *seal_answer(identity_call_t *call, const identity_once_t *once)
+static const char *seal_answer(identity_call_t *call, const identity_idempotency_t *idempotency)
 {
     const apr_array_header_t *headers = apr_table_elts(call->out->headers);
     apr_array_header_t *parts = apr_array_make(call->pool, 16, sizeof(const char *));
@@ -58,15 +58,15 @@ static const char *seal_answer(identity_call_t *call, const identity_once_t *onc
     unsigned char key[32];
 
     APR_ARRAY_PUSH(parts, const char *) = type ? type : "";
-    for (int i = once->headers; i < headers->nelts; i++) {
+    for (int i = idempotency->headers; i < headers->nelts; i++) {
         const apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
         APR_ARRAY_PUSH(parts, const char *) = apr_pstrcat(call->pool, "\n", header->key, ":", header->val, NULL);
     }
     APR_ARRAY_PUSH(parts, const char *) = "\n\n";
     APR_ARRAY_PUSH(parts, const char *) = body ? body : "";
     char *text = apr_array_pstrcat(call->pool, parts, 0);
-    if (identity_sealing_key(call, once->row.sealed_with, IDENTITY_SEAL_ANSWER, key))
-        sealed = identity_seal(call->pool, key, text, position_of(call, &once->row), &call->env->random);
+    if (identity_sealing_key(call, idempotency->row.sealed_with, IDENTITY_SEAL_ANSWER, key))
+        sealed = identity_seal(call->pool, key, text, position_of(call, &idempotency->row), &call->env->random);
     identity_wipe(key, sizeof key);
     identity_wipe_string(text);
     return sealed;
@@ -112,23 +112,23 @@ static bool give_again(identity_call_t *call, const identity_idempotency_row_t *
 /* Has it had its time, or been left behind? */
 static bool free_to_take(const identity_call_t *call, const identity_idempotency_row_t *row)
 {
-    return row->created_at < call->now - (row->running ? ABANDONED : IDENTITY_ONCE_KEPT);
+    return row->created_at < call->now - (row->running ? ABANDONED : IDENTITY_IDEMPOTENCY_KEPT);
 }
 
 static bool reserve(identity_call_t *call, void *data)
 {
-    identity_once_t *once = data;
-    identity_idempotency_row_t *row = &once->row;
+    identity_idempotency_t *idempotency = data;
+    identity_idempotency_row_t *row = &idempotency->row;
     identity_db_status_t status = identity_idempotency_reserve(call->db, row);
 
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
-    if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key, &once->found)))
+    if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key, &idempotency->found)))
         return false;
-    if (!free_to_take(call, once->found))
+    if (!free_to_take(call, idempotency->found))
         return true;
-    status = identity_idempotency_take(call->db, once->found, row);
-    once->found = NULL;
+    status = identity_idempotency_take(call->db, idempotency->found, row);
+    idempotency->found = NULL;
     return identity_db_ok(call, status);
 }
 
@@ -152,7 +152,7 @@ static bool valid(const char *key)
     return length > 0 && length <= KEY_MAX && !key[length];
 }
 
-bool identity_once_begin(identity_call_t *call, bool *answered)
+bool identity_idempotency_begin(identity_call_t *call, bool *answered)
 {
     const char *key = call->in->headers.idempotency_key;
     const identity_route_t *route = call->route;
@@ -166,43 +166,43 @@ bool identity_once_begin(identity_call_t *call, bool *answered)
     /* What only reads needs none, and ever new keys would fill the database. */
     if (route->rate == IDENTITY_RATE_READ)
         return true;
-    identity_once_t *once = apr_pcalloc(call->pool, sizeof *once);
-    once->headers = apr_table_elts(call->out->headers)->nelts;
-    once->row.credential_id = identity_credential_id(call->principal);
-    once->row.key = key;
-    once->row.owner = call->in->request_id;
-    once->row.sealed_with = identity_keyset_kid(call->env->keys, 0);
-    once->row.digest = digest_of(call, once->row.sealed_with);
-    once->row.created_at = call->now;
-    if (!once->row.digest)
+    identity_idempotency_t *idempotency = apr_pcalloc(call->pool, sizeof *idempotency);
+    idempotency->headers = apr_table_elts(call->out->headers)->nelts;
+    idempotency->row.credential_id = identity_credential_id(call->principal);
+    idempotency->row.key = key;
+    idempotency->row.owner = call->in->request_id;
+    idempotency->row.sealed_with = identity_keyset_kid(call->env->keys, 0);
+    idempotency->row.digest = digest_of(call, idempotency->row.sealed_with);
+    idempotency->row.created_at = call->now;
+    if (!idempotency->row.digest)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    call->once = once;
-    if (!identity_write(call, reserve, once))
+    call->idempotency = idempotency;
+    if (!identity_write(call, reserve, idempotency))
         return false;
-    once->state = once->found ? FOUND : HELD;
-    *answered = once->found != NULL;
-    return !once->found || answer_from(call, once->found);
+    idempotency->state = idempotency->found ? FOUND : HELD;
+    *answered = idempotency->found != NULL;
+    return !idempotency->found || answer_from(call, idempotency->found);
 }
 
 /* ---- store and end ---------------------------------------------------------------------------------------------- */
 
-bool identity_once_store(identity_call_t *call)
+bool identity_idempotency_complete(identity_call_t *call)
 {
-    identity_once_t *once = call->once;
+    identity_idempotency_t *idempotency = call->idempotency;
 
-    if (!once || once->state < HELD)
+    if (!idempotency || idempotency->state < HELD)
         return true;
-    if (once->state == STORED || !call->out->status) {
+    if (idempotency->state == STORED || !call->out->status) {
         identity_log(call, IDENTITY_LOG_ERROR, "ID0342: %s: a change without its answer", call->route->operation);
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     }
-    once->row.status = call->out->status;
-    once->row.sealed = seal_answer(call, once);
-    if (!once->row.sealed)
+    idempotency->row.status = call->out->status;
+    idempotency->row.sealed = seal_answer(call, idempotency);
+    if (!idempotency->row.sealed)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    if (!identity_db_ok(call, identity_idempotency_store(call->db, &once->row)))
+    if (!identity_db_ok(call, identity_idempotency_store(call->db, &idempotency->row)))
         return false;
-    once->state = STORED;
+    idempotency->state = STORED;
     return true;
 }
 
@@ -216,37 +216,37 @@ static bool store_alone(identity_call_t *call, void *data)
 
 static bool give_free(identity_call_t *call, void *data)
 {
-    const identity_once_t *once = data;
-    return identity_db_ok(call, identity_idempotency_free(call->db, &once->row));
+    const identity_idempotency_t *idempotency = data;
+    return identity_db_ok(call, identity_idempotency_free(call->db, &idempotency->row));
 }
 
-void identity_once_end(identity_call_t *call, bool done)
+void identity_idempotency_end(identity_call_t *call, bool done)
 {
-    identity_once_t *once = call->once;
+    identity_idempotency_t *idempotency = call->idempotency;
     identity_problem_t problem = call->problem;
 
-    if (!once || once->state < HELD)
+    if (!idempotency || idempotency->state < HELD)
         return;
-    if (done && once->state == HELD) {
+    if (done && idempotency->state == HELD) {
         /* Nothing was changed: an answer that cannot be kept is given all the same. */
         if (!identity_write(call, store_alone, NULL))
             identity_log(call, IDENTITY_LOG_WARNING, "ID0343: an answer to an Idempotency-Key was not kept");
     } else if (!done) {
-        call->once = NULL; /* this is no change that needs an answer */
-        once->freed = identity_write(call, give_free, once);
-        call->once = once;
-        if (!once->freed)
+        call->idempotency = NULL; /* this is no change that needs an answer */
+        idempotency->freed = identity_write(call, give_free, idempotency);
+        call->idempotency = idempotency;
+        if (!idempotency->freed)
             identity_log(call, IDENTITY_LOG_WARNING, "ID0344: an Idempotency-Key was not given free");
     }
     call->problem = problem;
 }
 
-const char *identity_once_key(const identity_call_t *call)
+const char *identity_idempotency_key(const identity_call_t *call)
 {
-    return call->once ? call->once->row.key : NULL;
+    return call->idempotency ? call->idempotency->row.key : NULL;
 }
 
-bool identity_once_free(const identity_call_t *call)
+bool identity_idempotency_released(const identity_call_t *call)
 {
-    return !call->once || call->once->state < HELD || call->once->freed;
+    return !call->idempotency || call->idempotency->state < HELD || call->idempotency->freed;
 }

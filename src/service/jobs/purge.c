@@ -193,7 +193,7 @@ static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, p
 
     memset(purge, 0, sizeof *purge);
     identity_call_begin(&call, pool, env, NULL);
-    purge->before = call.now - IDENTITY_ONCE_KEPT;
+    purge->before = call.now - IDENTITY_IDEMPOTENCY_KEPT;
     bool done = identity_read(&call, read_old, purge);
     bool any = purge->answers || purge->visits || purge->changes || purge->sandbox || purge->erased ||
                purge->old < IDENTITY_OLD_KINDS;
