@@ -60,7 +60,7 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
         status = identity_start_keys(site, temporary); /* 5. */
     }
     if (status == OK)
-        status = identity_start_gates(site); /* 6. */
+        status = identity_start_semaphores(site); /* 6. */
     if (status == OK)
         status = identity_start_watchdog(site); /* 7. */
     return status;

@@ -40,7 +40,7 @@ void identity_start_databases(identity_site_t *site, apr_pool_t *temporary);
 /* Signing keys are read; the first one is made. */
 int identity_start_keys(identity_site_t *site, apr_pool_t *temporary);
 /* The writers' mutex, the gate of password hashing, and the counters of the rate limits, which all children share. */
-int identity_start_gates(identity_site_t *site);
+int identity_start_semaphores(identity_site_t *site);
 /* The job that sends mail and purges. */
 int identity_start_watchdog(identity_site_t *site);
 

@@ -587,7 +587,7 @@ bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t 
 int identity_purge(apr_pool_t *pool, const identity_env_t *env);
 /* The same, but where others write just now: IDENTITY_PURGE_BUSY, and nothing was done. */
 #define IDENTITY_PURGE_BUSY -1
-int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env);
+int identity_purge_nowait(apr_pool_t *pool, const identity_env_t *env);
 /* Batch after batch until nothing is left, with a pause after each in which others can write; how many rows of a kind
  * went (of sandboxes: parts of them). False where one could not be done: logged. */
 typedef enum {

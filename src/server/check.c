@@ -69,7 +69,7 @@ static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
 
 static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
 {
-    const char *sentence = NULL;
+    const char *errmsg = NULL;
     char *text;
 
     if (!conf->mail)
@@ -80,8 +80,8 @@ static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
         return "ID0506: IdentityMailURL names a user, but IdentityMailSecret does not say in which file the password "
                "is.";
     if (conf->mail_secret)
-        sentence = identity_secret_read(pool, conf->mail_secret, &text);
-    return sentence ? apr_psprintf(pool, "ID0507: IdentityMailSecret %s", sentence) : NULL;
+        errmsg = identity_secret_read(pool, conf->mail_secret, &text);
+    return errmsg ? apr_psprintf(pool, "ID0507: IdentityMailSecret %s", errmsg) : NULL;
 }
 
 static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
@@ -101,17 +101,17 @@ static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
 static const char *check_keys(apr_pool_t *pool, const identity_conf_t *conf)
 {
     identity_keyset_t *keys;
-    const char *sentence = conf->signing_keys ? identity_keys_load(pool, conf->signing_keys, &keys) : NULL;
+    const char *errmsg = conf->signing_keys ? identity_keys_load(pool, conf->signing_keys, &keys) : NULL;
 
-    return sentence ? apr_psprintf(pool, "ID0509: %s", sentence) : NULL;
+    return errmsg ? apr_psprintf(pool, "ID0509: %s", errmsg) : NULL;
 }
 
 static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
 {
     const unsigned char *key;
-    const char *sentence = conf->key_escrow ? identity_escrow_load(pool, conf->key_escrow, &key) : NULL;
+    const char *errmsg = conf->key_escrow ? identity_escrow_load(pool, conf->key_escrow, &key) : NULL;
 
-    return sentence ? apr_psprintf(pool, "ID0511: %s", sentence) : NULL;
+    return errmsg ? apr_psprintf(pool, "ID0511: %s", errmsg) : NULL;
 }
 
 /* A connection is set up once, for all who share it. */
@@ -190,24 +190,24 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
     identity_dbd_t dbd;
 
     identity_dbd_read(pool, main_server, server, &dbd);
-    const char *sentence = check_database(pool, &dbd);
-    if (!sentence)
-        sentence = check_mail(pool, conf);
-    if (!sentence)
-        sentence = check_origin(pool, conf);
-    if (!sentence)
-        sentence = check_keys(pool, conf);
-    if (!sentence)
-        sentence = check_escrow(pool, conf);
-    if (!sentence)
-        sentence = identity_check_sso(pool, conf);
-    if (!sentence)
-        sentence = identity_check_guests(pool, conf);
-    if (!sentence)
-        sentence = check_stale(conf);
-    if (!sentence)
-        sentence = check_shared(pool, main_server, conf, &dbd);
-    return sentence;
+    const char *errmsg = check_database(pool, &dbd);
+    if (!errmsg)
+        errmsg = check_mail(pool, conf);
+    if (!errmsg)
+        errmsg = check_origin(pool, conf);
+    if (!errmsg)
+        errmsg = check_keys(pool, conf);
+    if (!errmsg)
+        errmsg = check_escrow(pool, conf);
+    if (!errmsg)
+        errmsg = identity_check_sso(pool, conf);
+    if (!errmsg)
+        errmsg = identity_check_guests(pool, conf);
+    if (!errmsg)
+        errmsg = check_stale(conf);
+    if (!errmsg)
+        errmsg = check_shared(pool, main_server, conf, &dbd);
+    return errmsg;
 }
 
 /* A configuration may have many virtual hosts. */
@@ -223,18 +223,18 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
 {
     identity_alias_finish(temporary, main_server);
     for (server_rec *server = main_server; server; server = server->next) {
-        const char *sentence = check_trailers(server);
-        if (!sentence)
-            sentence = check_dbd_users(temporary, main_server, server);
-        if (!sentence && identity_conf(server)->active)
-            sentence = check_server(temporary, main_server, server);
-        if (!sentence && identity_conf(server)->active) {
+        const char *errmsg = check_trailers(server);
+        if (!errmsg)
+            errmsg = check_dbd_users(temporary, main_server, server);
+        if (!errmsg && identity_conf(server)->active)
+            errmsg = check_server(temporary, main_server, server);
+        if (!errmsg && identity_conf(server)->active) {
             warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->settings.access_lifetime);
             warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->settings.demo_lifetime);
         }
-        if (sentence) {
-            sentence = apr_pstrcat(temporary, sentence, whereabouts(temporary, server), NULL);
-            IDENTITY_LOG(APLOG_EMERG, server, "%s", sentence);
+        if (errmsg) {
+            errmsg = apr_pstrcat(temporary, errmsg, whereabouts(temporary, server), NULL);
+            IDENTITY_LOG(APLOG_EMERG, server, "%s", errmsg);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (identity_conf(server)->active)
@@ -249,10 +249,10 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
 static const char *test_database(apr_pool_t *pool, const identity_conf_t *conf, const identity_dbd_t *dbd)
 {
     const char *errmsg = NULL;
-    identity_fault_t fault = identity_database_check(pool, dbd, NULL, true, &errmsg);
+    identity_fault_t err = identity_database_check(pool, dbd, NULL, true, &errmsg);
 
     if (conf->auto_migrate &&
-        (fault == IDENTITY_FAULT_OLDER || (fault == IDENTITY_FAULT_MISSING && !identity_database_remains(pool, dbd))))
+        (err == IDENTITY_FAULT_OLDER || (err == IDENTITY_FAULT_MISSING && !identity_database_remains(pool, dbd))))
         return NULL;
     return errmsg;
 }

@@ -138,10 +138,10 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 {
     identity_directory_conf_t *directory = directory_;
     /* A URL is claimed before httpd looks at folders and files. */
-    const char *fault = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+    const char *err = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
 
-    if (fault)
-        return fault;
+    if (err)
+        return err;
     *(bool *)dir_member_set(cmd, directory) = on;
     if (on)
         identity_conf(cmd->server)->engine = true;
@@ -151,31 +151,31 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 static const char *set_stream_recheck(cmd_parms *cmd, void *directory, const char *value)
 {
     apr_interval_time_t *member = dir_member_set(cmd, directory);
-    const char *fault = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
+    const char *err = ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_PROXY);
 
     *member = 0;
-    if (fault || strcasecmp(value, "Off") == 0)
-        return fault;
+    if (err || strcasecmp(value, "Off") == 0)
+        return err;
     return identity_read_duration(cmd->pool, cmd->cmd->name, value, false, member);
 }
 
 static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char *value)
 {
     identity_directory_conf_t *directory = directory_;
-    const char *name = cmd->cmd->name, *origin, *fault;
+    const char *name = cmd->cmd->name, *origin, *err;
     bool none = strcasecmp(value, "None") == 0;
 
-    fault = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
-    if (fault)
-        return fault;
+    err = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+    if (err)
+        return err;
     /* The answers go to pages with the credentials of whoever looks at them. */
     if (strchr(value, '*') || strcasecmp(value, "null") == 0)
         return apr_psprintf(cmd->pool,
                             "%s names each origin by itself, such as https://app.example.org; %s would be "
                             "anybody's.",
                             name, value);
-    if (!none && (fault = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
-        return fault;
+    if (!none && (err = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
+        return err;
     if (!directory->cors_origins)
         directory->cors_origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     if (!none)
@@ -238,16 +238,16 @@ static const char *set_lifetime(cmd_parms *cmd, void *directory, const char *val
 static const char *set_refresh(cmd_parms *cmd, void *directory, const char *idle, const char *absolute)
 {
     identity_refresh_lifetime_t *value = member_set(cmd);
-    const char *fault = identity_read_duration(cmd->pool, cmd->cmd->name, idle, false, &value->idle);
+    const char *err = identity_read_duration(cmd->pool, cmd->cmd->name, idle, false, &value->idle);
 
     (void)directory;
-    if (!fault)
-        fault = identity_read_duration(cmd->pool, cmd->cmd->name, absolute, false, &value->absolute);
-    if (!fault && value->idle > value->absolute)
-        fault = apr_psprintf(cmd->pool,
-                             "%s takes the idle lifetime first, and it cannot be longer than the second, absolute one.",
-                             cmd->cmd->name);
-    return fault;
+    if (!err)
+        err = identity_read_duration(cmd->pool, cmd->cmd->name, absolute, false, &value->absolute);
+    if (!err && value->idle > value->absolute)
+        err = apr_psprintf(cmd->pool,
+                           "%s takes the idle lifetime first, and it cannot be longer than the second, absolute one.",
+                           cmd->cmd->name);
+    return err;
 }
 
 static const char *set_body(cmd_parms *cmd, void *directory, const char *value)
@@ -259,10 +259,10 @@ static const char *set_body(cmd_parms *cmd, void *directory, const char *value)
 
 static const char *set_hash_memory(cmd_parms *cmd, void *directory, const char *value)
 {
-    const char *fault = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
     (void)directory;
-    return fault ? fault : identity_read_size(cmd->pool, cmd->cmd->name, value, (apr_size_t)1 << 40, member_set(cmd));
+    return err ? err : identity_read_size(cmd->pool, cmd->cmd->name, value, (apr_size_t)1 << 40, member_set(cmd));
 }
 
 static const char *file_path(cmd_parms *cmd, const char *value, const char **path)
@@ -280,11 +280,11 @@ static const char *set_file(cmd_parms *cmd, void *directory, const char *value)
 static const char *set_signing_key(cmd_parms *cmd, void *directory, const char *value)
 {
     apr_array_header_t **list = member_set(cmd);
-    const char *path, *fault = file_path(cmd, value, &path);
+    const char *path, *err = file_path(cmd, value, &path);
 
     (void)directory;
-    if (fault)
-        return fault;
+    if (err)
+        return err;
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
     APR_ARRAY_PUSH(*list, const char *) = path;
@@ -294,40 +294,39 @@ static const char *set_signing_key(cmd_parms *cmd, void *directory, const char *
 static const char *set_password_hash(cmd_parms *cmd, void *directory, int count, char *const arguments[])
 {
     identity_hash_parameters_t *hash = member_set(cmd);
-    const char *name = cmd->cmd->name, *fault = NULL;
+    const char *name = cmd->cmd->name, *err = NULL;
     unsigned lanes;
 
     (void)directory;
     if (count < 1 || strcasecmp(arguments[0], "argon2id") != 0)
         return apr_psprintf(cmd->pool, "%s begins with argon2id, the one algorithm that new hashes have.", name);
-    for (int i = 1; i < count && !fault; i++) {
+    for (int i = 1; i < count && !err; i++) {
         const char *argument = arguments[i];
         if (strncmp(argument, "m=", 2) == 0)
-            fault =
-                identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " m= (memory in KiB)", NULL), argument + 2,
-                                     IDENTITY_HASH_MEMORY_MIN, 4 * 1024 * 1024 - 1, &hash->memory_kib);
+            err = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " m= (memory in KiB)", NULL),
+                                       argument + 2, IDENTITY_HASH_MEMORY_MIN, 4 * 1024 * 1024 - 1, &hash->memory_kib);
         else if (strncmp(argument, "t=", 2) == 0)
-            fault = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " t= (passes)", NULL), argument + 2,
-                                         IDENTITY_HASH_PASSES_MIN, 1000, &hash->passes);
+            err = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " t= (passes)", NULL), argument + 2,
+                                       IDENTITY_HASH_PASSES_MIN, 1000, &hash->passes);
         else if (strncmp(argument, "p=", 2) == 0)
-            fault = identity_read_number(
+            err = identity_read_number(
                 cmd->pool, apr_pstrcat(cmd->pool, name, " p= (lanes, of which libsodium computes one)", NULL),
                 argument + 2, 1, 1, &lanes);
         else
-            fault = apr_psprintf(cmd->pool, "%s takes m=, t= and p= after argon2id, not %s.", name, argument);
+            err = apr_psprintf(cmd->pool, "%s takes m=, t= and p= after argon2id, not %s.", name, argument);
     }
-    return fault;
+    return err;
 }
 
 static const char *set_password_minimum(cmd_parms *cmd, void *directory, const char *value)
 {
     apr_size_t *member = member_set(cmd);
     unsigned number = 0;
-    const char *fault = identity_read_number(cmd->pool, cmd->cmd->name, value, 8, IDENTITY_PASSWORD_MAX, &number);
+    const char *err = identity_read_number(cmd->pool, cmd->cmd->name, value, 8, IDENTITY_PASSWORD_MAX, &number);
 
     (void)directory;
     *member = number;
-    return fault;
+    return err;
 }
 
 static const char *set_cache(cmd_parms *cmd, void *directory, const char *value)
@@ -339,15 +338,15 @@ static const char *set_cache(cmd_parms *cmd, void *directory, const char *value)
 static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *value)
 {
     const identity_blocklist_t **list = member_set(cmd);
-    const char *path, *fault = file_path(cmd, value, &path);
+    const char *path, *err = file_path(cmd, value, &path);
     apr_file_t *file;
     apr_finfo_t info;
     apr_size_t length = 0;
     char *text = NULL;
 
     (void)directory;
-    if (fault)
-        return fault;
+    if (err)
+        return err;
     apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, cmd->temp_pool);
     if (status == APR_SUCCESS)
         status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
@@ -395,24 +394,24 @@ static const char *set_retention(cmd_parms *cmd, void *directory, const char *wh
 static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)
 {
     const identity_mail_target_t **target = member_set(cmd);
-    const char *fault = NULL;
+    const char *err = NULL;
 
     (void)directory;
-    *target = identity_mail_target_parse(cmd->pool, value, &fault);
-    return *target ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
+    *target = identity_mail_target_parse(cmd->pool, value, &err);
+    return *target ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err);
 }
 
 static const char *set_mail_templates(cmd_parms *cmd, void *directory, const char *value)
 {
     const identity_mail_templates_t **templates = member_set(cmd);
-    const char *path, *fault = file_path(cmd, value, &path);
+    const char *path, *err = file_path(cmd, value, &path);
 
     (void)directory;
-    if (fault)
-        return fault;
-    *templates = identity_mail_templates_load(cmd->pool, path, &fault);
+    if (err)
+        return err;
+    *templates = identity_mail_templates_load(cmd->pool, path, &err);
     identity_conf(cmd->server)->templates_folder = path;
-    return *templates ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, fault);
+    return *templates ? NULL : apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, err);
 }
 
 static const char *set_mail_from(cmd_parms *cmd, void *directory, const char *value)
@@ -499,16 +498,16 @@ static const char *set_provider(cmd_parms *cmd, void *directory, int count, char
 {
     apr_array_header_t **list = member_set(cmd);
     identity_provider_conf_t *provider = apr_pcalloc(cmd->pool, sizeof *provider);
-    const char *fault = identity_read_provider(cmd->pool, cmd->cmd->name, count, arguments, provider);
+    const char *err = identity_read_provider(cmd->pool, cmd->cmd->name, count, arguments, provider);
 
     (void)directory;
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(identity_provider_conf_t *));
-    for (int i = 0; i < (*list)->nelts && !fault; i++)
-        fault = identity_provider_clash(cmd->pool, cmd->cmd->name, provider,
-                                        APR_ARRAY_IDX(*list, i, identity_provider_conf_t *));
+    for (int i = 0; i < (*list)->nelts && !err; i++)
+        err = identity_provider_clash(cmd->pool, cmd->cmd->name, provider,
+                                      APR_ARRAY_IDX(*list, i, identity_provider_conf_t *));
     APR_ARRAY_PUSH(*list, identity_provider_conf_t *) = provider;
-    return fault;
+    return err;
 }
 
 static const char *set_demo_account(cmd_parms *cmd, void *directory, const char *value)

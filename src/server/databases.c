@@ -55,28 +55,28 @@ static bool auto_migrate(const identity_host_t *host)
 #define PATIENCE apr_time_from_sec(3)
 
 /* A database is made where there is nothing of one that was moved away. */
-static bool may_migrate(apr_pool_t *temporary, const identity_dbd_t *dbd, identity_fault_t fault)
+static bool may_migrate(apr_pool_t *temporary, const identity_dbd_t *dbd, identity_fault_t err)
 {
     struct stat info;
 
-    if (fault == IDENTITY_FAULT_MISSING)
+    if (err == IDENTITY_FAULT_MISSING)
         return stat(identity_folder_of(temporary, dbd->params), &info) == 0 &&
                !identity_database_remains(temporary, dbd);
-    return fault == IDENTITY_FAULT_OLDER || fault == IDENTITY_FAULT_SCHEMA;
+    return err == IDENTITY_FAULT_OLDER || err == IDENTITY_FAULT_SCHEMA;
 }
 
 static identity_fault_t check_patiently(apr_pool_t *temporary, const identity_dbd_t *dbd, const char **errmsg)
 {
     apr_time_t end = apr_time_now() + PATIENCE;
-    identity_fault_t fault;
+    identity_fault_t err;
 
-    while ((fault = identity_database_check(temporary, dbd, NULL, false, errmsg)) == IDENTITY_FAULT_LOCKED &&
+    while ((err = identity_database_check(temporary, dbd, NULL, false, errmsg)) == IDENTITY_FAULT_LOCKED &&
            apr_time_now() < end)
         apr_sleep(apr_time_from_msec(100));
-    return fault;
+    return err;
 }
 
-static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *host, identity_fault_t fault,
+static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *host, identity_fault_t err,
                                 const char **errmsg)
 {
     int from = 0, to = 0;
@@ -84,7 +84,7 @@ static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *ho
 
     if (failed) {
         *errmsg = failed;
-        return fault;
+        return err;
     }
     if (from != to)
         IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0530: brought %s from version %d to %d", host->dbd.params, from,
@@ -96,11 +96,11 @@ static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *ho
 static void start_database(apr_pool_t *temporary, const identity_host_t *host)
 {
     const char *errmsg = hand_over(temporary, host);
-    identity_fault_t fault = errmsg ? IDENTITY_FAULT_RIGHTS : check_patiently(temporary, &host->dbd, &errmsg);
+    identity_fault_t err = errmsg ? IDENTITY_FAULT_RIGHTS : check_patiently(temporary, &host->dbd, &errmsg);
 
-    if (auto_migrate(host) && may_migrate(temporary, &host->dbd, fault))
-        fault = migrate(temporary, host, fault, &errmsg);
-    identity_database_started(host->database, fault, errmsg);
+    if (auto_migrate(host) && may_migrate(temporary, &host->dbd, err))
+        err = migrate(temporary, host, err, &errmsg);
+    identity_database_started(host->database, err, errmsg);
 }
 
 /* ---- the Maildir ------------------------------------------------------------------------------------------------ */
@@ -109,22 +109,22 @@ static void start_database(apr_pool_t *temporary, const identity_host_t *host)
 static const char *maildir(apr_pool_t *temporary, const identity_host_t *host)
 {
     const identity_mail_target_t *target = host->settings.mail;
-    const char *sentence = NULL;
+    const char *errmsg = NULL;
 
     if (!target || target->kind != IDENTITY_MAIL_MAILDIR)
         return NULL;
     if (mkdir(target->directory, 0700) == 0)
-        sentence = identity_give_to_children(temporary, target->directory);
+        errmsg = identity_give_to_children(temporary, target->directory);
     else if (errno != EEXIST)
         return apr_psprintf(temporary, "The folder %s of IdentityMailURL cannot be made: %s (errno %d).",
                             target->directory, strerror(errno), errno);
     int error = identity_child_access(target->directory, R_OK | W_OK | X_OK);
-    if (!sentence && error)
-        sentence = apr_psprintf(
-            temporary, "%s must be able to write to the folder %s of IdentityMailURL: %s (errno %d). Run `%s`.",
-            identity_children_user(temporary), target->directory, strerror(error), error,
-            identity_rights_command(temporary, target->directory));
-    return sentence;
+    if (!errmsg && error)
+        errmsg = apr_psprintf(temporary,
+                              "%s must be able to write to the folder %s of IdentityMailURL: %s (errno %d). Run `%s`.",
+                              identity_children_user(temporary), target->directory, strerror(error), error,
+                              identity_rights_command(temporary, target->directory));
+    return errmsg;
 }
 
 void identity_start_databases(identity_site_t *site, apr_pool_t *temporary)

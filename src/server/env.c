@@ -91,8 +91,8 @@ void identity_env_fill(identity_host_t *host)
     env->random = (identity_random_t){.fill = fill};
     env->labels = (identity_random_t){.fill = fill_label, .context = host};
     env->now = now;
-    env->borrow = identity_pool_borrow;
-    env->give_back = identity_pool_give_back;
+    env->borrow = identity_dbpool_borrow;
+    env->give_back = identity_dbpool_release;
     env->available = available;
     env->enter_write = identity_write_enter;
     env->try_write = identity_write_try;

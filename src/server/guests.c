@@ -23,13 +23,13 @@ const char *identity_read_account(apr_pool_t *pool, const char *name, const char
 const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
                                   const char *option, identity_captcha_conf_t *captcha)
 {
-    const char *fault = identity_captcha_fault(pool, url);
+    const char *err = identity_captcha_fault(pool, url);
 
     captcha->url = url;
     captcha->secret_file = ap_server_root_relative(pool, file);
     captcha->private_network = option != NULL;
-    if (fault)
-        return apr_psprintf(pool, "%s: %s.", name, fault);
+    if (err)
+        return apr_psprintf(pool, "%s: %s.", name, err);
     if (!captcha->secret_file)
         return apr_psprintf(pool, "%s needs the path of the file with the service's secret.", name);
     if (option && strcmp(option, "network=private") != 0)
@@ -39,13 +39,13 @@ const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char
 
 static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *captcha, char **secret)
 {
-    const char *sentence = identity_secret_line(pool, captcha->secret_file, secret);
-    return sentence ? apr_psprintf(pool, "IdentityCaptcha: %s", sentence) : NULL;
+    const char *errmsg = identity_secret_line(pool, captcha->secret_file, secret);
+    return errmsg ? apr_psprintf(pool, "IdentityCaptcha: %s", errmsg) : NULL;
 }
 
 const char *identity_check_guests(apr_pool_t *temporary, const identity_conf_t *conf)
 {
-    const char *sentence = NULL;
+    const char *errmsg = NULL;
     char *secret;
 
     if (conf->settings.demo_account && !conf->captcha)
@@ -59,8 +59,8 @@ const char *identity_check_guests(apr_pool_t *temporary, const identity_conf_t *
     if (conf->settings.sandbox && !identity_watchdog_loaded())
         return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
     if (conf->captcha)
-        sentence = read_secret(temporary, conf->captcha, &secret);
-    return sentence ? apr_psprintf(temporary, "ID0583: %s", sentence) : NULL;
+        errmsg = read_secret(temporary, conf->captcha, &secret);
+    return errmsg ? apr_psprintf(temporary, "ID0583: %s", errmsg) : NULL;
 }
 
 static void take_secret(void *captcha, const char *secret)
@@ -76,9 +76,9 @@ const char *identity_start_guests(identity_host_t *host)
 
     if (!conf->captcha)
         return NULL;
-    const char *sentence = read_secret(pool, conf->captcha, &secret);
-    if (sentence)
-        return sentence;
+    const char *errmsg = read_secret(pool, conf->captcha, &secret);
+    if (errmsg)
+        return errmsg;
     identity_captcha_t *captcha = apr_pcalloc(pool, sizeof *captcha);
     captcha->url = conf->captcha->url;
     captcha->secret = secret;

@@ -81,7 +81,7 @@ static const char *read_option(apr_pool_t *pool, const char *name, const char *o
 const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
                                    identity_provider_conf_t *provider)
 {
-    const char *fault = NULL;
+    const char *err = NULL;
 
     if (count < 4)
         return apr_psprintf(pool, "%s needs a name, the issuer, the client id and the file with the client's secret.",
@@ -105,9 +105,9 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
     provider->secret_file = ap_server_root_relative(pool, arguments[3]);
     if (!provider->secret_file)
         return apr_psprintf(pool, "%s %s needs the path of the file with the client's secret.", name, provider->name);
-    for (int i = 4; i < count && !fault; i++)
-        fault = read_option(pool, name, arguments[i], provider);
-    return fault ? fault : check_verified(pool, name, provider);
+    for (int i = 4; i < count && !err; i++)
+        err = read_option(pool, name, arguments[i], provider);
+    return err ? err : check_verified(pool, name, provider);
 }
 
 const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
@@ -130,8 +130,8 @@ static const identity_provider_conf_t *provider_at(const identity_conf_t *conf, 
 
 static const char *read_secret(apr_pool_t *pool, const identity_provider_conf_t *provider, char **secret)
 {
-    const char *sentence = identity_secret_line(pool, provider->secret_file, secret);
-    return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, sentence) : NULL;
+    const char *errmsg = identity_secret_line(pool, provider->secret_file, secret);
+    return errmsg ? apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, errmsg) : NULL;
 }
 
 const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *conf)
@@ -144,9 +144,9 @@ const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *con
         return "ID0572: IdentityProvider is set, but IdentityRedirectURI does not say to which page a sign-on comes "
                "back.";
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
-        const char *sentence = read_secret(temporary, provider_at(conf, i), &secret);
-        if (sentence)
-            return apr_psprintf(temporary, "ID0573: %s", sentence);
+        const char *errmsg = read_secret(temporary, provider_at(conf, i), &secret);
+        if (errmsg)
+            return apr_psprintf(temporary, "ID0573: %s", errmsg);
     }
     return NULL;
 }
@@ -157,10 +157,10 @@ static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
     identity_oidc_options_t options = {
         .issuer = conf->issuer, .client_id = conf->client_id, .private_network = conf->private_network};
     char *secret;
-    const char *sentence = read_secret(pool, conf, &secret);
+    const char *errmsg = read_secret(pool, conf, &secret);
 
-    if (sentence)
-        return sentence;
+    if (errmsg)
+        return errmsg;
     options.client_secret = secret;
     *provider = (identity_configured_provider_t){.id = identity_id_of_name(pool, "auth", conf->name),
                                                  .name = conf->name,
@@ -169,8 +169,8 @@ static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
                                                  .entity = conf->entity,
                                                  .verified = conf->verified,
                                                  .domains = conf->domains};
-    provider->oidc = identity_oidc_make(pool, &options, &sentence);
-    return sentence ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, sentence) : NULL;
+    provider->oidc = identity_oidc_make(pool, &options, &errmsg);
+    return errmsg ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, errmsg) : NULL;
 }
 
 static void take_secret(void *oidc, const char *secret)
@@ -187,9 +187,9 @@ const char *identity_start_sso(identity_host_t *host)
     host->settings.providers = providers;
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
         identity_configured_provider_t *provider = apr_palloc(pool, sizeof *provider);
-        const char *sentence = make(pool, provider_at(conf, i), provider);
-        if (sentence)
-            return sentence;
+        const char *errmsg = make(pool, provider_at(conf, i), provider);
+        if (errmsg)
+            return errmsg;
         APR_ARRAY_PUSH(providers, identity_configured_provider_t *) = provider;
         identity_secret_watch(host->site, apr_pstrcat(pool, "IdentityProvider ", provider->name, NULL),
                               provider_at(conf, i)->secret_file, take_secret, provider->oidc);

@@ -123,19 +123,19 @@ typedef struct kind {
 static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed, const kind_t *kind)
 {
     line_t *line = new_line(cmd, kind->name, text);
-    const char *fault = NULL;
+    const char *err = NULL;
 
     line->holds = kind->holds;
     line->words = apr_array_make(cmd->pool, 2, sizeof(word_t));
-    while (*text && !fault) {
+    while (*text && !err) {
         word_t *word = apr_array_push(line->words);
         *word = (word_t){.text = next_word(cmd->pool, &text)};
-        fault = kind->read(cmd, word);
+        err = kind->read(cmd, word);
         line->scope = line->scope ? apr_pstrcat(cmd->pool, line->scope, " ", word->text, NULL) : word->text;
     }
     *parsed = line;
-    return fault || line->words->nelts ? fault
-                                       : apr_psprintf(cmd->pool, "Require %s: %s is needed.", kind->name, kind->what);
+    return err || line->words->nelts ? err
+                                     : apr_psprintf(cmd->pool, "Require %s: %s is needed.", kind->name, kind->what);
 }
 
 static const char *parse_permission(cmd_parms *cmd, const char *text, const void **parsed)

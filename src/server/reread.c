@@ -90,9 +90,9 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
         return;
     file->seen = now;
     apr_pool_create(&lasting, NULL);
-    const char *sentence = identity_secret_line(lasting, file->path, &secret);
+    const char *errmsg = identity_secret_line(lasting, file->path, &secret);
     bool tell = first_to_tell(file);
-    if (!sentence) {
+    if (!errmsg) {
         file->take(file->user, secret);
         if (tell)
             IDENTITY_LOG(APLOG_NOTICE, secrets->server, "ID0555: %s: %s has changed and was read again", file->name,
@@ -106,7 +106,7 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
                      file->name, file->path);
     else if (tell)
         IDENTITY_LOG(APLOG_WARNING, secrets->server, "ID0556: %s: %s The secret that was read before stays in force",
-                     file->name, sentence);
+                     file->name, errmsg);
     apr_pool_destroy(lasting);
 }
 

@@ -9,17 +9,17 @@
 
 #define SECRET_LARGEST 65536
 
-static const char *fault(apr_pool_t *pool, const char *path, int error)
+static const char *err(apr_pool_t *pool, const char *path, int error)
 {
     return apr_psprintf(pool, "%s cannot be read: %s (errno %d)%s%s%s.", path, strerror(error), error,
                         error == EACCES ? "; run `" : "", error == EACCES ? identity_rights_command(pool, path) : "",
                         error == EACCES ? "`" : "");
 }
 
-static const char *judge(apr_pool_t *pool, const char *path, int file, struct stat *info)
+static const char *validate(apr_pool_t *pool, const char *path, int file, struct stat *info)
 {
     if (fstat(file, info) != 0)
-        return fault(pool, path, errno);
+        return err(pool, path, errno);
     if (!S_ISREG(info->st_mode))
         return apr_psprintf(pool, "%s is no file.", path);
     if (info->st_mode & 077)
@@ -36,28 +36,28 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would never be open */
 
     if (file < 0)
-        return fault(pool, path, errno);
-    const char *sentence = judge(pool, path, file, &info);
-    if (!sentence) {
+        return err(pool, path, errno);
+    const char *errmsg = validate(pool, path, file, &info);
+    if (!errmsg) {
         char *buffer = apr_pcalloc(pool, (apr_size_t)info.st_size + 1);
         ssize_t got = read(file, buffer, (size_t)info.st_size);
         if (got < 0)
-            sentence = fault(pool, path, errno);
+            errmsg = err(pool, path, errno);
         else if (strlen(buffer) != (size_t)got)
-            sentence = apr_psprintf(pool, "%s is no text.", path);
+            errmsg = apr_psprintf(pool, "%s is no text.", path);
         identity_wipe_with_pool(pool, buffer);
         *text = buffer;
     }
     close(file);
-    return sentence;
+    return errmsg;
 }
 
 const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secret)
 {
-    const char *sentence = identity_secret_read(pool, path, secret);
+    const char *errmsg = identity_secret_read(pool, path, secret);
 
-    if (sentence)
-        return sentence;
+    if (errmsg)
+        return errmsg;
     (*secret)[strcspn(*secret, "\r\n")] = '\0';
     return **secret ? NULL : apr_psprintf(pool, "%s holds no secret in its first line.", path);
 }
@@ -65,26 +65,26 @@ const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secr
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys)
 {
     const char **pems = apr_palloc(pool, (apr_size_t)paths->nelts * sizeof *pems);
-    const char *sentence = NULL;
+    const char *errmsg = NULL;
     apr_pool_t *texts;
 
     /* The PEM texts go at once; what lives on is the key set. */
     apr_pool_create(&texts, pool);
-    for (int i = 0; i < paths->nelts && !sentence; i++) {
+    for (int i = 0; i < paths->nelts && !errmsg; i++) {
         char *text = NULL;
-        sentence = identity_secret_read(texts, APR_ARRAY_IDX(paths, i, const char *), &text);
-        if (sentence)
-            sentence = apr_pstrdup(pool, sentence);
+        errmsg = identity_secret_read(texts, APR_ARRAY_IDX(paths, i, const char *), &text);
+        if (errmsg)
+            errmsg = apr_pstrdup(pool, errmsg);
         pems[i] = text;
     }
-    if (!sentence) {
+    if (!errmsg) {
         const char *error = NULL;
         *keys = identity_keyset_load(pool, pems, paths->nelts, &error);
         if (!*keys)
-            sentence = apr_psprintf(pool, "IdentitySigningKey %s: %s", apr_array_pstrcat(texts, paths, ' '), error);
+            errmsg = apr_psprintf(pool, "IdentitySigningKey %s: %s", apr_array_pstrcat(texts, paths, ' '), error);
     }
     apr_pool_destroy(texts);
-    return sentence;
+    return errmsg;
 }
 
 #define ESCROW_SIZE 32
@@ -103,15 +103,15 @@ const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsig
 
     apr_pool_cleanup_register(pool, made, wipe_escrow, apr_pool_cleanup_null);
     apr_pool_create(&texts, pool);
-    const char *sentence = identity_secret_read(texts, path, &text);
-    if (sentence)
-        sentence = apr_pstrcat(pool, "IdentityKeyEscrow ", sentence, NULL);
+    const char *errmsg = identity_secret_read(texts, path, &text);
+    if (errmsg)
+        errmsg = apr_pstrcat(pool, "IdentityKeyEscrow ", errmsg, NULL);
     else if (!identity_sealing_key_read(text, made))
-        sentence = apr_psprintf(pool,
-                                "IdentityKeyEscrow %s does not hold 32 bytes as 64 hexadecimal digits or in base64; "
-                                "`openssl rand -hex 32` makes them.",
-                                path);
+        errmsg = apr_psprintf(pool,
+                              "IdentityKeyEscrow %s does not hold 32 bytes as 64 hexadecimal digits or in base64; "
+                              "`openssl rand -hex 32` makes them.",
+                              path);
     *key = made;
     apr_pool_destroy(texts);
-    return sentence;
+    return errmsg;
 }

@@ -154,7 +154,7 @@ const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsig
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */
 
-typedef struct identity_pool identity_pool_t;
+typedef struct identity_dbpool identity_dbpool_t;
 typedef struct identity_database identity_database_t;
 typedef struct identity_job identity_job_t;
 typedef struct identity_board identity_board_t;
@@ -167,7 +167,7 @@ struct identity_host {
     identity_dbd_t dbd;
     /* shared by the hosts of a database: */
     identity_database_t *database;
-    identity_pool_t *pool;
+    identity_dbpool_t *pool;
     identity_watch_t *watch;   /* NULL: nobody looks */
     apr_time_t signing_key_at; /* of IdentitySigningKey's newest file, as the parent saw it */
     identity_settings_t settings;
@@ -188,7 +188,7 @@ struct identity_site {
     server_rec *main_server;
     const identity_blocklist_t *blocklist; /* that comes with the module */
     apr_array_header_t *hosts;             /* of identity_host_t * */
-    apr_array_header_t *pools;             /* of identity_pool_t * */
+    apr_array_header_t *pools;             /* of identity_dbpool_t * */
     apr_global_mutex_t *write;
     identity_hashsem_t *hashing;
     unsigned hash_slots;
@@ -309,11 +309,11 @@ void identity_dump(apr_pool_t *configuration, server_rec *main_server);
 identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
                                       const char **errmsg);
 
-/* pool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
-identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host);
-void identity_pool_child(identity_pool_t *pool, apr_pool_t *child);
-identity_db_status_t identity_pool_borrow(void *host, apr_pool_t *pool, identity_db_t **db);
-void identity_pool_give_back(void *host, identity_db_t *db);
+/* dbpool.c: connections of mod_dbd, never more at once than it may open, and the writers' mutex. */
+identity_dbpool_t *identity_dbpool_make(apr_pool_t *configuration, identity_host_t *host);
+void identity_dbpool_child(identity_dbpool_t *pool, apr_pool_t *child);
+identity_db_status_t identity_dbpool_borrow(void *host, apr_pool_t *pool, identity_db_t **db);
+void identity_dbpool_release(void *host, identity_db_t *db);
 bool identity_write_enter(void *host);
 bool identity_write_try(void *host);
 void identity_write_leave(void *host);
@@ -334,7 +334,7 @@ void *identity_shared(const identity_site_t *site, const char *name, unsigned ve
  * are all in one process group. */
 bool identity_process_gone(pid_t pid);
 
-/* gate.c: the semaphore of password hashing for all hosts; false without shared memory. */
+/* semaphores.c: the semaphore of password hashing for all hosts; false without shared memory. */
 bool identity_hashsem_share(identity_site_t *site, unsigned slots);
 void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures);
 

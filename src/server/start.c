@@ -20,7 +20,7 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
     site->main_server = main_server;
     site->blocklist = identity_blocklist_shipped(configuration);
     site->hosts = apr_array_make(configuration, 2, sizeof(identity_host_t *));
-    site->pools = apr_array_make(configuration, 1, sizeof(identity_pool_t *));
+    site->pools = apr_array_make(configuration, 1, sizeof(identity_dbpool_t *));
     site->streams = identity_streams_make(site);
     return site;
 }
@@ -97,7 +97,7 @@ static const char *mail_of(identity_host_t *host)
     const identity_conf_t *conf = host->conf;
     identity_settings_t *settings = &host->settings;
     identity_mail_target_t *target;
-    const char *sentence;
+    const char *errmsg;
     char *secret;
 
     if (!conf->mail)
@@ -106,15 +106,15 @@ static const char *mail_of(identity_host_t *host)
     target->helo = conf->mail_helo ? conf->mail_helo : default_helo(host->site->pool, settings->public_url);
     settings->mail_templates = conf->mail_templates;
     if (!settings->mail_templates)
-        settings->mail_templates = identity_mail_templates_load(host->site->pool, NULL, &sentence);
+        settings->mail_templates = identity_mail_templates_load(host->site->pool, NULL, &errmsg);
     if (!settings->mail_templates)
-        return sentence;
+        return errmsg;
     settings->mail_from = conf->mail_from ? conf->mail_from : default_sender(host->site->pool, settings->public_url);
     if (!conf->mail_secret || !target->user)
         return NULL;
-    sentence = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
-    if (sentence)
-        return apr_psprintf(host->site->pool, "IdentityMailSecret %s", sentence);
+    errmsg = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
+    if (errmsg)
+        return apr_psprintf(host->site->pool, "IdentityMailSecret %s", errmsg);
     secret[strcspn(secret, "\r\n")] = '\0';
     target->password = secret;
     identity_secret_watch(host->site, "IdentityMailSecret", conf->mail_secret, take_password, target);
@@ -141,7 +141,7 @@ static void settings_of(identity_host_t *host)
 }
 
 static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,
-                                  const char **sentence)
+                                  const char **errmsg)
 {
     identity_host_t *host = apr_pcalloc(site->pool, sizeof *host);
 
@@ -150,11 +150,11 @@ static identity_host_t *host_make(identity_site_t *site, server_rec *server, con
     host->site = site;
     host->dbd = *dbd;
     settings_of(host);
-    *sentence = mail_of(host);
-    if (!*sentence)
-        *sentence = identity_start_sso(host);
-    if (!*sentence)
-        *sentence = identity_start_guests(host);
+    *errmsg = mail_of(host);
+    if (!*errmsg)
+        *errmsg = identity_start_sso(host);
+    if (!*errmsg)
+        *errmsg = identity_start_guests(host);
     identity_env_fill(host);
     for (int i = 0; i < site->hosts->nelts && !host->pool; i++) {
         identity_host_t *other = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
@@ -165,8 +165,8 @@ static identity_host_t *host_make(identity_site_t *site, server_rec *server, con
     }
     if (!host->pool) {
         host->database = identity_database_make(site, dbd);
-        host->pool = identity_pool_make(site->pool, host);
-        APR_ARRAY_PUSH(site->pools, identity_pool_t *) = host->pool;
+        host->pool = identity_dbpool_make(site->pool, host);
+        APR_ARRAY_PUSH(site->pools, identity_dbpool_t *) = host->pool;
     }
     APR_ARRAY_PUSH(site->hosts, identity_host_t *) = host;
     return host;
@@ -189,7 +189,7 @@ static void tell_origin(const identity_host_t *host)
 static int start_host(identity_site_t *site, server_rec *server)
 {
     identity_conf_t *conf = identity_conf(server);
-    const char *sentence = NULL;
+    const char *errmsg = NULL;
     identity_dbd_t dbd;
 
     identity_dbd_read(site->pool, site->main_server, server, &dbd);
@@ -204,9 +204,9 @@ static int start_host(identity_site_t *site, server_rec *server)
         conf->host = api;
     if (conf->host)
         return OK;
-    conf->host = host_make(site, server, &dbd, &sentence);
-    if (sentence) {
-        IDENTITY_LOG(APLOG_EMERG, server, "ID0522: %s", sentence);
+    conf->host = host_make(site, server, &dbd, &errmsg);
+    if (errmsg) {
+        IDENTITY_LOG(APLOG_EMERG, server, "ID0522: %s", errmsg);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     tell_origin(conf->host);
@@ -295,7 +295,7 @@ static unsigned hash_slots(const identity_site_t *site)
     return slots < 1 ? 1 : slots > 1024 ? 1024 : (unsigned)slots;
 }
 
-int identity_start_gates(identity_site_t *site)
+int identity_start_semaphores(identity_site_t *site)
 {
     int daemons = 0, status = write_mutex(site);
 
@@ -340,7 +340,7 @@ void identity_child_init(apr_pool_t *child, server_rec *main_server)
     identity_hashsem_join(site->hashing);
     identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)
-        identity_pool_child(APR_ARRAY_IDX(site->pools, i, identity_pool_t *), child);
+        identity_dbpool_child(APR_ARRAY_IDX(site->pools, i, identity_dbpool_t *), child);
     for (int i = 0; i < site->hosts->nelts; i++)
         identity_cache_child(APR_ARRAY_IDX(site->hosts, i, identity_host_t *));
     if (site->job)

@@ -87,7 +87,7 @@ const char *identity_read_number(apr_pool_t *pool, const char *name, const char 
 
 const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value)
 {
-    const char *slash = strchr(text, '/'), *fault;
+    const char *slash = strchr(text, '/'), *err;
 
     if (strcasecmp(text, "off") == 0) {
         value->count = 0;
@@ -95,12 +95,12 @@ const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *t
     }
     if (!slash)
         return apr_psprintf(pool, "%s needs a number and a duration, such as 10/1m, or off, not %s.", name, text);
-    fault =
+    err =
         identity_read_number(pool, apr_pstrcat(pool, name, " (before the /)", NULL),
                              apr_pstrmemdup(pool, text, (apr_size_t)(slash - text)), 1, RATE_COUNT_MAX, &value->count);
-    return fault ? fault
-                 : identity_read_duration(pool, apr_pstrcat(pool, name, " (behind the /)", NULL), slash + 1, false,
-                                          &value->period);
+    return err ? err
+               : identity_read_duration(pool, apr_pstrcat(pool, name, " (behind the /)", NULL), slash + 1, false,
+                                        &value->period);
 }
 
 /* Is the host written in other characters than ASCII, or in the A-labels that stand for them? */

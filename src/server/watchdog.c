@@ -87,7 +87,7 @@ static void purge_store(identity_job_t *job, apr_pool_t *pool, const identity_en
     for (int gone = 1; gone != 0 && !stopping(job); apr_sleep(PURGE_PAUSE)) {
         apr_pool_t *round;
         apr_pool_create(&round, pool);
-        gone = tries < PURGE_TRIES ? identity_purge_aside(round, env) : identity_purge(round, env);
+        gone = tries < PURGE_TRIES ? identity_purge_nowait(round, env) : identity_purge(round, env);
         apr_pool_destroy(round);
         tries = gone == IDENTITY_PURGE_BUSY ? tries + 1 : 0;
     }

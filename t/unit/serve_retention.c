@@ -298,12 +298,13 @@ static void test_batches(void)
     is_int(identity_purge(door->pool, &door->env), 200, "A11: a batch at a time, so that no writer waits long");
     bool (*enter)(void *) = door->env.try_write;
     door->env.try_write = busy;
-    is_int(identity_purge_aside(door->pool, &door->env), IDENTITY_PURGE_BUSY, "A11: and never before others who write");
+    is_int(identity_purge_nowait(door->pool, &door->env), IDENTITY_PURGE_BUSY,
+           "A11: and never before others who write");
     is_int(count("SELECT COUNT(*) FROM audit_records WHERE created_at = 1"), 250, "A11: ... nothing is deleted");
     door->env.try_write = enter;
-    is_int(identity_purge_aside(door->pool, &door->env), 200, "A11: it goes on when they are done");
-    is_int(identity_purge_aside(door->pool, &door->env), 50, "A11: to the end");
-    is_int(identity_purge_aside(door->pool, &door->env), 0, "A11: which it says");
+    is_int(identity_purge_nowait(door->pool, &door->env), 200, "A11: it goes on when they are done");
+    is_int(identity_purge_nowait(door->pool, &door->env), 50, "A11: to the end");
+    is_int(identity_purge_nowait(door->pool, &door->env), 0, "A11: which it says");
     for (identity_keep_t keep = 0; keep < IDENTITY_KEEPS; keep++)
         is_int(identity_keep_find(identity_keep_name(keep)), keep, "IdentityRetention %s", identity_keep_name(keep));
     is_int(identity_keep_find("all"), IDENTITY_KEEPS, "and no other");

@@ -161,7 +161,7 @@ bool identity_role_holds_nothing_within(const identity_roles_t *roles, const cha
 /* Is there one, and may it still be confirmed? */
 bool identity_change_pending(const identity_call_t *call, const identity_user_row_t *user);
 /* Is what was identified somebody at a protected place, and in which account? 403 otherwise. */
-bool identity_place_enter(identity_call_t *call, identity_authentication_t *out);
+bool identity_authorize_location(identity_call_t *call, identity_authentication_t *out);
 
 /* ---- administrators (administrators.c) --------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@ static bool anybody(const identity_principal_t *principal)
     return principal->guest || principal->sandbox;
 }
 
-bool identity_place_enter(identity_call_t *call, identity_authentication_t *out)
+bool identity_authorize_location(identity_call_t *call, identity_authentication_t *out)
 {
     const identity_principal_t *principal = call->principal = out->principal;
 

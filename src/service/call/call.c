@@ -144,7 +144,7 @@ bool identity_write(identity_call_t *call, identity_work_t *work, void *data)
     return write_behind(call, call->env->enter_write, work, data);
 }
 
-bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data)
+bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data)
 {
     identity_problem_t present = call->problem;
 

@@ -106,7 +106,7 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
                         identity_work_t *work, void *data, identity_problem_t *problem);
 
 /* For what may be written another time: where others write just now it is left out (false). Says nothing. */
-bool identity_write_aside(identity_call_t *call, identity_work_t *work, void *data);
+bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data);
 
 /* A call of our own making: for authentication, delivery and the command line. */
 void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,

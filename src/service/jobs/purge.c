@@ -216,11 +216,11 @@ int identity_purge(apr_pool_t *pool, const identity_env_t *env)
     return run(pool, env, identity_write, &purge) ? total(&purge) : 0;
 }
 
-int identity_purge_aside(apr_pool_t *pool, const identity_env_t *env)
+int identity_purge_nowait(apr_pool_t *pool, const identity_env_t *env)
 {
     purge_t purge;
 
-    if (run(pool, env, identity_write_aside, &purge))
+    if (run(pool, env, identity_write_nowait, &purge))
         return total(&purge);
     return purge.entered ? 0 : IDENTITY_PURGE_BUSY;
 }

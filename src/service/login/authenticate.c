@@ -249,7 +249,7 @@ static bool check(identity_call_t *call, credential_t *credential)
     if (credential->principal &&
         (credential->principal->kind == IDENTITY_CALLER_KEY || credential->principal->key_id) &&
         identity_use_due(call, lookup, IDENTITY_LAST_USE_STEP) &&
-        !identity_write_aside(call, write_last_use, credential))
+        !identity_write_nowait(call, write_last_use, credential))
         identity_use_missed(call, lookup, IDENTITY_LAST_USE_STEP);
     return true;
 }
@@ -375,7 +375,7 @@ static bool identify(identity_call_t *call, const identity_accepts_t *accepts, i
         identity_session_used(call, credential.principal, &credential.lookup);
     }
     out->principal = credential.principal;
-    return identity_place_enter(call, out);
+    return identity_authorize_location(call, out);
 }
 
 void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,

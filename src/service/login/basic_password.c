@@ -145,7 +145,7 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     if (!attempt->principal)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
     out->principal = attempt->principal;
-    return identity_place_enter(call, out);
+    return identity_authorize_location(call, out);
 }
 
 void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,

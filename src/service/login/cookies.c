@@ -118,6 +118,6 @@ void identity_session_used(identity_call_t *call, const identity_principal_t *pr
     apr_interval_time_t eighth = call->env->settings->refresh_idle / 8, step = eighth < USE_STEP ? eighth : USE_STEP;
 
     if (idle_end(call, principal) - principal->idle_expires_at >= step && identity_use_due(call, lookup, step) &&
-        !identity_write_aside(call, write_use, &principal))
+        !identity_write_nowait(call, write_use, &principal))
         identity_use_missed(call, lookup, step);
 }

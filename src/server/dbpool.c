@@ -23,16 +23,16 @@ APLOG_USE_MODULE(identity);
 /* A slot belongs to the thread that has taken it. */
 typedef struct slot {
     bool taken;
-    bool owed;            /* mod_dbd counts a connection for it that is closed */
+    bool leaked;          /* mod_dbd counts a connection for it that is closed */
     ap_dbd_t *record;     /* mod_dbd's, while taken */
-    bool apart;           /* has connections of its own: */
+    bool private_conn;    /* has connections of its own: */
     apr_pool_t *own;      /* holds db, also while the slot is free */
     identity_file_t file; /* that db was opened on */
     identity_db_t *db;
-    identity_db_t *lent; /* db while somebody has it: how give_back finds the slot; under the mutex */
+    identity_db_t *in_use; /* db while somebody has it: how give_back finds the slot; under the mutex */
 } slot_t;
 
-struct identity_pool {
+struct identity_dbpool {
     apr_pool_t *configuration;
     server_rec *server; /* whose mod_dbd it is */
     identity_database_t *database;
@@ -46,14 +46,14 @@ struct identity_pool {
     apr_pool_t *child;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
-    identity_file_t born; /* the file that mod_dbd's connections are opened on, while it is still the same */
-    bool closing;         /* the child ends: nothing is lent any more */
-    bool interruptible;   /* signals may come to threads that use it (prefork) */
+    identity_file_t initial_file; /* the file that mod_dbd's connections are opened on, while it is still the same */
+    bool closing;                 /* the child ends: nothing is lent any more */
+    bool interruptible;           /* signals may come to threads that use it (prefork) */
 };
 
 static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
 {
-    const identity_pool_t *pool = context;
+    const identity_dbpool_t *pool = context;
 
     IDENTITY_LOG(APLOG_ERR, pool->server, "ID0540: database: %s: %s", statement, failure);
     identity_database_heard(pool->database, failure, detail);
@@ -61,9 +61,9 @@ static void log_failure(void *context, const char *statement, const char *failur
         IDENTITY_LOG(APLOG_DEBUG, pool->server, "ID0541: database: %s: %s", statement, detail);
 }
 
-identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *host)
+identity_dbpool_t *identity_dbpool_make(apr_pool_t *configuration, identity_host_t *host)
 {
-    identity_pool_t *pool = apr_pcalloc(configuration, sizeof *pool);
+    identity_dbpool_t *pool = apr_pcalloc(configuration, sizeof *pool);
 
     pool->configuration = configuration;
     pool->server = host->server;
@@ -80,7 +80,7 @@ identity_pool_t *identity_pool_make(apr_pool_t *configuration, identity_host_t *
 
 /* ---- slots ------------------------------------------------------------------------------------------------------ */
 
-static slot_t *free_slot(const identity_pool_t *pool)
+static slot_t *free_slot(const identity_dbpool_t *pool)
 {
     for (int i = 0; i < pool->dbd.max && !pool->closing; i++)
         if (!pool->slots[i].taken)
@@ -88,7 +88,7 @@ static slot_t *free_slot(const identity_pool_t *pool)
     return NULL;
 }
 
-static slot_t *take_slot(identity_pool_t *pool, const identity_host_t *host)
+static slot_t *take_slot(identity_dbpool_t *pool, const identity_host_t *host)
 {
     apr_time_t end = apr_time_now() + host->conf->database_wait;
     slot_t *slot;
@@ -110,7 +110,7 @@ static slot_t *take_slot(identity_pool_t *pool, const identity_host_t *host)
     return slot;
 }
 
-static void free_up(identity_pool_t *pool, slot_t *slot)
+static void free_up(identity_dbpool_t *pool, slot_t *slot)
 {
     apr_thread_mutex_lock(pool->mutex);
     slot->taken = false;
@@ -119,25 +119,25 @@ static void free_up(identity_pool_t *pool, slot_t *slot)
     apr_thread_mutex_unlock(pool->mutex);
 }
 
-static void lend(identity_pool_t *pool, slot_t *slot)
+static void lend(identity_dbpool_t *pool, slot_t *slot)
 {
     apr_thread_mutex_lock(pool->mutex);
-    slot->lent = slot->db;
+    slot->in_use = slot->db;
     apr_thread_mutex_unlock(pool->mutex);
 }
 
 /* The slot is the caller's from here on. It must be before mod_dbd has the connection back and lends it to somebody
  * with another slot. */
-static slot_t *slot_of(identity_pool_t *pool, const identity_db_t *db)
+static slot_t *slot_of(identity_dbpool_t *pool, const identity_db_t *db)
 {
     slot_t *slot = NULL;
 
     apr_thread_mutex_lock(pool->mutex);
     for (int i = 0; i < pool->dbd.max && !slot; i++)
-        if (pool->slots[i].lent == db)
+        if (pool->slots[i].in_use == db)
             slot = &pool->slots[i];
     if (slot)
-        slot->lent = NULL;
+        slot->in_use = NULL;
     apr_thread_mutex_unlock(pool->mutex);
     return slot;
 }
@@ -145,7 +145,7 @@ static slot_t *slot_of(identity_pool_t *pool, const identity_db_t *db)
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* Subpools of the child's are made and destroyed under the mutex. */
-static apr_pool_t *own_pool(identity_pool_t *pool)
+static apr_pool_t *own_pool(identity_dbpool_t *pool)
 {
     apr_pool_t *own = NULL;
 
@@ -155,7 +155,7 @@ static apr_pool_t *own_pool(identity_pool_t *pool)
     return own;
 }
 
-static void drop_pool(identity_pool_t *pool, apr_pool_t *dropped)
+static void drop_pool(identity_dbpool_t *pool, apr_pool_t *dropped)
 {
     apr_thread_mutex_lock(pool->mutex);
     apr_pool_destroy(dropped);
@@ -163,7 +163,7 @@ static void drop_pool(identity_pool_t *pool, apr_pool_t *dropped)
 }
 
 /* The record is forgotten first: what is with mod_dbd is not given to it again. */
-static void hand_back(identity_pool_t *pool, slot_t *slot)
+static void hand_back(identity_dbpool_t *pool, slot_t *slot)
 {
     ap_dbd_t *record = slot->record;
 
@@ -173,13 +173,13 @@ static void hand_back(identity_pool_t *pool, slot_t *slot)
 }
 
 /* Closes the connection of a slot for good. */
-static void discard(identity_pool_t *pool, slot_t *slot)
+static void discard(identity_dbpool_t *pool, slot_t *slot)
 {
     if (slot->own) {
         drop_pool(pool, slot->own);
     } else if (slot->record && pool->dbd.persist) {
         /* Its pool closes it; mod_dbd keeps no pointer to what it has lent. */
-        slot->apart = slot->owed = true;
+        slot->private_conn = slot->leaked = true;
         apr_pool_destroy(slot->record->pool);
     } else if (slot->record) {
         hand_back(pool, slot);
@@ -190,14 +190,14 @@ static void discard(identity_pool_t *pool, slot_t *slot)
 }
 
 /* Something was wrong with the database a moment after it was looked at. */
-static identity_db_status_t lost(identity_pool_t *pool, slot_t *slot)
+static identity_db_status_t lost(identity_dbpool_t *pool, slot_t *slot)
 {
     discard(pool, slot);
     identity_database_suspect(pool->database);
     return IDENTITY_DB_LOST;
 }
 
-static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, const identity_file_t *file,
+static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot, const identity_file_t *file,
                                         apr_pool_t *request)
 {
     const char *error = "The database was replaced at this very moment.";
@@ -216,7 +216,7 @@ static identity_db_status_t connect_own(identity_pool_t *pool, slot_t *slot, con
     return lost(pool, slot);
 }
 
-static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
+static identity_db_status_t connect_in_use(identity_dbpool_t *pool, slot_t *slot, apr_pool_t *request)
 {
     const char *error = NULL;
 
@@ -232,21 +232,21 @@ static identity_db_status_t connect_lent(identity_pool_t *pool, slot_t *slot, ap
 }
 
 /* A file may be moved away, or another be put in its place, while connections to it live on and see nothing of it. */
-static identity_db_status_t reach(identity_pool_t *pool, slot_t *slot, apr_pool_t *request)
+static identity_db_status_t reach(identity_dbpool_t *pool, slot_t *slot, apr_pool_t *request)
 {
     identity_file_t file;
     identity_db_status_t status = identity_database_ready(pool->database, request, &file);
 
     if (status != IDENTITY_DB_OK)
         return status;
-    if (pool->private || (pool->dbd.persist && !identity_file_same(&file, &pool->born)))
-        slot->apart = true;
-    return slot->apart ? connect_own(pool, slot, &file, request) : connect_lent(pool, slot, request);
+    if (pool->private || (pool->dbd.persist && !identity_file_same(&file, &pool->initial_file)))
+        slot->private_conn = true;
+    return slot->private_conn ? connect_own(pool, slot, &file, request) : connect_in_use(pool, slot, request);
 }
 
 static identity_db_status_t borrow(const identity_host_t *host, apr_pool_t *request, identity_db_t **db)
 {
-    identity_pool_t *pool = host->pool;
+    identity_dbpool_t *pool = host->pool;
     slot_t *slot = pool->mutex ? take_slot(pool, host) : NULL;
 
     if (!slot) {
@@ -267,7 +267,7 @@ static identity_db_status_t borrow(const identity_host_t *host, apr_pool_t *requ
     return IDENTITY_DB_OK;
 }
 
-identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
+identity_db_status_t identity_dbpool_borrow(void *host_, apr_pool_t *request, identity_db_t **db)
 {
     const identity_host_t *host = host_;
     bool interruptible = host->pool->interruptible;
@@ -280,10 +280,10 @@ identity_db_status_t identity_pool_borrow(void *host_, apr_pool_t *request, iden
     return status;
 }
 
-void identity_pool_give_back(void *host_, identity_db_t *db)
+void identity_dbpool_release(void *host_, identity_db_t *db)
 {
     const identity_host_t *host = host_;
-    identity_pool_t *pool = host->pool;
+    identity_dbpool_t *pool = host->pool;
     slot_t *slot = slot_of(pool, db);
 
     if (!slot)
@@ -305,7 +305,7 @@ void identity_pool_give_back(void *host_, identity_db_t *db)
 
 /* ---- a child's life --------------------------------------------------------------------------------------------- */
 
-static bool all_free(const identity_pool_t *pool)
+static bool all_free(const identity_dbpool_t *pool)
 {
     for (int i = 0; i < pool->dbd.max; i++)
         if (pool->slots[i].taken)
@@ -314,7 +314,7 @@ static bool all_free(const identity_pool_t *pool)
 }
 
 /* What mod_dbd gets for a connection that is closed already: nothing but a pool that it may destroy. */
-static ap_dbd_t *stand_in(const identity_pool_t *pool)
+static ap_dbd_t *dummy_record(const identity_dbpool_t *pool)
 {
     apr_pool_t *own;
 
@@ -328,7 +328,7 @@ static ap_dbd_t *stand_in(const identity_pool_t *pool)
  * one that has a connection (signals.c): they have a moment to end it. */
 static apr_status_t close_pool(void *pool_)
 {
-    identity_pool_t *pool = pool_;
+    identity_dbpool_t *pool = pool_;
     apr_time_t end = apr_time_now() + LONGEST_END;
 
     if (apr_thread_mutex_timedlock(pool->mutex, LONGEST_END) != APR_SUCCESS)
@@ -339,8 +339,8 @@ static apr_status_t close_pool(void *pool_)
         apr_thread_cond_timedwait(pool->freed, pool->mutex, end - apr_time_now());
     for (int i = 0; i < pool->dbd.max && pool->dbd.persist; i++) {
         slot_t *slot = &pool->slots[i];
-        if (slot->owed)
-            pool->close(pool->server, stand_in(pool));
+        if (slot->leaked)
+            pool->close(pool->server, dummy_record(pool));
         else if (slot->taken && slot->record)
             pool->close(pool->server, slot->record);
     }
@@ -348,7 +348,7 @@ static apr_status_t close_pool(void *pool_)
     return APR_SUCCESS;
 }
 
-void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
+void identity_dbpool_child(identity_dbpool_t *pool, apr_pool_t *child)
 {
     int threaded = 0;
 
@@ -364,7 +364,7 @@ void identity_pool_child(identity_pool_t *pool, apr_pool_t *child)
         return;
     }
     /* mod_dbd opens its first ones after this. */
-    identity_database_ready(pool->database, pool->child, &pool->born);
+    identity_database_ready(pool->database, pool->child, &pool->initial_file);
     apr_pool_pre_cleanup_register(child, pool, close_pool);
 }
 
