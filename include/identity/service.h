@@ -166,11 +166,11 @@ void identity_metric_request(identity_metrics_t *metrics, int route, int status,
 identity_metric_t identity_metric_protected(const char *method, int status);
 
 /* What all processes have counted so far; GAUGEs are not known until they are set. */
-typedef struct identity_figures identity_figures_t;
-identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
-void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, apr_int64_t n);
+typedef struct identity_metrics_snapshot identity_metrics_snapshot_t;
+identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
+void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t n);
 /* There may be more of it than were counted. */
-void identity_figure_open(identity_figures_t *figures, identity_metric_t metric);
+void identity_snapshot_open(identity_metrics_snapshot_t *snapshot, identity_metric_t metric);
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
 
@@ -220,7 +220,7 @@ typedef struct identity_env {
 
 /* What the database tells, in a few bounded reads on one connection. Where it does not answer: DATABASE_UP is 0 and the
  * others stay unknown. */
-void identity_figures_survey(apr_pool_t *pool, const identity_env_t *env, identity_figures_t *figures);
+void identity_metrics_statistics(apr_pool_t *pool, const identity_env_t *env, identity_metrics_snapshot_t *snapshot);
 
 /* What is too dear for each who asks: rows, size and oldest row of each table, mails by how long they wait, the newest
  * backup. Taken by one process now and then, and shown by all, from shared memory that was all zero (watch.c). */
@@ -232,28 +232,28 @@ typedef struct identity_watched {
 size_t identity_watch_size(void);
 void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const identity_watched_t *files,
                          identity_watch_t *watch);
-void identity_watch_show(const identity_watch_t *watch, identity_figures_t *figures);
+void identity_watch_show(const identity_watch_t *watch, identity_metrics_snapshot_t *snapshot);
 /* htidentity backup has made one. False: that could not be written. */
 bool identity_backup_done(apr_pool_t *pool, const identity_env_t *env);
 
 /* The three forms of the same figures. Lines `IdentityKey: value` as mod_status writes them. */
-const char *identity_figures_lines(apr_pool_t *pool, const identity_figures_t *figures);
+const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 /* OpenMetrics 1.0 with its # EOF. */
 #define IDENTITY_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
-const char *identity_figures_openmetrics(apr_pool_t *pool, const identity_figures_t *figures);
+const char *identity_metrics_openmetrics(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 
 /* Who looks at the page, and where. */
-typedef struct identity_figures_view {
+typedef struct identity_metrics_view {
     const char *site; /* name of the server; escaped here */
     apr_time_t now;
     bool mail;   /* mails are sent at all */
     int refresh; /* seconds after which the page is asked for again, 0: never */
-} identity_figures_view_t;
+} identity_metrics_view_t;
 /* A whole document without script or anything from elsewhere. *policy: its Content-Security-Policy. */
-const char *identity_figures_page(apr_pool_t *pool, const identity_figures_t *figures,
-                                  const identity_figures_view_t *view, const char **policy);
+const char *identity_metrics_page(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot,
+                                  const identity_metrics_view_t *view, const char **policy);
 /* The tables alone, for a page of mod_status. */
-const char *identity_figures_section(apr_pool_t *pool, const identity_figures_t *figures);
+const char *identity_metrics_section(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 
 /* ---- the door --------------------------------------------------------------------------------------------------- */
 

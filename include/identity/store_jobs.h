@@ -37,18 +37,18 @@ identity_db_status_t identity_tables_measure(identity_db_t *db, apr_array_header
 identity_db_status_t identity_tables_look(identity_db_t *db, apr_int64_t most, bool sized, apr_array_header_t **rows);
 
 /* Of `most` queued mails, how many were queued before each of these times. */
-identity_db_status_t identity_survey_waiting(identity_db_t *db, const apr_time_t before[], int count, apr_int64_t most,
-                                             apr_int64_t waiting[]);
+identity_db_status_t identity_statistics_waiting(identity_db_t *db, const apr_time_t before[], int count,
+                                                 apr_int64_t most, apr_int64_t waiting[]);
 
 /* How things stand. Of each kind at most `most` rows are looked at, so it costs little however many there are. */
-typedef struct identity_survey {
+typedef struct identity_statistics {
     apr_int64_t users, users_active, keys, keys_active;
     apr_int64_t sessions, sessions_live; /* of those that end last */
     apr_int64_t queued, failed;          /* mails */
     apr_time_t oldest_queued_at;         /* 0: none */
-} identity_survey_t;
-identity_db_status_t identity_survey_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
-                                          identity_survey_t *survey);
+} identity_statistics_t;
+identity_db_status_t identity_statistics_take(identity_db_t *db, apr_time_t now, apr_int64_t most,
+                                              identity_statistics_t *statistics);
 
 /* What has been kept for long enough (IdentityRetention). */
 typedef enum {

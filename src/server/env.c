@@ -17,7 +17,7 @@ static bool fill(void *context, void *buffer, size_t size)
 /* Not guessed, and no two alike: of a key that each child makes for itself, and a counter. */
 static bool fill_label(void *context, void *buffer, size_t size)
 {
-    identity_labels_t *labels = &((identity_host_t *)context)->site->labels;
+    identity_request_ids_t *labels = &((identity_host_t *)context)->site->labels;
     unsigned char *at = buffer, block[crypto_shorthash_siphashx24_BYTES];
 
     if (!labels->ready)
@@ -31,7 +31,7 @@ static bool fill_label(void *context, void *buffer, size_t size)
     return true;
 }
 
-void identity_labels_begin(identity_labels_t *labels)
+void identity_request_ids_begin(identity_request_ids_t *labels)
 {
     randombytes_buf(labels->key, sizeof labels->key);
     labels->ready = true;

@@ -84,16 +84,16 @@ void identity_metrics_join(identity_site_t *site, apr_pool_t *child)
     IDENTITY_LOG(APLOG_WARNING, site->main_server, "ID0532: there are too many processes: this child counts nothing");
 }
 
-identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site)
+identity_metrics_snapshot_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site)
 {
     identity_board_t *board = site->board;
     unsigned processes = 0;
 
     sweep(board);
-    identity_figures_t *figures = identity_metrics_read(pool, board->metrics);
+    identity_metrics_snapshot_t *snapshot = identity_metrics_read(pool, board->metrics);
     for (unsigned i = 0; i < board->parts; i++)
         processes += atomic_load(&board->shared->owners[i]) > 0;
-    identity_figure_set(figures, IDENTITY_METRIC_PROCESSES, processes);
-    identity_figure_set(figures, IDENTITY_METRIC_START_TIME, board->shared->since);
-    return figures;
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_PROCESSES, processes);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_START_TIME, board->shared->since);
+    return snapshot;
 }

@@ -19,12 +19,12 @@ bool identity_hashsem_share(identity_site_t *site, unsigned slots)
     return true;
 }
 
-void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures)
+void identity_hashsem_metrics(const identity_site_t *site, identity_metrics_snapshot_t *snapshot)
 {
     unsigned hashing, queued;
 
     identity_hashsem_look(site->hashing, &hashing, &queued);
-    identity_figure_set(figures, IDENTITY_METRIC_HASH_SLOTS, site->hash_slots);
-    identity_figure_set(figures, IDENTITY_METRIC_HASH_IN_USE, hashing);
-    identity_figure_set(figures, IDENTITY_METRIC_HASH_WAITING, queued);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_HASH_SLOTS, site->hash_slots);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_HASH_IN_USE, hashing);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_HASH_WAITING, queued);
 }

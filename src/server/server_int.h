@@ -176,12 +176,12 @@ struct identity_host {
 };
 
 /* What the ids of requests are made of in a child (env.c). */
-typedef struct identity_labels {
+typedef struct identity_request_ids {
     bool ready;
     unsigned char key[16];
     atomic_ullong count;
-} identity_labels_t;
-void identity_labels_begin(identity_labels_t *labels);
+} identity_request_ids_t;
+void identity_request_ids_begin(identity_request_ids_t *labels);
 
 struct identity_site {
     apr_pool_t *pool; /* of this configuration */
@@ -194,7 +194,7 @@ struct identity_site {
     unsigned hash_slots;
     identity_board_t *board;     /* metrics.c */
     identity_secrets_t *secrets; /* reread.c; NULL: there are none */
-    identity_labels_t labels;
+    identity_request_ids_t labels;
     identity_job_t *job; /* NULL without mod_watchdog */
     struct identity_streams *streams;
 };
@@ -336,7 +336,7 @@ bool identity_process_gone(pid_t pid);
 
 /* semaphores.c: the semaphore of password hashing for all hosts; false without shared memory. */
 bool identity_hashsem_share(identity_site_t *site, unsigned slots);
-void identity_hashsem_figures(const identity_site_t *site, identity_figures_t *figures);
+void identity_hashsem_metrics(const identity_site_t *site, identity_metrics_snapshot_t *snapshot);
 
 /* counters.c: what the rate limits of all hosts are counted by; false without shared memory. */
 bool identity_counters_share(identity_site_t *site);
@@ -344,7 +344,7 @@ bool identity_counters_share(identity_site_t *site);
 /* metrics.c: where all hosts count what happens, as the rate limits' memory is; and each process its own part. */
 bool identity_metrics_share(identity_site_t *site, unsigned processes);
 void identity_metrics_join(identity_site_t *site, apr_pool_t *child);
-identity_figures_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site);
+identity_metrics_snapshot_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site);
 
 /* principal_cache.c: false without shared memory; and in each child. */
 bool identity_revisions_share(identity_site_t *site);

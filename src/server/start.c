@@ -332,7 +332,7 @@ void identity_child_init(apr_pool_t *child, server_rec *main_server)
     if (sodium_init() < 0 || !identity_client_start())
         IDENTITY_LOG(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
     json_object_seed(0);
-    identity_labels_begin(&site->labels);
+    identity_request_ids_begin(&site->labels);
     apr_status_t status = apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);
     if (status != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",

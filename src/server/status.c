@@ -17,38 +17,38 @@ APLOG_USE_MODULE(identity);
 #define REFRESH_DEFAULT 10
 #define REFRESH_MAX     86400
 
-static void set_size(identity_figures_t *figures, identity_metric_t metric, const char *path)
+static void set_size(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, const char *path)
 {
     struct stat info;
 
     if (stat(path, &info) == 0)
-        identity_figure_set(figures, metric, info.st_size);
+        identity_snapshot_set(snapshot, metric, info.st_size);
 }
 
-static void set_room(identity_figures_t *figures, const char *path)
+static void set_room(identity_metrics_snapshot_t *snapshot, const char *path)
 {
     struct statvfs room;
 
     if (statvfs(path, &room) == 0)
-        identity_figure_set(figures, IDENTITY_METRIC_DATABASE_FREE,
-                            (apr_int64_t)room.f_bavail * (apr_int64_t)room.f_frsize);
+        identity_snapshot_set(snapshot, IDENTITY_METRIC_DATABASE_FREE,
+                              (apr_int64_t)room.f_bavail * (apr_int64_t)room.f_frsize);
 }
 
 /* What was counted is read before the database is asked, so that the question does not count itself. */
-static identity_figures_t *collect(apr_pool_t *pool, const identity_host_t *host)
+static identity_metrics_snapshot_t *collect(apr_pool_t *pool, const identity_host_t *host)
 {
-    identity_figures_t *figures = identity_metrics_collect(pool, host->site);
+    identity_metrics_snapshot_t *snapshot = identity_metrics_collect(pool, host->site);
 
-    identity_hashsem_figures(host->site, figures);
-    identity_figures_survey(pool, &host->env, figures);
-    identity_figure_set(figures, IDENTITY_METRIC_CONNECTIONS_MAX, host->dbd.max);
-    set_size(figures, IDENTITY_METRIC_DATABASE_SIZE, host->dbd.params);
-    set_size(figures, IDENTITY_METRIC_DATABASE_WAL, apr_pstrcat(pool, host->dbd.params, "-wal", NULL));
-    set_room(figures, identity_folder_of(pool, host->dbd.params));
-    identity_figure_set(figures, IDENTITY_METRIC_BUILD, 1);
+    identity_hashsem_metrics(host->site, snapshot);
+    identity_metrics_statistics(pool, &host->env, snapshot);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_CONNECTIONS_MAX, host->dbd.max);
+    set_size(snapshot, IDENTITY_METRIC_DATABASE_SIZE, host->dbd.params);
+    set_size(snapshot, IDENTITY_METRIC_DATABASE_WAL, apr_pstrcat(pool, host->dbd.params, "-wal", NULL));
+    set_room(snapshot, identity_folder_of(pool, host->dbd.params));
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_BUILD, 1);
     if (host->watch)
-        identity_watch_show(host->watch, figures);
-    return figures;
+        identity_watch_show(host->watch, snapshot);
+    return snapshot;
 }
 
 /* ---- the handler ------------------------------------------------------------------------------------------------ */
@@ -76,13 +76,13 @@ static int refresh_of(const request_rec *r)
     return seconds < 1 ? REFRESH_DEFAULT : seconds > REFRESH_MAX ? REFRESH_MAX : (int)seconds;
 }
 
-static const char *page(request_rec *r, const identity_host_t *host, const identity_figures_t *figures)
+static const char *page(request_rec *r, const identity_host_t *host, const identity_metrics_snapshot_t *snapshot)
 {
-    identity_figures_view_t view = {.site = ap_get_server_name(r),
+    identity_metrics_view_t view = {.site = ap_get_server_name(r),
                                     .now = apr_time_now(),
                                     .mail = host->settings.mail != NULL,
                                     .refresh = refresh_of(r)};
-    const char *policy, *text = identity_figures_page(r->pool, figures, &view, &policy);
+    const char *policy, *text = identity_metrics_page(r->pool, snapshot, &view, &policy);
 
     ap_set_content_type(r, "text/html; charset=utf-8");
     apr_table_setn(r->headers_out, "Content-Security-Policy", policy);
@@ -104,16 +104,16 @@ int identity_show_status(request_rec *r)
         return HTTP_METHOD_NOT_ALLOWED;
     if (!host)
         return HTTP_NOT_FOUND; /* nothing of ours is in this virtual host */
-    const identity_figures_t *figures = collect(r->pool, host);
+    const identity_metrics_snapshot_t *snapshot = collect(r->pool, host);
     format = parameter(r, "format");
     if (format && strcmp(format, "openmetrics") == 0) {
         ap_set_content_type(r, IDENTITY_OPENMETRICS_TYPE);
-        text = identity_figures_openmetrics(r->pool, figures);
+        text = identity_metrics_openmetrics(r->pool, snapshot);
     } else if (parameter(r, "auto")) {
         ap_set_content_type(r, "text/plain; charset=utf-8");
-        text = identity_figures_lines(r->pool, figures);
+        text = identity_metrics_lines(r->pool, snapshot);
     } else {
-        text = page(r, host, figures);
+        text = page(r, host, snapshot);
     }
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
@@ -131,9 +131,9 @@ static int add_to_status(request_rec *r, int flags)
 
     if (!host)
         return DECLINED;
-    const identity_figures_t *figures = collect(r->pool, host);
-    ap_rputs(flags & AP_STATUS_SHORT ? identity_figures_lines(r->pool, figures)
-                                     : identity_figures_section(r->pool, figures),
+    const identity_metrics_snapshot_t *snapshot = collect(r->pool, host);
+    ap_rputs(flags & AP_STATUS_SHORT ? identity_metrics_lines(r->pool, snapshot)
+                                     : identity_metrics_section(r->pool, snapshot),
              r);
     return OK;
 }

@@ -79,11 +79,11 @@ static void test_at_once(void)
     if (child == 0)
         _exit(0);
     waitpid(child, &status, 0);
-    identity_figures_t *figures = identity_metrics_read(pool, metrics);
+    identity_metrics_snapshot_t *snapshot = identity_metrics_read(pool, metrics);
     is_int(status, 0, "the other process has ended well");
-    is_int(figures->metrics[IDENTITY_METRIC_HASH_PASSED], 2 * THREADS * ADDS, "not one addition is lost");
-    is_int(identity_requests_sum(&figures->requests[ROUTE_list_users]), 2 * THREADS * ADDS, "not one request");
-    is_int(figures->requests[ROUTE_list_users].microseconds, 700LL * 2 * THREADS * ADDS, "not a microsecond");
+    is_int(snapshot->metrics[IDENTITY_METRIC_HASH_PASSED], 2 * THREADS * ADDS, "not one addition is lost");
+    is_int(identity_requests_sum(&snapshot->requests[ROUTE_list_users]), 2 * THREADS * ADDS, "not one request");
+    is_int(snapshot->requests[ROUTE_list_users].microseconds, 700LL * 2 * THREADS * ADDS, "not a microsecond");
 }
 
 static void test_requests(void)
@@ -98,10 +98,10 @@ static void test_requests(void)
     identity_metric_request(metrics, -1, 404, 1);
     identity_metric_request(metrics, ROUTE_UNKNOWN - 1, 418, 1);
     identity_metric_request(metrics, 0, 503, 1);
-    identity_figures_t *figures = identity_metrics_read(pool, metrics);
-    is_int(figures->requests[ROUTE_UNKNOWN].statuses[9], 1, "what matches no route is counted apart");
-    is_int(figures->requests[ROUTE_UNKNOWN - 1].statuses[IDENTITY_STATUSES - 1], 1, "an odd status is another one");
-    is_int(figures->requests[0].statuses[IDENTITY_STATUSES - 2], 1, "503 is told apart");
+    identity_metrics_snapshot_t *snapshot = identity_metrics_read(pool, metrics);
+    is_int(snapshot->requests[ROUTE_UNKNOWN].statuses[9], 1, "what matches no route is counted apart");
+    is_int(snapshot->requests[ROUTE_UNKNOWN - 1].statuses[IDENTITY_STATUSES - 1], 1, "an odd status is another one");
+    is_int(snapshot->requests[0].statuses[IDENTITY_STATUSES - 2], 1, "503 is told apart");
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         metrics = fresh();
         identity_metrics_use(metrics, 0);
@@ -152,18 +152,18 @@ static void test_table(void)
 /* ---- the three forms -------------------------------------------------------------------------------------------- */
 
 /* A value of its own for every figure. */
-static identity_figures_t *numbered(void)
+static identity_metrics_snapshot_t *numbered(void)
 {
-    identity_figures_t *figures = identity_metrics_read(pool, fresh());
+    identity_metrics_snapshot_t *snapshot = identity_metrics_read(pool, fresh());
 
     for (int i = 0; i < IDENTITY_METRICS; i++)
-        identity_figure_set(figures, (identity_metric_t)i, 1000003 + i);
-    identity_figure_open(figures, IDENTITY_METRIC_USERS_ACTIVE);
-    figures->requests[ROUTE_get_user].statuses[0] = 77;
-    figures->requests[ROUTE_get_user].times[2] = 70;
-    figures->requests[ROUTE_get_user].times[7] = 7;
-    figures->requests[ROUTE_get_user].microseconds = 77000;
-    return figures;
+        identity_snapshot_set(snapshot, (identity_metric_t)i, 1000003 + i);
+    identity_snapshot_open(snapshot, IDENTITY_METRIC_USERS_ACTIVE);
+    snapshot->requests[ROUTE_get_user].statuses[0] = 77;
+    snapshot->requests[ROUTE_get_user].times[2] = 70;
+    snapshot->requests[ROUTE_get_user].times[7] = 7;
+    snapshot->requests[ROUTE_get_user].microseconds = 77000;
+    return snapshot;
 }
 
 static bool has(const char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -179,12 +179,12 @@ static bool has(const char *text, const char *format, ...)
 
 static void test_forms(void)
 {
-    identity_figures_t *figures = numbered();
-    identity_figures_view_t view = {.site = "<b>&\"site\"", .now = 0, .mail = true};
-    const char *policy, *lines = identity_figures_lines(pool, figures),
-                        *open = identity_figures_openmetrics(pool, figures),
-                        *page = identity_figures_page(pool, figures, &view, &policy),
-                        *section = identity_figures_section(pool, figures);
+    identity_metrics_snapshot_t *snapshot = numbered();
+    identity_metrics_view_t view = {.site = "<b>&\"site\"", .now = 0, .mail = true};
+    const char *policy, *lines = identity_metrics_lines(pool, snapshot),
+                        *open = identity_metrics_openmetrics(pool, snapshot),
+                        *page = identity_metrics_page(pool, snapshot, &view, &policy),
+                        *section = identity_metrics_section(pool, snapshot);
     identity_metric_info_t info = {.row = 0};
 
     while (identity_metric_next(&info)) {
@@ -220,13 +220,13 @@ static void test_forms(void)
 
 static void test_unknown(void)
 {
-    identity_figures_t *figures = identity_metrics_read(pool, fresh());
-    identity_figures_view_t view = {.site = "x", .refresh = 5};
+    identity_metrics_snapshot_t *snapshot = identity_metrics_read(pool, fresh());
+    identity_metrics_view_t view = {.site = "x", .refresh = 5};
     const char *policy;
 
-    identity_figure_set(figures, IDENTITY_METRIC_DATABASE_UP, 0);
-    const char *lines = identity_figures_lines(pool, figures), *open = identity_figures_openmetrics(pool, figures),
-               *page = identity_figures_page(pool, figures, &view, &policy);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_DATABASE_UP, 0);
+    const char *lines = identity_metrics_lines(pool, snapshot), *open = identity_metrics_openmetrics(pool, snapshot),
+               *page = identity_metrics_page(pool, snapshot, &view, &policy);
     ok(has(lines, "IdentityDatabaseUp: 0\n") && has(open, "identity_database_up 0\n"), "the database is away");
     ok(has(page, "<strong>Does not answer</strong>"), "which the page says in words");
     ok(!has(lines, "IdentityUsersActive") && !has(open, "identity_users"), "what nobody knows is not told");

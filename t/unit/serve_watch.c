@@ -8,19 +8,19 @@
 
 static identity_watch_t *watch;
 
-static const identity_figures_t *taken(identity_watched_t files)
+static const identity_metrics_snapshot_t *taken(identity_watched_t files)
 {
-    identity_figures_t *figures = apr_pcalloc(door->pool, sizeof *figures);
+    identity_metrics_snapshot_t *snapshot = apr_pcalloc(door->pool, sizeof *snapshot);
 
     identity_watch_take(door->pool, &door->env, &files, watch);
-    identity_watch_show(watch, figures);
-    return figures;
+    identity_watch_show(watch, snapshot);
+    return snapshot;
 }
 
 /* The clock of these tests moves by a microsecond with each look at it. */
-static apr_int64_t seconds(const identity_figures_t *figures, identity_metric_t metric)
+static apr_int64_t seconds(const identity_metrics_snapshot_t *snapshot, identity_metric_t metric)
 {
-    return figures->known[metric] ? apr_time_sec(figures->metrics[metric]) : -1;
+    return snapshot->known[metric] ? apr_time_sec(snapshot->metrics[metric]) : -1;
 }
 
 static apr_time_t oldest(void)
@@ -31,7 +31,7 @@ static apr_time_t oldest(void)
 static void test_tables(void)
 {
     apr_array_header_t *rows;
-    const identity_figures_t *figures = taken((identity_watched_t){.size = 4096});
+    const identity_metrics_snapshot_t *snapshot = taken((identity_watched_t){.size = 4096});
     identity_metric_info_t info = {.row = 0};
     int shown = 0;
 
@@ -40,15 +40,15 @@ static void test_tables(void)
     while (identity_metric_next(&info))
         if (strcmp(info.family->name, "table_rows") == 0) {
             shown++;
-            ok(figures->known[info.metric], "%s is one of the schema", info.labels);
+            ok(snapshot->known[info.metric], "%s is one of the schema", info.labels);
         }
     is_int(shown + 1, rows->nelts, "every table of the schema but that of its version has figures");
-    is_int(figures->metrics[IDENTITY_METRIC_ROWS_users], count("SELECT COUNT(*) FROM users"), "rows of users");
-    is_int(figures->metrics[IDENTITY_METRIC_ROWS_sessions], 0, "none of sessions");
-    ok(figures->metrics[IDENTITY_METRIC_BYTES_users] > 0, "bytes");
-    ok(!figures->known[IDENTITY_METRIC_OLDEST_sessions], "what has no row has no oldest one");
-    is_int(figures->metrics[IDENTITY_METRIC_OLDEST_accounts], door->now - count("SELECT MIN(created_at) FROM accounts"),
-           "age of the oldest row");
+    is_int(snapshot->metrics[IDENTITY_METRIC_ROWS_users], count("SELECT COUNT(*) FROM users"), "rows of users");
+    is_int(snapshot->metrics[IDENTITY_METRIC_ROWS_sessions], 0, "none of sessions");
+    ok(snapshot->metrics[IDENTITY_METRIC_BYTES_users] > 0, "bytes");
+    ok(!snapshot->known[IDENTITY_METRIC_OLDEST_sessions], "what has no row has no oldest one");
+    is_int(snapshot->metrics[IDENTITY_METRIC_OLDEST_accounts],
+           door->now - count("SELECT MIN(created_at) FROM accounts"), "age of the oldest row");
     change("UPDATE accounts SET created_at = created_at - 60000000 WHERE id = (SELECT MIN(id) FROM accounts)");
     is_int(seconds(taken((identity_watched_t){.size = 4096}), IDENTITY_METRIC_OLDEST_accounts),
            apr_time_sec(door->now - oldest()), "... which has the smallest id");
@@ -57,31 +57,31 @@ static void test_tables(void)
 static void test_large(void)
 {
     memset((void *)watch, 0, identity_watch_size());
-    const identity_figures_t *figures = taken((identity_watched_t){.size = 2LL * 1024 * 1024 * 1024});
-    ok(!figures->known[IDENTITY_METRIC_BYTES_users] && figures->known[IDENTITY_METRIC_ROWS_users],
+    const identity_metrics_snapshot_t *snapshot = taken((identity_watched_t){.size = 2LL * 1024 * 1024 * 1024});
+    ok(!snapshot->known[IDENTITY_METRIC_BYTES_users] && snapshot->known[IDENTITY_METRIC_ROWS_users],
        "a large database is not read through for the sizes of its tables");
     change(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001) INSERT INTO changes (kind, "
         "subject_id, created_at) SELECT 'all', '', i FROM n");
-    figures = taken((identity_watched_t){.size = 0});
-    is_int(figures->metrics[IDENTITY_METRIC_ROWS_changes], 100000, "rows are counted to 100,000");
-    ok(figures->open[IDENTITY_METRIC_ROWS_changes], "... or more");
+    snapshot = taken((identity_watched_t){.size = 0});
+    is_int(snapshot->metrics[IDENTITY_METRIC_ROWS_changes], 100000, "rows are counted to 100,000");
+    ok(snapshot->open[IDENTITY_METRIC_ROWS_changes], "... or more");
     change("DELETE FROM changes WHERE sequence < (SELECT MAX(sequence) FROM changes)");
 }
 
 static void test_mails(void)
 {
-    const identity_figures_t *figures;
+    const identity_metrics_snapshot_t *snapshot;
 
     accepted(post("/v1/users/invite", door->key, "{\"username\":\"late@example.org\"}"), 200, "a mail is queued");
-    figures = taken((identity_watched_t){.size = 0});
-    is_int(figures->metrics[IDENTITY_METRIC_OUTBOX_MINUTE], 0, "it waits for no minute yet");
+    snapshot = taken((identity_watched_t){.size = 0});
+    is_int(snapshot->metrics[IDENTITY_METRIC_OUTBOX_MINUTE], 0, "it waits for no minute yet");
     pass(61);
     is_int(taken((identity_watched_t){.size = 0})->metrics[IDENTITY_METRIC_OUTBOX_MINUTE], 1, "... then for one");
     pass(3600);
-    figures = taken((identity_watched_t){.size = 0});
-    is_int(figures->metrics[IDENTITY_METRIC_OUTBOX_HOUR], 1, "... for an hour");
-    is_int(figures->metrics[IDENTITY_METRIC_OUTBOX_DAY], 0, "... and for no day");
+    snapshot = taken((identity_watched_t){.size = 0});
+    is_int(snapshot->metrics[IDENTITY_METRIC_OUTBOX_HOUR], 1, "... for an hour");
+    is_int(snapshot->metrics[IDENTITY_METRIC_OUTBOX_DAY], 0, "... and for no day");
 }
 
 static void test_ages(void)

@@ -165,11 +165,11 @@ apr_int64_t identity_metric_read(const identity_metrics_t *metrics, identity_met
     return sum;
 }
 
-static void add_requests(part_t *part, identity_figures_t *figures)
+static void add_requests(part_t *part, identity_metrics_snapshot_t *snapshot)
 {
     for (int i = 0; i < IDENTITY_OPERATIONS; i++) {
         requests_t *requests = &part->requests[i];
-        identity_request_figures_t *sum = &figures->requests[i];
+        identity_request_metrics_t *sum = &snapshot->requests[i];
         for (int s = 0; s < IDENTITY_STATUSES; s++)
             sum->statuses[s] += value(&requests->statuses[s]);
         for (int t = 0; t < IDENTITY_TIMES; t++)
@@ -178,9 +178,9 @@ static void add_requests(part_t *part, identity_figures_t *figures)
     }
 }
 
-identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics)
+identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics)
 {
-    identity_figures_t *figures = apr_pcalloc(pool, sizeof *figures);
+    identity_metrics_snapshot_t *snapshot = apr_pcalloc(pool, sizeof *snapshot);
     identity_metric_info_t info = {.row = 0};
 
     for (unsigned p = 0; p < metrics->count; p++) {
@@ -188,23 +188,23 @@ identity_figures_t *identity_metrics_read(apr_pool_t *pool, const identity_metri
         if (!atomic_load(&part->used))
             continue;
         for (int i = 0; i < IDENTITY_METRICS; i++)
-            figures->metrics[i] += value(&part->metrics[i]);
-        add_requests(part, figures);
+            snapshot->metrics[i] += value(&part->metrics[i]);
+        add_requests(part, snapshot);
     }
     while (identity_metric_next(&info))
-        figures->known[info.metric] = info.family->kind != IDENTITY_GAUGE;
-    return figures;
+        snapshot->known[info.metric] = info.family->kind != IDENTITY_GAUGE;
+    return snapshot;
 }
 
-void identity_figure_set(identity_figures_t *figures, identity_metric_t metric, apr_int64_t n)
+void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t n)
 {
-    figures->metrics[metric] = n;
-    figures->known[metric] = true;
+    snapshot->metrics[metric] = n;
+    snapshot->known[metric] = true;
 }
 
-void identity_figure_open(identity_figures_t *figures, identity_metric_t metric)
+void identity_snapshot_open(identity_metrics_snapshot_t *snapshot, identity_metric_t metric)
 {
-    figures->open[metric] = true;
+    snapshot->open[metric] = true;
 }
 
 const char *identity_operation_name(int operation)

@@ -39,15 +39,15 @@ typedef struct identity_metric_info {
 } identity_metric_info_t;
 bool identity_metric_next(identity_metric_info_t *info);
 
-typedef struct identity_request_figures {
+typedef struct identity_request_metrics {
     apr_int64_t statuses[IDENTITY_STATUSES], times[IDENTITY_TIMES], microseconds;
-} identity_request_figures_t;
+} identity_request_metrics_t;
 
-struct identity_figures {
+struct identity_metrics_snapshot {
     apr_int64_t metrics[IDENTITY_METRICS];
     bool known[IDENTITY_METRICS]; /* a GAUGE is not, until it is set */
     bool open[IDENTITY_METRICS];  /* there may be more than were counted */
-    identity_request_figures_t requests[IDENTITY_OPERATIONS];
+    identity_request_metrics_t requests[IDENTITY_OPERATIONS];
 };
 
 /* Name of the operation in routes.def, or unknown. */

@@ -66,11 +66,12 @@ static const char *dated(apr_pool_t *pool, apr_time_t time)
     return apr_pstrcat(pool, text, " UTC", NULL);
 }
 
-static const char *value_of(apr_pool_t *pool, const identity_figures_t *figures, const identity_metric_info_t *info)
+static const char *value_of(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot,
+                            const identity_metric_info_t *info)
 {
-    apr_int64_t value = figures->metrics[info->metric];
+    apr_int64_t value = snapshot->metrics[info->metric];
 
-    if (!figures->known[info->metric])
+    if (!snapshot->known[info->metric])
         return "not known";
     if (info->metric == IDENTITY_METRIC_DATABASE_UP)
         return value ? "yes" : "no";
@@ -84,7 +85,7 @@ static const char *value_of(apr_pool_t *pool, const identity_figures_t *figures,
     case IDENTITY_UNIT_NONE:
         break;
     }
-    return apr_pstrcat(pool, grouped(pool, value), figures->open[info->metric] ? " or more" : "", NULL);
+    return apr_pstrcat(pool, grouped(pool, value), snapshot->open[info->metric] ? " or more" : "", NULL);
 }
 
 /* ---- at a glance ------------------------------------------------------------------------------------------------ */
@@ -103,14 +104,14 @@ static health_t database(apr_pool_t *pool, const apr_int64_t *metrics)
                       apr_psprintf(pool, "Reads in %s", lasting(pool, latency))};
 }
 
-static health_t mail(apr_pool_t *pool, const identity_figures_t *figures, bool on)
+static health_t mail(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot, bool on)
 {
-    const apr_int64_t *metrics = figures->metrics;
+    const apr_int64_t *metrics = snapshot->metrics;
     apr_int64_t queued = metrics[IDENTITY_METRIC_OUTBOX_QUEUED], failed = metrics[IDENTITY_METRIC_OUTBOX_FAILED];
 
     if (!on)
         return (health_t){"idle", "Off", "IdentityMailURL is not set"};
-    if (!figures->known[IDENTITY_METRIC_OUTBOX_QUEUED])
+    if (!snapshot->known[IDENTITY_METRIC_OUTBOX_QUEUED])
         return (health_t){"fair", "Not known", "The outbox is in the database"};
     const char *more = apr_psprintf(pool, "%s waiting, %s given up", grouped(pool, queued), grouped(pool, failed));
     if (metrics[IDENTITY_METRIC_OUTBOX_AGE] > LATE)
@@ -148,13 +149,13 @@ static void add_health(identity_text_t *text, const char *name, health_t health)
                       name, health.words, health.more);
 }
 
-static void add_glance(identity_text_t *text, const identity_figures_t *figures, bool mails)
+static void add_glance(identity_text_t *text, const identity_metrics_snapshot_t *snapshot, bool mails)
 {
     identity_text_add(text, "<ul class=\"health\" aria-label=\"At a glance\">\n");
-    add_health(text, "Database", database(text->pool, figures->metrics));
-    add_health(text, "Mail", mail(text->pool, figures, mails));
-    add_health(text, "Password hashing", gate(text->pool, figures->metrics));
-    add_health(text, "Cache of principals", cache(text->pool, figures->metrics));
+    add_health(text, "Database", database(text->pool, snapshot->metrics));
+    add_health(text, "Mail", mail(text->pool, snapshot, mails));
+    add_health(text, "Password hashing", gate(text->pool, snapshot->metrics));
+    add_health(text, "Cache of principals", cache(text->pool, snapshot->metrics));
     identity_text_add(text, "</ul>\n");
 }
 
@@ -170,24 +171,26 @@ static int count_section(const char *section)
     return count;
 }
 
-static void add_row(identity_text_t *text, const identity_figures_t *figures, const identity_metric_info_t *info)
+static void add_row(identity_text_t *text, const identity_metrics_snapshot_t *snapshot,
+                    const identity_metric_info_t *info)
 {
-    bool zero = figures->known[info->metric] && figures->metrics[info->metric] == 0;
+    bool zero = snapshot->known[info->metric] && snapshot->metrics[info->metric] == 0;
 
     identity_text_add(text, "<tr><th scope=\"row\">%s</th><td%s>%s</td></tr>\n", info->title,
-                      zero ? " class=\"zero\"" : "", value_of(text->pool, figures, info));
+                      zero ? " class=\"zero\"" : "", value_of(text->pool, snapshot, info));
 }
 
 /* The figures of one section; info stands on the first, and comes to stand on the first of the next. */
-static bool add_section(identity_text_t *text, const identity_figures_t *figures, identity_metric_info_t *info)
+static bool add_section(identity_text_t *text, const identity_metrics_snapshot_t *snapshot,
+                        identity_metric_info_t *info)
 {
     const char *section = info->family->section;
     bool brief = count_section(section) > MANY, more;
     identity_text_t rows = {.pool = text->pool};
 
     do {
-        if (!brief || info->family->kind != IDENTITY_COUNTER || figures->metrics[info->metric])
-            add_row(&rows, figures, info);
+        if (!brief || info->family->kind != IDENTITY_COUNTER || snapshot->metrics[info->metric])
+            add_row(&rows, snapshot, info);
         more = identity_metric_next(info);
     } while (more && strcmp(info->family->section, section) == 0);
     identity_text_add(text, "<section>\n<h2>%s</h2>\n", section);
@@ -199,7 +202,7 @@ static bool add_section(identity_text_t *text, const identity_figures_t *figures
     return more;
 }
 
-static apr_int64_t class_sum(const identity_request_figures_t *requests, int class)
+static apr_int64_t class_sum(const identity_request_metrics_t *requests, int class)
 {
     apr_int64_t sum = 0;
 
@@ -213,7 +216,7 @@ static void add_cell(identity_text_t *text, apr_int64_t value)
     identity_text_add(text, "<td%s>%s</td>", value ? "" : " class=\"zero\"", grouped(text->pool, value));
 }
 
-static void add_operation(identity_text_t *text, const char *name, const identity_request_figures_t *requests)
+static void add_operation(identity_text_t *text, const char *name, const identity_request_metrics_t *requests)
 {
     apr_int64_t all = identity_requests_sum(requests), told = 0;
 
@@ -227,12 +230,12 @@ static void add_operation(identity_text_t *text, const char *name, const identit
     identity_text_add(text, "<td>%s</td></tr>\n", lasting(text->pool, requests->microseconds / all));
 }
 
-static void add_operations(identity_text_t *text, const identity_figures_t *figures)
+static void add_operations(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
 {
     int called = 0;
 
     for (int i = 0; i < IDENTITY_OPERATIONS; i++)
-        called += identity_requests_sum(&figures->requests[i]) > 0;
+        called += identity_requests_sum(&snapshot->requests[i]) > 0;
     identity_text_add(text, "<section>\n<h2 id=\"requests\">Requests to the API</h2>\n");
     if (called) {
         identity_text_add(text,
@@ -243,26 +246,26 @@ static void add_operations(identity_text_t *text, const identity_figures_t *figu
             identity_text_add(text, "<th scope=\"col\" class=\"right\">%s</th>", heads[i]);
         identity_text_add(text, "</tr></thead>\n<tbody>\n");
         for (int i = 0; i < IDENTITY_OPERATIONS; i++)
-            if (identity_requests_sum(&figures->requests[i]))
-                add_operation(text, identity_operation_name(i), &figures->requests[i]);
+            if (identity_requests_sum(&snapshot->requests[i]))
+                add_operation(text, identity_operation_name(i), &snapshot->requests[i]);
         identity_text_add(text, "</tbody>\n</table>\n</div>\n");
     }
     identity_text_add(text, "<p>%d of %d operations have been called.</p>\n</section>\n",
-                      called - (identity_requests_sum(&figures->requests[ROUTE_UNKNOWN]) > 0), ROUTE_UNKNOWN);
+                      called - (identity_requests_sum(&snapshot->requests[ROUTE_UNKNOWN]) > 0), ROUTE_UNKNOWN);
 }
 
-static void add_sections(identity_text_t *text, const identity_figures_t *figures)
+static void add_sections(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
 {
     identity_metric_info_t info = {.row = 0};
 
     for (bool more = identity_metric_next(&info); more;)
-        more = add_section(text, figures, &info);
+        more = add_section(text, snapshot, &info);
 }
 
 /* ---- documents -------------------------------------------------------------------------------------------------- */
 
-const char *identity_figures_page(apr_pool_t *pool, const identity_figures_t *figures,
-                                  const identity_figures_view_t *view, const char **policy)
+const char *identity_metrics_page(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot,
+                                  const identity_metrics_view_t *view, const char **policy)
 {
     identity_text_t text = {.pool = pool};
 
@@ -280,21 +283,21 @@ const char *identity_figures_page(apr_pool_t *pool, const identity_figures_t *fi
     else
         identity_text_add(&text, "<p><a href=\"?refresh=10\">Refresh every 10 s</a></p>\n");
     identity_text_add(&text, "</header>\n<main>\n");
-    add_glance(&text, figures, view->mail);
+    add_glance(&text, snapshot, view->mail);
     identity_text_add(&text, "<div class=\"sections\">\n");
-    add_sections(&text, figures);
+    add_sections(&text, snapshot);
     identity_text_add(&text, "</div>\n");
-    add_operations(&text, figures);
+    add_operations(&text, snapshot);
     identity_text_add(&text, "</main>\n</body>\n</html>\n");
     return identity_text_whole(&text);
 }
 
-const char *identity_figures_section(apr_pool_t *pool, const identity_figures_t *figures)
+const char *identity_metrics_section(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot)
 {
     identity_text_t text = {.pool = pool};
 
     identity_text_add(&text, "<hr>\n<h1>Identity</h1>\n");
-    add_sections(&text, figures);
-    add_operations(&text, figures);
+    add_sections(&text, snapshot);
+    add_operations(&text, snapshot);
     return identity_text_whole(&text);
 }

@@ -22,7 +22,7 @@ const char *identity_text_whole(identity_text_t *text)
     return text->pieces ? apr_array_pstrcat(text->pool, text->pieces, '\0') : "";
 }
 
-apr_int64_t identity_requests_sum(const identity_request_figures_t *requests)
+apr_int64_t identity_requests_sum(const identity_request_metrics_t *requests)
 {
     apr_int64_t sum = 0;
 
@@ -37,9 +37,10 @@ static const char *seconds(apr_pool_t *pool, apr_int64_t microseconds)
                         (int)(microseconds % APR_USEC_PER_SEC));
 }
 
-static const char *value_of(apr_pool_t *pool, const identity_figures_t *figures, const identity_metric_info_t *info)
+static const char *value_of(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot,
+                            const identity_metric_info_t *info)
 {
-    apr_int64_t value = figures->metrics[info->metric];
+    apr_int64_t value = snapshot->metrics[info->metric];
     bool time = info->family->unit == IDENTITY_UNIT_SECONDS || info->family->unit == IDENTITY_UNIT_TIME;
 
     return time ? seconds(pool, value) : apr_psprintf(pool, "%" APR_INT64_T_FMT, value);
@@ -52,20 +53,20 @@ static const char *status_name(apr_pool_t *pool, int number)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
 
-const char *identity_figures_lines(apr_pool_t *pool, const identity_figures_t *figures)
+const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot)
 {
     identity_text_t text = {.pool = pool};
     identity_metric_info_t info = {.row = 0};
     apr_int64_t all = 0;
 
     while (identity_metric_next(&info))
-        if (figures->known[info.metric])
-            identity_text_add(&text, "Identity%s: %s\n", info.key, value_of(pool, figures, &info));
+        if (snapshot->known[info.metric])
+            identity_text_add(&text, "Identity%s: %s\n", info.key, value_of(pool, snapshot, &info));
     for (int i = 0; i < IDENTITY_OPERATIONS; i++)
-        all += identity_requests_sum(&figures->requests[i]);
+        all += identity_requests_sum(&snapshot->requests[i]);
     identity_text_add(&text, "IdentityRequests: %" APR_INT64_T_FMT "\n", all);
     for (int i = 0; i < IDENTITY_OPERATIONS; i++) {
-        const identity_request_figures_t *requests = &figures->requests[i];
+        const identity_request_metrics_t *requests = &snapshot->requests[i];
         for (int s = 0; s < IDENTITY_STATUSES; s++)
             if (requests->statuses[s])
                 identity_text_add(&text, "IdentityRequests-%s-%s: %" APR_INT64_T_FMT "\n", identity_operation_name(i),
@@ -96,7 +97,7 @@ static const char *unit_of(const identity_metric_family_t *family)
     return names[family->unit];
 }
 
-static void add_metrics(identity_text_t *text, const identity_figures_t *figures)
+static void add_metrics(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
 {
     identity_metric_info_t info = {.row = 0};
     const char *name = "";
@@ -108,25 +109,25 @@ static void add_metrics(identity_text_t *text, const identity_figures_t *figures
         if (info.first)
             name = apr_pstrcat(text->pool, "identity_", info.family->name, *unit ? "_" : "", unit, NULL);
         told = told && !info.first;
-        if (!figures->known[info.metric])
+        if (!snapshot->known[info.metric])
             continue;
         if (!told)
             add_family(text, name, counter ? "counter" : "gauge", unit, info.family->help);
         told = true;
         identity_text_add(text, "%s%s%s%s%s %s\n", name, counter ? "_total" : "", *info.labels ? "{" : "", info.labels,
-                          *info.labels ? "}" : "", value_of(text->pool, figures, &info));
+                          *info.labels ? "}" : "", value_of(text->pool, snapshot, &info));
     }
 }
 
-static void add_requests(identity_text_t *text, const identity_figures_t *figures)
+static void add_requests(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
 {
     add_family(text, "identity_requests", "counter", "", "Requests to the API that were answered");
     for (int i = 0; i < IDENTITY_OPERATIONS; i++)
         for (int s = 0; s < IDENTITY_STATUSES; s++)
-            if (figures->requests[i].statuses[s])
+            if (snapshot->requests[i].statuses[s])
                 identity_text_add(
                     text, "identity_requests_total{operation=\"%s\",status=\"%s\"} %" APR_INT64_T_FMT "\n",
-                    identity_operation_name(i), status_name(text->pool, s), figures->requests[i].statuses[s]);
+                    identity_operation_name(i), status_name(text->pool, s), snapshot->requests[i].statuses[s]);
 }
 
 /* 0.0005, 2.5, +Inf */
@@ -142,7 +143,7 @@ static const char *bound_of(apr_pool_t *pool, int time)
     return text;
 }
 
-static void add_histogram(identity_text_t *text, const char *operation, const identity_request_figures_t *requests)
+static void add_histogram(identity_text_t *text, const char *operation, const identity_request_metrics_t *requests)
 {
     apr_int64_t count = 0;
 
@@ -158,17 +159,17 @@ static void add_histogram(identity_text_t *text, const char *operation, const id
                       seconds(text->pool, requests->microseconds));
 }
 
-const char *identity_figures_openmetrics(apr_pool_t *pool, const identity_figures_t *figures)
+const char *identity_metrics_openmetrics(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot)
 {
     identity_text_t text = {.pool = pool};
 
-    add_metrics(&text, figures);
-    add_requests(&text, figures);
+    add_metrics(&text, snapshot);
+    add_requests(&text, snapshot);
     add_family(&text, "identity_request_duration_seconds", "histogram", "seconds",
                "Time from a request to the API to its answer");
     for (int i = 0; i < IDENTITY_OPERATIONS; i++)
-        if (identity_requests_sum(&figures->requests[i]))
-            add_histogram(&text, identity_operation_name(i), &figures->requests[i]);
+        if (identity_requests_sum(&snapshot->requests[i]))
+            add_histogram(&text, identity_operation_name(i), &snapshot->requests[i]);
     identity_text_add(&text, "# EOF\n");
     return identity_text_whole(&text);
 }

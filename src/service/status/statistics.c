@@ -4,7 +4,7 @@
 #define MOST IDENTITY_MAILS_MOST
 
 typedef struct view {
-    identity_survey_t survey;
+    identity_statistics_t statistics;
     apr_interval_time_t latency;
     int version;
 } view_t;
@@ -17,40 +17,41 @@ static bool look(identity_call_t *call, void *data)
     if (!identity_db_ok(call, identity_schema_version(call->db, &view->version)))
         return false;
     view->latency = call->env->now(call->env->context) - before;
-    return identity_db_ok(call, identity_survey_take(call->db, call->now, MOST, &view->survey));
+    return identity_db_ok(call, identity_statistics_take(call->db, call->now, MOST, &view->statistics));
 }
 
 /* Some of all that were looked at; there may be more. */
-static void set_some(identity_figures_t *figures, identity_metric_t metric, apr_int64_t some, apr_int64_t all)
+static void set_some(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t some, apr_int64_t all)
 {
-    identity_figure_set(figures, metric, some);
+    identity_snapshot_set(snapshot, metric, some);
     if (all >= MOST)
-        identity_figure_open(figures, metric);
+        identity_snapshot_open(snapshot, metric);
 }
 
-void identity_figures_survey(apr_pool_t *pool, const identity_env_t *env, identity_figures_t *figures)
+void identity_metrics_statistics(apr_pool_t *pool, const identity_env_t *env, identity_metrics_snapshot_t *snapshot)
 {
     identity_call_t call;
     view_t view = {.version = 0};
-    const identity_survey_t *survey = &view.survey;
+    const identity_statistics_t *statistics = &view.statistics;
 
     identity_call_begin(&call, pool, env, NULL);
     bool up = identity_read(&call, look, &view);
-    identity_figure_set(figures, IDENTITY_METRIC_DATABASE_UP, up);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_DATABASE_UP, up);
     if (!up)
         return;
-    identity_figure_set(figures, IDENTITY_METRIC_DATABASE_LATENCY, view.latency > 0 ? view.latency : 0);
-    identity_figure_set(figures, IDENTITY_METRIC_DATABASE_SCHEMA, view.version);
-    set_some(figures, IDENTITY_METRIC_USERS_ACTIVE, survey->users_active, survey->users);
-    set_some(figures, IDENTITY_METRIC_USERS_OTHER, survey->users - survey->users_active, survey->users);
-    set_some(figures, IDENTITY_METRIC_SESSIONS_LIVE, survey->sessions_live, survey->sessions);
-    set_some(figures, IDENTITY_METRIC_KEYS_ACTIVE, survey->keys_active, survey->keys);
-    set_some(figures, IDENTITY_METRIC_KEYS_OTHER, survey->keys - survey->keys_active, survey->keys);
-    set_some(figures, IDENTITY_METRIC_OUTBOX_QUEUED, survey->queued, survey->queued);
-    set_some(figures, IDENTITY_METRIC_OUTBOX_FAILED, survey->failed, survey->failed);
-    identity_figure_set(
-        figures, IDENTITY_METRIC_OUTBOX_AGE,
-        survey->oldest_queued_at && survey->oldest_queued_at < call.now ? call.now - survey->oldest_queued_at : 0);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_DATABASE_LATENCY, view.latency > 0 ? view.latency : 0);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_DATABASE_SCHEMA, view.version);
+    set_some(snapshot, IDENTITY_METRIC_USERS_ACTIVE, statistics->users_active, statistics->users);
+    set_some(snapshot, IDENTITY_METRIC_USERS_OTHER, statistics->users - statistics->users_active, statistics->users);
+    set_some(snapshot, IDENTITY_METRIC_SESSIONS_LIVE, statistics->sessions_live, statistics->sessions);
+    set_some(snapshot, IDENTITY_METRIC_KEYS_ACTIVE, statistics->keys_active, statistics->keys);
+    set_some(snapshot, IDENTITY_METRIC_KEYS_OTHER, statistics->keys - statistics->keys_active, statistics->keys);
+    set_some(snapshot, IDENTITY_METRIC_OUTBOX_QUEUED, statistics->queued, statistics->queued);
+    set_some(snapshot, IDENTITY_METRIC_OUTBOX_FAILED, statistics->failed, statistics->failed);
+    identity_snapshot_set(snapshot, IDENTITY_METRIC_OUTBOX_AGE,
+                          statistics->oldest_queued_at && statistics->oldest_queued_at < call.now
+                              ? call.now - statistics->oldest_queued_at
+                              : 0);
 }
 
 apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env)
@@ -59,5 +60,5 @@ apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env)
     view_t view = {.version = 0};
 
     identity_call_begin(&call, pool, env, NULL);
-    return identity_read(&call, look, &view) ? view.survey.queued : 0;
+    return identity_read(&call, look, &view) ? view.statistics.queued : 0;
 }

@@ -11,6 +11,6 @@ typedef struct identity_text {
 } identity_text_t;
 void identity_text_add(identity_text_t *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *identity_text_whole(identity_text_t *text);
-apr_int64_t identity_requests_sum(const identity_request_figures_t *requests);
+apr_int64_t identity_requests_sum(const identity_request_metrics_t *requests);
 
 #endif

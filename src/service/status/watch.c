@@ -54,7 +54,7 @@ static bool look(identity_call_t *call, void *data)
     for (size_t i = 0; i < WAITS; i++)
         before[i] = call->now - apr_time_from_sec(waits[i].seconds);
     return identity_db_ok(call, identity_tables_look(call->db, ROWS_MOST, look->sized, &look->rows)) &&
-           identity_db_ok(call, identity_survey_waiting(call->db, before, WAITS, MAILS_MOST, look->waiting)) &&
+           identity_db_ok(call, identity_statistics_waiting(call->db, before, WAITS, MAILS_MOST, look->waiting)) &&
            identity_db_ok(call, identity_backup_noted(call->db, &look->backed_up_at));
 }
 
@@ -103,15 +103,15 @@ void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const iden
         put(watch, IDENTITY_METRIC_BACKUP_AGE, age(&call, found.backed_up_at), false);
 }
 
-void identity_watch_show(const identity_watch_t *watch, identity_figures_t *figures)
+void identity_watch_show(const identity_watch_t *watch, identity_metrics_snapshot_t *snapshot)
 {
     for (int i = 0; i < IDENTITY_METRICS; i++) {
         apr_int64_t value = atomic_load(&watch->values[i]);
         if (!value)
             continue;
-        identity_figure_set(figures, (identity_metric_t)i, value - 1);
+        identity_snapshot_set(snapshot, (identity_metric_t)i, value - 1);
         if (atomic_load(&watch->open[i]))
-            identity_figure_open(figures, (identity_metric_t)i);
+            identity_snapshot_open(snapshot, (identity_metric_t)i);
     }
 }
 
