@@ -10,6 +10,7 @@
 #include <apr_dbd.h>
 
 #include "identity/core.h"
+#include "identity/rows.def"
 
 /* ---- connections, statements, transactions ---------------------------------------------------------------------- */
 
@@ -111,12 +112,12 @@ identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t
 identity_db_status_t identity_invariants_check(identity_db_t *db, apr_array_header_t **faults);
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
-/* Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)), never NULL on OK. Times: 0 is
- * "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are arrays of const char *. */
+/* Their columns stand in rows.def. Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)),
+ * never NULL on OK. Times: 0 is "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are
+ * arrays of const char *. */
 
 typedef struct identity_entity_row {
-    const char *id, *reference, *name;
-    apr_time_t created_at, expires_at; /* expires_at: of sandboxes */
+    IDENTITY_ENTITY_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_entity_row_t;
 
 identity_db_status_t identity_entity_insert(identity_db_t *db,
@@ -138,9 +139,7 @@ identity_db_status_t identity_entity_left(identity_db_t *db, const char *id, apr
 identity_db_status_t identity_entity_delete(identity_db_t *db, const char *id);
 
 typedef struct identity_account_row {
-    const char *id, *entity_id, *reference, *account_type_code, *environment; /* environment LIVE or TEST */
-    const char *account_group_id, *parent_id;                                 /* NULL where none */
-    apr_time_t created_at;
+    IDENTITY_ACCOUNT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_account_row_t;
 
 identity_db_status_t
@@ -184,23 +183,8 @@ const char *identity_user_status_name(
     identity_user_status_t status); /* as in the contract: INVITED, ... also what the database holds */
 
 typedef struct identity_user_row {
-    const char *id, *entity_id, *username, *canonical;
-    identity_user_status_t status;
-    const char *password_hash; /* NULL: none yet */
-    apr_time_t created_at, updated_at, verified_at /* address proved */, password_changed_at;
-    apr_time_t invite_expires_at; /* of the invitation that made the user, until it is accepted; then 0 */
-    apr_int64_t version;          /* grows by one with every update */
-    /* Of who is ACTIVE or INACTIVE: is the name held over the whole server? Of an INACTIVE user it may have been set
-     * free; read, and written for INACTIVE alone. */
-    bool holds_name;
-    /* Of an older database, where this is what signs in, else NULL. Written as long as canonical stays. */
-    const char *old_name;
-    apr_time_t signed_in_at;      /* for the first time; 0: never. Read, not written */
-    const char *pending_username; /* that the user asked for and is to confirm; NULL or "": none */
-    apr_time_t pending_expires_at;
-    apr_time_t deleted_at; /* 0: not. Read, not written */
-    const char *pseudonym; /* of who is being erased, else "". Read, not written */
-    const char *login;     /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
+    IDENTITY_USER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
+    const char *login; /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
@@ -355,8 +339,7 @@ identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_arra
                                                apr_array_header_t **rows);
 
 typedef struct identity_team_row {
-    const char *id, *entity_id, *name;
-    apr_time_t created_at;
+    IDENTITY_TEAM_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_team_row_t;
 /* CONFLICT: another team of the entity has that name, in any case. */
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row);
@@ -392,10 +375,7 @@ identity_db_status_t identity_team_members_adopt(identity_db_t *db, const char *
                                                  apr_time_t now);
 
 typedef struct identity_role_row {
-    const char *id, *entity_id; /* "" for a built-in role */
-    const char *name, *canonical, *slug, *description;
-    apr_time_t created_at;
-    apr_int64_t version;
+    IDENTITY_ROLE_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_role_row_t;
 
 /* CONFLICT: name or slug taken among the entity's own and the built-in ones. */
@@ -477,15 +457,7 @@ typedef enum { IDENTITY_KEY_ADMINISTRATOR, IDENTITY_KEY_READ_ONLY } identity_key
 const char *identity_key_role_name(identity_key_role_t role);
 
 typedef struct identity_key_row {
-    const char *id, *entity_id, *digest, *mask, *description; /* description: NULL where none */
-    const char *sealed;                                       /* the key itself under the escrow key, or NULL */
-    const char *created_by;                                   /* user or key id, "" for the command line */
-    const char *user_id;                                      /* whose personal key it is; NULL: the entity's */
-    bool active;
-    bool narrowed; /* has permissions of its own: identity_key_permissions */
-    identity_key_role_t role;
-    apr_time_t created_at, expires_at, last_used_at;
-    apr_int64_t version;
+    IDENTITY_KEY_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     const char *entity_reference; /* of identity_key_get; NULL elsewhere */
     apr_time_t entity_expires_at; /* ... and 0 */
 } identity_key_row_t;
@@ -528,15 +500,8 @@ typedef enum {
 const char *identity_invitation_state_name(identity_invitation_state_t state); /* invited, accepted, ... */
 bool identity_invitation_state_parse(const char *name, identity_invitation_state_t *state);
 typedef struct identity_invitation_row {
-    const char *id, *entity_id, *user_id, *email;
-    const char *canonical;            /* of email; written, not read */
-    const char *account_id, *role_id; /* for the invitations interface, NULL where none */
-    const char *role_slug;            /* read: of role_id when it was made, `none` without one */
-    identity_invitation_state_t state;
-    bool superseded;        /* expired, and another took its place or its user was deactivated: not sent again */
-    const char *invited_by; /* user or key id, "" for the command line */
-    bool adds;              /* to somebody active: its memberships wait with it */
-    apr_time_t created_at, modified_at, expires_at, sent_at;
+    IDENTITY_INVITATION_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
+    const char *canonical;   /* of email; written, not read */
     apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
 } identity_invitation_row_t;
 
@@ -560,13 +525,7 @@ identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity
 /* Secrets of mailed links: only their digest is held. */
 typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET, IDENTITY_SECRET_CHANGE } identity_secret_kind_t;
 typedef struct identity_secret_row {
-    const char *digest;
-    identity_secret_kind_t kind;
-    const char *user_id, *invitation_id; /* invitation_id: of INVITE, else NULL */
-    const char *session_id;              /* of CHANGE: that asked for it; else NULL */
-    apr_time_t created_at, expires_at;
-    apr_time_t ended_at; /* used, replaced or revoked */
-    bool handed;         /* over to somebody, not mailed */
+    IDENTITY_SECRET_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_secret_row_t;
 identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row);
 identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,
@@ -588,11 +547,7 @@ typedef struct identity_holder_row {
 
 /* A session; its refresh tokens form a family of which one is live. */
 typedef struct identity_session_row {
-    const char *id, *entity_id;
-    const char *user_id; /* NULL: of a visitor of the demo account */
-    const char *method;  /* password, alias, ... */
-    const char *client_address, *user_agent;
-    apr_time_t created_at, authenticated_at, idle_expires_at, expires_at, ended_at;
+    IDENTITY_SESSION_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_session_row_t;
 identity_db_status_t identity_session_insert(identity_db_t *db, const identity_session_row_t *row);
 /* The session, which ends with its entity at the latest, and its user in one statement. */
@@ -621,9 +576,7 @@ identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_
                                             int *ended);
 
 typedef struct identity_refresh_row {
-    const char *digest, *session_id;
-    const char *nonce; /* of the successor, "" while live */
-    apr_time_t created_at, spent_at;
+    IDENTITY_REFRESH_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_refresh_row_t;
 identity_db_status_t identity_refresh_insert(identity_db_t *db,
                                              const identity_refresh_row_t *row); /* CONFLICT: there already */
@@ -632,9 +585,8 @@ identity_db_status_t identity_refresh_get(identity_db_t *db, const char *digest,
 identity_db_status_t identity_refresh_spend(identity_db_t *db, const char *digest, const char *nonce, apr_time_t now);
 
 typedef struct identity_alias_row {
-    const char *id, *digest, *user_id, *entity_id, *description;
+    IDENTITY_ALIAS_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     const char *username; /* joined on listing */
-    apr_time_t created_at, expires_at, last_used_at;
 } identity_alias_row_t;
 identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row);
 identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row);
@@ -650,13 +602,7 @@ identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity
 
 /* How people sign in: by a password, or at somebody else's. */
 typedef struct identity_provider_row {
-    const char *id, *entity_id;
-    const char *type;                         /* DEFAULT or SSO */
-    const char *name, *status;                /* status: ENABLED or DISABLED */
-    const char *variant, *issuer, *client_id; /* "" where none */
-    const char *settings;                     /* a JSON object; of SSO: allowed_domains (lower case), okta, microsoft */
-    apr_time_t created_at;
-    apr_int64_t version;
+    IDENTITY_PROVIDER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_provider_row_t;
 identity_db_status_t identity_provider_insert(identity_db_t *db, const identity_provider_row_t *row);
 identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity_id, const char *id,
@@ -689,19 +635,8 @@ identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *u
 identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id);
 
 typedef struct identity_audit_row {
-    const char *id, *entity_id, *user_id; /* user_id: who acted, user or key; "" unknown or the command line */
-    const char *target_entity_id, *target_platform_id; /* NULL where none */
-    const char *target_resource_type, *target_id; /* USER, ROLE, API_KEY, SESSION, ...; target_id NULL where none */
-    const char *target_environment;               /* NULL: that of the account target_platform_id, if any */
-    const char *action, *message;                 /* action: INVITE, LOGIN, LOGIN_FAILED, ... */
-    const char *reference, *idempotency_key;      /* NULL where none; reference: the request id */
-    apr_time_t created_at;
+    IDENTITY_AUDIT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
-    int times;               /* read: how often it happened */
-    /* Personal, in a row of its own that can be erased while the record stays: "" then, and where there is none.
-     * Inserted as NULL, a name is the one that the database has for the id. */
-    const char *actor_name, *target_name, *client_address, *user_agent;
-    const char *changes; /* a JSON array of {field, from, to}, or "" */
 } identity_audit_row_t;
 /* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);

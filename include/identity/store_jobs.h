@@ -74,18 +74,7 @@ typedef enum {
     IDENTITY_OUTBOX_CANCELLED
 } identity_outbox_state_t;
 typedef struct identity_outbox_row {
-    const char *id, *entity_id, *user_id;
-    const char *invitation_id; /* of an invitation, else NULL */
-    const char *kind;          /* as mails.def has it */
-    const char *recipient;     /* the canonical form of a username */
-    /* The link's token; kid of the signing key whose derived key sealed it. "" in a notice. */
-    const char *sealed, *sealed_with;
-    identity_outbox_state_t state;
-    int attempts;
-    const char *last_error; /* NULL where none */
-    apr_time_t created_at, next_attempt_at, link_expires_at /* 0: of a notice */, sent_at;
-    const char *details;  /* JSON object of what the mail tells besides; NULL or "": nothing */
-    const char *language; /* in which it is written: a language tag, "" for the server's own */
+    IDENTITY_OUTBOX_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     /* found by a claim: username of who invited, reference of the account, username that it goes to; or NULL */
     const char *inviter, *account, *username;
 } identity_outbox_row_t;

@@ -1,31 +1,7 @@
 /* Audit records: written, never changed. Pages of them are in page.c. */
 #include "rows_int.h"
 
-void *db_read_audit(const db_row_t *row, int from)
-{
-    identity_audit_row_t *audit = apr_pcalloc(db_pool(row), sizeof *audit);
-
-    audit->id = db_text(row, from);
-    audit->entity_id = db_text(row, from + 1);
-    audit->user_id = db_text(row, from + 2);
-    audit->target_entity_id = db_text_or_null(row, from + 3);
-    audit->target_platform_id = db_text_or_null(row, from + 4);
-    audit->target_resource_type = db_text(row, from + 5);
-    audit->target_id = db_text_or_null(row, from + 6);
-    audit->target_environment = db_text_or_null(row, from + 7);
-    audit->action = db_text(row, from + 8);
-    audit->message = db_text(row, from + 9);
-    audit->reference = db_text_or_null(row, from + 10);
-    audit->idempotency_key = db_text_or_null(row, from + 11);
-    audit->created_at = db_number(row, from + 12);
-    audit->times = (int)db_number(row, from + 13);
-    audit->actor_name = db_text(row, from + 14);
-    audit->target_name = db_text(row, from + 15);
-    audit->client_address = db_text(row, from + 16);
-    audit->user_agent = db_text(row, from + 17);
-    audit->changes = db_text(row, from + 18);
-    return audit;
-}
+DB_READER(db_read_audit, identity_audit_row_t, IDENTITY_AUDIT_ROW)
 
 static const char *text(const char *given)
 {

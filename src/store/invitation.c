@@ -25,28 +25,15 @@ identity_invitation_state_t identity_invitation_state(const identity_invitation_
     return over ? IDENTITY_INVITATION_EXPIRED : row->state;
 }
 
-void *db_read_invitation(const db_row_t *row, int from)
+/* Of no known state: good for nothing. */
+static identity_invitation_state_t state_of(const char *name)
 {
-    identity_invitation_row_t *invitation = apr_pcalloc(db_pool(row), sizeof *invitation);
-
-    invitation->id = db_text(row, from);
-    invitation->entity_id = db_text(row, from + 1);
-    invitation->user_id = db_text(row, from + 2);
-    invitation->email = db_text(row, from + 3);
-    invitation->account_id = db_text_or_null(row, from + 4);
-    invitation->role_id = db_text_or_null(row, from + 5);
-    if (!identity_invitation_state_parse(db_text(row, from + 6), &invitation->state))
-        invitation->state = IDENTITY_INVITATION_REVOKED; /* of no known state: good for nothing */
-    invitation->invited_by = db_text(row, from + 7);
-    invitation->adds = db_number(row, from + 8) != 0;
-    invitation->created_at = db_number(row, from + 9);
-    invitation->modified_at = db_number(row, from + 10);
-    invitation->expires_at = db_number(row, from + 11);
-    invitation->sent_at = db_number(row, from + 12);
-    invitation->role_slug = db_text(row, from + 13);
-    invitation->superseded = db_number(row, from + 14) != 0;
-    return invitation;
+    identity_invitation_state_t state;
+    return identity_invitation_state_parse(name, &state) ? state : IDENTITY_INVITATION_REVOKED;
 }
+
+#define DB_READ_INVITATION_STATE(row, at) state_of(db_text(row, at))
+DB_READER(db_read_invitation, identity_invitation_row_t, IDENTITY_INVITATION_ROW)
 
 identity_db_status_t identity_invitation_insert(identity_db_t *db, const identity_invitation_row_t *row)
 {
@@ -96,38 +83,28 @@ identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity
     return status == IDENTITY_DB_OK ? strcmp(open->id, row->id) == 0 ? IDENTITY_DB_CONFLICT : IDENTITY_DB_NONE : status;
 }
 
-static void *read_secret(const db_row_t *row, int from)
+static identity_secret_kind_t kind_of(const char *name)
 {
-    identity_secret_row_t *secret = apr_pcalloc(db_pool(row), sizeof *secret);
+    int kind = IDENTITY_SECRET_CHANGE;
 
-    secret->digest = db_text(row, from);
-    secret->user_id = db_text(row, from + 1);
-    secret->invitation_id = db_text_or_null(row, from + 2);
-    secret->created_at = db_number(row, from + 3);
-    secret->expires_at = db_number(row, from + 4);
-    secret->ended_at = db_number(row, from + 5);
-    secret->session_id = db_text_or_null(row, from + 6);
-    secret->handed = db_number(row, from + 7) != 0;
-    return secret;
+    while (kind > 0 && strcmp(name, kind_names[kind]) != 0)
+        kind--;
+    return (identity_secret_kind_t)kind;
 }
 
-identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row)
+#define DB_READ_SECRET_KIND(row, at) kind_of(db_text(row, at))
+#define DB_BIND_SECRET_KIND(kind)    S(kind_names[kind])
+static DB_READER(read_secret, identity_secret_row_t, IDENTITY_SECRET_ROW)
+
+    identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row)
 {
-    return db_insert(db, IDENTITY_SQL_SECRET_INSERT,
-                     DB_ARGS(S(row->digest), S(kind_names[row->kind]), S(row->user_id), S(row->invitation_id),
-                             S(row->session_id), N(row->created_at), N(row->expires_at), N(row->ended_at),
-                             N(row->handed)));
+    return db_insert(db, IDENTITY_SQL_SECRET_INSERT, DB_ROW_ARGS(IDENTITY_SECRET_ROW));
 }
 
 identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,
                                          identity_secret_row_t **row)
 {
-    identity_db_status_t status =
-        db_one(db, IDENTITY_SQL_SECRET_GET, DB_ARGS(S(digest), S(kind_names[kind])), read_secret, row);
-
-    if (status == IDENTITY_DB_OK)
-        (*row)->kind = kind;
-    return status;
+    return db_one(db, IDENTITY_SQL_SECRET_GET, DB_ARGS(S(digest), S(kind_names[kind])), read_secret, row);
 }
 
 identity_db_status_t identity_secret_spend(identity_db_t *db, const char *digest, apr_time_t now)

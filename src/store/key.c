@@ -8,35 +8,22 @@ const char *identity_key_role_name(identity_key_role_t role)
     return role_names[role];
 }
 
-void *db_read_key(const db_row_t *row, int from)
+static identity_key_role_t role_of(const char *name)
 {
-    identity_key_row_t *key = apr_pcalloc(db_pool(row), sizeof *key);
-
-    key->id = db_text(row, from);
-    key->entity_id = db_text(row, from + 1);
-    key->digest = db_text(row, from + 2);
-    key->mask = db_text(row, from + 3);
-    key->description = db_text_or_null(row, from + 4);
-    key->sealed = db_text_or_null(row, from + 5);
-    key->created_by = db_text(row, from + 6);
-    key->active = db_number(row, from + 7) == 1;
-    key->narrowed = db_number(row, from + 8) != 0;
-    key->role = strcmp(db_text(row, from + 9), role_names[IDENTITY_KEY_ADMINISTRATOR]) == 0 ? IDENTITY_KEY_ADMINISTRATOR
-                                                                                            : IDENTITY_KEY_READ_ONLY;
-    key->created_at = db_number(row, from + 10);
-    key->expires_at = db_number(row, from + 11);
-    key->last_used_at = db_number(row, from + 12);
-    key->version = db_number(row, from + 13);
-    key->user_id = db_text_or_null(row, from + 14);
-    return key;
+    return strcmp(name, role_names[IDENTITY_KEY_ADMINISTRATOR]) == 0 ? IDENTITY_KEY_ADMINISTRATOR
+                                                                     : IDENTITY_KEY_READ_ONLY;
 }
+
+#define DB_READ_KEY_ROLE(row, at) role_of(db_text(row, at))
+#define DB_BIND_KEY_ROLE(role)    S(role_names[role])
+DB_READER(db_read_key, identity_key_row_t, IDENTITY_KEY_ROW)
 
 static void *read_with_entity(const db_row_t *row, int from)
 {
     identity_key_row_t *key = db_read_key(row, from);
 
-    key->entity_reference = db_text(row, from + 15);
-    key->entity_expires_at = db_number(row, from + 16);
+    key->entity_reference = db_text(row, from + DB_COLUMNS(IDENTITY_KEY_ROW));
+    key->entity_expires_at = db_number(row, from + DB_COLUMNS(IDENTITY_KEY_ROW) + 1);
     return key;
 }
 
@@ -53,11 +40,7 @@ identity_db_status_t identity_key_insert(identity_db_t *db, const identity_key_r
     identity_db_status_t status = db_in_write(db, "KEY_INSERT");
 
     if (status == IDENTITY_DB_OK)
-        status = db_insert(db, IDENTITY_SQL_KEY_INSERT,
-                           DB_ARGS(S(row->id), S(row->entity_id), S(row->digest), S(row->mask), S(row->description),
-                                   S(row->sealed), S(row->created_by), N(row->active), N(row->narrowed),
-                                   S(role_names[row->role]), N(row->created_at), N(row->expires_at),
-                                   N(row->last_used_at), N(row->version), S(row->user_id)));
+        status = db_insert(db, IDENTITY_SQL_KEY_INSERT, DB_ROW_ARGS(IDENTITY_KEY_ROW));
     return status == IDENTITY_DB_OK ? insert_permissions(db, row->id, permissions) : status;
 }
 
@@ -67,9 +50,10 @@ identity_db_status_t identity_key_update(identity_db_t *db, identity_key_row_t *
     identity_db_status_t status = db_in_write(db, "KEY_UPDATE");
 
     if (status == IDENTITY_DB_OK)
-        status = db_guarded(db, IDENTITY_SQL_KEY_UPDATE,
-                            DB_ARGS(S(row->description), N(row->active), N(row->narrowed), S(role_names[row->role]),
-                                    N(row->expires_at), S(row->id), S(row->entity_id), N(row->version)));
+        status =
+            db_guarded(db, IDENTITY_SQL_KEY_UPDATE,
+                       DB_ARGS(S(row->description), N(row->active), N(row->narrowed), S(role_names[row->role_type]),
+                               N(row->expires_at), S(row->id), S(row->entity_id), N(row->version)));
     if (status == IDENTITY_DB_OK)
         row->version++;
     if (status == IDENTITY_DB_OK && permissions)

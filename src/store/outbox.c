@@ -1,5 +1,5 @@
 /* Mail on its way: leased by whoever sends it, so that two servers on one database send none twice. */
-#include "db_int.h"
+#include "rows_int.h"
 
 static const char *const state_names[] = {"queued", "sent", "failed", "cancelled"};
 
@@ -11,37 +11,17 @@ static identity_outbox_state_t state_of(const char *name)
     return IDENTITY_OUTBOX_CANCELLED;
 }
 
-static void *read_mail(const db_row_t *row, int from)
-{
-    identity_outbox_row_t *mail = apr_pcalloc(db_pool(row), sizeof *mail);
+#define DB_READ_OUTBOX_STATE(row, at) state_of(db_text(row, at))
+static DB_READER(read_mail, identity_outbox_row_t, IDENTITY_OUTBOX_ROW)
 
-    mail->id = db_text(row, from);
-    mail->entity_id = db_text(row, from + 1);
-    mail->user_id = db_text(row, from + 2);
-    mail->invitation_id = db_text_or_null(row, from + 3);
-    mail->kind = db_text(row, from + 4);
-    mail->recipient = db_text(row, from + 5);
-    mail->sealed = db_text(row, from + 6);
-    mail->sealed_with = db_text(row, from + 7);
-    mail->state = state_of(db_text(row, from + 8));
-    mail->attempts = (int)db_number(row, from + 9);
-    mail->last_error = db_text_or_null(row, from + 10);
-    mail->created_at = db_number(row, from + 11);
-    mail->next_attempt_at = db_number(row, from + 12);
-    mail->link_expires_at = db_number(row, from + 13);
-    mail->sent_at = db_number(row, from + 14);
-    mail->language = db_text(row, from + 15);
-    mail->details = db_text(row, from + 16);
-    return mail;
-}
-
-static void *read_due(const db_row_t *row, int from)
+    static void *read_due(const db_row_t *row, int from)
 {
     identity_outbox_row_t *mail = read_mail(row, from);
 
-    mail->inviter = db_text_or_null(row, from + 17);
-    mail->account = db_text_or_null(row, from + 18);
-    mail->username = db_text_or_null(row, from + 19);
+    from += DB_COLUMNS(IDENTITY_OUTBOX_ROW);
+    mail->inviter = db_text_or_null(row, from);
+    mail->account = db_text_or_null(row, from + 1);
+    mail->username = db_text_or_null(row, from + 2);
     return mail;
 }
 

@@ -8,20 +8,7 @@
 
 #define DEPTH 2 /* of children that are told */
 
-void *db_read_role(const db_row_t *row, int from)
-{
-    identity_role_row_t *role = apr_palloc(db_pool(row), sizeof *role);
-
-    role->id = db_text(row, from);
-    role->entity_id = db_text(row, from + 1);
-    role->name = db_text(row, from + 2);
-    role->canonical = db_text(row, from + 3);
-    role->slug = db_text(row, from + 4);
-    role->description = db_text(row, from + 5);
-    role->created_at = db_number(row, from + 6);
-    role->version = db_number(row, from + 7);
-    return role;
-}
+DB_READER(db_read_role, identity_role_row_t, IDENTITY_ROLE_ROW)
 
 void *db_read_role_permission(const db_row_t *row, int from)
 {

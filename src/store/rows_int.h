@@ -7,6 +7,38 @@
 db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission, db_read_key, db_read_team,
     db_read_provider, db_read_audit, db_read_invitation;
 
+/* Of a list of rows.def: the reading of its columns into `made`, from the column `from` on; their number; and the
+ * arguments of an insert of `row`. What a kind that is an enum is in the database, its file says. */
+#define DB_READ(alias, kind, name)      made->name = DB_READ_##kind(row, from++);
+#define DB_READ_TEXT(row, at)           db_text(row, at)
+#define DB_READ_NULLABLE(row, at)       db_text_or_null(row, at)
+#define DB_READ_TIME(row, at)           db_number(row, at)
+#define DB_READ_END(row, at)            db_number(row, at)
+#define DB_READ_NUMBER(row, at)         db_number(row, at)
+#define DB_READ_COUNT(row, at)          (int)db_number(row, at)
+#define DB_READ_FLAG(row, at)           db_number(row, at) != 0
+#define DB_READ_HELD(row, at)           db_text_or_null(row, at) != NULL
+#define DB_COUNT_ONE(alias, kind, name) +1
+#define DB_COLUMNS(LIST)                (0 LIST(DB_COUNT_ONE, DB_COUNT_ONE))
+#define DB_BIND(alias, kind, name)      DB_BIND_##kind(row->name)
+#define DB_NEXT_BIND(alias, kind, name) , DB_BIND_##kind(row->name)
+#define DB_BIND_TEXT(value)             S(value)
+#define DB_BIND_NULLABLE(value)         S(value)
+#define DB_BIND_TIME(value)             N(value)
+#define DB_BIND_END(value)              N(value)
+#define DB_BIND_NUMBER(value)           N(value)
+#define DB_BIND_FLAG(value)             N(value)
+#define DB_ROW_ARGS(LIST)               DB_ARGS(LIST(DB_BIND, DB_NEXT_BIND))
+/* A reader that reads the columns of a list and nothing else. */
+#define DB_READER(function, row_t, LIST)                                                                               \
+    void *function(const db_row_t *row, int from)                                                                      \
+    {                                                                                                                  \
+        row_t *made = apr_pcalloc(db_pool(row), sizeof *made);                                                         \
+                                                                                                                       \
+        LIST(DB_READ, DB_READ)                                                                                         \
+        return made;                                                                                                   \
+    }
+
 /* Brings the user names of an older database into their canonical forms (names.c). Can be run again. In a write
  * transaction. */
 identity_db_status_t db_migrate_names(identity_db_t *db);

@@ -1,27 +1,9 @@
 /* Sessions, their refresh tokens, and the aliases that open one. */
 #include "rows_int.h"
 
-static void *read_session(const db_row_t *row, int from)
-{
-    identity_session_row_t *session = apr_palloc(db_pool(row), sizeof *session);
+static DB_READER(read_session, identity_session_row_t, IDENTITY_SESSION_ROW)
 
-    session->id = db_text(row, from);
-    session->entity_id = db_text(row, from + 1);
-    session->user_id = db_text_or_null(row, from + 2);
-    session->method = db_text(row, from + 3);
-    session->client_address = db_text(row, from + 4);
-    session->user_agent = db_text(row, from + 5);
-    session->created_at = db_number(row, from + 6);
-    session->authenticated_at = db_number(row, from + 7);
-    session->idle_expires_at = db_number(row, from + 8);
-    session->expires_at = db_number(row, from + 9);
-    session->ended_at = db_number(row, from + 10);
-    return session;
-}
-
-#define SESSION_COLUMN_COUNT 11
-
-typedef struct session_and_user {
+    typedef struct session_and_user {
     identity_session_row_t *session;
     identity_user_row_t *user;
 } session_and_user_t;
@@ -31,16 +13,13 @@ static void *read_both(const db_row_t *row, int from)
     session_and_user_t *both = apr_palloc(db_pool(row), sizeof *both);
 
     both->session = read_session(row, from);
-    both->user = db_read_user(row, from + SESSION_COLUMN_COUNT);
+    both->user = db_read_user(row, from + DB_COLUMNS(IDENTITY_SESSION_ROW));
     return both;
 }
 
 identity_db_status_t identity_session_insert(identity_db_t *db, const identity_session_row_t *row)
 {
-    return db_insert(db, IDENTITY_SQL_SESSION_INSERT,
-                     DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->method), S(row->client_address),
-                             S(row->user_agent), N(row->created_at), N(row->authenticated_at), N(row->idle_expires_at),
-                             N(row->expires_at), N(row->ended_at)));
+    return db_insert(db, IDENTITY_SQL_SESSION_INSERT, DB_ROW_ARGS(IDENTITY_SESSION_ROW));
 }
 
 identity_db_status_t identity_session_get(identity_db_t *db, const char *id, identity_session_row_t **session,
@@ -112,22 +91,11 @@ identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_
 
 /* ---- refresh tokens --------------------------------------------------------------------------------------------- */
 
-static void *read_refresh(const db_row_t *row, int from)
-{
-    identity_refresh_row_t *refresh = apr_palloc(db_pool(row), sizeof *refresh);
+static DB_READER(read_refresh, identity_refresh_row_t, IDENTITY_REFRESH_ROW)
 
-    refresh->digest = db_text(row, from);
-    refresh->session_id = db_text(row, from + 1);
-    refresh->nonce = db_text(row, from + 2);
-    refresh->created_at = db_number(row, from + 3);
-    refresh->spent_at = db_number(row, from + 4);
-    return refresh;
-}
-
-identity_db_status_t identity_refresh_insert(identity_db_t *db, const identity_refresh_row_t *row)
+    identity_db_status_t identity_refresh_insert(identity_db_t *db, const identity_refresh_row_t *row)
 {
-    return db_insert(db, IDENTITY_SQL_REFRESH_INSERT,
-                     DB_ARGS(S(row->digest), S(row->session_id), S(row->nonce), N(row->created_at), N(row->spent_at)));
+    return db_insert(db, IDENTITY_SQL_REFRESH_INSERT, DB_ROW_ARGS(IDENTITY_REFRESH_ROW));
 }
 
 identity_db_status_t identity_refresh_get(identity_db_t *db, const char *digest, identity_refresh_row_t **row)
@@ -144,25 +112,16 @@ identity_db_status_t identity_refresh_spend(identity_db_t *db, const char *diges
 
 static void *read_alias(const db_row_t *row, int from)
 {
-    identity_alias_row_t *alias = apr_palloc(db_pool(row), sizeof *alias);
+    identity_alias_row_t *made = apr_pcalloc(db_pool(row), sizeof *made);
 
-    alias->id = db_text(row, from);
-    alias->digest = db_text(row, from + 1);
-    alias->user_id = db_text(row, from + 2);
-    alias->entity_id = db_text(row, from + 3);
-    alias->description = db_text(row, from + 4);
-    alias->created_at = db_number(row, from + 5);
-    alias->expires_at = db_number(row, from + 6);
-    alias->last_used_at = db_number(row, from + 7);
-    alias->username = db_text(row, from + 8);
-    return alias;
+    IDENTITY_ALIAS_ROW(DB_READ, DB_READ)
+    made->username = db_text(row, from);
+    return made;
 }
 
 identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row)
 {
-    return db_insert(db, IDENTITY_SQL_ALIAS_INSERT,
-                     DB_ARGS(S(row->id), S(row->digest), S(row->user_id), S(row->entity_id), S(row->description),
-                             N(row->created_at), N(row->expires_at), N(row->last_used_at)));
+    return db_insert(db, IDENTITY_SQL_ALIAS_INSERT, DB_ROW_ARGS(IDENTITY_ALIAS_ROW));
 }
 
 identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row)

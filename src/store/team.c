@@ -9,16 +9,7 @@ static const char *canonical_of(identity_db_t *db, const char *name)
     return canonical ? canonical : "";
 }
 
-void *db_read_team(const db_row_t *row, int from)
-{
-    identity_team_row_t *team = apr_palloc(db_pool(row), sizeof *team);
-
-    team->id = db_text(row, from);
-    team->entity_id = db_text(row, from + 1);
-    team->name = db_text(row, from + 2);
-    team->created_at = db_number(row, from + 3);
-    return team;
-}
+DB_READER(db_read_team, identity_team_row_t, IDENTITY_TEAM_ROW)
 
 static void *read_team_member(const db_row_t *row, int from)
 {

@@ -25,31 +25,14 @@ static identity_user_status_t status_of(const char *name)
     return identity_user_status_parse(name, &status) ? status : IDENTITY_USER_INACTIVE; /* who may do nothing */
 }
 
+#define DB_READ_USER_STATUS(row, at) status_of(db_text(row, at))
 void *db_read_user(const db_row_t *row, int from)
 {
-    identity_user_row_t *user = apr_pcalloc(db_pool(row), sizeof *user);
+    identity_user_row_t *made = apr_pcalloc(db_pool(row), sizeof *made);
 
-    user->id = db_text(row, from);
-    user->entity_id = db_text(row, from + 1);
-    user->username = db_text(row, from + 2);
-    user->canonical = db_text(row, from + 3);
-    user->status = status_of(db_text(row, from + 4));
-    user->password_hash = db_text_or_null(row, from + 5);
-    user->created_at = db_number(row, from + 6);
-    user->updated_at = db_number(row, from + 7);
-    user->verified_at = db_number(row, from + 8);
-    user->password_changed_at = db_number(row, from + 9);
-    user->invite_expires_at = db_number(row, from + 10);
-    user->version = db_number(row, from + 11);
-    user->holds_name = db_text_or_null(row, from + 12) != NULL;
-    user->old_name = db_text_or_null(row, from + 13);
-    user->signed_in_at = db_number(row, from + 14);
-    user->pending_username = db_text(row, from + 15);
-    user->pending_expires_at = db_number(row, from + 16);
-    user->deleted_at = db_number(row, from + 17);
-    user->pseudonym = db_text(row, from + 18);
-    user->login = db_text_or_null(row, from + 19);
-    return user;
+    IDENTITY_USER_ROW(DB_READ, DB_READ)
+    made->login = db_text_or_null(row, from);
+    return made;
 }
 
 static bool active(const identity_user_row_t *row)
@@ -60,7 +43,7 @@ static bool active(const identity_user_row_t *row)
 /* The name that the row is to hold over the whole server, or NULL. */
 static const char *held_name(const identity_user_row_t *row, bool anew)
 {
-    bool holds = active(row) || (row->status == IDENTITY_USER_INACTIVE && (anew || row->holds_name));
+    bool holds = active(row) || (row->status == IDENTITY_USER_INACTIVE && (anew || row->held_name));
     return holds ? row->canonical : NULL;
 }
 
@@ -145,7 +128,7 @@ identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t
 
     if (status == IDENTITY_DB_OK) {
         row->version++;
-        row->holds_name = held != NULL;
+        row->held_name = held != NULL;
     }
     if (status != IDENTITY_DB_NONE)
         return status;

@@ -189,7 +189,7 @@ static void add_key(FILE *file)
                               .entity_id = entity_id,
                               .created_by = "",
                               .active = true,
-                              .role = IDENTITY_KEY_ADMINISTRATOR,
+                              .role_type = IDENTITY_KEY_ADMINISTRATOR,
                               .created_at = next_time(),
                               .version = 1};
     const char *key = identity_key_make(passing, row.id, &source);

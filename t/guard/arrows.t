@@ -30,7 +30,7 @@ my %inside = (
     site => [qw(users login access call)],
 );
 # Tables that a public header is made of.
-my %tables = ('metrics.def' => 'service', 'tables.def' => 'service', 'mails.def' => 'client');
+my %tables = ('rows.def' => 'store', 'metrics.def' => 'service', 'tables.def' => 'service', 'mails.def' => 'client');
 # Libraries that belong to one room.
 my %owned = (
     'httpd.h and its kin' => [qr{^(?:httpd|http_\w+|ap_\w+|util_\w+|mod_\w+|mpm_common|scoreboard|unixd)\.h$}, qw(server)],

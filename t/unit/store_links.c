@@ -29,7 +29,7 @@ static void test_keys(void)
                               .created_by = user,
                               .active = true,
                               .narrowed = true,
-                              .role = IDENTITY_KEY_READ_ONLY,
+                              .role_type = IDENTITY_KEY_READ_ONLY,
                               .created_at = NOW + 1,
                               .expires_at = NOW + 2,
                               .last_used_at = NOW + 3,
@@ -39,7 +39,7 @@ static void test_keys(void)
                                .digest = "fedcba",
                                .mask = "",
                                .created_by = "",
-                               .role = IDENTITY_KEY_ADMINISTRATOR},
+                               .role_type = IDENTITY_KEY_ADMINISTRATOR},
                        *read;
     apr_array_header_t *rows;
 
@@ -48,12 +48,13 @@ static void test_keys(void)
     must(add_key(&bare, NULL), "another");
     must(identity_key_get(db, row.id, &read), "get");
     SAME(id), SAME(entity_id), SAME(digest), SAME(mask), SAME(description), SAME(sealed), SAME(created_by);
-    EQUAL(active), EQUAL(narrowed), EQUAL(role), EQUAL(created_at), EQUAL(expires_at), EQUAL(last_used_at);
+    EQUAL(active), EQUAL(narrowed), EQUAL(role_type), EQUAL(created_at), EQUAL(expires_at), EQUAL(last_used_at);
     EQUAL(version);
     must(identity_key_get(db, bare.id, &read), "get");
     is_str(read->description, NULL, "no description");
     is_str(read->sealed, NULL, "not sealed");
-    ok(!read->active && !read->narrowed && read->role == IDENTITY_KEY_ADMINISTRATOR, "inactive, whole, administrator");
+    ok(!read->active && !read->narrowed && read->role_type == IDENTITY_KEY_ADMINISTRATOR,
+       "inactive, whole, administrator");
     is_int(identity_key_get(db, id("apik", 3), &read), IDENTITY_DB_NONE, "an unknown key is NONE");
     must(identity_key_permissions(db, ids_of(2, row.id, bare.id), &rows), "permissions");
     is_int(rows->nelts, 2, "permissions of keys");
@@ -83,13 +84,13 @@ static void test_key_changes(void)
     row = late = *read;
     row.description = NULL;
     row.active = row.narrowed = false;
-    row.role = IDENTITY_KEY_ADMINISTRATOR;
+    row.role_type = IDENTITY_KEY_ADMINISTRATOR;
     row.expires_at = 0;
     is_int(identity_key_update(db, &row, NULL), IDENTITY_DB_FAILED, "outside of a write transaction no key is changed");
     must(change_key(&row, ids_of(0)), "change");
     is_int(row.version, 5, "its version moves on");
     must(identity_key_find(db, ENTITY, row.id, &read), "find");
-    EQUAL(active), EQUAL(narrowed), EQUAL(role), EQUAL(expires_at), EQUAL(version);
+    EQUAL(active), EQUAL(narrowed), EQUAL(role_type), EQUAL(expires_at), EQUAL(version);
     SAME(description), SAME(digest), SAME(mask), SAME(sealed);
     must(identity_key_permissions(db, ids_of(1, row.id), &rows), "permissions");
     is_int(rows->nelts, 0, "an empty list clears them");

@@ -40,7 +40,7 @@ json_t *identity_key_json(const identity_key_row_t *key, const char *text, json_
     json_object_set_new(object, "created_at", identity_time_json(key->created_at));
     json_object_set_new(object, "status", json_string(key->active ? "ACTIVE" : "INACTIVE"));
     json_object_set_new(object, "description", key->description ? json_string(key->description) : json_null());
-    json_object_set_new(object, "role_type", json_string(identity_key_role_name(key->role)));
+    json_object_set_new(object, "role_type", json_string(identity_key_role_name(key->role_type)));
     json_object_set_new(object, "active", json_boolean(key->active));
     json_object_set_new(object, "account_memberships", accounts);
     json_object_set_new(object, "team_memberships", json_array());
@@ -103,7 +103,7 @@ void identity_key_holds(identity_call_t *call, const identity_key_row_t *key, co
 {
     identity_permset_t narrow = {0};
 
-    if (key->role == IDENTITY_KEY_ADMINISTRATOR)
+    if (key->role_type == IDENTITY_KEY_ADMINISTRATOR)
         set->all = true;
     else
         identity_permset_add_view(set, call->env->settings->catalogue);
@@ -139,5 +139,5 @@ bool identity_key_load(identity_call_t *call, void *data)
 json_t *identity_key_view_json(identity_call_t *call, const identity_key_view_t *view, const char *text)
 {
     return identity_key_json(view->row, text, identity_key_names_json(view->names),
-                             identity_key_accounts_json(call, &view->accounts, view->row->role));
+                             identity_key_accounts_json(call, &view->accounts, view->row->role_type));
 }

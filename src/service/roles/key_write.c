@@ -58,7 +58,7 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
     row->active = status ? strcmp(status, "ACTIVE") == 0 : active;
     if (identity_json_has(call->body, "active") && active != row->active)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
-    row->role = role ? role_of(role) : IDENTITY_KEY_ADMINISTRATOR;
+    row->role_type = role ? role_of(role) : IDENTITY_KEY_ADMINISTRATOR;
     row->description = identity_json_string(call->body, "description");
     if (identity_json_has(call->body, "expires_at")) {
         identity_time_parse(identity_json_string(call->body, "expires_at"), &row->expires_at);
@@ -159,10 +159,10 @@ static bool wants(identity_call_t *call, update_t *update)
         identity_changes_add(update->changes, "description", row->description, told);
         row->description = told;
     }
-    update->role = role && role_of(role) != row->role;
+    update->role = role && role_of(role) != row->role_type;
     if (update->role) {
-        identity_changes_add(update->changes, "role_type", identity_key_role_name(row->role), role);
-        row->role = role_of(role);
+        identity_changes_add(update->changes, "role_type", identity_key_role_name(row->role_type), role);
+        row->role_type = role_of(role);
     }
     update->permissions = update->asked && !same_names(call, update->view.names, update->asked);
     if (update->permissions) {
@@ -249,7 +249,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     if (!load_covered(call, view))
         return false;
     identity_changes_add(changes, "status", status_name(view->row->active), NULL);
-    identity_changes_add(changes, "role_type", identity_key_role_name(view->row->role), NULL);
+    identity_changes_add(changes, "role_type", identity_key_role_name(view->row->role_type), NULL);
     identity_changes_add_list(changes, "permissions", view->names, NULL);
     view->row->active = false;
     /* Its description names it in the record. */

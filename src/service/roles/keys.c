@@ -33,7 +33,7 @@ static json_t *row_json(identity_call_t *call, const identity_listing_t *page, c
     (void)call;
     return identity_key_json(row, row->mask,
                              json_incref(apr_hash_get(beside->permissions, row->id, APR_HASH_KEY_STRING)),
-                             json_incref(beside->accounts[row->role]));
+                             json_incref(beside->accounts[row->role_type]));
 }
 
 static identity_position_t position_of(const void *row_)

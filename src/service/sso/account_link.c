@@ -170,7 +170,7 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     for (int i = 0; i < rows->nelts; i++) {
         identity_user_row_t *user = APR_ARRAY_IDX(rows, i, identity_user_row_t *);
         identity_entity_row_t *entity;
-        bool admitted = user->holds_name;
+        bool admitted = user->held_name;
         if (!identity_db_ok(call, identity_entity_find(call->db, user->entity_id, &entity)))
             return false;
         /* Whoever has a sandbox may have put any name into it: nobody is led there. */
@@ -179,7 +179,7 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
         if (user->status == IDENTITY_USER_INVITED && !sso_admits(call, &sign_on->provider, user->entity_id,
                                                                  identity_username_domain(canonical), false, &admitted))
             return false;
-        if (user->holds_name)
+        if (user->held_name)
             holder = user;
         else if (admitted && !prefer(call, sign_on, user, &invitations))
             return false;

@@ -161,7 +161,7 @@ static bool fill_row(identity_call_t *call, creation_t *creation)
 
 bool identity_user_keys_create(identity_call_t *call)
 {
-    creation_t creation = {.row = {.role = IDENTITY_KEY_ADMINISTRATOR}};
+    creation_t creation = {.row = {.role_type = IDENTITY_KEY_ADMINISTRATOR}};
     const identity_principal_t *principal = call->principal;
 
     if (!read_expiry(call, &creation.row.expires_at) || !identity_permissions_read(call, &creation.names) ||

@@ -85,7 +85,7 @@ static bool displace(identity_call_t *call, identity_user_row_t *holder)
         !identity_administrators_before(call, assignments, holder->id, &administered))
         return false;
     holder->status = IDENTITY_USER_INACTIVE;
-    holder->holds_name = false;
+    holder->held_name = false;
     holder->old_name = NULL;
     holder->updated_at = call->now;
     return identity_change_void(call, holder) && identity_db_ok(call, identity_user_update(call->db, holder)) &&
@@ -98,11 +98,11 @@ bool identity_name_keep(identity_call_t *call, identity_user_row_t *user)
     identity_user_row_t *holder;
     bool held;
 
-    if (user->holds_name)
+    if (user->held_name)
         return true;
     if (!identity_db_found(call, identity_user_holder(call->db, user, &holder), &held))
         return false;
-    user->holds_name = !held;
+    user->held_name = !held;
     return true;
 }
 

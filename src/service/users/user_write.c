@@ -311,7 +311,7 @@ static bool settle_name(identity_call_t *call, const update_t *update)
     identity_user_row_t *user = update->user;
 
     if (user->status == IDENTITY_USER_ACTIVE || (user->status == IDENTITY_USER_INACTIVE && update->username)) {
-        user->holds_name = true;
+        user->held_name = true;
         return !(update->username || update->to_status) || identity_name_claim(call, user, false, "username");
     }
     return user->status != IDENTITY_USER_INACTIVE || !update->to_status || identity_name_keep(call, user);
