@@ -2,7 +2,7 @@
 #include "identity/pages.h"
 #include "routes.h"
 
-bool identity_openapi(identity_call_t *call)
+bool identity_op_get_openapi(identity_call_t *call)
 {
     call->out->status = 200;
     call->out->content_type = "application/json";
@@ -11,7 +11,7 @@ bool identity_openapi(identity_call_t *call)
     return identity_tag_answer(call);
 }
 
-bool identity_reference(identity_call_t *call)
+bool identity_op_get_reference(identity_call_t *call)
 {
     const identity_page_t *page = &identity_page_reference;
 

@@ -10,7 +10,7 @@
 #define INVITATIONS(body)            body, .invitations = true
 /* And a class whose address alone turns nobody away. */
 #define IDENTITY_RATE_LOGIN_DEFERRED IDENTITY_RATE_LOGIN, .rate_deferred = true
-#define ROUTE(name, verb, path, wants, needs, own, takes, limit, serves)                                               \
+#define ROUTE(name, verb, path, wants, needs, own, takes, limit)                                                       \
     {.operation = #name,                                                                                               \
      .method = verb,                                                                                                   \
      .pattern = path,                                                                                                  \
@@ -19,7 +19,7 @@
      .self = own,                                                                                                      \
      .body = takes,                                                                                                    \
      .rate = IDENTITY_RATE_##limit,                                                                                    \
-     .handler = serves},
+     .handler = identity_op_##name},
 const identity_route_t identity_routes[] = {
 #include "routes.def"
 };
@@ -50,7 +50,7 @@ bool identity_route_of_personal_key(const identity_route_t *route)
     };
 
     if (strcmp(route->method, "GET") == 0)
-        return route->handler != identity_keys_decrypt;
+        return route->handler != identity_op_decrypt_api_key;
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
         if (strcmp(operations[i], route->operation) == 0)
             return true;

@@ -420,7 +420,7 @@ static void test_all_routes(void)
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
         /* Without a provider nobody signs on at one: serve_sso_people.c. */
-        if (route->handler == identity_oauth_authorize || route->handler == identity_oauth_callback)
+        if (route->handler == identity_op_authorize || route->handler == identity_op_oauth_callback)
             continue;
         const char *token = identity_token_make(door->pool,
                                                 strstr(route->pattern, "reset")     ? IDENTITY_TOKEN_RESET

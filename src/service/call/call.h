@@ -34,8 +34,8 @@ struct identity_route {
     bool (*handler)(identity_call_t *call);
 };
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, rate, handler)                           \
-    bool handler(identity_call_t *call);
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate)                                    \
+    bool identity_op_##operation(identity_call_t *call);
 #include "routes.def"
 #undef ROUTE
 

@@ -79,7 +79,7 @@ static bool find(identity_call_t *call, credential_t *credential)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row)
+bool identity_apikey_verify(identity_call_t *call, const char *text, identity_key_row_t **row)
 {
     bool found;
 
@@ -95,7 +95,7 @@ static bool load_key(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
 
-    if (!identity_key_shown(call, credential->text, &credential->key))
+    if (!identity_apikey_verify(call, credential->text, &credential->key))
         return false;
     return !credential->key || identity_principal_of_key(call, credential->key, &credential->read);
 }

@@ -60,7 +60,7 @@ static bool load(identity_call_t *call, void *data)
     const search_t *search = data;
     identity_client_t *client = search->client;
 
-    if (!identity_key_shown(call, search->secret, &client->key))
+    if (!identity_apikey_verify(call, search->secret, &client->key))
         return false;
     /* A person's key is no program of the entity. */
     if (client->key && client->key->user_id)

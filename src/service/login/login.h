@@ -193,7 +193,7 @@ const char *identity_scheme(const char *authorization, const char *name);
 /* What an authentication was refused for, where it was not good. */
 void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out);
 /* The live key of that text: *row NULL for anything else. Reads. */
-bool identity_key_shown(identity_call_t *call, const char *text, identity_key_row_t **row);
+bool identity_apikey_verify(identity_call_t *call, const char *text, identity_key_row_t **row);
 #define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* the last use of a key is written that often */
 /* What a live access token stands for: *who NULL for anything else. user is NULL for a key's and a visitor's. */
 typedef struct identity_bearer {

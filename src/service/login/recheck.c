@@ -6,7 +6,7 @@
 #include "login/login.h"
 
 /* Of somebody with rights of its own that may change. What was refused already only clears up. */
-static bool in_question(const identity_call_t *call)
+static bool is_outdated(const identity_call_t *call)
 {
     const identity_principal_t *principal = call->principal;
 
@@ -21,7 +21,7 @@ bool identity_caller_recheck(identity_call_t *call)
     const identity_principal_t *principal = call->principal;
     identity_bearer_t now = {.user = NULL};
 
-    if (!in_question(call))
+    if (!is_outdated(call))
         return true;
     apr_uint64_t began = identity_revisions_begin(call->env->revisions);
     now.claims.subject = principal->key_id ? principal->key_id : principal->id;

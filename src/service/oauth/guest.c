@@ -70,7 +70,7 @@ static bool write_guest(identity_call_t *call, void *data)
     return visit->account ? identity_login_guest(call, &visit->login, visit->account) : no_demo(call);
 }
 
-bool identity_oauth_demo(identity_call_t *call)
+bool identity_op_demo_token(identity_call_t *call)
 {
     const identity_settings_t *settings = call->env->settings;
     guest_t visit = {.account = NULL};
@@ -198,7 +198,7 @@ static bool write_sandbox(identity_call_t *call, void *data)
            identity_login_open(call, &sandbox->login);
 }
 
-bool identity_oauth_sandbox(identity_call_t *call)
+bool identity_op_sandbox_token(identity_call_t *call)
 {
     sandbox_t sandbox = {.email = identity_json_string(call->body, "email")};
 

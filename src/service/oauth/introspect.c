@@ -131,7 +131,7 @@ static bool refresh_asked(const identity_call_t *call)
     return hint && strcmp(hint, "refresh_token") == 0;
 }
 
-bool identity_oauth_introspect(identity_call_t *call)
+bool identity_op_introspect_token(identity_call_t *call)
 {
     question_t question = {.token = NULL};
 
@@ -186,7 +186,7 @@ static bool token_formed(const char *token)
 
 /* Who holds a token may end it, as who holds it may use it; a client that shows a credential beside it must show a good
  * one, and ends nothing that is not in its sight. */
-bool identity_oauth_revoke(identity_call_t *call)
+bool identity_op_revoke_token(identity_call_t *call)
 {
     question_t question = {.token = NULL};
 

@@ -14,17 +14,17 @@ static bool page(identity_call_t *call, const identity_page_t *content)
     return true;
 }
 
-bool identity_oauth_activate_page(identity_call_t *call)
+bool identity_op_activate_user_page(identity_call_t *call)
 {
     return page(call, &identity_page_activate);
 }
 
-bool identity_oauth_reset_page(identity_call_t *call)
+bool identity_op_reset_password_page(identity_call_t *call)
 {
     return page(call, &identity_page_reset);
 }
 
-bool identity_oauth_confirm_page(identity_call_t *call)
+bool identity_op_confirm_address_page(identity_call_t *call)
 {
     return page(call, &identity_page_confirm);
 }

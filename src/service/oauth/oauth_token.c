@@ -78,7 +78,7 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
 
 /* ---- POST /oauth/token ------------------------------------------------------------------------------------------ */
 
-bool identity_oauth_token(identity_call_t *call)
+bool identity_op_obtain_token(identity_call_t *call)
 {
     const char *username = identity_json_string(call->body, "username"),
                *password = identity_json_string(call->body, "password");
@@ -200,7 +200,7 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
     return true;
 }
 
-bool identity_oauth_refresh(identity_call_t *call)
+bool identity_op_refresh_token(identity_call_t *call)
 {
     const char *token = identity_refresh_cookie(call);
     identity_login_t login = {.refresh = NULL};
@@ -270,7 +270,7 @@ static bool write_logout(identity_call_t *call, void *data)
            end_session(call, cookie->login.session->id, cookie->user->id, cookie->user->entity_id, &logout->ended);
 }
 
-bool identity_oauth_logout(identity_call_t *call)
+bool identity_op_logout(identity_call_t *call)
 {
     logout_t logout = {.cookie = {.token = identity_refresh_cookie(call)}};
     bool bearer = call->principal && call->principal->session_id;

@@ -43,7 +43,7 @@ static bool write_reset_request(identity_call_t *call, void *data)
     return identity_audit(call, &audit);
 }
 
-bool identity_oauth_request_reset(identity_call_t *call)
+bool identity_op_request_password_reset(identity_call_t *call)
 {
     reset_request_t request = {.email = identity_json_string(call->body, "email"),
                                .canonical = identity_canonical_field(call, "email")};
@@ -98,7 +98,7 @@ static bool write_reset(identity_call_t *call, void *data)
            identity_notify(call, reset->user, &notice, &untold) && identity_audit_told(call, &audit, untold);
 }
 
-bool identity_oauth_reset(identity_call_t *call)
+bool identity_op_reset_password(identity_call_t *call)
 {
     redemption_t reset;
 
@@ -135,7 +135,7 @@ static identity_secret_kind_t kind_of(const char *token)
 
 /* For the pages: whoever holds the secret reads the mailbox, so the address that the mail went to is nothing new to
  * them. Spends nothing (security 22) and refuses in the words of where the link is used (security 24). */
-bool identity_oauth_describe_link(identity_call_t *call)
+bool identity_op_describe_link(identity_call_t *call)
 {
     static const char *const kinds[] = {
         [IDENTITY_SECRET_INVITE] = "INVITE", [IDENTITY_SECRET_RESET] = "RESET", [IDENTITY_SECRET_CHANGE] = "CHANGE"};

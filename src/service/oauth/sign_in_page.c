@@ -172,7 +172,7 @@ static bool stand_in(identity_call_t *call)
     return show(call, place->status, values, apr_array_make(call->pool, 1, sizeof(entry_item_t)));
 }
 
-bool identity_oauth_sign_in_page(identity_call_t *call)
+bool identity_op_sign_in_page(identity_call_t *call)
 {
     const char *target;
 
@@ -190,7 +190,7 @@ static bool own_form(identity_call_t *call)
            identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A page of another origin may not do this.");
 }
 
-bool identity_oauth_sign_in(identity_call_t *call)
+bool identity_op_sign_in(identity_call_t *call)
 {
     const char *target;
 
@@ -229,7 +229,7 @@ bool identity_entry_refused(identity_call_t *call, int status)
     } reasons[] = {{400, "none"}, {401, "wrong"}, {403, "off"}, {429, "often"}, {503, "full"}};
     const char *target = NULL, *reason = "broken", *username = identity_json_string(call->body, "username");
 
-    if (!call->route || call->route->handler != identity_oauth_sign_in)
+    if (!call->route || call->route->handler != identity_op_sign_in)
         return false;
     call->standard = false;
     if (!identity_wants_page(call->in))
@@ -260,14 +260,14 @@ static bool show_leaving(identity_call_t *call, const char *state, const char *a
     return show(call, 200, values, apr_array_make(call->pool, 1, sizeof(entry_item_t)));
 }
 
-bool identity_oauth_sign_out_page(identity_call_t *call)
+bool identity_op_sign_out_page(identity_call_t *call)
 {
     const char *target;
     return find_target(call, &target) && show_leaving(call, "leave", with_target(call, SIGN_OUT, target));
 }
 
 /* Whoever has no session any more is signed out as well. */
-bool identity_oauth_sign_out(identity_call_t *call)
+bool identity_op_sign_out(identity_call_t *call)
 {
     const char *target;
     bool ended;

@@ -12,7 +12,7 @@ static bool publish(identity_call_t *call, json_t *document)
     return identity_answer(call, 200, document);
 }
 
-bool identity_well_known_jwks(identity_call_t *call)
+bool identity_op_get_jwks(identity_call_t *call)
 {
     return publish(call, identity_keyset_jwks(call->env->keys));
 }
@@ -32,7 +32,7 @@ static json_t *texts(const char *const *list)
     return array;
 }
 
-bool identity_well_known_metadata(identity_call_t *call)
+bool identity_op_get_oauth_metadata(identity_call_t *call)
 {
     static const char *const grants[] = {"password", "refresh_token", "client_credentials", NULL};
     static const char *const open[] = {"client_secret_basic", "client_secret_post", "none", NULL};

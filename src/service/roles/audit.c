@@ -154,7 +154,7 @@ static bool filter(identity_call_t *call, identity_listing_t *page)
     return read_span(call, &page->query) && cursor_fits(call, &page->query);
 }
 
-bool identity_audits_list(identity_call_t *call)
+bool identity_op_list_audit_records(identity_call_t *call)
 {
     static const identity_collection_t records = {.of = IDENTITY_PAGE_OF_AUDITS,
                                                   .filter = filter,
@@ -181,7 +181,7 @@ static bool load_record(identity_call_t *call, void *data)
     return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
 }
 
-bool identity_audits_get(identity_call_t *call)
+bool identity_op_get_audit_record(identity_call_t *call)
 {
     identity_audit_row_t *row = NULL;
 

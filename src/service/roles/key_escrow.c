@@ -54,7 +54,7 @@ static bool write_decryption(identity_call_t *call, void *data)
     return unseal(call, decryption) && identity_audit(call, &audit);
 }
 
-bool identity_keys_decrypt(identity_call_t *call)
+bool identity_op_decrypt_api_key(identity_call_t *call)
 {
     decryption_t decryption = {.view = {.id = call->id}};
 

@@ -69,7 +69,7 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
     return identity_permissions_read(call, &view->names);
 }
 
-bool identity_keys_create(identity_call_t *call)
+bool identity_op_create_api_key(identity_call_t *call)
 {
     creation_t creation = {.row = {.version = 1}};
     identity_key_row_t *row = creation.view.row = &creation.row;
@@ -223,7 +223,7 @@ static bool write_update(identity_call_t *call, void *data)
     return identity_key_load(call, &update->view);
 }
 
-bool identity_keys_update(identity_call_t *call)
+bool identity_op_update_api_key(identity_call_t *call)
 {
     update_t update = {.view = {.id = call->id}};
 
@@ -256,7 +256,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     return identity_audit(call, &audit) && identity_db_ok(call, identity_key_delete(call->db, "", call->id));
 }
 
-bool identity_keys_delete(identity_call_t *call)
+bool identity_op_delete_api_key(identity_call_t *call)
 {
     identity_key_view_t view = {.id = call->id};
 

@@ -47,7 +47,7 @@ static bool filter(identity_call_t *call, identity_listing_t *page)
     return identity_query_boolean(call, "active", &page->query.active);
 }
 
-bool identity_keys_list(identity_call_t *call)
+bool identity_op_list_api_keys(identity_call_t *call)
 {
     static const identity_collection_t keys = {.of = IDENTITY_PAGE_OF_KEYS,
                                                .filter = filter,
@@ -59,7 +59,7 @@ bool identity_keys_list(identity_call_t *call)
 
 /* ---- GET /api-keys/{id} ----------------------------------------------------------------------------------------- */
 
-bool identity_keys_get(identity_call_t *call)
+bool identity_op_get_api_key(identity_call_t *call)
 {
     identity_key_view_t view = {.id = call->id};
 
@@ -89,7 +89,7 @@ static bool load_search(identity_call_t *call, void *data)
            identity_key_accounts_load(call, &search->view.accounts);
 }
 
-bool identity_keys_search(identity_call_t *call)
+bool identity_op_search_api_key(identity_call_t *call)
 {
     const char *id = identity_json_string(call->body, "resource_id"),
                *name = identity_json_string(call->body, "username"),

@@ -53,7 +53,7 @@ static bool write_creation(identity_call_t *call, void *data)
            identity_answer(call, 200, identity_role_json(call, creation->roles, creation->row.id, IDENTITY_ROLE_DEPTH));
 }
 
-bool identity_roles_create(identity_call_t *call)
+bool identity_op_create_role(identity_call_t *call)
 {
     creation_t creation = {.children = identity_body_strings(call, "child_role_ids")};
     identity_role_row_t *row = &creation.row;
@@ -259,7 +259,7 @@ static bool write_update(identity_call_t *call, void *data)
            identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, IDENTITY_ROLE_DEPTH));
 }
 
-bool identity_roles_update(identity_call_t *call)
+bool identity_op_update_role(identity_call_t *call)
 {
     update_t update = {.row = NULL};
     const char *name = identity_json_string(call->body, "name");
@@ -294,7 +294,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     return identity_db_ok(call, status) && identity_audit(call, &audit);
 }
 
-bool identity_roles_delete(identity_call_t *call)
+bool identity_op_delete_role(identity_call_t *call)
 {
     identity_roles_t *roles;
 

@@ -43,7 +43,7 @@ static bool filter(identity_call_t *call, identity_listing_t *page)
     return true;
 }
 
-bool identity_roles_list(identity_call_t *call)
+bool identity_op_list_roles(identity_call_t *call)
 {
     static const identity_collection_t roles = {.of = IDENTITY_PAGE_OF_ROLES,
                                                 .name_order = "name",
@@ -80,7 +80,7 @@ static bool load_one(identity_call_t *call, void *data)
     return identity_role_found(call, call->id, &row) && identity_role_load(call, row->id, data);
 }
 
-bool identity_roles_get(identity_call_t *call)
+bool identity_op_get_role(identity_call_t *call)
 {
     identity_roles_t *roles;
 

@@ -34,7 +34,7 @@ static json_t *row_json(identity_call_t *call, const identity_listing_t *page, c
 
 /* ---- GET /authentication-providers ------------------------------------------------------------------------------ */
 
-bool identity_providers_list(identity_call_t *call)
+bool identity_op_list_authentication_providers(identity_call_t *call)
 {
     static const identity_collection_t providers = {
         .of = IDENTITY_PAGE_OF_PROVIDERS, .load = load_list, .row_json = row_json, .position_of = position_of};
@@ -55,7 +55,7 @@ static bool narrow_to_invited(identity_call_t *call, identity_listing_t *page)
     return true;
 }
 
-bool identity_providers_enabled(identity_call_t *call)
+bool identity_op_enabled_authentication_providers(identity_call_t *call)
 {
     static const identity_collection_t enabled = {.of = IDENTITY_PAGE_OF_PROVIDERS,
                                                   .narrow = narrow_to_invited,
@@ -108,7 +108,7 @@ static bool write_creation(identity_call_t *call, void *data)
            identity_answer(call, 201, identity_provider_json(call, row, NULL));
 }
 
-bool identity_providers_create(identity_call_t *call)
+bool identity_op_create_authentication_provider(identity_call_t *call)
 {
     identity_provider_row_t row = {.entity_id = call->principal->entity_id, .created_at = call->now, .version = 1};
 
@@ -144,7 +144,7 @@ static bool load_provider(identity_call_t *call, void *data)
     return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
 }
 
-bool identity_providers_get(identity_call_t *call)
+bool identity_op_get_authentication_provider(identity_call_t *call)
 {
     identity_provider_row_t *row = NULL;
 
@@ -174,7 +174,7 @@ static bool write_update(identity_call_t *call, void *data)
     return write_row(call, row, false) && identity_audit(call, &audit);
 }
 
-bool identity_providers_update(identity_call_t *call)
+bool identity_op_update_authentication_provider(identity_call_t *call)
 {
     identity_provider_row_t row;
 

@@ -107,7 +107,7 @@ static bool begin(identity_call_t *call, sso_sign_on_t *sign_on, const char *red
     return true;
 }
 
-bool identity_oauth_authorize(identity_call_t *call)
+bool identity_op_authorize(identity_call_t *call)
 {
     search_t search = {.name = NULL};
     sso_sign_on_t sign_on = {.digest = NULL};
@@ -253,7 +253,7 @@ static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
                          "needs an address that both the provider and this server have verified.");
 }
 
-bool identity_oauth_callback(identity_call_t *call)
+bool identity_op_oauth_callback(identity_call_t *call)
 {
     sso_sign_on_t sign_on = {.oidc = {.redirect_uri = identity_json_string(call->body, "redirect_uri"),
                                       .state = identity_json_string(call->body, "state"),

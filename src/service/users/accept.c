@@ -154,7 +154,7 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
             write_accepted(call, &accept));
 }
 
-bool identity_oauth_activate(identity_call_t *call)
+bool identity_op_activate_user(identity_call_t *call)
 {
     redemption_t accept;
 

@@ -70,7 +70,7 @@ static bool write_change(identity_call_t *call, void *data)
            identity_audit(call, &audit) && identity_user_assignments(call, user, &change->assignments);
 }
 
-bool identity_oauth_confirm_address(identity_call_t *call)
+bool identity_op_confirm_address(identity_call_t *call)
 {
     redemption_t change;
 

@@ -203,7 +203,7 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->place, .created_at = row->created_at};
 }
 
-bool identity_permission_holders(identity_call_t *call)
+bool identity_op_list_permission_holders(identity_call_t *call)
 {
     inquiry_t inquiry = {.teams = apr_hash_make(call->pool), .data = identity_json_own(call->pool, json_array())};
 

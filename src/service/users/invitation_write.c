@@ -86,7 +86,7 @@ static bool write_creation(identity_call_t *call, void *data)
            answer_with(call, 201, inviting->invitation->id);
 }
 
-bool identity_invitations_create(identity_call_t *call)
+bool identity_op_create_invitation(identity_call_t *call)
 {
     const char *email = identity_json_string(call->body, "email");
     identity_inviting_t inviting = {
@@ -209,7 +209,7 @@ static bool write_resend(identity_call_t *call, void *data)
 }
 
 /* No body, an empty object and `invited` all say: once more. */
-bool identity_invitations_update(identity_call_t *call)
+bool identity_op_update_invitation(identity_call_t *call)
 {
     const json_t *given = json_object_get(call->body, "state");
     const char *state = json_string_value(given);

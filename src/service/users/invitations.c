@@ -93,7 +93,7 @@ static bool load_one(identity_call_t *call, void *data)
            identity_invitation_view(call, view);
 }
 
-bool identity_invitations_get(identity_call_t *call)
+bool identity_op_get_invitation(identity_call_t *call)
 {
     identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
 
@@ -228,7 +228,7 @@ static bool load_list(identity_call_t *call, void *data)
     return identity_invitation_view(call, &list->view);
 }
 
-bool identity_invitations_list(identity_call_t *call)
+bool identity_op_list_invitations(identity_call_t *call)
 {
     list_t list = {.query = {.of = IDENTITY_PAGE_OF_INVITATIONS,
                              .entity_id = call->principal->entity_id,

@@ -251,7 +251,7 @@ static bool write_invite(identity_call_t *call, void *data)
            answer_invite(call, invite);
 }
 
-bool identity_users_invite(identity_call_t *call)
+bool identity_op_invite_user(identity_call_t *call)
 {
     const char *entity = identity_json_string(call->body, "entity_id");
     identity_inviting_t invite = {.address = identity_json_string(call->body, "username"),
@@ -329,7 +329,7 @@ static bool write_revoke(identity_call_t *call, void *data)
            identity_answer(call, 200, identity_user_json(call, view->user, view->assignments));
 }
 
-bool identity_users_revoke_invite(identity_call_t *call)
+bool identity_op_revoke_invite(identity_call_t *call)
 {
     identity_user_view_t view = {.id = NULL};
 

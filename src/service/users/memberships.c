@@ -5,7 +5,7 @@
 
 /* ---- GET /users/{id}/memberships -------------------------------------------------------------------------------- */
 
-bool identity_memberships_list(identity_call_t *call)
+bool identity_op_list_user_memberships(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
 
@@ -43,7 +43,7 @@ static bool write_membership(identity_call_t *call, void *data)
            identity_answer(call, 201, identity_memberships_json(call, view->assignments, call->id));
 }
 
-bool identity_memberships_add(identity_call_t *call)
+bool identity_op_add_user_membership(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_membership, &view);
@@ -130,7 +130,7 @@ static bool write_change(identity_call_t *call, void *data)
            identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
-bool identity_memberships_update(identity_call_t *call)
+bool identity_op_update_user_membership(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_change, &view);
@@ -171,7 +171,7 @@ static bool write_end(identity_call_t *call, void *data)
            identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
-bool identity_memberships_remove(identity_call_t *call)
+bool identity_op_delete_user_membership(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_end, &view);

@@ -54,7 +54,7 @@ static bool load_list(identity_call_t *call, void *data)
            identity_keys_permissions(call, personal->rows, &personal->permissions);
 }
 
-bool identity_user_keys_list(identity_call_t *call)
+bool identity_op_list_user_api_keys(identity_call_t *call)
 {
     personal_t personal = {.rows = NULL};
 
@@ -159,7 +159,7 @@ static bool fill_row(identity_call_t *call, creation_t *creation)
     return true;
 }
 
-bool identity_user_keys_create(identity_call_t *call)
+bool identity_op_create_user_api_key(identity_call_t *call)
 {
     creation_t creation = {.row = {.role_type = IDENTITY_KEY_ADMINISTRATOR}};
     const identity_principal_t *principal = call->principal;
@@ -201,7 +201,7 @@ static bool write_deletion(identity_call_t *call, void *data)
            identity_db_ok(call, identity_key_delete(call->db, call->id, call->inner_id));
 }
 
-bool identity_user_keys_delete(identity_call_t *call)
+bool identity_op_delete_user_api_key(identity_call_t *call)
 {
     deletion_t deletion = {.row = NULL};
 

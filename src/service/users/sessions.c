@@ -63,7 +63,7 @@ static bool load_permitted(identity_call_t *call, void *data)
                              identity_may_act_on(call, assignments, sessions->user->id, call->route->permission));
 }
 
-bool identity_user_sessions_list(identity_call_t *call)
+bool identity_op_list_user_sessions(identity_call_t *call)
 {
     sessions_t sessions = {.rows = NULL};
     return identity_read(call, load_permitted, &sessions) && answer(call, &sessions);
@@ -101,7 +101,7 @@ static bool write_end_all(identity_call_t *call, void *data)
     return answer(call, sessions);
 }
 
-bool identity_user_sessions_end(identity_call_t *call)
+bool identity_op_end_user_sessions(identity_call_t *call)
 {
     sessions_t sessions = {.rows = NULL};
     int except;
@@ -126,7 +126,7 @@ static bool write_end_one(identity_call_t *call, void *data)
            identity_audit(call, &audit) && answer(call, sessions);
 }
 
-bool identity_user_session_end(identity_call_t *call)
+bool identity_op_end_user_session(identity_call_t *call)
 {
     sessions_t sessions = {.rows = NULL};
     return identity_write(call, write_end_one, &sessions);

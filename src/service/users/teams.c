@@ -60,7 +60,7 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
-bool identity_teams_list(identity_call_t *call)
+bool identity_op_list_teams(identity_call_t *call)
 {
     static const identity_collection_t teams = {.of = IDENTITY_PAGE_OF_TEAMS,
                                                 .load = load_list,
@@ -72,7 +72,7 @@ bool identity_teams_list(identity_call_t *call)
 
 /* ---- GET /teams/{id} -------------------------------------------------------------------------------------------- */
 
-bool identity_teams_get(identity_call_t *call)
+bool identity_op_get_team(identity_call_t *call)
 {
     view_t view;
 
@@ -102,7 +102,7 @@ static bool write_creation(identity_call_t *call, void *data)
            identity_answer(call, 201, team_json(call, team, none));
 }
 
-bool identity_teams_create(identity_call_t *call)
+bool identity_op_create_team(identity_call_t *call)
 {
     const char *entity = identity_json_string(call->body, "entity_id"), *canonical;
     identity_team_row_t team = {.entity_id = call->principal->entity_id,
@@ -146,7 +146,7 @@ static bool write_change(identity_call_t *call, void *data)
     return identity_answer(call, 200, team_json(call, view->team, view->assignments));
 }
 
-bool identity_teams_update(identity_call_t *call)
+bool identity_op_update_team(identity_call_t *call)
 {
     const char *name = identity_json_string(call->body, "name"), *canonical;
     view_t view;
@@ -175,7 +175,7 @@ static bool write_deletion(identity_call_t *call, void *data)
            identity_answer(call, 200, team_json(call, view->team, view->assignments));
 }
 
-bool identity_teams_delete(identity_call_t *call)
+bool identity_op_delete_team(identity_call_t *call)
 {
     view_t view;
     return identity_write(call, write_deletion, &view);
@@ -205,7 +205,7 @@ static bool write_membership(identity_call_t *call, void *data)
            identity_answer(call, 201, identity_memberships_json(call, view->assignments, call->id));
 }
 
-bool identity_teams_memberships_add(identity_call_t *call)
+bool identity_op_add_team_membership(identity_call_t *call)
 {
     view_t view;
     return identity_write(call, write_membership, &view);
@@ -226,7 +226,7 @@ static bool write_membership_end(identity_call_t *call, void *data)
            identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }
 
-bool identity_teams_memberships_delete(identity_call_t *call)
+bool identity_op_delete_team_membership(identity_call_t *call)
 {
     view_t view;
     return identity_write(call, write_membership_end, &view);

@@ -83,7 +83,7 @@ static bool write_deletion(identity_call_t *call, void *data)
            tell(call, view->user, &audit) && on_record(call, view, &audit) && answer(call, view);
 }
 
-bool identity_users_delete(identity_call_t *call)
+bool identity_op_delete_user(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_deletion, &view);
@@ -116,7 +116,7 @@ static bool write_restoration(identity_call_t *call, void *data)
            answer(call, view);
 }
 
-bool identity_users_restore(identity_call_t *call)
+bool identity_op_restore_user(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_restoration, &view);

@@ -99,7 +99,7 @@ static bool write_link(identity_call_t *call, void *data)
            on_record(call, handing) && answer(call, handing);
 }
 
-bool identity_users_link(identity_call_t *call)
+bool identity_op_create_user_link(identity_call_t *call)
 {
     bool reset = strcmp(identity_json_string(call->body, "kind"), "reset") == 0;
     handing_t handing = {.view = {.id = call->id},

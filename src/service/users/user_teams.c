@@ -9,7 +9,7 @@ static bool answer_teams(identity_call_t *call, const identity_user_view_t *view
                            json_pack("{s:o}", "data", identity_teams_json(call, view->assignments, call->id)));
 }
 
-bool identity_user_teams_list(identity_call_t *call)
+bool identity_op_list_user_teams(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_read(call, identity_user_load, &view) && answer_teams(call, &view);
@@ -63,7 +63,7 @@ static bool write_team(identity_call_t *call, void *data)
            identity_answer(call, 201, identity_teams_json(call, view->assignments, call->id));
 }
 
-bool identity_user_teams_add(identity_call_t *call)
+bool identity_op_add_user_team(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_team, &view);
@@ -137,7 +137,7 @@ static bool write_window(identity_call_t *call, void *data)
            answer_teams(call, view);
 }
 
-bool identity_user_teams_update(identity_call_t *call)
+bool identity_op_update_user_team(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_window, &view);
@@ -165,7 +165,7 @@ static bool write_leave(identity_call_t *call, void *data)
            identity_user_load(call, view) && answer_teams(call, view);
 }
 
-bool identity_user_teams_delete(identity_call_t *call)
+bool identity_op_delete_user_team(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
     return identity_write(call, write_leave, &view);

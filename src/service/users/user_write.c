@@ -59,7 +59,7 @@ static bool first_status(identity_call_t *call, bool password, identity_user_sta
     return true;
 }
 
-bool identity_users_create(identity_call_t *call)
+bool identity_op_create_user(identity_call_t *call)
 {
     const char *username = identity_json_string(call->body, "username"),
                *password = identity_json_string(call->body, "password");
@@ -415,7 +415,7 @@ static bool answer_update(identity_call_t *call, const update_t *update)
     return false;
 }
 
-bool identity_users_update(identity_call_t *call)
+bool identity_op_update_user(identity_call_t *call)
 {
     update_t update = {.user = NULL};
 

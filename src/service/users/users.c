@@ -67,7 +67,7 @@ static bool filter(identity_call_t *call, identity_listing_t *page)
     return identity_query_boolean(call, "active", &page->query.active) && read_status(call, page);
 }
 
-bool identity_users_list(identity_call_t *call)
+bool identity_op_list_users(identity_call_t *call)
 {
     static const identity_collection_t users = {.of = IDENTITY_PAGE_OF_USERS,
                                                 .name_order = "username",
@@ -87,7 +87,7 @@ bool identity_user_load(identity_call_t *call, void *data)
            identity_user_assignments(call, view->user, &view->assignments);
 }
 
-bool identity_users_get(identity_call_t *call)
+bool identity_op_get_user(identity_call_t *call)
 {
     identity_user_view_t view = {.id = call->id};
 
@@ -129,7 +129,7 @@ static const char *domain_sought(identity_call_t *call, const char *text)
     return canonical ? canonical : identity_username_old_form(call->pool, text);
 }
 
-bool identity_users_find(identity_call_t *call)
+bool identity_op_search_users(identity_call_t *call)
 {
     const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
     search_t search = {.only_id = call->in->headers.resource_id};
