@@ -12,7 +12,7 @@ test="chromium chromium-driver clang clang-format curl dpkg-dev gcc-aarch64-linu
 
 bench="perl procps util-linux wrk"
 count="perl valgrind"
-package="build-essential debhelper dpkg-dev git lintian"
+package="build-essential cpio debhelper dpkg-dev git lintian rpm"
 root="debootstrap"
 fuzz="clang libclang-rt-14-dev"
 
