@@ -266,12 +266,14 @@ typedef bool identity_list_step_t(identity_call_t *call, identity_listing_t *pag
 typedef struct identity_collection {
     identity_page_of_t of;
     const char *name_order;       /* see identity_page_parse */
+    identity_list_step_t *parse;  /* in place of it */
     identity_list_step_t *filter; /* what the query asks for */
     identity_list_step_t *narrow; /* ... and what has to be read before that is known */
     identity_list_step_t *load;   /* of the rows' own: into before, beside */
     json_t *(*row_json)(identity_call_t *call, const identity_listing_t *page, const void *row);
     identity_position_of_t *position_of;
-    bool bare; /* an array without a wrapper, not counted */
+    /* In place of the wrapper; takes data, the rows as an array. What it does not show is not counted. */
+    bool (*answer)(identity_call_t *call, const identity_listing_t *page, json_t *data);
 } identity_collection_t;
 /* Answers with a page of it. */
 bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection);

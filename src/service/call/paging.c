@@ -213,7 +213,7 @@ static bool load(identity_call_t *call, void *data)
         return false;
     if (list->page.nothing)
         identity_page_nothing(call, &list->page);
-    else if (!identity_page_load(call, &list->page, collection->of, !collection->bare))
+    else if (!identity_page_load(call, &list->page, collection->of, !collection->answer))
         return false;
     return !collection->load || collection->load(call, &list->page);
 }
@@ -225,20 +225,27 @@ static void append(identity_call_t *call, const list_t *list, const apr_array_he
                               list->collection->row_json(call, &list->page, APR_ARRAY_IDX(rows, i, const void *)));
 }
 
+static bool parse(identity_call_t *call, list_t *list)
+{
+    const identity_collection_t *collection = list->collection;
+
+    return (collection->parse ? collection->parse(call, &list->page)
+                              : identity_page_parse(call, collection->name_order, &list->page)) &&
+           (!collection->filter || collection->filter(call, &list->page));
+}
+
 bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection)
 {
     list_t list = {.collection = collection};
 
-    if (!identity_page_parse(call, collection->name_order, &list.page) ||
-        (collection->filter && !collection->filter(call, &list.page)) || !identity_read(call, load, &list))
+    if (!parse(call, &list) || !identity_read(call, load, &list))
         return false;
     json_t *data = json_array();
     append(call, &list, list.page.before, data);
     append(call, &list, list.page.rows, data);
-    if (!collection->bare)
-        return identity_answer(call, 200, identity_page_json(call, &list.page, data, collection->position_of));
-    identity_page_header(call, &list.page, collection->position_of);
-    return identity_answer(call, 200, data);
+    return collection->answer
+               ? collection->answer(call, &list.page, data)
+               : identity_answer(call, 200, identity_page_json(call, &list.page, data, collection->position_of));
 }
 
 apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows)

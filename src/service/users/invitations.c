@@ -105,14 +105,10 @@ bool identity_op_get_invitation(identity_call_t *call)
 
 /* ---- GET /invitations ------------------------------------------------------------------------------------------- */
 
-typedef struct list {
+typedef struct beside {
     identity_invitation_view_t view;
-    identity_page_query_t query; /* limit is one more than is shown */
-    identity_cursor_t cursor;
     const char *filters; /* what a cursor is good for */
-    bool nothing;        /* can match */
-    const char *next;    /* NULL: there are no more */
-} list_t;
+} beside_t;
 
 /* A parameter that is there and empty is none. */
 static const char *parameter(const identity_call_t *call, const char *name)
@@ -121,18 +117,20 @@ static const char *parameter(const identity_call_t *call, const char *name)
     return value && *value ? value : NULL;
 }
 
-static bool read_limit(identity_call_t *call, apr_int64_t *limit)
+static bool read_limit(identity_call_t *call, identity_listing_t *page)
 {
     const char *text = parameter(call, "limit");
     char *end = NULL;
 
     call->paged = true;
-    *limit = text ? apr_strtoi64(text, &end, 10) : 0;
-    if (text && (text[0] < '0' || text[0] > '9' || *end || *limit > LIMIT_MAX || strlen(text) > 10))
+    page->page = 1;
+    page->limit = text ? apr_strtoi64(text, &end, 10) : 0;
+    if (text && (text[0] < '0' || text[0] > '9' || *end || page->limit > LIMIT_MAX || strlen(text) > 10))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "limit",
                              "limit must be a number from 0 (which means %d) to %d.", LIMIT, LIMIT_MAX);
-    if (*limit == 0)
-        *limit = LIMIT;
+    if (page->limit == 0)
+        page->limit = LIMIT;
+    page->query.limit = page->limit + 1;
     return true;
 }
 
@@ -159,95 +157,104 @@ static bool read_state(identity_call_t *call, identity_page_query_t *query)
 }
 
 /* A PARTNER finds invitations of its own only: those to its address, and of these those that are to it. */
-static void narrow_to_self(const identity_call_t *call, list_t *list)
+static void narrow_to_self(const identity_call_t *call, identity_listing_t *page)
 {
-    identity_page_query_t *query = &list->query;
+    identity_page_query_t *query = &page->query;
     const char *own = call->principal->name;
 
-    list->nothing = query->name && strcmp(query->name, own) != 0;
+    page->nothing = query->name && strcmp(query->name, own) != 0;
     query->name = own;
     query->user_id = call->principal->id;
 }
 
-static bool read_filters(identity_call_t *call, list_t *list)
+static bool read_filters(identity_call_t *call, identity_listing_t *page)
 {
     const char *email = parameter(call, "email"), *role = parameter(call, "roleID"), *state = parameter(call, "state");
-    identity_page_query_t *query = &list->query;
+    beside_t *beside = page->beside = apr_pcalloc(call->pool, sizeof *beside);
+    identity_page_query_t *query = &page->query;
 
     if (role && !identity_slug_valid(role) && strcmp(role, IDENTITY_SLUG_NONE) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID", "roleID must be the slug of a role.");
     query->role_slug = role;
     query->name = email ? identity_username_key(call->pool, email) : NULL;
     if (call->partner)
-        narrow_to_self(call, list);
-    list->filters =
+        narrow_to_self(call, page);
+    beside->filters =
         apr_pstrcat(call->pool, query->name ? query->name : "", "\n", state ? state : "", "\n", role ? role : "", NULL);
-    list->filters = apr_pstrndup(call->pool, identity_sha256_hex(call->pool, list->filters, strlen(list->filters)), 12);
+    beside->filters =
+        apr_pstrndup(call->pool, identity_sha256_hex(call->pool, beside->filters, strlen(beside->filters)), 12);
     return read_state(call, query);
 }
 
 /* The key of a cursor: where in the order, and of which filters. */
-static bool read_cursor(identity_call_t *call, list_t *list)
+static bool read_cursor(identity_call_t *call, identity_listing_t *page)
 {
+    const beside_t *beside = page->beside;
     const char *text = parameter(call, "cursor"), *dot;
 
     if (!text)
         return true;
-    bool good = identity_cursor_decode(call->pool, text, &list->cursor) && !list->cursor.backward &&
-                identity_invitation_id_valid(list->cursor.id);
-    dot = good ? strchr(list->cursor.key, '.') : NULL;
-    if (!dot || strspn(list->cursor.key, "0123456789") != (size_t)(dot - list->cursor.key) ||
-        dot - list->cursor.key > 18 || strcmp(dot + 1, list->filters) != 0)
+    bool good = identity_cursor_decode(call->pool, text, &page->cursor) && !page->cursor.backward &&
+                identity_invitation_id_valid(page->cursor.id);
+    dot = good ? strchr(page->cursor.key, '.') : NULL;
+    if (!dot || strspn(page->cursor.key, "0123456789") != (size_t)(dot - page->cursor.key) ||
+        dot - page->cursor.key > 18 || strcmp(dot + 1, beside->filters) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
                              "cursor must be one that this list gave, with the same filters.");
-    list->query.cursor = &list->cursor;
+    page->query.cursor = &page->cursor;
     return true;
 }
 
-static void cut(identity_call_t *call, list_t *list)
+static bool parse(identity_call_t *call, identity_listing_t *page)
 {
-    apr_array_header_t *rows = list->view.rows;
-
-    if (rows->nelts < list->query.limit)
-        return;
-    apr_array_pop(rows);
-    const identity_invitation_row_t *last = APR_ARRAY_IDX(rows, rows->nelts - 1, identity_invitation_row_t *);
-    apr_time_t at = list->query.order == IDENTITY_ORDER_EXPIRY ? last->expires_at : last->created_at;
-    identity_cursor_t next = {
-        .key = apr_psprintf(call->pool, "%" APR_TIME_T_FMT ".%s", at, list->filters), .id = last->id, .page = 1};
-    list->next = identity_cursor_encode(call->pool, &next);
+    page->query.entity_id = call->principal->entity_id;
+    page->query.active = -1;
+    page->query.descending = true;
+    return read_limit(call, page) && read_filters(call, page) && read_cursor(call, page);
 }
 
-static bool load_list(identity_call_t *call, void *data)
+static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    list_t *list = data;
+    beside_t *beside = page->beside;
 
-    if (!identity_db_ok(call, identity_page(call->db, &list->query, &list->view.rows)))
-        return false;
-    cut(call, list);
-    return identity_invitation_view(call, &list->view);
+    beside->view.rows = page->rows;
+    return page->nothing || identity_invitation_view(call, &beside->view);
+}
+
+static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+{
+    return identity_invitation_json(call, &((const beside_t *)page->beside)->view, row);
+}
+
+static const char *next_of(identity_call_t *call, const identity_listing_t *page)
+{
+    const identity_invitation_row_t *last =
+        APR_ARRAY_IDX(page->rows, page->rows->nelts - 1, const identity_invitation_row_t *);
+    apr_time_t at = page->query.order == IDENTITY_ORDER_EXPIRY ? last->expires_at : last->created_at;
+    identity_cursor_t next = {
+        .key = apr_psprintf(call->pool, "%" APR_TIME_T_FMT ".%s", at, ((const beside_t *)page->beside)->filters),
+        .id = last->id,
+        .page = 1};
+
+    return identity_cursor_encode(call->pool, &next);
+}
+
+static bool answer_list(identity_call_t *call, const identity_listing_t *page, json_t *data)
+{
+    json_t *answer = json_object();
+
+    json_object_set_new(answer, "invitations", data);
+    if (page->more_after)
+        json_object_set_new(answer, "next", json_string(next_of(call, page)));
+    return identity_answer(call, 200, answer);
 }
 
 bool identity_op_list_invitations(identity_call_t *call)
 {
-    list_t list = {.query = {.of = IDENTITY_PAGE_OF_INVITATIONS,
-                             .entity_id = call->principal->entity_id,
-                             .active = -1,
-                             .descending = true}};
-
-    if (!read_limit(call, &list.query.limit) || !read_filters(call, &list) || !read_cursor(call, &list))
-        return false;
-    list.query.limit++;
-    list.view.rows = apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *));
-    if (!list.nothing && !identity_read(call, load_list, &list))
-        return false;
-    json_t *answer = json_object(), *rows = json_array();
-    for (int i = 0; i < list.view.rows->nelts; i++)
-        json_array_append_new(
-            rows,
-            identity_invitation_json(call, &list.view, APR_ARRAY_IDX(list.view.rows, i, identity_invitation_row_t *)));
-    json_object_set_new(answer, "invitations", rows);
-    if (list.next)
-        json_object_set_new(answer, "next", json_string(list.next));
-    return identity_answer(call, 200, answer);
+    static const identity_collection_t invitations = {.of = IDENTITY_PAGE_OF_INVITATIONS,
+                                                      .parse = parse,
+                                                      .load = load_list,
+                                                      .row_json = row_json,
+                                                      .answer = answer_list};
+    return identity_collection_list(call, &invitations);
 }

@@ -60,13 +60,17 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
+/* An array, and the links in a header. */
+static bool answer_list(identity_call_t *call, const identity_listing_t *page, json_t *data)
+{
+    identity_page_header(call, page, position_of);
+    return identity_answer(call, 200, data);
+}
+
 bool identity_op_list_teams(identity_call_t *call)
 {
-    static const identity_collection_t teams = {.of = IDENTITY_PAGE_OF_TEAMS,
-                                                .load = load_list,
-                                                .row_json = row_json,
-                                                .position_of = position_of,
-                                                .bare = true};
+    static const identity_collection_t teams = {
+        .of = IDENTITY_PAGE_OF_TEAMS, .load = load_list, .row_json = row_json, .answer = answer_list};
     return identity_collection_list(call, &teams);
 }
 
