@@ -106,6 +106,31 @@ const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, siz
 /* A string, or null where it is NULL or empty. A new reference. */
 json_t *identity_json_text_or_null(const char *text);
 
+/* JSON that is written piece by piece, in the bytes that identity_json_text gives (json_write.c): for answers that are
+ * asked for most. The pieces bring their own commas. */
+typedef struct identity_writer {
+    apr_pool_t *pool;
+    char *text;
+    size_t length, size, max;
+    bool full; /* more than max was written */
+} identity_writer_t;
+
+/* expected: about how long it becomes, so that it need not grow. */
+void identity_writer_begin(identity_writer_t *writer, apr_pool_t *pool, size_t expected, size_t max);
+/* The text, ended by NUL; NULL where it is full. *length: its length, or more than max. */
+const char *identity_writer_end(identity_writer_t *writer, size_t *length);
+/* A piece as it is. */
+void identity_write_raw(identity_writer_t *writer, const char *piece, size_t size);
+#define identity_write_literal(writer, literal) identity_write_raw(writer, "" literal, sizeof literal - 1)
+/* A string, or null where it is NULL. False, and nothing is written, where it is no UTF-8. */
+bool identity_write_text(identity_writer_t *writer, const char *text);
+/* A member: its beginning (,"name":) and a string, or null. Of a text that is no UTF-8 not even its name is written, as
+ * jansson has it. */
+void identity_write_member(identity_writer_t *writer, const char *beginning, const char *text);
+void identity_write_number(identity_writer_t *writer, apr_int64_t number);
+/* As identity_time_json. */
+void identity_write_time(identity_writer_t *writer, apr_time_t time);
+
 typedef enum {
     IDENTITY_FIELD_STRING,
     IDENTITY_FIELD_BOOLEAN,
@@ -373,7 +398,9 @@ void identity_wipe_with_pool(apr_pool_t *pool, char *text);
 /* Constant-time comparison of two strings of equal length; false for different lengths. (security 18) */
 bool identity_secret_equal(const char *a, const char *b);
 const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size);
-/* The same of what comes piece by piece. NULL without memory; the end may be asked for once. */
+/* 128 bits of BLAKE2b in hex: tells texts apart as well, at a fifth of the cost. Not for secrets. */
+const char *identity_text_tag(apr_pool_t *pool, const void *data, size_t size);
+/* identity_sha256_hex of what comes piece by piece. NULL without memory; the end may be asked for once. */
 typedef struct identity_digest identity_digest_t;
 identity_digest_t *identity_digest_make(apr_pool_t *pool);
 void identity_digest_add(identity_digest_t *digest, const void *data, size_t size);
@@ -490,7 +517,7 @@ identity_revisions_t *identity_revisions_make(void *memory, const identity_rando
 void identity_revisions_bump(identity_revisions_t *revisions, const char *id);
 
 #define IDENTITY_STAMP_IDS 3
-/* As of which generations something was read. Zeroed: of none, and never current. */
+/* As of which revisions something was read. Zeroed: of none, and never current. */
 typedef struct identity_snapshot {
     unsigned count, places[IDENTITY_STAMP_IDS + 1];
     apr_uint64_t values[IDENTITY_STAMP_IDS + 1];
@@ -512,6 +539,9 @@ typedef struct identity_change_feed {
 } identity_change_feed_t;
 identity_change_feed_t identity_revisions_followed(identity_revisions_t *revisions);
 void identity_revisions_polled(identity_revisions_t *revisions, const identity_change_feed_t *follow);
+/* These changes are this server's own, and counted: where they come right behind what was followed, that goes on to the
+ * last of them. */
+void identity_revisions_pass(identity_revisions_t *revisions, apr_int64_t first, apr_int64_t last, apr_time_t made_at);
 
 /* A cache of blocks, of a bounded number of entries and twice as many KiB; what was used longest ago gives way. */
 typedef struct identity_cache identity_cache_t;

@@ -183,7 +183,7 @@ typedef struct identity_env {
     identity_random_t labels;
     apr_time_t (*now)(void *context);
     /* A clock that only goes forward, the same in all processes of the machine, even while it sleeps. NULL where
-     * generations is. */
+     * revisions is. */
     apr_time_t (*ticks)(void *context);
     /* A connection for the shortest time; BUSY where none comes within IdentityDatabaseWait. Never two at once in a
      * thread. */
@@ -211,6 +211,8 @@ typedef struct identity_env {
      * is remembered in this process; NULL: nobody. */
     identity_revisions_t *revisions;
     identity_cache_t *cache;
+    /* What many answers show alike, kept as text in this process under the same revisions; NULL: nothing. */
+    identity_cache_t *shared;
     /* Where what happens is counted. NULL: nowhere. */
     identity_metrics_t *metrics;
     /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
@@ -300,8 +302,8 @@ typedef struct identity_principal {
     apr_array_header_t *teams;             /* of identity_assigned_team_t, for users: those it is in now; NULL: none */
     apr_time_t changes_at; /* when a time in a team begins or ends next: it is not this any more then; 0: never */
     apr_time_t ends_at;    /* the first of all these times, a key's end too; 0: never. Like stamp only of who has been
-                              authenticated where there are generations */
-    identity_snapshot_t snapshot; /* as of which generations it was read */
+                              authenticated where there are revisions */
+    identity_snapshot_t snapshot; /* as of which revisions it was read */
 } identity_principal_t;
 
 /* What r->user, IDENTITY_USERNAME and X-Identity-Username are. */
@@ -606,7 +608,7 @@ typedef enum {
 const char *identity_purged_name(identity_purged_t kind);
 bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env, apr_int64_t deleted[IDENTITY_PURGED_KINDS]);
 
-/* Counts in env->generations what others (other nodes, the command line, a child that died) have changed since the last
+/* Counts in env->revisions what others (other nodes, the command line, a child that died) have changed since the last
  * round: one read. To be called about once a second, by one process; who is remembered is believed only while that goes
  * on. False where the database could not be asked: logs. */
 bool identity_poll_changes(apr_pool_t *pool, const identity_env_t *env);

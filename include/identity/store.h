@@ -147,6 +147,8 @@ identity_account_insert(identity_db_t *db,
                         const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
 identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id, const char *id_or_reference,
                                            identity_account_row_t **row);
+/* Those of the ids, in no order (identity_account_row_t *). */
+identity_db_status_t identity_accounts_of(identity_db_t *db, const apr_array_header_t *ids, apr_array_header_t **rows);
 /* All but id, entity and group; the reference must be free. */
 identity_db_status_t identity_account_update(identity_db_t *db, const identity_account_row_t *row);
 /* Accounts below it, invitations to it that are open now, and memberships. */
@@ -184,7 +186,8 @@ const char *identity_user_status_name(
 
 typedef struct identity_user_row {
     IDENTITY_USER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
-    const char *login; /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
+    const char *login;    /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
+    apr_int64_t sequence; /* identity_user_shown alone: of the last change of the database */
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
@@ -204,6 +207,10 @@ identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entit
 identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
+/* Only what is shown of it: id, username, canonical, status, login and the times that go with them; and the number of
+ * the last change that was committed by then. */
+identity_db_status_t identity_user_shown(identity_db_t *db, const char *entity_id, const char *id,
+                                         identity_user_row_t **row);
 /* Over all entities: for who holds a mailed link. */
 identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row);
 /* Over all entities, the one who holds the name, as it was typed: for login. */
@@ -278,15 +285,16 @@ typedef struct identity_page_query {
 } identity_page_query_t;
 /* The key of a cursor at a row of a page: its name (canonical), or when it was made. */
 const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
-/* Rows (identity_user_row_t *, ... by query->of) in the asked order, also behind a backward cursor. Callers ask one
- * more than they show. Roles: the entity's own and the built-in ones, as one order. */
+/* Rows (identity_user_row_t *, of which as much as identity_user_shown reads, ... by query->of) in the asked order,
+ * also behind a backward cursor. Callers ask one more than they show. Roles: the entity's own and the built-in ones, as
+ * one order. */
 identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
 /* Rows that match, counted to cap + 1 at most. */
 identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                          apr_int64_t *count);
 
 /* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
- * to one user. By username; limit at most 500. */
+ * to one user. By username; limit at most 500. Of rows what identity_user_shown reads. */
 identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
                                            const char *prefix, const char *domain, const char *only_id,
                                            apr_int64_t limit, apr_array_header_t **rows);
@@ -321,6 +329,17 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
 /* Of all the owners at once (one statement), by owner, then oldest first. */
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+/* What answers show of memberships of users or teams: a row for each role, by owner, oldest membership first, roles in
+ * their order (identity_membership_shown_t *). */
+typedef struct identity_membership_shown {
+    const char *owner_id, *id, *account_id;
+    const char *role_id; /* NULL: the membership has none */
+    identity_member_type_t type;
+    apr_time_t created_at;
+    apr_int64_t position; /* of the role */
+} identity_membership_shown_t;
+identity_db_status_t identity_memberships_shown(identity_db_t *db, identity_owner_t owner,
+                                                const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 /* Type and roles of a user's or a team's membership, all of them. In a write transaction. NONE: not there. */
 identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids);
@@ -366,6 +385,9 @@ identity_db_status_t identity_team_members_count(identity_db_t *db, const char *
                                                  apr_int64_t cap, apr_int64_t *count);
 identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_t owner,
                                               const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+/* Of users, by owner, oldest first: owner_id, team_id, start_at, end_at, created_at and id of them. */
+identity_db_status_t identity_team_members_shown(identity_db_t *db, const apr_array_header_t *user_ids,
+                                                 apr_array_header_t **rows);
 /* The window of a user's, by its id. NONE: not there. */
 identity_db_status_t identity_team_member_update(identity_db_t *db, const identity_team_member_row_t *row);
 identity_db_status_t identity_team_member_delete(identity_db_t *db, const char *entity_id, const char *id);
@@ -400,7 +422,7 @@ typedef struct identity_role_permission_row {
     const char *role_id, *permission;
 } identity_role_permission_row_t;
 /* The roles of the ids and their children to depth 2, the edges among them in order, the permissions of those that are
- * not built in: a fixed number of statements. */
+ * not built in (permissions NULL: without those): a fixed number of statements. */
 identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_header_t *ids,
                                             apr_array_header_t **roles, apr_array_header_t **edges,
                                             apr_array_header_t **permissions);

@@ -142,6 +142,20 @@ identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind, c
 identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequence, apr_int64_t limit,
                                            apr_array_header_t **rows);
 identity_db_status_t identity_change_last(identity_db_t *db, identity_change_row_t **row);
+/* Its sequence alone; 0: there is none yet. */
+identity_db_status_t identity_change_sequence(identity_db_t *db, apr_int64_t *sequence);
+/* The rows of `changes` that the last write transaction wrote, if its COMMIT came: from which number to which; last 0:
+ * none.
+ */
+typedef struct identity_written {
+    apr_int64_t first, last;
+    apr_time_t made_at;
+} identity_written_t;
+identity_written_t identity_db_written(const identity_db_t *db);
+/* Whose users it has made more, fewer or others: names of revisions, as identity_users_of gives them. ""
+ * is the one of all entities. */
+const apr_array_header_t *identity_db_counted(const identity_db_t *db);
+const char *identity_users_of(apr_pool_t *pool, const char *entity_id);
 /* How many are older, the last one left out (counted to 1 at most), and the deletion of at most limit of them. */
 identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
 identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);

@@ -110,3 +110,13 @@ void identity_revisions_polled(identity_revisions_t *revisions, const identity_c
     while (present < follow->at && !atomic_compare_exchange_weak(&revisions->followed_at, &present, follow->at))
         ;
 }
+
+void identity_revisions_pass(identity_revisions_t *revisions, apr_int64_t first, apr_int64_t last, apr_time_t made_at)
+{
+    int64_t before = first - 1;
+
+    /* Who reads the one without the other takes it for another database, and everybody is read anew: that costs time
+     * alone. */
+    if (atomic_compare_exchange_strong(&revisions->sequence, &before, last))
+        atomic_store(&revisions->made_at, made_at);
+}

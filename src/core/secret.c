@@ -5,6 +5,8 @@
 
 #include "core_int.h"
 
+#define TAG_SIZE crypto_generichash_BYTES_MIN
+
 void identity_wipe(void *memory, size_t size)
 {
     if (memory != NULL && size > 0) {
@@ -47,6 +49,15 @@ const char *identity_sha256_hex(apr_pool_t *pool, const void *data, size_t size)
     char *hex = apr_palloc(pool, 2 * sizeof digest + 1);
 
     identity_sha256(data, size, digest);
+    return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
+}
+
+const char *identity_text_tag(apr_pool_t *pool, const void *data, size_t size)
+{
+    unsigned char digest[TAG_SIZE];
+    char *hex = apr_palloc(pool, 2 * sizeof digest + 1);
+
+    crypto_generichash(digest, sizeof digest, data, size, NULL, 0);
     return sodium_bin2hex(hex, 2 * sizeof digest + 1, digest, sizeof digest);
 }
 

@@ -69,6 +69,18 @@ json_t *identity_time_json(apr_time_t time)
     return json_stringn_nocheck(text, WIRE_LENGTH);
 }
 
+void identity_write_time(identity_writer_t *writer, apr_time_t time)
+{
+    if (time == 0) {
+        identity_write_literal(writer, "null");
+        return;
+    }
+    char text[WIRE_LENGTH + 3];
+    write_time(text + 1, time);
+    text[0] = text[WIRE_LENGTH + 1] = '"';
+    identity_write_raw(writer, text, WIRE_LENGTH + 2);
+}
+
 /* Reads by a pattern: 0 stands for a digit, all else for itself. */
 static bool matches(const char *text, const char *pattern)
 {

@@ -1,9 +1,12 @@
-/* What the cache of principals needs of this server: generations in shared memory, one set a database, made once in the
+/* What the cache of principals needs of this server: revisions in shared memory, one set a database, made once in the
  * life of the parent (both halves of a graceful restart look at the same); and a cache for each virtual host in each
  * child. */
 #include <time.h>
 
 #include "server_int.h"
+
+/* Accounts, roles and teams, and what the users of a few pages hold; two MiB at most. */
+#define SHARED 1024
 
 APLOG_USE_MODULE(identity);
 
@@ -43,7 +46,10 @@ bool identity_revisions_share(identity_site_t *site)
  * that still run. */
 void identity_cache_child(identity_host_t *host)
 {
-    if (!host->env.revisions || !host->conf->cache)
+    if (!host->env.revisions)
+        return;
+    host->env.shared = identity_cache_make(host->site->pool, SHARED, &host->env.random);
+    if (!host->conf->cache)
         return;
     host->env.cache = identity_cache_make(host->site->pool, host->conf->cache, &host->env.random);
     if (!host->env.cache)

@@ -66,23 +66,32 @@ typedef struct fit {
     size_t lengths[IDENTITY_PATH_IDS];
 } fit_t;
 
+static bool segment_ends(const char *at)
+{
+    return *at == '/' || *at == '\0';
+}
+
 static bool pattern_fits(const char *pattern, const char *path, fit_t *fit)
 {
     memset(fit, 0, sizeof *fit);
     while (*pattern == '/' && *path == '/') {
-        size_t wanted = strcspn(++pattern, "/"), given = strcspn(++path, "/");
+        pattern++;
+        path++;
         if (*pattern == '{') {
+            size_t given = strcspn(path, "/");
             if (given == 0 || fit->count == IDENTITY_PATH_IDS)
                 return false;
             fit->segments[fit->count] = path;
             fit->lengths[fit->count++] = given;
-        } else if (wanted == given && memcmp(pattern, path, given) == 0) {
-            fit->literals++;
-        } else {
-            return false;
+            pattern += strcspn(pattern, "/");
+            path += given;
+            continue;
         }
-        pattern += wanted;
-        path += given;
+        for (; *pattern && *pattern != '/' && *pattern == *path; pattern++)
+            path++;
+        if (!segment_ends(pattern) || !segment_ends(path))
+            return false;
+        fit->literals++;
     }
     return *pattern == '\0' && *path == '\0';
 }

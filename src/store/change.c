@@ -59,6 +59,16 @@ static const char *argument(identity_sql_t sql, const char *name, const db_argum
     return number < 0 ? NULL : arguments[number].text;
 }
 
+/* What changes how many users an entity has, or how many of a status, beside what is everybody's or the entity's in
+ * invalidation.def. entity: the parameter; NULL: none tells. Nobody's rights: not written down for others, who count
+ * anew every second. */
+static const struct {
+    identity_sql_t sql;
+    const char *entity;
+} counted[] = {{IDENTITY_SQL_USER_INSERT, "entity_id"},
+               {IDENTITY_SQL_USER_UPDATE, "entity_id"},
+               {IDENTITY_SQL_ERASURE_USER, NULL}};
+
 /* list: of those that are written down, NULL for who was born. */
 static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
 {
@@ -73,6 +83,7 @@ static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
 void db_invalidation_begin(identity_db_t *db)
 {
     db->invalidated = apr_array_make(db->use, 4, sizeof(const char *));
+    db->counted = apr_array_make(db->use, 1, sizeof(const char *));
     db->known = apr_hash_make(db->use);
 }
 
@@ -84,8 +95,18 @@ bool db_invalidations(identity_sql_t sql)
     return false;
 }
 
+static void count_anew(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
+{
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        if (counted[i].sql == sql)
+            APR_ARRAY_PUSH(db->counted, const char *) = identity_users_of(
+                db->counted->pool, counted[i].entity ? argument(sql, counted[i].entity, arguments) : "");
+}
+
 void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
 {
+    if (db->open && db->write)
+        count_anew(db, sql, arguments);
     for (size_t i = 0; i < INVALIDATIONS && db->open && db->write; i++) {
         const invalidation_t *row = &invalidations[i];
         if (row->sql != sql)
@@ -103,9 +124,14 @@ static const char *kind_of(apr_pool_t *pool, const char *id)
     return *id ? apr_pstrmemdup(pool, id, strcspn(id, "_")) : "all";
 }
 
+static identity_db_status_t insert(identity_db_t *db, const char *kind, const char *subject_id, apr_time_t at)
+{
+    return db_insert(db, IDENTITY_SQL_CHANGE_INSERT, DB_ARGS(S(kind), S(subject_id), N(at)));
+}
+
 identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind, const char *subject_id)
 {
-    return db_insert(db, IDENTITY_SQL_CHANGE_INSERT, DB_ARGS(S(kind), S(subject_id), N(apr_time_now())));
+    return insert(db, kind, subject_id, apr_time_now());
 }
 
 identity_db_status_t identity_change_insert(identity_db_t *db, const char *subject_id)
@@ -116,10 +142,33 @@ identity_db_status_t identity_change_insert(identity_db_t *db, const char *subje
 identity_db_status_t db_invalidation_end(identity_db_t *db)
 {
     identity_db_status_t status = IDENTITY_DB_OK;
+    apr_time_t now = apr_time_now();
 
-    for (int i = 0; status == IDENTITY_DB_OK && i < db->invalidated->nelts; i++)
-        status = identity_change_insert(db, APR_ARRAY_IDX(db->invalidated, i, const char *));
+    db->written = (identity_written_t){.made_at = now};
+    for (int i = 0; status == IDENTITY_DB_OK && i < db->invalidated->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(db->invalidated, i, const char *);
+        status = insert(db, kind_of(db->use, id), id, now);
+    }
+    if (status == IDENTITY_DB_OK && db->invalidated->nelts)
+        status = identity_change_sequence(db, &db->written.last);
+    /* Nobody else writes meanwhile. */
+    db->written.first = db->written.last - db->invalidated->nelts + 1;
     return status;
+}
+
+identity_written_t identity_db_written(const identity_db_t *db)
+{
+    return db->written;
+}
+
+const char *identity_users_of(apr_pool_t *pool, const char *entity_id)
+{
+    return apr_pstrcat(pool, "users ", entity_id, NULL);
+}
+
+const apr_array_header_t *identity_db_counted(const identity_db_t *db)
+{
+    return db->counted;
 }
 
 const apr_array_header_t *identity_db_invalidated(const identity_db_t *db)
@@ -149,6 +198,11 @@ identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequen
 identity_db_status_t identity_change_last(identity_db_t *db, identity_change_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_CHANGE_LAST, NULL, 0, read_change, row);
+}
+
+identity_db_status_t identity_change_sequence(identity_db_t *db, apr_int64_t *sequence)
+{
+    return db_count(db, IDENTITY_SQL_CHANGE_SEQUENCE, NULL, 0, sequence);
 }
 
 identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, apr_int64_t *old)

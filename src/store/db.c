@@ -1,6 +1,7 @@
 /* Statements, rows and transactions, by the contract in design/database.md, section 2.2. What it answers there is told
  * by the numbers P1 to P20. apr_dbd is called here and in db_open.c, nowhere else.
  */
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "db_state.h"
@@ -446,11 +447,16 @@ identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const ch
 
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts)
 {
-    json_t *array = identity_json_own(db->use, json_array());
+    int count = texts ? texts->nelts : 0;
+    identity_writer_t writer;
+    size_t length;
 
-    for (int i = 0; texts && i < texts->nelts; i++)
-        json_array_append_new(array, json_string(APR_ARRAY_IDX(texts, i, const char *)));
-    return identity_json_text(db->use, array, NULL);
+    identity_writer_begin(&writer, db->use, (size_t)count * 40, SIZE_MAX - 1);
+    identity_write_literal(&writer, "[");
+    for (int i = 0; i < count; i++)
+        identity_write_member(&writer, writer.length > 1 ? "," : "", APR_ARRAY_IDX(texts, i, const char *));
+    identity_write_literal(&writer, "]");
+    return identity_writer_end(&writer, &length);
 }
 
 identity_catalogue_t db_catalogue(const identity_db_t *db)

@@ -19,6 +19,8 @@ struct identity_db {
     bool wrote; /* a write transaction was committed */
     unsigned long count;
     apr_array_header_t *invalidated; /* ids, of the present write transaction or the last (change.c) */
+    identity_written_t written;      /* of the last one that was committed */
+    apr_array_header_t *counted;     /* of the same: entities whose users are to be counted anew */
     apr_hash_t *known;               /* these, and those that were born in it */
 };
 

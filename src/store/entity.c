@@ -25,6 +25,11 @@ identity_db_status_t identity_entity_update(identity_db_t *db, const identity_en
     return db_guarded(db, IDENTITY_SQL_ENTITY_UPDATE, DB_ARGS(S(row->reference), S(row->name), S(row->id)));
 }
 
+identity_db_status_t identity_accounts_of(identity_db_t *db, const apr_array_header_t *ids, apr_array_header_t **rows)
+{
+    return db_list(db, IDENTITY_SQL_ACCOUNTS_OF_IDS, DB_ARGS(S(db_json(db, ids))), db_read_account, rows);
+}
+
 static void *read_left(const db_row_t *row, int from)
 {
     identity_left_row_t *left = apr_palloc(db_pool(row), sizeof *left);

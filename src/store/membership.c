@@ -69,6 +69,57 @@ identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t
     return db_list(db, sql[owner], DB_ARGS(S(db_json(db, owner_ids))), read_membership, rows);
 }
 
+static void *read_shown(const db_row_t *row, int from)
+{
+    identity_membership_shown_t *shown = apr_palloc(db_pool(row), sizeof *shown);
+
+    shown->owner_id = db_text(row, from);
+    shown->id = db_text(row, from + 1);
+    shown->account_id = db_text(row, from + 2);
+    shown->type = type_of(db_text(row, from + 3));
+    shown->created_at = db_number(row, from + 4);
+    shown->role_id = db_text_or_null(row, from + 5);
+    shown->position = db_number(row, from + 6);
+    return shown;
+}
+
+static bool shown_before(const void *one_, const void *other_)
+{
+    const identity_membership_shown_t *one = one_, *other = other_;
+    int order;
+
+    if (one->created_at != other->created_at)
+        return one->created_at < other->created_at;
+    order = strcmp(one->id, other->id);
+    return order < 0 || (order == 0 && one->position < other->position);
+}
+
+static const char *shown_owner(const void *row)
+{
+    return ((const identity_membership_shown_t *)row)->owner_id;
+}
+
+static identity_db_status_t shown_of(identity_db_t *db, identity_sql_t sql, const char *owners,
+                                     apr_array_header_t **rows)
+{
+    identity_db_status_t status = db_list(db, sql, DB_ARGS(S(owners)), read_shown, rows);
+
+    db_sort_runs(*rows, shown_owner, shown_before);
+    return status;
+}
+
+identity_db_status_t identity_memberships_shown(identity_db_t *db, identity_owner_t owner,
+                                                const apr_array_header_t *owner_ids, apr_array_header_t **rows)
+{
+    bool team = owner == IDENTITY_OWNER_TEAM;
+
+    if (owner_ids->nelts == 1)
+        return shown_of(db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAM : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USER,
+                        APR_ARRAY_IDX(owner_ids, 0, const char *), rows);
+    return shown_of(db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAMS : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USERS,
+                    db_json(db, owner_ids), rows);
+}
+
 identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids)
 {

@@ -53,13 +53,13 @@ static const filter_t invitation_filters[] = {{"user_id", offsetof(identity_page
 
 static const resource_t resources[] = {
     [IDENTITY_PAGE_OF_USERS] = {.name = "USERS_PAGE",
-                                .columns = USER_COLUMNS,
+                                .columns = USER_SHOWN_COLUMNS,
                                 .from = "users u",
                                 .alias = "u",
                                 .name_column = "canonical",
                                 .active = "u.active",
                                 .filters = user_filters,
-                                .reader = db_read_user},
+                                .reader = db_read_user_shown},
     [IDENTITY_PAGE_OF_ROLES] = {.name = "ROLES_PAGE",
                                 .columns = ROLE_COLUMNS,
                                 .from = "roles r",

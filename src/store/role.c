@@ -231,7 +231,7 @@ identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_h
     list = db_json(db, reached(db_use_pool(db), ids, *edges));
     if (status == IDENTITY_DB_OK)
         status = db_list(db, IDENTITY_SQL_ROLES_OF_IDS, DB_ARGS(S(list)), db_read_role, roles);
-    if (status == IDENTITY_DB_OK)
+    if (status == IDENTITY_DB_OK && permissions)
         status = db_list(db, IDENTITY_SQL_ROLE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
     return status;
 }

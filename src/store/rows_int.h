@@ -4,8 +4,8 @@
 
 #include "db_int.h"
 
-db_reader_t db_read_user, db_read_account, db_read_role, db_read_role_permission, db_read_key, db_read_team,
-    db_read_provider, db_read_audit, db_read_invitation;
+db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_read_role_permission, db_read_key,
+    db_read_team, db_read_provider, db_read_audit, db_read_invitation;
 
 /* Of a list of rows.def: the reading of its columns into `made`, from the column `from` on; their number; and the
  * arguments of an insert of `row`. What a kind that is an enum is in the database, its file says. */
@@ -46,6 +46,20 @@ identity_db_status_t db_migrate_names(identity_db_t *db);
 identity_db_status_t db_migrate_team_names(identity_db_t *db);
 /* Readable, whatever stands in it: as JSON writes it (names.c). */
 const char *db_quoted(apr_pool_t *pool, const char *text);
+
+/* Rows of one owner stand together; puts those of each into order. They are few: by insertion. */
+typedef bool db_before_t(const void *one, const void *other);
+static inline void db_sort_runs(apr_array_header_t *rows, db_key_t *owner, db_before_t *before)
+{
+    const void **all = (const void **)rows->elts;
+
+    for (int i = 1; i < rows->nelts; i++)
+        for (int k = i; k > 0 && strcmp(owner(all[k - 1]), owner(all[k])) == 0 && before(all[k], all[k - 1]); k--) {
+            const void *kept = all[k];
+            all[k] = all[k - 1];
+            all[k - 1] = kept;
+        }
+}
 
 /* The id in the column of its kind of owner, NULL in the others. */
 static inline const char *db_owner_column(identity_owner_t wanted, identity_owner_t owner, const char *id)

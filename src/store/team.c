@@ -91,6 +91,43 @@ identity_db_status_t identity_team_members_of(identity_db_t *db, identity_owner_
                    DB_ARGS(S(db_json(db, owner_ids))), read_team_member, rows);
 }
 
+static void *read_member_shown(const db_row_t *row, int from)
+{
+    identity_team_member_row_t *member = apr_pcalloc(db_pool(row), sizeof *member);
+
+    member->owner_id = db_text(row, from);
+    member->team_id = db_text(row, from + 1);
+    member->start_at = db_number(row, from + 2);
+    member->end_at = db_number(row, from + 3);
+    member->created_at = db_number(row, from + 4);
+    member->id = db_text(row, from + 5);
+    return member;
+}
+
+static bool member_before(const void *one_, const void *other_)
+{
+    const identity_team_member_row_t *one = one_, *other = other_;
+
+    return one->created_at != other->created_at ? one->created_at < other->created_at : strcmp(one->id, other->id) < 0;
+}
+
+static const char *member_owner(const void *row)
+{
+    return ((const identity_team_member_row_t *)row)->owner_id;
+}
+
+identity_db_status_t identity_team_members_shown(identity_db_t *db, const apr_array_header_t *user_ids,
+                                                 apr_array_header_t **rows)
+{
+    bool one = user_ids->nelts == 1;
+    identity_db_status_t status = db_list(
+        db, one ? IDENTITY_SQL_TEAM_MEMBERS_SHOWN_USER : IDENTITY_SQL_TEAM_MEMBERS_SHOWN_USERS,
+        DB_ARGS(S(one ? APR_ARRAY_IDX(user_ids, 0, const char *) : db_json(db, user_ids))), read_member_shown, rows);
+
+    db_sort_runs(*rows, member_owner, member_before);
+    return status;
+}
+
 identity_db_status_t identity_team_member_update(identity_db_t *db, const identity_team_member_row_t *row)
 {
     return db_guarded(db, IDENTITY_SQL_TEAM_MEMBER_UPDATE,

@@ -35,6 +35,31 @@ void *db_read_user(const db_row_t *row, int from)
     return made;
 }
 
+void *db_read_user_shown(const db_row_t *row, int from)
+{
+    identity_user_row_t *user = apr_pcalloc(db_pool(row), sizeof *user);
+
+    user->id = db_text(row, from);
+    user->username = db_text(row, from + 1);
+    user->canonical = db_text(row, from + 2);
+    user->status = status_of(db_text(row, from + 3));
+    user->created_at = db_number(row, from + 4);
+    user->invite_expires_at = db_number(row, from + 5);
+    user->pending_username = db_text(row, from + 6);
+    user->pending_expires_at = db_number(row, from + 7);
+    user->deleted_at = db_number(row, from + 8);
+    user->login = db_text_or_null(row, from + 9);
+    return user;
+}
+
+static void *read_user_and_sequence(const db_row_t *row, int from)
+{
+    identity_user_row_t *user = db_read_user_shown(row, from);
+
+    user->sequence = db_number(row, from + 10);
+    return user;
+}
+
 static bool active(const identity_user_row_t *row)
 {
     return row->status == IDENTITY_USER_ACTIVE;
@@ -104,6 +129,12 @@ identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id,
     return db_one(db, IDENTITY_SQL_USER_GET, DB_ARGS(S(id), S(entity_id)), db_read_user, row);
 }
 
+identity_db_status_t identity_user_shown(identity_db_t *db, const char *entity_id, const char *id,
+                                         identity_user_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_USER_SHOWN, DB_ARGS(S(id), S(entity_id)), read_user_and_sequence, row);
+}
+
 identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_USER_BY_ID, DB_ARGS(S(id)), db_read_user, row);
@@ -148,7 +179,7 @@ static identity_db_status_t search_one(identity_db_t *db, const char *entity_id,
                                        const char *domain, const char *only_id, apr_array_header_t **rows)
 {
     identity_user_row_t *row;
-    identity_db_status_t status = identity_user_get(db, entity_id, only_id, &row);
+    identity_db_status_t status = identity_user_shown(db, entity_id, only_id, &row);
 
     *rows = apr_array_make(db_use_pool(db), 1, sizeof(identity_user_row_t *));
     if (status != IDENTITY_DB_OK)
@@ -169,16 +200,18 @@ identity_db_status_t identity_users_search(identity_db_t *db, const char *entity
     if (only_id)
         return search_one(db, entity_id, exact, prefix, domain, only_id, rows);
     if (exact)
-        return db_list(db, IDENTITY_SQL_USERS_EXACT, DB_ARGS(S(entity_id), S(exact), N(limit)), db_read_user, rows);
+        return db_list(db, IDENTITY_SQL_USERS_EXACT, DB_ARGS(S(entity_id), S(exact), N(limit)), db_read_user_shown,
+                       rows);
     if (domain)
-        return db_list(db, IDENTITY_SQL_USERS_DOMAIN, DB_ARGS(S(entity_id), S(domain), N(limit)), db_read_user, rows);
+        return db_list(db, IDENTITY_SQL_USERS_DOMAIN, DB_ARGS(S(entity_id), S(domain), N(limit)), db_read_user_shown,
+                       rows);
     if (prefix && end)
-        return db_list(db, IDENTITY_SQL_USERS_PREFIX, DB_ARGS(S(entity_id), S(prefix), S(end), N(limit)), db_read_user,
-                       rows);
+        return db_list(db, IDENTITY_SQL_USERS_PREFIX, DB_ARGS(S(entity_id), S(prefix), S(end), N(limit)),
+                       db_read_user_shown, rows);
     if (prefix)
-        return db_list(db, IDENTITY_SQL_USERS_PREFIX_OPEN, DB_ARGS(S(entity_id), S(prefix), N(limit)), db_read_user,
-                       rows);
-    return db_list(db, IDENTITY_SQL_USERS_ALL, DB_ARGS(S(entity_id), N(limit)), db_read_user, rows);
+        return db_list(db, IDENTITY_SQL_USERS_PREFIX_OPEN, DB_ARGS(S(entity_id), S(prefix), N(limit)),
+                       db_read_user_shown, rows);
+    return db_list(db, IDENTITY_SQL_USERS_ALL, DB_ARGS(S(entity_id), N(limit)), db_read_user_shown, rows);
 }
 
 identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,

@@ -19,7 +19,7 @@ my $top = POSIX::getcwd();
 my $module = $build =~ m{^/} ? $build : "$top/$build";
 my $users = $ENV{USERS} // 100_000;
 my $folder = tempdir('identity-count.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
-my ($warm, $measured) = (3, 7);
+my $measured = 7;
 my $pid;
 
 sub run { system(@_) == 0 or die "count: @_ failed\n" }
@@ -43,8 +43,8 @@ sub write_file
 
 # ---- what is known of the counts -------------------------------------------------------------------------------------------------------------
 
-# name | counted | to reach | request
-my @rows = map { /^(?:#|\s*$)/ ? () : do { my %row; @row{qw(name counted reach request)} = split /\s*\|\s*/, $_, 4; \%row } } split /\n/, slurp('t/bench/counts');
+# name | counted | to reach | how often before it is counted | request
+my @rows = map { /^(?:#|\s*$)/ ? () : do { my %row; @row{qw(name counted reach warm request)} = split /\s*\|\s*/, $_, 5; \%row } } split /\n/, slurp('t/bench/counts');
 
 # ---- a database and a server -----------------------------------------------------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ sub ask
     my ($socket, $request) = @_;
     my ($method, $target, $body) = split ' ', $request, 3;
     # Each a user with two memberships and a team that was not asked for before.
-    my $person = $people[3 * $number + 2];
+    my $person = $people[3 * $number + 2] // die "count: too few users\n";
     $number++;
     s/\{user\}/$person->[0]/, s/\{number\}/$number/ for $target, $body // ();
     my $more = defined $body ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '';
@@ -196,6 +196,7 @@ for my $row (@rows) {
         next;
     }
     my $first = $asked;
+    my $warm = $row->{warm};
     for (1 .. $warm + $measured) {
         my $got = ask($socket, $row->{request});
         $asked++;

@@ -48,6 +48,8 @@ typedef struct identity_roles {
 } identity_roles_t;
 /* Reads the closure of the ids: three statements at most. */
 bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
+/* The same without permissions, which do not stand in a membership. */
+bool identity_roles_load_shown(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles);
 /* Adds what a role and its children grant. */
 void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
                                     identity_permset_t *set);
@@ -84,6 +86,28 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
                                  identity_member_type_t type, const apr_array_header_t *role_ids,
                                  identity_roles_t *roles);
 json_t *identity_user_json(identity_call_t *call, const identity_user_row_t *user, identity_assignments_t *assignments);
+
+/* An account as answers show it. A new reference. */
+json_t *identity_account_json(const identity_account_row_t *account);
+
+/* ---- users as most answers show them, written (shown.c) ---------------------------------------------------------- */
+
+#define IDENTITY_SHOWN_LENGTH 1500 /* about as long as a user becomes */
+typedef struct identity_shown identity_shown_t;
+/* Reads what users of the caller's entity hold: two statements, and more, for what is not known in this process yet.
+ * sequence: as identity_shared_begin has it. */
+bool identity_shown_load(identity_call_t *call, const apr_array_header_t *user_ids, apr_int64_t sequence,
+                         identity_shown_t **shown);
+/* A writer for about so many users. */
+void identity_shown_begin(identity_call_t *call, identity_writer_t *writer, int users);
+/* The bytes of identity_user_json, identity_memberships_json, identity_teams_json of one of the users. */
+void identity_shown_user(identity_call_t *call, identity_writer_t *writer, const identity_shown_t *shown,
+                         const identity_user_row_t *user);
+void identity_shown_memberships(identity_writer_t *writer, const identity_shown_t *shown, const char *user_id);
+void identity_shown_teams(identity_writer_t *writer, const identity_shown_t *shown, const char *user_id);
+
+/* ---- where permissions come from ----------------------------------------------------------------------------------
+ */
 
 /* Each set of permissions that the memberships (identity_membership_row_t *, of the holdings; NULL: none) give, with
  * its source as identity_user_explain has it: of a membership itself (all for ADMIN, else nothing), then of its roles.
@@ -192,6 +216,8 @@ const char *identity_user_told(const identity_user_row_t *user);
 
 /* Canonical form of a username in the body, NULL where absent. */
 const char *identity_canonical_field(identity_call_t *call, const char *name);
+/* Is the caller a PARTNER, who sees nobody else, and this not its own id? */
+bool identity_user_hidden(const identity_call_t *call, const char *id);
 /* The user of that id within the caller's sight: 404 otherwise. Reads. */
 bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user);
 /* Is it active and within its time? A personal key lives no longer than IdentityPersonalKeyLifetime says now, which its

@@ -113,7 +113,7 @@ bool identity_user_assignments(identity_call_t *call, const identity_user_row_t 
     return identity_assignments_of(call, IDENTITY_OWNER_USER, user->id, assignments);
 }
 
-static json_t *account_json(const identity_account_row_t *account)
+json_t *identity_account_json(const identity_account_row_t *account)
 {
     json_t *object = json_object();
 
@@ -142,7 +142,7 @@ json_t *identity_membership_json(identity_call_t *call, const char *id, const id
     json_object_set_new(object, "object_type", json_string("MEMBERSHIP"));
     json_object_set_new(object, "id", identity_json_text_or_null(id));
     json_object_set_new(object, "account_id", json_string(account->id));
-    json_object_set_new(object, "account", account_json(account));
+    json_object_set_new(object, "account", identity_account_json(account));
     json_object_set_new(object, "type", json_string(identity_member_type_name(type)));
     json_object_set_new(object, "role_ids", ids);
     json_object_set_new(object, "account_reference", json_string(account->reference));

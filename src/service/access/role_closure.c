@@ -3,7 +3,7 @@
 
 #include "access/access.h"
 
-bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
+static bool load(identity_call_t *call, const apr_array_header_t *ids, bool with_permissions, identity_roles_t **roles)
 {
     apr_array_header_t *rows = NULL, *edges = NULL, *permissions = NULL;
     identity_roles_t *made = apr_pcalloc(call->pool, sizeof *made);
@@ -18,7 +18,8 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
     *roles = made;
     if (ids->nelts == 0)
         return true;
-    if (!identity_db_ok(call, identity_roles_closure(call->db, ids, &rows, &edges, &permissions)))
+    if (!identity_db_ok(call,
+                        identity_roles_closure(call->db, ids, &rows, &edges, with_permissions ? &permissions : NULL)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
         identity_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_row_t *);
@@ -36,13 +37,23 @@ bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, i
         if (children)
             APR_ARRAY_PUSH(children, const char *) = edge->child_id;
     }
-    for (int i = 0; i < permissions->nelts; i++) {
+    for (int i = 0; permissions && i < permissions->nelts; i++) {
         identity_role_permission_row_t *row = APR_ARRAY_IDX(permissions, i, identity_role_permission_row_t *);
         identity_permset_t *set = apr_hash_get(made->permissions, row->role_id, APR_HASH_KEY_STRING);
         if (set)
             identity_permset_add(call->pool, set, row->permission);
     }
     return true;
+}
+
+bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
+{
+    return load(call, ids, true, roles);
+}
+
+bool identity_roles_load_shown(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
+{
+    return load(call, ids, false, roles);
 }
 
 static void add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id, int levels,

@@ -9,13 +9,18 @@ const char *identity_canonical_field(identity_call_t *call, const char *name)
     return username ? identity_username_key(call->pool, username) : NULL;
 }
 
+bool identity_user_hidden(const identity_call_t *call, const char *id)
+{
+    return call->partner && strcmp(id, call->principal->id) != 0;
+}
+
 bool identity_user_found(identity_call_t *call, const char *id, identity_user_row_t **user)
 {
     bool found;
 
     if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, id, user), &found))
         return false;
-    if (found && !(call->partner && strcmp(id, call->principal->id) != 0))
+    if (found && !identity_user_hidden(call, id))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }

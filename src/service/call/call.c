@@ -93,12 +93,25 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
 }
 
 /* After COMMIT, whatever it answered: it may have been heard of all the same. */
+static void bump_all(const identity_call_t *call, const apr_array_header_t *names)
+{
+    for (int i = 0; call->env->revisions && i < names->nelts; i++)
+        identity_revisions_bump(call->env->revisions, APR_ARRAY_IDX(names, i, const char *));
+}
+
 static void tell_revisions(const identity_call_t *call)
 {
-    const apr_array_header_t *ids = identity_db_invalidated(call->db);
+    bump_all(call, identity_db_invalidated(call->db));
+    bump_all(call, identity_db_counted(call->db));
+}
 
-    for (int i = 0; call->env->revisions && i < ids->nelts; i++)
-        identity_revisions_bump(call->env->revisions, APR_ARRAY_IDX(ids, i, const char *));
+/* Who follows what others change has not to read what was just counted. */
+static void tell_followers(const identity_call_t *call)
+{
+    identity_written_t written = identity_db_written(call->db);
+
+    if (call->env->revisions && written.last)
+        identity_revisions_pass(call->env->revisions, written.first, written.last, written.made_at);
 }
 
 static bool commit(identity_call_t *call)
@@ -106,6 +119,8 @@ static bool commit(identity_call_t *call)
     identity_db_status_t status = identity_db_commit(call->db);
 
     tell_revisions(call);
+    if (status == IDENTITY_DB_OK)
+        tell_followers(call);
     return identity_db_ok(call, status);
 }
 
@@ -174,6 +189,16 @@ void identity_header(identity_call_t *call, const char *name, const char *value)
     apr_table_addn(call->out->headers, name, value);
 }
 
+static void refuse_text(identity_call_t *call, bool too_large)
+{
+    if (too_large)
+        identity_deny(call, call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
+                      call->paged ? "limit" : NULL, "The answer would be too large%s.",
+                      call->paged ? ": ask for less at a time" : "");
+    else
+        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+}
+
 const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length)
 {
     size_t max = call->db ? IDENTITY_ANSWER_HELD_MAX : IDENTITY_ANSWER_MAX;
@@ -182,12 +207,8 @@ const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *le
     *length = 0;
     if (identity_json_own(call->pool, body))
         text = identity_json_text_within(call->pool, body, max, length);
-    if (!text && *length > max)
-        identity_deny(call, call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
-                      call->paged ? "limit" : NULL, "The answer would be too large%s.",
-                      call->paged ? ": ask for less at a time" : "");
-    else if (!text)
-        identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
+    if (!text)
+        refuse_text(call, *length > max);
     return text;
 }
 
@@ -196,6 +217,16 @@ bool identity_answer(identity_call_t *call, int status, json_t *body)
     call->out->status = status;
     call->out->content_type = "application/json";
     call->out->body = identity_answer_text(call, body, &call->out->length);
+    return call->out->body != NULL;
+}
+
+bool identity_answer_written(identity_call_t *call, identity_writer_t *writer)
+{
+    call->out->status = 200;
+    call->out->content_type = "application/json";
+    call->out->body = identity_writer_end(writer, &call->out->length);
+    if (!call->out->body)
+        refuse_text(call, true);
     return call->out->body != NULL;
 }
 

@@ -68,6 +68,7 @@ struct identity_call {
     const char *id, *inner_id;             /* of the path, well-formed; NULL without one */
     apr_table_t *query;
     bool paged;              /* limit was read */
+    bool looked, fresh;      /* ... whether what is kept of answers may be used; it may (shared.c) */
     json_t *body;            /* checked; an object */
     bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
     const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
@@ -125,6 +126,8 @@ const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *le
 /* Answers with JSON; takes the reference. */
 bool identity_answer(identity_call_t *call, int status, json_t *body);
 bool identity_answer_empty(identity_call_t *call, int status);
+/* 200 with what was written. */
+bool identity_answer_written(identity_call_t *call, identity_writer_t *writer);
 void identity_header(identity_call_t *call, const char *name, const char *value);
 
 /* ---- the client (client_address.c) ------------------------------------------------------------------------------- */
@@ -258,6 +261,9 @@ typedef identity_position_t identity_position_of_t(const void *row);
 /* The wrapper; takes data. */
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
                            identity_position_of_t *position_of);
+/* The same written: all but the beginning {"data":[...] */
+void identity_page_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
+                         identity_position_of_t *position_of);
 /* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of);
 
@@ -271,6 +277,10 @@ typedef struct identity_collection {
     identity_list_step_t *narrow; /* ... and what has to be read before that is known */
     identity_list_step_t *load;   /* of the rows' own: into before, beside */
     json_t *(*row_json)(identity_call_t *call, const identity_listing_t *page, const void *row);
+    /* In the place of row_json, where it is asked for often: written, about so long. Such a one has a wrapper. */
+    void (*row_write)(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
+                      const void *row);
+    size_t row_length;
     identity_position_of_t *position_of;
     /* In place of the wrapper; takes data, the rows as an array. What it does not show is not counted. */
     bool (*answer)(identity_call_t *call, const identity_listing_t *page, json_t *data);
@@ -279,6 +289,48 @@ typedef struct identity_collection {
 bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection);
 /* Ids of the rows of a page, each a struct that begins with it. */
 apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows);
+
+/* ---- what others have changed (follow.c) --------------------------------------------------------------------------
+ */
+
+/* A look at the table `changes`, from where the last one ended. */
+typedef struct identity_look {
+    identity_change_feed_t from, to;
+    apr_array_header_t *rows; /* of identity_change_row_t *; the first one was read before */
+    identity_change_row_t *last;
+} identity_look_t;
+void identity_look_begin(const identity_env_t *env, identity_look_t *look);
+bool identity_look_read(identity_call_t *call, identity_look_t *look);
+/* Counts in the revisions what it found, and remembers how far that is. look->last must be there. */
+void identity_look_end(const identity_env_t *env, identity_look_t *look);
+/* Are all changes up to that one counted in the revisions? Where they are not yet, and ask for no more than that, it
+ * counts them. False, and no problem, where they are not; false with the problem for a fault of the database. Reads. */
+bool identity_followed_to(identity_call_t *call, apr_int64_t sequence);
+
+/* ---- what many answers show alike (shared.c) ----------------------------------------------------------------------
+ */
+
+typedef enum {
+    IDENTITY_SHARED_ROLE,
+    IDENTITY_SHARED_ACCOUNT,
+    IDENTITY_SHARED_TEAM,
+    IDENTITY_SHARED_ASSIGNMENTS, /* of a user */
+    IDENTITY_SHARED_COUNT        /* of users of an entity */
+} identity_shared_kind_t;
+/* As of when something was read, what ends it, and how long it is good at most. */
+typedef struct identity_shared_age {
+    apr_uint64_t began; /* identity_revisions_begin, before it was read */
+    const char *ids[IDENTITY_STAMP_IDS];
+    apr_interval_time_t lasts;
+} identity_shared_age_t;
+/* Before any of them is asked for, in a read: as of which change of the database (identity_change_sequence; 0: that is
+ * read here), and sets age->began. False for a fault of the database. */
+bool identity_shared_begin(identity_call_t *call, apr_int64_t sequence, identity_shared_age_t *age);
+/* The text of that kind and id, or NULL; lives as long as the call's pool. */
+const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t kind, const char *id, size_t *length);
+/* Keeps it, where that can be. */
+void identity_shared_keep(identity_call_t *call, identity_shared_kind_t kind, const char *id,
+                          const identity_shared_age_t *age, const char *text, size_t length);
 
 /* ---- keys to seal with (sealing.c) ------------------------------------------------------------------------------- */
 

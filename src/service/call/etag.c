@@ -4,11 +4,9 @@
 
 #include "call/call.h"
 
-#define TAG_LENGTH 32 /* hex digits of the SHA-256: 128 bits */
-
 static const char *tag_of(identity_call_t *call, const char *text, size_t length)
 {
-    return apr_pstrndup(call->pool, identity_sha256_hex(call->pool, text, length), TAG_LENGTH);
+    return identity_text_tag(call->pool, text, length);
 }
 
 /* mod_deflate and mod_brotli mark the tag of what they compressed (DeflateAlterETag, BrotliAlterETag AddSuffix); the

@@ -101,6 +101,38 @@ static void cut(identity_listing_t *page)
         page->page = 1;
 }
 
+/* More than this the count of users is never behind what other processes of other servers, or the command line, have
+ * made; what this server makes ends it at once. */
+#define COUNT_LASTS apr_time_from_sec(1)
+
+/* Of a page of users without a name, which may be very many. */
+static bool count_rows(identity_call_t *call, const identity_page_query_t *query, apr_int64_t *rows)
+{
+    bool many = query->of == IDENTITY_PAGE_OF_USERS && !query->name && !query->only_id;
+    identity_shared_age_t age = {.lasts = COUNT_LASTS};
+    size_t length;
+
+    if (!many)
+        return identity_db_ok(call, identity_page_count(call->db, query, IDENTITY_COUNT_CAP, rows));
+    const char *name = apr_psprintf(call->pool, "%s %d %s", query->entity_id, query->active,
+                                    query->state ? query->state : "-"),
+               *known = NULL;
+    if (!identity_shared_begin(call, 0, &age))
+        return false;
+    known = identity_shared_get(call, IDENTITY_SHARED_COUNT, name, &length);
+    if (known) {
+        memcpy(rows, known, sizeof *rows);
+        return true;
+    }
+    age.ids[0] = query->entity_id;
+    age.ids[1] = identity_users_of(call->pool, query->entity_id);
+    age.ids[2] = identity_users_of(call->pool, "");
+    if (!identity_db_ok(call, identity_page_count(call->db, query, IDENTITY_COUNT_CAP, rows)))
+        return false;
+    identity_shared_keep(call, IDENTITY_SHARED_COUNT, name, &age, (const char *)rows, sizeof *rows);
+    return true;
+}
+
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted)
 {
     apr_int64_t rows = 0;
@@ -115,7 +147,7 @@ bool identity_page_load(identity_call_t *call, identity_listing_t *page, identit
         page->total = page->rows->nelts > 0;
         return true;
     }
-    if (!identity_db_ok(call, identity_page_count(call->db, &page->query, IDENTITY_COUNT_CAP, &rows)))
+    if (!count_rows(call, &page->query, &rows))
         return false;
     page->total = rows > IDENTITY_COUNT_CAP ? -1 : (rows + page->limit - 1) / page->limit;
     return true;
@@ -160,28 +192,60 @@ static const char *link_from(identity_call_t *call, const identity_listing_t *pa
     return link_to(call, "cursor", identity_cursor_encode(call->pool, &cursor));
 }
 
+/* Where the links of a page lead; NULL: nowhere. */
+typedef struct links {
+    const char *first, *previous, *current, *next;
+} links_t;
+
+static links_t links_of(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of)
+{
+    const char *cursor = apr_table_get(call->query, "cursor");
+
+    return (links_t){
+        .first = link_to(call, "page", "1"),
+        .previous = page->more_before ? link_from(call, page, 0, true, position_of) : NULL,
+        .current = cursor ? link_to(call, "cursor", cursor)
+                          : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page)),
+        .next = page->more_after ? link_from(call, page, page->rows->nelts - 1, false, position_of) : NULL};
+}
+
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
                            identity_position_of_t *position_of)
 {
-    const char *cursor = apr_table_get(call->query, "cursor");
+    links_t to = links_of(call, page, position_of);
     json_t *links = json_object(), *wrapper = json_object();
 
-    json_object_set_new(links, "first", json_string(link_to(call, "page", "1")));
-    json_object_set_new(links, "previous",
-                        page->more_before ? json_string(link_from(call, page, 0, true, position_of)) : json_null());
-    json_object_set_new(
-        links, "current",
-        json_string(cursor ? link_to(call, "cursor", cursor)
-                           : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page))));
-    json_object_set_new(links, "next",
-                        page->more_after ? json_string(link_from(call, page, page->rows->nelts - 1, false, position_of))
-                                         : json_null());
+    json_object_set_new(links, "first", json_string(to.first));
+    json_object_set_new(links, "previous", to.previous ? json_string(to.previous) : json_null());
+    json_object_set_new(links, "current", json_string(to.current));
+    json_object_set_new(links, "next", to.next ? json_string(to.next) : json_null());
     json_object_set_new(wrapper, "data", data);
     json_object_set_new(wrapper, "links", links);
     json_object_set_new(wrapper, "page", json_integer(page->page));
     json_object_set_new(wrapper, "limit", json_integer(page->limit));
     json_object_set_new(wrapper, "total_number_of_pages", page->total >= 0 ? json_integer(page->total) : json_null());
     return wrapper;
+}
+
+void identity_page_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
+                         identity_position_of_t *position_of)
+{
+    links_t to = links_of(call, page, position_of);
+
+    identity_write_member(writer, ",\"links\":{\"first\":", to.first);
+    identity_write_member(writer, ",\"previous\":", to.previous);
+    identity_write_member(writer, ",\"current\":", to.current);
+    identity_write_member(writer, ",\"next\":", to.next);
+    identity_write_literal(writer, "},\"page\":");
+    identity_write_number(writer, page->page);
+    identity_write_literal(writer, ",\"limit\":");
+    identity_write_number(writer, page->limit);
+    identity_write_literal(writer, ",\"total_number_of_pages\":");
+    if (page->total >= 0)
+        identity_write_number(writer, page->total);
+    else
+        identity_write_literal(writer, "null");
+    identity_write_literal(writer, "}");
 }
 
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of)
@@ -234,12 +298,32 @@ static bool parse(identity_call_t *call, list_t *list)
            (!collection->filter || collection->filter(call, &list->page));
 }
 
+static bool answer_written(identity_call_t *call, const list_t *list)
+{
+    const apr_array_header_t *rows = list->page.rows;
+    identity_writer_t writer;
+
+    identity_writer_begin(&writer, call->pool, (size_t)(rows->nelts + 1) * list->collection->row_length,
+                          IDENTITY_ANSWER_MAX);
+    identity_write_literal(&writer, "{\"data\":[");
+    for (int i = 0; i < rows->nelts; i++) {
+        if (i > 0)
+            identity_write_literal(&writer, ",");
+        list->collection->row_write(call, &writer, &list->page, APR_ARRAY_IDX(rows, i, const void *));
+    }
+    identity_write_literal(&writer, "]");
+    identity_page_write(call, &writer, &list->page, list->collection->position_of);
+    return identity_answer_written(call, &writer);
+}
+
 bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection)
 {
     list_t list = {.collection = collection};
 
     if (!parse(call, &list) || !identity_read(call, load, &list))
         return false;
+    if (collection->row_write)
+        return answer_written(call, &list);
     json_t *data = json_array();
     append(call, &list, list.page.before, data);
     append(call, &list, list.page.rows, data);

@@ -7,11 +7,14 @@
 
 bool identity_op_list_user_memberships(identity_call_t *call)
 {
-    identity_user_view_t view = {.id = call->id};
+    identity_user_look_t look;
+    identity_writer_t writer;
 
-    if (!identity_read(call, identity_user_load, &view))
+    if (!identity_read(call, identity_user_look, &look))
         return false;
-    return identity_answer(call, 200, identity_memberships_json(call, view.assignments, call->id));
+    identity_shown_begin(call, &writer, 1);
+    identity_shown_memberships(&writer, look.shown, call->id);
+    return identity_answer_written(call, &writer);
 }
 
 /* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */

@@ -11,8 +11,16 @@ static bool answer_teams(identity_call_t *call, const identity_user_view_t *view
 
 bool identity_op_list_user_teams(identity_call_t *call)
 {
-    identity_user_view_t view = {.id = call->id};
-    return identity_read(call, identity_user_load, &view) && answer_teams(call, &view);
+    identity_user_look_t look;
+    identity_writer_t writer;
+
+    if (!identity_read(call, identity_user_look, &look))
+        return false;
+    identity_shown_begin(call, &writer, 1);
+    identity_write_literal(&writer, "{\"data\":");
+    identity_shown_teams(&writer, look.shown, call->id);
+    identity_write_literal(&writer, "}");
+    return identity_answer_written(call, &writer);
 }
 
 static identity_team_member_row_t *member_of(const identity_call_t *call, const identity_user_view_t *view,

@@ -5,31 +5,33 @@
 
 #define SEARCH_LIMIT 500
 
-static json_t *users_json(identity_call_t *call, const apr_array_header_t *users, identity_assignments_t *assignments)
+static void write_users(identity_call_t *call, identity_writer_t *writer, const apr_array_header_t *users,
+                        const identity_shown_t *shown)
 {
-    json_t *list = json_array();
-
-    for (int i = 0; i < users->nelts; i++)
-        json_array_append_new(list,
-                              identity_user_json(call, APR_ARRAY_IDX(users, i, identity_user_row_t *), assignments));
-    return list;
+    identity_write_literal(writer, "[");
+    for (int i = 0; i < users->nelts; i++) {
+        if (i > 0)
+            identity_write_literal(writer, ",");
+        identity_shown_user(call, writer, shown, APR_ARRAY_IDX(users, i, identity_user_row_t *));
+    }
+    identity_write_literal(writer, "]");
 }
 
 /* ---- GET /users ------------------------------------------------------------------------------------------------- */
 
 static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
-    identity_assignments_t *assignments;
+    identity_shown_t *shown;
 
-    if (!identity_assignments_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, page->rows), &assignments))
+    if (!identity_shown_load(call, identity_row_ids(call->pool, page->rows), 0, &shown))
         return false;
-    page->beside = assignments;
+    page->beside = shown;
     return true;
 }
 
-static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
+static void row_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page, const void *row)
 {
-    return identity_user_json(call, row, page->beside);
+    identity_shown_user(call, writer, page->beside, row);
 }
 
 static identity_position_t position_of(const void *row_)
@@ -73,7 +75,8 @@ bool identity_op_list_users(identity_call_t *call)
                                                 .name_order = "username",
                                                 .filter = filter,
                                                 .load = load_list,
-                                                .row_json = row_json,
+                                                .row_write = row_write,
+                                                .row_length = IDENTITY_SHOWN_LENGTH,
                                                 .position_of = position_of};
     return identity_collection_list(call, &users);
 }
@@ -87,13 +90,29 @@ bool identity_user_load(identity_call_t *call, void *data)
            identity_user_assignments(call, view->user, &view->assignments);
 }
 
+bool identity_user_look(identity_call_t *call, void *data)
+{
+    identity_user_look_t *look = data;
+    bool found;
+
+    if (!identity_db_found(call, identity_user_shown(call->db, call->principal->entity_id, call->id, &look->user),
+                           &found))
+        return false;
+    if (!found || identity_user_hidden(call, call->id))
+        return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
+    return identity_shown_load(call, identity_list_of(call->pool, call->id), look->user->sequence, &look->shown);
+}
+
 bool identity_op_get_user(identity_call_t *call)
 {
-    identity_user_view_t view = {.id = call->id};
+    identity_user_look_t look;
+    identity_writer_t writer;
 
-    if (!identity_read(call, identity_user_load, &view))
+    if (!identity_read(call, identity_user_look, &look))
         return false;
-    return identity_answer_tagged(call, 200, identity_user_json(call, view.user, view.assignments));
+    identity_shown_begin(call, &writer, 1);
+    identity_shown_user(call, &writer, look.shown, look.user);
+    return identity_answer_written(call, &writer) && identity_tag_answer(call);
 }
 
 /* ---- GET /users/search ------------------------------------------------------------------------------------------ */
@@ -101,7 +120,7 @@ bool identity_op_get_user(identity_call_t *call)
 typedef struct search {
     const char *exact, *prefix, *domain, *only_id;
     apr_array_header_t *users;
-    identity_assignments_t *assignments;
+    identity_shown_t *shown;
 } search_t;
 
 static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
@@ -119,8 +138,7 @@ static bool load_search(identity_call_t *call, void *data)
     /* ada@example.c has the form of an address and may be the beginning of one. */
     if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
         return false;
-    return identity_assignments_load(call, IDENTITY_OWNER_USER, identity_row_ids(call->pool, search->users),
-                                     &search->assignments);
+    return identity_shown_load(call, identity_row_ids(call->pool, search->users), 0, &search->shown);
 }
 
 static const char *domain_sought(identity_call_t *call, const char *text)
@@ -133,6 +151,7 @@ bool identity_op_search_users(identity_call_t *call)
 {
     const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
     search_t search = {.only_id = call->in->headers.resource_id};
+    identity_writer_t writer;
     bool nobody;
 
     if (type && strcmp(type, "MORTAL") != 0 && strcmp(type, "API") != 0)
@@ -157,5 +176,7 @@ bool identity_op_search_users(identity_call_t *call)
         return identity_answer(call, 200, json_array());
     if (!identity_read(call, load_search, &search))
         return false;
-    return identity_answer(call, 200, users_json(call, search.users, search.assignments));
+    identity_shown_begin(call, &writer, search.users->nelts);
+    write_users(call, &writer, search.users, search.shown);
+    return identity_answer_written(call, &writer);
 }

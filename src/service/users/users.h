@@ -120,6 +120,13 @@ typedef struct identity_user_view {
     identity_user_row_t *user;
     identity_assignments_t *assignments;
 } identity_user_view_t;
+/* One that is only to be shown. */
+typedef struct identity_user_look {
+    identity_user_row_t *user;
+    identity_shown_t *shown;
+} identity_user_look_t;
+/* identity_work_t on an identity_user_look_t: the user of the path. */
+bool identity_user_look(identity_call_t *call, void *look);
 /* identity_work_t on an identity_user_view_t: the user of view->id and all it holds. */
 bool identity_user_load(identity_call_t *call, void *view);
 

@@ -18,7 +18,7 @@ identity_revisions_t *door_revisions(door_t *door)
     char *memory = apr_pcalloc(door->pool, identity_revisions_size() + 64);
     identity_revisions_t *made =
         identity_revisions_make((void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), &door->env.random);
-    return made ? made : (bail("no generations"), NULL);
+    return made ? made : (bail("no revisions"), NULL);
 }
 
 static apr_status_t clear(void *cache)
@@ -42,6 +42,7 @@ void door_remember(door_t *door, unsigned entries)
     door->env.ticks = ticks;
     door->env.revisions = door_revisions(door);
     door->env.cache = door_cache(door, entries);
+    door->env.shared = door_cache(door, 512);
     if (!identity_poll_changes(door->pool, &door->env))
         bail("changes cannot be read");
 }
