@@ -294,6 +294,44 @@ static void test_headers(void)
     }
 }
 
+/* ---- what httpd refuses ----------------------------------------------------------------------------------------- */
+
+/* As errors.c asks: authentication has refused with one status, and httpd answers with that one or another. */
+static door_answer_t refused_with(const char *path, const char *key, int status)
+{
+    identity_request_t in = {
+        .method = "GET", .path = path, .headers.api_key = key, .client_address = "192.0.2.7", .secure = true};
+    identity_authentication_t authentication;
+    identity_response_t out;
+
+    in.request_id = identity_request_id(door->pool, &door->env);
+    identity_request_match(door->pool, &in);
+    identity_authenticate(door->pool, &door->env, &in, &authentication);
+    identity_serve_refused(door->pool, &door->env, &in, &authentication, status, &out);
+    door_answer_t answer = {.status = out.status, .text = out.body, .length = out.length, .headers = out.headers};
+    answer.json = identity_json_own(door->pool, json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL));
+    return answer;
+}
+
+/* Issue 12, item 3: a request is refused in one place, whoever refuses it. */
+static void test_refusals(void)
+{
+    door_answer_t served = get("/v1/users", "not a key"), answer = refused_with("/v1/users", "not a key", 401);
+    identity_response_t out;
+
+    is_str(answer.text, served.text, "authentication's refusal has its own words");
+    is_str(headers_of(&answer), headers_of(&served), "... and headers");
+    answer = refused_with("/v1/users", "not a key", 403);
+    is_int(answer.status, 403, "what httpd refuses otherwise keeps httpd's status");
+    ok(strstr(answer.text, "USER_NOT_ALLOWED") != NULL, "... and is told as that");
+    is_str(header(&answer, "WWW-Authenticate"), NULL, "... without a challenge");
+    answer = refused_with("/v1/users", door->key, 503);
+    is_str(header(&answer, "Retry-After"), "1", "503 says when to come again");
+    identity_serve_refused(door->pool, &door->env, NULL, NULL, 414, &out);
+    is_int(out.status, 414, "before the request is known, too");
+    is_str(apr_table_get(out.headers, "Cache-Control"), "no-store", "... with the headers of every answer");
+}
+
 /* route search_users list_users create_role activate_user_page */
 int main(void)
 {
@@ -310,5 +348,6 @@ int main(void)
     test_platform();
     test_several_accounts();
     test_headers();
+    test_refusals();
     return serve_end();
 }
