@@ -63,7 +63,7 @@ sub escaped { my ($plain) = @_; return $plain =~ s/([&<>"])/$entity{$1}/gr }
 sub code { return '<code>' . escaped($_[0]) . '</code>' }
 # `...` is code.
 sub worded { my ($plain) = @_; return join '', map { /^`(.*)`$/ ? code($1) : escaped($_) } split /(`[^`]+`)/, $plain // '' }
-sub paragraphs { my ($plain) = @_; return join '', map { '<p>' . worded($_) . "</p>\n" } split /\n\n+/, $plain // '' }
+sub paragraphs { my ($plain) = @_; return join '', map { '<p>' . worded($_) . "\n" } split /\n\n+/, $plain // '' }
 sub shown { my ($value) = @_; return code(ref $value ? '...' : $value // 'null') }
 
 # What a value is, in a line.
@@ -93,7 +93,7 @@ sub member_rows
     for my $name (names_of($schema->{properties})) {
         my $member = $schema->{properties}{$name};
         my $inner = $member->{properties} ? $member : ref $member->{items} && $member->{items}{properties} ? $member->{items} : undef;
-        $rows .= '<tr><td>' . code("$prefix$name") . ($needed{$name} ? ' <em>required</em>' : '') . '</td><td>' . type_of($member) . '</td><td>' . worded($member->{description}) . "</td></tr>\n";
+        $rows .= row(code("$prefix$name") . ($needed{$name} ? ' <em>required</em>' : ''), type_of($member), worded($member->{description}));
         $rows .= member_rows($inner, $prefix . $name . ($inner == $member ? '.' : '[].')) if $inner;
     }
     return $rows;
@@ -103,19 +103,35 @@ sub rows_of
     my ($schema) = @_;
     return join '', member_rows($schema, ''), map { rows_of($_) } grep { ref $_ && !$_->{'$ref'} } @{$schema->{allOf} // []};
 }
-sub table { my ($heads, $rows) = @_; return $rows && '<table><tr>' . join('', map { "<th>$_</th>" } @$heads) . "</tr>\n$rows</table>\n" }
+# End tags of cells and rows are left out, as HTML allows: there are thousands.
+sub row { return '<tr><td>' . join('<td>', @_) . "\n" }
+sub table { my ($heads, $rows) = @_; return $rows && '<table><tr><th>' . join('<th>', @$heads) . "\n$rows</table>\n" }
 
 # ---- operations ----------------------------------------------------------------------------------------------------------------------------------
+
+# Parameters that many operations have stand once, behind them all.
+my %uses;
+for my $path (values %{$document->{paths}}) {
+    $uses{$_->{'$ref'}}++ for grep { $_->{'$ref'} } map { @{$_->{parameters} // []} } values %$path;
+}
+sub shared { my ($name) = @_; return ($uses{"#/components/parameters/$name"} // 0) >= 4 }
+
+sub parameter_row
+{
+    my ($parameter) = @_;
+    return row(code($parameter->{name}) . " <em>$parameter->{in}</em>", type_of($parameter->{schema}), worded($parameter->{description}));
+}
 
 sub parameters_of
 {
     my ($operation) = @_;
-    my $rows = '';
+    my ($rows, @often) = ('');
     for my $given (@{$operation->{parameters} // []}) {
-        my ($parameter) = resolved($given);
-        $rows .= '<tr><td>' . code($parameter->{name}) . " <em>$parameter->{in}</em></td><td>" . type_of($parameter->{schema}) . '</td><td>' . worded($parameter->{description}) . "</td></tr>\n";
+        my ($parameter, $name) = resolved($given);
+        if (defined $name && shared($name)) { push @often, qq{<a href="#parameter-$name">} . code($parameter->{name}) . "</a> <em>$parameter->{in}</em>" }
+        else { $rows .= parameter_row($parameter) }
     }
-    return table(['Parameter', 'Type', 'Meaning'], $rows);
+    return table(['Parameter', 'Type', 'Meaning'], $rows) . (@often && '<p>' . ($rows ? 'Also: ' : 'Parameters: ') . join(', ', @often) . ".\n");
 }
 
 sub body_of
@@ -138,11 +154,11 @@ sub answers_of
     my ($rows, @shared) = ('');
     for my $status (names_of($operation->{responses})) {
         my ($response, $name) = resolved($operation->{responses}{$status});
-        push(@shared, qq{$status <a href="#answer-$name">$name</a>}), next if defined $name;
+        push(@shared, qq{<a href="#answer-$name">$status</a>}), next if defined $name;
         my @types = map { my $schema = $response->{content}{$_}{schema}; $_ eq 'application/json' ? type_of($schema) : code($_) } names_of($response->{content});
-        $rows .= "<tr><td>$status</td><td>" . (join(' or ', @types) || 'no body') . '</td><td>' . worded($response->{description}) . "</td></tr>\n";
+        $rows .= row($status, join(' or ', @types) || 'no body', worded($response->{description}));
     }
-    return table(['Status', 'Answer', 'Meaning'], $rows) . (@shared && '<p>Else: ' . join(', ', @shared) . ".</p>\n");
+    return table(['Status', 'Answer', 'Meaning'], $rows) . (@shared && '<p>Else: ' . join(', ', @shared) . ".\n");
 }
 
 my %credential = (api_key => 'X-API-KEY', bearer => 'Authorization: Bearer', api_key_scheme => 'Authorization: ApiKey', client => 'Authorization: Basic');
@@ -150,9 +166,10 @@ sub needs
 {
     my ($operation) = @_;
     my @ways = map { names_of($_) ? join(' and ', map { code($credential{$_} // $_) } names_of($_)) : 'none' } @{$operation->{security} // []};
-    my $said = 'Credential: ' . (@ways ? join(', ', @ways) : 'none') . '.';
+    my $usual = join(' ', map { names_of($_) } @{$operation->{security} // []}) eq 'api_key bearer api_key_scheme' && @ways == 3;
+    my $said = 'Credential: ' . ($usual ? '<a href="#credentials">needed</a>' : @ways ? join(', ', @ways) : 'none') . '.';
     $said .= ' Permission: ' . code($operation->{'x-identity-permission'}) . (($operation->{'x-identity-self'} // '') eq 'true' ? ', not needed on the own record' : '') . '.' if $operation->{'x-identity-permission'};
-    return "<p class=\"needs\">$said</p>\n";
+    return "<p class=needs>$said\n";
 }
 
 my %of_tag;
@@ -168,9 +185,16 @@ sub print_operations
     my ($tag) = @_;
     printf "<h2 id=\"%s\">%s</h2>\n%s", $tag->{name} =~ s/ /-/gr, escaped($tag->{name}), paragraphs($tag->{description});
     for my $operation (@{$of_tag{$tag->{name}}}) {
-        print qq{<section id="$operation->{operationId}">\n<h3>}, code($operation->{call}), "</h3>\n<p><strong>", worded($operation->{summary}), "</strong></p>\n", paragraphs($operation->{description}),
+        print qq{<section id="$operation->{operationId}">\n<h3>}, code($operation->{call}), "</h3>\n<p><strong>", worded($operation->{summary}), "</strong>\n", paragraphs($operation->{description}),
             needs($operation), parameters_of($operation), body_of($operation), answers_of($operation), "</section>\n";
     }
+}
+
+sub print_parameters
+{
+    my @often = grep { shared($_) } names_of($components->{parameters});
+    print "<h2 id=\"parameters\">Parameters that many calls have</h2>\n";
+    print qq{<section id="parameter-$_">\n}, table(['Parameter', 'Type', 'Meaning'], parameter_row($components->{parameters}{$_})), "</section>\n" for @often;
 }
 
 sub print_answers
@@ -205,14 +229,15 @@ sub print_schemas
 binmode STDOUT, ':encoding(UTF-8)';
 my $title = escaped("$document->{info}{title} $document->{info}{version}");
 print qq{<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>$title</title>\n<style>}, slurp($style_path), "</style>\n</head>\n<body>\n",
-    "<main>\n<h1>$title</h1>\n", paragraphs($document->{info}{description}), "<p>For programs: <a href=\"/v1/openapi.json\">OpenAPI $document->{openapi}</a>.</p>\n<nav>\n";
+    "<main>\n<h1>$title</h1>\n", paragraphs($document->{info}{description}), "<p>For programs: <a href=\"/v1/openapi.json\">OpenAPI $document->{openapi}</a>.\n<p id=\"credentials\">A credential is one of ", join(', ', map { code($credential{$_}) } qw(api_key bearer api_key_scheme)), " where nothing else is said.\n<nav>\n";
 for my $tag (@{$document->{tags}}) {
     printf "<h2><a href=\"#%s\">%s</a></h2>\n<ul>\n", $tag->{name} =~ s/ /-/gr, escaped($tag->{name});
-    print map { qq{<li><a href="#$_->{operationId}">} . code($_->{call}) . '</a> ' . worded($_->{summary}) . "</li>\n" } @{$of_tag{$tag->{name}} // die "$document_path: nothing is of $tag->{name}\n"};
+    print map { qq{<li><a href="#$_->{operationId}">} . code($_->{call}) . '</a> ' . worded($_->{summary}) . "\n" } @{$of_tag{$tag->{name}} // die "$document_path: nothing is of $tag->{name}\n"};
     print "</ul>\n";
 }
-print "<p><a href=\"#answers\">Answers that many calls have</a>, <a href=\"#schemas\">types</a></p>\n</nav>\n";
+print "<p><a href=\"#parameters\">Parameters that many calls have</a>, <a href=\"#answers\">answers that many calls have</a>, <a href=\"#schemas\">types</a></p>\n</nav>\n";
 print_operations($_) for @{$document->{tags}};
+print_parameters();
 print_answers();
 print_schemas();
 print "</main>\n</body>\n</html>\n";
