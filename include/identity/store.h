@@ -316,9 +316,7 @@ bool identity_member_type_parse(const char *name, identity_member_type_t *type);
 typedef enum { IDENTITY_OWNER_USER, IDENTITY_OWNER_TEAM, IDENTITY_OWNER_INVITATION } identity_owner_t;
 
 typedef struct identity_membership_row {
-    const char *id, *entity_id, *owner_id;
-    identity_member_type_t type;
-    apr_time_t created_at;
+    IDENTITY_MEMBERSHIP_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER, const char *owner_id;)
     identity_account_row_t account; /* joined on reading; insert uses account.id */
 } identity_membership_row_t;
 

@@ -21,8 +21,7 @@ identity_db_status_t identity_team_get(identity_db_t *db, const char *entity_id,
                                        identity_team_row_t **row);
 
 typedef struct identity_team_member_row {
-    const char *id, *entity_id, *team_id, *owner_id; /* a user or an invitation */
-    apr_time_t start_at, end_at, created_at;
+    IDENTITY_TEAM_MEMBER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER, const char *owner_id;) /* of a user or an invitation */
 } identity_team_member_row_t;
 identity_db_status_t
 identity_team_member_insert(identity_db_t *db, identity_owner_t owner,

@@ -29,17 +29,14 @@ static identity_member_type_t type_of(const char *name)
 
 /* ---- account memberships ---------------------------------------------------------------------------------------- */
 
+#define DB_READ_MEMBER_TYPE(row, at) type_of(db_text(row, at))
 static void *read_membership(const db_row_t *row, int from)
 {
-    identity_membership_row_t *membership = apr_pcalloc(db_pool(row), sizeof *membership);
+    identity_membership_row_t *made = apr_pcalloc(db_pool(row), sizeof *made);
 
-    membership->id = db_text(row, from);
-    membership->entity_id = db_text(row, from + 1);
-    membership->owner_id = db_text(row, from + 2);
-    membership->type = type_of(db_text(row, from + 3));
-    membership->created_at = db_number(row, from + 4);
-    membership->account = *(identity_account_row_t *)db_read_account(row, from + 5);
-    return membership;
+    IDENTITY_MEMBERSHIP_ROW(DB_READ, DB_READ, DB_READ(m, TEXT, owner_id))
+    made->account = *(identity_account_row_t *)db_read_account(row, from);
+    return made;
 }
 
 identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owner_t owner,

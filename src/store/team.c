@@ -13,16 +13,10 @@ DB_READER(db_read_team, identity_team_row_t, IDENTITY_TEAM_ROW)
 
 static void *read_team_member(const db_row_t *row, int from)
 {
-    identity_team_member_row_t *member = apr_palloc(db_pool(row), sizeof *member);
+    identity_team_member_row_t *made = apr_pcalloc(db_pool(row), sizeof *made);
 
-    member->id = db_text(row, from);
-    member->entity_id = db_text(row, from + 1);
-    member->team_id = db_text(row, from + 2);
-    member->owner_id = db_text(row, from + 3);
-    member->start_at = db_number(row, from + 4);
-    member->end_at = db_number(row, from + 5);
-    member->created_at = db_number(row, from + 6);
-    return member;
+    IDENTITY_TEAM_MEMBER_ROW(DB_READ, DB_READ, DB_READ(t, TEXT, owner_id))
+    return made;
 }
 
 identity_db_status_t identity_team_insert(identity_db_t *db, const identity_team_row_t *row)
