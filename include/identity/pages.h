@@ -1,5 +1,5 @@
-/* Text that is embedded at build time: the pages behind mailed links and the mails from src/pages/, and the description
- * of the interface. The pages hold no data: the token stays in the fragment, which a browser never sends. */
+/* Text embedded at build time: the pages behind mailed links and the mails from src/pages/, and the description of
+ * the interface. The pages hold no data: the token stays in the fragment, which a browser never sends. */
 #ifndef IDENTITY_PAGES_H
 #define IDENTITY_PAGES_H
 
@@ -18,8 +18,8 @@ extern const identity_page_t identity_page_confirm;  /* GET /v1/oauth/confirm-ad
 /* GET /v1/reference: openapi.json for people, by reference.pl. It has no script. */
 extern const identity_page_t identity_page_reference;
 
-/* A page that is filled in when it is asked for, in a language: {{name}} is a value, {{#name}}...{{/name}} stands only
- * where there is one, {{*name}}...{{/name}} once for each item. The last has no language. */
+/* A page that is filled in on request, in a language: {{name}} is a value, {{#name}}...{{/name}} is kept only if
+ * there is one, {{*name}}...{{/name}} is repeated for each item. The last entry has no language. */
 typedef struct identity_filled_page {
     const char *language;
     identity_page_t page;

@@ -15,116 +15,116 @@ typedef enum {
 #undef FAMILY
 #undef METRIC
 
-/* Counters in memory that processes share, in as many parts as there may be processes. */
+/* Counters in shared memory, with one part for each possible process. */
 typedef struct identity_metrics identity_metrics_t;
 
 size_t identity_metrics_size(unsigned parts);
-/* In memory of that size, all zero when it is new; the handle lives in pool and is a process's own. */
+/* memory: of that size, zeroed when new. The handle lives in pool and belongs to one process. */
 identity_metrics_t *identity_metrics_make(apr_pool_t *pool, void *memory, unsigned parts);
-/* From here on this process counts in that part, whose levels begin at nothing. */
+/* From here on this process counts in that part. Its levels start at 0. */
 void identity_metrics_use(identity_metrics_t *metrics, unsigned part);
-/* The process of that part is gone: its levels go, its counters stay. */
+/* The process using that part has ended: its levels are dropped, its counters stay. */
 void identity_metrics_leave(identity_metrics_t *metrics, unsigned part);
-/* One atomic addition. metrics may be NULL. n below 0: for a LEVEL. */
+/* One atomic addition. metrics may be NULL. n may be negative for a LEVEL. */
 void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, apr_int64_t n);
-/* What all processes have added up to. metrics may be NULL: 0. */
+/* The sum over all processes. metrics may be NULL: 0. */
 apr_int64_t identity_metric_read(const identity_metrics_t *metrics, identity_metric_t metric);
-/* A request to the API that was answered. route: its number in routes.def, -1 where none matched. */
+/* Counts an answered API request. route: its number in routes.def, -1 if none matched. */
 void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took);
-/* The counter of a decision on other content: 401, 403, 5xx, or anything else for let in; method: key, bearer, basic,
- * cookie as IDENTITY_AUTH says, NULL for none. */
+/* The counter for a decision on protected content. status: 401, 403, 5xx, anything else counts as allowed; method:
+ * key, bearer, basic, cookie as in IDENTITY_AUTH, NULL for none. */
 identity_metric_t identity_metric_protected(const char *method, int status);
 
-/* What all processes have counted so far; GAUGEs are not known until they are set. */
+/* The sums over all processes. GAUGEs are unknown until they are set. */
 typedef struct identity_metrics_snapshot identity_metrics_snapshot_t;
 identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
 void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t n);
-/* There may be more of it than were counted. */
+/* Marks the value as a lower bound: counting stopped there. */
 void identity_snapshot_open(identity_metrics_snapshot_t *snapshot, identity_metric_t metric);
 
 typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
 
-/* One a virtual host (or a test, or the command line); used by many threads at once, so nothing in it changes. */
+/* One for each virtual host (or test, or command line). Used by many threads at once, so it is immutable. */
 typedef struct identity_env {
     const identity_settings_t *settings;
     const identity_keyset_t *keys;
     identity_random_t random;
-    /* What needs no more than to differ, such as the ids of requests, at less cost. fill NULL: as random. */
+    /* Cheaper randomness where values only need to be distinct, such as request ids. fill NULL: use random. */
     identity_random_t labels;
     apr_time_t (*now)(void *context);
-    /* A clock that only goes forward, the same in all processes of the machine, even while it sleeps. NULL where
-     * revisions is. */
+    /* A monotonic clock, the same in all processes of the machine, which also counts while the machine sleeps. NULL
+     * if revisions is NULL. */
     apr_time_t (*ticks)(void *context);
-    /* A connection for the shortest time; BUSY where none comes within IdentityDatabaseWait. Never two at once in a
-     * thread. */
+    /* Borrows a connection, to be held as briefly as possible; BUSY if none comes free within IdentityDatabaseWait.
+     * A thread never holds two. */
     identity_db_status_t (*borrow)(void *context, apr_pool_t *pool, identity_db_t **db);
     void (*give_back)(void *context, identity_db_t *db);
-    /* Could a connection be had, as far as is known? Asked before a caller without a good credential is refused: while
-     * nobody can be known the answer is 503. NULL: always; then keys may be missing, too. */
+    /* Is a connection expected to be available? Asked before a caller without a valid credential is refused: while
+     * nobody can be authenticated the answer is 503. NULL: always available; keys may be missing then, too. */
     bool (*available)(void *context, apr_pool_t *pool);
-    /* The writers' gate, taken before BEGIN IMMEDIATE and left after COMMIT; false past IdentityDatabaseWait. NULL:
-     * none is needed. */
+    /* The write lock, taken before BEGIN IMMEDIATE and released after COMMIT; false on timeout
+     * (IdentityDatabaseWait). NULL: no lock is needed. */
     bool (*enter_write)(void *context);
     void (*leave_write)(void *context);
-    /* enter_write without any wait: for what can be written another time. NULL: as enter_write. */
+    /* enter_write without waiting, for writes that can be done later. NULL: same as enter_write. */
     bool (*try_write)(void *context);
-    /* The semaphore of password hashing (architecture, decision 6). NULL: everybody hashes. */
+    /* The password hashing semaphore (architecture, decision 6). NULL: hashing is unlimited. */
     identity_hash_turn_t (*enter_hash)(void *context, const identity_hash_request_t *request,
                                        identity_hash_ticket_t *ticket);
     void (*leave_hash)(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result);
-    /* What IdentityRateLimit is counted by, shared by all children: failures and requests; and which clients have
-     * proved to be who they say. NULL: nothing is limited. counters_scope: what the names of users and keys belong to
-     * (the database). */
+    /* Counters of IdentityRateLimit (failures and requests), and the clients that have proved their identity, shared
+     * by all children. NULL: no limits. counters_scope: the database to which the names of users and keys belong. */
     identity_counters_t *counters, *proofs;
     const char *counters_scope;
-    /* Of all processes: as of when somebody's rights are known; NULL: nothing tells, so nobody is remembered. And who
-     * is remembered in this process; NULL: nobody. */
+    /* revisions: shared by all processes, tells when somebody's rights change; NULL: unknown, so nothing is cached.
+     * cache: the principal cache of this process; NULL: none. */
     identity_revisions_t *revisions;
     identity_cache_t *cache;
     /* What many answers show alike, kept as text in this process under the same revisions; NULL: nothing. */
     identity_cache_t *shared;
-    /* Where what happens is counted. NULL: nowhere. */
+    /* NULL: events are not counted. */
     identity_metrics_t *metrics;
-    /* One line, tagged IDnnnn:, without secrets. request_id may be NULL. */
+    /* Logs one line, tagged IDnnnn:, without secrets. request_id may be NULL. */
     void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
     void *context;
 } identity_env_t;
 
-/* What the database tells, in a few bounded reads on one connection. Where it does not answer: DATABASE_UP is 0 and the
- * others stay unknown. */
+/* Statistics from the database, in a few bounded reads on one connection. If it does not answer, DATABASE_UP is 0
+ * and the others stay unknown. */
 void identity_metrics_statistics(apr_pool_t *pool, const identity_env_t *env, identity_metrics_snapshot_t *snapshot);
 
-/* What is too dear for each who asks: rows, size and oldest row of each table, mails by how long they wait, the newest
- * backup. Taken by one process now and then, and shown by all, from shared memory that was all zero (watch.c). */
+/* Statistics too expensive for every request: rows, size and oldest row of each table, queued mails by age, the
+ * newest backup. One process collects them from time to time; all processes show them, from shared memory that
+ * starts zeroed (watch.c). */
 typedef struct identity_watch identity_watch_t;
 typedef struct identity_watched {
-    apr_int64_t size;          /* of the database's file; 0: not known */
-    apr_time_t signing_key_at; /* of the newest file with a signing key; 0: not known */
+    apr_int64_t size;          /* of the database file; 0: unknown */
+    apr_time_t signing_key_at; /* of the newest signing key file; 0: unknown */
 } identity_watched_t;
 size_t identity_watch_size(void);
 void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const identity_watched_t *files,
                          identity_watch_t *watch);
 void identity_watch_show(const identity_watch_t *watch, identity_metrics_snapshot_t *snapshot);
-/* htidentity backup has made one. False: that could not be written. */
+/* Records that htidentity backup has succeeded. False: the record could not be written. */
 bool identity_backup_done(apr_pool_t *pool, const identity_env_t *env);
 
-/* The three forms of the same figures. Lines `IdentityKey: value` as mod_status writes them. */
+/* The same metrics in three formats. Here: lines `IdentityKey: value` as mod_status writes them. */
 const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
-/* OpenMetrics 1.0 with its # EOF. */
+/* OpenMetrics 1.0, ending in # EOF. */
 #define IDENTITY_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 const char *identity_metrics_openmetrics(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 
-/* Who looks at the page, and where. */
+/* How the status page is shown. */
 typedef struct identity_metrics_view {
-    const char *site; /* name of the server; escaped here */
+    const char *site; /* server name; escaped here */
     apr_time_t now;
-    bool mail;   /* mails are sent at all */
-    int refresh; /* seconds after which the page is asked for again, 0: never */
+    bool mail;   /* mail is configured */
+    int refresh; /* seconds between page refreshes, 0: never */
 } identity_metrics_view_t;
-/* A whole document without script or anything from elsewhere. *policy: its Content-Security-Policy. */
+/* A complete document without scripts or external resources. *policy: its Content-Security-Policy. */
 const char *identity_metrics_page(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot,
                                   const identity_metrics_view_t *view, const char **policy);
-/* The tables alone, for a page of mod_status. */
+/* Only the tables, to be inserted into the page of mod_status. */
 const char *identity_metrics_section(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 
 #endif

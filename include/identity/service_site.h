@@ -9,43 +9,44 @@
 /* All permissions in one entity. */
 void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out);
 
-/* What has no route. Each runs in one write transaction with its audit row; false with *problem. */
+/* Operations without a route. Each runs in one write transaction with its audit record; false with *problem. */
 bool identity_entity_add(apr_pool_t *pool, const identity_env_t *env, const char *reference, const char *name,
                          identity_entity_row_t **made, identity_problem_t *problem);
 bool identity_account_add(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *reference,
                           const char *environment, const char *account_type_code, const char *parent,
                           identity_account_row_t **made, identity_problem_t *problem);
-/* *secret: the alias itself, once. lifetime in microseconds. user: an id or a username. */
+/* *secret: the alias itself, shown once. lifetime in microseconds. user: an id or a username. */
 bool identity_alias_add(apr_pool_t *pool, const identity_env_t *env, const char *user, const char *description,
                         apr_interval_time_t lifetime, const char **secret, identity_alias_row_t **made,
                         identity_problem_t *problem);
-/* reference, name: NULL stays. named: an id or a reference. */
+/* reference, name: NULL leaves it unchanged. named: an id or a reference. */
 bool identity_entity_set(apr_pool_t *pool, const identity_env_t *env, const char *named, const char *reference,
                          const char *name, identity_entity_row_t **row, identity_problem_t *problem);
-/* Only of an entity in which nothing is left. */
+/* Only if the entity is empty. */
 bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const char *named,
                             identity_problem_t *problem);
-typedef struct identity_account_change { /* NULL stays; parent "": none */
+typedef struct identity_account_change { /* NULL: unchanged; parent "": no parent */
     const char *reference, *environment, *account_type_code, *parent;
 } identity_account_change_t;
 bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
                           const identity_account_change_t *request, identity_account_row_t **row,
                           identity_problem_t *problem);
-/* memberships: may end with it, the last administrator's too. Accounts below it and open invitations keep it. */
+/* memberships: may remove memberships too, even the last administrator's. Refused while accounts below it or open
+ * invitations exist. */
 bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
                              bool memberships, identity_problem_t *problem);
-/* The sessions that it began go on. */
+/* Sessions that were started with it continue. */
 bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
                            identity_problem_t *problem);
 bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
                               identity_problem_t *problem);
-/* Asks every running server to forget the failures that it has counted against a user, and, where address is not NULL,
- * those of that client whoever it was wrong about: it does so with its next identity_poll_changes. */
+/* Tells all running servers to reset the failure counters of a user and, if address is not NULL, of that client for
+ * all users. They do so at their next identity_poll_changes. */
 bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user_id,
                           const char *address, identity_problem_t *problem);
-/* On the server's own record: a new signing key, and whether those before were dropped. */
+/* Audits a new signing key in the server's own records; now: the previous keys were dropped. */
 bool identity_rotation_note(apr_pool_t *pool, const identity_env_t *env, bool now, identity_problem_t *problem);
-/* Runs read on a borrowed connection: entity, account, alias lists. */
+/* These read on a borrowed connection: lists of entities, accounts, aliases. */
 bool identity_entities(apr_pool_t *pool, const identity_env_t *env, apr_array_header_t **rows,
                        identity_problem_t *problem);
 bool identity_accounts(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, apr_array_header_t **rows,
@@ -55,45 +56,46 @@ bool identity_aliases(apr_pool_t *pool, const identity_env_t *env, const char *e
 bool identity_entity_named(apr_pool_t *pool, const identity_env_t *env, const char *id_or_reference,
                            identity_entity_row_t **row, identity_problem_t *problem);
 
-/* The block list of passwords that comes with the module. */
+/* The password blocklist shipped with the module. */
 identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool);
-/* A user of an entity, ACTIVE, with the hash of a password that another program made: replaced at the first login.
- * login: or NULL. */
+/* An ACTIVE user of an entity with a password hash from another program, replaced at the first login. login may be
+ * NULL. */
 bool identity_user_import(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *username,
                           const char *login, const char *hash, identity_user_row_t **made, identity_problem_t *problem);
 
-/* What a user (an id or a username) of the entity holds now, and where each permission comes from:
+/* The user's (an id or a username) present rights in the entity, and the source of each permission:
  *   user       a User
- *   teams      {team_id, name, start_at, end_at, counts}: of which memberships count now
- *   effective  {account_id, reference, environment, permissions: [{permission, sources}]}, empty for who is not ACTIVE.
- *              permission: a name, `*` for all. A source: {membership_id, team (its name, or
- *              null), type, roles}: the roles' names, from the one that was given to the child that grants; none for
- *              what comes with type ADMIN. */
+ *   teams      {team_id, name, start_at, end_at, counts}: counts: is the membership in force now
+ *   effective  {account_id, reference, environment, permissions: [{permission, sources}]}, empty unless the user is
+ *              ACTIVE. permission: a name, `*` for all. A source: {membership_id, team (its name, or null), type,
+ *              roles}: the names of the roles, from the assigned one down to the child role that grants it; empty for
+ *              rights that come from type ADMIN. */
 bool identity_user_explain(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user,
                            json_t **answer, identity_problem_t *problem);
 
-/* How many mails are queued, at most so many. 0 where the database does not tell. */
+/* The number of queued mails, counted to a maximum. 0 if the database does not answer. */
 #define IDENTITY_MAILS_MOST 10000
 apr_int64_t identity_mails_queued(apr_pool_t *pool, const identity_env_t *env);
 
-/* Signing keys beside a database (key_files.c). The file of that number, 0 for the first. */
+/* Signing keys stored beside a database (key_files.c). The path of the file with that number, 0 for the first. */
 const char *identity_key_file(apr_pool_t *pool, const char *folder, long number);
-/* Those that are there, the one that signs first: of those that every process knows by now the greatest number. Where
- * there is none, the one that the server would make. */
+/* The existing files, the signing key first: the highest number among those that every process has had time to load.
+ * If there is none, the path that the server would create. */
 typedef struct identity_key_folder {
     apr_array_header_t *paths; /* of const char * */
-    long highest;              /* the greatest number, -1 where there is none */
-    int waiting;               /* so many, the last, are too new to sign */
-    apr_uint64_t mark;         /* another one where anything has changed, their order too */
+    long highest;              /* the highest number, -1 if there is none */
+    int waiting;               /* this many, the last ones, are too new to sign */
+    apr_uint64_t mark;         /* differs whenever anything changes, even the order */
 } identity_key_folder_t;
 void identity_key_folder(apr_pool_t *pool, const char *folder, apr_time_t now, identity_key_folder_t *keys);
-/* A new signing key (PEM, 0600), of the folder's owner where root makes it; a file that is there stays. NULL, or a
- * sentence. */
+/* Creates a signing key (PEM, 0600), owned by the folder's owner if root creates it; never overwrites a file. NULL,
+ * or an error message. */
 const char *identity_key_file_make(apr_pool_t *pool, const char *path);
 
-/* An object of settings, kept in the database for htidentity; written only where it differs. False: it could not be. */
+/* Stores a settings object in the database for htidentity; written only if it differs. False: it could not be
+ * written. */
 bool identity_settings_keep(apr_pool_t *pool, const identity_env_t *env, json_t *settings);
-/* {} where no server has kept any. *settings is the pool's. */
+/* {} if no server has stored settings. *settings is allocated in pool. */
 bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t **settings,
                             identity_problem_t *problem);
 
@@ -101,62 +103,62 @@ bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t 
 
 #define IDENTITY_SITE_FORMAT 1
 
-/* How many rows of a table. */
+/* The number of rows of a table. */
 typedef struct identity_site_count {
     const char *table;
     apr_int64_t rows;
 } identity_site_count_t;
 typedef struct identity_site_totals {
-    apr_array_header_t *tables; /* of identity_site_count_t, none of 0 */
+    apr_array_header_t *tables; /* of identity_site_count_t, without tables that have 0 rows */
     apr_int64_t rows;
-    const char *digest; /* SHA-256 in hex of all lines but the last */
+    const char *digest; /* hex SHA-256 of all lines except the last */
 } identity_site_totals_t;
 
-/* Takes a piece of the export, whole lines; false ends it. */
+/* Receives a piece of the export, in whole lines; false aborts it. */
 typedef bool identity_site_sink_t(void *context, const char *text, size_t length, apr_int64_t rows);
-/* The whole of a site as JSON Lines, as of one moment: a first line that says of which version it is, a line for each
- * row, a last one with counts and digest. The same rows give the same bytes. With what is secret in them: digests,
- * hashes, sealed secrets. */
+/* Exports a whole site as JSON Lines, from one snapshot: a header line with the version, one line for each row, a
+ * last line with counts and digest. The same rows give the same bytes. The export contains secrets: digests, hashes,
+ * sealed secrets. */
 bool identity_site_export(apr_pool_t *pool, const identity_env_t *env, identity_site_sink_t *sink, void *context,
                           identity_site_totals_t *totals, identity_problem_t *problem);
 
-/* Looks an export through before anything is made of it: line after line, each without its end. False with *problem:
- * it is of another version, or was cut or changed. */
+/* Validates an export before any of it is imported: one line at a time, without line ends. False with *problem: it
+ * has another version, or was truncated or altered. */
 typedef struct identity_site_check identity_site_check_t;
 identity_site_check_t *identity_site_check_make(apr_pool_t *pool, const identity_env_t *env);
 bool identity_site_check_line(identity_site_check_t *check, const char *line, size_t length,
                               identity_problem_t *problem);
 bool identity_site_check_end(identity_site_check_t *check, identity_problem_t *problem);
-/* Of the export, as its last line says it; once it was looked through. */
+/* The digest from the last line of the export; valid after the check. */
 const char *identity_site_check_digest(const identity_site_check_t *check);
 /* Is it the first line of an export? */
 bool identity_site_begins(const char *line, size_t length);
 
 typedef enum {
-    IDENTITY_IMPORT_SITE,    /* an export, which was looked through */
-    IDENTITY_IMPORT_USERS,   /* users of another program, a JSON object a line */
+    IDENTITY_IMPORT_SITE,    /* an export, already validated */
+    IDENTITY_IMPORT_USERS,   /* users of another program, one JSON object per line */
     IDENTITY_IMPORT_HTPASSWD /* name:hash, as httpd reads it */
 } identity_import_kind_t;
 
 typedef struct identity_import_options {
     identity_import_kind_t kind;
-    const char *entity_id; /* where the users go; not of a site */
-    const char *domain;    /* that makes user names of plain ones, which are then logins; or NULL */
-    const json_t *given;   /* memberships, as a line has them, of users whose line names none; or NULL */
-    bool resume;           /* what was imported before is passed over */
-    /* Each line that is not taken over, once what it stands between has been committed. The reason never repeats a
+    const char *entity_id; /* entity that the users are added to; not for a site */
+    const char *domain;    /* appended to plain names, which then become logins, to form user names; or NULL */
+    const json_t *given;   /* memberships, in the format of a line, for users whose line has none; or NULL */
+    bool resume;           /* lines that were imported before are skipped */
+    /* Called for each rejected line, after the transaction around it has been committed. The reason never repeats a
      * secret. */
     void (*refused)(void *context, apr_int64_t line, const char *reason);
     void *context;
 } identity_import_options_t;
 
 typedef struct identity_import_totals {
-    apr_int64_t lines; /* that had something in them */
+    apr_int64_t lines; /* non-empty lines */
     apr_int64_t made, present, refused, memberships;
 } identity_import_totals_t;
 
-/* Takes over line after line, many in one transaction, and lets others write in between. A line is taken over as a
- * whole or not at all. */
+/* Imports lines, many in one transaction, and lets others write in between. A line is imported as a whole or not at
+ * all. */
 typedef struct identity_importer identity_importer_t;
 /* NULL with *problem. */
 identity_importer_t *identity_importer_make(apr_pool_t *pool, const identity_env_t *env,

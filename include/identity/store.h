@@ -1,9 +1,8 @@
-/* Rows. The only room that knows SQL (src/store/sql.def, schema.def); src/store/db.c alone calls apr_dbd, by the
+/* Rows. The only folder that knows SQL (src/store/sql.def, schema.def); src/store/db.c alone calls apr_dbd, by the
  * contract in design/database.md.
  *
- * Every function answers one of six outcomes and copies what it read into the pool given with identity_db_use. Nothing
- * here judges permissions: look-ups that take an entity answer only within it, in the same statement.
- */
+ * Every function returns one of six outcomes and copies what it reads into the pool set with identity_db_use.
+ * Permissions are not checked here: look-ups that take an entity are restricted to it in the same statement. */
 #ifndef IDENTITY_STORE_H
 #define IDENTITY_STORE_H
 
@@ -16,9 +15,9 @@
 
 typedef enum {
     IDENTITY_DB_OK,
-    IDENTITY_DB_NONE,     /* no such row, or a guarded change met no row */
-    IDENTITY_DB_CONFLICT, /* a unique rule would be broken; nothing was changed */
-    IDENTITY_DB_BUSY,     /* locked by others too long, or no connection in time: 503 */
+    IDENTITY_DB_NONE,     /* no such row, or a guarded update matched no row */
+    IDENTITY_DB_CONFLICT, /* violates a uniqueness rule; nothing was changed */
+    IDENTITY_DB_BUSY,     /* locked by others for too long, or no connection in time: 503 */
     IDENTITY_DB_LOST,     /* the connection is gone: 503 */
     IDENTITY_DB_FAILED    /* anything else: 503, and a line in the log */
 } identity_db_status_t;
@@ -27,8 +26,8 @@ typedef enum { IDENTITY_SYNC_FULL, IDENTITY_SYNC_NORMAL } identity_sync_t;
 
 typedef struct identity_db identity_db_t;
 
-/* Told the name of the statement and the class of the failure at error level; `detail` (driver's text, may hold users'
- * data) is for debug level only. */
+/* Receives the name of the statement and the class of the failure for the error log; `detail` (driver's text, may
+ * contain users' data) is for debug level only. */
 typedef void identity_db_log_t(void *context, const char *statement, const char *failure, const char *detail);
 
 typedef struct identity_db_options {
@@ -37,42 +36,41 @@ typedef struct identity_db_options {
     void *log_context;
     int *
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
-    identity_catalogue_t catalogue; /* which of the built-in roles are there */
-    bool read_only;                 /* identity_db_open alone: nothing is written to the file */
-    bool bulk;                      /* identity_db_open alone: very much is written, with memory for it */
+    identity_catalogue_t catalogue; /* which built-in roles exist */
+    bool read_only;                 /* only for identity_db_open: the file is not written */
+    bool bulk;                      /* only for identity_db_open: uses more memory, for bulk writes */
 } identity_db_options_t;
 
-/* The state of a connection, kept on its own pool and found there again by the next borrower; the first use sets the
- * connection up. SQLite: refuses (NULL, *error a sentence) a file that is not in WAL mode, unless it is :memory:. Only
- * sqlite3 is claimed so far: another driver is refused. */
+/* The state of a connection, kept on the connection's pool and found there by the next borrower; the first use sets
+ * the connection up. SQLite: refuses (NULL, *error a sentence) a file that is not in WAL mode, unless it is
+ * :memory:. Only sqlite3 is supported so far: other drivers are refused. */
 identity_db_t *identity_db_attach(apr_pool_t *connection_pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
                                   const identity_db_options_t *options, const char **error);
-/* Opens a connection without mod_dbd (command line, tests, start-up check). Creates nothing: a missing SQLite file is
+/* Opens a connection without mod_dbd (command line, tests, start-up check). Never creates: a missing SQLite file is
  * an error. Closed with the pool. */
 identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char *params,
                                 const identity_db_options_t *options, const char **error);
-/* From here on results go to pool (a request's). */
+/* From here on results are allocated in pool (a request's). */
 void identity_db_use(identity_db_t *db, apr_pool_t *pool);
-/* BEGIN, or BEGIN IMMEDIATE where write: then nobody else writes until the end. A change in a transaction that only
- * reads is FAILED, and so is, outside of a write transaction, whatever changes more than one row (memberships and roles
- * with what belongs to them, keys, adoptions, leases and sent mail). Once a statement has FAILED none that follows is
- * run. */
+/* BEGIN, or with write BEGIN IMMEDIATE: then nobody else writes until the end. A change in a read-only transaction
+ * is FAILED; so is, outside of a write transaction, a change of more than one row (memberships and roles with their
+ * parts, keys, adoptions, leases and sent mail). Once a statement has FAILED, no further one is run. */
 identity_db_status_t identity_db_begin(identity_db_t *db, bool write);
-/* COMMIT. Refuses with FAILED, and rolls back, when any statement since BEGIN failed other than by NONE or CONFLICT. */
+/* COMMIT. Returns FAILED and rolls back if any statement since BEGIN failed other than with NONE or CONFLICT. */
 identity_db_status_t identity_db_commit(identity_db_t *db);
 void identity_db_rollback(identity_db_t *db);
-/* Borrower's exit path: rolls back what is open, so that the next one gets a clean connection. */
+/* Called when a connection is returned: rolls back an open transaction, so that the next borrower gets a clean
+ * connection. */
 void identity_db_release(identity_db_t *db);
-/* Has a write transaction been committed since this was last asked? */
+/* Has a write transaction been committed since the last call? */
 bool identity_db_wrote(identity_db_t *db);
-/* Is the connection still good for another borrower? */
+/* Can the connection be lent again? */
 bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */
 unsigned long identity_db_statements(const identity_db_t *db);
 
-/* Whose rights the present write transaction has changed so far, or the last one (const char *, each once: ids of
- * users, sessions, keys and entities; "" is everybody). What it lists stands in the table `changes` once COMMIT has
- * come. */
+/* Ids whose rights the current (or else the last) write transaction has changed (const char *, each once: users,
+ * sessions, keys and entities; "" is everybody). After COMMIT they are in the table `changes`. */
 const apr_array_header_t *identity_db_invalidated(const identity_db_t *db);
 
 /* ---- schema (schema.def) ---------------------------------------------------------------------------------------- */
@@ -80,41 +78,41 @@ const apr_array_header_t *identity_db_invalidated(const identity_db_t *db);
 #define IDENTITY_SCHEMA_ABSENT 0
 int identity_schema_current(void); /* the version this build needs */
 
-/* How the database that lies there fits this build. */
+/* How a database compares with this build. */
 typedef enum {
     IDENTITY_SCHEMA_FITS,
-    IDENTITY_SCHEMA_EMPTY,   /* an SQLite database without a table */
-    IDENTITY_SCHEMA_OLDER,   /* migrate brings it up to date */
-    IDENTITY_SCHEMA_NEWER,   /* a newer build made it */
+    IDENTITY_SCHEMA_EMPTY,   /* an SQLite database without tables */
+    IDENTITY_SCHEMA_OLDER,   /* needs migration */
+    IDENTITY_SCHEMA_NEWER,   /* made by a newer build */
     IDENTITY_SCHEMA_FOREIGN, /* tables of another program */
     IDENTITY_SCHEMA_JOURNAL, /* not in WAL mode: migrate sets it */
-    IDENTITY_SCHEMA_LOCKED,  /* another process keeps it */
-    IDENTITY_SCHEMA_DAMAGED, /* not an SQLite database, or one that cannot be read */
+    IDENTITY_SCHEMA_LOCKED,  /* locked by another process */
+    IDENTITY_SCHEMA_DAMAGED, /* not an SQLite database, or unreadable */
 } identity_schema_state_t;
 
-/* Looks by a connection of its own, which is closed again; *version: IDENTITY_SCHEMA_ABSENT where there is none.
- * Creates nothing. read_only: does not write to the file either, not even what a crash has left to be written. */
+/* Checks with a connection of its own; *version: IDENTITY_SCHEMA_ABSENT if there is none. Creates nothing.
+ * read_only: does not write to the file either, not even to recover it after a crash. */
 identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver, const char *params, bool read_only,
                                              int *version);
 /* Version of the database; ABSENT for an empty one. */
 identity_db_status_t identity_schema_version(identity_db_t *db, int *version);
-/* Brings the database to the current version, each migration in one transaction with its version row, runners
- * serialised; seeds the built-in roles. Makes a missing SQLite file (mode 0600, WAL). *from and *to say what was done.
- * NULL on success, else a sentence. */
+/* Migrates the database to the current version, each step in one transaction with its version row; concurrent runs
+ * are serialised; seeds the built-in roles. Creates a missing SQLite file (mode 0600, WAL). *from and *to: the
+ * versions. NULL on success, else a sentence. */
 const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params, int *from, int *to);
 
-/* Looks for damage: the file's own check, references that lead nowhere. *faults: sentences (const char *), empty where
- * all is well. */
+/* Checks for damage: the file's own integrity check, dangling references. *faults: sentences (const char *), empty
+ * if there is none. */
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults);
 
-/* ... and for what must hold beside: of one entity what belongs together, no circles (invariants.def). Adds to the
- * faults. */
+/* ... and for broken invariants: rows of different entities that refer to each other, circles (invariants.def).
+ * Appends to faults. */
 identity_db_status_t identity_invariants_check(identity_db_t *db, apr_array_header_t **faults);
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
-/* Their columns stand in rows.def. Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i, identity_..._row_t *)),
- * never NULL on OK. Times: 0 is "none". Strings: NULL is none only where a comment says so, else "". Lists of ids are
- * arrays of const char *. */
+/* Their columns are listed in rows.def. Lists are arrays of pointers to rows (APR_ARRAY_IDX(list, i,
+ * identity_..._row_t *)), never NULL on OK. Times: 0 means none. Strings: NULL means none only where a comment says
+ * so, else it is "". Lists of ids are arrays of const char *. */
 
 typedef struct identity_entity_row {
     IDENTITY_ENTITY_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
@@ -122,20 +120,20 @@ typedef struct identity_entity_row {
 
 identity_db_status_t identity_entity_insert(identity_db_t *db,
                                             const identity_entity_row_t *row); /* CONFLICT: reference taken */
-/* By id or reference. expires_at may have passed. */
+/* By id or reference. The entity may have expired. */
 identity_db_status_t identity_entity_find(identity_db_t *db, const char *id_or_reference, identity_entity_row_t **row);
 identity_db_status_t identity_entities_list(identity_db_t *db,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
 
 identity_db_status_t identity_entity_update(identity_db_t *db, const identity_entity_row_t *row);
-/* How much of a kind there is: `user`, `account`, ... */
+/* A number of objects of one kind: `user`, `account`, ... */
 typedef struct identity_left_row {
     const char *what;
     apr_int64_t count;
 } identity_left_row_t;
-/* Of every kind that an entity can hold. */
+/* For every kind of object in the entity. */
 identity_db_status_t identity_entity_left(identity_db_t *db, const char *id, apr_array_header_t **rows);
-/* With all that is in it. In a write transaction. */
+/* With all its contents. In a write transaction. */
 identity_db_status_t identity_entity_delete(identity_db_t *db, const char *id);
 
 typedef struct identity_account_row {
@@ -149,29 +147,29 @@ identity_db_status_t identity_account_find(identity_db_t *db, const char *entity
                                            identity_account_row_t **row);
 /* Those of the ids, in no order (identity_account_row_t *). */
 identity_db_status_t identity_accounts_of(identity_db_t *db, const apr_array_header_t *ids, apr_array_header_t **rows);
-/* All but id, entity and group; the reference must be free. */
+/* All columns except id, entity and group; the reference must be free. */
 identity_db_status_t identity_account_update(identity_db_t *db, const identity_account_row_t *row);
-/* Accounts below it, invitations to it that are open now, and memberships. */
+/* Counts accounts below it, open invitations to it, and memberships. */
 identity_db_status_t identity_account_left(identity_db_t *db, const char *entity_id, const char *id, apr_time_t now,
                                            apr_array_header_t **rows);
-/* With the memberships in it; none may stand below it. In a write transaction. */
+/* Also deletes its memberships; no account may be below it. In a write transaction. */
 identity_db_status_t identity_account_delete(identity_db_t *db, const char *entity_id, const char *id);
 /* Counted to cap + 1 at most. */
 identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id, apr_int64_t cap,
                                              apr_int64_t *count);
 identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
                                             apr_array_header_t **rows); /* oldest first, 500 at most */
-/* The account of an id or reference in whatever entity, sandboxes left out; NONE where there is none, CONFLICT where
+/* The account with that id or reference in any entity, sandboxes excluded; NONE if there is none, CONFLICT if
  * several have the reference. */
 identity_db_status_t identity_account_named(identity_db_t *db, const char *id_or_reference,
                                             identity_account_row_t **row);
 
-/* Sandboxes: entities with an end. */
+/* Sandboxes are entities with an expiry. */
 identity_db_status_t identity_sandboxes_count(identity_db_t *db, apr_int64_t cap, apr_int64_t *count);
-/* One whose time is up, the longest ago; NONE where there is none. */
+/* The sandbox that expired first; NONE if there is none. */
 identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now, identity_entity_row_t **row);
-/* Takes away a part of it, with at most limit users, keys, roles or the like; *deleted: how many of them, 0 where
- * nothing was left but the entity itself, which has gone now. In a write transaction. */
+/* Deletes a part of it, with at most limit users, keys, roles or the like; *deleted: how many, 0 if only the entity
+ * itself was left, which has now been deleted. In a write transaction. */
 identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id, apr_int64_t limit, int *deleted);
 
 typedef enum {
@@ -181,29 +179,29 @@ typedef enum {
     IDENTITY_USER_INACTIVE
 } identity_user_status_t;
 bool identity_user_status_parse(const char *name, identity_user_status_t *status);
-const char *identity_user_status_name(
-    identity_user_status_t status); /* as in the contract: INVITED, ... also what the database holds */
+const char *
+identity_user_status_name(identity_user_status_t status); /* as in the API: INVITED, ...; also used in the database */
 
 typedef struct identity_user_row {
     IDENTITY_USER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
-    const char *login;    /* as it was written; NULL: none. Read, not written but by identity_user_login_set */
+    const char *login;    /* as it was entered; NULL: none. Read-only here; written by identity_user_login_set */
     apr_int64_t sequence; /* identity_user_shown alone: of the last change of the database */
 } identity_user_row_t;
 
 identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
-/* Where a sandbox holds a name that is wanted by an entity which is none (NULL: by whoever), its user goes: nobody who
- * tries something out keeps a name from whom it belongs to. In a write transaction. OK also where there was none. */
+/* If a sandbox's user has a name that a user of an ordinary entity claims (entity_id NULL: any claimant), deletes
+ * that user: a sandbox cannot keep a name from its owner. In a write transaction. OK also if there was none. */
 identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
-/* Since when it is deleted, 0: not any more. Beside identity_user_update, in the same write transaction. */
+/* Sets the time of deletion, 0 to restore. Together with identity_user_update, in the same write transaction. */
 identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at);
-/* Writes row->login. Beside identity_user_insert or identity_user_update, in the same write transaction. CONFLICT:
- * another user of the entity has it. */
+/* Writes row->login. Together with identity_user_insert or identity_user_update, in the same write transaction.
+ * CONFLICT: another user of the entity has it. */
 identity_db_status_t identity_user_login_set(identity_db_t *db, const identity_user_row_t *row);
 /* In any status. */
 identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id, const char *login,
                                             identity_user_row_t **row);
-/* What is typed to sign in: `reference/login` of an entity that is no sandbox, or `login` where there is only one such.
- */
+/* Finds the user by what is entered at sign-in: `reference/login` of an entity that is not a sandbox, or `login` if
+ * there is only one such entity. */
 identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
@@ -211,28 +209,29 @@ identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id,
  * the last change that was committed by then. */
 identity_db_status_t identity_user_shown(identity_db_t *db, const char *entity_id, const char *id,
                                          identity_user_row_t **row);
-/* Over all entities: for who holds a mailed link. */
+/* In any entity: for mailed links. */
 identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row);
-/* Over all entities, the one who holds the name, as it was typed: for login. */
+/* In any entity, the holder of that name as it was entered: for login. */
 identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row);
-/* Of the entity, in any status. */
+/* In the entity, in any status. */
 identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id, const char *name,
                                              identity_user_row_t **row);
-/* Over all entities, in any status: people who are invited by several stand beside each other. The 500 oldest. */
+/* In all entities, in any status: a person invited by several of them has several rows. The 500 oldest. */
 identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical, apr_array_header_t **rows);
-/* Another user who holds the name of the claimant (id, username, canonical), or signs in by it. NONE: it is free. */
+/* Another user who holds the claimant's name (id, username, canonical), or signs in by it. NONE: the name is free. */
 identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user_row_t *claimant,
                                           identity_user_row_t **row);
-/* Notes the first time that the user signed in. */
+/* Records the user's first sign-in. */
 identity_db_status_t identity_user_signed_in(identity_db_t *db, const char *id, apr_time_t now);
-/* Does anybody still sign in by a name of an older database? */
+/* Does anybody still sign in with a name from an older database? */
 identity_db_status_t identity_names_old(identity_db_t *db, bool *any);
-/* Sentences (const char *) on names of older databases that the rule refuses, or that mean the same as another's. */
+/* Sentences (const char *) about names from older databases that the present rule rejects, or that are equivalent to
+ * another's. */
 identity_db_status_t identity_names_check(identity_db_t *db, apr_array_header_t **lines);
-/* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
- * meanwhile. CONFLICT: name taken. */
+/* Writes all columns except id, entity_id, created_at if the row still has row->version, and increments that. NONE:
+ * changed meanwhile. CONFLICT: name taken. */
 identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t *row);
-/* Replaces only the hash, where it is still old_hash (upgrade at login). */
+/* Replaces only the hash, if it is still old_hash (upgrade at login). */
 identity_db_status_t identity_user_rehash(identity_db_t *db, const char *id, const char *old_hash,
                                           const char *new_hash);
 
@@ -253,13 +252,13 @@ typedef enum {
     IDENTITY_PAGE_OF_HOLDERS
 } identity_page_of_t;
 
-/* Of whom pages of holders are: who holds the permission now, each in every account where that is so. */
+/* Selects holders of a permission, with one row for each account in which they hold it. */
 typedef struct identity_holders {
     const char *permission;
-    const apr_array_header_t *role_ids;    /* that grant it, themselves or by a role within */
-    const apr_array_header_t *account_ids; /* that are asked about; NULL: all of the entity */
-    bool keys;                             /* active ones of the entity too */
-    bool read_only_keys;                   /* READ_ONLY ones hold it */
+    const apr_array_header_t *role_ids;    /* that grant it, directly or through a child role */
+    const apr_array_header_t *account_ids; /* that are asked about; NULL: all accounts of the entity */
+    bool keys;                             /* also the entity's active keys */
+    bool read_only_keys;                   /* READ_ONLY keys hold it */
     apr_time_t now;
 } identity_holders_t;
 
@@ -267,29 +266,30 @@ typedef struct identity_holders {
 typedef struct identity_page_query {
     identity_page_of_t of;
     const char *entity_id;
-    const char *only_id; /* one row at most (what a PARTNER may see), or NULL */
-    const char *name;    /* canonical, exact, or NULL; of invitations the address */
+    const char *only_id; /* at most this row (for a PARTNER), or NULL */
+    const char *name;    /* canonical, exact, or NULL; for invitations the address */
     int active;          /* users and keys: 1 only ACTIVE, 0 only others, -1 all */
-    bool childless;      /* roles: only those without children */
-    const char *domain;  /* providers: only those that are ENABLED and open to addresses of it, or NULL */
-    /* Audit records: NULL where not asked for. */
+    bool childless;      /* roles: only roles without children */
+    const char *domain;  /* providers: only ENABLED ones that admit its addresses, or NULL */
+    /* Audit records: NULL if not filtered. */
     const char *user_id, *target_id, *target_type, *platform_id;
-    const char *state;     /* invitations: as held (expired is invited); users: their status, without active; or NULL */
-    const char *role_slug; /* invitations; or NULL */
-    apr_time_t from, to;   /* in [from, to); 0: open. Audit records: made; invitations: expiring */
-    const identity_holders_t *holders; /* of HOLDERS, else NULL */
+    const char *state; /* invitations: the stored state (expired is stored as invited); users: their status, instead of
+                      active; or NULL */
+    const char *role_slug;             /* invitations; or NULL */
+    apr_time_t from, to;               /* in [from, to); 0: open. Audit records: created; invitations: expiring */
+    const identity_holders_t *holders; /* for HOLDERS, else NULL */
     identity_order_t order;
     bool descending;
-    const identity_cursor_t *cursor; /* or NULL: from the beginning, skipping offset rows */
+    const identity_cursor_t *cursor; /* or NULL: from the start, skipping offset rows */
     apr_int64_t limit, offset;
 } identity_page_query_t;
-/* The key of a cursor at a row of a page: its name (canonical), or when it was made. */
+/* A row's cursor key: its name (canonical), or its creation time. */
 const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
-/* Rows (identity_user_row_t *, of which as much as identity_user_shown reads, ... by query->of) in the asked order,
- * also behind a backward cursor. Callers ask one more than they show. Roles: the entity's own and the built-in ones, as
- * one order. */
+/* Rows (identity_user_row_t * with only the columns that identity_user_shown reads, ... by query->of) in the
+ * requested order, also with a backward cursor. Callers ask for one more than they show. Roles: the entity's own and
+ * the built-in ones, in one order. */
 identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
-/* Rows that match, counted to cap + 1 at most. */
+/* The number of matching rows, counted to cap + 1 at most. */
 identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
                                          apr_int64_t *count);
 
@@ -298,10 +298,10 @@ identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_
 identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
                                            const char *prefix, const char *domain, const char *only_id,
                                            apr_int64_t limit, apr_array_header_t **rows);
-/* Who administers an account now: active users with an ADMIN membership, their own or a team's. */
+/* The account's present administrators: active users with an ADMIN membership, their own or through a team. */
 typedef enum {
     IDENTITY_ADMINS_NONE,
-    IDENTITY_ADMINS_PASSING, /* all of them by team memberships that end */
+    IDENTITY_ADMINS_PASSING, /* only through team memberships that end */
     IDENTITY_ADMINS_LASTING
 } identity_admins_t;
 identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,
@@ -311,8 +311,8 @@ typedef enum { IDENTITY_MEMBER_ADMIN, IDENTITY_MEMBER_USER, IDENTITY_MEMBER_PART
 const char *identity_member_type_name(identity_member_type_t type);
 bool identity_member_type_parse(const char *name, identity_member_type_t *type);
 
-/* What an account membership belongs to: a user, a team, or an invitation that is not accepted yet (added memberships
- * of somebody who is active). */
+/* The owner of a membership: a user, a team, or an open invitation (additional memberships offered to an active
+ * user). */
 typedef enum { IDENTITY_OWNER_USER, IDENTITY_OWNER_TEAM, IDENTITY_OWNER_INVITATION } identity_owner_t;
 
 typedef struct identity_membership_row {
@@ -320,11 +320,11 @@ typedef struct identity_membership_row {
     identity_account_row_t account; /* joined on reading; insert uses account.id */
 } identity_membership_row_t;
 
-/* CONFLICT: the owner has one in that account already. role_ids keep their order. */
+/* CONFLICT: the owner already has one in that account. The order of role_ids is kept. */
 identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owner_t owner,
                                                 const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids);
-/* Of all the owners at once (one statement), by owner, then oldest first. */
+/* Of all the owners (one statement), ordered by owner, then by age. */
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
                                              const apr_array_header_t *owner_ids, apr_array_header_t **rows);
 /* What answers show of memberships of users or teams: a row for each role, by owner, oldest membership first, roles in
@@ -338,20 +338,22 @@ typedef struct identity_membership_shown {
 } identity_membership_shown_t;
 identity_db_status_t identity_memberships_shown(identity_db_t *db, identity_owner_t owner,
                                                 const apr_array_header_t *owner_ids, apr_array_header_t **rows);
-/* Type and roles of a user's or a team's membership, all of them. In a write transaction. NONE: not there. */
+/* Writes type and the full list of roles of a user's or a team's membership. In a write transaction. NONE: not
+ * found. */
 identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids);
-/* The one membership of a user or a team (row->owner_id), with its roles. NONE: not there. */
+/* Deletes a user's or a team's membership (row->owner_id) with its roles. NONE: not found. */
 identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owner_t owner,
                                                 const identity_membership_row_t *row);
 identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
-/* On acceptance: the invitation's become the user's; those in accounts where the user has one meanwhile are dropped. */
+/* On acceptance: the invitation's memberships become the user's; those in accounts where the user already has one
+ * are dropped. */
 identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
 
 typedef struct identity_membership_role_row {
     const char *membership_id, *role_id;
 } identity_membership_role_row_t;
-/* Roles given directly, in the order in which they were given. */
+/* Directly assigned roles, in the order of their assignment. */
 identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_array_header_t *membership_ids,
                                                apr_array_header_t **rows);
 
@@ -370,43 +372,43 @@ typedef struct identity_site_column {
 } identity_site_column_t;
 typedef struct identity_site_reference {
     int column;
-    const char *parent; /* a table whose rows have an entity */
+    const char *parent; /* a table whose rows belong to an entity */
 } identity_site_reference_t;
-/* A table whose rows belong to the site, as this database has it. */
+/* A table with rows that belong to the site, as it is in this database. */
 typedef struct identity_site_table {
     const char *name;
     apr_array_header_t *columns;  /* of identity_site_column_t */
-    int keys[IDENTITY_SITE_KEYS]; /* which columns are the primary key */
+    int keys[IDENTITY_SITE_KEYS]; /* indexes of the primary key columns */
     int key_count;
-    int entity;                                /* the column that says whose a row is, or -1 */
-    int owner;                                 /* else the one of a row that says so, or -1 */
+    int entity;                                /* the column that holds the entity, or -1 */
+    int owner;                                 /* otherwise the column of a row that leads to it, or -1 */
     apr_array_header_t *references;            /* of identity_site_reference_t */
     const char *insert, *find, *page, *owners; /* statements */
 } identity_site_table_t;
-/* In an order in which each refers only to what comes before it (identity_site_table_t *). */
+/* Ordered so that each table refers only to earlier ones (identity_site_table_t *). */
 identity_db_status_t identity_site_tables(identity_db_t *db, apr_array_header_t **tables);
 
-/* A row as one line of JSON: an object of `table` and its columns in order. */
+/* A row as one line of JSON: an object with `table` and its columns in order. */
 typedef struct identity_site_line {
     const char *text;
-    const char *keys[IDENTITY_SITE_KEYS]; /* by which the next page begins */
+    const char *keys[IDENTITY_SITE_KEYS]; /* where the next page begins */
 } identity_site_line_t;
-/* The next rows in the order of their keys (identity_site_line_t *); after NULL: the first. None of built-in roles. */
+/* The next rows in key order (identity_site_line_t *); after NULL: the first. Built-in roles are omitted. */
 identity_db_status_t identity_site_page(identity_db_t *db, const identity_site_table_t *table,
                                         const identity_site_line_t *after, apr_int64_t limit,
                                         apr_array_header_t **lines);
-/* The row that has the primary key of these values (one for each column, NULL for NULL, a number as its digits). */
+/* The row with these primary key values (one for each column, NULL for NULL, a number as its digits). */
 identity_db_status_t identity_site_find(identity_db_t *db, const identity_site_table_t *table,
                                         const char *const *values, const char **text);
-/* Of whom is what the row refers to, where it is there (identity_site_owner_t *)? */
+/* The entities of the existing rows that the row refers to (identity_site_owner_t *). */
 typedef struct identity_site_owner {
     int column;
-    const char *entity_id; /* "": what is built in */
+    const char *entity_id; /* "": built in */
 } identity_site_owner_t;
 identity_db_status_t identity_site_owners(identity_db_t *db, const identity_site_table_t *table,
                                           const char *const *values, apr_array_header_t **owners);
-/* CONFLICT: a rule of the schema is broken, *rule is the database's text about it. Inside a write transaction, which
- * goes on; whoever inserts writes down whose rights change. */
+/* CONFLICT: violates a rule of the schema; *rule is the database's message. Inside a write transaction, which
+ * continues; the caller records whose rights change. */
 identity_db_status_t identity_site_insert(identity_db_t *db, const identity_site_table_t *table,
                                           const char *const *values, const char **rule);
 

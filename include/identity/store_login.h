@@ -8,34 +8,34 @@ typedef enum {
     IDENTITY_INVITATION_INVITED,
     IDENTITY_INVITATION_ACCEPTED,
     IDENTITY_INVITATION_REVOKED,
-    IDENTITY_INVITATION_EXPIRED /* never held: worked out from expires_at, by identity_invitation_state */
+    IDENTITY_INVITATION_EXPIRED /* never stored: computed from expires_at by identity_invitation_state */
 } identity_invitation_state_t;
 const char *identity_invitation_state_name(identity_invitation_state_t state); /* invited, accepted, ... */
 bool identity_invitation_state_parse(const char *name, identity_invitation_state_t *state);
 typedef struct identity_invitation_row {
     IDENTITY_INVITATION_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     const char *canonical;   /* of email; written, not read */
-    apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
+    apr_int64_t sandbox_cap; /* on insert; 0: none */
 } identity_invitation_row_t;
 
-/* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
+/* CONFLICT: the entity is a sandbox and already has row->sandbox_cap of them. */
 identity_db_status_t identity_invitation_insert(identity_db_t *db, const identity_invitation_row_t *row);
 identity_db_status_t identity_invitation_get(identity_db_t *db, const char *entity_id, const char *id,
                                              identity_invitation_row_t **row);
-/* Where it stands at a time: the only place, beside the bounds of a page, where it is told that one has expired. */
+/* The state at a given time. Besides the bounds of a page, this alone decides whether an invitation has expired. */
 identity_invitation_state_t identity_invitation_state(const identity_invitation_row_t *row, apr_time_t now);
-/* The one of a user that is INVITED, or has expired and may be sent again. */
+/* The user's invitation that is INVITED, or has expired and may be resent. */
 identity_db_status_t identity_invitation_open(identity_db_t *db, const char *user_id, identity_invitation_row_t **row);
-/* From INVITED to state; NONE where it is not INVITED any more (security 23). */
+/* Changes INVITED to state; NONE if it is no longer INVITED (security 23). */
 identity_db_status_t identity_invitation_close(identity_db_t *db, const char *id, identity_invitation_state_t state,
                                                apr_time_t now);
-/* Marks one that has expired as superseded; NONE where it is not open any more. */
+/* Marks an expired invitation as superseded; NONE if it is no longer open. */
 identity_db_status_t identity_invitation_supersede(identity_db_t *db, const char *id);
-/* It is sent again: writes invited_by, modified_at, expires_at and sent_at. NONE: it is not open any more. CONFLICT:
- * the entity is a sandbox and row->sandbox_cap mails of invitations were made there. In a write transaction. */
+/* For resending: writes invited_by, modified_at, expires_at and sent_at. NONE: no longer open. CONFLICT: the entity
+ * is a sandbox and has made row->sandbox_cap invitation mails. In a write transaction. */
 identity_db_status_t identity_invitation_renew(identity_db_t *db, const identity_invitation_row_t *row);
 
-/* Secrets of mailed links: only their digest is held. */
+/* Secrets of mailed links: only their digests are stored. */
 typedef enum { IDENTITY_SECRET_INVITE, IDENTITY_SECRET_RESET, IDENTITY_SECRET_CHANGE } identity_secret_kind_t;
 typedef struct identity_secret_row {
     IDENTITY_SECRET_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
@@ -43,48 +43,48 @@ typedef struct identity_secret_row {
 identity_db_status_t identity_secret_insert(identity_db_t *db, const identity_secret_row_t *row);
 identity_db_status_t identity_secret_get(identity_db_t *db, const char *digest, identity_secret_kind_t kind,
                                          identity_secret_row_t **row);
-/* Guarded by ended_at: of many at once exactly one gets OK, the others NONE (security 21). */
+/* Guarded by ended_at: of concurrent callers exactly one gets OK, the others NONE (security 21). */
 identity_db_status_t identity_secret_spend(identity_db_t *db, const char *digest, apr_time_t now);
-/* Ends all live ones of the user and kind. OK also where there were none. */
+/* Ends the user's live secrets of that kind. OK also if there were none. */
 identity_db_status_t identity_secrets_end(identity_db_t *db, const char *user_id, identity_secret_kind_t kind,
                                           apr_time_t now);
 
-/* A user or an API key, and an account where it holds something. */
+/* A user or an API key, and an account in which it has rights. */
 typedef struct identity_holder_row {
-    const char *id, *account_id, *name; /* name: username, or description of a key, NULL where it has none */
+    const char *id, *account_id, *name; /* name: username, or description of a key, NULL if it has none */
     bool key;
-    const char *place;        /* what a cursor has as the id of the row */
+    const char *place;        /* the row's id in a cursor */
     identity_key_role_t role; /* of a key */
     apr_time_t created_at;    /* of the holder */
 } identity_holder_row_t;
 
-/* A session; its refresh tokens form a family of which one is live. */
+/* A session; its refresh tokens form a family, of which one is live. */
 typedef struct identity_session_row {
     IDENTITY_SESSION_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_session_row_t;
 identity_db_status_t identity_session_insert(identity_db_t *db, const identity_session_row_t *row);
-/* The session, which ends with its entity at the latest, and its user in one statement. */
+/* The session and its user in one statement; it expires with its entity at the latest. */
 identity_db_status_t identity_session_get(identity_db_t *db, const char *id, identity_session_row_t **session,
                                           identity_user_row_t **user);
-/* One without a user. */
+/* A guest's session, which has no user. */
 identity_db_status_t identity_session_of_guest(identity_db_t *db, const char *id, identity_session_row_t **session);
-/* How many of these are over (counted to 1 at most), and the deletion of at most limit of them. */
+/* How many guest sessions have expired (counted to 1 at most), and the deletion of at most limit of them. */
 identity_db_status_t identity_guests_over(identity_db_t *db, apr_time_t now, apr_int64_t *over);
 identity_db_status_t identity_guests_purge(identity_db_t *db, apr_time_t now, apr_int64_t limit, int *deleted);
 identity_db_status_t identity_session_touch(identity_db_t *db, const char *id, apr_time_t idle_expires_at);
 identity_db_status_t identity_session_end(identity_db_t *db, const char *id, apr_time_t now); /* NONE: ended already */
-/* All live ones of a user but except (or NULL). OK also where there were none. */
+/* All live sessions of a user except one (or NULL). OK also if there were none. */
 identity_db_status_t identity_sessions_end(identity_db_t *db, const char *user_id, const char *except, apr_time_t now);
 
 /* Of a user, newest first. */
 identity_db_status_t identity_sessions_live(identity_db_t *db, const char *user_id, apr_time_t now, apr_int64_t limit,
                                             apr_array_header_t **rows);
-/* Not ended, though their time may be up; counted to cap at most. */
+/* Sessions that have not been ended, though they may have expired; counted to cap at most. */
 identity_db_status_t identity_sessions_count(identity_db_t *db, const char *user_id, apr_int64_t cap,
                                              apr_int64_t *count);
-/* Ends those whose time is up. */
+/* Ends the expired ones. */
 identity_db_status_t identity_sessions_expire(identity_db_t *db, const char *user_id, apr_time_t now);
-/* Ends all but the newest ones; *ended: how many. */
+/* Ends all except the newest ones; *ended: how many. */
 identity_db_status_t identity_sessions_trim(identity_db_t *db, const char *user_id, apr_int64_t keep, apr_time_t now,
                                             int *ended);
 
@@ -92,9 +92,9 @@ typedef struct identity_refresh_row {
     IDENTITY_REFRESH_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_refresh_row_t;
 identity_db_status_t identity_refresh_insert(identity_db_t *db,
-                                             const identity_refresh_row_t *row); /* CONFLICT: there already */
+                                             const identity_refresh_row_t *row); /* CONFLICT: already exists */
 identity_db_status_t identity_refresh_get(identity_db_t *db, const char *digest, identity_refresh_row_t **row);
-/* Compare-and-set: NONE where it is spent already (security 35). */
+/* Compare-and-set: NONE if it is already spent (security 35). */
 identity_db_status_t identity_refresh_spend(identity_db_t *db, const char *digest, const char *nonce, apr_time_t now);
 
 typedef struct identity_alias_row {
@@ -104,64 +104,65 @@ typedef struct identity_alias_row {
 identity_db_status_t identity_alias_insert(identity_db_t *db, const identity_alias_row_t *row);
 identity_db_status_t identity_alias_get(identity_db_t *db, const char *digest, identity_alias_row_t **row);
 identity_db_status_t identity_alias_touch(identity_db_t *db, const char *id, apr_time_t now);
-/* All of a user, at once. */
+/* All of a user's. */
 identity_db_status_t identity_aliases_end(identity_db_t *db, const char *user_id, apr_time_t now);
 identity_db_status_t identity_alias_find(identity_db_t *db, const char *entity_id, const char *id,
                                          identity_alias_row_t **row);
-/* NONE: it has ended. */
+/* NONE: already ended. */
 identity_db_status_t identity_alias_end(identity_db_t *db, const char *entity_id, const char *id, apr_time_t now);
 identity_db_status_t identity_aliases_list(identity_db_t *db, const char *entity_id,
                                            apr_array_header_t **rows); /* newest first, 500 at most */
 
-/* How people sign in: by a password, or at somebody else's. */
+/* A way to sign in: by a password, or at an external provider. */
 typedef struct identity_provider_row {
     IDENTITY_PROVIDER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_provider_row_t;
 identity_db_status_t identity_provider_insert(identity_db_t *db, const identity_provider_row_t *row);
 identity_db_status_t identity_provider_get(identity_db_t *db, const char *entity_id, const char *id,
                                            identity_provider_row_t **row);
-/* Writes all columns but id, entity_id, created_at where the row still has row->version, and moves it on. NONE: changed
- * meanwhile. */
+/* Writes all columns except id, entity_id, created_at if the row still has row->version, and increments that. NONE:
+ * changed meanwhile. */
 identity_db_status_t identity_provider_update(identity_db_t *db, identity_provider_row_t *row);
 identity_db_status_t identity_provider_delete(identity_db_t *db, const char *entity_id, const char *id);
 
-/* Without an entity: for a sign-on, which begins with nothing but the provider's id. None of a sandbox: nobody is led
+/* In any entity: a sign-on begins with nothing but the provider's id. Not in sandboxes, so that nobody can be lured
  * into one. */
 identity_db_status_t identity_provider_by_id(identity_db_t *db, const char *id, identity_provider_row_t **row);
-/* All of type SSO of an entity, whatever their status. */
-/* Has the entity a DEFAULT provider that is DISABLED, and none that is ENABLED? */
+/* All of type SSO of an entity, in any status. */
+/* Does the entity have a DEFAULT provider that is DISABLED, and none that is ENABLED? */
 identity_db_status_t identity_providers_password_off(identity_db_t *db, const char *entity_id, bool *off);
 identity_db_status_t identity_providers_sso(identity_db_t *db, const char *entity_id, apr_array_header_t **rows);
 
-/* Marks a sign-on as used and forgets some that have expired. CONFLICT: it was used before. */
+/* Marks a sign-on as used and deletes some expired ones. CONFLICT: already used. */
 identity_db_status_t identity_sso_state_spend(identity_db_t *db, const char *digest, apr_time_t now,
                                               apr_time_t expires_at);
-/* Who somebody is at a provider: (issuer, subject). */
+/* The user linked to an identity at a provider: (issuer, subject). */
 identity_db_status_t identity_provider_link_get(identity_db_t *db, const char *issuer, const char *subject,
                                                 identity_user_row_t **user);
 identity_db_status_t identity_provider_link_insert(identity_db_t *db, const char *issuer, const char *subject,
                                                    const char *user_id, apr_time_t now);
-/* How many links of the issuer the user has. */
+/* The number of the user's links at the issuer. */
 identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *user_id, const char *issuer,
                                                 apr_int64_t *count);
-/* Takes all links of the user away. */
+/* Deletes all links of the user. */
 identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id);
 
 typedef struct identity_audit_row {
     IDENTITY_AUDIT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
-    apr_int64_t sandbox_cap; /* when it is inserted; 0: none */
+    apr_int64_t sandbox_cap; /* on insert; 0: none */
 } identity_audit_row_t;
-/* CONFLICT: the entity is a sandbox and has row->sandbox_cap of them already. */
+/* CONFLICT: the entity is a sandbox and already has row->sandbox_cap of them. */
 identity_db_status_t identity_audit_insert(identity_db_t *db, const identity_audit_row_t *row);
-/* The same, but where there is a row of that id its times is one more. */
+/* The same, but if a row with that id exists, increments its times. */
 identity_db_status_t identity_audit_count(identity_db_t *db, const identity_audit_row_t *row);
 identity_db_status_t identity_audit_get(identity_db_t *db, const char *entity_id, const char *id,
                                         identity_audit_row_t **row);
 
-/* Erasure of deleted users (erasure.c). The one that was deleted first, by `before`; NONE where there is none. */
+/* Erasure of deleted users (erasure.c). The earliest user deleted by `before`; NONE if there is none. */
 identity_db_status_t identity_erasure_due(identity_db_t *db, apr_time_t before, identity_user_row_t **row);
-/* One step of it, in a write transaction: puts the pseudonym in place of the user in so many audit records, and erases
- * what they tell of the person. *over: that was all of them, and the user is gone, with all that hangs on it. */
+/* One step, in a write transaction: replaces the user with the pseudonym in up to limit audit records and erases the
+ * personal data in them. *over: no records are left, and the user has been deleted with everything that belongs to
+ * it. */
 identity_db_status_t identity_erasure_step(identity_db_t *db, const identity_user_row_t *user, const char *pseudonym,
                                            apr_int64_t limit, bool *over);
 

@@ -1,4 +1,4 @@
-/* The request bodies of routes.def (src/service/bodies.c): what is checked before a handler runs. */
+/* The request bodies in routes.def (src/service/bodies.c), validated before a handler runs. */
 #ifndef IDENTITY_BODIES_H
 #define IDENTITY_BODIES_H
 

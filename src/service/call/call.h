@@ -1,4 +1,4 @@
-/* A call on its way from the entry point to its answer, and what every resource shares. */
+/* A call between the entry point and its answer, and helpers that every resource shares. */
 #ifndef IDENTITY_SERVICE_CALL_H
 #define IDENTITY_SERVICE_CALL_H
 
@@ -13,8 +13,8 @@ typedef struct identity_idempotency identity_idempotency_t;
 /* ---- routes.def -------------------------------------------------------------------------------------------------- */
 
 typedef enum {
-    IDENTITY_CREDENTIAL_NONE,     /* public; a credential that is sent is not looked at */
-    IDENTITY_CREDENTIAL_OPTIONAL, /* public; a valid one adds to what can be done, a bad one counts as none */
+    IDENTITY_CREDENTIAL_NONE,     /* public; a credential is ignored */
+    IDENTITY_CREDENTIAL_OPTIONAL, /* public; a valid credential extends what is possible, an invalid one is ignored */
     IDENTITY_CREDENTIAL_REQUIRED
 } identity_credential_t;
 
@@ -23,14 +23,14 @@ struct identity_route {
     const char *method;
     const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix, `invitation` for ids without one */
     identity_credential_t credential;
-    const char *permission;       /* NULL: none is needed, or the handler decides */
+    const char *permission;       /* NULL: none required, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
-    const identity_field_t *body; /* of JSON; NULL: none is read */
-    const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: none is taken */
-    bool body_optional;           /* none at all counts as an empty object */
-    bool invitations;             /* of the invitations interface, with its header and its statuses */
+    const identity_field_t *body; /* of JSON; NULL: no body is read */
+    const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: forms are not accepted */
+    bool body_optional;           /* a missing body counts as an empty object */
+    bool invitations;             /* belongs to the invitations interface, which has a header and statuses of its own */
     identity_rate_class_t rate;
-    bool rate_deferred; /* who is turned away is found out once the body has told the account */
+    bool rate_deferred; /* the client's limit is enforced only after the body has named the account */
     bool (*handler)(identity_call_t *call);
 };
 
@@ -41,7 +41,7 @@ struct identity_route {
 
 /* ---- a call ------------------------------------------------------------------------------------------------------ */
 
-/* The counters that a failure of this call would be counted by. */
+/* The buckets in which a failure of this call is counted. */
 #define IDENTITY_RATELIMIT_BUCKETS 3
 typedef struct identity_ratelimit_bucket {
     const char *key;
@@ -59,69 +59,69 @@ struct identity_call {
     const identity_request_t *in;
     identity_response_t *out;
     const identity_route_t *route;
-    const identity_principal_t *principal; /* NULL: nobody */
-    const char *account_id;                /* that the call acts on (x-platform-id), or NULL */
-    const char *account_asked;             /* id or reference of the one that the query asks about, or NULL */
-    identity_permset_t permissions;        /* that hold in this call */
-    bool partner;                          /* sees no user but itself */
-    const char *lacking;                   /* the permission whose lack is the problem (RFC 6750: insufficient_scope) */
-    const char *id, *inner_id;             /* of the path, well-formed; NULL without one */
+    const identity_principal_t *principal; /* NULL: unauthenticated */
+    const char *account_id;                /* the account that the call acts on (x-platform-id), or NULL */
+    const char *account_asked;             /* id or reference of the account named in the query, or NULL */
+    identity_permset_t permissions;        /* effective in this call */
+    bool partner;                          /* the caller sees only its own user record */
+    const char *lacking;       /* the missing permission, if that is the problem (RFC 6750: insufficient_scope) */
+    const char *id, *inner_id; /* from the path, well-formed; NULL if absent */
     apr_table_t *query;
-    bool paged;              /* limit was read */
-    bool looked, fresh;      /* ... whether what is kept of answers may be used; it may (shared.c) */
-    json_t *body;            /* checked; an object */
-    bool standard;           /* a form of OAuth, answered as RFC 6749 has it, refusals too */
-    const char *oauth_error; /* what a refusal is called there, where the problem's kind alone does not tell */
-    const char *body_digest; /* SHA-256 of its bytes, where an Idempotency-Key came with it */
+    bool paged;                          /* the query has been parsed for paging */
+    bool looked, fresh;                  /* ... whether what is kept of answers may be used; it may (shared.c) */
+    json_t *body;                        /* validated; an object */
+    bool standard;                       /* an OAuth form: answers and errors have the form of RFC 6749 */
+    const char *oauth_error;             /* the OAuth error code, if the problem's kind does not imply it */
+    const char *body_digest;             /* SHA-256 of the raw body, if the request has an Idempotency-Key */
     identity_idempotency_t *idempotency; /* NULL: no Idempotency-Key */
     apr_time_t now;
-    identity_db_t *db;                      /* only inside identity_read and identity_write */
-    bool (*recheck)(identity_call_t *call); /* in each write transaction, before its work; NULL: none */
+    identity_db_t *db;                      /* set only inside identity_read and identity_write */
+    bool (*recheck)(identity_call_t *call); /* run in each write transaction before its work; NULL: none */
     identity_ratelimit_t limit;
     identity_problem_t problem;
 };
 
-/* Sets the problem and is false. */
+/* Sets the problem and evaluates to false. */
 #define identity_deny(call, kind, field, ...) identity_refuse((call)->pool, &(call)->problem, kind, field, __VA_ARGS__)
-/* True for OK; else the problem that a fault of the database is (503). NONE and CONFLICT must have been looked at
- * before. */
+/* True for OK; otherwise sets the problem for a database error (503). Callers handle NONE and CONFLICT first. */
 bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
-/* Does the server have its keys? 503 where they cannot be read yet. */
+/* Are the server's keys loaded? 503 if they cannot be read yet. */
 bool identity_call_ready(identity_call_t *call);
-/* Refuses a caller of whom nothing is known: 401, or 503 while nobody can be known. */
+/* Refuses an unauthenticated caller: 401, or 503 while nobody can be authenticated. */
 bool identity_unauthorised(identity_call_t *call, const char *message);
-/* True for OK and NONE; *found tells which. */
+/* True for OK and NONE; *found tells them apart. */
 bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool *found);
 
-/* The work of a POST ends in its identity_answer: the answer to an Idempotency-Key is stored by the transaction that
- * makes the change. A change of a POST that came with a key and has no answer by then is rolled back (500). */
+/* The work of a POST ends with identity_answer: the transaction of the change also stores the answer for its
+ * Idempotency-Key. If a POST with a key has changed something but has not answered by then, it is rolled back (500). */
 typedef bool identity_work_t(identity_call_t *call, void *data);
-/* Borrows a connection, runs work, gives it back. */
+/* Borrows a connection, runs work, and returns the connection. */
 bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
-/* The same in one write transaction, behind the writers' gate: COMMIT only where work is true and every statement
+/* The same in one write transaction under the write lock: commits only if work returns true and every statement
  * succeeded. */
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 
-/* Work of the command line in an entity, without a request: as its owner. */
+/* Runs work for the command line in an entity, without a request, with all permissions. */
 bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
                         identity_work_t *work, void *data, identity_problem_t *problem);
 
-/* For what may be written another time: where others write just now it is left out (false). Says nothing. */
+/* For writes that can be done later: gives up (false, silently) if the write lock is taken. */
 bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data);
 
-/* A call of our own making: for authentication, delivery and the command line. */
+/* A call without a request: for authentication, delivery and the command line. */
 void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
                          const identity_request_t *in);
 void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only); /* a list of one text */
-const char *identity_call_id(identity_call_t *call, const char *prefix);  /* NULL with INTERNAL on a random fault */
-/* An answer takes memory and time by its size, and roles within roles multiply. While a connection is held, others may
- * be waiting for it. */
+apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only); /* a list with one string */
+const char *identity_call_id(identity_call_t *call,
+                             const char *prefix); /* NULL with INTERNAL if the random source fails */
+/* Memory and time for an answer grow with its size, and nested roles multiply it. Others may be waiting for the
+ * connection held meanwhile. */
 #define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
 #define IDENTITY_ANSWER_HELD_MAX (4 * 1024 * 1024)
-/* The text of an answer; takes the reference. NULL where it would be too large (400, naming `limit` of a page). */
+/* Serializes an answer; takes the reference. NULL if it would be too large (400, naming `limit` of a page). */
 const char *identity_answer_text(identity_call_t *call, json_t *body, size_t *length);
 /* Answers with JSON; takes the reference. */
 bool identity_answer(identity_call_t *call, int status, json_t *body);
@@ -132,14 +132,14 @@ void identity_header(identity_call_t *call, const char *name, const char *value)
 
 /* ---- the client (client_address.c) ------------------------------------------------------------------------------- */
 
-/* How failures of a client address are counted; NULL: it is no address. */
+/* The key under which failures of a client address are counted; NULL: not an address. */
 const char *identity_client_counted(apr_pool_t *pool, const char *address);
-/* The client's network (IPv4: its /24, IPv6: its /48), or the text that is no address. */
+/* The client's network (/24 for IPv4, /48 for IPv6), or the text itself if it is not an address. */
 const char *identity_client_network(identity_call_t *call);
-/* What a client address is counted by: IPv4 whole, IPv6 by its /64. */
+/* The rate limit key of a client address: IPv4 as a whole, IPv6 by its /64. */
 const char *identity_client_address(identity_call_t *call);
-const char *identity_user_agent(const identity_call_t *call); /* as far as it is kept; "" without one */
-/* What limits and Idempotency-Keys count by. */
+const char *identity_user_agent(const identity_call_t *call); /* truncated for storage; "" if absent */
+/* The key of rate limits and Idempotency-Keys. */
 static inline const char *identity_credential_id(const identity_principal_t *principal)
 {
     return principal->key_id ? principal->key_id : principal->id;
@@ -147,71 +147,71 @@ static inline const char *identity_credential_id(const identity_principal_t *pri
 
 /* ---- entity tags (etag.c) ---------------------------------------------------------------------------------------- */
 
-/* Answers as identity_answer does, with the ETag of what is answered; to a GET that has it already (If-None-Match) with
- * 304. Takes the reference. What one operation shows of a thing must be what every other shows of it, byte by byte. */
+/* Like identity_answer, with an ETag of the representation; 304 for a GET that already has it (If-None-Match). Takes
+ * the reference. Every operation must render an object identically, byte by byte. */
 bool identity_answer_tagged(identity_call_t *call, int status, json_t *representation);
-/* The same with what call->out holds already: a body of any type. */
+/* The same for call->out as it is: a body of any type. */
 bool identity_tag_answer(identity_call_t *call);
-/* Does the request make a condition at all? If not there is no need to read for it. */
+/* Is the request conditional? If not, the object need not be read for it. */
 bool identity_conditional(const identity_call_t *call);
-/* Holds If-Match (and If-None-Match) against what GET would answer now: true, or 412. Asked inside identity_write
- * before the change, so that of several requests with one tag one is carried out. Takes the reference. */
+/* Checks If-Match (and If-None-Match) against what GET would answer now: true, or 412. Called inside identity_write
+ * before the change, so that only one of several requests with the same tag succeeds. Takes the reference. */
 bool identity_precondition(identity_call_t *call, json_t *representation);
 
 /* ---- Idempotency-Key (idempotency.c) ----------------------------------------------------------------------------- */
 
 #define IDENTITY_IDEMPOTENCY_KEPT apr_time_from_sec(48 * 3600)
-/* Before the handler of a POST: *answered where the stored answer was given again. False: refused. */
+/* Before the handler of a POST. *answered: the stored answer was replayed. False: refused. */
 bool identity_idempotency_begin(identity_call_t *call, bool *answered);
-/* Inside identity_write, just before COMMIT: stores the answer, which must have been made by then. */
+/* Inside identity_write, just before COMMIT: stores the answer, which must exist by then. */
 bool identity_idempotency_complete(identity_call_t *call);
-/* After the handler: stores the answer of what changed nothing, or gives the key free again. Keeps the problem. */
+/* After the handler: stores the answer of a request that changed nothing, or releases the key. Keeps the problem. */
 void identity_idempotency_end(identity_call_t *call, bool done);
-/* The key that goes into the audit record, or NULL. */
+/* The key to be written to the audit record, or NULL. */
 const char *identity_idempotency_key(const identity_call_t *call);
-/* May the same request be sent again at once with the same key? */
+/* May the same request be repeated immediately with the same key? */
 bool identity_idempotency_released(const identity_call_t *call);
 
 /* ---- audit (audit_write.c) --------------------------------------------------------------------------------------- */
 
-/* What a change changed, field by field, as the audit record reports it. Lives in the call's pool. Values that are
- * equal are left out; those of secrets are never given. */
+/* The changes of one operation, field by field, for the audit record. Lives in the call's pool. Equal values are
+ * omitted; values of secrets are never recorded. */
 typedef struct identity_changes identity_changes_t;
 identity_changes_t *identity_changes_make(identity_call_t *call);
-/* NULL: there is none. */
+/* NULL: no value. */
 void identity_changes_add(identity_changes_t *changes, const char *field, const char *from, const char *to);
 void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from, apr_time_t to);
-/* Lists of const char *; NULL: empty. A long one is cut. */
+/* Lists of const char *; NULL: empty. Long ones are truncated. */
 void identity_changes_add_list(identity_changes_t *changes, const char *field, const apr_array_header_t *from,
                                const apr_array_header_t *to);
 void identity_changes_add_json(identity_changes_t *changes, const char *field, json_t *from,
                                json_t *to); /* takes both references */
-/* Only that it changed. */
+/* Records only that it changed. */
 void identity_changes_add_secret(identity_changes_t *changes, const char *field);
-/* Every member in which two objects differ, objects within them by dotted names; prefix: "" or "sso.". */
+/* Adds every member in which two objects differ; nested ones get dotted names. prefix: "" or "sso.". */
 void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from, const json_t *to);
 bool identity_changes_any(const identity_changes_t *changes);
-/* "Changed: ..." with the names of the fields only: values may be personal, and the message outlives them. */
+/* "Changed: ..." with field names only: values may be personal data, and the message outlives them. */
 const char *identity_changes_message(const identity_changes_t *changes);
 
 typedef struct identity_audit {
     const char *action, *type, *id;        /* of the target */
-    const char *target_name;               /* NULL: what the database has for id when the record is written */
+    const char *target_name;               /* NULL: looked up in the database when the record is written */
     const char *entity_id;                 /* NULL: the caller's */
     const char *actor;                     /* NULL: the caller */
-    const identity_account_row_t *account; /* NULL where none */
+    const identity_account_row_t *account; /* NULL: none */
     const char *message;                   /* without personal data; NULL: the names of the changed fields */
-    const identity_changes_t *changes;     /* NULL where none; never NULL without a message */
-    bool each_minute; /* what may come without end: one record a minute for all alike from one network, with a count */
+    const identity_changes_t *changes;     /* NULL: none; never NULL without a message */
+    bool each_minute; /* for events that could be unlimited: one record with a count for each minute and network */
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
-/* The same for each account of the memberships (identity_membership_row_t *; NULL or empty: once, for none), so that
- * whoever looks after one of them finds it there. */
+/* The same once for each account of the memberships (identity_membership_row_t *; NULL or empty: once, without an
+ * account), so that the administrators of each account see it. */
 bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audit,
                              const apr_array_header_t *memberships);
 
-/* For audit records. NULL: none yet, or none any more; role ids beside it (array of const char *, or NULL). */
+/* For audit records. NULL: not there before, or not any more; role ids go with it (array of const char *, or NULL). */
 void identity_changes_add_membership(identity_changes_t *changes, const identity_membership_row_t *from,
                                      const apr_array_header_t *from_roles, const identity_membership_row_t *to,
                                      const apr_array_header_t *to_roles);
@@ -220,11 +220,11 @@ void identity_changes_add_team(identity_changes_t *changes, const identity_team_
 
 /* ---- fields of a body (body_fields.c) ---------------------------------------------------------------------------- */
 
-/* The form by which the body's `name` (of a role, a team) is compared: 400 where nothing of it is left. */
+/* The canonical form in which the body's `name` (of a role, a team) is compared: 400 if it is empty. */
 bool identity_name_compared(identity_call_t *call, const char *name, const char **canonical);
-/* The strings of a list of the body, each once. */
+/* The distinct strings of a list in the body. */
 apr_array_header_t *identity_body_strings(identity_call_t *call, const char *name);
-/* The body's `permissions`, each once: 400 naming the position of a malformed one. */
+/* The body's `permissions` without duplicates: 400 naming the position of a malformed one. */
 bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list);
 
 /* ---- pages (paging.c) -------------------------------------------------------------------------------------------- */
@@ -234,60 +234,61 @@ bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
 #define IDENTITY_COUNT_CAP      10000
 
 typedef struct identity_listing {
-    identity_page_query_t query; /* limit is one more than is shown */
+    identity_page_query_t query; /* limit is one more than the page shows */
     identity_cursor_t cursor;
-    apr_int64_t page, limit, total; /* total: -1 past the cap, -2 not counted yet */
+    apr_int64_t page, limit, total; /* total: -1 beyond the cap, -2 not counted yet */
     apr_array_header_t *rows;
     bool more_before, more_after;
-    bool nothing;               /* no row can meet what is asked for */
-    apr_array_header_t *before; /* rows that stand in front of all, beyond the limit; NULL: none */
-    void *beside;               /* what a collection needs to tell of the rows */
+    bool nothing;               /* the filter cannot match any row */
+    apr_array_header_t *before; /* rows shown before all others, in addition to the limit; NULL: none */
+    void *beside;               /* data that the collection needs to render the rows */
 } identity_listing_t;
-/* Reads page, limit, order_by, order_direction, cursor. name_order: what order_by calls IDENTITY_ORDER_NAME, or NULL.
- * The entity is the caller's; without a caller the handler sets it. */
+/* Reads page, limit, order_by, order_direction, cursor. name_order: the order_by value for IDENTITY_ORDER_NAME, or
+ * NULL. The entity is the caller's; without a caller the handler sets it. */
 bool identity_page_parse(identity_call_t *call, const char *name_order, identity_listing_t *page);
-/* A boolean of the query: -1 absent. */
+/* A boolean query parameter: -1 if absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
-/* Reads the rows (cut to limit) and, where that is asked for and no cursor knows it, counts them. */
+/* Reads the rows (cut to limit) and counts them, if the total is requested and no cursor has it. */
 bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted);
-/* Instead of it, where no row can meet what is asked for. */
+/* Used instead if the filter cannot match any row. */
 void identity_page_nothing(identity_call_t *call, identity_listing_t *page);
-/* Where a row of rows stands in the order; name: canonical, where pages may be by name. */
+/* The position of a row in the order. name: canonical, for pages ordered by name. */
 typedef struct identity_position {
     const char *id, *name;
     apr_time_t created_at;
 } identity_position_t;
 typedef identity_position_t identity_position_of_t(const void *row);
-/* The wrapper; takes data. */
+/* The page object; takes data. */
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
                            identity_position_of_t *position_of);
 /* The same written: all but the beginning {"data":[...] */
 void identity_page_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
                          identity_position_of_t *position_of);
-/* For an answer that is a bare array: the same links in a header (RFC 8288), prev and next. */
+/* For an answer that is a bare array: the prev and next links in a header (RFC 8288). */
 void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of);
 
-/* What GET of a collection does of its own. Steps may be NULL; each may refuse. */
+/* The parts of a collection's GET that differ. Steps may be NULL; each may refuse. */
 typedef bool identity_list_step_t(identity_call_t *call, identity_listing_t *page);
 typedef struct identity_collection {
     identity_page_of_t of;
     const char *name_order;       /* see identity_page_parse */
-    identity_list_step_t *parse;  /* in place of it */
-    identity_list_step_t *filter; /* what the query asks for */
-    identity_list_step_t *narrow; /* ... and what has to be read before that is known */
-    identity_list_step_t *load;   /* of the rows' own: into before, beside */
+    identity_list_step_t *parse;  /* replaces identity_page_parse */
+    identity_list_step_t *filter; /* applies the query's filters */
+    identity_list_step_t *narrow; /* ... and reads what they depend on */
+    identity_list_step_t *load;   /* reads what belongs to the rows: fills before, beside */
     json_t *(*row_json)(identity_call_t *call, const identity_listing_t *page, const void *row);
-    /* In the place of row_json, where it is asked for often: written, about so long. Such a one has a wrapper. */
+    /* Replaces row_json where speed matters: writes the row, of about this length. The collection must have a page
+     * object. */
     void (*row_write)(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
                       const void *row);
     size_t row_length;
     identity_position_of_t *position_of;
-    /* In place of the wrapper; takes data, the rows as an array. What it does not show is not counted. */
+    /* Replaces the page object; takes data, the rows as an array. A total that it does not show is not counted. */
     bool (*answer)(identity_call_t *call, const identity_listing_t *page, json_t *data);
 } identity_collection_t;
-/* Answers with a page of it. */
+/* Answers with a page of the collection. */
 bool identity_collection_list(identity_call_t *call, const identity_collection_t *collection);
-/* Ids of the rows of a page, each a struct that begins with it. */
+/* Ids of the rows of a page; each row is a struct that begins with its id. */
 apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows);
 
 /* ---- what others have changed (follow.c) --------------------------------------------------------------------------
@@ -334,10 +335,10 @@ void identity_shared_keep(identity_call_t *call, identity_shared_kind_t kind, co
 
 /* ---- keys to seal with (sealing.c) ------------------------------------------------------------------------------- */
 
-#define IDENTITY_SEAL_OUTBOX "outbox"             /* what the key that seals links on their way is derived for */
+#define IDENTITY_SEAL_OUTBOX "outbox"             /* labels from which sealing keys are derived: links in the outbox */
 #define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
 #define IDENTITY_SEAL_DIGEST "idempotency-digest" /* ... digests of requests */
-/* The key derived for a purpose from the signing key named by kid; false where that is not among the keys any more. */
+/* The key derived for that label from the signing key named by kid; false if that key has been removed. */
 bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose, unsigned char key[32]);
 
 /* ---- what one sandbox, and all of them together, may take of a database ------------------------------------------ */

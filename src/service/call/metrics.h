@@ -1,4 +1,4 @@
-/* The tables of metrics.def as those read them who count, add up and show. */
+/* The tables of metrics.def, for counting, summing and showing. */
 #ifndef IDENTITY_METRICS_INT_H
 #define IDENTITY_METRICS_INT_H
 
@@ -7,15 +7,15 @@
 #define ROUTE(name, ...) ROUTE_##name,
 enum {
 #include "routes.def"
-    ROUTE_UNKNOWN, /* what matches none */
+    ROUTE_UNKNOWN, /* requests that match no route */
     IDENTITY_OPERATIONS
 };
 #undef ROUTE
 
-/* The statuses that are told apart; the last counts all others. */
+/* Statuses counted individually; the last slot is for all others. */
 #define IDENTITY_STATUSES 21
 extern const int identity_statuses[IDENTITY_STATUSES];
-/* Upper bounds, inclusive, in microseconds; the last has none. */
+/* Upper bounds, inclusive, in microseconds; the last is open-ended. */
 #define IDENTITY_TIMES 8
 extern const apr_interval_time_t identity_times[IDENTITY_TIMES];
 
@@ -29,13 +29,13 @@ typedef struct identity_metric_family {
 } identity_metric_family_t;
 extern const identity_metric_family_t identity_families[];
 
-/* One figure after the other in the table's order; begins all zero. */
+/* Iterator over the metrics in table order; zeroed at first. */
 typedef struct identity_metric_info {
     identity_metric_t metric;
     const identity_metric_family_t *family;
-    bool first; /* of its family */
+    bool first; /* in its family */
     const char *labels, *key, *title;
-    int row, families; /* how far it has come */
+    int row, families; /* position of the iterator */
 } identity_metric_info_t;
 bool identity_metric_next(identity_metric_info_t *info);
 
@@ -45,8 +45,8 @@ typedef struct identity_request_metrics {
 
 struct identity_metrics_snapshot {
     apr_int64_t metrics[IDENTITY_METRICS];
-    bool known[IDENTITY_METRICS]; /* a GAUGE is not, until it is set */
-    bool open[IDENTITY_METRICS];  /* there may be more than were counted */
+    bool known[IDENTITY_METRICS]; /* a GAUGE is unknown until it is set */
+    bool open[IDENTITY_METRICS];  /* the value is a lower bound */
     identity_request_metrics_t requests[IDENTITY_OPERATIONS];
 };
 

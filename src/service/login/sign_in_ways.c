@@ -5,7 +5,7 @@
 #include "login/sign_in_providers.h"
 
 typedef struct way {
-    const char *name, *handle; /* handle: what GET /v1/oauth/authorize calls it */
+    const char *name, *handle; /* handle: the provider's name in GET /v1/oauth/authorize */
     sso_provider_t provider;
     const apr_array_header_t *domains; /* of const char *: those it is for; empty: all */
 } way_t;

@@ -1,4 +1,4 @@
-/* What the files about signing on at a provider share. */
+/* Shared by the files about single sign-on. */
 #ifndef IDENTITY_SSO_INT_H
 #define IDENTITY_SSO_INT_H
 
@@ -14,17 +14,17 @@ typedef struct sso_sign_on {
     const char *digest; /* of the state */
     identity_user_row_t *user;
     bool linked;
-    const char *refused; /* why, for the log; NULL: welcome */
-    bool set_up;         /* by how provider and server are set up, whoever comes: no failed sign-in */
+    const char *refused; /* reason for the log; NULL: accepted */
+    bool set_up; /* refused because of the set-up of provider and server, not of the person: not a failed sign-in */
     identity_login_t login;
 } sso_sign_on_t;
 
-/* identity_work_t on a sso_sign_on_t: looks for a link, so that it is known whether an address is needed. */
+/* identity_work_t on a sso_sign_on_t: looks for a link, which decides whether an address is needed. */
 bool sso_find_link(identity_call_t *call, void *sign_on);
-/* identity_work_t: finds, links, activates or makes the user and opens the session, or says why not (refused), which is
- * no fault: it is committed with its audit row. */
+/* identity_work_t: finds, links, activates or creates the user and opens the session, or sets refused. A refusal is
+ * not an error: it is committed with its audit record. */
 bool sso_finish(identity_call_t *call, void *sign_on);
-/* The audit row of a sign-on that failed. Inside identity_write. */
+/* The audit record of a failed sign-on. Inside identity_write. */
 bool sso_write_failure(identity_call_t *call, const sso_sign_on_t *sign_on);
 
 #endif

@@ -1,10 +1,10 @@
-/* Metrics as they are shown. */
+/* Presentation of metrics. */
 #ifndef IDENTITY_SERVICE_STATUS_H
 #define IDENTITY_SERVICE_STATUS_H
 
 #include "call/metrics.h"
 
-/* Text that grows. */
+/* A string builder. */
 typedef struct identity_text {
     apr_pool_t *pool;
     apr_array_header_t *pieces; /* of const char * */

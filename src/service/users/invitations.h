@@ -1,5 +1,5 @@
-/* What the two views of invitations share: users/invite and revoke-invite (invite.c), /invitations (invitations.c,
- * invitation_write.c). */
+/* Shared by the two interfaces for invitations: users/invite and revoke-invite (invite.c), /invitations
+ * (invitations.c, invitation_write.c). */
 #ifndef IDENTITY_INVITATIONS_INT_H
 #define IDENTITY_INVITATIONS_INT_H
 
@@ -7,46 +7,46 @@
 
 typedef struct identity_inviting {
     const char *address, *canonical;
-    const char *field; /* what the body calls the address */
-    bool anew;         /* not in the place of an invitation that is open */
+    const char *field; /* the body's name for the address */
+    bool anew;         /* refuse to replace an open invitation */
     identity_membership_request_t request;
     identity_link_t link;
-    /* What became of it. */
+    /* results */
     identity_user_row_t *user;
     identity_invitation_row_t *invitation;
-    identity_owner_t owner; /* of what is given */
+    identity_owner_t owner; /* of the assignments */
     const char *owner_id;
     identity_changes_t *changes;
 } identity_inviting_t;
-/* Finds or makes the person, gives what is wanted (which the caller may give, membership_request.c) and writes
- * invitation, mail and audit record. 409 naming the field. Inside identity_write. */
+/* Finds or creates the person, grants the requested memberships (after checking that the caller may,
+ * membership_request.c) and writes invitation, mail and audit record. 409 naming the field. Inside identity_write. */
 bool identity_invite(identity_call_t *call, identity_inviting_t *inviting);
 
-/* What an invitation gives (open NULL: what its user holds): of the invitation itself for somebody active, else of the
- * user. Reads. */
+/* The assignments of an invitation (open NULL: those of its user): owned by the invitation itself if the user is
+ * active, else by the user. Reads. */
 bool identity_invitation_given(identity_call_t *call, const identity_user_row_t *user,
                                const identity_invitation_row_t *open, identity_assignments_t **given,
                                const char **owner_id);
 
-/* The invitation of the user holds from now on for as long as a new one does, and the caller answers for it where they
- * could invite to what it gives; else who did before must be able to still (403). Inside identity_write. */
+/* Extends the user's invitation to a full lifetime from now. The caller becomes its inviter if they could grant what
+ * it grants; otherwise the previous inviter must still be able to (403). Inside identity_write. */
 bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *row,
                                  const identity_assignments_t *given);
 
-/* Takes back an invitation that is open; field: of the body, for a refusal (403). Inside identity_write. */
+/* Revokes an open invitation; field: in the body, for a refusal (403). Inside identity_write. */
 bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *open,
                                 const char *field);
 
-/* Invitations as the interface shows them. */
+/* Invitations in the form of the interface. */
 typedef struct identity_invitation_view {
     apr_array_header_t *rows; /* of identity_invitation_row_t * */
-    apr_hash_t *mails;        /* invitation id -> identity_outbox_row_t; NULL: the caller is not shown them */
+    apr_hash_t *mails;        /* invitation id -> identity_outbox_row_t; NULL: the caller may not see mails */
 } identity_invitation_view_t;
-/* mails of the rows. Reads. */
+/* Reads the mails of the rows. */
 bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t *view);
 json_t *identity_invitation_json(identity_call_t *call, const identity_invitation_view_t *view,
                                  const identity_invitation_row_t *row);
-/* The invitation of the path and within the caller's sight: 404 otherwise. Reads. */
+/* The invitation named in the path, if the caller may see it: 404 otherwise. Reads. */
 bool identity_invitation_found(identity_call_t *call, identity_invitation_row_t **row);
 
 #endif
