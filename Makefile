@@ -103,7 +103,7 @@ $(foreach variable,HARDEN ALL_CPPFLAGS LIBRARIES APR_LIBRARIES,$(eval $(variable
 LIBRARY_SOURCES := $(wildcard src/core/*.c src/store/*.c src/service/*.c src/service/*/*.c src/client/*.c)
 MODULE_SOURCES := $(wildcard mod_identity.c src/server/*.c)
 TOOL_SOURCES := $(wildcard src/tool/*.c)
-UNIT_SOURCES := $(wildcard t/unit/*.c)
+UNIT_SOURCES := $(filter-out t/unit/support/%,$(wildcard t/unit/*/*.c t/unit/*/*/*.c))
 BENCH_SOURCES := $(wildcard t/bench/*.c)
 FUZZ_SOURCES := $(wildcard t/fuzz/*.c)
 FUZZ_SUPPORT_SOURCES := $(wildcard t/fuzz/support/*.c)
@@ -116,7 +116,7 @@ MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
 TOOL_OBJECTS := $(TOOL_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_SUPPORT_OBJECTS := $(UNIT_SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
-UNITS := $(UNIT_SOURCES:t/unit/%.c=$(BUILD)/t/unit-%)
+UNITS := $(foreach source,$(UNIT_SOURCES),$(BUILD)/t/unit-$(basename $(notdir $(source))))
 BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
 BENCHES := $(BENCH_SOURCES:t/bench/%.c=$(BUILD)/t/bench-%)
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.c=$(BUILD)/%.o)
@@ -153,6 +153,8 @@ $(BUILD)/%.o: %.c Makefile | packages
 
 # The folders of src/service name each other's headers from there; so do the tests that look into them.
 $(filter $(BUILD)/src/service/%,$(LIBRARY_OBJECTS)) $(UNIT_OBJECTS): ALL_CPPFLAGS += -Isrc/service
+# The tests name what they share from t/unit, and tables of src from the top.
+$(UNIT_OBJECTS) $(UNIT_SUPPORT_OBJECTS): ALL_CPPFLAGS += -It/unit -I.
 
 $(MODULE_OBJECTS): ALL_CPPFLAGS += -isystem $(APACHE_INCLUDE)
 
@@ -171,7 +173,7 @@ $(BUILD)/pages.c: $(PAGES) | packages
 # Every C file through the compiler's front end alone, by one command: what another compiler, or one for another machine, warns of.
 syntax: $(BUILD)/pages.c
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(APACHE_INCLUDE),-isystem $(APACHE_INCLUDE)) -It/unit -Isrc/service -DIDENTITY_HTTPD_PROGRAM='""' -DIDENTITY_SYSCONFDIR='""' $(ALL_CFLAGS) -fsyntax-only \
-	    $(wildcard mod_identity.c src/*/*.c src/*/*/*.c t/unit/*.c t/unit/support/*.c t/fuzz/*.c t/fuzz/support/*.c t/bench/*.c) $(BUILD)/pages.c
+	    $(wildcard mod_identity.c src/*/*.c src/*/*/*.c t/unit/*/*.c t/unit/*/*/*.c t/fuzz/*.c t/fuzz/support/*.c t/bench/*.c) $(BUILD)/pages.c
 
 # A source file that is gone must leave the library too, though nothing that is left has changed.
 $(BUILD)/objects: FORCE | packages
@@ -205,9 +207,10 @@ $(UNIT_SUPPORT): $(UNIT_SUPPORT_OBJECTS)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/t/unit-%: $(BUILD)/t/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
+$(foreach source,$(UNIT_SOURCES),$(eval $(BUILD)/t/unit-$(basename $(notdir $(source))): $(BUILD)/$(source:.c=.o)))
+$(UNITS): $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES)
 
 # A target with a main of its own, which replays the files that are kept; under FUZZ=1 with libFuzzer's.
 $(BUILD)/t/fuzz-%: $(BUILD)/t/fuzz/%.o $(FUZZ_SUPPORT_OBJECTS) $(UNIT_SUPPORT) $(LIBRARY)

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Silent failure: the description of the interface is none, or says so little that every answer keeps it, or the check of the answers (t/answers) passes whatever
-# it is given. That it says what routes.def and the bodies say is t/unit/openapi.c's to test.
+# it is given. That it says what routes.def and the bodies say is t/unit/service/openapi.c's to test.
 use strict;
 use warnings FATAL => 'all';
 use File::Temp 'tempdir';

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -E
-"""A mail server for t/unit/client_smtp.c, on loopback ports of the kernel's choice.
+"""A mail server for t/unit/client/client_smtp.c, on loopback ports of the kernel's choice.
 
 usage: smtp_server.py FOLDER
 

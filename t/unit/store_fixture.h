@@ -10,7 +10,7 @@
 
 #include <apr_general.h>
 
-#include "../../src/store/rows_int.h"
+#include "src/store/rows_int.h"
 #include "tap.h"
 
 #define NOW    apr_time_from_sec(1700000000)
@@ -112,7 +112,7 @@ __attribute__((unused)) static identity_db_t *old_database(const char *path, int
         int version;
         const char *text;
     } all[] = {
-#include "../../src/store/schema.def"
+#include "src/store/schema.def"
     };
 #undef TABLE
 #undef STEP

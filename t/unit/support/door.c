@@ -12,7 +12,7 @@
 #include <apr_strings.h>
 #include <sodium.h>
 
-#include "../tap.h"
+#include "tap.h"
 #include "door.h"
 
 #define START ((apr_time_t)1700000000 * APR_USEC_PER_SEC)

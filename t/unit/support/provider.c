@@ -9,7 +9,7 @@
 
 #include <apr_strings.h>
 
-#include "../tap.h"
+#include "tap.h"
 #include "provider.h"
 
 const char *const provider_paths[PROVIDER_PATHS] = {"/.well-known/openid-configuration", "/keys", "/token",

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "../tap.h"
+#include "tap.h"
 #include "door.h"
 
 static int add_header(void *headers, const char *name, const char *value)

@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "../tap.h"
+#include "tap.h"
 #include "door.h"
 
 static apr_time_t ticks(void *context)

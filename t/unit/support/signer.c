@@ -9,7 +9,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
-#include "../tap.h"
+#include "tap.h"
 #include "signer.h"
 
 static const char *number(apr_pool_t *pool, EVP_PKEY *key, const char *name, int size)

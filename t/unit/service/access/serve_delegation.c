@@ -24,7 +24,7 @@ static const struct {
     class_t class;
 } catalogue[] = {
 #define PERMISSION(family, name, class) {#family, name, CLASS_##class},
-#include "../../src/core/permissions.def"
+#include "src/core/permissions.def"
 #undef PERMISSION
 };
 
@@ -36,7 +36,7 @@ static const struct {
 #define FAMILY(family, number, words, slug)                                                                            \
     {words " Viewer", #family, CLASS_VIEW}, {words " Contributor", #family, CLASS_VIEW | CLASS_WRITE},                 \
         {words " Administrator", #family, CLASS_VIEW | CLASS_WRITE | CLASS_ADMIN},
-#include "../../src/core/roles.def"
+#include "src/core/roles.def"
 #undef FAMILY
 #undef BUILTIN
 };

@@ -7,7 +7,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "../../src/client/fetch.h"
+#include "src/client/fetch.h"
 #include "support/provider.h"
 #include "tap.h"
 

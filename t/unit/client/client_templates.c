@@ -5,7 +5,7 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "../../src/client/template.h"
+#include "src/client/template.h"
 #include "tap.h"
 
 #define VALUES "link, username, site, expires, inviter, account, address and actor"

@@ -406,7 +406,7 @@ static void test_helper_fails(const char *self)
 {
     const char *log = apr_pstrcat(pool, folder, "/own.log", NULL);
     char text[4096] = "";
-    int status = system(apr_psprintf(pool, "'%s' t/unit/client_smtp.c > '%s' 2>&1", self, log));
+    int status = system(apr_psprintf(pool, "'%s' t/unit/client/client_smtp.c > '%s' 2>&1", self, log));
     FILE *file = fopen(log, "r");
 
     text[fread(text, 1, sizeof text - 1, file)] = '\0';

@@ -1,7 +1,7 @@
 /* Whose rights a transaction changes is written down by the transaction itself. (security 37) */
 #include "store_fixture.h"
 
-#include "../../src/store/db_int.h"
+#include "src/store/db_int.h"
 
 static identity_db_t *db;
 
@@ -16,7 +16,7 @@ static const struct {
 #define INVALIDATES_ALL(statement)                  {IDENTITY_SQL_##statement, NULL, NULL},
 #define CREATES(statement, subject)                 {IDENTITY_SQL_##statement, #subject, NULL},
 #define NO_EFFECT(statement, reason)                {IDENTITY_SQL_##statement, NULL, NULL},
-#include "../../src/store/invalidation.def"
+#include "src/store/invalidation.def"
 #undef INVALIDATES
 #undef INVALIDATES_WITH
 #undef INVALIDATES_ALL
@@ -29,7 +29,7 @@ static const struct {
 static const char *const marked[] = {
 #define PARAM(name)     "%s:" #name ":"
 #define SQL(name, text) text,
-#include "../../src/store/sql.def"
+#include "src/store/sql.def"
 #undef SQL
 };
 

@@ -5,7 +5,7 @@
 
 #include "routes.h"
 #include "users/users.h"
-#include "../../src/store/db_state.h"
+#include "src/store/db_state.h"
 #include "serve.h"
 
 #define FEW         1000

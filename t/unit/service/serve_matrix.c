@@ -13,7 +13,7 @@ static const struct {
     class_t class;
 } catalogue[] = {
 #define PERMISSION(family, name, class) {#family, name, class},
-#include "../../src/core/permissions.def"
+#include "src/core/permissions.def"
 #undef PERMISSION
 };
 
@@ -25,7 +25,7 @@ static const struct {
 #define FAMILY(family, number, words, slug)                                                                            \
     {words " Viewer", #family, VIEW}, {words " Contributor", #family, VIEW | WRITE},                                   \
         {words " Administrator", #family, VIEW | WRITE | ADMIN},
-#include "../../src/core/roles.def"
+#include "src/core/roles.def"
 #undef FAMILY
 #undef BUILTIN
 };
