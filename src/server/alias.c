@@ -103,7 +103,7 @@ static const char *parse_alias(cmd_parms *cmd, const char *text, const void **pa
 
     (void)text;
     if (!alias)
-        return apr_psprintf(cmd->pool, "%s is an alias that mod_identity does not know here.", name);
+        return apr_psprintf(cmd->pool, "%s is an alias that mod_identity cannot resolve here.", name);
     aliased->provider = alias->provider;
     aliased->arguments = alias->arguments;
     *parsed = aliased;
@@ -176,10 +176,10 @@ static void warn_of_spelling(const cmd_parms *cmd, const char *arguments)
         const char *name = ap_getword_conf(cmd->temp_pool, &arguments),
                    *canonical = identity_username_canonical(cmd->temp_pool, name);
         if (canonical && strcmp(canonical, name) != 0)
-            IDENTITY_LOG(APLOG_WARNING, cmd->server,
-                         "ID0565: %s, line %d: a user of the identity database is never called %s in Require user, "
-                         "but %s",
-                         cmd->directive->filename, cmd->directive->line_num, name, canonical);
+            IDENTITY_LOG(
+                APLOG_WARNING, cmd->server,
+                "ID0565: %s, line %d: no user of the identity database is named %s in Require user; the name is %s",
+                cmd->directive->filename, cmd->directive->line_num, name, canonical);
     }
 }
 

@@ -75,10 +75,9 @@ static bool way_in(request_rec *r, const identity_rctx_t *rctx)
     if (!type || strcasecmp(type, "Identity") != 0 || !identity_request_open(rctx->api.in))
         return false;
     if (!conf->public_calls)
-        ap_log_rerror(
-            APLOG_MARK, APLOG_INFO, 0, r,
-            "ID0562: %s needs no credential of its own, but a user is asked for here (IdentityPublicCalls Off)",
-            r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "ID0562: %s needs no credential, but this location requires a user (IdentityPublicCalls Off)",
+                      r->uri);
     return conf->public_calls;
 }
 

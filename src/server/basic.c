@@ -13,7 +13,8 @@ static authn_status check_password(request_rec *r, const char *user, const char 
     identity_request_t in = {.path = r->uri};
 
     if (!rctx) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0594: AuthBasicProvider identity: this server has no identities");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "ID0594: AuthBasicProvider identity: mod_identity is not active on this server");
         return AUTH_GENERAL_ERROR;
     }
     in.request_id = rctx->request_id;

@@ -50,17 +50,15 @@ bool identity_active(apr_pool_t *configuration, apr_pool_t *temporary, server_re
 static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close))
-        return "ID0501: Identities are asked for (IdentityEngine, AuthType Identity, ...), but mod_dbd, by which the "
-               "database is reached, is not loaded.";
+        return "ID0501: Identities are required (IdentityEngine, AuthType Identity, ...), but mod_dbd, which connects "
+               "to the database, is not loaded.";
     if (!dbd->driver || !dbd->params || !*dbd->params)
-        return "ID0502: Identities are asked for (IdentityEngine, AuthType Identity, ...), but DBDriver and DBDParams "
-               "do not say which database to use; for the "
-               "embedded one write "
-               "DBDriver sqlite3 and DBDParams /path/of/identity.db.";
+        return "ID0502: Identities are required (IdentityEngine, AuthType Identity, ...), but DBDriver and DBDParams "
+               "do not name a database; for the embedded one write DBDriver sqlite3 and DBDParams "
+               "/path/of/identity.db.";
     if (strcmp(dbd->driver, "sqlite3") != 0)
-        return apr_psprintf(
-            pool, "ID0503: Identities are asked for, but DBDriver is %s; the one that is supported is sqlite3.",
-            dbd->driver);
+        return apr_psprintf(pool, "ID0503: Identities are required, but DBDriver is %s; only sqlite3 is supported.",
+                            dbd->driver);
     /* mod_dbd opens the path as it stands, wherever the process happens to be. */
     if (dbd->params[0] != '/')
         return apr_psprintf(pool, "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.", dbd->params);
@@ -77,8 +75,7 @@ static const char *check_mail(apr_pool_t *pool, const identity_conf_t *conf)
     if (!identity_watchdog_loaded())
         return "ID0505: IdentityMailURL is set, but mod_watchdog, which sends the mail, is not loaded.";
     if (conf->mail->user && !conf->mail_secret)
-        return "ID0506: IdentityMailURL names a user, but IdentityMailSecret does not say in which file the password "
-               "is.";
+        return "ID0506: IdentityMailURL names a user, but IdentityMailSecret does not name the file with the password.";
     if (conf->mail_secret)
         errmsg = identity_secret_read(pool, conf->mail_secret, &text);
     return errmsg ? apr_psprintf(pool, "ID0507: IdentityMailSecret %s", errmsg) : NULL;
@@ -92,9 +89,8 @@ static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
         identity_origin_loopback(pool, origin))
         return NULL;
     return apr_psprintf(pool,
-                        "ID0508: IdentityPublicURL is %s, but secrets travel over TLS only: write https:// or, where "
-                        "the network is trusted, "
-                        "IdentityRequireTLS Off.",
+                        "ID0508: IdentityPublicURL is %s, but secrets are sent over TLS only: write https:// or, on a "
+                        "trusted network, IdentityRequireTLS Off.",
                         origin);
 }
 
@@ -136,9 +132,11 @@ static const char *check_stale(const identity_conf_t *conf)
     if (!conf->settings.stale)
         return NULL;
     if (!conf->cache)
-        return "ID0517: IdentityStale is set, but with IdentityCache 0 nobody is remembered who could be let in.";
+        return "ID0517: IdentityStale is set, but with IdentityCache 0 there are no cached credentials that could "
+               "remain valid.";
     if (!identity_watchdog_loaded())
-        return "ID0518: IdentityStale is set, but mod_watchdog, without which nobody is remembered, is not loaded.";
+        return "ID0518: IdentityStale is set, but mod_watchdog, without which no credentials are cached, is not "
+               "loaded.";
     return NULL;
 }
 
@@ -148,9 +146,8 @@ static const char *check_trailers(const server_rec *server)
     const core_server_config *core = ap_get_core_module_config(server->module_config);
 
     return identity_conf(server)->forwards && core->merge_trailers == AP_MERGE_TRAILERS_ENABLE
-               ? "ID0519: IdentityForwardHeaders and MergeTrailers are both On: a client could write "
-                 "X-Identity-User-Id "
-                 "and its like in the trailers; leave MergeTrailers Off."
+               ? "ID0519: IdentityForwardHeaders and MergeTrailers are both On: a client could forge "
+                 "X-Identity-User-Id and the other headers in the trailers; leave MergeTrailers Off."
                : NULL;
 }
 
@@ -158,7 +155,7 @@ static void warn_lifetime(const server_rec *server, const char *name, apr_interv
 {
     if (lifetime > IDENTITY_TOKEN_LONGEST)
         IDENTITY_LOG(APLOG_WARNING, server,
-                     "ID0534: %s is more than 24h, the longest that an access token may live: 24h is used", name);
+                     "ID0534: %s is more than 24h, the maximum lifetime of an access token: using 24h", name);
 }
 
 /* mod_dbd has one database for a server or virtual host, and its last DBDParams wins: of two modules that each brought
@@ -175,10 +172,10 @@ static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, co
         identity_dbd_read(pool, main_server, other, &ours);
         if (identity_conf(other)->active && identity_dbd_same(&its, &ours))
             return apr_psprintf(pool,
-                                "ID0512: %s (%s line %d) would run its SQL on %s, which DBDParams names for "
-                                "mod_identity too: mod_dbd has one database for a server or virtual host. Let DBDriver "
-                                "and DBDParams of mod_identity stand in a virtual host of its own, together with "
-                                "IdentityEngine and all that AuthType Identity protects.",
+                                "ID0512: %s (%s line %d) would run its SQL on %s, which is also the database of "
+                                "mod_identity (DBDParams): mod_dbd has one database for each server or virtual host. "
+                                "Move DBDriver and DBDParams of mod_identity to a virtual host of its own, together "
+                                "with IdentityEngine and everything that AuthType Identity protects.",
                                 user->directive, user->filename, user->line_num, its.params);
     }
     return NULL;
@@ -275,8 +272,7 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
         const char *errmsg = test_database(configuration, identity_conf(server), &dbd);
         if (errmsg)
             IDENTITY_LOG(APLOG_WARNING, server,
-                         "ID0513: %s httpd starts all the same; the API and what is protected "
-                         "would answer 503.",
+                         "ID0513: %s httpd starts all the same; the API and protected content would answer 503.",
                          errmsg);
     }
     identity_named_check(configuration, main_server);

@@ -171,8 +171,7 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
     /* The answers go to pages with the credentials of whoever looks at them. */
     if (strchr(value, '*') || strcasecmp(value, "null") == 0)
         return apr_psprintf(cmd->pool,
-                            "%s names each origin by itself, such as https://app.example.org; %s would be "
-                            "anybody's.",
+                            "%s takes individual origins, such as https://app.example.org; %s would allow every site.",
                             name, value);
     if (!none && (err = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
         return err;
@@ -268,7 +267,7 @@ static const char *set_hash_memory(cmd_parms *cmd, void *directory, const char *
 static const char *file_path(cmd_parms *cmd, const char *value, const char **path)
 {
     *path = ap_server_root_relative(cmd->pool, value);
-    return *path ? NULL : apr_psprintf(cmd->pool, "%s needs the path of a file, not %s.", cmd->cmd->name, value);
+    return *path ? NULL : apr_psprintf(cmd->pool, "%s needs a file path, not %s.", cmd->cmd->name, value);
 }
 
 static const char *set_file(cmd_parms *cmd, void *directory, const char *value)
@@ -299,7 +298,7 @@ static const char *set_password_hash(cmd_parms *cmd, void *directory, int count,
 
     (void)directory;
     if (count < 1 || strcasecmp(arguments[0], "argon2id") != 0)
-        return apr_psprintf(cmd->pool, "%s begins with argon2id, the one algorithm that new hashes have.", name);
+        return apr_psprintf(cmd->pool, "%s must begin with argon2id, the only algorithm for new hashes.", name);
     for (int i = 1; i < count && !err; i++) {
         const char *argument = arguments[i];
         if (strncmp(argument, "m=", 2) == 0)
@@ -351,7 +350,7 @@ static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *va
     if (status == APR_SUCCESS)
         status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
     if (status == APR_SUCCESS && (info.filetype != APR_REG || info.size > BLOCKLIST_LARGEST))
-        return apr_psprintf(cmd->pool, "%s: %s is no file, or one of more than 64 MiB.", cmd->cmd->name, path);
+        return apr_psprintf(cmd->pool, "%s: %s is not a regular file, or is larger than 64 MiB.", cmd->cmd->name, path);
     if (status == APR_SUCCESS && info.size > 0) {
         text = apr_palloc(cmd->temp_pool, (apr_size_t)info.size + 1);
         status = apr_file_read_full(file, text, (apr_size_t)info.size, &length);
@@ -371,7 +370,7 @@ static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_n
 
     (void)directory;
     if (class == IDENTITY_RATE_NONE)
-        return apr_psprintf(cmd->pool, "%s begins with a class: %s, not %s.", cmd->cmd->name,
+        return apr_psprintf(cmd->pool, "%s must begin with a class: %s, not %s.", cmd->cmd->name,
                             identity_rate_class_names(cmd->pool), class_name);
     conf->set |= 1u << class;
     return identity_read_rate(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
@@ -385,7 +384,7 @@ static const char *set_retention(cmd_parms *cmd, void *directory, const char *wh
 
     (void)directory;
     if (keep == IDENTITY_KEEPS)
-        return apr_psprintf(cmd->pool, "%s begins with audit, sessions or mail, not %s.", cmd->cmd->name, what);
+        return apr_psprintf(cmd->pool, "%s must begin with audit, sessions or mail, not %s.", cmd->cmd->name, what);
     conf->set |= 1u << keep;
     return identity_read_duration(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", what, NULL), value, false,
                                   &conf->retention.of[keep]);
@@ -470,7 +469,8 @@ static const char *set_trusted_proxy(cmd_parms *cmd, void *directory, const char
     /* APR would take 10 for 10.0.0.0/8: too easily written by mistake where it is a matter of trust. */
     bool whole = inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) == 1;
     if (!whole || apr_ipsubnet_create(&subnet, address, mask, cmd->pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "%s needs addresses of proxies, such as 192.0.2.7 or 2001:db8::/64, not %s.",
+        return apr_psprintf(cmd->pool,
+                            "%s needs proxy addresses or networks, such as 192.0.2.7 or 2001:db8::/64, not %s.",
                             cmd->cmd->name, value);
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(apr_ipsubnet_t *));
@@ -485,8 +485,8 @@ static const char *set_redirect_uri(cmd_parms *cmd, void *directory, const char 
     (void)directory;
     if (!identity_redirect_valid(cmd->temp_pool, value))
         return apr_psprintf(cmd->pool,
-                            "%s needs whole https addresses with a path (http only on this machine itself), without "
-                            "user, fragment and *, of at most 256 bytes, not %s.",
+                            "%s needs complete https URLs with a path (http only for loopback), without user, fragment "
+                            "and *, of at most 256 bytes, not %s.",
                             cmd->cmd->name, value);
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(const char *));

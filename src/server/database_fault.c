@@ -121,13 +121,14 @@ static const char *no_access(apr_pool_t *pool, const char *path, int error)
 
     if (folder)
         return apr_psprintf(
-            pool, "%s may not pass through the folder %s on the way to %s: %s (errno %d). Run `chmod o+x %s`.", user,
-            folder, path, strerror(EACCES), EACCES, quoted(pool, folder));
+            pool,
+            "%s has no search permission for the folder %s, which leads to %s: %s (errno %d). Run `chmod o+x %s`.",
+            user, folder, path, strerror(EACCES), EACCES, quoted(pool, folder));
     if (error == EROFS)
         return apr_psprintf(pool,
                             "%s lies on a file system that is mounted read-only: %s (errno %d). Mount it read-write.",
                             path, strerror(error), error);
-    return apr_psprintf(pool, "%s, as whom httpd runs, must be able to read and write %s: %s (errno %d). Run `%s`.",
+    return apr_psprintf(pool, "%s, the user httpd runs as, must be able to read and write %s: %s (errno %d). Run `%s`.",
                         user, path, strerror(error), error, identity_rights_command(pool, path));
 }
 
@@ -184,30 +185,26 @@ static const char *missing(apr_pool_t *pool, const identity_dbd_t *dbd, int erro
     struct stat info;
 
     if (error && stat(folder, &info) != 0)
-        return apr_psprintf(
-            pool,
-            "The folder of the database %s is not there: %s (errno %d). Mount it, or make both by `install -d "
-            "-o %s -g %s -m 0700 %s && %s`.",
-            dbd->params, strerror(errno), errno, identity_children_user(pool), strchr(children_owner(pool), ':') + 1,
-            quoted(pool, folder), migrate);
+        return apr_psprintf(pool,
+                            "The folder of the database %s does not exist: %s (errno %d). Mount it, or create both "
+                            "with `install -d -o %s -g %s -m 0700 %s && %s`.",
+                            dbd->params, strerror(errno), errno, identity_children_user(pool),
+                            strchr(children_owner(pool), ':') + 1, quoted(pool, folder), migrate);
     const char *what =
-        error ? apr_psprintf(pool, "is not there: %s (errno %d)", strerror(error), error) : "is an empty file";
+        error ? apr_psprintf(pool, "does not exist: %s (errno %d)", strerror(error), error) : "is an empty file";
     const char *remains = identity_database_remains(pool, dbd);
     if (remains)
-        return apr_psprintf(
-            pool,
-            "The database %s %s, but %s, which belongs to one, lies beside it. Put the database back; to begin "
-            "with an empty one run `%s`.",
-            dbd->params, what, remains, migrate);
+        return apr_psprintf(pool,
+                            "The database %s %s, but %s, which belongs to one, is next to it. Restore the database; to "
+                            "start with an empty one run `%s`.",
+                            dbd->params, what, remains, migrate);
     return apr_psprintf(pool, "The database %s %s. Run `%s`.", dbd->params, what, migrate);
 }
 
 static const char *damaged(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
     return apr_psprintf(
-        pool,
-        "The database %s is damaged, or is not an SQLite database. Put a backup in its place; `%s` tells "
-        "more.",
+        pool, "The database %s is damaged, or is not an SQLite database. Restore a backup; `%s` gives details.",
         dbd->params, tool_command(pool, dbd, "check"));
 }
 
@@ -255,14 +252,13 @@ static identity_fault_t check_file(apr_pool_t *pool, const identity_dbd_t *dbd, 
 
 static const char *locked(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
-    return apr_psprintf(pool, "The database %s is locked by another process; `fuser -v %s` names it.", dbd->params,
+    return apr_psprintf(pool, "The database %s is locked by another process; `fuser -v %s` shows which.", dbd->params,
                         quoted(pool, dbd->params));
 }
 
 static const char *full(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
-    return apr_psprintf(pool,
-                        "The disk of the database %s is full: nothing can be written. `df -h %s` shows it; make room.",
+    return apr_psprintf(pool, "The disk of the database %s is full. Free some space; `df -h %s` shows the usage.",
                         dbd->params, quoted(pool, identity_folder_of(pool, dbd->params)));
 }
 
@@ -274,16 +270,15 @@ static const char *not_fitting(apr_pool_t *pool, const identity_dbd_t *dbd, iden
     case IDENTITY_SCHEMA_EMPTY:
         return apr_psprintf(pool, "The database %s is empty. Run `%s`.", dbd->params, migrate);
     case IDENTITY_SCHEMA_OLDER:
-        return apr_psprintf(pool, "The database %s has version %d, but version %d is needed. Run `%s`.", dbd->params,
+        return apr_psprintf(pool, "The database %s has version %d, but version %d is required. Run `%s`.", dbd->params,
                             version, identity_schema_current(), migrate);
     case IDENTITY_SCHEMA_NEWER:
-        return apr_psprintf(
-            pool,
-            "The database %s has version %d, but this module knows none newer than %d. Install the newer module "
-            "and restart httpd, or put a backup of version %d in its place.",
-            dbd->params, version, identity_schema_current(), identity_schema_current());
+        return apr_psprintf(pool,
+                            "The database %s has version %d, but this module supports versions up to %d. Install the "
+                            "newer module and restart httpd, or restore a backup of version %d.",
+                            dbd->params, version, identity_schema_current(), identity_schema_current());
     case IDENTITY_SCHEMA_FOREIGN:
-        return apr_psprintf(pool, "The database %s holds tables of another program. Name another file by DBDParams.",
+        return apr_psprintf(pool, "The database %s contains tables of another program. Name another file in DBDParams.",
                             dbd->params);
     case IDENTITY_SCHEMA_JOURNAL:
         return apr_psprintf(pool, "The database %s is not in WAL mode. Run `%s`.", dbd->params, migrate);

@@ -78,7 +78,7 @@ static unsigned long long report_of(identity_fault_t fault, const char *errmsg)
 static void report_well(identity_database_t *database, unsigned long long before)
 {
     if (before)
-        IDENTITY_LOG(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s can be used again.",
+        IDENTITY_LOG(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s is available again.",
                      database->dbd.params);
 }
 
@@ -103,7 +103,7 @@ static void report(identity_database_t *database, identity_fault_t fault, const 
         IDENTITY_LOG(APLOG_EMERG, database->site->main_server, "ID0531: %s%s", errmsg,
                      fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL
                          ? ""
-                         : " Until then the API and what is protected answer 503.");
+                         : " Until then the API and protected content answer 503.");
     }
 }
 

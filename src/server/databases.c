@@ -23,8 +23,8 @@ const char *identity_give_to_children(apr_pool_t *pool, const char *path)
     if (geteuid() != 0 || lstat(path, &info) != 0 || info.st_uid != 0 || (S_ISREG(info.st_mode) && info.st_nlink > 1))
         return NULL;
     if (lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
-        return apr_psprintf(pool, "%s cannot be given to %s: %s (errno %d).", path, identity_children_user(pool),
-                            strerror(errno), errno);
+        return apr_psprintf(pool, "Cannot change the owner of %s to %s: %s (errno %d).", path,
+                            identity_children_user(pool), strerror(errno), errno);
     return NULL;
 }
 
@@ -87,7 +87,7 @@ static identity_fault_t migrate(apr_pool_t *temporary, const identity_host_t *ho
         return err;
     }
     if (from != to)
-        IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0530: brought %s from version %d to %d", host->dbd.params, from,
+        IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0530: migrated %s from version %d to %d", host->dbd.params, from,
                      to);
     *errmsg = hand_over(temporary, host);
     return *errmsg ? IDENTITY_FAULT_RIGHTS : check_patiently(temporary, &host->dbd, errmsg);
@@ -116,7 +116,7 @@ static const char *maildir(apr_pool_t *temporary, const identity_host_t *host)
     if (mkdir(target->directory, 0700) == 0)
         errmsg = identity_give_to_children(temporary, target->directory);
     else if (errno != EEXIST)
-        return apr_psprintf(temporary, "The folder %s of IdentityMailURL cannot be made: %s (errno %d).",
+        return apr_psprintf(temporary, "The folder %s of IdentityMailURL cannot be created: %s (errno %d).",
                             target->directory, strerror(errno), errno);
     int error = identity_child_access(target->directory, R_OK | W_OK | X_OK);
     if (!errmsg && error)
@@ -139,7 +139,7 @@ void identity_start_databases(identity_site_t *site, apr_pool_t *temporary)
             start_database(temporary, host);
         const char *errmsg = maildir(temporary, host);
         if (errmsg)
-            IDENTITY_LOG(APLOG_ERR, site->main_server, "ID0539: %s Until then mails wait.", errmsg);
+            IDENTITY_LOG(APLOG_ERR, site->main_server, "ID0539: %s Until then no mail is sent.", errmsg);
         if (identity_database_well(host->database))
             identity_tell_demo(temporary, host);
     }

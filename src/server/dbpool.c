@@ -200,7 +200,7 @@ static identity_db_status_t lost(identity_dbpool_t *pool, slot_t *slot)
 static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot, const identity_file_t *file,
                                         apr_pool_t *request)
 {
-    const char *error = "The database was replaced at this very moment.";
+    const char *error = "The database was replaced just now.";
     identity_file_t now;
 
     if (slot->db && identity_file_same(&slot->file, file))
@@ -293,7 +293,7 @@ void identity_dbpool_release(void *host_, identity_db_t *db)
     if (identity_db_wrote(db))
         identity_database_wrote(pool->database);
     if (!identity_db_usable(db)) {
-        IDENTITY_LOG(APLOG_WARNING, pool->server, "ID0545: a connection to the database has gone bad and is replaced");
+        IDENTITY_LOG(APLOG_WARNING, pool->server, "ID0545: a broken database connection is replaced");
         lost(pool, slot);
     } else if (!slot->own) {
         hand_back(pool, slot);
@@ -360,7 +360,7 @@ void identity_dbpool_child(identity_dbpool_t *pool, apr_pool_t *child)
         apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS ||
         !identity_database_child(pool->database)) {
         pool->mutex = NULL;
-        IDENTITY_LOG(APLOG_CRIT, pool->server, "ID0542: no mutex can be made: this child cannot reach the database");
+        IDENTITY_LOG(APLOG_CRIT, pool->server, "ID0542: cannot create a mutex: this child cannot access the database");
         return;
     }
     /* mod_dbd opens its first ones after this. */

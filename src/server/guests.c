@@ -16,7 +16,7 @@ const char *identity_read_account(apr_pool_t *pool, const char *name, const char
     if (length > 0 && length <= ACCOUNT_MAX &&
         strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length)
         return NULL;
-    return apr_psprintf(pool, "%s needs the reference or the id of an account, not %s.", name, value);
+    return apr_psprintf(pool, "%s needs the reference or id of an account, not %s.", name, value);
 }
 
 /* IdentityCaptcha URL SECRET-FILE [network=private] */
@@ -31,7 +31,7 @@ const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char
     if (err)
         return apr_psprintf(pool, "%s: %s.", name, err);
     if (!captcha->secret_file)
-        return apr_psprintf(pool, "%s needs the path of the file with the service's secret.", name);
+        return apr_psprintf(pool, "%s needs the path of the file that contains the service's secret.", name);
     if (option && strcmp(option, "network=private") != 0)
         return apr_psprintf(pool, "%s takes network=private after the two values, not %s.", name, option);
     return NULL;
@@ -49,15 +49,11 @@ const char *identity_check_guests(apr_pool_t *temporary, const identity_conf_t *
     char *secret;
 
     if (conf->settings.demo_account && !conf->captcha)
-        return "ID0581: IdentityDemoAccount is set, but IdentityCaptcha does not say by which service visitors show "
-               "that "
-               "they are people.";
+        return "ID0581: IdentityDemoAccount is set, but IdentityCaptcha does not name a captcha service for guests.";
     if (conf->settings.sandbox && !conf->captcha)
-        return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not say by which service visitors show that "
-               "they "
-               "are people.";
+        return "ID0582: IdentitySandbox is On, but IdentityCaptcha does not name a captcha service for guests.";
     if (conf->settings.sandbox && !identity_watchdog_loaded())
-        return "ID0586: IdentitySandbox is On, but mod_watchdog, which takes sandboxes away, is not loaded.";
+        return "ID0586: IdentitySandbox is On, but mod_watchdog, which deletes expired sandboxes, is not loaded.";
     if (conf->captcha)
         errmsg = read_secret(temporary, conf->captcha, &secret);
     return errmsg ? apr_psprintf(temporary, "ID0583: %s", errmsg) : NULL;
@@ -109,7 +105,7 @@ void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
         else if (status == IDENTITY_DB_CONFLICT)
             IDENTITY_LOG(APLOG_WARNING, host->server,
                          "ID0585: IdentityDemoAccount %s: several accounts have this reference, so demo-token answers "
-                         "403; name the one by its id",
+                         "403; use the account's id",
                          name);
     }
     apr_pool_destroy(connection);

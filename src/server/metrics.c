@@ -81,7 +81,8 @@ void identity_metrics_join(identity_site_t *site, apr_pool_t *child)
         apr_pool_cleanup_register(child, board, leave, apr_pool_cleanup_null);
         return;
     }
-    IDENTITY_LOG(APLOG_WARNING, site->main_server, "ID0532: there are too many processes: this child counts nothing");
+    IDENTITY_LOG(APLOG_WARNING, site->main_server,
+                 "ID0532: too many processes: this child is not counted in the metrics");
 }
 
 identity_metrics_snapshot_t *identity_metrics_collect(apr_pool_t *pool, identity_site_t *site)

@@ -53,5 +53,6 @@ void identity_cache_child(identity_host_t *host)
         return;
     host->env.cache = identity_cache_make(host->site->pool, host->conf->cache, &host->env.random);
     if (!host->env.cache)
-        IDENTITY_LOG(APLOG_WARNING, host->server, "ID0536: there is no memory for IdentityCache: nobody is remembered");
+        IDENTITY_LOG(APLOG_WARNING, host->server,
+                     "ID0536: not enough memory for IdentityCache: credentials are not cached");
 }

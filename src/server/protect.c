@@ -130,8 +130,8 @@ static identity_host_t *host_of(request_rec *r)
 
     if (!host)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "ID0592: identities are asked for here, but this server has none: let AuthType Identity or "
-                      "IdentityEngine stand in its configuration, not in .htaccess alone");
+                      "ID0592: this location requires identities, but mod_identity is not active on this server: put "
+                      "AuthType Identity or IdentityEngine into its configuration, not only into .htaccess");
     return host;
 }
 
@@ -143,7 +143,7 @@ static int authenticate(request_rec *r)
         return HTTP_INTERNAL_SERVER_ERROR;
     if (r->proxyreq == PROXYREQ_PROXY) {
         /* Its credential is Proxy-Authorization; what stands in Authorization is for the site behind. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity does not guard a forward proxy");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity cannot protect a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     identity_rctx_t *rctx = identity_rctx_begin(r, host, IDENTITY_RCTX_PROTECTED);
@@ -220,8 +220,8 @@ static void log_lacking(request_rec *r, const identity_rctx_t *rctx)
         if (lacks)
             text = apr_pstrcat(r->pool, text, *text ? "; " : "", lacks, NULL);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s may not have this: %s [%s]", r->uri, r->user,
-                  *text ? text : "no 'Require identity-...' line is the reason", rctx->request_id);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s is denied access: %s [%s]", r->uri, r->user,
+                  *text ? text : "not because of a 'Require identity-...' line", rctx->request_id);
 }
 
 static int lacking(request_rec *r, const identity_rctx_t *rctx)

@@ -28,8 +28,7 @@ static const char *read_domains(apr_pool_t *pool, const char *name, const char *
     for (char *domain = apr_strtok(list, ",", &rest); domain; domain = apr_strtok(NULL, ",", &rest)) {
         const char *canonical = identity_domain_canonical(pool, domain);
         if (!canonical)
-            return apr_psprintf(pool, "%s: %s= takes domains such as example.org, with commas between them.", name,
-                                option);
+            return apr_psprintf(pool, "%s: %s= takes domains such as example.org, separated by commas.", name, option);
         APR_ARRAY_PUSH(domains, const char *) = canonical;
     }
     return domains->nelts ? NULL : apr_psprintf(pool, "%s: %s= names no domain.", name, option);
@@ -49,10 +48,8 @@ static const char *check_verified(apr_pool_t *pool, const char *name, const iden
     for (int i = 0; provider->verified && i < provider->verified->nelts; i++) {
         const char *domain = APR_ARRAY_IDX(provider->verified, i, const char *);
         if (!listed(provider->domains, domain))
-            return apr_psprintf(pool,
-                                "%s %s: verified= names %s, which is not among those of domains=; it takes some or all "
-                                "of them.",
-                                name, provider->name, domain);
+            return apr_psprintf(pool, "%s %s: verified= names %s, which is not one of the domains in domains=.", name,
+                                provider->name, domain);
     }
     return NULL;
 }
@@ -84,8 +81,8 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
     const char *err = NULL;
 
     if (count < 4)
-        return apr_psprintf(pool, "%s needs a name, the issuer, the client id and the file with the client's secret.",
-                            name);
+        return apr_psprintf(
+            pool, "%s needs a name, the issuer, the client id and the file that contains the client secret.", name);
     provider->name = arguments[0];
     provider->issuer = arguments[1];
     provider->client_id = arguments[2];
@@ -97,14 +94,15 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
     if (!identity_issuer_valid(pool, provider->issuer)) /* which is not repeated: a password may stand in it */
         return apr_psprintf(pool,
                             "%s %s: the issuer must be an https URL without user, query and fragment, such as "
-                            "https://login.example.org (http only on this machine itself).",
+                            "https://login.example.org (http only for loopback).",
                             name, provider->name);
     if (!identity_text_valid(provider->client_id) || strlen(provider->client_id) > CLIENT_MAX)
         return apr_psprintf(pool, "%s %s: the client id must be text of at most %d bytes.", name, provider->name,
                             CLIENT_MAX);
     provider->secret_file = ap_server_root_relative(pool, arguments[3]);
     if (!provider->secret_file)
-        return apr_psprintf(pool, "%s %s needs the path of the file with the client's secret.", name, provider->name);
+        return apr_psprintf(pool, "%s %s needs the path of the file that contains the client secret.", name,
+                            provider->name);
     for (int i = 4; i < count && !err; i++)
         err = read_option(pool, name, arguments[i], provider);
     return err ? err : check_verified(pool, name, provider);
@@ -114,7 +112,7 @@ const char *identity_provider_clash(apr_pool_t *pool, const char *name, const id
                                     const identity_provider_conf_t *other)
 {
     if (strcmp(one->name, other->name) == 0)
-        return apr_psprintf(pool, "%s: there are two providers of the name %s.", name, one->name);
+        return apr_psprintf(pool, "%s: two providers are named %s.", name, one->name);
     if (strcmp(one->issuer, other->issuer) == 0 && strcmp(one->client_id, other->client_id) == 0)
         return apr_psprintf(pool, "%s: %s and %s are the same client of the same issuer.", name, other->name,
                             one->name);
@@ -139,10 +137,10 @@ const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *con
     char *secret;
 
     if (conf->settings.sso_provision && !conf->providers)
-        return "ID0571: IdentitySSOProvision is On, but there is no IdentityProvider by which anybody could come.";
+        return "ID0571: IdentitySSOProvision is On, but there is no IdentityProvider to sign in with.";
     if (conf->providers && !conf->settings.redirect_uris)
-        return "ID0572: IdentityProvider is set, but IdentityRedirectURI does not say to which page a sign-on comes "
-               "back.";
+        return "ID0572: IdentityProvider is set, but IdentityRedirectURI does not name the page to which a sign-on "
+               "returns.";
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
         const char *errmsg = read_secret(temporary, provider_at(conf, i), &secret);
         if (errmsg)

@@ -66,8 +66,8 @@ static const char *read_role(cmd_parms *cmd, word_t *word)
         return NULL;
     }
     return apr_psprintf(cmd->pool,
-                        "identity-role needs the slugs or ids of roles, not their names, which whoever makes roles may "
-                        "choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
+                        "identity-role needs the slugs or ids of roles, not their names, which anyone who may create "
+                        "roles can choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
                         slug_for(cmd->pool, word->text), word->text);
 }
 
@@ -281,8 +281,8 @@ static authz_status unknown_here(request_rec *r, const line_t *line)
     if (rctx)
         rctx->location.foreign = true;
     ap_log_rerror(APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
-                  "ID0561: %s: %s is no user of the identity database, so nothing is known here that 'Require %s%s' "
-                  "could be asked about: it does not let in",
+                  "ID0561: %s: %s is not a user of the identity database, so 'Require %s%s' cannot be evaluated and "
+                  "denies access",
                   r->uri, r->user, line->negated ? "not " : "", line->text);
     return line->negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }

@@ -102,11 +102,12 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
     bool closed = now.there && access(file->path, R_OK) != 0 && errno == EACCES;
     if (tell && closed)
         IDENTITY_LOG(APLOG_NOTICE, secrets->server,
-                     "ID0558: %s: %s has changed, and only root reads it: it counts from the next graceful restart on",
+                     "ID0558: %s: %s has changed but is readable by root only: the change takes effect at the next "
+                     "graceful restart",
                      file->name, file->path);
     else if (tell)
-        IDENTITY_LOG(APLOG_WARNING, secrets->server, "ID0556: %s: %s The secret that was read before stays in force",
-                     file->name, errmsg);
+        IDENTITY_LOG(APLOG_WARNING, secrets->server, "ID0556: %s: %s The previous secret remains in use", file->name,
+                     errmsg);
     apr_pool_destroy(lasting);
 }
 
@@ -135,7 +136,7 @@ void identity_start_secrets(identity_site_t *site)
     /* In every child. */
     if (instance(&watchdog, "_identity_secrets_", 0, 0, site->pool) != APR_SUCCESS ||
         callback(watchdog, EVERY, site->secrets, tick) != APR_SUCCESS)
-        IDENTITY_LOG(APLOG_WARNING, site->main_server,
-                     "ID0557: mod_watchdog does not look after files of secrets: what changes in them counts after the "
-                     "next graceful restart");
+        IDENTITY_LOG(
+            APLOG_WARNING, site->main_server,
+            "ID0557: mod_watchdog does not watch the secret files: changes take effect at the next graceful restart");
 }

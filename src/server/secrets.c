@@ -21,12 +21,12 @@ static const char *validate(apr_pool_t *pool, const char *path, int file, struct
     if (fstat(file, info) != 0)
         return err(pool, path, errno);
     if (!S_ISREG(info->st_mode))
-        return apr_psprintf(pool, "%s is no file.", path);
+        return apr_psprintf(pool, "%s is not a regular file.", path);
     if (info->st_mode & 077)
-        return apr_psprintf(pool, "%s holds a secret, but others than its owner may read or write it: chmod 600 it.",
-                            path);
+        return apr_psprintf(
+            pool, "%s contains a secret, but is readable or writable by others than its owner: chmod 600 it.", path);
     if (info->st_size == 0 || info->st_size > SECRET_LARGEST)
-        return apr_psprintf(pool, "%s is empty or too large for what it should hold.", path);
+        return apr_psprintf(pool, "%s is empty or too large.", path);
     return NULL;
 }
 
@@ -59,7 +59,7 @@ const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secr
     if (errmsg)
         return errmsg;
     (*secret)[strcspn(*secret, "\r\n")] = '\0';
-    return **secret ? NULL : apr_psprintf(pool, "%s holds no secret in its first line.", path);
+    return **secret ? NULL : apr_psprintf(pool, "%s has no secret on its first line.", path);
 }
 
 const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys)
@@ -108,8 +108,8 @@ const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsig
         errmsg = apr_pstrcat(pool, "IdentityKeyEscrow ", errmsg, NULL);
     else if (!identity_sealing_key_read(text, made))
         errmsg = apr_psprintf(pool,
-                              "IdentityKeyEscrow %s does not hold 32 bytes as 64 hexadecimal digits or in base64; "
-                              "`openssl rand -hex 32` makes them.",
+                              "IdentityKeyEscrow %s does not contain 32 bytes as 64 hexadecimal digits or in base64; "
+                              "`openssl rand -hex 32` generates them.",
                               path);
     *key = made;
     apr_pool_destroy(texts);

@@ -60,7 +60,7 @@ static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const i
     if (found->highest < 0 && access(path, F_OK) != 0 && errno == ENOENT) {
         errmsg = identity_key_file_make(temporary, path);
         if (!errmsg)
-            IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0520: made the signing key %s", path);
+            IDENTITY_LOG(APLOG_NOTICE, host->server, "ID0520: created the signing key %s", path);
         find(temporary, host, found);
     }
     for (int i = 0; i < found->paths->nelts && !errmsg; i++)
@@ -88,7 +88,7 @@ static const char *reload(apr_pool_t *temporary, const identity_database_t *data
     if (errmsg) {
         apr_pool_destroy(lasting);
         if (known)
-            IDENTITY_LOG(APLOG_WARNING, host->server, "ID0538: %s The keys that are in use go on.", errmsg);
+            IDENTITY_LOG(APLOG_WARNING, host->server, "ID0538: %s The present keys remain in use.", errmsg);
         return errmsg;
     }
     install(database, host->site, keys);

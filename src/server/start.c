@@ -177,11 +177,11 @@ static void tell_origin(const identity_host_t *host)
     const char *origin = host->settings.public_url;
 
     if (!host->conf->engine)
-        IDENTITY_LOG(APLOG_INFO, host->server, "ID0533: protects content; takes the tokens of %s", origin);
+        IDENTITY_LOG(APLOG_INFO, host->server, "ID0533: protects content; accepts the tokens of %s", origin);
     else if (host->conf->settings.require_tls && strncmp(origin, "https:", 6) != 0 &&
              !identity_origin_loopback(host->site->pool, origin))
         IDENTITY_LOG(APLOG_WARNING, host->server,
-                     "ID0523: the links in mails will begin with %s, without TLS; set IdentityPublicURL", origin);
+                     "ID0523: links in mails begin with %s, without TLS; set IdentityPublicURL", origin);
     else
         IDENTITY_LOG(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
 }
@@ -269,7 +269,7 @@ static int write_mutex(identity_site_t *site)
     }
     if (apr_global_mutex_mech(mutex) == APR_LOCK_POSIXSEM) {
         IDENTITY_LOG(APLOG_EMERG, site->main_server,
-                     "ID0524: Mutex posixsem %s: a child that is killed would keep all others from writing; use "
+                     "ID0524: Mutex posixsem %s: a child that is killed could block all others from writing; use "
                      "another mechanism.",
                      IDENTITY_WRITE_MUTEX);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -309,7 +309,7 @@ int identity_start_semaphores(identity_site_t *site)
         return OK;
     IDENTITY_LOG(
         APLOG_EMERG, site->main_server,
-        "ID0525: There is no shared memory for the semaphore of password hashing, the rate limits and the counters.");
+        "ID0525: Cannot allocate shared memory for the password hashing semaphore, the rate limits and the metrics.");
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 

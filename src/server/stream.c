@@ -80,8 +80,8 @@ static void end(stream_t *stream)
     /* Its thread may still wait for a backend that says nothing. */
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS_ENDED, 1);
-    IDENTITY_LOG(APLOG_INFO, stream->host->server, "ID0596: %s may not have %s any more: ended", stream->name,
-                 stream->r->uri);
+    IDENTITY_LOG(APLOG_INFO, stream->host->server, "ID0596: %s is no longer allowed to access %s: connection closed",
+                 stream->name, stream->r->uri);
     atomic_store(&stream->ended, true);
     if (stream->descriptor >= 0)
         shutdown(stream->descriptor, SHUT_RDWR);
@@ -231,7 +231,7 @@ static void start(identity_streams_t *streams, const identity_host_t *host)
     streams->running = pthread_create(&streams->thread, NULL, watch, streams) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!streams->running)
-        IDENTITY_LOG(APLOG_ERR, host->server, "ID0597: no thread can be made that looks after IdentityStreamRecheck");
+        IDENTITY_LOG(APLOG_ERR, host->server, "ID0597: cannot create the thread for IdentityStreamRecheck");
 }
 
 /* ---- a request --------------------------------------------------------------------------------------------------- */

@@ -44,9 +44,9 @@ const char *identity_read_duration(apr_pool_t *pool, const char *name, const cha
         return apr_psprintf(pool, "%s needs a whole number and a unit (s, m, h or d), such as 15m, not %s.", name,
                             text);
     if (number > LONGEST_DAYS * UINT64_C(86400) / seconds)
-        return apr_psprintf(pool, "%s cannot be longer than %dd; it is given %s.", name, LONGEST_DAYS, text);
+        return apr_psprintf(pool, "%s must be at most %dd, not %s.", name, LONGEST_DAYS, text);
     if (!number && !zero)
-        return apr_psprintf(pool, "%s must be longer than nothing; it is given %s.", name, text);
+        return apr_psprintf(pool, "%s must be more than 0, not %s.", name, text);
     *value = (apr_interval_time_t)apr_time_from_sec(number * seconds);
     return NULL;
 }
@@ -79,8 +79,8 @@ const char *identity_read_number(apr_pool_t *pool, const char *name, const char 
     if (!whole(text, &number, &rest) || *rest)
         return apr_psprintf(pool, "%s needs a whole number, not %s.", name, text);
     if (number < least || number > most)
-        return least == most ? apr_psprintf(pool, "%s can only be %u; it is given %s.", name, least, text)
-                             : apr_psprintf(pool, "%s must be from %u to %u; it is given %s.", name, least, most, text);
+        return least == most ? apr_psprintf(pool, "%s can only be %u, not %s.", name, least, text)
+                             : apr_psprintf(pool, "%s must be from %u to %u, not %s.", name, least, most, text);
     *value = (unsigned)number;
     return NULL;
 }
@@ -125,7 +125,7 @@ const char *identity_read_origin(apr_pool_t *pool, const char *name, const char 
     if (!good) /* which is not repeated: somebody may have written a password into it */
         return apr_psprintf(
             pool,
-            "%s needs http or https, a host and perhaps a port, such as https://id.example.org, and nothing else.",
+            "%s needs http or https, a host and optionally a port, such as https://id.example.org, and nothing else.",
             name);
     char *scheme = apr_pstrdup(pool, uri.scheme), *host = apr_pstrdup(pool, uri.hostname);
     ap_str_tolower(scheme);

@@ -228,8 +228,9 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     if (apr_thread_cond_create(&job->ended, job->pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&job->mutex, APR_THREAD_MUTEX_DEFAULT, job->pool) != APR_SUCCESS) {
         job->mutex = NULL;
-        IDENTITY_LOG(APLOG_CRIT, ap_server_conf,
-                     "ID0550: no mutex can be made: this child sends no mail, purges nothing and reads no changes");
+        IDENTITY_LOG(
+            APLOG_CRIT, ap_server_conf,
+            "ID0550: cannot create a mutex: this child does not send mail, delete expired rows or read changes");
         return;
     }
     job->owner = owner_name(job->pool);
@@ -308,13 +309,13 @@ int identity_start_watchdog(identity_site_t *site)
 
     if (!instance || !callback) {
         /* With mail, and with IdentityStale, check.c has refused that. */
-        IDENTITY_LOG(APLOG_WARNING, site->main_server,
-                     "ID0552: mod_watchdog is not loaded: the database keeps what has had its time, and nobody is "
-                     "remembered between requests");
+        IDENTITY_LOG(
+            APLOG_WARNING, site->main_server,
+            "ID0552: mod_watchdog is not loaded: expired rows stay in the database, and credentials are not cached");
         return OK;
     }
     if (!identity_revisions_share(site)) {
-        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0554: There is no shared memory for IdentityCache.");
+        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0554: Cannot allocate shared memory for IdentityCache.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     site->job = job_make(site);
@@ -328,6 +329,7 @@ int identity_start_watchdog(identity_site_t *site)
     if (status == APR_SUCCESS)
         return OK;
     ap_log_error(APLOG_MARK, APLOG_EMERG, status, site->main_server,
-                 "ID0551: mod_watchdog does not take the jobs that send mail, purge and read what others have changed");
+                 "ID0551: mod_watchdog does not accept the jobs that send mail, delete expired rows and read the "
+                 "changes made by others");
     return HTTP_INTERNAL_SERVER_ERROR;
 }

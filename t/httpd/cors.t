@@ -105,8 +105,8 @@ $server->stop;
 
 # ---- configtest ----------------------------------------------------------------------------------------------------------------------------------
 
-my $origin = qr/IdentityCORSOrigin needs http or https, a host and perhaps a port, such as .*, and nothing else\./;
-my $each = qr/IdentityCORSOrigin names each origin by itself/;
+my $origin = qr/IdentityCORSOrigin needs http or https, a host and optionally a port, such as .*, and nothing else\./;
+my $each = qr/IdentityCORSOrigin takes individual origins/;
 for (
     ['https://app.example.org/app' => $origin], ['app.example.org' => $origin], ['//app.example.org' => $origin], ['ftp://app.example.org' => $origin],
     ['https://user@app.example.org' => $origin], ['https://app.example.org?x' => $origin], ['https://' => $origin], ['https://app.example.org:x' => $origin],

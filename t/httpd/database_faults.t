@@ -97,7 +97,7 @@ sub overwritten
 my ($version) = map { $_->{version} } $server->db('SELECT max(version) AS version FROM schema_version');
 my ($holder, $saved);
 my @faults = (
-    {name => 'a missing database', break => sub { files_to("$state/away") }, mend => sub { files_back("$state/away") }, line => qr/is not there: No such file .*identity-signing-key\.pem.*`htidentity --db sqlite3:\Q$database\E migrate`/},
+    {name => 'a missing database', break => sub { files_to("$state/away") }, mend => sub { files_back("$state/away") }, line => qr/does not exist: No such file .*identity-signing-key\.pem.*`htidentity --db sqlite3:\Q$database\E migrate`/},
     {name => 'a folder that is not mounted', break => sub { moved($state, "$state.away") }, mend => sub { moved("$state.away", $state) },
         line => qr/The folder of the database .* `install -d -o $me -g \S+ -m 0700 \Q$state\E && htidentity --db sqlite3:\Q$database\E migrate`/},
     $root ? {name => 'a database of another owner', break => sub { owner($database, 'daemon') }, mend => sub { owner($database, 'nobody') }, line => qr/`chown nobody:nogroup \Q$database\E`/}
@@ -105,15 +105,15 @@ my @faults = (
     $root ? {name => 'a folder of another owner', break => sub { owner($state, 'daemon') }, mend => sub { owner($state, 'nobody') }, line => qr/`chown nobody:nogroup \Q$state\E`/}
           : {name => 'a folder that cannot be written', break => sub { chmod 0500, $state }, mend => sub { chmod 0700, $state }, line => qr/`chmod u\+rwx \Q$state\E`/},
     {name => 'an older schema', break => sub { sqlite("CREATE TABLE kept AS SELECT * FROM schema_version WHERE version > 1; DELETE FROM schema_version WHERE version > 1") },
-        mend => sub { sqlite('INSERT INTO schema_version SELECT * FROM kept; DROP TABLE kept') }, line => qr/has version 1, but version $version is needed\. Run `htidentity --db sqlite3:\Q$database\E migrate`/},
+        mend => sub { sqlite('INSERT INTO schema_version SELECT * FROM kept; DROP TABLE kept') }, line => qr/has version 1, but version $version is required\. Run `htidentity --db sqlite3:\Q$database\E migrate`/},
     {name => 'a newer schema', break => sub { sqlite('INSERT INTO schema_version VALUES (99, 1)') }, mend => sub { sqlite('DELETE FROM schema_version WHERE version = 99') },
-        line => qr/has version 99, but this module knows none newer than $version\b/},
-    {name => 'another program\'s database', break => sub { replaced(sub { sqlite('CREATE TABLE theirs (x)') }) }, mend => sub { files_back("$state/away") }, line => qr/holds tables of another program/},
+        line => qr/has version 99, but this module supports versions up to $version\b/},
+    {name => 'another program\'s database', break => sub { replaced(sub { sqlite('CREATE TABLE theirs (x)') }) }, mend => sub { files_back("$state/away") }, line => qr/contains tables of another program/},
     {name => 'a file that is not a database', break => sub { replaced(sub { put($database, 'This is no database. ' x 500, 0600) }) }, mend => sub { files_back("$state/away") },
         line => qr/is damaged, or is not an SQLite database/},
     {name => 'an empty file', break => sub { replaced(sub { put($database, '', 0600) }) }, mend => sub { files_back("$state/away") }, line => qr/is an empty file/},
     {name => 'a damaged database', break => sub { open my $in, '<', $database or die; read $in, $saved, 100; overwritten("\0" x 100, 0) }, mend => sub { overwritten($saved, 0) },
-        line => qr/is damaged, or is not an SQLite database\. Put a backup in its place; `htidentity --db sqlite3:\Q$database\E check`/},
+        line => qr/is damaged, or is not an SQLite database\. Restore a backup; `htidentity --db sqlite3:\Q$database\E check`/},
 );
 
 sub lines_of { my ($log, $pattern) = @_; my @lines = $log =~ /^.*$pattern.*\n/mg; return @lines }

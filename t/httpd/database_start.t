@@ -62,7 +62,7 @@ my $empty = folder();
 my $one = httpd_on($empty);
 my ($status, $said) = $one->check;
 is $status, 0, 'M1: httpd -t takes a configuration whose database is missing';
-like $said, qr/:warn\].* ID0513: The database \S+ is not there.*`htidentity --db sqlite3:\Q$empty\E\/identity\.db migrate`/, 'M1: httpd -t warns of it, and says how to make it (security 93)';
+like $said, qr/:warn\].* ID0513: The database \S+ does not exist.*`htidentity --db sqlite3:\Q$empty\E\/identity\.db migrate`/, 'M1: httpd -t warns of it, and says how to make it (security 93)';
 is join(' ', glob "$empty/*"), "$empty/mail", 'M1: httpd -t makes nothing';
 (undef, $said) = httpd_on($empty, "IdentityAutoMigrate On\n")->check;
 unlike $said, qr/ID0513/, 'M1: httpd -t does not warn of a database that the start will make';
@@ -103,9 +103,9 @@ rename $_, "$auto/kept/" . s{.*/}{}r or die for glob "$auto/identity.db*";
 $made->start;
 is answers($made), 503, 'M1: IdentityAutoMigrate On makes no database where a signing key lies beside the missing one';
 ok !-e "$auto/identity.db", 'M1: it is not there';
-like +(emerg($made))[0], qr/ID0531: The database \S+ is not there: .*identity-signing-key\.pem.*Put the database back/, 'M1: the line says why';
+like +(emerg($made))[0], qr/ID0531: The database \S+ does not exist: .*identity-signing-key\.pem.*Restore the database/, 'M1: the line says why';
 (undef, $said) = $made->check;
-like $said, qr/ID0513: .*Put the database back/, 'M1: httpd -t says so, too';
+like $said, qr/ID0513: .*Restore the database/, 'M1: httpd -t says so, too';
 rename $_, "$auto/" . s{.*/}{}r or die for glob "$auto/kept/identity.db*";
 becomes($made, 401, 'M1: it comes back with its database');
 $made->stop;
@@ -136,7 +136,7 @@ if ($root) {
     like $said, qr/identity-signing-key\.pem cannot be read: Permission denied \(errno 13\).*`sudo chown nobody(?::nogroup)? \Q$pem\E`/s, 'M8: the error says errno and what to type';
     chown +(getpwnam 'nobody')[2, 3], $pem;
 }
-for my $fault (['others can read', sub { chmod 0644, $pem }, sub { chmod 0600, $pem }, qr/ID0531: The signing key \S+ holds a secret, but others .*chmod 600/],
+for my $fault (['others can read', sub { chmod 0644, $pem }, sub { chmod 0600, $pem }, qr/ID0531: The signing key \S+ contains a secret, but is readable or writable by others .*chmod 600/],
     ['is not a key', sub { rename $pem, "$pem.kept"; open my $out, '>', $pem; print {$out} "no key\n"; close $out; chmod 0600, $pem; chown +(getpwnam 'nobody')[2, 3], $pem if $root },
         sub { rename "$pem.kept", $pem }, qr/ID0531: The signing key \S/]) {
     my ($what, $break, $mend, $line) = @$fault;
@@ -179,18 +179,18 @@ close $holder;
 my @after = emerg($whole);
 splice @after, 0, scalar @before;
 is scalar @after, 1, 'M1: one line at emerg for the lock' or diag @after;
-like $after[0] // '', qr/ID0531: The database \S+ is locked by another process; `fuser -v \S+` names it\./, 'M1: it says how to find that one';
+like $after[0] // '', qr/ID0531: The database \S+ is locked by another process; `fuser -v \S+` shows which\./, 'M1: it says how to find that one';
 my $written = 0;
 for my $try (1 .. 20) { last if ($written = $whole->api(POST => '/v1/roles', {name => "Unlocked $try"})->status) == 200 }
 is $written, 200, 'M1: writing goes on afterwards';
-is scalar(in_log($whole, qr/ID0535: The database \S+ can be used again/)) > 0, 1, 'M1: and that is said';
+is scalar(in_log($whole, qr/ID0535: The database \S+ is available again/)) > 0, 1, 'M1: and that is said';
 
 # A Maildir that cannot be made is a fault of mail: mails wait.
 my $mail = httpd_on($whole->state_folder, "IdentityMailURL maildir:/proc/nowhere/mail\n");
 $whole->stop;
 $mail->start;
 is $mail->api(GET => '/v1/users?limit=1')->status, 200, 'M1: a Maildir that cannot be made ends no start';
-like $mail->error_log, qr/:error\].* ID0539: The folder \/proc\/nowhere\/mail of IdentityMailURL cannot be made: \S.*Until then mails wait/, 'M1: the log says so';
+like $mail->error_log, qr/:error\].* ID0539: The folder \/proc\/nowhere\/mail of IdentityMailURL cannot be created: \S.*Until then no mail is sent/, 'M1: the log says so';
 is $mail->api(POST => '/v1/users/invite', {username => $mail->address})->status, 200, 'M1: invitations are taken meanwhile';
 $mail->stop;
 

@@ -88,7 +88,7 @@ sleep 2.5;
 is $smtp->seen->{connections}, 1, 'it is asked once, not once for each mail';
 my ($waiting) = $server->db("SELECT sum(attempts) AS attempts, count(*) AS mails FROM outbox WHERE recipient LIKE 'outage%' AND state = 'queued'");
 is "$waiting->{attempts} $waiting->{mails}", '1 12', 'nor is it held against them';
-like $server->error_log, qr/ID0307: no mail can be sent; next attempt in 1\d s/, 'the log says so';
+like $server->error_log, qr/ID0307: mail cannot be sent; next attempt in 1\d s/, 'the log says so';
 $smtp->rules;
 # A server that was restarted has not heard of it.
 $server->stop->start;

@@ -182,7 +182,7 @@ for my $form (sort keys %forms) {
     }
 }
 ok $asked > 5000, "A6: $asked answers were compared";
-like $server->error_log, qr/ID0561: \S+ file is no user of the identity database, so nothing is known here that 'Require not identity-role banned' could be asked about/,
+like $server->error_log, qr/ID0561: \S+ file is not a user of the identity database, so 'Require not identity-role banned' cannot be evaluated and denies access/,
     'B12: the log says why another provider\'s user does not pass';
 unlike $server->error_log, qr/AH\d+: .*configuration error/, 'A6: nothing is a fault of the configuration';
 

@@ -78,12 +78,12 @@ for my $case (
     is $said, $warning, 'M16: ... ' . ($warning ? 'with a warning' : 'without a warning');
 }
 for my $case (
-    ['user ada@example.org', ''], ['user ada', ''], ['user Ada@Example.org', 'Ada@Example.org in Require user, but ada@example.org'], ['not user "Ada@example.org"', 'Ada@example.org in Require user, but ada@example.org'],
-    ["user eve\@example.org ada\@b\x{fc}cher.example", "ada\@b\x{fc}cher.example in Require user, but ada\@xn--bcher-kva.example"], ['group Ada@Example.org', '']) {
+    ['user ada@example.org', ''], ['user ada', ''], ['user Ada@Example.org', 'Ada@Example.org in Require user; the name is ada@example.org'], ['not user "Ada@example.org"', 'Ada@example.org in Require user; the name is ada@example.org'],
+    ["user eve\@example.org ada\@b\x{fc}cher.example", "ada\@b\x{fc}cher.example in Require user; the name is ada\@xn--bcher-kva.example"], ['group Ada@Example.org', '']) {
     my ($line, $warning) = map { utf8::encode(my $bytes = $_); $bytes } @$case;
     my ($status, $text) = IdentityTest::Server->new(start => 0, state => $state, modules => ['authz_groupfile'], directives => "<Location /x>\n<RequireAll>\nRequire valid-user\nRequire $line\n</RequireAll>\n</Location>\n")->check;
     is $status, 0, "B10: Require $line is taken" or diag $text;
-    my ($said) = $text =~ /ID0565: \S+httpd\.conf, line \d+: a user of the identity database is never called (.*)/;
+    my ($said) = $text =~ /ID0565: \S+httpd\.conf, line \d+: no user of the identity database is named (.*)/;
     is $said // '', $warning =~ s/([\x80-\xff])/sprintf '\\x%02x', ord $1/egr, 'B10: ... ' . ($warning ? 'with a warning' : 'without a warning');
 }
 # A database that is not there is not made for it.
@@ -99,7 +99,7 @@ chomp(my @modules = <$in>);
 my $ours = "LoadModule identity_module $top/bin/mod_identity.so";
 for my $asks ("AuthType Identity\nAuthName x\nRequire valid-user", "AuthType Basic\nAuthName x\nAuthBasicProvider identity\nRequire valid-user", 'Require identity-role x', "<RequireAll>\nRequire valid-user\nRequire not identity-role x\n</RequireAll>") {
     $server->lay(@modules, $ours, "<Location /x>\n$asks\n</Location>");
-    like + ($server->check)[1], qr/ID0502: Identities are asked for .*DBDriver/, "no database is named: $asks # security 93";
+    like + ($server->check)[1], qr/ID0502: Identities are required .*DBDriver/, "no database is named: $asks # security 93";
 }
 
 my $second = "$top/t/servers/second.$$";
@@ -139,7 +139,7 @@ is join(' ', map { status_at($_, '/x/a.html') } @ports[1 .. 4]), '401 401 401 40
 is join(' ', map { status_at($_, '/v1/users', 'X-API-KEY' => $key) } @ports[2 .. 4]), '404 404 404', 'the API is not there';
 is status_at($ports[0], '/open/a.html', 'X-API-KEY' => $key), 500, 'asked for in .htaccess alone: nobody gets in # security 65';
 is status_at($ports[0], '/open/a.html'), 500, '... whoever asks';
-like $server->error_log, qr/ID0592: identities are asked for here, but this server has none/, '... and the log says why';
+like $server->error_log, qr/ID0592: this location requires identities, but mod_identity is not active on this server/, '... and the log says why';
 $server->stop;
 
 # All of it in the main server is all of it in each virtual host.

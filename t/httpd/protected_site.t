@@ -124,7 +124,7 @@ is at(user => POST => '/v1/authentication-providers/enabled')->{status}, 401, 'B
 is at(other_type => GET => '/v1/oauth/activate-user')->{headers}{'www-authenticate'}, 'Basic realm="front"', 'B16: another AuthType asks as ever';
 is at(user => GET => '/v1/users', 'X-API-KEY' => $server->key)->{status}, 200, 'B16: the API inside takes its credentials';
 is at(permission => GET => '/v1/oauth/activate-user', 'X-API-KEY' => 'idk_false')->{status}, 200, 'B16: a false credential does not matter to a call that needs none';
-like $server->error_log, qr{ID0562: /v1/oauth/activate-user needs no credential of its own, but a user is asked for here \(IdentityPublicCalls Off\)}, 'B16: the log says why it is shut';
+like $server->error_log, qr{ID0562: /v1/oauth/activate-user needs no credential, but this location requires a user \(IdentityPublicCalls Off\)}, 'B16: the log says why it is shut';
 
 # ---- .htaccess -----------------------------------------------------------------------------------------------------------------------------------
 
@@ -148,14 +148,14 @@ is ask($server, GET => '/ht/none/a.html')->{status}, 500, 'M11: IdentityCookie n
 
 my $team = $server->api(POST => '/v1/teams', {name => 'The desk'})->json->{id};
 sub said { my ($place) = @_; is ask($server, GET => "/lacking-$place/a.html", @{$ada->{bearer}})->{status}, $place eq 'permission' ? 200 : 403, "M16: $place"; return $server->error_log }
-my $may = qr{\Q$ada->{name}\E may not have this: };
+my $may = qr{\Q$ada->{name}\E is denied access: };
 said('permission');
 like said('role'), qr{ID0563: /lacking-role/a\.html: ${may}lacks 'Require identity-role no-such-role' \(there is no role no-such-role\)}, 'M16: which line, and that there is no such role';
 like said('team'), qr{/lacking-team/a\.html: ${may}lacks 'Require identity-member team="The desk"' \(teams are named by id: write team=$team for team=The desk\)}, 'A2: which id to write for the name of a team';
 like said('account'), qr{${may}lacks 'Require identity-member account=nowhere' \(there is no account nowhere\)}, 'M16: that there is no such account';
 like said('not'), qr{${may}is refused by 'Require not identity-member entity=default'}, 'M16: a negated line';
 like said('two'), qr{${may}lacks 'Require identity-permission DESK\.WRITE'; lacks 'Require identity-role no-such-role' \(there is no role no-such-role\)}, 'M16: each line that did not let in';
-like said('user'), qr{${may}no 'Require identity-\.\.\.' line is the reason}, 'M16: a line of another module';
+like said('user'), qr{${may}not because of a 'Require identity-\.\.\.' line}, 'M16: a line of another module';
 
 # ---- IdentityStreamRecheck ------------------------------------------------------------------------------------------------------------------------
 

@@ -157,7 +157,7 @@ is curl_status("-H 'X-API-KEY: $key'"), 200, '... as it does without it';
 for my $value ('proxy.example.org', '10', '10.0.0', '192.0.2.1/33', '192.0.2.1/', '2001:db8::/129', '*', 'all') {
     my ($status, $text) = IdentityTest::Server->new(start => 0, state => $server->state_folder, directives => "IdentityTrustedProxy $value\n")->check;
     isnt $status, 0, "M22: IdentityTrustedProxy $value is refused";
-    like $text, qr/IdentityTrustedProxy needs addresses of proxies, such as .*, not \Q$value\E\./, '... with a sentence';
+    like $text, qr/IdentityTrustedProxy needs proxy addresses or networks, such as .*, not \Q$value\E\./, '... with a sentence';
 }
 
 done_testing;

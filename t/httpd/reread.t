@@ -57,13 +57,13 @@ put($smtp->{secret}, "smtp-canary\n");
 ok until_true(sub { lines(qr/ID0555: IdentityMailSecret: \S+ has changed and was read again/) }), 'M20: the right one is read, unasked';
 $server->tool('mail', 'retry');
 ok until_true(sub { outbox($first)->{state} eq 'sent' }), 'M20: and mail leaves, without a restart';
-for (['an empty one', '', {}, qr/is empty or too large/], ['an empty line', "\n", {in_place => 1}, qr/holds no secret in its first line/], ['one that others may read', "smtp-canary\n", {mode => 0644}, qr/others than its owner may read/]) {
+for (['an empty one', '', {}, qr/is empty or too large/], ['an empty line', "\n", {in_place => 1}, qr/has no secret on its first line/], ['one that others may read', "smtp-canary\n", {mode => 0644}, qr/by others than its owner/]) {
     my ($what, $text, $how, $said) = @$_;
     put($smtp->{secret}, $text, %$how);
-    ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: [^\n]*$said[^\n]* The secret that was read before stays in force/) }), "M20: $what: the log says so";
+    ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: [^\n]*$said[^\n]* The previous secret remains in use/) }), "M20: $what: the log says so";
 }
 POSIX::mkfifo("$smtp->{secret}.new", 0600) && rename "$smtp->{secret}.new", $smtp->{secret} or die "mkfifo: $!";
-ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: \S+ is no file\./) }), 'M20: a pipe is no file, and no thread waits for it';
+ok until_true(sub { lines(qr/ID0556: IdentityMailSecret: \S+ is not a regular file\./) }), 'M20: a pipe is no file, and no thread waits for it';
 my $second = invited('second@example.com');
 ok until_true(sub { outbox($second)->{state} eq 'sent' }), 'M20: what was read before goes on';
 unlink $smtp->{secret};

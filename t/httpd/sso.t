@@ -42,7 +42,7 @@ sub check
 }
 
 my $bad_issuer = qr/IdentityProvider work: the issuer must be an https URL without user, query and fragment/;
-my $bad_page = qr/IdentityRedirectURI needs whole https addresses with a path/;
+my $bad_page = qr/IdentityRedirectURI needs complete https URLs with a path/;
 my @refused = (
     'IdentityProvider' => qr/needs a name, the issuer, the client id and the file/,
     "IdentityProvider work $issuer client-1" => qr/needs a name, the issuer, the client id and the file/,
@@ -60,9 +60,9 @@ my @refused = (
     "$page\nIdentityProvider work $issuer client-1 $open" => qr/ID0573: .*others than its owner.*chmod 600/,
     "$page\nIdentityProvider work $issuer client-1 $group" => qr/ID0573: .*chmod 600/,
     "$page\nIdentityProvider work $issuer client-1 $empty" => qr/ID0573: .*is empty/,
-    "$page\nIdentityProvider work $issuer client-1 $blank" => qr/ID0573: .*holds no secret in its first line/,
-    "$page\nIdentityProvider work $issuer client-1 $folder" => qr/ID0573: .*is no file/,
-    "$work\nIdentityProvider work $issuer client-2 $secret" => qr/two providers of the name work/,
+    "$page\nIdentityProvider work $issuer client-1 $blank" => qr/ID0573: .*has no secret on its first line/,
+    "$page\nIdentityProvider work $issuer client-1 $folder" => qr/ID0573: .*is not a regular file/,
+    "$work\nIdentityProvider work $issuer client-2 $secret" => qr/two providers are named work/,
     "$work\nIdentityProvider home $issuer client-1 $secret" => qr/work and home are the same client of the same issuer/,
     "$work domains=" => qr/domains= names no domain/,
     "$work domains=example" => qr/domains= takes domains such as example\.org/,
@@ -70,12 +70,12 @@ my @refused = (
     "$work entity=" => qr/takes domains=, verified=, entity= and network=private after the four values/,
     "$work network=public" => qr/takes domains=, verified=, entity= and network=private after the four values/,
     "$work more" => qr/takes domains=, verified=, entity= and network=private after the four values, not more/,
-    "$work verified=example.org" => qr/IdentityProvider work: verified= names example\.org, which is not among those of domains=/,
-    "$work domains=example.org verified=example.org,example.com" => qr/verified= names example\.com, which is not among/,
-    "$work verified=sub.example.org domains=example.org" => qr/verified= names sub\.example\.org, which is not among/,
+    "$work verified=example.org" => qr/IdentityProvider work: verified= names example\.org, which is not one of the domains in domains=/,
+    "$work domains=example.org verified=example.org,example.com" => qr/verified= names example\.com, which is not one of the domains/,
+    "$work verified=sub.example.org domains=example.org" => qr/verified= names sub\.example\.org, which is not one of the domains/,
     "$work domains=example.org verified=" => qr/verified= names no domain/,
     "$work domains=example.org verified=*" => qr/verified= takes domains such as example\.org/,
-    $work => qr/ID0572: IdentityProvider is set, but IdentityRedirectURI does not say/,
+    $work => qr/ID0572: IdentityProvider is set, but IdentityRedirectURI does not name/,
     'IdentitySSOProvision On' => qr/ID0571: IdentitySSOProvision is On, but there is no IdentityProvider/,
     'IdentitySSOProvision Perhaps' => qr/must be On or Off/,
     'IdentityRedirectURI' => qr/requires at least one argument|takes one or more/i,

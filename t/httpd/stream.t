@@ -201,6 +201,6 @@ for (1 .. 200) {
     sleep 0.1;
 }
 is $left, 0, '... and that none is left';
-like $server->error_log, qr/ID0596: person1?\d*\@protect\.example may not have \/events\/ any more/, 'the log, who may not have what' if $server->error_log =~ /ID0596/;
+like $server->error_log, qr/ID0596: person1?\d*\@protect\.example is no longer allowed to access \/events\//, 'the log, who may not have what' if $server->error_log =~ /ID0596/;
 
 done_testing;

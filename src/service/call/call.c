@@ -55,7 +55,7 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
     case IDENTITY_DB_CONFLICT:
         /* A guarded change that met no row, or an id that was there already: somebody else was faster in a way that was
          * not foreseen. */
-        identity_log(call, IDENTITY_LOG_WARNING, "ID0301: a change met another one at the same time");
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0301: two changes conflicted");
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
     case IDENTITY_DB_LOST:
     case IDENTITY_DB_FAILED:

@@ -193,7 +193,8 @@ bool identity_idempotency_complete(identity_call_t *call)
     if (!idempotency || idempotency->state < HELD)
         return true;
     if (idempotency->state == STORED || !call->out->status) {
-        identity_log(call, IDENTITY_LOG_ERROR, "ID0342: %s: a change without its answer", call->route->operation);
+        identity_log(call, IDENTITY_LOG_ERROR, "ID0342: %s: a change was made without an answer",
+                     call->route->operation);
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     }
     idempotency->row.status = call->out->status;
@@ -230,13 +231,13 @@ void identity_idempotency_end(identity_call_t *call, bool done)
     if (done && idempotency->state == HELD) {
         /* Nothing was changed: an answer that cannot be kept is given all the same. */
         if (!identity_write(call, store_alone, NULL))
-            identity_log(call, IDENTITY_LOG_WARNING, "ID0343: an answer to an Idempotency-Key was not kept");
+            identity_log(call, IDENTITY_LOG_WARNING, "ID0343: the answer to an Idempotency-Key was not stored");
     } else if (!done) {
         call->idempotency = NULL; /* this is no change that needs an answer */
         idempotency->freed = identity_write(call, give_free, idempotency);
         call->idempotency = idempotency;
         if (!idempotency->freed)
-            identity_log(call, IDENTITY_LOG_WARNING, "ID0344: an Idempotency-Key was not given free");
+            identity_log(call, IDENTITY_LOG_WARNING, "ID0344: an Idempotency-Key was not released");
     }
     call->problem = problem;
 }

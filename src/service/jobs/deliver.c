@@ -219,7 +219,7 @@ static void remember_outage(identity_call_t *call, round_t *round)
     call->env->random.fill(call->env->random.context, &chance, sizeof chance);
     wait += wait / 4 * chance / 255;
     courier->not_before = call->now + wait;
-    identity_log(call, IDENTITY_LOG_ERROR, "ID0307: no mail can be sent; next attempt in %d s (mail %s): %s",
+    identity_log(call, IDENTITY_LOG_ERROR, "ID0307: mail cannot be sent; next attempt in %d s (mail %s): %s",
                  (int)apr_time_sec(wait), round->mail->id, round->error);
 }
 
@@ -313,7 +313,7 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
         apr_cpystrn(courier->unrecorded, row->id, sizeof courier->unrecorded);
         courier->sent_at = call->now;
     }
-    identity_log(call, IDENTITY_LOG_ERROR, "ID0304: what became of mail %s could not be recorded", row->id);
+    identity_log(call, IDENTITY_LOG_ERROR, "ID0304: the outcome of mail %s could not be recorded", row->id);
     return false;
 }
 

@@ -206,7 +206,7 @@ static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, p
         purge->entered = true;
     }
     if (!done)
-        identity_log(&call, IDENTITY_LOG_ERROR, "ID0341: what has had its time cannot be deleted");
+        identity_log(&call, IDENTITY_LOG_ERROR, "ID0341: expired rows cannot be deleted");
     return done;
 }
 

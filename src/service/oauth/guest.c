@@ -81,7 +81,7 @@ bool identity_op_demo_token(identity_call_t *call)
         return false;
     if (!visit.account) {
         identity_log(call, IDENTITY_LOG_ERROR,
-                     "ID0381: IdentityDemoAccount %s names no account, or more than one; its id names one",
+                     "ID0381: IdentityDemoAccount %s names no account, or several; use the account's id",
                      settings->demo_account);
         return no_demo(call);
     }
@@ -107,7 +107,7 @@ static bool is_room(identity_call_t *call, void *data)
         return false;
     if (count < IDENTITY_SANDBOXES)
         return true;
-    identity_log(call, IDENTITY_LOG_WARNING, "ID0382: there are %d sandboxes already", IDENTITY_SANDBOXES);
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0382: the limit of %d sandboxes is reached", IDENTITY_SANDBOXES);
     identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "There are too many sandboxes; please try again later.");
     call->problem.retry_after = RETRY_ROOM;
     return false;

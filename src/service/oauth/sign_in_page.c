@@ -120,7 +120,7 @@ static bool is_set_up(identity_call_t *call)
 {
     if (!call->in->access_cookie)
         identity_log(call, IDENTITY_LOG_INFO,
-                     "ID0390: nobody can sign in at the page " SIGN_IN ": IdentityCookie is not On there");
+                     "ID0390: nobody can sign in on the page " SIGN_IN ": IdentityCookie is not On there");
     return call->in->access_cookie;
 }
 

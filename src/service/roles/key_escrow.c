@@ -33,7 +33,8 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
         identity_wipe_with_pool(call->pool, decryption->text);
         return true;
     }
-    identity_log(call, IDENTITY_LOG_WARNING, "ID0306: %s cannot be unsealed by the key of IdentityKeyEscrow", row->id);
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0306: %s cannot be unsealed with the key of IdentityKeyEscrow",
+                 row->id);
     return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
                          "This key was sealed with a key that is not here any more.");
 }

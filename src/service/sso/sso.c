@@ -237,7 +237,7 @@ static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_o
         return status;
     status = identity_oidc_address(call->pool, oidc, &sign_on->oidc, error);
     if (status == IDENTITY_OIDC_DONE && *error)
-        identity_log(call, IDENTITY_LOG_WARNING, "ID0374: %s says nothing of an address: %s",
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0374: %s does not provide an address: %s",
                      sign_on->provider.configured->name, *error);
     return status;
 }
