@@ -31,6 +31,7 @@ static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *te
 {
     (void)log;
     (void)temporary;
+    identity_hold_libraries();
     /* 1. A mechanism that knows time-outs and recovers from a holder that was killed. */
     return ap_mutex_register(configuration, IDENTITY_WRITE_MUTEX, NULL, APR_LOCK_DEFAULT_TIMED, 0) == APR_SUCCESS
                ? OK
@@ -52,6 +53,7 @@ static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *t
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
         !identity_active(configuration, temporary, main_server))
         return OK;
+    identity_release_libraries();
     ap_add_version_component(configuration, "mod_identity/" IDENTITY_VERSION);
     identity_site_t *site = identity_site_make(configuration, main_server);
     int status = identity_start_hosts(site); /* 3. */

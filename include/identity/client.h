@@ -191,6 +191,9 @@ typedef enum {
 identity_captcha_status_t identity_captcha_verify(apr_pool_t *pool, const identity_captcha_t *captcha,
                                                   const char *response, const char *client_address, const char **error);
 
+/* Keeps libcurl, and what it needs, in memory though this module is unloaded, until the release; NULL: it cannot. */
+void *identity_client_hold(void);
+void identity_client_release(void *held);
 /* Once per process, before threads use this folder; and at its end. */
 bool identity_client_start(void);
 void identity_client_stop(void);

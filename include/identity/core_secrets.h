@@ -81,6 +81,11 @@ typedef struct identity_hash_parameters {
  * lines that begin with # are comments. In pool; used by many threads at once. */
 typedef struct identity_blocklist identity_blocklist_t;
 identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text, size_t length);
+/* Nothing has to be made of it: text that lasts, of words in the form of identity_name_canonical, each once, in the
+ * order of their bytes, with a line feed behind each. */
+identity_blocklist_t *identity_blocklist_sorted(apr_pool_t *pool, const char *text, size_t length);
+/* A word in that form. */
+bool identity_blocklist_has(const identity_blocklist_t *list, const char *word);
 unsigned identity_blocklist_count(const identity_blocklist_t *list);
 
 typedef struct identity_password_policy {

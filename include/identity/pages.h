@@ -49,6 +49,6 @@ typedef struct identity_document {
 } identity_document_t;
 
 extern const identity_document_t identity_document_openapi;   /* GET /v1/openapi.json */
-extern const identity_document_t identity_document_blocklist; /* password-blocklist.txt */
+extern const identity_document_t identity_document_blocklist; /* the words of password-blocklist.txt, sorted */
 
 #endif

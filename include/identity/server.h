@@ -31,6 +31,9 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server);
 /* What a start makes; kept in the configuration pool. */
 typedef struct identity_site identity_site_t;
 
+/* From the first reading of the configuration to the start proper (start.c). */
+void identity_hold_libraries(void);
+void identity_release_libraries(void);
 identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_server);
 /* Settings, public URL, mail: one env a virtual host. */
 int identity_start_hosts(identity_site_t *site);

@@ -1,7 +1,24 @@
 /* The room's two ends, and which way a mail goes. */
+#include <dlfcn.h>
+
 #include <curl/curl.h>
 
 #include "client_int.h"
+
+void *identity_client_hold(void)
+{
+    Dl_info info;
+
+    return dladdr((void *)(uintptr_t)curl_global_init, &info) && info.dli_fname
+               ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
+               : NULL;
+}
+
+void identity_client_release(void *held)
+{
+    if (held)
+        dlclose(held);
+}
 
 bool identity_client_start(void)
 {

@@ -12,13 +12,25 @@
 
 /* ---- words that many people use -------------------------------------------------------------------------------- */
 
+/* Words are in the form that names are compared in. */
 struct identity_blocklist {
-    apr_hash_t *words; /* in the form that names are compared in */
+    apr_hash_t *words; /* NULL: as text, sorted, each with the end of a line behind it */
+    const char *text;
+    size_t length;
 };
+
+identity_blocklist_t *identity_blocklist_sorted(apr_pool_t *pool, const char *text, size_t length)
+{
+    identity_blocklist_t *list = apr_pcalloc(pool, sizeof *list);
+
+    list->text = text;
+    list->length = length;
+    return list;
+}
 
 identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text, size_t length)
 {
-    identity_blocklist_t *list = apr_palloc(pool, sizeof *list);
+    identity_blocklist_t *list = apr_pcalloc(pool, sizeof *list);
     const char *end = text + length;
 
     list->words = apr_hash_make(pool);
@@ -39,12 +51,54 @@ identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text
 
 unsigned identity_blocklist_count(const identity_blocklist_t *list)
 {
-    return apr_hash_count(list->words);
+    unsigned count = 0;
+
+    if (list->words != NULL) {
+        return apr_hash_count(list->words);
+    }
+    for (size_t i = 0; i < list->length; i++) {
+        count += list->text[i] == '\n';
+    }
+    return count;
 }
 
-static bool listed(const identity_blocklist_t *list, const char *word)
+/* Of a word and the line that begins at `at`, in the order of their bytes. */
+static int compare_line(const char *word, size_t length, const char *at, const char *end)
 {
-    return apr_hash_get(list->words, word, APR_HASH_KEY_STRING) != NULL;
+    size_t size = (size_t)(end - at);
+    int order = memcmp(word, at, length < size ? length : size);
+
+    return order != 0 ? order : (length > size) - (length < size);
+}
+
+/* By halves: each middle is moved back to where its line begins. */
+static bool in_sorted(const identity_blocklist_t *list, const char *word)
+{
+    const char *from = list->text, *until = list->text + list->length;
+    size_t length = strlen(word);
+
+    while (from < until) {
+        const char *at = from + (until - from) / 2;
+        while (at > from && at[-1] != '\n') {
+            at--;
+        }
+        const char *end = memchr(at, '\n', (size_t)(until - at));
+        int order = compare_line(word, length, at, end);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            until = at;
+        } else {
+            from = end + 1;
+        }
+    }
+    return false;
+}
+
+bool identity_blocklist_has(const identity_blocklist_t *list, const char *word)
+{
+    return list->words != NULL ? apr_hash_get(list->words, word, APR_HASH_KEY_STRING) != NULL : in_sorted(list, word);
 }
 
 /* ---- what a password is made of --------------------------------------------------------------------------------- */
@@ -80,17 +134,17 @@ static char *trimmed(char *folded)
 
 static bool is_common(const identity_blocklist_t *list, char *folded)
 {
-    if (listed(list, folded)) {
+    if (identity_blocklist_has(list, folded)) {
         return true;
     }
     char *core = trimmed(folded);
-    if (*core != '\0' && listed(list, core)) {
+    if (*core != '\0' && identity_blocklist_has(list, core)) {
         return true;
     }
     for (char *at = core; *at != '\0'; at++) {
         *at = letter_for(*at);
     }
-    return *core != '\0' && listed(list, core);
+    return *core != '\0' && identity_blocklist_has(list, core);
 }
 
 /* Takes every occurrence of the words of name (its runs of letters) out of letters, in place. */

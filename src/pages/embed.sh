@@ -202,6 +202,16 @@ emit_document() {
     printf '};\nconst identity_document_t identity_document_%s = {%s, sizeof(%s) - 1};\n' "$1" "$1" "$1"
 }
 
+# The words as identity_blocklist_sorted has them: read where they lie, by all processes alike. ASCII in lower case is the form in which they are compared.
+emit_blocklist() {
+    grep -v '^#' "$1" | LC_ALL=C sort -u > "$work/blocklist"
+    if LC_ALL=C grep -n '[^!-@[-~]' "$work/blocklist" >&2 || grep -n '^$' "$work/blocklist" >&2; then
+        echo "embed.sh: $1: each word is ASCII without blanks and capitals" >&2
+        exit 1
+    fi
+    emit_document blocklist "$work/blocklist"
+}
+
 for source in page.css status.css reference.css activate.html reset.html begin.html end.html confirm.html entry.html $(scripts_of activate) $(scripts_of reset) $(scripts_of confirm) $(scripts_of entry); do
     check_source "$sources/$source"
 done
@@ -217,7 +227,7 @@ style_hash=$(hash_of "$sources/page.css")
     emit_reference
     emit_mails
     emit_document openapi conf/openapi.json
-    emit_document blocklist conf/password-blocklist.txt
+    emit_blocklist conf/password-blocklist.txt
 } > "$work/pages.c"
 
 if [ $# -gt 1 ]; then

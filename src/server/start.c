@@ -5,6 +5,7 @@
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
+#include <http_main.h>
 #include <sodium.h>
 #include <util_mutex.h>
 
@@ -23,6 +24,29 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
     site->pools = apr_array_make(configuration, 1, sizeof(identity_dbpool_t *));
     site->streams = identity_streams_make(site);
     return site;
+}
+
+/* ---- libraries -------------------------------------------------------------------------------------------------- */
+
+#define HELD "identity-libraries"
+
+/* httpd reads its configuration twice when it starts, and unloads all modules between: a third of what a start costs is
+ * then to bind libcurl and what it needs once more. At a restart they are loaded anew, as somebody may have upgraded
+ * them. */
+void identity_hold_libraries(void)
+{
+    /* The name is copied: it goes with this module. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        apr_pool_userdata_set(identity_client_hold(), HELD, NULL, ap_pglobal);
+}
+
+void identity_release_libraries(void)
+{
+    void *held = NULL;
+
+    apr_pool_userdata_get(&held, HELD, ap_pglobal);
+    identity_client_release(held);
+    apr_pool_userdata_set(NULL, HELD, NULL, ap_pglobal);
 }
 
 /* ---- 3. virtual hosts ------------------------------------------------------------------------------------------- */

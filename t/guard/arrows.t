@@ -98,7 +98,7 @@ verdict('no arrow points another way', @wrong);
 my %beyond = (
     server => [
         qr{^identity_db_(?:attach|open|release|usable|use|wrote)$}, qr{^identity_schema_(?:current|look|migrate)$}, qr{^identity_account_named$},
-        qr{^identity_(?:client_start|captcha_fault|oidc_(?:make|secret))$}, qr{^identity_mail_(?:compose|helo|kind_page|target_parse|templates_load)$},
+        qr{^identity_(?:client_(?:hold|release|start)|captcha_fault|oidc_(?:make|secret))$}, qr{^identity_mail_(?:compose|helo|kind_page|target_parse|templates_load)$},
     ],
     tool => [
         qr{^identity_db_(?:backup|begin|commit|open|restore|trial|use)$}, qr{^identity_schema_(?:check|current|migrate|version)$},

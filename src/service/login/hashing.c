@@ -42,7 +42,7 @@ bool identity_hash_password(identity_call_t *call, const char *account, const ch
 
 identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool)
 {
-    return identity_blocklist_make(pool, identity_document_blocklist.text, identity_document_blocklist.length);
+    return identity_blocklist_sorted(pool, identity_document_blocklist.text, identity_document_blocklist.length);
 }
 
 bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field)

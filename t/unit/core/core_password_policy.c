@@ -68,6 +68,32 @@ static void test_names(void)
                "%s # security 6", cases[i].password);
 }
 
+/* Item 13: each word of the shipped table is found as it is made at build time, and nothing that lies between two. */
+static void test_sorted(const char *text, const char *end)
+{
+    const identity_blocklist_t *made = identity_blocklist_make(pool, text, (size_t)(end - text));
+    int words = 0, wrong = 0, between = 0;
+    const char *before = "";
+
+    for (const char *at = text, *line; at < end; at = line + 1, words++) {
+        line = memchr(at, '\n', (size_t)(end - at));
+        const char *word = apr_pstrmemdup(pool, at, (size_t)(line - at));
+        wrong += strcmp(before, word) >= 0 || strcmp(identity_name_canonical(pool, word), word) != 0;
+        wrong += !identity_blocklist_has(blocklist, word);
+        between += identity_blocklist_has(blocklist, apr_pstrcat(pool, word, "\x01", NULL));
+        between += identity_blocklist_has(blocklist, apr_pstrmemdup(pool, word, strlen(word) - 1)) !=
+                   identity_blocklist_has(made, apr_pstrmemdup(pool, word, strlen(word) - 1));
+        before = word;
+    }
+    is_int(words, (int)identity_blocklist_count(blocklist), "%d words", words);
+    is_int(words, (int)identity_blocklist_count(made), "as many as in a table that is made");
+    ok(!identity_blocklist_has(blocklist, "") && !identity_blocklist_has(blocklist, "\x01") &&
+           !identity_blocklist_has(blocklist, "\xff"),
+       "nothing, what is before all and what is behind all is not there");
+    is_int(wrong, 0, "... sorted, in the form that is compared, and found");
+    is_int(between, 0, "... and nothing but they");
+}
+
 static void test_lists(void)
 {
     identity_blocklist_t *none = identity_blocklist_make(pool, "", 0);
@@ -81,7 +107,8 @@ static void test_lists(void)
         long_enough += *at != '#' && line - at >= 8;
     }
     ok(long_enough >= 3000, "the shipped list has %d of 8 characters and more # security 6", long_enough);
-    blocklist = identity_blocklist_make(pool, identity_document_blocklist.text, identity_document_blocklist.length);
+    blocklist = identity_blocklist_sorted(pool, identity_document_blocklist.text, identity_document_blocklist.length);
+    test_sorted(identity_document_blocklist.text, end);
     is_str(told("Password1", NULL, NULL), "common", "Password1 is one");
     is_str(told("Iloveyou2", NULL, NULL), "common", "Iloveyou2 too");
     is_str(told("Abcd1234", NULL, NULL), "common", "Abcd1234 too");
