@@ -172,7 +172,7 @@ $(BUILD)/pages.c: $(PAGES) | packages
 
 # Every C file through the compiler's front end alone, by one command: what another compiler, or one for another machine, warns of.
 syntax: $(BUILD)/pages.c
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(APACHE_INCLUDE),-isystem $(APACHE_INCLUDE)) -It/unit -Isrc/service -DIDENTITY_HTTPD_PROGRAM='""' -DIDENTITY_SYSCONFDIR='""' $(ALL_CFLAGS) -fsyntax-only \
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(APACHE_INCLUDE),-isystem $(APACHE_INCLUDE)) -It/unit -I. -Isrc/service -DIDENTITY_HTTPD_PROGRAM='""' -DIDENTITY_SYSCONFDIR='""' $(ALL_CFLAGS) -fsyntax-only \
 	    $(wildcard mod_identity.c src/*/*.c src/*/*/*.c t/unit/*/*.c t/unit/*/*/*.c t/fuzz/*.c t/fuzz/support/*.c t/bench/*.c) $(BUILD)/pages.c
 
 # A source file that is gone must leave the library too, though nothing that is left has changed.
