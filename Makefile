@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # mod_identity: every command that a person types.
 #
 #   make            build everything into build/

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mod_identity: the module record, the hooks, and start-up as numbered steps. */
 #include <stdbool.h>
 

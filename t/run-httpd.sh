@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: t/run-httpd.sh CONFIG [t/api/FILE.t ...]     VERBOSE=1 shows all output, KEEP=1 keeps the staged tree
 #
 # Runs test files against a real httpd and prints TAP. CONFIG:

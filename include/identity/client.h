@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Outgoing calls, all through libcurl, and the mail they carry. Knows neither database nor request: it receives a
  * finished message. */
 #ifndef IDENTITY_CLIENT_H

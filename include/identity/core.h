@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pure rules: no database, no clock, no network, no state of their own. What they need (a time, random bytes, keys)
  * is passed in. Every other folder may call this one; it calls none of them.
  *

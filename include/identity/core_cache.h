@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rates, counters, revision counters and the cache. Part of identity/core.h. */
 #ifndef IDENTITY_CORE_CACHE_PUBLIC_H
 #define IDENTITY_CORE_CACHE_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts, URLs, query strings, cursors, cookies and challenges. Part of identity/core.h. */
 #ifndef IDENTITY_CORE_HTTP_PUBLIC_H
 #define IDENTITY_CORE_HTTP_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON. Part of identity/core.h. */
 #ifndef IDENTITY_CORE_JSON_PUBLIC_H
 #define IDENTITY_CORE_JSON_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets, passwords, signing keys and tokens. Part of identity/core.h. */
 #ifndef IDENTITY_CORE_SECRETS_PUBLIC_H
 #define IDENTITY_CORE_SECRETS_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text embedded at build time: the pages behind mailed links and the mails from src/pages/, and the description of
  * the interface. The pages hold no data: the token stays in the fragment, which a browser never sends. */
 #ifndef IDENTITY_PAGES_H

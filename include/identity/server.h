@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* httpd's side: what mod_identity.c hooks up. The only room, with mod_identity.c, that includes httpd's headers. */
 #ifndef IDENTITY_SERVER_H
 #define IDENTITY_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The identity operations behind one entry point, identity_serve. httpd, the unit tests, the fuzzer and htidentity
  * all call it; nothing here knows httpd. */
 #ifndef IDENTITY_SERVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics. Part of identity/service.h. */
 #ifndef IDENTITY_SERVICE_METRICS_PUBLIC_H
 #define IDENTITY_SERVICE_METRICS_PUBLIC_H

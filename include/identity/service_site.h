@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What only the command line does. Part of identity/service.h. */
 #ifndef IDENTITY_SERVICE_SITE_PUBLIC_H
 #define IDENTITY_SERVICE_SITE_PUBLIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows. The only folder that knows SQL (src/store/sql.def, schema.def); src/store/db.c alone calls apr_dbd, by the
  * contract in design/database.md.
  *

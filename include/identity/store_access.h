@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of teams, roles, grants and API keys. Part of identity/store.h. */
 #ifndef IDENTITY_STORE_ACCESS_PUBLIC_H
 #define IDENTITY_STORE_ACCESS_PUBLIC_H

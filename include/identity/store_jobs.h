@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Part of store.h: whole databases (backups, sizes), and rows processed by jobs (retention, mail, the change feed,
  * stored answers). */
 #ifndef IDENTITY_STORE_JOBS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of invitations, mailed secrets, sessions, providers and audit records. Part of identity/store.h. */
 #ifndef IDENTITY_STORE_LOGIN_PUBLIC_H
 #define IDENTITY_STORE_LOGIN_PUBLIC_H

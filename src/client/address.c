@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which addresses an outward call may reach (security 72): the public network, and what is granted beside it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether somebody is a person: asked of the service that their page has asked, by the call that all of them have
  * (siteverify). */
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The room's two ends, and which way a mail goes. */
 #include <dlfcn.h>
 

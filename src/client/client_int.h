@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share. */
 #ifndef IDENTITY_CLIENT_INT_H
 #define IDENTITY_CLIENT_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests to servers of others, by libcurl: bounded in size and time, no redirects, no proxy or credential of the
  * environment, no address that is not to be reached. */
 #include <stdlib.h>

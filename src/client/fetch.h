@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One HTTP request to somebody else's server, within bounds (security 72). */
 #ifndef IDENTITY_CLIENT_FETCH_H
 #define IDENTITY_CLIENT_FETCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery into a Maildir. The file's name is made of the mail's id alone: a second attempt after a crash finds the
  * first one's work, and what happened to be half written in tmp/ is overwritten. Whoever writes holds a lock on that
  * file, so two at once cannot mix. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where in an HTML text somebody is: as much of it as says how a value has to be escaped there. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The whole message, ready for the wire (RFC 5322, 2046, 3834). What a value holds can end no header: a line break in
  * one refuses the mail. */
 #include <string.h>

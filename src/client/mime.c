@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How bytes are written in a mail: lines (RFC 5322), encoded words (RFC 2047), folded headers (RFC 5322). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenID providers: what is known of one, and how it becomes known (OpenID Connect Discovery 1.0).
  *
  * Two documents are remembered for an hour each, by every process for itself: discovery and keys. They are kept as the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files about OpenID providers share. */
 #ifndef IDENTITY_CLIENT_OIDC_INT_H
 #define IDENTITY_CLIENT_OIDC_INT_H

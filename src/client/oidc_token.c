@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The second half of a sign-on at an OpenID provider: a code is given for tokens, and what they say is verified. */
 #include <string.h>
 

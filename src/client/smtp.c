@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery by SMTP, spoken by libcurl. What matters here is what becomes of the mail: taken, to be tried again, or
  * never to be taken. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads IdentityMailURL. No sentence repeats the URL: a password may stand in it by mistake. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The language of the templates, a part of Mustache: {{name}} is a value, {{#name}}...{{/name}} stands only where the
  * value is not empty, {{^name}}...{{/name}} where it is. How a value is escaped hangs on where it stands and is settled
  * when the template is read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Templates of mails: compiled once, filled for each mail. */
 #ifndef IDENTITY_CLIENT_TEMPLATE_H
 #define IDENTITY_CLIENT_TEMPLATE_H

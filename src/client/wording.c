@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which words a mail is written in: the templates that come with the module, or an administrator's files in their
  * place, by kind of mail and by language. */
 #include <string.h>

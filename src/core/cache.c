@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bounded cache of blocks of memory, for many threads of one process.
  *
  * It is cut into shards by the key's first byte, each with a lock, a hash table and a list by last use. A shard that is

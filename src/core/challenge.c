@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The headers that belong to refusals: WWW-Authenticate (RFC 6750, 7617, 9470) and Retry-After (RFC 9110). */
 #include <apr_strings.h>
 

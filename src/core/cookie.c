@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cookies, to and from headers (RFC 6265). */
 #include <string.h>
 

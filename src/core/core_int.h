@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share among themselves. */
 #ifndef IDENTITY_CORE_INT_H
 #define IDENTITY_CORE_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A table of counters in memory that processes may share.
  *
  * It never grows: a key has its place in one of the buckets, by a keyed digest, so that nobody from outside can choose

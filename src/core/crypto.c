@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Handles of the libraries below us, fetched once a process, and the two digests that everything here uses. */
 #include <pthread.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors: base64url of `1`, the direction, and page, total, id and key with dots between them. The key stands last and
  * may hold anything. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies checked by table. No value is ever repeated in a message, be it a secret or not. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How clients of OAuth send things: forms (RFC 6749, appendix B) and HTTP Basic (RFC 7617). */
 #include <string.h>
 

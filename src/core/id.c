@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ids that sort by the time of their making. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID tokens of OpenID providers: whose they are, for whom, and by which key (OpenID Connect Core 1.0, 3.1.3.7). */
 #include <string.h>
 

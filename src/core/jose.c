@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JWTs, JWSs and JWKs from outside (RFC 7515, 7517, 7518, 7519, 8037): decoded and judged by us, then verified by
  * cjose, or by OpenSSL where cjose cannot. */
 #include <string.h>

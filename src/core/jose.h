@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The only way in for JWTs, JWSs and JWKs that come from outside: access tokens, ID tokens, userinfo answers, key sets.
  *
  * cjose 0.6 asserts on some malformed base64url, and so ends the whole process. Therefore every part of a token and

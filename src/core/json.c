@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Strict reading of request bodies and compact writing of answers. */
 #include <stdlib.h>
 #include <string.h>

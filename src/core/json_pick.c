@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading documents of other servers: of all that stands in them only the members that are read are looked at. The rest
  * must be JSON and is passed over, so that a number past 64 bits, a \u0000 or a member twice in what nobody reads does
  * no harm; in what is read the parser refuses each of them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON written piece by piece into memory of the request's. A tree is neither built nor freed, which is most of what an
  * answer costs. */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Access tokens: JWTs of RFC 9068. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The signing keys as jwt.c needs them. */
 #ifndef IDENTITY_KEYSET_INT_H
 #define IDENTITY_KEYSET_INT_H

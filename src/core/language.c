@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Languages that a request asks for (RFC 9110, 12.5.4), and which of those there are comes nearest (RFC 4647, 3.4). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What names, slugs and texts may look like, and the forms they are compared in. User names are in username.c. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes of passwords: Argon2id by libsodium in PHC strings; those of other programs are in password_foreign.c. */
 #include <limits.h>
 #include <string.h>

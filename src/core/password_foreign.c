@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes that other programs made: verified once and then replaced (security 8). None is ever written here. */
 #include <crypt.h>
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which passwords are taken (identity-api.md, section 3; security 4 to 6). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sets of permissions. The catalogue takes a bit each; a site's own names stand beside it in a sorted list. */
 #include <string.h>
 

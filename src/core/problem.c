@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses and codes of everything that can go wrong; they stand here and nowhere else. */
 #include <stdarg.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* So many in any period: what one counter remembers, and how long one has to wait. */
 #include "identity/core.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Counters in memory that processes share, by which each of them tells that what it remembers of somebody is old.
  *
  * An id has its counter by a keyed hash. Two ids may have the same: then a change of the one lets the other be read

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing of small secrets for storage: AES-256-GCM, bound to the place they are kept in. */
 #include <string.h>
 

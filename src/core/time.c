@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Times on the wire. The calendar is computed here: gmtime_r takes one lock for the whole process, and a page of users
  * asks 200 times. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed secrets: prefix, 256 bits, checksum. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses of others: what may be called or believed. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* User names: what is one, and the one form in which they are compared, counted, written to and told to others
  * (identity-api.md, "User names"; security 77). Nothing else in this program folds or normalises a user name.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The page behind a mailed invitation. Somebody new chooses a password, or comes by a provider; who has an account already signs in and accepts. A provider sends
 // people back to this page, which is therefore one of IdentityRedirectURI where it shall offer any.
 

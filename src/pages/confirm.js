@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The page behind the link that is mailed to a new address. Opening it changes nothing: what looks into mails before people do may open it as well.
 
 const refuse = (why) => conclude('bad', 'address-' + why);

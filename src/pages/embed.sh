@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage, from the project's root: sh src/pages/embed.sh OUTPUT.c [FOLDER]
 #
 # Turns the pages and mail templates beside this script, conf/openapi.json and the block list of passwords into the C arrays of include/identity/pages.h. Every page gets its style and its script inline,

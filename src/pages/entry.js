@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The page that signs in, also where it stands in for what somebody may not see. All that it shows comes from the server and works without this script, but for
 // providers, which send people back here; what goes wrong is told without another page.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // What all pages are built on: texts, sections, requests, forms.
 
 // Longer than the server ever thinks about one request.

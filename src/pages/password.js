@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The form that sets a password, and the rules that it checks as one types. The server has the last word (src/core/password_policy.c).
 
 const LONGEST = 1024; // bytes

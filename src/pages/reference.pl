@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # usage, from the project's root: perl src/pages/reference.pl conf/openapi.json src/pages/reference.css > reference.html          (embed.sh does it)
 # The page of GET /v1/reference: the description of the interface for people. It has one <style>, no script, and nothing from elsewhere.
 use strict;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The page behind a mailed link for a new password; without one it is where such a link is asked for.
 
 const passwordForm = makePasswordForm(() => conclude('done', 'reset'), askAgain);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // All that the pages say, in each language: {name} stands for a value. English has every text; it is what a missing one falls back to.
 const TEXTS = {
     en: {

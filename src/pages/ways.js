@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // Signing on at a provider, which sends people back to HERE, a page of this host.
 
 const OAUTH = '/v1/oauth/';

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* <AuthzProviderAlias identity-... NAME ...>: mod_authz_core reads the line of an alias once, where it is defined, and
  * calls our provider from every place where the alias is required, below a negation or not; and to a negation another
  * question is asked than to a plain line (require.c). So aliases of our providers get a provider of our own, which

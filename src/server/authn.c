@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* httpd's authentication phase for our locations.
  *
  * httpd asks its access rules twice: without a user (access_checker_ex), and, where they want one or force_authn says

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AuthBasicProvider identity: user name and password against the identities, by the rules of a login. */
 #include <mod_auth.h>
 

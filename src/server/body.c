@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The body of a request, read whole but never past its limit. */
 #include <string.h>
 

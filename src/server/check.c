@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What directives say together: step 2 of the start, and all of `httpd -t`, which also looks at the databases. */
 #include <string.h>
 

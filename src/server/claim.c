@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The URLs that are ours: taken from httpd before it looks for files, and given a request id. */
 #include <string.h>
 

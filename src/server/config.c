@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Directives: the table of directives.def as structs, their making and merging, and what each value must be. */
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CORS (identity-api.md, section 1, methods; security 79): browsers let the pages of the origins that
  * IdentityCORSOrigin names use this API, and their credentials with it. Other origins are told nothing. Here and not
  * behind the door, since it holds for what httpd refuses by itself too. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two tables of the rate limits, in shared memory. Pages that no counter has used yet take no room. */
 #include "server_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials are for this server and not for what answers behind it: the session's cookies, and keys and tokens of
  * ours in whatever header, are cut from every request of a server that has an identity database, whether its location
  * is protected or not, unless IdentityForwardCredential opens it. What some other directive has made of them goes, too.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with a database, in a sentence with the command that mends it. Nothing is changed here. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a process knows of a database: well, or what is wrong. A fault never ends httpd. Whoever asks for a connection
  * meanwhile is refused (503), the fault is logged once, in the main log, by whichever process sees it first, and the
  * database is looked at again until it is well. While all is well that costs a stat() a request and a look every few

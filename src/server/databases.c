@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Step 4 of the start: each database is made, brought up to date or checked by a connection of its own, which is closed
  * before children are forked (SQLite's locks do not survive a fork), and belongs to the user as whom the children run.
  * What is wrong with it is logged and never ends the start (database_state.c). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Connections to a database, borrowed from mod_dbd, and the queue of writers.
  *
  * mod_dbd lets a thread wait for ever when all its connections are out, has no call to throw a bad one away, and at a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What htidentity is told of this configuration: `httpd -t -D IDENTITY_DUMP` prints it, and the first round of the
  * watchdog keeps it in the database. Paths of secrets, never secrets. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the operations are lent by this server: clock, randomness, log, connections, gates. */
 #include <string.h>
 

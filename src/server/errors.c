@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What httpd refuses by itself inside our locations leaves as our JSON: a filter in front of its error page drops the
  * page and writes the object. */
 #include <util_filter.h>

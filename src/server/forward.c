@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What backends are told of who asks: environment, X-Identity-... headers. */
 #include <string.h>
 

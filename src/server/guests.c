@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IdentityDemoAccount, IdentitySandbox, IdentityCaptcha: people without a user. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The handler: hands the request to identity_serve and writes what it answers. No connection to the database is held by
  * then. */
 #include <string.h>

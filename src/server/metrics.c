@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of all hosts, in shared memory, so that a graceful restart goes on counting; and who counts in which
  * part of it. */
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What Require lines name (roles, accounts, teams, entities), held against the database by `httpd -t`: a name that
  * nothing has, lets nobody in and says nothing. Warnings only, for it may be made later; nothing is asked at a start.
  */

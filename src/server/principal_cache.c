@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the cache of principals needs of this server: revisions in shared memory, one set a database, made once in the
  * life of the parent (both halves of a graceful restart look at the same); and a cache for each virtual host in each
  * child. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AuthType Identity: who asks for anything that is not the API (protecting-content.md).
  *
  * httpd asks for credentials (check_authn) and then for rights (check_authz). In the second phase mod_authz_core

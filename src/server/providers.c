@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IdentityProvider, IdentityRedirectURI, IdentitySSOProvision: signing on at OpenID providers. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The request context: what hangs on a request, and what one request has from another. */
 #include <string.h>
 

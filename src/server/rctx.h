@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The request context: what this module knows of one request_rec, in its r->request_config. */
 #ifndef IDENTITY_RCTX_H
 #define IDENTITY_RCTX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Require identity-permission, identity-role, identity-member, identity-fresh. All that they look at was loaded with
  * the credential: nothing here can fail but by saying no (security 65). httpd may not call them at all (RequireAny), or
  * twice.

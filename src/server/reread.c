@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of secrets that change while the server runs (M20): a thread of each child looks at them now and then, and what
  * is new counts from then on. What cannot be used leaves the old secret in force, with one line in the log of all
  * children together. Signing keys and the escrow key have rules of their own.

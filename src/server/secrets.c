@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files that hold secrets: read by the parent, before privileges are dropped, and by nobody else's leave. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The semaphore of password hashing (password_semaphore.c) of all hosts. */
 #include "server_int.h"
 

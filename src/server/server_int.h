@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the server room share. */
 #ifndef IDENTITY_SERVER_INT_H
 #define IDENTITY_SERVER_INT_H

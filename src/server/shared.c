@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that all processes of the server share: anonymous, of the parent, all zero at first; and which of these
  * processes are still there. */
 #include <errno.h>

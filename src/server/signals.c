@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefork ends a child within the handler of SIGTERM or SIGHUP, on whichever of its threads the signal comes to: that
  * of a request, or mod_watchdog's. What destroys the child's pool then must not stand on top of half a statement, a
  * lock that is held, or a job that it waits for. So these signals wait while a thread is at work on the database. The

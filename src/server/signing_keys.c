@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Step 5 of the start: signing keys. Those of IdentitySigningKey are configuration, and what is wrong with them ends
  * the start. The one beside the database shares the database's fate: without it identity's own places answer 503 until
  * it can be read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ErrorDocument 401 and 403 that name the page which signs in: which request it takes the place of, and for whom.
  * People with a browser see the page; programs, and everybody for any other error, get what httpd answers without an
  * ErrorDocument. The status is that of the first request, whatever becomes of the page. */

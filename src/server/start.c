@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of post_config and child_init (mod_identity.c numbers them): what each virtual host has, and what all
  * children share. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SetHandler identity-status, and a section in mod_status. Who may see it is httpd's own business (Require). */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IdentityStreamRecheck: an answer that lasts (a download, server-sent events, a WebSocket) ends when its caller may
  * not have it any more.
  *

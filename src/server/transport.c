@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a request came: over TLS, over loopback, by which origin. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What directives of other modules say: mod_dbd's and mod_ssl's. These tell nobody, so httpd's tree of directives is
  * read; what stands in a virtual host wins over what stands in the main server, and the last over the first, as with
  * them. */

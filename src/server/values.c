@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading of directives' values: one sentence that names the fault, or the value. */
 #include <stdint.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the watchdog's job looks at for the figures, beside the database: its file, and those of the signing keys. */
 #include <sys/stat.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads of mod_watchdog, each in one child of the server at a time: one looks into the outbox of each database every
  * second, and every minute after what has had its time; the other, which a slow mail server must not hold up, reads
  * what others have changed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The request bodies in routes.def (src/service/bodies.c), validated before a handler runs. */
 #ifndef IDENTITY_BODIES_H
 #define IDENTITY_BODIES_H

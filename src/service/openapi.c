@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /openapi.json and GET /reference: what all of this is, for programs that make clients and for people. */
 #include "identity/pages.h"
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The route table (routes.def) and its look-up. */
 #ifndef IDENTITY_SERVICE_ROUTES_H
 #define IDENTITY_SERVICE_ROUTES_H

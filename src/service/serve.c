@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one door: match, authenticate, permit, read and check the body, handle, answer (architecture.md, "One door"). */
 #include <string.h>
 

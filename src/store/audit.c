@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Audit records: written, never changed. Pages of them are in page.c. */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole databases: copied while others use them, put in the place of another, and measured table by table. */
 #include <errno.h>
 #include <fcntl.h>

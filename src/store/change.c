@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table `changes`: whose rights a transaction may have changed, written by the transaction itself, so that other
  * nodes, and this one where a child dies between COMMIT and telling the others, learn of it.
  *

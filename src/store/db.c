@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Statements, rows and transactions, by the contract in design/database.md, section 2.2. What it answers there is told
  * by the numbers P1 to P20. apr_dbd is called here and in db_open.c, nowhere else.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share: statements by name, their arguments, and the reading of rows. */
 #ifndef IDENTITY_DB_INT_H
 #define IDENTITY_DB_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Connections: lent by a pool such as mod_dbd's (attach), or opened here without one. */
 #include <pthread.h>
 #include <stdlib.h>

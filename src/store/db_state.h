@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A connection's state, for db.c, which runs statements on it, and db_open.c, which makes it. */
 #ifndef IDENTITY_DB_STATE_H
 #define IDENTITY_DB_STATE_H

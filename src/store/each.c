@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Walks over whole tables in bounded memory. */
 #include "db_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entities and accounts. */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a deleted user: personal data goes, and the audit trail keeps a pseudonym (security 89). What hangs on the
  * row of the user by a reference (memberships, sessions, mails, invitations, links to providers) goes with it. */
 #include "rows_int.h"

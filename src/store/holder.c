@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who holds a permission, and where: pages of (holder, account) in the order of when the holder was made, of people and
  * keys at once. People are walked by their index, and what each of them has is looked up by key, so that a page costs
  * what lies between two holders and never the sorting of all. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to Idempotency-Keys. */
 #include "db_int.h"
 

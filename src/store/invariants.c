@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What must hold beyond the references that the database keeps itself: its own checks find none of it (M23). */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Invitations and the secrets of mailed links. */
 #include "rows_int.h"
 

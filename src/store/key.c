@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* API keys. Pages of them are in page.c. */
 #include "rows_int.h"
 

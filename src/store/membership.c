@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Account memberships of users, teams and invitations. */
 #include "rows_int.h"
 

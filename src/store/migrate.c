@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The schema's life: version, migrations, seed, check. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* User names and who holds them: looked up, brought into the form of schema version 3, and looked through by `check`.
  *
  * A name is unique in its entity (canonical). Over the whole server one user holds it (held_name) who is ACTIVE or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail on its way: leased by whoever sends it, so that two servers on one database send none twice. */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of users, roles, keys, teams, providers, audit records and invitations: a total order (order column, id),
  * entered at a key, never by counting rows behind a cursor.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Authentication providers, and signing on at them. Pages of them are in page.c. */
 #include "rows_int.h"
 

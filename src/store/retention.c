@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What has been kept for long enough: of each kind whether there is any, and a few of it less. */
 #include "rows_int.h"
 

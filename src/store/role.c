@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles. Pages of them are in page.c. */
 #include <stdlib.h>
 #include <string.h>

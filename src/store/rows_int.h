@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Readers of rows that several files of this room need, and what the test of the plans looks at. */
 #ifndef IDENTITY_ROWS_INT_H
 #define IDENTITY_ROWS_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions, their refresh tokens, and the aliases that open one. */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the server was configured with at its last start, for htidentity: names and JSON values. */
 #include "rows_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sites: every row of every table that belongs to one, as JSON, and back.
  *
  * Tables and columns are those that this database has, so that what a later migration adds is not forgotten. The order

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How things stand, for who looks after the server. */
 #include "db_int.h"
 

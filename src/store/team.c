@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Teams and who is in them. A name is unique in its entity by its canonical form; names of older databases that meet
  * stay as they are, and `check` lists them. */
 #include "rows_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on entities and their accounts. */
 #include <string.h>
 

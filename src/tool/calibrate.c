@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity calibrate: how costly password hashes may be on this machine. */
 #include <stdio.h>
 #include <unistd.h>

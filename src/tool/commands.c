@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on what has no route: the database itself, aliases. */
 #include <stdio.h>
 

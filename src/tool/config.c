@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the server is configured with: from httpd's own parser, which runs `httpd -t` and prints what our module was
  * told (server/describe.c), or from the database, where the server keeps it. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity config check: what httpd would refuse, and what is risky in what it accepts. */
 #include <stdio.h>
 #include <string.h>

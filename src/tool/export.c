@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity export. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ids of what a person names, and what commands share in asking the service. */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage: CC=cc src/tool/flags.sh 'CPPFLAGS CFLAGS' FLAG...          (called by the Makefile)
 # Prints those of the flags that CC accepts on top of the builder's own, and -D_FORTIFY_SOURCE=2 where the code is optimized and neither the
 # builder nor the compiler has set a level.

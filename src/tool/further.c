@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on authentication providers, audit records and invitations. */
 #include <stdio.h>
 #include <string.h>

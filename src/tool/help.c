@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tables tell a person and a shell. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity: sets up and looks into the database of mod_identity, with the server running or not. */
 #include <stdarg.h>
 #include <stdio.h>

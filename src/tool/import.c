@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity import: the file, what is said about it, and a copy of the database for a dry run. */
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage: APXS=apxs DESTDIR= prefix=/usr/local BUILD=build src/tool/install.sh [uninstall]          (that is `make install`, `make uninstall`)
 # bindir, libdir, datadir and mandir are honoured, too; modules and configuration go where apxs says.
 # Module to where httpd looks for modules, with its symbols beside it (libdir/debug); htidentity to bindir; manual pages to mandir; the interface's description and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of secrets that the server is configured with: signing keys, and the key that seals API keys. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files read line by line (lines.h). */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files read line by line, as often as is wanted, whatever stands in them. */
 #ifndef IDENTITY_TOOL_LINES_H
 #define IDENTITY_TOOL_LINES_H

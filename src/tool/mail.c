@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mails: what waits and what failed, and how they will look. */
 #include <stdio.h>
 #include <string.h>

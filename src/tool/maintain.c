@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on the database as a whole: sizes, cleaning, backups. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage: src/tool/package.sh VERSION FOLDER          (that is `make package`, with the version of include/identity/core.h)
 # Debian's package libapache2-mod-identity of what is committed, built as Debian's tools do it, and looked through by lintian: FOLDER/*.deb.
 set -eu

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line, by the tables commands.def and options.def. */
 #include <stdlib.h>
 #include <string.h>

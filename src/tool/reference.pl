@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # usage, from the project's root: src/tool/reference.pl md > conf/directives.md          (that is `make reference`)
 #                                 src/tool/reference.pl man > mod_identity.8             (make does it)
 # The reference of every directive, of the table that the code has (src/server/directives.def) and the text beside it (src/server/directives.txt). Ends with a sentence

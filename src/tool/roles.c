@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on roles, API keys and sessions. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # usage: PORT=8080 STATE=run CONF= src/tool/run.sh          (that is `make run`)
 #
 # Starts an httpd in the foreground with this tree's module, on loopback only: the API, and a page behind sign-in (/private/). What it needs and does not find in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity user show: what somebody holds, for a person to read. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on teams: what they give, and who is in them. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands stand on: the database, an environment for the door, requests. */
 #include <ctype.h>
 #include <stdio.h>

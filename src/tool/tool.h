@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* htidentity: the command line on the same library (architecture.md, Commands). */
 #ifndef IDENTITY_TOOL_H
 #define IDENTITY_TOOL_H

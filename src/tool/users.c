@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on users and their memberships. */
 #include <stdio.h>
 #include <string.h>

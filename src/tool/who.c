@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* who-can, who-has, who-is-in: the question of `user show` the other way round. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -E
+# SPDX-License-Identifier: Apache-2.0
 """usage: check.py [--seen FILE] DOCUMENT ANSWERS...
 
 Holds recorded answers against the OpenAPI document. ANSWERS are files, or folders of files, of one JSON object a line:

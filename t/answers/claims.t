@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Each item that the project claims (IdentityClaims) has an assertion that names it, ran, and held, in this run of `make test`: what counts is the TAP that came,
 # which prove and t/run-httpd.sh leave in the folder IDENTITY_TAP. Prints which files show which item.
 use strict;

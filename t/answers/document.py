@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -E
+# SPDX-License-Identifier: Apache-2.0
 """usage: document.py DOCUMENT      or: document.py --cases DOCUMENT < CASES
 
 Says what is wrong with an OpenAPI 3.1 document, one complaint a line; exit status 1 where there is one. It must keep openapi-3.1.json beside this script (what of

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # The last file of `make test`: repeats what failed anywhere in the run, so that the end of a long log is enough to see it. IDENTITY_TAP names the folder that
 # holds the TAP of the run, and in `prove.out` what prove said of it; that of claims.t, which reads this folder, lies beside it.
 use strict;

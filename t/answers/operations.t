@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # The operations of the interface, one line each, from the route table: which of them a real httpd has answered with success in this run of `make test`, and what
 # else it answered (t/run-httpd.sh leaves CONFIG.seen in the folder IDENTITY_ANSWERS).
 use strict;

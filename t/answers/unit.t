@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Every answer that the unit tests of this run saw keeps conf/openapi.json (t/unit/support/record.c kept them, where make says). What a real httpd answered is
 # checked by each run of t/run-httpd.sh itself.
 use strict;

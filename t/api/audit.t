@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Audit records over HTTP.
 # run on: event asan
 # route list_audit_records get_audit_record

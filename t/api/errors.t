@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What holds for every operation alike: bodies, types, methods, addresses, credentials, headers.
 use strict;
 use warnings FATAL => 'all';

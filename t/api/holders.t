@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Permissions over HTTP: who holds one, where, and by what.
 # run on: event asan
 # route list_permission_holders

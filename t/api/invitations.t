@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Invitations as a resource over HTTP: the forms on the wire, both views, and what a client that retries is told.
 # route list_invitations create_invitation get_invitation update_invitation
 # run on: event asan

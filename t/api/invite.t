@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Invitations over HTTP: invite, revoke, invite again, accept.
 # route invite_user revoke_invite
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One API key over HTTP: get, change, search, delete; decrypt by a sealing key.
 # run on: event asan
 # route get_api_key update_api_key delete_api_key search_api_key decrypt_api_key

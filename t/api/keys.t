@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # API keys over HTTP: create, list, use.
 # route list_api_keys create_api_key
 use strict;

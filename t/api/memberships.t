@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Account memberships over HTTP: change, end. (List and add stand in users.t.)
 # run on: event asan
 # route update_user_membership delete_user_membership

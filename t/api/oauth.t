@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Tokens, sessions, mailed links over HTTP.
 # route obtain_token refresh_token logout request_password_reset reset_password_page reset_password activate_user_page activate_user confirm_address_page sign_in_page sign_in sign_out_page sign_out
 # route confirm_address describe_link

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # OAuth in its standard forms over HTTP: RFC 6749, 7662, 7009, 7517, 8414.
 # route obtain_token introspect_token revoke_token get_jwks get_oauth_metadata
 use strict;

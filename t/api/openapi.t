@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The description of the interface as a real httpd serves it. What it says is held against the tables by t/unit/service/openapi.c, and against every answer by each run.
 # route get_openapi get_reference
 use strict;

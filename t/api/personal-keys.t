@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Personal keys over HTTP: make, use, list, delete; and the keys of the entity that somebody made who leaves. (M4)
 # route list_user_api_keys create_user_api_key delete_user_api_key
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Authentication providers over HTTP, and which of them an invited person may use.
 # run on: event asan
 # route list_authentication_providers create_authentication_provider get_authentication_provider update_authentication_provider

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One role over HTTP: get, change, delete.
 # run on: event asan
 # route get_role update_role delete_role

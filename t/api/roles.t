@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Roles over HTTP: the built-in catalogue, roles of one's own.
 # route list_roles create_role
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A user's sessions over HTTP: list, end one, end all; pages of other origins.
 # route list_user_sessions end_user_sessions end_user_session refresh_token logout
 use strict;

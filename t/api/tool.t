@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity on the database of a running server: teams, providers, audit records, and what a user holds.
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity backup, restore and stats beside a running server.
 # run on: event
 use strict;

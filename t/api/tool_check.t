@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity check and config check: each invariant is broken in a copy of a database, and what is risky in a configuration is found.
 # run on: event
 use strict;

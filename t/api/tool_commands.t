@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every command of htidentity's table: what it does, what it refuses, and its exit status.
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity and httpd's configuration: by httpd's own parser (--config), and by what the server keeps in its database.
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity import and export: users of other programs, password files of httpd, whole sites.
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity signing-key: keys beside the database are rotated under a running server, and those of IdentitySigningKey by its configuration.
 # run on: event
 use strict;

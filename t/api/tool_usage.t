@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # htidentity's table of commands: help, completion, and every command with a word too many or missing, or an option that is not its own.
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Users over HTTP: delete, restore (M5).
 # run on: event asan
 # route delete_user restore_user

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Users over HTTP: a link that is handed over, for when mail is down.
 # run on: event asan
 # route create_user_link

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Users over HTTP: list, create, search, get, change, memberships.
 # route list_users create_user search_users get_user update_user list_user_memberships add_user_membership
 use strict;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* usage: bench-copy FROM TO: the entities and users of a database into one that `htidentity migrate` has made, by
  * SQLite alone, in one statement and one transaction each (the limit of row S2). */
 #include <stdio.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # usage: t/bench/count.pl BUILD           (that is `make count`)
 #
 # Row I: instructions a request, counted by callgrind on prefork -X, as a table in Markdown. They do not depend on what else the machine does. Each request

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* usage: bench-hash SECONDS: hashes a second of processor time of bare libsodium with the parameters of new passwords,
  * on all processors that this process may use, a thread each (the limit of row W1). */
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Does the time of a refused login tell whether the name is known (security 15)? Logins of known, unknown, inactive and
  * invited names in turn, through identity_serve, in one process on one core; compared by the rank test of Mann and
  * Whitney, which asks for no distribution and does not mind outliers. */

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # usage: t/bench/run.pl BUILD           (that is `make bench`)
 #
 # Rows of a table in Markdown, each a ratio of two figures from this run: what the module does, and a limit beside it. The two sides take turns; a figure is

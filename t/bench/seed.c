@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* usage: bench-seed DATABASE FOLDER USERS KEYS
  *
  * Fills a database that `htidentity migrate` has made: an entity `default` with 10 accounts, 100 teams and 20 roles, so

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- usage: wrk ... -s wrk.lua URL -- HEADER VALUE                the same request again and again
 --        wrk ... -s wrk.lua URL -- HEADER VALUE PATHS          PATH of a random line of that file
 --        wrk ... -s wrk.lua URL -- logins NAMES PASSWORD       POST of a login of a random line

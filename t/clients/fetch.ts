@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The interface by a client of openapi-fetch and the types that openapi-typescript made of the document.
 //
 // usage: node fetch.js < {"url", "key", "label"}      writes what was answered

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The same by the client that @hey-api/openapi-ts made.
 //
 // usage: node generated.js < {"url", "key", "label"}      writes what was answered

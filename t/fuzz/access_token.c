@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Access tokens, as they come in Authorization and in bodies: the front of core/jose.c with all that is behind it. */
 #include "../../src/core/jose.h"
 #include "support/keys.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an OpenID provider signs or says: claims of an ID token, of userinfo, a discovery document, a key set. The input
  * is the JSON; it is signed here, so that nothing of it is kept from being read. */
 #include "../../src/core/jose.h"

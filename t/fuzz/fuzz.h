@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the fuzz targets share. A target is one file of t/fuzz: it defines LLVMFuzzerTestOneInput, sees bytes that
  * somebody outside could send, and must neither crash nor trip a sanitizer. `make fuzz` runs it by libFuzzer;
  * `make check` replays the files of t/fuzz/corpus/TARGET, of which those named right* must succeed (fuzz_right). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files that htidentity imports, on a database of their own. The first character says of which kind: s, u or h; the
  * lines begin behind it. */
 #include "support/door.h"

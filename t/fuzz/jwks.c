@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Key sets of providers: every key of the set against a token of each algorithm. */
 #include "../../src/core/jose.h"
 #include "support/keys.h"

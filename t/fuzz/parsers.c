@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The small parsers of what comes in headers, queries and bodies, each with the whole input. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A whole request through the entry point, on a database of its own: the first line is method and target, then headers
  * (one a line), an empty line, and the body. The values @key, @read and @bearer stand for an administrator's key, a
  * READ_ONLY one and a person's token. */

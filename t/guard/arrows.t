@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a room reaches past its neighbours, everything still links, and the house is a heap. The arrows are those of src/README.md's map.
 use strict;
 use warnings FATAL => 'all';

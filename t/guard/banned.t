@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a function that overruns, truncates, guesses or keeps state between threads compiles as well as its better sister.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a driver call outside db.c works on the day it is written and breaks the contract (ROLLBACK, retry, text of errors) on another.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a directive that exists and is written nowhere, or is promised and does not exist; a reference that nobody made anew; a manual page that a
 # terminal shows half of.
 use strict;

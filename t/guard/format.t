@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: everybody's editor has its own style, and changes drown in white space.
 use strict;
 use warnings FATAL => 'all';

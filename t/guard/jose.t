@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: bytes from outside reach cjose undecoded, whose decoder may assert: one request, and the child is gone. (A1)
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: two log lines with one tag, or one without, and an administrator's search leads to the wrong place in the source.
 use strict;
 use warnings FATAL => 'all';

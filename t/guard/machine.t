@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a path or host of the machine where it was written works there and nowhere else.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a manual names a file that was moved, or a chapter that has another title, or grows into lines that no terminal shows.
 use strict;
 use warnings FATAL => 'all';

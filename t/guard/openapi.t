@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: the description of the interface is none, or says so little that every answer keeps it, or the check of the answers (t/answers) passes whatever
 # it is given. That it says what routes.def and the bodies say is t/unit/service/openapi.c's to test.
 use strict;

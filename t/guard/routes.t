@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: an operation is served that no test has ever called. A test file of t/api says which ones it calls: `# route list_users get_user`.
 use strict;
 use warnings FATAL => 'all';

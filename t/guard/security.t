@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: an item that the project claims has no assertion that names it, or its number stands in a comment alone, which runs nowhere. That the assertion
 # ran and held is for t/answers/claims.t, which reads what the tests printed.
 use strict;

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: files and functions grow by a few lines at a time until nobody reads them.
 use strict;
 use warnings FATAL => 'all';

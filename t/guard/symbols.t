@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: httpd loads modules with RTLD_GLOBAL. A second symbol of ours may replace one of another module, and the other way round.
 use strict;
 use warnings FATAL => 'all';

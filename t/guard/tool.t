@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a command of htidentity that the manual does not have, or that the manual promises and nobody made.
 use strict;
 use warnings FATAL => 'all';

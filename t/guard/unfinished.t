@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Silent failure: a word that promises work stays in the tree, and what it promised never comes.
 use strict;
 use warnings FATAL => 'all';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A changed address at protected content, and a mailed link with %23 for #: what the server makes of it, and what it writes into logs. (security 20, 22)
 use strict;
 use warnings FATAL => 'all';

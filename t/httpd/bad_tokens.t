@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A1: tokens that are malformed in any of their parts, at the API, at protected content and in bodies: refused, and the child that was asked answers on.
 use strict;
 use warnings FATAL => 'all';

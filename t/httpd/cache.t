@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Who is remembered between requests: what others write is known within seconds, a database that is away grants nothing, and whatever happens to the process
 # that reads the changes, another takes its place. (security 37, 65, 86)
 # run on: event

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What one child has written holds at once in every other: a create followed at once by list, search and get finds it, and what was taken away is refused
 # on the next request. Every request comes on a connection of its own; which child answered stands in a log. (security 37, 56)
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # CORS: pages of the origins that are named may use the API, whatever it answers; others are told nothing.
 use strict;
 use warnings FATAL => 'all';

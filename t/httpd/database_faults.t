@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A fault of the database ends nothing: httpd starts, reloads and restarts, other sites answer, identity's own places answer 503 and are never open, one line at
 # emerg in the main log names the command that mends it, and all comes back by itself. Each fault at a start, a graceful restart, a restart and in service.
 # (M1; security 65, 86)

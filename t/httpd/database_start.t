@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a start, a reload and `httpd -t` make of a database: what they warn of, what they make and what they never make, the signing key beside it, and faults that
 # statements tell of. (M1, M8; security 86, 93)
 # run on: event root

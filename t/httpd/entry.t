@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The page that signs in and out, and stands in for what somebody may not see (ErrorDocument 401 and 403): by plain requests, for programs, for places that are not
 # ours. In a browser: entry_browser.t. (security 31, 41, 42, 71)
 # run on: event prefork asan

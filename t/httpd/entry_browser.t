@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The page that signs in and out, and stands in for what somebody may not see, in a real browser: by the keyboard, in three languages, at a provider, without
 # JavaScript, and axe-core finds nothing. (security 31, 41)
 # run on: event

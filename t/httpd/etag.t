@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Entity tags through a real httpd: with and without compression, whatever that does to the tag, and sixteen changes with one tag.
 use strict;
 use warnings FATAL => 'all';

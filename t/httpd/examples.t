@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The examples of conf/examples, each as it is shipped but for paths and ports: git by git itself, WebDAV, programs, FastCGI, applications behind, a browser's way in.
 # run on: event
 use strict;

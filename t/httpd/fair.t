@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Signing in without pause, rightly or not, costs others nothing but a turn: of sixty connections no more get into the queue than it has places for them, and
 # everybody else is let in each time. Counted, never timed. (A5; security 17)
 # run on: event worker prefork asan

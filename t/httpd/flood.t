@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A flood of logins: the memory of password hashing stays within IdentityHashMemory, who finds the queue full is told so, all else goes on. (security 17)
 # What comes after a flood: overload.t. (A sanitizer keeps what is freed for a while, so that nothing can be told from its memory.)
 # run on: event worker prefork

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What backends are told of who asks, and that nobody else tells them: IdentityForwardHeaders, IdentityForwardCredential, IdentityEnvPermissions, the
 # environment of programs, mod_headers, expressions, WebSocket. (protecting-content.md; security 73)
 # run on: event prefork asan

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Signing keys come and go over real graceful restarts, and an independent library verifies what they sign. (security 48, 49)
 # run on: event prefork
 # needs: npm

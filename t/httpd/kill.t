@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Killed in the middle of 1,000 invitations, twice: what was answered is there with exactly one mail, nothing is half made. (security 83, 86)
 use strict;
 use warnings FATAL => 'all';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Somebody leaves: one command, and within moments nothing that the person ever held opens anything: sessions by token, cookie and refresh cookie, personal keys, the password,
 # aliases, mailed links, the time in a team, and what was already under way. The command says what it ended. How soon is not asserted but that it comes about by itself.
 # run on: event prefork

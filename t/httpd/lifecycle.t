@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Graceful restarts under load, stop, start again, mail that had to wait. (security 92)
 use strict;
 use warnings FATAL => 'all';

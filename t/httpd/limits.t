@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Rate limits over all children of a real server: counted exactly, with mod_remoteip's addresses, over graceful restarts, for each virtual host; and what fail2ban
 # finds of them in the error log. (security 12 to 14, 80, 84, 85)
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # M19: IdentityUserName login: a second, short name signs in and is REMOTE_USER, in every way that leads into a protected place.
 # run on: event asan
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Mail by a real mail server: TLS and a user, refusals, outages, killed children, two nodes, graceful restarts: each mail once. (security 28, 30, 84, 86)
 # needs: npm
 # run on: event

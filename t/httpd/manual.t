@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # conf/README.md: the first people of a new database, and several sites with one sign-in, exactly as they stand there. Only paths, ports and TLS are this test's.
 # run on: event
 use strict;

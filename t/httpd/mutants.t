@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Mutated requests: raw bytes made of a valid request to each route and each protected place. No child is lost, no sanitizer has anything to say, nothing is
 # answered with 500. `make mutants REQUESTS=100000` sends more; the same SEED (1) and REQUESTS send the same bytes. (A1)
 # run on: asan

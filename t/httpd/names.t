@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # User names as others are told them, and hosts outside ASCII: one canonical form everywhere. (A15, B2, B10; security 77)
 # run on: event
 use strict;

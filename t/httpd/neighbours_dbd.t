@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # mod_authn_dbd beside mod_identity: each with a database of its own, in virtual hosts of their own; where one would run its SQL on the other's database httpd -t
 # refuses. mod_dbd is not asked for connections before they are needed. (M12)
 # run on: event

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A client library of OAuth against this server: discovery, the three grants, introspection, revocation, each answer held against its RFC. (security 44 to 48, 50)
 # run on: event
 # needs: npm

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Idempotency-Key through a real httpd: sixteen at once, killed in between, and what the database file holds.
 use strict;
 use warnings FATAL => 'all';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The commands of conf/operations.md, chapter by chapter, exactly as they stand there, and what each chapter promises. Only paths, ids and the controller of httpd are this test's.
 # run on: event
 use strict;

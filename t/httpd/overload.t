@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # More than can be done, and a database that is locked or away: 503 with Retry-After, the rest goes on, all recovers by itself. (security 17, 65, 86)
 use strict;
 use warnings FATAL => 'all';

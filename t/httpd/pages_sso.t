@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Accepting an invitation by a provider in a real browser: out to npm's oidc-provider and back to the page, new and with an account. (security 27, 67, 71)
 # run on: event
 # needs: npm

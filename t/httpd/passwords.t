@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Passwords that are too easy, passwords of other programs, and what hashing should cost here. (security 1, 6, 8)
 # run on: event asan
 use strict;

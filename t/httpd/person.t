@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A person's whole way in a real browser: invited, password, token, logout, forgotten password, invited to more. (security 22, 27, 30, 31)
 # run on: event asan
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A personal key at protected places, with several children: it is its owner in each of them, and what ends it, or changes what its owner holds, counts in each
 # from the next request on. (M4; security 56)
 # run on: event prefork

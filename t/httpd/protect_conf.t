@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What protects content in a configuration: faults stop `httpd -t` with a sentence, and every server knows by which identities it protects. (security 65, 93)
 # run on: event
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A whole site behind AuthType Identity: what stays open inside it and what does not (IdentityPublicCalls), what .htaccess may say, what the log tells of a refusal,
 # and what is checked again while it lasts. (protecting-content.md, directives.md)
 # run on: event prefork asan

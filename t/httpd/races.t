@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Many at once, over several children: each rule holds once. (security 21, 35, 63)
 use strict;
 use warnings FATAL => 'all';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The request id: made once, on every answer inside our locations, in the access log and beside httpd's and our own lines in error_log. Who called, for the logs.
 use strict;
 use warnings FATAL => 'all';

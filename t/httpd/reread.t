@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # M20: files of secrets are read again when they change, in every child and without a restart; what cannot be used leaves the old secret in force, with one line in the log.
 # run on: event prefork
 # needs: npm

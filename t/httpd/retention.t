@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # IdentityRetention on a server that runs: what is older than it says goes from audit trail, sessions and outbox, what is younger stays, and by default all of it does.
 # run on: event
 use strict;

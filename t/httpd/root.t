@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Started by root: the children have dropped to User, and everything that they need is theirs, made by whomever; secrets stay closed.
 # run on: root
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Require identity-..., with each other and with httpd's own rules; AuthBasicProvider identity; what becomes of faults. (protecting-content.md; security 13, 37, 65)
 # run on: event asan
 use strict;

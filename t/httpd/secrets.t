@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # No secret in any log at any level, none in the clear in the database. (security 20, 53, 84)
 # run on: event asan
 use strict;

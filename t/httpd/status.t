@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # SetHandler identity-status: every figure moves by what a scripted scenario does, its three forms and mod_status tell the same, all children add up, graceful
 # restarts and killed children lose nothing, and nobody's name, address or secret is in it. (security 84, 86)
 # run on: event prefork asan

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # IdentityStreamRecheck: what is under way ends when its caller may not have it any more (a download, server-sent events, a WebSocket, HTTP/2), whoever took it
 # away, and nobody else's does. (security 37)
 # run on: event prefork asan

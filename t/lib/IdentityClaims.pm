@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityClaims;
 # What the project claims to do, by number: the items of its list of security requirements ("security 42"), and what was once seen to be wrong and is mended
 # (A1, B2, M3...). Each has an assertion that names it; t/guard/security.t looks for it in the text of the tests, t/answers/claims.t in what they printed.

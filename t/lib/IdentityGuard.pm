@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityGuard;
 # What the guards share. They run from the project's root, on the files that are there, tracked or not.
 use strict;

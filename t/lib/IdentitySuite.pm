@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentitySuite;
 # What a file of t/suite does: t/run-httpd.sh with one configuration, and the question whether it ran every file that belongs to it. A configuration with
 # many files has a suite for each of their folders, which run side by side.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest;
 # What test files say to the server of the suite, as functions (see IdentityTest::Client, where they are documented):
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A captcha service on loopback, as the leading ones answer: what it says depends on the response that it is shown.
 
 Prints its port; keeps each form that it got as a line of JSON in the file of its argument; ends when its standard input does.

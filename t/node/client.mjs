@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // What a client of OAuth does, by npm's oauth4webapi, which holds every answer against the RFCs.
 //
 // usage: node client.mjs < {"issuer", "id", "secret", "username", "password"}      writes one object of what came of each step

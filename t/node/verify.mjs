@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // Verifies access tokens as another program would: npm's jose, with the keys that the server publishes.
 //
 // usage: node verify.mjs < {"issuer", "jwks", "tokens": {NAME: TOKEN}}      writes {NAME: {"header", "claims"} or {"refused": CODE}}

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # usage: t/npm/install.sh FOLDER [LOCK]
 # Installs what the package-lock.json in the folder LOCK (without it: the one beside this script) pins into FOLDER/node_modules, from the registry that npm is
 # set up for. Nothing is done where that has been done. Node's and npm's words go to standard error; where it fails, the last line says what lacks.

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Debian's package in a fresh Debian, as root and in namespaces of its own: installing it enables nothing; a2enmod makes it work; an upgrade keeps what was
 # edited; a purge leaves nothing but the site's data. `make test-package` builds the package before. The Debian comes from where this machine's apt gets its own.
 use strict;

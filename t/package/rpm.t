@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # The RPM's specification: rpmbuild makes a package of what is committed, in the layout of Fedora's httpd, which here an apxs of ours tells; it has what it names and
 # enables nothing. What Fedora's own packages are called cannot be looked up here.
 use strict;

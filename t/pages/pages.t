@@ -1,11 +1,11 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # The pages of mailed links in a real browser against a server that gives every answer there is: what a person reads, what is sent, that axe-core finds nothing in any state,
 # and that nothing breaks the pages' own Content-Security-Policy. SHOTS=FOLDER keeps screenshots of every state, light and dark, on a phone and a desktop.
 # (security 22, 24, 27, 31)
 use strict;
 use warnings FATAL => 'all';
 use utf8;
-
 use Encode qw(decode_utf8);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // npm's smtp-server as the mail server of t/httpd/mail.t.
 //
 // usage: node server.mjs USER PASSWORD

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // npm's oidc-provider, a certified OpenID provider, as the other side of t/api/sso.t.
 //
 // usage: node provider.mjs CLIENT-ID CLIENT-SECRET REDIRECT-URI...

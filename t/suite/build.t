@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Other builds than the one that all other tests run: with a distribution's flags and by clang, each into a folder outside of the tree, installed, and loaded into httpd;
 # for another machine, as far as the compiler's front end; and what somebody is told who builds it where it cannot run. No warning anywhere. (M25)
 use strict;

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # The document by other people's programs: public linters have nothing against conf/openapi.json, and two public generators make clients of it that a compiler
 # takes and that get what they ask for from a real server. The packages are pinned in t/npm/clients.
 use strict;

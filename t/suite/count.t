@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Row I: no request takes a tenth more instructions than t/bench/counts says (`make count`), here on fewer users. Whoever makes one dearer, or cheaper, says so there.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # `make install` into an empty folder, in Debian's layout and in apxs' own, and a start of httpd from what it installed.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # A Debian httpd that serves other sites, built from Debian's own configuration in a private root: make install, a2enmod identity, a reload as logrotate does it, and
 # make uninstall change no byte of what they answer. (M2, M25)
 use strict;

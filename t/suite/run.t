@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # `make run` as a person types it, in a copy of the tree: as the present user; where that is root also as nobody, and with a STATE that www-data cannot reach.
 use strict;
 use warnings FATAL => 'all';

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of src/core share: a pool for the whole run, and sources of random bytes. */
 #ifndef IDENTITY_CORE_FIXTURE_H
 #define IDENTITY_CORE_FIXTURE_H

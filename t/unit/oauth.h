@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of OAuth's standard forms share: requests as a client library sends them, and refusals told in one
  * line. */
 #ifndef IDENTITY_TEST_OAUTH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests that come in by identity_serve share beside the door: short calls, refusals told in one line, and the
  * database looked at (and, where a test needs it, changed) past the service. */
 #ifndef IDENTITY_TEST_SERVE_H

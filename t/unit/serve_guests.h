@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A captcha service of the test, and visitors who ask for a token. */
 #ifndef IDENTITY_TEST_SERVE_GUESTS_H
 #define IDENTITY_TEST_SERVE_GUESTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Several requests at the same moment, each in a thread with a connection of its own, behind one writers' gate as in
  * httpd. */
 #ifndef IDENTITY_TEST_RACERS_H

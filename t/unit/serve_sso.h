@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sign-ons at an OpenID provider through the door. The provider is a server of the test (support/provider.c); its
  * tokens are signed by OpenSSL (support/signer.c). */
 #ifndef IDENTITY_TEST_SERVE_SSO_H

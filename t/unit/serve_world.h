@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An entity with two accounts and one of everything, and for every row of routes.def a request that can be carried out
  * in it. What goes over the whole table (serve_tenancy.c, serve_matrix.c) takes its requests from here, so a new route
  * is asked as soon as it is there; where it needs more than its pattern says, the tests stop and say so.

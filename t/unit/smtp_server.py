@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -E
+# SPDX-License-Identifier: Apache-2.0
 """A mail server for t/unit/client/client_smtp.c, on loopback ports of the kernel's choice.
 
 usage: smtp_server.py FOLDER

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of src/store share: a fresh database in a folder of its own, connections to it, and rows to begin
  * with. */
 #ifndef IDENTITY_STORE_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test Anything Protocol for unit tests:
  *
  *     int main(void)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What callers may do: principals, assignments, roles, delegation. */
 #ifndef IDENTITY_SERVICE_ACCESS_H
 #define IDENTITY_SERVICE_ACCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The last administrator of an account (security 63). */
 #include "access/access.h"
 

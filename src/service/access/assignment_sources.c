@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where what somebody holds comes from: memberships, and the roles of these with the roles within. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What users, teams or invitations hold, read for all of them at once, and its JSON. */
 #include <string.h>
 

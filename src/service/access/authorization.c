@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a caller may do and where it belongs, as rules of a configuration ask for it. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delegation: the privilege ceiling of everybody who gives, takes or acts on somebody (security 25, 62).
  *
  *     granting, revoking   the caller holds the permission and everything that the role, team or membership grants, in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The principal of a guest of the demo account: a session without a user, which may look (*.VIEW) at the account that
  * the configuration names. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* API keys as rows with what belongs to them, and as JSON. */
 #include <string.h>
 

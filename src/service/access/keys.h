@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files about API keys. */
 #ifndef IDENTITY_KEYS_INT_H
 #define IDENTITY_KEYS_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* account_memberships and team_memberships of a body: resolved within the entity, permitted only as far as the caller
  * may grant them (delegation.c). */
 #include <string.h>

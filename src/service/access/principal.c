@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody may do: resolved once, when the principal is loaded. */
 #include <string.h>
 

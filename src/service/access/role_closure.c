@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles with their children, as rows and as JSON. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What users hold, as the answers show it that are asked for most: written, not built (json_write.c). The bytes are
  * those of identity_user_json, which makes it where it is a part of something else; a test holds both against each
  * other.

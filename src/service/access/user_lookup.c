@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Users and keys as every operation finds, names and judges them. */
 #include <string.h>
 

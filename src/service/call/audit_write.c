@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Audit records: how they are written, and what a change changed. */
 #include <string.h>
 

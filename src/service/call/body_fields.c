@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fields of a body that several resources read alike. */
 #include <string.h>
 

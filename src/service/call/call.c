@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every operation does alike: connections and transactions, answers. */
 #include <stdarg.h>
 

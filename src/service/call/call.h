@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A call between the entry point and its answer, and helpers that every resource shares. */
 #ifndef IDENTITY_SERVICE_CALL_H
 #define IDENTITY_SERVICE_CALL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client's address as it is counted and recorded. */
 #include <arpa/inet.h>
 #include <string.h>

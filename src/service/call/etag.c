@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13), made from the representation itself: whatever
  * changes what is shown changes the tag. */
 #include <string.h>

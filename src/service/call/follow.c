@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What others have changed: the table `changes` is read from where it was left, and counted in the revisions that all
  * processes of this server look at. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Idempotency-Key: a POST that comes twice is carried out once (identity-api.md, section 1).
  *
  * Beginning writes a row `running` with this request's mark, in a transaction of its own; where a row is there already,

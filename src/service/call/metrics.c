@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is counted while the server runs. Each process adds in a part of its own, so that processes do not wait for each
  * other's cache lines and what one had in hand goes with it; who reads adds the parts up. */
 #include <stdatomic.h>

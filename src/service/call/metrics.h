@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of metrics.def, for counting, summing and showing. */
 #ifndef IDENTITY_METRICS_INT_H
 #define IDENTITY_METRICS_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Paging: query parameters in, wrapper with links out (identity-api.md, section 1, paging). */
 #include <string.h>
 

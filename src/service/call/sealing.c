@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys to seal with, by the name of the signing key that they are derived from: what was sealed before keys were
  * changed stays readable as long as the old one is there. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What many answers show alike (an account, a role, what a team gives), kept as text in this process, and what is dear
  * to count.
  *

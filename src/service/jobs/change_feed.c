@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Once a second one process of the server looks at what others have changed (follow.c). */
 #include <string.h>
 

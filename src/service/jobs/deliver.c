@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox, emptied: leases in one short transaction, mail with no connection held, what became of it in another
  * (architecture, decision 8). */
 #include <errno.h>

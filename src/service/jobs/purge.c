@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What has had its time goes in small batches, each a transaction of its own of a few milliseconds, so that nobody
  * waits long for the writers' gate (security 88). */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The authentication phase: one credential, a fit transport, a live key or session. */
 #include <string.h>
 

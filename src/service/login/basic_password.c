@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP Basic with a user name and its password at protected places: a login without a session, again at every request.
  *
  * Hashing each time would be slow for the client and costly for the server. What was right is remembered as a MAC over

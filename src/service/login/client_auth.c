@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Clients of OAuth: programs that show an API key, its id as client_id and its text as client_secret (RFC 6749, 2.3).
  */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The access cookie: by it a browser that has signed in sees protected content of the same host (security 41, 42). It
  * holds the session's id and a MAC over it, and what it is worth is looked up at every request. The API never takes it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is recognized as a credential of ours by its form alone, without a look-up: so that it is not passed on to other
  * programs, and other programs' credentials are not taken for it. */
 #include <string.h>

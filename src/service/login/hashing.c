@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Passwords, hashed and verified inside the semaphore that all children share (architecture, decision 6; security 17).
  */
 #include "identity/pages.h"

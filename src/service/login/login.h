@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Authentication: credentials, sessions, cookies, passwords, rate limits. */
 #ifndef IDENTITY_SERVICE_LOGIN_H
 #define IDENTITY_SERVICE_LOGIN_H

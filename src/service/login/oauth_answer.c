@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of OAuth in their standard form (RFC 6749, 5.1 and 5.2). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signing in by a name and its password: who is meant, whether the password is right, what follows and what is
  * recorded. */
 #include <string.h>

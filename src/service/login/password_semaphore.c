@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The semaphore of password hashing: at most `slots` threads of all processes at a time, since one hash takes 19 MiB
  * and more and all of a processor (security 17).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who is remembered by the credential that was shown, so that the next request with it needs no database.
  *
  * What is remembered is one block that nobody changes, held by the cache and by every request that goes by it. It is

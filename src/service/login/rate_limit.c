@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rate limits (IdentityRateLimit; security 12 to 14, 80).
  *
  * login and token count failures. Such a call is bound by several counters at once: that of its client address (IPv4:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Somebody who is signed in shows once more who it is. */
 #include "login/login.h"
 

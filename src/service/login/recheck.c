@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a caller may do is read with its credential. By the time that a write has its turn others may have taken it:
  * then it is read once more, where nobody can change it any more until COMMIT. Of changes that other processes make
  * (htidentity, other nodes) this server hears within a second; what it has not heard of yet is not asked for. */

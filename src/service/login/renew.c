@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody who was let in some time ago may do now: read anew without the credential, which may be gone by now. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions, access tokens and the refresh cookie (identity-api.md, section 3). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Providers that people sign on at: those of the configuration, and the entities' own rows of them. */
 #include <string.h>
 

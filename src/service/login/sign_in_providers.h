@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Providers at which people sign in. */
 #ifndef IDENTITY_SERVICE_SIGN_IN_PROVIDERS_H
 #define IDENTITY_SERVICE_SIGN_IN_PROVIDERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How people of an entity may sign in: by password, unless its DEFAULT providers are DISABLED, and at the providers
  * that are open to them. A setting that would leave nobody a way in is refused. */
 #include <string.h>

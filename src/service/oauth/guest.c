@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* demo-token and sandbox-token: people without a user, who have shown to be people (identity-api.md, section 3).
  *
  * A visitor of the demo account is a session and nothing else: no user, so nobody to invite, deactivate or count as an

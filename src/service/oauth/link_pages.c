@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pages that mailed links open. They hold nothing of anybody: what a link is about, the page asks describe-link. */
 #include "identity/pages.h"
 #include "oauth/oauth.h"

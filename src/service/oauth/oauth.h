@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OAuth endpoints and the pages that mailed links open. */
 #ifndef IDENTITY_SERVICE_OAUTH_H
 #define IDENTITY_SERVICE_OAUTH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/token with a form: grants and answers of RFC 6749. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* token, refresh-token, logout as the published interface has them; their forms are in oauth_form.c. */
 #include <string.h>
 

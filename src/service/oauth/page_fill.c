@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filling in a page of src/pages/ when it is asked for. Every value is escaped, so that it is text wherever it stands:
  * between tags, and in an attribute in double quotes, as all of the page's are. */
 #include <string.h>

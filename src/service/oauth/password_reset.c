@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* request-password-reset, and what mailed links do: reset-password, activate-user, describe-link. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page that people sign in and out at, and that stands in for what they may not see: httpd's `ErrorDocument 401`
  * and `ErrorDocument 403`. It works without its script: its forms are plain ones, answered by a page or by 303. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files about the sign-in and sign-out page. */
 #ifndef IDENTITY_SERVICE_SIGN_IN_PAGE_H
 #define IDENTITY_SERVICE_SIGN_IN_PAGE_H

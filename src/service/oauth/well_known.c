@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What other programs read about this server: its verifying keys (RFC 7517) and its metadata (RFC 8414). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Escrow of API keys: where the site names a sealing key (IdentityKeyEscrow), the text of a new key is kept sealed
  * beside its digest, bound to its id, and can be shown again to who holds all that it opens. */
 #include "roles/roles.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a role may hold: rules of its permissions and of the roles in it, which POST and PATCH share. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles: list, get. */
 #include "roles/roles.h"
 

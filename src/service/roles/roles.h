@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files about roles. */
 #ifndef IDENTITY_ROLES_INT_H
 #define IDENTITY_ROLES_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Import: lines in batches, each batch in transactions that are short enough for a server that writes beside them. */
 #include <stdarg.h>
 #include <stdlib.h>

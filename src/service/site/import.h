@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by import and export, and the supported kinds of import files. */
 #ifndef IDENTITY_IMPORT_INT_H
 #define IDENTITY_IMPORT_INT_H

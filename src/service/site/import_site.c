@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Exports: looked through as a whole, then taken over row by row. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Users of other programs: a JSON object a line, or a password file of htpasswd. By the rules of the interface. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signing keys that lie beside the database: identity-signing-key.pem, which the first start makes, and
  * identity-signing-key-1.pem and so on, which rotations make. The highest number signs, all verify; a new one signs
  * once every process knows it. */

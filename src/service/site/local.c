@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What only the command line does: entities, accounts, aliases. */
 #include <string.h>
 

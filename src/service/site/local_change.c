@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What only the command line does to what is there: entities, accounts, aliases, providers, and failures that count
  * against somebody. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a rule of a configuration names: is there anything of that name? For the log alone. */
 #include <string.h>
 

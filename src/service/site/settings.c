@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The settings that htidentity shares with the server, as one JSON object: `httpd -t` prints it, and the server keeps
  * it in the database for whoever has that alone. Never a secret: files of secrets stand here by their paths. */
 #include <stddef.h>

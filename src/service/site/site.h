@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of the command line only. */
 #ifndef IDENTITY_SERVICE_SITE_H
 #define IDENTITY_SERVICE_SITE_H

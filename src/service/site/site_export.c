@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The whole of a site as JSON Lines (identity/service.h). */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whose sign-on it is. Who somebody is at a provider is (issuer, subject), never the address (security 69); an address
  * only leads to the first link, and only where both sides have proved it (security 70):
  *

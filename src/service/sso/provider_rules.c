@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an authentication provider is made of: its JSON, and which settings go with which type and variant. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Authentication providers: list, create, get, change, and which of them an invited person may use. */
 #include <string.h>
 

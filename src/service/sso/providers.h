@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files about authentication providers. */
 #ifndef IDENTITY_PROVIDERS_INT_H
 #define IDENTITY_PROVIDERS_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signing on at an OpenID provider: authorize sends the browser there, callback takes what it comes back with.
  *
  * Nothing is written before somebody comes back. The state that travels through the provider says by itself whose it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files about single sign-on. */
 #ifndef IDENTITY_SSO_INT_H
 #define IDENTITY_SSO_INT_H

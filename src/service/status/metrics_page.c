@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The figures for people: how the server is at a glance, then a table a section. No script, nothing from elsewhere. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The figures as text for programs: lines like mod_status', and OpenMetrics 1.0. */
 #include <stdarg.h>
 #include <string.h>

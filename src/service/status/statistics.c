@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the database tells of how things stand, as figures. */
 #include "status/status.h"
 

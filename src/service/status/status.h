@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Presentation of metrics. */
 #ifndef IDENTITY_SERVICE_STATUS_H
 #define IDENTITY_SERVICE_STATUS_H

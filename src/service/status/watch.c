@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What takes longer to look up than who asks for figures should wait, or should cost each time: mod_watchdog's job does
  * it once a minute, in one process, and all show it from shared memory. */
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accepting an invitation: by its link (POST /oauth/activate-user), or because a provider has proved the address. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A person's own change of address: asked for by PATCH, made by POST /oauth/confirm-address once the new mailbox has
  * answered. Until then the old name is the name. */
 #include <string.h>

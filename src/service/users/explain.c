@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a user holds, told to a person: every permission with where it comes from. The rule itself is
  * identity_principal_of_user's; a test holds the two against each other. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Invitations as a resource: create, send again, revoke (invitations-api.md). */
 #include <string.h>
 

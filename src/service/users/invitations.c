@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Invitations as a resource: list, describe (invitations-api.md). The same rows as users/invite makes; whoever sees the
  * users of the entity sees them. */
 #include <string.h>

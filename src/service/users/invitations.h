@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the two interfaces for invitations: users/invite and revoke-invite (invite.c), /invitations
  * (invitations.c, invitation_write.c). */
 #ifndef IDENTITY_INVITATIONS_INT_H

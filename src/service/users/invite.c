@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Invitations as the users interface sees them: users/invite and users/revoke-invite (identity-api.md, section 4). */
 #include <string.h>
 

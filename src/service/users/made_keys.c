@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of an entity that somebody made, who is deactivated: they go on until somebody ends them. */
 #include "access/keys.h"
 #include "users/users.h"

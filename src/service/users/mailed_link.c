@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mailed links: secret, outbox row and what they replace, written together. */
 #include <string.h>
 

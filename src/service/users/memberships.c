@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A user's account memberships: list, add, change, end. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Notices: mails without a link that tell a person what became of their credentials (security 10). They never make a
  * call fail; where nobody can be told the audit record says so. */
 #include <string.h>

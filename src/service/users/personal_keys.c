@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Personal keys: a program that shows one is its owner, narrowed by the key's permissions. They end with the user and
  * with a reset by mail, and change no credentials (personal_key.def). */
 #include <string.h>

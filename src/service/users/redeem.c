@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mailed links: what is the same whatever they are for. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the operations of mailed links (redeem.c). */
 #ifndef IDENTITY_REDEEM_INT_H
 #define IDENTITY_REDEEM_INT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a user: listed and ended by the user, or by who may change the user (security 39). */
 #include <string.h>
 

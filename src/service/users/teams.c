@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Teams: what their members hold as long as they are members. */
 #include <string.h>
 

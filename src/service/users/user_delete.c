@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Users: delete, restore, and what is left of one at the end (security 89).
  *
  * Whoever is deleted is INACTIVE with a day on it. All that it could act by ends at once; memberships, teams and

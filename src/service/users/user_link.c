@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /users/{id}/link: a link that is handed over and not mailed, for when mail is down. Whoever has it can be the
  * user, so making one takes everything; and it proves nothing of the address, which only a mailbox can. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who may have a user name (identity-api.md, "User names").
  *
  * A name is unique in its entity. Over the whole server it is held by one user who is ACTIVE or INACTIVE; people who

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A user's teams: list, join, change the time in one, leave. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Users, memberships, teams, invitations, mailed links and notices. */
 #ifndef IDENTITY_SERVICE_USERS_H
 #define IDENTITY_SERVICE_USERS_H

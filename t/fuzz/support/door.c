@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The door of a fuzz target that needs a database. */
 #include "door.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #ifndef IDENTITY_FUZZ_DOOR_H
 #define IDENTITY_FUZZ_DOOR_H
 

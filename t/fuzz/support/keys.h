@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of the corpus, made for it and used nowhere else. */
 #ifndef IDENTITY_FUZZ_KEYS_H
 #define IDENTITY_FUZZ_KEYS_H

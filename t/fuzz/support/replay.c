@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main() of a target without libFuzzer: each file of the folder goes through it once, as one test of TAP. */
 #include <dirent.h>
 #include <stdio.h>

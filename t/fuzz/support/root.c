@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pool of a fuzz target. */
 #include "../fuzz.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package WebDriver;
 
 # A small W3C WebDriver client: starts chromedriver on a free loopback port and a headless Chromium of its own, drives it, and leaves no process and no

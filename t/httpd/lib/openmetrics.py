@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -E
+# SPDX-License-Identifier: Apache-2.0
 """Reads OpenMetrics from standard input by the parser of the Prometheus project, which refuses what is not valid, and prints it as JSON:
 {"types": {family: type}, "samples": {name{label="value",...}: value}}."""
 import json

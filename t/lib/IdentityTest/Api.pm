@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Api;
 # What the files of t/api share, on top of IdentityTest:
 #

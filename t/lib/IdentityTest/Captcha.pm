@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Captcha;
 # A captcha service on loopback (t/lib/siteverify.py), and what IdentityCaptcha needs for it:
 #

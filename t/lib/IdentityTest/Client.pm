@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Client;
 # Talks to one server and reads its state folder. The functions of IdentityTest are this object's methods for the server of the suite.
 use strict;

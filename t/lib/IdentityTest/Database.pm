@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Database;
 # Makes the state folder of a test server by htidentity: two entities, each with an account and an administrator's key.
 use strict;

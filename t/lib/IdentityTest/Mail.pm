@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Mail;
 # Reads mails of a Maildir: hashes of id, path, to, from, subject, date, headers (lower case), text, html, link, token, raw.
 use strict;

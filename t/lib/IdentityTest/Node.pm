@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Node;
 # Programs of t/node, which use packages of t/npm: node('verify.mjs', {...}) hands over JSON and gives back what was written. A file that uses it says
 # `# needs: npm`.

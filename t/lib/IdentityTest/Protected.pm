@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Protected;
 # What the tests of protected content share: a folder of files and CGI programs, a backend that tells what it was sent, and short requests.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Provider;
 # npm's oidc-provider on loopback (t/sso/provider.mjs), and a browser that goes through its forms:
 #

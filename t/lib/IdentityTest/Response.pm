@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Response;
 # An answer: status, header(NAME), headers (hash, lower case; a list where one came twice), text (bytes), json, keys_of(PATH), cookie(NAME).
 # Where it is told to which request ("GET /v1/users"), it is kept, and held against conf/openapi.json at the end of the run (t/answers/check.py); front: see

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Server;
 # An httpd with a state folder of its own, for what the suite's server is not set up for:
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package IdentityTest::Smtp;
 # npm's smtp-server on loopback (t/smtp/server.mjs, which says what rules are). A file that uses it says `# needs: npm`.
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The round trip to a captcha service: what is asked, what counts as an answer, and its bounds (security 72). */
 #include <pthread.h>
 

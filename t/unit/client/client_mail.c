@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mails without a network: templates, composing, IdentityMailURL, Maildir. */
 #include <dirent.h>
 #include <fcntl.h>

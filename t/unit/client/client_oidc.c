@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls to OpenID providers and their bounds (security 72): which addresses, how much, how long, how often; what a
  * discovery document must say (security 68). */
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery to a real mail server (smtp_server.py): taken, refused for now, refused for good, dead, silent, broken off;
  * with and without TLS and a user. Run from the project's root. */
 #include <arpa/inet.h>

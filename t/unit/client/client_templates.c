@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Templates of mails: what stands in them, where a value is escaped how, files of an administrator, languages. */
 #include <sys/stat.h>
 #include <unistd.h>

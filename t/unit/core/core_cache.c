@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bounded cache of blocks for many threads. */
 #include <pthread.h>
 #include <stdatomic.h>

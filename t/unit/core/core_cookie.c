@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cookie headers, and the headers of refusals. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies checked by table: each rule good and bad, and the path that is named. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Forms and HTTP Basic, as clients of OAuth send them. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ids of resources and of invitations. */
 #include "core_fixture.h"
 

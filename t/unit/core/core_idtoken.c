@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ID tokens of OpenID providers: taken by the rules, and refused for whatever an attacker may change in them (security
  * 48, 68). They are signed by OpenSSL (support/signer.c), not by the code under test. */
 #include "core_fixture.h"

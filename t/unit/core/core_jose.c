@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A1: whatever stands in any part of a token, or in any member of a provider's key, is refused and ends no process.
  * Tokens and keys are made by OpenSSL (support/signer.c), not by the code under test. */
 #include "core_fixture.h"

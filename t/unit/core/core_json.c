@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Request bodies, good and bad (security 74), and the text of answers. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Item 13: what is written piece by piece has the bytes that jansson gives it. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signing keys and access tokens. Every hostile token here is built and signed by OpenSSL itself, not by the code under
  * test. */
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Languages that are asked for (RFC 9110, 12.5.4), and which of those there are is taken (RFC 4647, 3.4). */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses, names, slugs, permissions and texts. */
 #include "core_fixture.h"
 

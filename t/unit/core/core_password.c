@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Passwords: which are taken, and Argon2id. */
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes that other programs made (security 8): Python's crypt and hashlib, openssl passwd. */
 #include "core_fixture.h"
 

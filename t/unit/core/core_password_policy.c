@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Words that are no passwords: the block list, the user's name and the site's (security 6). */
 #include "core_fixture.h"
 #include "identity/pages.h"

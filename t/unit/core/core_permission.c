@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The catalogue of permissions, sets of them, and the built-in roles. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Problems: status, code and the flat error object of identity-api.md, section 1. */
 #include "core_fixture.h"
 

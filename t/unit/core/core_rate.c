@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* So many in any period, and the table of counters that processes share. (security 12, 80) */
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Counters by which processes tell that what they remember is old. (security 37) */
 #include <pthread.h>
 #include <stdatomic.h>

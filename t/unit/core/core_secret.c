@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Wiping, comparing and spelling of secrets; tokens, keys and sealing. */
 #include "core_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Times on the wire. */
 #include "core_fixture.h"
 

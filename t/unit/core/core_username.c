@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* User names: the rule and the canonical form, by a table (identity-api.md, "User names"; security 77). */
 #include <utf8proc.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The description that is served (conf/openapi.json) against the tables that the server runs by: routes.def and the
  * bodies of its rows, in both directions. */
 #include "routes.h"

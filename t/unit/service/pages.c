@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pages and templates as they are embedded: each page is whole, fetches nothing, and its policy fits its one style
  * and one script. */
 #include <apr_strings.h>

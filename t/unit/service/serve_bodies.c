@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies that are refused before an operation runs, and the form of the refusal (security 74). */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every call has in common: addresses, methods, credentials, transport, the account a call acts on. */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The database fails at every statement of every kind of call, one after the other: 503, nothing half made, and the
  * same request done afterwards (security 86). */
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Security 59: each operation with each built-in role, with every kind of caller beside them, and with keys narrowed to
  * one permission and to all but one. What a role holds is worked out here from permissions.def and roles.def. */
 #include "serve_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every row of routes.def, one after the other: who is let in, and whom the rows of another entity belong to. A new
  * route is asked the same without a word said here, save for a body that it would take. */
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Security 60: each operation with each id of another entity, wherever it takes one: in the path, the query, a header
  * or the body. It answers as for an id that does not exist at all, shows nothing of the other entity and changes
  * nothing. Then the same between the two accounts of one entity, as far as they are apart. */

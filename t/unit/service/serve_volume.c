@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What pages and searches cost among 100,000 users: counted, not timed. Every statement that the door runs is looked at
  * when it has ended: how many steps it took, whether it walked a table or sorted. What costs the same number of steps
  * among 1,000 users and among 100,000, and on the first page and on the last, reads the same number of rows. */

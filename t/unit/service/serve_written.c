@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Item 13: the answers that are written piece by piece, byte by byte as they were when jansson made all of them (the
  * recorded set t/unit/serve_written.txt, made anew by IDENTITY_RECORD=1), and as jansson makes them now. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whose rights a transaction changes is written down by the transaction itself. (security 37) */
 #include "store_fixture.h"
 

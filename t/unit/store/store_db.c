@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The contract of db.c (design/database.md, section 2.2), on a real file: what goes wrong with apr_dbd, and what must
  * come of it. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys, invitations, the secrets of mailed links, sessions, refresh tokens, aliases, providers, audit: every column
  * comes back as it went, and every guarded change says what became of it. */
 #include "store_fixture.h"

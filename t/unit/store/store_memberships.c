@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memberships, teams, roles with their children, and what a user holds by all of them. */
 #include "store_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* User names of a database of version 2: brought into their canonical forms, looked up, and listed by `check`. */
 #include "store_fixture.h"
 

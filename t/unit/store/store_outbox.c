@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox: who leases a mail has it alone, for a time; what became of it is told by its holder only. */
 #include "store_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of users, roles and keys, held against lists that are sorted here: forward and backward by cursors, by offset,
  * with every filter; rows whose order columns are equal stay in order by their ids. */
 #include "store_fixture.h"

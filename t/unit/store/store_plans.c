@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How SQLite would run every statement of sql.def and every text that page.c composes: by key or by a range of an
  * index, never by reading a whole table, and pages and searches without sorting. */
 #include "store_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Many at once: one secret, one refresh token, one name, one version of a user, each of which only one may have.
  * Writers meet in separate processes without the gate that httpd's children queue on, so some are told BUSY; those try
  * again. */

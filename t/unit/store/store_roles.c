@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles that are changed and deleted, and what stands above them. */
 #include "store_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Migrations: what identity_schema_migrate makes, what it refuses, and that it may be run twice, and by two at once. */
 #include "store_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sites: which tables belong to one, in an order in which they can be read back, page by page. */
 #include "store_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entities, accounts, users, searches. */
 #include "store_fixture.h"
 

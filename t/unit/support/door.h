@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A whole service in a test: a fresh SQLite database in a folder of its own, keys, a Maildir, a clock that the test
  * moves, and requests by identity_serve.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An HTTP server on loopback in a thread of the test, with an answer for each path that the test sets: an OpenID
  * provider that is as good or as bad as a test wants it. What it answers is changed only while no request is under way.
  */

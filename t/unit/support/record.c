@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps every answer, one JSON object a line, as t/answers/check.py reads them. */
 #include <ctype.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of principals in a test, and what holds it against a server that has none. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of an OpenID provider and what it signs, made by OpenSSL alone and not by the code under test. */
 #ifndef IDENTITY_TEST_SIGNER_H
 #define IDENTITY_TEST_SIGNER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "usernames.h"
 
 const username_case_t username_cases[] = {

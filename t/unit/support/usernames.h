@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* User names of every kind, each with its canonical form or NULL where it is not a valid one. */
 #ifndef IDENTITY_TEST_USERNAMES_H
 #define IDENTITY_TEST_USERNAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Security 60 and 62 between the two accounts of one entity: for every row of routes.def, what somebody who administers
  * the second account only can do in the first. */
 #include "serve_world.h"

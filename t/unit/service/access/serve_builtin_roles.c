@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IdentityBuiltInRoles: what core lists, gives and reserves, and what the published catalogue does. */
 #include "serve.h"
 

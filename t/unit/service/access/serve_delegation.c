@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who may give, take and act on whom: a table of callers, acts and targets. What is expected comes from the rule as the
  * contract states it ("Giving and taking"), said once more below in a few lines of its own; nothing of the service's
  * own judgement is asked.

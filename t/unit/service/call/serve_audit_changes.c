@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What audit records tell of a change: from what to what, who, whose, from where; and what they keep to themselves. */
 #include "serve.h"
 

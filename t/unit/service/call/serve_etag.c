@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity tags: what GET shows has one, If-None-Match saves showing it again, and of several changes with one If-Match
  * one is made. */
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Idempotency-Key: what comes twice is done once, whatever breaks in between, and its answer is kept for nobody else.
  */
 #include "routes.h"

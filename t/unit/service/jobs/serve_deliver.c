@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity_deliver: what the service put into the outbox leaves once, and what cannot leave now leaves later. */
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What can be filled without end is bounded (A11, security 88): records of failures, refresh tokens, kept answers; and
  * what nobody needs any more goes, so that after enough days a day like the others adds nothing. */
 #include "serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The semaphore of password hashing: who is given a slot, who waits and who is refused, told by counting; between
  * threads, processes, and processes that are killed. (A5; security 17) */
 #include <errno.h>

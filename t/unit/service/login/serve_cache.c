@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who is remembered: without the database as long as nothing has changed, and never a moment longer. Every request here
  * is held against a server that remembers nobody (door_hold_against_cold). (security 37, 65, 86) */
 #include "serve_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who sends a request to anything but the API (basic_password.c, cookies.c, authorization.c): every way to show who
  * one is, what belongs to whom, and what of it ends when. */
 #include <apr_base64.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rate limits by the door: exactly as many as are configured, the right waits, and nobody locked out by a stranger.
  * (security 12 to 14, 28, 80, 85) */
 #include "routes.h"

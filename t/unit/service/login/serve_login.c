@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* M19: the second, short name of a user: unique in its entity, written by who may, and signing in where
  * IdentityUserName login says so. route create_user update_user obtain_token */
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A9: a DEFAULT provider that is DISABLED ends sign-in by password for its entity, on every way in, and is refused
  * where nobody could sign in any more. */
 #include "oauth.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A caller whose rights go between its authentication and its turn to write: what counts is what it may do then.
  * (security 62) */
 #include "routes.h"

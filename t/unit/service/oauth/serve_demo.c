@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* demo-token: what a visitor of the demo account sees, that it changes nothing, and how the visit ends (security,
  * "Decided"). */
 #include "serve_guests.h"

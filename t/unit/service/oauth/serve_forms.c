@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/token with a form, as RFC 6749 has it. route obtain_token */
 #include "oauth.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/introspect (RFC 7662) and /oauth/revoke (RFC 7009). route introspect_token revoke_token */
 #include "oauth.h"
 

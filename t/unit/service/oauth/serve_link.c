@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/describe-link: what the page behind a mailed link is told. route describe_link */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/token, what its token opens and for how long, and the two pages. route obtain_token */
 #include "serve.h"
 

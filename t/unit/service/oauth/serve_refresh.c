@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/refresh-token and /oauth/logout. route refresh_token logout */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/request-password-reset and /oauth/reset-password. route request_password_reset reset_password */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sandbox-token: an entity of one's own, what can be done in it, that it is nobody else's, and that it ends with all
  * that is in it (security 23, 88). */
 #include "serve_guests.h"

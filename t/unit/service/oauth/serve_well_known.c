@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /.well-known/jwks.json and /.well-known/oauth-authorization-server; what signing keys that come and go do to
  * tokens and to what is sealed. route get_jwks get_oauth_metadata */
 #include "oauth.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Audit records: who sees which of them, every filter, pages; and that what concerns an account names it.
  * route list_audit_records get_audit_record */
 #include "serve.h"

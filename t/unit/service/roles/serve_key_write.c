@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET, PATCH and DELETE /api-keys/{id}, search, decrypt.
  * route get_api_key update_api_key delete_api_key search_api_key decrypt_api_key */
 #include "serve.h"

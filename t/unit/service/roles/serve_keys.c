@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET and POST /api-keys, and what a key opens. route list_api_keys create_api_key */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET, PATCH and DELETE /roles/{id}. route get_role update_role delete_role */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET and POST /roles. route list_roles create_role */
 #include "serve.h"
 

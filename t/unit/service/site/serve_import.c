@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Import past a database that fails at every statement in turn: what was begun is wholly there or not at all, and a
  * second run brings the rest. */
 #include "serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Settings that htidentity shares with the server, and signing keys beside a database. */
 #include <sys/stat.h>
 #include <time.h>

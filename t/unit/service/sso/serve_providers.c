@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Authentication providers. route list_authentication_providers create_authentication_provider
  * get_authentication_provider update_authentication_provider enabled_authentication_providers */
 #include "serve.h"

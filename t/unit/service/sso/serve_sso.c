@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signing on at an OpenID provider, through the door: authorize, callback, and what an attacker may do between
  * (security 67 to 72). The provider is a server of the test (support/provider.c), its tokens are signed by OpenSSL
  * (support/signer.c). */

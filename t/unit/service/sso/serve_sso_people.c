@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who may sign on at a provider: links, invitations, new people, entities and their own rows of a provider (security
  * 69, 70). */
 #include "serve_sso.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Counters in shared memory: parts, levels, sums; and that the three forms tell the same of every figure. (security 84:
  * what is told holds no name) */
 #include <pthread.h>

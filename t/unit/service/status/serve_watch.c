@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the watchdog looks at for the figures: every table of the schema, mails by how long they wait, the newest
  * backup, the signing key; at a cost that does not grow with the database. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /oauth/activate-user: how an invitation is accepted, and when it is not. route activate_user */
 #include "serve.h"
 

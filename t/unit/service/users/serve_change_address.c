@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A person's own change of address: PATCH /users/{id} and POST /oauth/confirm-address. route update_user
  * confirm_address
  */

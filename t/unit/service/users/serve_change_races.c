@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sixteen at once on one link to a new address. route confirm_address */
 #include "routes.h"
 #include "users/users.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* M5: a deleted user is gone at once, can be restored for a while, and then leaves nothing but a pseudonym.
  * route delete_user restore_user */
 #include "serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What htidentity user show tells: held, account by account, against what the service itself lets somebody do. */
 #include "routes.h"
 #include "users/users.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /permissions/{name}/holders: who holds a permission, in which account and by what, against what the service lets
  * them do. route list_permission_holders */
 #include "routes.h"

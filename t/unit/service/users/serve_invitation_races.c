@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sixteen at once on one invitation: accepted, revoked, sent again, made. Whatever the order, it ends once, and one
  * link is good at most (security 21, 23, 24). route update_invitation create_invitation activate_user */
 #include "routes.h"

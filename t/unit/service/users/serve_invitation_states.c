@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Invitations against a model of their rules: random sequences of create, invite, send again, revoke, accept,
  * deactivate, deliver and of time that passes, over both views (/invitations and users/invite), and after every step
  * both views and the rows are what the model says. (security 21, 23, 24, 26)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /users/invite and /users/revoke-invite: what is given, to whom, by whom. route invite_user revoke_invite */
 #include "serve.h"
 

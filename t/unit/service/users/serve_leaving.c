@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* M3: people leave accounts and teams, teams are renamed and go; nobody takes what they lack, and the last
  * administrator stays. route delete_user_membership update_user_team delete_user_team update_team delete_team
  * delete_team_membership */

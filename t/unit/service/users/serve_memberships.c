@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH of a membership, and the last administrator on every path. route update_user_membership add_user_membership
  * list_user_memberships */
 #include "serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who has a name where several entities want it: A8, security 27, 69, 70 (identity-api.md, "User names"). */
 #include "serve_racers.h"
 

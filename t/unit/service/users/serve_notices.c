@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Notices: who is told what of a changed password or name, and what the record says where nobody was. route update_user
  * reset_password */
 #include <apr_file_io.h>

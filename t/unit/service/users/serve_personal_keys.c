@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Personal keys (M4): GET, POST /users/{id}/api-keys, DELETE /users/{id}/api-keys/{kid}, what they may do and when they
  * end; and the keys of the entity that somebody made who is deactivated.
  * route list_user_api_keys create_user_api_key delete_user_api_key */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET and DELETE /users/{id}/sessions, the limit of sessions, and pages of other origins at the cookie's calls.
  * route list_user_sessions end_user_sessions end_user_session */
 #include "routes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Teams, and who is in them. route list_teams create_team get_team add_team_membership list_user_teams add_user_team */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /users/{id}/link: what an administrator hands over while mail is down works as a mailed link does, and proves
  * nothing of the address. route create_user_link reset_password activate_user */
 #include "serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /users page by page, and that no page costs more statements than another. */
 #include "serve.h"
 

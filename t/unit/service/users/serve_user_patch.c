@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH /users/{id}: every transition, and who may make it. route update_user */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* POST /users, PATCH /users/{id}, and the memberships of a user. */
 #include "serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GET /users/{id}, GET /users/search, and what a PARTNER sees. */
 #include "serve.h"
 
