@@ -43,12 +43,12 @@
         name, IDENTITY_FIELD_LIST, flags, 0, max, NULL, NULL, valid, rule                                              \
     }
 #define PRINTABLE             "text without control characters"
-/* The length rules of a password name the field themselves, after the cap of the body has bounded it. */
+/* The length rules for passwords report the field themselves; here the body's cap bounds it. */
 #define PASSWORD(name, flags) STRING(name, (flags) | IDENTITY_FIELD_SECRET, 65536)
 #define LOGIN                 RULED("login", IDENTITY_FIELD_NULLABLE, 64, identity_login_valid, IDENTITY_LOGIN_RULE)
 #define USERNAME(flags)       RULED("username", flags, 1024, identity_username_valid, IDENTITY_USERNAME_RULE)
 
-/* Empty where there is none, as roles show it. */
+/* Empty if there is none, as in answers about roles. */
 static bool description_valid(const char *text)
 {
     return !*text || identity_text_valid(text);
@@ -62,7 +62,7 @@ static const char *const key_roles[] = {"ADMINISTRATOR", "READ_ONLY", NULL};
 
 const identity_field_t token_body[] = {STRING("username", 0, 1024), PASSWORD("password", 0),
                                        STRING("token_alias", IDENTITY_FIELD_SECRET, 256), END};
-/* RFC 6749; RFC 7662 and 7009. client_id and client_secret: a key, where it does not come in a header. */
+/* RFC 6749; RFC 7662 and 7009. client_id and client_secret: a key, unless it comes in a header. */
 const identity_field_t token_form[] = {STRING("grant_type", IDENTITY_FIELD_REQUIRED, 256),
                                        STRING("username", 0, 1024),
                                        PASSWORD("password", 0),
@@ -92,7 +92,7 @@ const identity_field_t user_create_body[] = {USERNAME(IDENTITY_FIELD_REQUIRED),
                                              BOOLEAN("active"),
                                              LOGIN,
                                              END};
-/* The name that is there may be sent back whatever it looks like: PATCH judges a new one itself. */
+/* The present name may be sent back in any form; PATCH itself validates a new one. */
 const identity_field_t user_update_body[] = {STRING("username", 0, 1024),
                                              PASSWORD("password", 0),
                                              PASSWORD("current_password", 0),
@@ -181,7 +181,7 @@ const identity_field_t callback_body[] = {BETWEEN("code", IDENTITY_FIELD_REQUIRE
                                           BETWEEN("state", IDENTITY_FIELD_REQUIRED, 1, 256), BETWEEN("iss", 0, 1, 512),
                                           END};
 
-/* What goes with what is for the service to say (provider.c). */
+/* The service checks which settings go together (provider.c). */
 static const char *const provider_types[] = {"DEFAULT", "SSO", NULL};
 static const char *const provider_statuses[] = {"ENABLED", "DISABLED", NULL};
 static const char *const provider_variants[] = {"GOOGLE", "OKTA", "MICROSOFT", "OIDC", NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /openapi.json and GET /reference: what all of this is, for programs that make clients and for people. */
+/* GET /openapi.json and GET /reference: the description of the API, for client generators and for people. */
 #include "identity/pages.h"
 #include "routes.h"
 

@@ -4,12 +4,12 @@
 #include "routes.h"
 #include "bodies.h"
 
-/* What a body may be, where it is not JSON alone. */
+/* The forms of bodies other than plain JSON. */
 #define FORM(table)                  NULL, .form = table
 #define JSON_OR_FORM(json, table)    json, .form = table
 #define MAYBE(json)                  json, .body_optional = true
 #define INVITATIONS(body)            body, .invitations = true
-/* And a class whose address alone turns nobody away. */
+/* ... and a class whose limit on the address alone is not enforced at first. */
 #define IDENTITY_RATE_LOGIN_DEFERRED IDENTITY_RATE_LOGIN, .rate_deferred = true
 #define ROUTE(name, verb, path, wants, needs, own, takes, limit)                                                       \
     {.operation = #name,                                                                                               \
@@ -61,7 +61,7 @@ bool identity_route_of_personal_key(const identity_route_t *route)
 const int identity_route_count = sizeof identity_routes / sizeof identity_routes[0];
 
 typedef struct fit {
-    int literals; /* segments, so that /users/search wins over /users/{user} */
+    int literals; /* segments, so that /users/search takes precedence over /users/{user} */
     int count;
     const char *segments[IDENTITY_PATH_IDS]; /* in braces */
     size_t lengths[IDENTITY_PATH_IDS];
@@ -137,8 +137,8 @@ void identity_request_match(apr_pool_t *pool, identity_request_t *in)
         match->allow = allowed(pool, match->route->pattern);
 }
 
-/* Signing in and out, what mailed links open, and the documents that other programs find the way by: all methods of
- * such a path are alike in that, so that OPTIONS and a wrong one are answered, too. */
+/* Signing in and out, the pages of mailed links, and discovery documents: all methods of such a path are open, so
+ * that OPTIONS and wrong methods get an answer, too. */
 bool identity_request_open(const identity_request_t *in)
 {
     const identity_route_t *route = in->match.route;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one door: match, authenticate, permit, read and check the body, handle, answer (architecture.md, "One door"). */
+/* The entry point: match, authenticate, permit, read and validate the body, handle, answer (architecture.md, "One
+ * door"). */
 #include <string.h>
 
 #include "oauth/oauth.h"
@@ -25,7 +26,8 @@ static bool content_is(const identity_call_t *call, const char *wanted)
     return length == strlen(wanted) && strncasecmp(type, wanted, length) == 0;
 }
 
-/* Has the caller sent a form where one is taken, or called what takes nothing else? Told before anything is refused. */
+/* Is it a form where forms are accepted, or a standard operation without a body? Determined before anything is
+ * refused. */
 static bool standard(const identity_call_t *call)
 {
     const identity_route_t *route = call->route;
@@ -56,8 +58,8 @@ static bool adopt(identity_call_t *call)
     return true;
 }
 
-/* The account that the query names, where the operation asks about one: the permission is asked for there. Of a
- * malformed query nothing: it is refused afterwards. */
+/* The account named in the query, if the operation has that parameter: the permission is checked there. NULL for a
+ * malformed query, which is refused later. */
 static const char *account_asked(identity_call_t *call)
 {
     const char *known = identity_route_query(call->route);
@@ -94,7 +96,7 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     return identity_permission_held(call);
 }
 
-/* Asked of one interface only; the rest has its version in the path. */
+/* Required by one interface only; the others have the version in the path. */
 static bool version_fits(identity_call_t *call)
 {
     const char *version = call->in->headers.api_version;
@@ -111,7 +113,7 @@ static bool id_valid(const char *id, const char *prefix)
                                                : identity_id_valid(id, prefix);
 }
 
-/* An id that is none is answered as an unknown one: there is nothing to learn from it. */
+/* A malformed id gets the same 404 as an unknown one. */
 static bool path_ids(identity_call_t *call)
 {
     const char *ids[] = {call->id, call->inner_id}, *at = call->route->pattern;
@@ -149,7 +151,7 @@ static bool content_fits(identity_call_t *call)
                          route->body && route->form ? " or application/x-www-form-urlencoded" : "");
 }
 
-/* jansson frees its copies as they are: they are overwritten in place, just before that (security 18). */
+/* jansson frees its copies without wiping them: they are overwritten in place just before (security 18). */
 static void wipe_secrets_later(identity_call_t *call, const identity_field_t *table)
 {
     for (const identity_field_t *field = table; field->name; field++) {
@@ -171,7 +173,7 @@ static bool parse_body(identity_call_t *call, const identity_field_t *table, cha
     return call->body && identity_fields_check(call->pool, call->body, table, &call->problem);
 }
 
-/* Where a body may be left out, an empty one counts as that; of a chunked one only its end tells. */
+/* If the body is optional, an empty one counts as absent; with chunked encoding this is known only at its end. */
 static bool body(identity_call_t *call)
 {
     const identity_request_t *in = call->in;
@@ -222,7 +224,7 @@ static void challenge(identity_call_t *call, const identity_authentication_t *au
                     identity_challenge_bearer(call->pool, IDENTITY_REALM, error, scope ? "scope" : NULL, scope));
 }
 
-/* Which of the path's things is not there; as it was asked for, be it an id or not. */
+/* Which object of the path was not found; with its id as requested, even if malformed. */
 static void name_resource(identity_call_t *call)
 {
     static const struct {
@@ -249,15 +251,15 @@ static void name_resource(identity_call_t *call)
             problem->resource_type = types[i].type;
 }
 
-/* A client that sent an Idempotency-Key asks whether it may simply try again. */
+/* A client that sent an Idempotency-Key needs to know whether it may simply retry. */
 static bool asks_to_retry(const identity_call_t *call)
 {
     return call->in->headers.idempotency_key && call->route && strcmp(call->route->method, "POST") == 0 &&
            call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
 }
 
-/* The invitations interface knows neither 409 nor 422: what is wrong with the present state is wrong with the request,
- * and while the first request of a key is being answered the others shall come again. */
+/* The invitations interface has neither 409 nor 422: a conflict with the present state is reported as a bad request,
+ * and while the first request of a key is in progress others are asked to retry. */
 static void recast(identity_problem_t *problem)
 {
     switch (problem->kind) {
@@ -275,7 +277,7 @@ static void recast(identity_problem_t *problem)
     }
 }
 
-/* The words of a refusal, of ours or of httpd's. */
+/* The body of a refusal, ours or httpd's. */
 static void answer_problem(identity_call_t *call, const identity_authentication_t *authentication, int status)
 {
     identity_problem_t *problem = &call->problem;
@@ -293,7 +295,7 @@ static void answer_problem(identity_call_t *call, const identity_authentication_
         name_resource(call);
         body = identity_problem_json(problem);
     }
-    apr_table_unset(call->out->headers, "ETag"); /* of an answer that was made and could not be given */
+    apr_table_unset(call->out->headers, "ETag"); /* left over from an answer that could not be sent */
     if (status >= 500 && asks_to_retry(call))
         identity_header(call, "Idempotency-Retryable", identity_idempotency_released(call) ? "true" : "false");
     call->out->status = status;
@@ -316,7 +318,7 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     answer_problem(call, authentication, status);
 }
 
-/* Under an Idempotency-Key only the first of several requests gets to the handler. */
+/* With an Idempotency-Key only the first of several requests reaches the handler. */
 static bool perform(identity_call_t *call)
 {
     bool answered;
@@ -328,7 +330,7 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
     if (!adopt(call))
         return false;
     if (!call->route)
-        return true; /* OPTIONS is answered */
+        return true; /* OPTIONS has been answered */
     return identity_call_ready(call) && permit(call, authentication) && version_fits(call) && path_ids(call) &&
            query(call) && body(call) && perform(call);
 }

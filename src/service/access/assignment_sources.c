@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where what somebody holds comes from: memberships, and the roles of these with the roles within. */
+/* The sources of permissions: memberships, their roles, and the roles nested in those. */
 #include <string.h>
 
 #include "access/access.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What users, teams or invitations hold, read for all of them at once, and its JSON. */
+/* The assignments of users, teams or invitations, loaded for all of them at once, and their JSON. */
 #include <string.h>
 
 #include "access/access.h"
@@ -9,7 +9,7 @@ static void push_ids(apr_array_header_t *list, const char *id)
     APR_ARRAY_PUSH(list, const char *) = id;
 }
 
-/* owner id -> array of rows; the owner of a row is told by owner_of. */
+/* owner id -> array of rows; owner_of returns a row's owner. */
 static apr_hash_t *grouped(apr_pool_t *pool, const apr_array_header_t *rows, const char *(*owner_of)(const void *))
 {
     apr_hash_t *groups = apr_hash_make(pool);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller may do and where it belongs, as rules of a configuration ask for it. */
+/* Evaluates permissions and memberships for rules in httpd's configuration. */
 #include <string.h>
 
 #include "access/access.h"
 
-/* Nobody's decision: who solves a captcha has a session of the demo account, or all permissions of a sandbox. */
+/* Nobody has granted these rights: anyone who solves a captcha gets a session of the demo account, or all
+ * permissions in a sandbox. */
 static bool anybody(const identity_principal_t *principal)
 {
     return principal->guest || principal->sandbox;
@@ -25,7 +26,7 @@ bool identity_authorize_location(identity_call_t *call, identity_authentication_
     return true;
 }
 
-/* Does it hold in the account, or in each, and in one at least? */
+/* Does it hold in the account or, without one, in each account (at least one)? */
 typedef bool holds_t(const identity_grant_t *grant, const void *what);
 
 static bool in_each(const identity_principal_t *principal, const char *account_id, holds_t *holds, const void *what)
@@ -77,7 +78,7 @@ static bool has_role(const identity_grant_t *grant, const void *role)
 {
     for (int i = 0; grant->roles && i < grant->roles->nelts; i++) {
         const identity_assigned_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_assigned_role_t);
-        /* A slug has no underscore, so neither can pass for the other. */
+        /* A slug has no underscore, so an id and a slug cannot be confused. */
         if (strcmp(held->slug, role) == 0 || strcmp(held->id, role) == 0)
             return true;
     }
@@ -99,7 +100,7 @@ bool identity_can_belong(const identity_principal_t *principal)
     return !principal->entity_wide;
 }
 
-/* A reference that is written like an id is never met: it could be the id of another tenant's account. */
+/* A reference that looks like an id never matches: it could be the id of another tenant's account. */
 static bool called(const char *prefix, const char *id, const char *reference, const char *request)
 {
     if (identity_id_valid(request, prefix))

@@ -17,14 +17,14 @@
 #define GRANTS_NOTHING                                                                                                 \
     "What grants nothing is given and taken only by who holds every permission in every account of the entity."
 
-/* What somebody does, and what was found so far of what it takes. */
+/* An action, and what has been found so far about the rights it requires. */
 typedef struct act {
     const identity_principal_t *principal;
-    const char *permission;          /* needed in each account concerned */
-    bool peers;                      /* who has a role or team that grants nothing itself is not stopped by it */
-    const apr_array_header_t *stays; /* roles that are neither given nor taken, or NULL */
-    bool exceeds;                    /* there is something that who does not hold */
-    bool everything;                 /* ... something that grants nothing */
+    const char *permission;          /* required in each account concerned */
+    bool peers;                      /* roles or teams that grant nothing are no obstacle if the caller has them too */
+    const apr_array_header_t *stays; /* roles that are neither granted nor revoked, or NULL */
+    bool exceeds;                    /* something exceeds the caller's rights */
+    bool everything;                 /* ... something grants nothing */
 } act_t;
 
 static bool contains(const apr_array_header_t *ids, const char *id)
@@ -66,7 +66,7 @@ static bool has_role(const identity_principal_t *principal, const char *account_
     return false;
 }
 
-/* Of the role and those within it: whoever has a role has these, too. */
+/* For the role and its child roles: anyone with the role has those, too. */
 static bool needs_everything(const act_t *act, const char *account_id, const identity_roles_t *roles, const char *id,
                              int levels)
 {
@@ -86,7 +86,7 @@ bool identity_role_holds_nothing_within(const identity_roles_t *roles, const cha
 
 /* ---- memberships and teams -------------------------------------------------------------------------------------- */
 
-/* A PARTNER, who sees nobody else, makes nobody more. */
+/* A PARTNER, who sees nobody else, cannot give rights to anybody. */
 static void weigh_membership(identity_call_t *call, act_t *act, const identity_membership_row_t *row,
                              const apr_array_header_t *role_ids, const identity_roles_t *roles)
 {
@@ -104,7 +104,7 @@ static void weigh_membership(identity_call_t *call, act_t *act, const identity_m
         (identity_principal_is_partner(act->principal, row->account.id) && row->type != IDENTITY_MEMBER_PARTNER);
 }
 
-/* rows: memberships; until: only those that were given by then, 0: all. */
+/* rows: memberships; until: only those assigned by then, 0: all. */
 static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array_header_t *rows,
                               const identity_assignments_t *assignments, apr_time_t until)
 {
@@ -123,7 +123,7 @@ static bool in_team(const identity_principal_t *principal, const char *id)
     return false;
 }
 
-/* rows: what the team gives. */
+/* rows: what the team grants. */
 static void weigh_team(identity_call_t *call, act_t *act, const char *id, const apr_array_header_t *rows,
                        const identity_assignments_t *assignments)
 {
@@ -132,8 +132,8 @@ static void weigh_team(identity_call_t *call, act_t *act, const char *id, const 
         act->everything = true;
 }
 
-/* Everything that an owner has of memberships and teams; a time in a team that is over is nothing any more, one that
- * begins later counts. How many of them there are. */
+/* All of an owner's memberships and teams: a team membership that has ended is ignored, one that begins later
+ * counts. Returns their number. */
 static int weigh_owner(identity_call_t *call, act_t *act, const identity_assignments_t *assignments,
                        const char *owner_id, apr_time_t until)
 {
@@ -153,7 +153,7 @@ static int weigh_owner(identity_call_t *call, act_t *act, const identity_assignm
     return weighed;
 }
 
-/* Reads only where something grants nothing. */
+/* Reads only if something grants nothing. */
 static bool conclude(identity_call_t *call, const act_t *act, bool *may)
 {
     *may = !act->exceeds;
@@ -290,7 +290,7 @@ bool identity_may_change_team(identity_call_t *call, const identity_assignments_
     if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
         return false;
     weigh_team(call, &act, team_id, identity_assigned_memberships(assignments, team_id), assignments);
-    /* What grants nothing to nobody is nobody's. */
+    /* A team that grants nothing and has no members needs no special right. */
     act.everything = act.everything && members > 0;
     return may_move(call, &act);
 }
@@ -351,7 +351,7 @@ bool identity_may_resend(identity_call_t *call, const identity_assignments_t *gi
                                 "This person was invited into an account where the caller may not do this.");
 }
 
-/* Only what came with the invitation: what others gave since has been judged by their own rights. */
+/* Checks only what came with the invitation: whatever others added since was checked against their rights. */
 bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
                              const identity_invitation_row_t *invitation, const identity_assignments_t *given,
                              bool *covers)

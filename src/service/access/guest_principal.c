@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The principal of a guest of the demo account: a session without a user, which may look (*.VIEW) at the account that
- * the configuration names. */
+/* The principal of a guest of the demo account: a session without a user, with read permissions (*.VIEW) in the
+ * configured account. */
 #include <string.h>
 
 #include "access/access.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* API keys as rows with what belongs to them, and as JSON. */
+/* API keys with their permissions, as rows and as JSON. */
 #include <string.h>
 
 #include "access/keys.h"

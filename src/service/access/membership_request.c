@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* account_memberships and team_memberships of a body: resolved within the entity, permitted only as far as the caller
- * may grant them (delegation.c). */
+/* account_memberships and team_memberships of a body: resolved within the entity and limited to what the caller may
+ * grant (delegation.c). */
 #include <string.h>
 
 #include "access/access.h"
 
-/* One role that the body names: by id, or by name, or both ways. */
+/* A role named in the body: by id, by name, or both. */
 typedef struct mention {
     const char *field; /* dotted path, for the error */
     const char *id, *canonical;
@@ -42,7 +42,7 @@ static bool push_name(identity_call_t *call, apr_array_header_t *mentions, const
     return true;
 }
 
-/* What a membership object mentions under `role_ids` and under `roles`, apart. */
+/* Collects what a membership object lists in `role_ids` and in `roles`. */
 static bool mentions_of(identity_call_t *call, const json_t *object, size_t position, apr_array_header_t *ids,
                         apr_array_header_t *roles)
 {
@@ -93,7 +93,7 @@ static bool holds(const apr_array_header_t *ids, const char *id)
     return false;
 }
 
-/* The ids of the mentioned roles, each once. NULL with the problem where one is unknown. */
+/* The distinct ids of the named roles. NULL with the problem if one is unknown. */
 static apr_array_header_t *resolve(identity_call_t *call, const apr_array_header_t *mentions,
                                    const apr_array_header_t *rows)
 {
@@ -121,7 +121,7 @@ static bool same_ids(const apr_array_header_t *a, const apr_array_header_t *b)
     return same;
 }
 
-/* The roles of a membership object; `rows` are those of all mentions of the body. */
+/* The roles of a membership object; `rows` are those of all roles named in the body. */
 static bool roles_of(identity_call_t *call, const json_t *object, size_t position, const apr_array_header_t *rows,
                      apr_array_header_t **role_ids)
 {
@@ -142,7 +142,7 @@ static bool roles_of(identity_call_t *call, const json_t *object, size_t positio
     return true;
 }
 
-/* All roles that the body mentions, in one statement. */
+/* Reads all roles named in the body, in one statement. */
 static bool read_roles(identity_call_t *call, const json_t *list, apr_array_header_t **rows)
 {
     apr_array_header_t *mentions = apr_array_make(call->pool, 8, sizeof(mention_t));

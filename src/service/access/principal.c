@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody may do: resolved once, when the principal is loaded. */
+/* A caller's rights: computed once, when the principal is loaded. */
 #include <string.h>
 
 #include "access/access.h"
@@ -73,7 +73,8 @@ static void set_entity(identity_principal_t *principal, const char *reference, a
     principal->sandbox = expires_at != 0;
 }
 
-/* Logins of several entities may be alike. In a sandbox anybody gives themselves any: by these nobody is told. */
+/* Logins of different entities may be equal, and in a sandbox anybody can choose any login: those are never used as
+ * the user's name. */
 static void set_login(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user,
                       const identity_standing_row_t *entity)
 {
@@ -87,7 +88,7 @@ const char *identity_remote_user(const identity_settings_t *settings, const iden
     return settings->logins && principal->login ? principal->login : principal->name;
 }
 
-/* What all of it is called: for rules that stand in a configuration. */
+/* The names that rules in the configuration may use. */
 static bool load_names(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user)
 {
     apr_array_header_t *rows = NULL;
@@ -129,7 +130,7 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
     return load_names(call, *principal, user);
 }
 
-/* The owner as it is now, and of what it holds in each account no more than the key names. */
+/* The owner's present principal, reduced in each account to the key's permissions. */
 static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal)
 {
     identity_user_row_t *user = NULL;
@@ -189,7 +190,7 @@ static bool account_of_entity(identity_call_t *call, void *data)
         &found);
 }
 
-/* The same for an account of others, an unknown one, and one without a membership. */
+/* The same answer for an account of another entity, an unknown one, and one without a membership. */
 static bool foreign_account(identity_call_t *call)
 {
     return call->account_asked ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
@@ -231,7 +232,7 @@ static const identity_grant_t *grant_selected(const identity_call_t *call)
     return NULL;
 }
 
-/* What is asked about and what is acted on, where both are named, are one. */
+/* If the request names an account both to act on and to ask about, they must be the same. */
 static bool accounts_agree(identity_call_t *call)
 {
     const char *header = call->in->headers.platform_id;
@@ -315,7 +316,7 @@ bool identity_principal_is_partner(const identity_principal_t *principal, const 
     return grant && grant->type == IDENTITY_MEMBER_PARTNER;
 }
 
-/* In every account, of which there is one. */
+/* In every account, and there must be one. */
 static bool grants_cover(identity_call_t *call, const identity_principal_t *principal, const identity_permset_t *want,
                          bool *covers)
 {
@@ -323,7 +324,7 @@ static bool grants_cover(identity_call_t *call, const identity_principal_t *prin
 
     for (int i = 0; i < principal->grants->nelts; i++)
         covered += identity_permset_covers(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, want);
-    /* Each grant is of another account of the entity: so many may not be fewer than there are. */
+    /* Each grant belongs to a different account of the entity: compare their number. */
     if (!identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, covered, &accounts)))
         return false;
     *covers = covered > 0 && covered == accounts;
@@ -348,7 +349,7 @@ bool identity_principal_holds_everything(identity_call_t *call, const identity_p
             return !(*holds = false);
     if (!principal->entity_wide)
         return grants_cover(call, principal, &everything, holds);
-    /* Who has the database itself needs no account. */
+    /* A caller with direct access to the database needs no account. */
     if (principal->kind != IDENTITY_CALLER_LOCAL &&
         !identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, 1, &accounts)))
         return false;

@@ -114,7 +114,7 @@ static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const c
     if (!row)
         return json_null();
     if (!known) {
-        /* A page of users names the same few roles again and again: one object serves them all. */
+        /* A page of users refers to the same few roles over and over: all share one object. */
         known = identity_json_own(call->pool, render(call, roles, row, levels, embedded));
         apr_hash_set(cache, row->id, APR_HASH_KEY_STRING, known);
     }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What users hold, as the answers show it that are asked for most: written, not built (json_write.c). The bytes are
- * those of identity_user_json, which makes it where it is a part of something else; a test holds both against each
- * other.
+/* Users' assignments in the most frequent answers: written as text, not built as JSON objects (json_write.c). The
+ * bytes are those of identity_user_json, which is used where they are part of something else; a test compares the
+ * two.
  *
- * What a user holds, and the accounts, roles and gifts of teams of which it is made, are kept (shared.c). What is not
- * known takes two statements for users, however many, and a few more for the rest.
- */
+ * Users' assignments, and the accounts, roles and team grants in them, are cached (shared.c). What is missing takes
+ * two statements for users, however many, and a few more for the rest. */
 #include <string.h>
 
 #include "access/access.h"
 
-#define LASTS apr_time_from_sec(300) /* though nobody has said that it changed: some write by hand */
+#define LASTS apr_time_from_sec(300) /* even without a change record, to pick up rows edited by hand */
 
-/* Finished text. A piece of two halves has a NUL between: of an account, which stands in two places of a membership; of
- * what a user holds, memberships and teams. */
+/* Finished text. A piece with two halves has a NUL between them: for an account, which appears in two places of a
+ * membership; for assignments, memberships and teams. */
 typedef struct piece {
     const char *text;
     size_t length; /* 0: too long for any answer */
@@ -45,7 +44,7 @@ static void write_half(identity_writer_t *writer, const piece_t *piece, bool sec
         identity_write_raw(writer, piece->text, half);
 }
 
-/* Looks an id up in what is kept; where that does not have it, it is put on the list of what to read. */
+/* Looks an id up in the cache; if it is missing, adds it to the list to be read. */
 static void want(identity_call_t *call, apr_hash_t *pieces, identity_shared_kind_t kind, const char *id,
                  apr_array_header_t *missing)
 {
@@ -60,7 +59,7 @@ static void want(identity_call_t *call, apr_hash_t *pieces, identity_shared_kind
     apr_hash_set(pieces, id, APR_HASH_KEY_STRING, piece);
 }
 
-/* What was wanted and is there now. */
+/* Takes over what has been loaded meanwhile. */
 static void found(identity_call_t *call, const identity_shown_t *shown, apr_hash_t *pieces, identity_shared_kind_t kind,
                   const char *id, piece_t piece)
 {
@@ -128,14 +127,14 @@ static bool load_roles(identity_call_t *call, identity_shown_t *shown, const apr
         json_t *role = identity_json_own(call->pool, identity_embedded_role_json(call, roles, id));
         piece_t piece;
         piece.text = identity_json_text(call->pool, role, &piece.length);
-        /* One that has gone meanwhile is not kept. */
+        /* One that has been deleted meanwhile is not cached. */
         if (!json_is_null(role))
             found(call, shown, shown->roles, IDENTITY_SHARED_ROLE, id, piece);
     }
     return true;
 }
 
-/* Accounts and roles of these rows. */
+/* Collects accounts and roles of these rows. */
 static void want_of(identity_call_t *call, const identity_shown_t *shown, const apr_array_header_t *rows,
                     apr_array_header_t *accounts, apr_array_header_t *roles)
 {
@@ -151,7 +150,7 @@ static void want_of(identity_call_t *call, const identity_shown_t *shown, const 
 
 typedef identity_membership_shown_t row_t;
 
-/* Rows of one owner stand together: owner -> the first of its rows, a pointer into their array. */
+/* Rows of one owner are adjacent: owner -> its first row, a pointer into their array. */
 static apr_hash_t *firsts_of(apr_pool_t *pool, const apr_array_header_t *rows, const char *(*owner_of)(const void *))
 {
     apr_hash_t *firsts = apr_hash_make(pool);
@@ -197,7 +196,7 @@ static void write_membership(identity_writer_t *writer, const identity_shown_t *
     identity_write_literal(writer, "}");
 }
 
-/* first: of the owner, or NULL. What was in an account that has gone meanwhile is going, too. */
+/* first: the owner's first row, or NULL. Memberships in an account that was deleted meanwhile are omitted. */
 static void write_memberships(identity_writer_t *writer, const identity_shown_t *shown, const apr_array_header_t *rows,
                               row_t **first)
 {
@@ -244,7 +243,7 @@ static void write_teams(identity_writer_t *writer, const identity_shown_t *shown
     identity_write_literal(writer, "]");
 }
 
-/* What the teams give. */
+/* What the teams grant. */
 static void finish_teams(identity_call_t *call, const identity_shown_t *shown, const apr_array_header_t *ids,
                          const apr_array_header_t *rows)
 {
@@ -259,7 +258,7 @@ static void finish_teams(identity_call_t *call, const identity_shown_t *shown, c
     }
 }
 
-/* Of what the rows of users name, all that is not known yet. */
+/* Loads everything that the rows of users refer to and the cache lacks. */
 static bool load_parts(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *memberships,
                        const apr_array_header_t *members)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users and keys as every operation finds, names and judges them. */
+/* Finds users and keys for every operation. */
 #include <string.h>
 
 #include "access/access.h"
@@ -31,7 +31,7 @@ const char *identity_user_key(identity_call_t *call, const identity_user_row_t *
     return identity_username_key(call->pool, user->username);
 }
 
-/* An old name may be a list, or be read as another's: the id is nobody else's. */
+/* An old name may be a list, or look like another user's name: the id is unambiguous. */
 const char *identity_user_told(const identity_user_row_t *user)
 {
     return user->old_name ? user->id : user->canonical;

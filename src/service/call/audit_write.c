@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Audit records: how they are written, and what a change changed. */
+/* Writes audit records, and collects the changes of an operation for them. */
 #include <string.h>
 
 #include "call/call.h"
 
-#define VALUE_MAX 2048 /* of a list, as JSON: a body's lists would make every record as large as the body */
+#define VALUE_MAX 2048 /* of a list, as JSON: otherwise every record could grow as large as the body */
 
 /* ---- what a change changed -------------------------------------------------------------------------------------- */
 
@@ -28,7 +28,7 @@ identity_changes_t *identity_changes_make(identity_call_t *call)
     return changes;
 }
 
-/* A long list is cut, and its last item says how much is missing. Takes the reference. */
+/* Truncates a long list; its last item states how many are missing. Takes the reference. */
 static json_t *bounded(json_t *value)
 {
     size_t left = VALUE_MAX, i;
@@ -175,7 +175,7 @@ const char *identity_changes_message(const identity_changes_t *changes)
     return message;
 }
 
-/* What is of an account stands in the records of that account, and in those that name none. */
+/* Text about an account appears only in the records of that account, and in those without one. */
 static const char *text_of(const identity_changes_t *changes, const char *account_id)
 {
     json_t *list = identity_json_own(changes->pool, json_array());
@@ -190,7 +190,7 @@ static const char *text_of(const identity_changes_t *changes, const char *accoun
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */
 
-/* The same for all failures of a minute that are alike, so that they meet in one record. */
+/* Equal failures within a minute get the same id, and so share one record. */
 static const char *id_of_minute(identity_call_t *call, const identity_audit_row_t *row)
 {
     apr_time_t minute = row->created_at - row->created_at % apr_time_from_sec(60);
@@ -230,7 +230,7 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.user_agent = call->in ? identity_user_agent(call) : "";
     row.changes = audit->changes ? text_of(audit->changes, row.target_platform_id) : "";
     row.created_at = call->now;
-    /* Who tries something out must not fill the database; signing in and out is never refused for it. */
+    /* A sandbox must not fill the database; but signing in and out is never refused for this reason. */
     bool change = call->route && call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
     row.sandbox_cap = change ? IDENTITY_SANDBOX_CHANGES : 0;
     if (audit->each_minute)

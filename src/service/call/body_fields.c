@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of a body that several resources read alike. */
+/* Body fields that several resources have in common. */
 #include <string.h>
 
 #include "call/call.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every operation does alike: connections and transactions, answers. */
+/* Shared by all operations: connections and transactions, answers. */
 #include <stdarg.h>
 
 #include "call/call.h"
@@ -33,8 +33,7 @@ bool identity_call_ready(identity_call_t *call)
 {
     const identity_env_t *env = call->env;
 
-    /* A process without keys looks whether the database, and the key beside it, have come back: nobody else does it for
-     * this one. */
+    /* A process without keys must itself check whether the database, and the key beside it, are available again. */
     return !env->available || env->keys || (env->available(env->context, call->pool) && env->keys) || unavailable(call);
 }
 
@@ -54,8 +53,7 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
     case IDENTITY_DB_NONE:
     case IDENTITY_DB_CONFLICT:
-        /* A guarded change that met no row, or an id that was there already: somebody else was faster in a way that was
-         * not foreseen. */
+        /* A guarded update that matched no row, or a duplicate id: an unforeseen conflict with another request. */
         identity_log(call, IDENTITY_LOG_WARNING, "ID0301: two changes conflicted");
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
     case IDENTITY_DB_LOST:
@@ -93,7 +91,7 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
     return done;
 }
 
-/* After COMMIT, whatever it answered: it may have been heard of all the same. */
+/* After COMMIT, whatever it returned: it may have succeeded all the same. */
 static void bump_all(const identity_call_t *call, const apr_array_header_t *names)
 {
     for (int i = 0; call->env->revisions && i < names->nelts; i++)
@@ -106,7 +104,7 @@ static void tell_revisions(const identity_call_t *call)
     bump_all(call, identity_db_counted(call->db));
 }
 
-/* Who follows what others change has not to read what was just counted. */
+/* Changes counted here need not be read again from the change feed. */
 static void tell_followers(const identity_call_t *call)
 {
     identity_written_t written = identity_db_written(call->db);
@@ -140,7 +138,7 @@ static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_
 {
     const identity_env_t *env = call->env;
 
-    /* The gate comes before the connection: who waits for other writers must not keep readers from a connection. */
+    /* The lock is taken before the connection, so that waiting writers do not occupy connections that readers need. */
     if (enter && !enter(env->context))
         return identity_db_ok(call, IDENTITY_DB_BUSY);
     bool done = borrow(call);
@@ -270,7 +268,7 @@ void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identi
     out->principal = principal;
 }
 
-/* What a person recognises a session by: at most 255 bytes, no half character at the end, nothing that is no text. */
+/* Helps people to recognise a session: at most 255 bytes, not cut inside a character, printable text only. */
 const char *identity_user_agent(const identity_call_t *call)
 {
     const char *given = call->in->headers.user_agent ? call->in->headers.user_agent : "";

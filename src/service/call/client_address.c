@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's address as it is counted and recorded. */
+/* The client's address in the form used for counting and recording. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "call/call.h"
 
-/* The network of an address with so many bits, in hex; the text itself where it is no address. */
+/* The network part of an address with that prefix length, in hex; the text itself if it is not an address. */
 static const char *network_of(apr_pool_t *pool, const char *text, unsigned bits4, unsigned bits6)
 {
     unsigned char bytes[16];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13), made from the representation itself: whatever
- * changes what is shown changes the tag. */
+/* Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13). Tags are derived from the representation
+ * itself: any visible change changes the tag. */
 #include <string.h>
 
 #include "call/call.h"
@@ -10,8 +10,8 @@ static const char *tag_of(identity_call_t *call, const char *text, size_t length
     return identity_text_tag(call->pool, text, length);
 }
 
-/* mod_deflate and mod_brotli mark the tag of what they compressed (DeflateAlterETag, BrotliAlterETag AddSuffix); the
- * client sends it back so. */
+/* mod_deflate and mod_brotli add a suffix to the tag of compressed responses (DeflateAlterETag, BrotliAlterETag
+ * AddSuffix), and clients send it back. */
 static size_t bare_length(const char *tag, size_t length)
 {
     static const char *const suffixes[] = {"-gzip", "-br"};
@@ -24,8 +24,8 @@ static size_t bare_length(const char *tag, size_t length)
     return length;
 }
 
-/* `*`, or a list of tags of which one is this one. strong: weak ones are not counted. A list is read as far as it is
- * one. */
+/* Does the value, `*` or a list of tags, contain this tag? strong: ignore weak ones. A malformed list is read up to
+ * the error. */
 static bool listed(const char *list, const char *tag, bool strong)
 {
     if (strcmp(list, "*") == 0)
@@ -84,7 +84,7 @@ bool identity_precondition(identity_call_t *call, json_t *representation)
 bool identity_tag_answer(identity_call_t *call)
 {
     const char *tag = tag_of(call, call->out->body, call->out->length);
-    /* What changes things was asked for its conditions before it did. */
+    /* Operations that change something checked the conditions beforehand. */
     bool reads = strcmp(call->route->method, "GET") == 0;
 
     if (reads && !match_holds(call, tag))

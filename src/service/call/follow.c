@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What others have changed: the table `changes` is read from where it was left, and counted in the revisions that all
- * processes of this server look at. */
+/* The change feed: reads what others have changed from the table `changes`, from the last position on, and counts it
+ * in the revisions that all processes of this server share. */
 #include <string.h>
 
 #include "call/call.h"
 
 #define BATCH    1000
-/* Who has not looked for so long begins anew: rows that were not read are kept for twice as long (purge.c). */
+/* After a longer gap everything is invalidated: records are kept for twice as long (purge.c). */
 #define TOO_LONG apr_time_from_sec(300)
 
 void identity_look_begin(const identity_env_t *env, identity_look_t *look)
@@ -22,8 +22,8 @@ bool identity_look_read(identity_call_t *call, identity_look_t *look)
            identity_db_found(call, identity_change_last(call->db, &look->last), &found);
 }
 
-/* Do the rows go on from the one that was the last? Not so at the beginning, after a long time, behind a backlog, and
- * where a backup was put in the database's place. */
+/* Do the records continue from the last one seen? Not at the beginning, after a long time, with a large backlog, or
+ * if the database was replaced by a backup. */
 static bool continues(const identity_look_t *look)
 {
     const identity_change_row_t *first =
@@ -53,7 +53,8 @@ void identity_look_end(const identity_env_t *env, identity_look_t *look)
     identity_revisions_polled(env->revisions, &look->to);
 }
 
-/* What is more than a change is for who follows them all (change_feed.c), and must not be passed by before. */
+/* Requests among the records are left to the reader of the whole feed (change_feed.c), and must not be skipped
+ * before. */
 static bool asks_for_more(const identity_look_t *look)
 {
     for (int i = 1; i < look->rows->nelts; i++) {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Idempotency-Key: a POST that comes twice is carried out once (identity-api.md, section 1).
+/* Idempotency-Key: a repeated POST is carried out once (identity-api.md, section 1).
  *
- * Beginning writes a row `running` with this request's mark, in a transaction of its own; where a row is there already,
- * the request is answered from it or refused. Storing keeps the answer, sealed, in the very transaction that makes the
- * change, guarded by the mark: a crash leaves both or neither. Ending gives back the row of a request that was refused
- * or failed, guarded in the same way: where a COMMIT went through whose success nobody heard of, the row holds the
- * answer by then and stays.
+ * begin inserts a row `running` with the mark of this request, in a transaction of its own; if a row exists, the
+ * request is answered from it or refused. complete stores the sealed answer in the very transaction that makes the
+ * change, guarded by the mark: a crash leaves both or neither. end releases the row of a request that was refused or
+ * failed, guarded in the same way: if a COMMIT succeeded without anybody learning of it, the row already holds the
+ * answer and stays.
  *
- * The row of a process that died stays `running`. After ABANDONED it may be taken over; a request that is merely that
- * slow finds the mark changed and changes nothing.
- */
+ * The row of a crashed process stays `running`. After ABANDONED it may be taken over; a request that is merely that
+ * slow finds the mark changed and changes nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,19 +16,19 @@
 
 #define FIELD     "Idempotency-Key"
 #define KEY_MAX   255
-#define ABANDONED apr_time_from_sec(60) /* waits for gate, connection and hash together last seconds */
+#define ABANDONED apr_time_from_sec(60) /* waits for lock, connection and hash together take seconds */
 
 struct identity_idempotency {
-    identity_idempotency_row_t row;    /* as this request wants it */
-    identity_idempotency_row_t *found; /* what is there already */
+    identity_idempotency_row_t row;    /* to be written by this request */
+    identity_idempotency_row_t *found; /* the existing row */
     enum { TRYING, FOUND, HELD, STORED } state;
     bool freed;
-    int headers; /* of the answer before the handler adds its own */
+    int headers; /* in the answer before the handler adds its own */
 };
 
 /* ---- requests and answers as texts ------------------------------------------------------------------------------ */
 
-/* A body may hold a password: without the key its digest could be guessed. */
+/* The body may contain a password, which could be guessed from an unkeyed digest. */
 static const char *digest_of(identity_call_t *call, const char *kid)
 {
     const identity_request_t *in = call->in;
@@ -110,7 +109,7 @@ static bool give_again(identity_call_t *call, const identity_idempotency_row_t *
 
 /* ---- begin ------------------------------------------------------------------------------------------------------ */
 
-/* Has it had its time, or been left behind? */
+/* Has it expired, or been abandoned? */
 static bool free_to_take(const identity_call_t *call, const identity_idempotency_row_t *row)
 {
     return row->created_at < call->now - (row->running ? ABANDONED : IDENTITY_IDEMPOTENCY_KEPT);
@@ -164,7 +163,7 @@ bool identity_idempotency_begin(identity_call_t *call, bool *answered)
     if (!valid(key))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, FIELD,
                              FIELD " must have 1 to 255 printable characters.");
-    /* What only reads needs none, and ever new keys would fill the database. */
+    /* Requests that only read need no key, and new keys could fill the database. */
     if (route->rate == IDENTITY_RATE_READ)
         return true;
     identity_idempotency_t *idempotency = apr_pcalloc(call->pool, sizeof *idempotency);
@@ -208,7 +207,7 @@ bool identity_idempotency_complete(identity_call_t *call)
     return true;
 }
 
-/* identity_write does the storing. */
+/* identity_write stores the answer itself. */
 static bool store_alone(identity_call_t *call, void *data)
 {
     (void)call;
@@ -230,11 +229,11 @@ void identity_idempotency_end(identity_call_t *call, bool done)
     if (!idempotency || idempotency->state < HELD)
         return;
     if (done && idempotency->state == HELD) {
-        /* Nothing was changed: an answer that cannot be kept is given all the same. */
+        /* Nothing was changed: an answer that cannot be stored is sent all the same. */
         if (!identity_write(call, store_alone, NULL))
             identity_log(call, IDENTITY_LOG_WARNING, "ID0343: the answer to an Idempotency-Key was not stored");
     } else if (!done) {
-        call->idempotency = NULL; /* this is no change that needs an answer */
+        call->idempotency = NULL; /* this write is not a change that needs an answer */
         idempotency->freed = identity_write(call, give_free, idempotency);
         call->idempotency = idempotency;
         if (!idempotency->freed)

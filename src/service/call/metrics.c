@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is counted while the server runs. Each process adds in a part of its own, so that processes do not wait for each
- * other's cache lines and what one had in hand goes with it; who reads adds the parts up. */
+/* Counters of the running server. Each process counts in a part of its own, so that processes do not contend for
+ * cache lines and the levels of a process disappear with it; readers add the parts up. */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "call/metrics.h"
 
-/* Of one operation, or of what matched none. */
+/* Of one operation, or of requests that match none. */
 typedef struct requests {
     atomic_llong statuses[IDENTITY_STATUSES], times[IDENTITY_TIMES], microseconds;
 } requests_t;
 
 typedef struct part {
-    _Alignas(64) atomic_bool used; /* pages of one that nobody has used yet are not even read */
+    _Alignas(64) atomic_bool used; /* pages of an unused part are never touched */
     atomic_llong metrics[IDENTITY_METRICS];
     requests_t requests[IDENTITY_OPERATIONS];
 } part_t;
@@ -20,7 +20,7 @@ typedef struct part {
 struct identity_metrics {
     part_t *parts;
     unsigned count;
-    part_t *mine; /* NULL: nothing is counted yet */
+    part_t *mine; /* NULL: counting has not begun */
 };
 
 #define FAMILY(sort, of, heading, called, tells)                                                                       \
@@ -32,7 +32,7 @@ const identity_metric_family_t identity_families[] = {
 #undef FAMILY
 #undef METRIC
 
-/* The same rows once more: a figure is of the family that stands before it. */
+/* The same rows again: a metric belongs to the family before it. */
 #define FAMILY(sort, of, heading, called, tells) {.family = true},
 #define METRIC(id, with, line, called)           {.labels = with, .key = line, .title = called},
 static const struct row {
@@ -122,7 +122,7 @@ void identity_metric_request(identity_metrics_t *metrics, int route, int status,
     requests_t *requests = &metrics->mine->requests[route < 0 ? IDENTITY_OPERATIONS - 1 : route];
     while (number < IDENTITY_STATUSES - 1 && identity_statuses[number] != status)
         number++;
-    /* Clocks of virtual machines may go back. */
+    /* Clocks of virtual machines may jump back. */
     if (took < 0)
         took = 0;
     while (took > identity_times[time])

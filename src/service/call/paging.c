@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paging: query parameters in, wrapper with links out (identity-api.md, section 1, paging). */
+/* Paging: parses query parameters and builds the page object with its links (identity-api.md, section 1, paging). */
 #include <string.h>
 
 #include "call/call.h"
@@ -84,7 +84,7 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
     return true;
 }
 
-/* Cuts the row that only told that there are more. */
+/* Removes the extra row that only shows that there are more. */
 static void cut(identity_listing_t *page)
 {
     bool more = page->rows->nelts > page->limit, backward = page->query.cursor && page->cursor.backward;
@@ -102,11 +102,11 @@ static void cut(identity_listing_t *page)
         page->page = 1;
 }
 
-/* More than this the count of users is never behind what other processes of other servers, or the command line, have
- * made; what this server makes ends it at once. */
+/* The longest time by which the count of users may lag behind changes by other servers or the command line; changes
+ * by this server invalidate it immediately. */
 #define COUNT_LASTS apr_time_from_sec(1)
 
-/* Of a page of users without a name, which may be very many. */
+/* For a page of users without a name filter, which may have very many rows. */
 static bool count_rows(identity_call_t *call, const identity_page_query_t *query, apr_int64_t *rows)
 {
     bool many = query->of == IDENTITY_PAGE_OF_USERS && !query->name && !query->only_id;
@@ -171,7 +171,7 @@ static int append_parameter(void *data, const char *name, const char *value)
     return 1;
 }
 
-/* The request's own filters, then where the page is. */
+/* The request's own filters, then the position of the page. */
 static const char *link_to(identity_call_t *call, const char *name, const char *value)
 {
     apr_array_header_t *parts = apr_array_make(call->pool, 8, sizeof(const char *));
@@ -193,7 +193,7 @@ static const char *link_from(identity_call_t *call, const identity_listing_t *pa
     return link_to(call, "cursor", identity_cursor_encode(call->pool, &cursor));
 }
 
-/* Where the links of a page lead; NULL: nowhere. */
+/* The targets of a page's links; NULL: none. */
 typedef struct links {
     const char *first, *previous, *current, *next;
 } links_t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys to seal with, by the name of the signing key that they are derived from: what was sealed before keys were
- * changed stays readable as long as the old one is there. */
+/* Sealing keys, by the name of the signing key they are derived from: data sealed before a key rotation remains
+ * readable as long as the old key exists. */
 #include <string.h>
 
 #include "call/call.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What many answers show alike (an account, a role, what a team gives), kept as text in this process, and what is dear
- * to count.
+/* Objects shared by many answers (an account, a role, the grants of a team), cached as text in this process, and
+ * expensive counts.
  *
- * A text is good while its stamp is current (revisions.c) and what other processes write is followed, as who calls is
- * remembered (remember.c). Without revisions nothing is kept: every answer is made anew.
- */
+ * A text is valid while its snapshot is current (revisions.c) and the change feed is up to date, like a cached
+ * principal (principal_cache.c). Without revisions nothing is cached: every answer is built anew. */
 #include <string.h>
 
 #include "call/call.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Once a second one process of the server looks at what others have changed (follow.c). */
+/* Once a second one process of the server reads the change feed (follow.c). */
 #include <string.h>
 
 #include "users/users.h"
 
-/* Whose failures an operator wants to be forgotten: the limits of this server are in its own memory. */
+/* An operator wants this user's failures to be reset: the rate limits are in each server's own memory. */
 static bool unlock(identity_call_t *call, const identity_change_row_t *change)
 {
     identity_user_row_t *user;
@@ -35,7 +35,7 @@ static bool read_changes(identity_call_t *call, void *data)
     return true;
 }
 
-/* A row to begin from: by it a database is told from another that is put in its place. */
+/* Inserts a first record: it identifies the database, in case another one replaces it. */
 static bool write_first(identity_call_t *call, void *data)
 {
     identity_look_t *look = data;

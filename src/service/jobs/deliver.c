@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outbox, emptied: leases in one short transaction, mail with no connection held, what became of it in another
- * (architecture, decision 8). */
+/* Delivers the outbox: leases mails in one short transaction, sends them without holding a connection, records the
+ * outcome in another (architecture, decision 8). */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 #define LEASE         apr_time_from_sec(300)
 #define BACKOFF_FIRST apr_time_from_sec(10)
 #define BACKOFF_MAX   apr_time_from_sec(3600)
-#define OUTAGE_MAX    apr_time_from_sec(300)       /* between two tries whether a mail server is back */
+#define OUTAGE_MAX    apr_time_from_sec(300)       /* between attempts while a mail server is down */
 #define GIVE_UP       apr_time_from_sec(5 * 86400) /* RFC 5321, 4.5.4.1 */
-/* Another process may have made the key a moment ago: so often a mail waits for it, a minute in all. */
+/* Another process may have just created the key: a mail waits for it this often, a minute in all. */
 #define KEY_ATTEMPTS  4
 
 typedef struct round {
@@ -29,7 +29,7 @@ typedef struct round {
     bool waiting;
 } round_t;
 
-/* A process of this host that is gone. One that merely cannot be signalled is alive. */
+/* A process of this host that no longer exists. One that merely cannot be signalled is alive. */
 static bool dead_owner(const char *owner, const char *self)
 {
     const char *colon = strrchr(self, ':');
@@ -41,7 +41,7 @@ static bool dead_owner(const char *owner, const char *self)
     return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
-/* Of a round that is over (its record could not be written) or of a process that is gone. */
+/* Left by a finished round (whose result could not be recorded) or by a dead process. */
 static bool left_behind(const char *owner, const char *self)
 {
     return strcmp(owner, self) == 0 || dead_owner(owner, self);
@@ -63,7 +63,7 @@ static bool read_due(identity_call_t *call, void *data)
     return true;
 }
 
-/* What was sent when the database was away; unless another node has taken it over. */
+/* Records a mail that was sent during a database outage, unless another node has taken it over. */
 static bool write_unrecorded(identity_call_t *call, const round_t *round)
 {
     bool found;
@@ -108,7 +108,7 @@ static const char *host_of(apr_pool_t *pool, const char *url)
     return apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/"));
 }
 
-/* A filter may repeat the link that it dislikes. */
+/* A filter may quote the link that it rejects. */
 static const char *without_token(apr_pool_t *pool, const char *error)
 {
     static const char *const prefixes[] = {IDENTITY_TOKEN_INVITE, IDENTITY_TOKEN_RESET, IDENTITY_TOKEN_CHANGE};
@@ -121,7 +121,7 @@ static const char *without_token(apr_pool_t *pool, const char *error)
     return error;
 }
 
-/* What the mail tells besides: stands in the row, since the user may have another name by now. */
+/* Details are stored in the row, since the user's name may change meanwhile. */
 static void read_details(identity_call_t *call, const identity_outbox_row_t *row, identity_mail_values_t *values)
 {
     json_t *details = row->details && *row->details ? json_loads(row->details, 0, NULL) : NULL;
@@ -137,7 +137,7 @@ static void read_details(identity_call_t *call, const identity_outbox_row_t *row
         values->expires_at = json_integer_value(json_object_get(details, "expires_at"));
 }
 
-/* Of a mail with a link; NULL with error and verdict. */
+/* The link of a mail; NULL with error and verdict. */
 static const char *link_of(identity_call_t *call, round_t *round, const char *page)
 {
     const identity_outbox_row_t *row = round->mail;
@@ -156,7 +156,7 @@ static const char *link_of(identity_call_t *call, round_t *round, const char *pa
     return NULL;
 }
 
-/* The mail server answers. */
+/* The mail server answers again. */
 static void forget_outage(const identity_call_t *call, identity_courier_t *courier)
 {
     if (courier->failures > 0)
@@ -168,7 +168,7 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
 {
     const identity_settings_t *settings = call->env->settings;
     const identity_outbox_row_t *row = round->mail;
-    /* A name of an older database may hold whole sentences, which would be read as this server's. */
+    /* A name from an older database may contain whole sentences, which would look like this server's. */
     const char *inviter = identity_username_valid(row->inviter) ? row->inviter : NULL;
     const char *host = host_of(call->pool, settings->public_url);
     identity_mail_kind_t kind;
@@ -207,8 +207,8 @@ static apr_interval_time_t doubled(apr_interval_time_t first, unsigned times, ap
     return wait < most ? wait : most;
 }
 
-/* One that cannot be used is left alone for 10 s, 20 s, 40 s ... to five minutes, and up to a quarter more, so that
- * several nodes do not come back to it together. */
+/* A server that fails is left alone for 10 s, 20 s, 40 s ... up to five minutes, and up to a quarter more, so that
+ * several nodes do not return at the same time. */
 static void remember_outage(identity_call_t *call, round_t *round)
 {
     identity_courier_t *courier = round->courier;
@@ -224,14 +224,14 @@ static void remember_outage(identity_call_t *call, round_t *round)
                  (int)apr_time_sec(wait), round->mail->id, round->error);
 }
 
-/* A clock that was put back does not keep mail from leaving. */
+/* A clock that was set back does not delay mail. */
 static bool is_away(const identity_call_t *call, const identity_courier_t *courier)
 {
     return call->now < courier->not_before && courier->not_before - call->now <= 2 * OUTAGE_MAX;
 }
 
-/* Each refusal of a mail doubles its own wait: 10 s, 20 s, 40 s ... to an hour. What the server alone is to blame for
- * is tried again with the server. */
+/* Each refusal of a mail doubles its own wait: 10 s, 20 s, 40 s ... up to an hour. A failure of the whole server
+ * does not count against the mail; it is retried when the server is. */
 static apr_time_t next_attempt(const identity_call_t *call, const round_t *round)
 {
     if (round->verdict == IDENTITY_DELIVERY_UNAVAILABLE)
@@ -239,7 +239,7 @@ static apr_time_t next_attempt(const identity_call_t *call, const round_t *round
     return call->now + doubled(BACKOFF_FIRST, (unsigned)round->mail->attempts, BACKOFF_MAX);
 }
 
-/* Of a notice that did not arrive: at its first failure, and when it is given up. */
+/* For an undelivered notice: at its first failure, and when it is given up. */
 static bool write_untold(identity_call_t *call, const round_t *round)
 {
     const identity_outbox_row_t *row = round->mail;
@@ -277,14 +277,14 @@ static void count(const identity_call_t *call, identity_delivery_t verdict)
         identity_metric_add(call->env->metrics, metric, 1);
 }
 
-/* Others of the batch may have taken their time: what was revoked or replaced meanwhile does not go out. */
+/* Earlier mails of the batch may have taken time: mails cancelled or replaced meanwhile are not sent. */
 static bool read_held(identity_call_t *call, void *data)
 {
     round_t *round = data;
     return identity_db_ok(call, identity_outbox_held(call->db, round->mail->id, round->owner, &round->held));
 }
 
-/* False where what became of the mail could not be written: the round ends, and the next one begins with that. */
+/* False if the outcome could not be recorded: the round ends, and the next one starts by recording it. */
 static bool deliver_one(identity_call_t *call, round_t *round, const identity_stop_t *stop)
 {
     identity_courier_t *courier = round->courier;
@@ -321,7 +321,7 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
 static bool must_return(const identity_call_t *call, const round_t *round, const identity_stop_t *stop,
                         apr_time_t leased_until)
 {
-    /* What could outlast its lease is given back: another node may take it then. */
+    /* What could outlast its lease is returned: another node may take it then. */
     return is_away(call, round->courier) || (stop && stop->asked(stop->context)) ||
            call->now + apr_time_from_sec(call->env->settings->mail->timeout) >= leased_until;
 }
@@ -364,7 +364,7 @@ int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *ow
             sent += round.verdict == IDENTITY_DELIVERY_SENT;
             outage = is_away(&call, courier) ? apr_pstrdup(pool, round.error) : NULL;
         }
-        /* Says goodbye to the mail server, too. */
+        /* Also closes the connection to the mail server. */
         apr_pool_destroy(call.pool);
     }
     return recorded ? sent : 0;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has had its time goes in small batches, each a transaction of its own of a few milliseconds, so that nobody
- * waits long for the writers' gate (security 88). */
+/* Deletes expired rows in small batches, each in a transaction of a few milliseconds, so that the write lock is
+ * never held for long (security 88). */
 #include <string.h>
 
 #include "users/users.h"
 
 #define BATCH         200
 #define PAUSE         apr_time_from_msec(10)
-#define SESSIONS      20 /* each takes its refresh tokens along */
-/* Users, keys, ...: each takes what hangs on it along. */
+#define SESSIONS      20 /* each with its refresh tokens */
+/* Users, keys, ...: each with everything that belongs to it. */
 #define SANDBOX_BATCH 20
-/* Much longer than a node may leave it unread before it forgets everything (change_feed.c). */
+/* Much longer than a node may fall behind before it invalidates its whole cache (change_feed.c). */
 #define CHANGES_KEPT  apr_time_from_sec(600)
 
 const identity_retention_t identity_retention_standard = {
@@ -36,8 +36,8 @@ identity_keep_t identity_keep_find(const char *name)
     return IDENTITY_KEEPS;
 }
 
-/* Which of IdentityRetention each kind of rows follows, and how many of them make a batch. Refresh tokens that were
- * exchanged are kept only until no browser has them any more: as long as they tell of a theft (security 36). */
+/* The IdentityRetention class of each kind of rows, and the batch size. Exchanged refresh tokens are kept only while
+ * a browser may still have them, when their reuse indicates theft (security 36). */
 static const struct {
     identity_keep_t keep;
     int batch;
@@ -64,12 +64,12 @@ const char *identity_purged_name(identity_purged_t kind)
 }
 
 typedef struct purge {
-    bool entered;       /* the writers' gate */
-    identity_old_t old; /* the first kind of which there is any; IDENTITY_OLD_KINDS: none */
+    bool entered;       /* the write lock */
+    identity_old_t old; /* the first kind with expired rows; IDENTITY_OLD_KINDS: none */
     apr_time_t before;  /* of answers */
     apr_int64_t answers, visits, changes;
     identity_entity_row_t *sandbox; /* or NULL */
-    identity_user_row_t *erased;    /* deleted for long enough; or NULL */
+    identity_user_row_t *erased;    /* whose restore period is over; or NULL */
     int deleted[IDENTITY_PURGED_KINDS];
 } purge_t;
 
@@ -96,7 +96,7 @@ static bool find_old(identity_call_t *call, purge_t *purge)
     return true;
 }
 
-/* Read again inside the write: somebody may have restored it meanwhile. */
+/* Checked again inside the write: the user may have been restored meanwhile. */
 static bool find_erased(identity_call_t *call, purge_t *purge)
 {
     bool found;
@@ -187,7 +187,7 @@ static bool write_purge(identity_call_t *call, void *data)
 
 typedef bool writer_t(identity_call_t *call, identity_work_t *work, void *data);
 
-/* A batch. False: it could not be done, which was logged but where others write; then purge->entered stays false. */
+/* Runs a batch. False on failure, which is logged unless the lock was taken; then purge->entered stays false. */
 static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, purge_t *purge)
 {
     identity_call_t call;

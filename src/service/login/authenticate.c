@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The authentication phase: one credential, a fit transport, a live key or session. */
+/* The authentication phase: one credential, a suitable transport, a valid key or session. */
 #include <string.h>
 
 #include "login/login.h"
@@ -17,9 +17,9 @@ typedef struct credential {
     const char *text, *method;
     const identity_principal_t *principal; /* NULL after a look-up: not valid */
     identity_cache_lookup_t lookup;
-    /* Of who is not remembered: */
+    /* If not cached: */
     identity_principal_t *read;
-    identity_key_row_t *key; /* shown itself, or by a token of it */
+    identity_key_row_t *key; /* presented directly, or through its token */
     identity_bearer_t bearer;
 } credential_t;
 
@@ -34,7 +34,7 @@ const char *identity_scheme(const char *authorization, const char *name)
     return authorization;
 }
 
-/* A cookie is nothing beside a key or token (security 42). */
+/* A cookie is ignored if there is a key or token (security 42). */
 static void find_further(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
 {
     const char *authorization = call->in->headers.authorization;
@@ -50,7 +50,7 @@ static void find_further(identity_call_t *call, const identity_accepts_t *accept
     }
 }
 
-/* False where two were sent (security 43). */
+/* False if two were sent (security 43). */
 static bool find(identity_call_t *call, credential_t *credential)
 {
     const char *key = call->in->headers.api_key, *authorization = call->in->headers.authorization;
@@ -115,7 +115,7 @@ bool identity_session_live(const identity_session_row_t *session, const identity
            user->status == IDENTITY_USER_ACTIVE;
 }
 
-/* subject: whose it has to be; NULL: anybody's. */
+/* subject: the required owner; NULL: anybody. */
 static bool load_session(identity_call_t *call, const char *id, const char *subject, identity_bearer_t *bearer)
 {
     identity_session_row_t *session = NULL;
@@ -137,7 +137,7 @@ static bool load_session(identity_call_t *call, const char *id, const char *subj
     return true;
 }
 
-/* A key's token holds what the key holds now, and no longer than the key. */
+/* A key's token has the key's present permissions, and expires with the key. */
 static bool load_key_of(identity_call_t *call, identity_bearer_t *bearer)
 {
     const identity_claims_t *claims = &bearer->claims;
@@ -216,7 +216,7 @@ static bool verify(identity_call_t *call, credential_t *credential)
     }
 }
 
-/* Past the cache. */
+/* Reads from the database. */
 static bool ask(identity_call_t *call, credential_t *credential)
 {
     static identity_work_t *const loads[] = {
@@ -238,7 +238,7 @@ static bool ask(identity_call_t *call, credential_t *credential)
     return true;
 }
 
-/* False only for a fault; an invalid credential leaves who NULL. */
+/* False only on an error; an invalid credential leaves the principal NULL. */
 static bool check(identity_call_t *call, credential_t *credential)
 {
     identity_cache_lookup_t *lookup = &credential->lookup;
@@ -267,7 +267,7 @@ bool identity_transport_fits(identity_call_t *call)
 
 static bool authenticate(identity_call_t *call, const identity_route_t *route, identity_authentication_t *out)
 {
-    /* The public calls carry passwords, tokens or cookies; pages carry nothing. */
+    /* The public operations carry passwords, tokens or cookies; pages carry no secrets. */
     bool public_secret = route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0;
     credential_t credential;
 
@@ -318,8 +318,8 @@ static bool formed(identity_call_t *call, const char *value)
     return value && identity_credential_formed(call->pool, call->env, value, NULL);
 }
 
-/* The access cookie, if headers stand beside it that are no credential of ours. False only for a fault; a cookie that
- * is not valid leaves the kind ABSENT. */
+/* The access cookie, if the headers contain no credential of ours. False only on an error; an invalid cookie leaves
+ * the kind ABSENT. */
 static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
 {
     const identity_headers_t *headers = &call->in->headers;

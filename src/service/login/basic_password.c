@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP Basic with a user name and its password at protected places: a login without a session, again at every request.
+/* HTTP Basic with user name and password at protected locations: a login without a session, repeated with every
+ * request.
  *
- * Hashing each time would be slow for the client and costly for the server. What was right is remembered as a MAC over
- * user, hash, client address and password: another password of the user, or a new hash, is not what is remembered, and
- * whether the user may come in is looked up all the same. */
+ * Hashing each time would be slow for the client and costly for the server. A verified password is therefore cached
+ * as a MAC over user, hash, client address and password: neither another password nor a new hash matches it, and
+ * whether the user is still allowed in is looked up anyway. */
 #include <string.h>
 
 #include "login/login.h"
@@ -13,13 +14,13 @@
 typedef struct attempt {
     const char *username, *canonical, *password;
     identity_user_row_t *user; /* NULL: unknown */
-    const char *verified;      /* the hash that the password was found right for just now, or NULL */
+    const char *verified;      /* the hash against which the password was just verified, or NULL */
     const char *fresh;         /* a stronger hash of it */
     identity_principal_t *principal;
-    const char *refusal; /* right, but switched off for the user's entity */
+    const char *refusal; /* correct, but passwords are disabled in the user's entity */
 } attempt_t;
 
-/* NULL on a fault: then nothing is remembered. */
+/* NULL on an error: then nothing is cached. */
 static const char *lookup_of(identity_call_t *call, const attempt_t *attempt, const char *hash)
 {
     const char *address = call->in->client_address ? call->in->client_address : "";
@@ -56,7 +57,7 @@ static bool read_user(identity_call_t *call, void *data)
         return false;
     if (!identity_user_usable(attempt->user))
         return true;
-    /* What was verified a moment ago must still be the user's. */
+    /* The password verified a moment ago must still be the user's. */
     bool right =
         attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0 : cached(call, attempt);
     if (!right)
@@ -107,7 +108,7 @@ static bool wrong(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
 }
 
-/* who is NULL afterwards where the user is not any more as it was verified. */
+/* Sets the principal, NULL if the user has changed since the verification. */
 static bool verify(identity_call_t *call, attempt_t *attempt)
 {
     bool right;
@@ -137,7 +138,7 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     if (!identity_login_account(call, attempt->username, &attempt->canonical) ||
         !identity_ratelimit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
         return false;
-    /* A second time where another request of the same person has strengthened the hash meanwhile. */
+    /* Retried once, in case a concurrent request of the same person has upgraded the hash. */
     for (int i = 0; i < 2 && !attempt->principal && !attempt->refusal; i++)
         if (!verify(call, attempt))
             return false;

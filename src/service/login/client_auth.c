@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients of OAuth: programs that show an API key, its id as client_id and its text as client_secret (RFC 6749, 2.3).
- */
+/* OAuth clients: programs that present an API key, its id as client_id and its text as client_secret (RFC 6749,
+ * 2.3). */
 #include <string.h>
 
 #include "login/login.h"
 
 typedef struct shown {
-    const char *id, *secret; /* id: NULL where a header that needs none brought the secret */
+    const char *id, *secret; /* id: NULL if the secret came in a header without one */
     int ways;
 } shown_t;
 
@@ -63,7 +63,7 @@ static bool load(identity_call_t *call, void *data)
 
     if (!identity_apikey_verify(call, search->secret, &client->key))
         return false;
-    /* A person's key is no program of the entity. */
+    /* A personal key does not authenticate a program of the entity. */
     if (client->key && client->key->user_id)
         client->key = NULL;
     return (!client->key || identity_principal_of_key(call, client->key, &client->principal));
@@ -80,7 +80,7 @@ bool identity_oauth_client(identity_call_t *call, identity_client_t *client)
     if (!shown.ways)
         return true;
     const char *id = identity_key_id(call->pool, shown.secret);
-    /* Made-up ones cost the database nothing. */
+    /* Made-up ones cost no database access. */
     if (!id || (shown.id && strcmp(shown.id, id) != 0))
         return wrong(call);
     search.secret = shown.secret;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access cookie: by it a browser that has signed in sees protected content of the same host (security 41, 42). It
- * holds the session's id and a MAC over it, and what it is worth is looked up at every request. The API never takes it.
- */
+/* The access cookie: gives a signed-in browser access to protected content on the same host (security 41, 42). It
+ * holds the session's id and a MAC over it; the session is looked up with every request. The API never accepts it. */
 #include <string.h>
 
 #include "login/login.h"
@@ -9,10 +8,10 @@
 #define PURPOSE  "access-cookie"
 #define MAC_SIZE 43
 
-/* A session that is used by the cookie alone lives on; that is written so often. */
+/* A session used only through the cookie stays alive; this is written at these intervals. */
 #define USE_STEP apr_time_from_sec(3600)
 
-/* The prefix has browsers refuse it from any other host or path, but they know it only with Secure. */
+/* The prefix makes browsers reject it from any other host or path, but it requires Secure. */
 static const char *name_of(identity_call_t *call)
 {
     return identity_cookie_plain(call) ? IDENTITY_ACCESS_COOKIE : "__Host-" IDENTITY_ACCESS_COOKIE;
@@ -40,7 +39,7 @@ void identity_access_cookie_set(identity_call_t *call, const identity_session_ro
 {
     const char *mac = call->in->access_cookie ? mac_of(call, 0, session->id) : NULL;
 
-    /* As long as the session can live: whether it does is looked up. */
+    /* Expires with the session's maximum lifetime: whether the session is live is looked up. */
     if (mac)
         set(call, apr_pstrcat(call->pool, session->id, ".", mac, NULL), apr_time_sec(session->expires_at - call->now));
 }
@@ -71,8 +70,8 @@ const char *identity_access_cookie_session(identity_call_t *call, const char *te
     return NULL;
 }
 
-/* Sec-Fetch-Site decides where it says same-origin, for only browsers write it: they send Origin: null where a page
- * hides its origin, and behind a proxy that ends TLS the origin is another one than it looks from here. */
+/* Sec-Fetch-Site takes precedence if it is same-origin, for only browsers can set it: they send Origin: null if a
+ * page hides its origin, and behind a TLS-terminating proxy the origin differs from what is seen here. */
 bool identity_origin_fits(const identity_call_t *call)
 {
     const identity_request_t *in = call->in;
@@ -93,7 +92,7 @@ bool identity_own_page(identity_call_t *call)
 {
     const identity_request_t *in = call->in;
 
-    /* Another protocol is one that pages of any origin may open and read (WebSocket). */
+    /* Pages of any origin may open and read other protocols (WebSocket). */
     if (reads_only(in->method) && !in->upgrade)
         return true;
     return identity_origin_fits(call) ||
@@ -104,7 +103,8 @@ bool identity_own_page(identity_call_t *call)
 static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *principal)
 {
     apr_time_t idle = call->now + call->env->settings->refresh_idle;
-    return idle < principal->expires_at ? idle : principal->expires_at; /* never past the absolute end (security 34) */
+    return idle < principal->expires_at ? idle
+                                        : principal->expires_at; /* never past the absolute expiry (security 34) */
 }
 
 static bool write_use(identity_call_t *call, void *data)

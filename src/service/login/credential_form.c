@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is recognized as a credential of ours by its form alone, without a look-up: so that it is not passed on to other
- * programs, and other programs' credentials are not taken for it. */
+/* Recognizes our credentials by their form, without a look-up: so that they are not passed on to other programs, and
+ * those of other programs are not mistaken for them. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -27,8 +27,7 @@ static bool is_token(const search_t *search, const char *word)
            identity_jwt_formed(search->pool, search->env->keys, word, search->env->settings->public_url);
 }
 
-/* Each run of the letters that begins so, whatever stands around it: a scheme, a parameter, the same header once more.
- */
+/* Finds every token with that prefix, whatever surrounds it: a scheme, a parameter, a repeated header. */
 static void find_words(const search_t *search, const char *text, const char *letters, const char *beginning,
                        bool (*is)(const search_t *search, const char *word))
 {
@@ -50,7 +49,7 @@ static void find_secrets(const search_t *search, const char *text)
     find_words(search, text, TOKEN_LETTERS, "ey", is_token); /* {" in base64url */
 }
 
-/* Of name and password, either. */
+/* In both user name and password. */
 static void find_in_basic(const search_t *search, const char *encoded)
 {
     const char *secret = identity_basic_secret(search->pool, encoded), *name, *ignored;
@@ -69,7 +68,7 @@ bool identity_credential_formed(apr_pool_t *pool, const identity_env_t *env, con
     int before = search.secrets->nelts;
 
     find_secrets(&search, value);
-    /* Of two header lines httpd makes one with a comma between. */
+    /* httpd joins two header lines with a comma. */
     for (const char *at = value; *at;) {
         at += strspn(at, ", \t");
         size_t length = strcspn(at, ",");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passwords, hashed and verified inside the semaphore that all children share (architecture, decision 6; security 17).
- */
+/* Passwords, hashed and verified under the semaphore that all children share (architecture, decision 6; security
+ * 17). */
 #include "identity/pages.h"
 #include "login/login.h"
 
@@ -57,19 +57,20 @@ bool identity_password_permitted(identity_call_t *call, const char *password, co
     return identity_password_acceptable(call->pool, password, &policy, field, &call->problem);
 }
 
-/* Inside the semaphore. *fresh: a stronger hash of the same, where the old one is weaker. */
+/* Under the semaphore. *fresh: a stronger hash of the password, if the old one is weaker. */
 static identity_hash_result_t verify(identity_call_t *call, const char *hash, const char *typed, const char *normalised,
                                      const char **fresh)
 {
     const identity_hash_parameters_t *parameters = &call->env->settings->hash;
-    /* No password has this form, but the answer must cost what any other costs. */
+    /* No password has this form, but the answer must take as long as any other. */
     const char *tried = normalised ? normalised : "";
     bool weaker = false;
 
     identity_password_verdict_t verdict =
         identity_password_verify(hash, normalised ? typed : "", tried, parameters, &weaker);
     bool right = normalised && verdict == IDENTITY_PASSWORD_RIGHT;
-    /* Made for a wrong one as well: else the time would tell whose hash is still an old one (security 15). */
+    /* Computed for a wrong password, too: otherwise the time would reveal whose hash is still an old one (security
+     * 15). */
     const char *made = weaker ? identity_password_hash(call->pool, parameters, tried) : NULL;
     if (right)
         *fresh = made;
@@ -87,7 +88,7 @@ bool identity_verify_password(identity_call_t *call, const char *account, const 
 
     *fresh = NULL;
     *right = false;
-    /* Shared as it was typed: hashes of other programs are compared byte for byte. */
+    /* Shared as typed: hashes of other programs are compared byte for byte. */
     switch (enter(call, account, hash, password, &ticket)) {
     case IDENTITY_HASH_REFUSED:
         return false;

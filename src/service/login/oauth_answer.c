@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of OAuth in their standard form (RFC 6749, 5.1 and 5.2). */
+/* OAuth answers in their standard form (RFC 6749, 5.1 and 5.2). */
 #include <string.h>
 
 #include "login/login.h"
 
-/* RFC 6749, 5.1 asks for it beside Cache-Control. */
+/* RFC 6749, 5.1 requires it in addition to Cache-Control. */
 static void no_cache(identity_call_t *call)
 {
     identity_header(call, "Pragma", "no-cache");
@@ -36,7 +36,7 @@ static const char *error_of(const identity_call_t *call, int status)
     return call->problem.kind == IDENTITY_PROBLEM_NOT_ALLOWED ? "access_denied" : "invalid_request";
 }
 
-/* What error_description may hold: printable ASCII without quotes and backslashes. */
+/* The characters allowed in error_description: printable ASCII without quotes and backslashes. */
 static const char *description_of(identity_call_t *call)
 {
     json_t *problem = identity_json_own(call->pool, identity_problem_json(&call->problem));

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signing in by a name and its password: who is meant, whether the password is right, what follows and what is
- * recorded. */
+/* Signing in by name and password: finds the user, verifies the password, opens the session and audits the outcome. */
 #include <string.h>
 
 #include "login/login.h"
 
 typedef struct attempt {
-    const char *username, *canonical; /* by password: as typed, and what it is counted by */
+    const char *username, *canonical; /* username: as typed; canonical: the rate limit key */
     identity_user_row_t *user;        /* NULL: unknown */
     const char *fresh;                /* a stronger hash of the same password */
-    bool moved;                       /* the user is not any more as it was verified */
-    const char *refusal;              /* right, but switched off for the user's entity */
+    bool moved;                       /* the user has changed since the verification */
+    const char *refusal;              /* correct, but passwords are disabled in the user's entity */
     identity_login_t login;
 } attempt_t;
 
-/* One text for whatever was wrong (security 15). */
+/* The same message for any reason (security 15). */
 static bool wrong(identity_call_t *call)
 {
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
 }
 
-/* Has it the form of one, behind a reference or not, and would it sign in here? */
+/* Is it formed like a login, optionally with a reference, and do logins work here? */
 static bool is_login(const identity_call_t *call, const char *username)
 {
     const char *slash = strrchr(username, '/');
@@ -52,7 +51,7 @@ static bool find_named(identity_call_t *call, void *data)
     return identity_login_user(call, named->name, &named->user);
 }
 
-/* Who guesses passwords shall not have twice as many tries by using both names. */
+/* Using both names must not double the number of guesses. */
 bool identity_login_account(identity_call_t *call, const char *username, const char **account)
 {
     named_t named = {.name = username};
@@ -109,7 +108,7 @@ static bool write_login(identity_call_t *call, void *data)
     const char *hash = attempt->user->password_hash;
     identity_user_row_t *user;
 
-    /* Between the look-up and now the password was verified for a while: what was verified must still hold. */
+    /* The password was verified in the meantime: the user must be unchanged. */
     if (!identity_db_ok(call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
         return false;
     attempt->moved =
@@ -140,8 +139,7 @@ bool identity_verify_user(identity_call_t *call, const char *account, const iden
     return true;
 }
 
-/* One look at user and password. Then a session is open, or the password is not right, or the user has moved
- * meanwhile. */
+/* One attempt. Afterwards a session is open, or the password is wrong, or the user has changed meanwhile. */
 static bool try_password(identity_call_t *call, attempt_t *attempt, const char *password)
 {
     bool right;
@@ -173,8 +171,7 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
     if (!identity_login_account(call, username, &attempt.canonical) ||
         !identity_ratelimit_account(call, attempt.canonical))
         return false;
-    /* A second look where the hash was replaced meanwhile: another sign-in of the same person may have strengthened
-     * it. */
+    /* A second attempt if the hash was replaced meanwhile: another sign-in of the same person may have upgraded it. */
     if (!try_password(call, &attempt, password) || (attempt.moved && !try_password(call, &attempt, password)))
         return false;
     if (attempt.moved)

@@ -33,26 +33,26 @@
 #define PLACES_MAX      512
 #define FOLLOWERS       128
 #define ACCOUNT_PLACES  2
-#define LONGEST_WAIT    INT64_C(10000) /* milliseconds; a queue of fair hashes is through long before */
-#define LOOK_EVERY      INT64_C(250)   /* after processes that were killed */
+#define LONGEST_WAIT    INT64_C(10000) /* milliseconds; a queue of fair hashes is finished long before */
+#define LOOK_EVERY      INT64_C(250)   /* for processes that were killed */
 #define BUCKETS         256
 #define WAYS            4
 
 typedef enum { WAITING, HASHING, FOLLOWING, DONE, AGAIN, DISPLACED } state_t;
 
 typedef struct entry {
-    atomic_uint signal; /* changes when state does */
+    atomic_uint signal; /* changes with state */
     pid_t pid;          /* 0: the entry is free */
     state_t state;
-    unsigned leader; /* of whom a FOLLOWING one awaits the result */
+    unsigned leader; /* whose result a FOLLOWING entry awaits */
     apr_uint64_t number;
     apr_uint64_t client, account, pair;
-    bool shared; /* tag says what is hashed */
+    bool shared; /* tag identifies what is hashed */
     unsigned char tag[crypto_generichash_BYTES_MIN];
     identity_hash_result_t result;
 } entry_t;
 
-/* When a client, or a pair, was last given a slot. */
+/* When a client, or a pair, last got a slot. */
 typedef struct turn {
     apr_uint64_t key, number;
 } turn_t;
@@ -78,7 +78,7 @@ static unsigned places_of(unsigned slots)
     return slots > PLACES_MAX / PLACES_PER_SLOT ? PLACES_MAX : slots * PLACES_PER_SLOT;
 }
 
-/* Who follows takes a thread, but no time. */
+/* Followers take a thread, but no processor time. */
 static unsigned followers_of(unsigned slots)
 {
     return places_of(slots) + FOLLOWERS;
@@ -133,7 +133,7 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What somebody who was killed in here left half done is an entry of its own, or of one that will look again. */
+/* A process killed in here can only have left its own entry inconsistent, or one that will be checked again. */
 static bool lock(identity_hashsem_t *sem)
 {
     int error = pthread_mutex_lock(&sem->shared->mutex);
@@ -237,7 +237,7 @@ static void take_turn(identity_hashsem_t *sem, apr_uint64_t key)
     *turn = (turn_t){key, ++sem->shared->number};
 }
 
-/* Is a to have the next slot rather than b? */
+/* Should a get the next slot before b? */
 static bool before(const identity_hashsem_t *sem, const entry_t *a, const entry_t *b)
 {
     bool turns = sem->shared->crowded;
@@ -251,7 +251,7 @@ static bool before(const identity_hashsem_t *sem, const entry_t *a, const entry_
     return a->number < b->number;
 }
 
-/* Gives away every slot that is free. */
+/* Assigns all free slots. */
 static void grant(identity_hashsem_t *sem)
 {
     for (unsigned used = count(sem, HASHING); used < sem->slots; used++) {
@@ -273,7 +273,7 @@ static void grant(identity_hashsem_t *sem)
 
 /* ---- going ------------------------------------------------------------------------------------------------------ */
 
-/* Frees an entry; those who follow it have its result, or must see for themselves. */
+/* Frees an entry; its followers get its result, or must hash for themselves. */
 static void release(identity_hashsem_t *sem, entry_t *entry, identity_hash_result_t result)
 {
     unsigned number = (unsigned)(entry - sem->shared->entries);
@@ -289,7 +289,7 @@ static void release(identity_hashsem_t *sem, entry_t *entry, identity_hash_resul
     entry->pid = 0;
 }
 
-/* Drops what processes left behind that are gone. */
+/* Drops entries of dead processes. */
 static void sweep(identity_hashsem_t *sem, int64_t now)
 {
     pid_t self = getpid(), known = self;
@@ -311,7 +311,7 @@ static void sweep(identity_hashsem_t *sem, int64_t now)
 
 /* ---- coming ----------------------------------------------------------------------------------------------------- */
 
-/* Of those who wait (for the newcomer's account, or all), the one that must give its place to the newcomer, or NULL. */
+/* The waiting entry (for the newcomer's account, or any) that the newcomer displaces, or NULL. */
 static entry_t *to_displace(identity_hashsem_t *sem, const entry_t *newcomer, bool of_account)
 {
     const apr_uint64_t *account = of_account ? &newcomer->account : NULL;
@@ -362,7 +362,7 @@ static entry_t *leader_of(identity_hashsem_t *sem, const entry_t *wanted)
     return NULL;
 }
 
-/* An entry in the queue, behind whom it can share with, or in a slot. NULL: there is no place. */
+/* Creates an entry in the queue, behind a leader it can share with, or in a slot. NULL: refused. */
 static entry_t *arrive(identity_hashsem_t *sem, const entry_t *wanted)
 {
     entry_t *leader = leader_of(sem, wanted), *entry = NULL;
@@ -392,7 +392,7 @@ static bool settled(const entry_t *entry)
     return entry->state != WAITING && entry->state != FOLLOWING;
 }
 
-/* Inside the mutex, before and afterwards. */
+/* The mutex is held on entry and on return. */
 static bool await(identity_hashsem_t *sem, entry_t *entry, int64_t deadline)
 {
     const struct timespec patience = {.tv_nsec = LOOK_EVERY * 1000000};

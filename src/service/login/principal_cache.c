@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is remembered by the credential that was shown, so that the next request with it needs no database.
+/* The principal cache, by credential, so that the next request with the same credential needs no database.
  *
- * What is remembered is one block that nobody changes, held by the cache and by every request that goes by it. It is
- * believed while its stamp is current (nobody's rights have changed, revisions.c), its time has not come, and what
- * other processes write is followed (change_feed.c). Where one of the latter two is not so, the database is asked;
- * where that is away, IdentityStale says for how long who is remembered is let in all the same. A credential that is
- * not valid is not remembered: there is no end of these, and what makes one valid (a key made active again) would have
- * to be told of.
- */
+ * An entry is an immutable block, referenced by the cache and by every request that uses it. It is trusted while its
+ * snapshot is current (nobody's rights have changed, revisions.c), it has not expired, and the change feed is up to
+ * date (change_feed.c). If one of the latter two fails, the database is asked; during an outage, IdentityStale
+ * determines for how long cached principals are still accepted. Invalid credentials are not cached: their number is
+ * unlimited, and whatever makes one valid (such as a reactivated key) would have to invalidate them. */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "login/login.h"
 
-/* How old may the last look at others' changes be? Looks are a second apart; when the process that looks ends, another
- * begins within two. */
+/* Maximum age of the last look at the change feed. Looks are a second apart; when the process that looks ends,
+ * another begins within two. */
 #define TRUST     apr_time_from_sec(5)
-/* So often the rows are read again though nobody has said that they changed: some write them by hand. */
+/* Re-read after this long even without a change record, to pick up rows edited by hand. */
 #define REFRESH   apr_time_from_sec(300)
 #define TRY_AGAIN apr_time_from_sec(1)
 
 typedef struct identity_cached_principal {
     _Atomic int64_t used_at; /* when a key's last use was written */
-    apr_time_t ends;         /* of the wall clock; 0: never */
-    apr_time_t refresh_at;   /* of env->ticks */
+    apr_time_t ends;         /* by the wall clock; 0: never */
+    apr_time_t refresh_at;   /* by env->ticks */
     identity_principal_t principal;
 } cached_principal_t;
 
@@ -131,7 +129,7 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
     return to;
 }
 
-/* Who adds a member that points somewhere copies here what it points to. The sizes are those of 64-bit machines. */
+/* If you add a pointer member, copy its target here. The sizes are those of 64-bit machines. */
 _Static_assert(sizeof(void *) != 8 ||
                    (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
                     sizeof(identity_assigned_role_t) == 24 && sizeof(identity_assigned_team_t) == 16),
@@ -241,7 +239,7 @@ bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_
 
     if (!lookup->principal || call->problem.kind != IDENTITY_PROBLEM_UNAVAILABLE)
         return false;
-    /* What was changed meanwhile, by this server, counts. */
+    /* Changes made meanwhile by this server still count. */
     bool stale = identity_stale_enough(env) && holds(env, lookup->entry, call->now);
     count(call, stale ? IDENTITY_METRIC_CACHE_STALE : IDENTITY_METRIC_CACHE_STALE_REFUSED, 1);
     if (stale)
@@ -295,7 +293,7 @@ void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t
         keep(call, lookup, principal, ends, used_at);
 }
 
-/* Of the requests of one step in this process one writes it. */
+/* Of concurrent requests in this process only one writes it. */
 bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step)
 {
     int64_t present = lookup->entry ? atomic_load(&lookup->entry->used_at) : lookup->used_at;

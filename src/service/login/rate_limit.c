@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rate limits (IdentityRateLimit; security 12 to 14, 80).
  *
- * login and token count failures. Such a call is bound by several counters at once: that of its client address (IPv4:
- * the address, IPv6: its /64), and of the account that it speaks of: one for each network (/24, /48) that fails there,
- * and one, ten times as high, for all networks together. Each is looked at before a password is hashed, and once more
- * when the verdict is known, so that of many tries at once no more count than one after the other.
+ * login and token count failures. Such a call is limited by several buckets at once: that of its client address
+ * (IPv4: the address, IPv6: its /64), and two of the account that it names: one for each network (/24, /48) that
+ * fails there, and one, ten times as high, for all networks together. Each is checked before a password is hashed,
+ * and again when the result is known, so that concurrent attempts get no more tries than consecutive ones.
  *
- * A stranger must not lock anybody out. The counters of an account do not bind an address from which its owner has
- * signed in (or opened a mailed link) within the last 30 days; and whoever brings a live refresh cookie of that very
- * user is bound by a counter of its own alone, also behind an address that others have spoilt.
+ * A stranger must not be able to lock anybody out. The buckets of an account do not limit an address from which its
+ * owner has signed in (or opened a mailed link) within the last 30 days; and a client with a live refresh cookie of
+ * that very user is limited only by a bucket of its own, even behind an address that others have exhausted.
  *
- * Known and unknown names are treated alike: nothing here asks whether there is such a user.
- */
+ * Known and unknown names are treated alike: nothing here asks whether the user exists. */
 #include <string.h>
 
 #include <arpa/inet.h>
@@ -60,8 +59,7 @@ const char *identity_rate_class_names(apr_pool_t *pool)
 
 /* ---- names of counters ------------------------------------------------------------------------------------------ */
 
-/* A rate belongs to the name: hosts with other ones count for themselves. what comes last, since it may hold anything.
- */
+/* A rate belongs to the host name: other hosts count separately. what comes last, since it may contain anything. */
 static const char *key_of(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *where,
                           const char *what)
 {
@@ -76,7 +74,7 @@ static const char *proof_of(identity_call_t *call, const char *account)
     return apr_psprintf(call->pool, "%s\n%s\n%s", identity_client_address(call), call->env->counters_scope, account);
 }
 
-#define RESETS_OF_CLIENT  100 /* times as many as of one address */
+#define RESETS_OF_CLIENT  100 /* times as many as for one address */
 #define CHANGES_OF_PERSON 2
 
 /* ---- what all classes do ---------------------------------------------------------------------------------------- */
@@ -93,7 +91,7 @@ static bool limited(const identity_call_t *call, identity_rate_class_t class)
            !local;
 }
 
-/* The line that conf/fail2ban matches. No user name stands in it: people type passwords there. */
+/* The line that conf/fail2ban matches. It contains no user name: people type passwords there. */
 static void log_throttled(const identity_call_t *call, const char *what, identity_rate_class_t class)
 {
     const char *address = call->in && call->in->client_address ? call->in->client_address : "-";
@@ -101,7 +99,7 @@ static void log_throttled(const identity_call_t *call, const char *what, identit
     identity_log(call, IDENTITY_LOG_WARNING, "ID0361: %s %s from %s", what, names[class], address);
 }
 
-/* The counters of throttled requests stand in the order of the classes. */
+/* The metrics for throttled requests are in the order of the classes. */
 #define METRIC_OF(class) (IDENTITY_METRIC_RATE_LIMITED_LOGIN + ((class) - IDENTITY_RATE_LOGIN))
 _Static_assert(METRIC_OF(IDENTITY_RATE_WRITE) == IDENTITY_METRIC_RATE_LIMITED_WRITE, "a class without its counter");
 _Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAIL, "a class without its counter");
@@ -120,7 +118,7 @@ static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_inter
     return false;
 }
 
-/* How long until there may be another one; 0: it is counted. */
+/* The wait until another one is allowed; 0: counted. */
 static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what,
                                  unsigned times)
 {
@@ -161,14 +159,14 @@ bool identity_ratelimit_notice(identity_call_t *call, const char *address)
     return count_mail(call, "notice", identity_username_key(call->pool, address));
 }
 
-/* Ever new addresses would fill the database and push other counters out. */
+/* An endless series of new addresses would fill the database and displace other buckets. */
 bool identity_ratelimit_reset(identity_call_t *call, const char *address)
 {
     return take(call, IDENTITY_RATE_RESET, "by", identity_client_address(call), RESETS_OF_CLIENT) &&
            take(call, IDENTITY_RATE_RESET, "of", address, 1);
 }
 
-/* A person could have this server write to ever new addresses. */
+/* Otherwise a user could have this server write to any number of addresses. */
 bool identity_ratelimit_change(identity_call_t *call, const char *user_id, const char *address)
 {
     return take(call, IDENTITY_RATE_MAIL, "by", user_id, CHANGES_OF_PERSON) &&
@@ -177,8 +175,8 @@ bool identity_ratelimit_change(identity_call_t *call, const char *user_id, const
 
 /* ---- what an operator has unlocked ------------------------------------------------------------------------------ */
 
-/* Which networks have failed at an account is not known, so no counter can be found and emptied. From a mark on the
- * account is counted under another name instead; the mark outlives what was counted under the old one. */
+/* The networks that have failed at an account are unknown, so their buckets cannot be found and reset. Instead, a
+ * mark makes the account count under another name from then on; the mark outlives the buckets under the old name. */
 static const char *mark_of(identity_call_t *call, const char *where, const char *what)
 {
     return apr_psprintf(call->pool, "unlocked %s\n%s\n%s", *what ? "" : where, call->env->counters_scope, what);
@@ -275,7 +273,7 @@ static bool find_device(identity_call_t *call, void *data)
     return true;
 }
 
-/* Asks the database only for who would be turned away otherwise. False for a fault. */
+/* Asks the database only for clients that would be refused otherwise. False on an error. */
 static bool rebind_device(identity_call_t *call, const char *account)
 {
     device_t device = {.token = identity_refresh_cookie(call), .account = account};
@@ -299,8 +297,8 @@ static bool enter_failures(identity_call_t *call)
     if (!limited(call, call->limit.class))
         return true;
     bind_to(call, "address", identity_client_address(call), "", 1);
-    /* Where the cookie may make a difference the body has to say whose account it is about; and of the grants of a form
-     * only the password is a secret that could be guessed: no stranger keeps a program from its tokens. */
+    /* If the cookie may lift the limit, the body has to name the account; and of the grants of a form only the
+     * password is a guessable secret: strangers cannot keep a program from its tokens. */
     if (call->route->rate_deferred && (call->standard || identity_refresh_cookie(call)))
         return true;
     return identity_ratelimit_check(call);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Somebody who is signed in shows once more who it is. */
+/* Verifies a signed-in user again. */
 #include "login/login.h"
 
 static bool write_refusal(identity_call_t *call, void *data)
@@ -20,7 +20,7 @@ bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *use
 
     if (!current)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password", "%s", lacking);
-    /* Who signs on at a provider has no password, and comes to one by a mailed link. */
+    /* Users who sign on at a provider have no password, and get one by a mailed link. */
     if (!hash)
         hash = identity_password_dummy(call->pool, &call->env->settings->hash);
     if (!identity_ratelimit_self(call) ||

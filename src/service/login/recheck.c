@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller may do is read with its credential. By the time that a write has its turn others may have taken it:
- * then it is read once more, where nobody can change it any more until COMMIT. Of changes that other processes make
- * (htidentity, other nodes) this server hears within a second; what it has not heard of yet is not asked for. */
+/* A caller's rights are read with its credential. By the time a write gets its turn they may have been revoked: then
+ * they are read again, where they cannot change any more until COMMIT. This server learns within a second of changes
+ * made by other processes (htidentity, other nodes); changes it has not learned of yet are not checked. */
 #include <string.h>
 
 #include "login/login.h"
 
-/* Of somebody with rights of its own that may change. What was refused already only clears up. */
+/* Callers with rights of their own that may change. A request that was already refused is only finished. */
 static bool is_outdated(const identity_call_t *call)
 {
     const identity_principal_t *principal = call->principal;

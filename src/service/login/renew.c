@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody who was let in some time ago may do now: read anew without the credential, which may be gone by now. */
+/* The present rights of a caller who was authenticated some time ago: read without the credential, which may be gone
+ * by now. */
 #include <string.h>
 
 #include "login/login.h"
@@ -23,7 +24,7 @@ static bool load_bearer(identity_call_t *call, renewal_t *renewal)
     return true;
 }
 
-/* Let in by password, without a session: as long as it is the same one. */
+/* Authenticated by password, without a session: as long as it is the same password. */
 static bool load_user(identity_call_t *call, renewal_t *renewal)
 {
     const identity_principal_t *before = renewal->before;

@@ -6,7 +6,7 @@
 
 #define COOKIE_PATH "/v1/oauth"
 
-/* Of those that have not ended: first whose time is up go, then the oldest. */
+/* Limits the live sessions: expired ones are removed first, then the oldest. */
 static bool make_room(identity_call_t *call, const identity_user_row_t *user)
 {
     identity_audit_t audit = {.action = "SESSION_LIMIT",
@@ -92,14 +92,14 @@ bool identity_login_guest(identity_call_t *call, identity_login_t *login, const 
     login->method = "demo";
     if (!begin_session(call, login, account->entity_id, lifetime, lifetime))
         return false;
-    /* The visitor's address is not told: other visitors read this. */
+    /* The guest's address is omitted: other guests can read this. */
     audit.id = audit.actor = login->session->id;
     audit.message = "A visitor was let in to look at the demo account.";
     return identity_db_ok(call, identity_session_insert(call->db, login->session)) && identity_audit(call, &audit);
 }
 
-/* Secure is left off only on plain HTTP over loopback, where no browser would take it; not where a proxy on this host
- * ends TLS. */
+/* Secure is omitted only for plain HTTP over loopback, where no browser would accept it; not if a proxy on this host
+ * terminates TLS. */
 bool identity_cookie_plain(const identity_call_t *call)
 {
     return !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
@@ -136,7 +136,7 @@ const char *identity_cookie(identity_call_t *call, const char *name, const char 
         if (prefix && !identity_token_valid(given, prefix))
             continue;
         if (value && strcmp(value, given) != 0)
-            return NULL; /* whose would it be? */
+            return NULL; /* ambiguous */
         value = given;
     }
     return value;
@@ -160,7 +160,7 @@ const char *identity_refresh_cookie(identity_call_t *call)
 bool identity_same_origin(identity_call_t *call)
 {
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
-    /* Neither: no page of a browser has sent this. */
+    /* Neither: no browser page sent this. */
     bool fits = identity_origin_fits(call) || (origin ? call->in->origin_granted : !site || strcmp(site, "none") == 0);
 
     return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
@@ -188,7 +188,7 @@ bool identity_access_sign(identity_call_t *call, identity_access_t *access)
     return access->text || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }
 
-/* After the commit. method is NULL where a session goes on. */
+/* After the commit. method is NULL if a session continues. */
 static void count(const identity_call_t *call, const char *method)
 {
     static const struct {

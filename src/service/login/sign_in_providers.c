@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Providers that people sign on at: those of the configuration, and the entities' own rows of them. */
+/* Providers for signing on: configured ones, and the entities' own rows for them. */
 #include <string.h>
 
 #include "login/sign_in_providers.h"
@@ -18,8 +18,8 @@ static const identity_configured_provider_t *configured_at(const identity_call_t
 
 /* ---- rows and what they are rows of ----------------------------------------------------------------------------- */
 
-/* A row never has a secret of its own: it is of what the configuration has under the same issuer and client, of Google,
- * or of the name that its connection says. */
+/* A row never has a secret of its own: it refers to a configured provider with the same issuer and client, to
+ * Google, or to the name in its connection. */
 static bool is_of(identity_call_t *call, const identity_provider_row_t *row,
                   const identity_configured_provider_t *configured)
 {
@@ -63,7 +63,7 @@ bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_
         if (strcmp(configured_at(call, i)->id, id_or_name) == 0 ||
             strcmp(configured_at(call, i)->name, id_or_name) == 0)
             provider->configured = configured_at(call, i);
-    /* No row is one of something, and nothing else is a row's id. */
+    /* Not backed by any row, and nothing else has a row's id. */
     return provider->configured || !configured_count(call) || !identity_id_valid(id_or_name, "auth");
 }
 
@@ -108,7 +108,7 @@ static bool row_admits(identity_call_t *call, const identity_provider_row_t *row
     size_t i;
 
     json_array_foreach (json_object_get(settings, "allowed_domains"), i, item)
-        /* Older rows have IDNs in their own characters. */
+        /* Older rows have IDNs in Unicode. */
         if (json_is_string(item)) {
             const char *canonical = identity_domain_canonical(call->pool, json_string_value(item));
             APR_ARRAY_PUSH(domains, const char *) = canonical ? canonical : json_string_value(item);
@@ -128,8 +128,7 @@ static bool for_entity(identity_call_t *call, const identity_configured_provider
            ((*meant = *meant && strcmp(entity->id, entity_id) == 0), true);
 }
 
-/* Whether an entity has rows of a provider of the configuration, which then stand in its place, and if one of them
- * admits. */
+/* Does an entity have rows for a configured provider, which then replace it, and does one of them admit the domain? */
 static bool rows_admit(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
                        bool listed, bool *stand, bool *admitted)
 {
@@ -158,7 +157,7 @@ bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const cha
         return true;
     if (!for_entity(call, provider->configured, entity_id, &meant))
         return false;
-    /* An entity's own row may narrow what the configuration says, and never widen it. */
+    /* An entity's own row may restrict the configuration, never extend it. */
     if (!meant || !in_list(provider->configured->domains, domain, false))
         return true;
     if (!rows_admit(call, provider, entity_id, domain, listed, &stand, admitted))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How people of an entity may sign in: by password, unless its DEFAULT providers are DISABLED, and at the providers
- * that are open to them. A setting that would leave nobody a way in is refused. */
+/* The ways in which people of an entity may sign in: by password, unless its DEFAULT providers are DISABLED, and at
+ * the providers open to them. A setting that would leave nobody a way in is refused. */
 #include <string.h>
 
 #include "login/sign_in_providers.h"
@@ -8,10 +8,10 @@
 typedef struct way {
     const char *name, *handle; /* handle: the provider's name in GET /v1/oauth/authorize */
     sso_provider_t provider;
-    const apr_array_header_t *domains; /* of const char *: those it is for; empty: all */
+    const apr_array_header_t *domains; /* of const char *: domains it is for; empty: all */
 } way_t;
 
-/* The command line does not know what httpd's configuration says. */
+/* The command line does not know httpd's configuration. */
 static bool is_local(const identity_call_t *call)
 {
     return call->principal && call->principal->kind == IDENTITY_CALLER_LOCAL;
@@ -38,7 +38,7 @@ static bool push_row(identity_call_t *call, const identity_provider_row_t *row, 
     return true;
 }
 
-/* Each that can be used at all. */
+/* Collects all usable ones. */
 static bool find_ways(identity_call_t *call, const char *entity_id, apr_array_header_t **ways)
 {
     apr_array_header_t *rows, *builtin;
@@ -107,7 +107,7 @@ bool identity_password_refusal(identity_call_t *call, const identity_user_row_t 
 
 /* ---- on the page that signs in ---------------------------------------------------------------------------------- */
 
-/* Whose people come here: the only lasting entity's; NULL where there are several. */
+/* The entity whose people sign in here: the only lasting one; NULL if there are several. */
 static bool only_entity(identity_call_t *call, const char **entity_id)
 {
     apr_array_header_t *all;
@@ -142,7 +142,7 @@ bool entry_find_ways(identity_call_t *call, void *data)
         if (way->provider.configured)
             *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = way->name, .handle = way->handle};
     }
-    /* Of several entities none is known to be the one that is meant: what the configuration has is there for all. */
+    /* With several entities the right one is unknown: configured providers are offered to all. */
     for (int i = 0; !entity_id && configured && i < configured->nelts; i++) {
         const char *name = APR_ARRAY_IDX(configured, i, const identity_configured_provider_t *)->name;
         *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = name, .handle = name};

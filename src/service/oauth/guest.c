@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* demo-token and sandbox-token: people without a user, who have shown to be people (identity-api.md, section 3).
+/* demo-token and sandbox-token: people without a user account, after a captcha (identity-api.md, section 3).
  *
- * A visitor of the demo account is a session and nothing else: no user, so nobody to invite, deactivate or count as an
- * administrator, and no password, membership or refresh token that could be changed. What it holds is worked out at
- * every request: *.VIEW in the account that the configuration names then.
+ * A guest of the demo account is a session and nothing else: there is no user who could be invited, deactivated or
+ * count as an administrator, and no password, membership or refresh token that could be changed. Its rights are
+ * determined with every request: *.VIEW in the account configured at that time.
  *
- * A sandbox is an entity with an end. Everything in it is ordinary; its end is looked at wherever somebody shows a
- * credential (store: WITHIN_ENTITY; session.c), and afterwards identity_purge takes it away.
- */
+ * A sandbox is an entity with an expiry. Everything in it is ordinary; the expiry is checked wherever a credential
+ * is presented (store: WITHIN_ENTITY; session.c), and afterwards identity_purge deletes it. */
 #include <string.h>
 
 #include "oauth/oauth.h"
 
-/* Nobody else's: RFC 2606 keeps mail to it from going anywhere. */
+/* Reserved: RFC 2606 keeps mail to it from going anywhere. */
 #define SANDBOX_DOMAIN    ".sandbox.invalid"
 #define SANDBOX_REFERENCE "sandbox"
 #define SPECIMEN          "00000000000000000000" /* as long as the mark of any sandbox */
-/* Until a service that failed is worth another try, and until a sandbox may have made room. */
+/* Until a failed service is worth another attempt, and until a sandbox may have made room. */
 #define RETRY_CAPTCHA     10
 #define RETRY_ROOM        60
 
-/* With no connection to the database held. */
+/* Without holding a database connection. */
 static bool solved(identity_call_t *call)
 {
     const char *error;
@@ -120,7 +119,7 @@ static void fill_entity(identity_call_t *call, sandbox_t *sandbox)
                                               .name = "Sandbox",
                                               .created_at = call->now,
                                               .expires_at = call->now + call->env->settings->sandbox_lifetime};
-    /* Unique as the id is; and no reference has a colon, so none stands in the way. */
+    /* Unique because the id is; other references never contain a colon, so there are no collisions. */
     sandbox->entity.reference = apr_pstrcat(call->pool, SANDBOX_REFERENCE ":", sandbox->entity.id, NULL);
     sandbox->account = (identity_account_row_t){.id = identity_call_id(call, "plat"),
                                                 .entity_id = sandbox->entity.id,
@@ -135,8 +134,7 @@ static const char *name_in(identity_call_t *call, const char *email, const char 
     return apr_pstrcat(call->pool, email, ".", mark, SANDBOX_DOMAIN, NULL);
 }
 
-/* Nobody has proved to own the address, and it may be somebody's user name already: the name here is made of it, with
- * a mark that no other has. */
+/* The address is unproved, and may already be somebody's user name: a unique mark is added to form the name. */
 static void fill_user(identity_call_t *call, sandbox_t *sandbox)
 {
     identity_user_row_t *user = &sandbox->user;
@@ -166,8 +164,8 @@ static bool write_things(identity_call_t *call, sandbox_t *sandbox)
            identity_db_ok(call, identity_membership_insert(call->db, IDENTITY_OWNER_USER, &membership, roles));
 }
 
-/* In the sandbox's own trail, which goes with it, for whom it was made; in the server's, without a name, that it was.
- */
+/* The sandbox's own trail, which is deleted with it, records for whom it was created; the server's trail, without a
+ * name, that it was. */
 static bool write_trail(identity_call_t *call, const sandbox_t *sandbox)
 {
     identity_audit_t audit = {.action = "SANDBOX_CREATED",
@@ -207,7 +205,7 @@ bool identity_op_sandbox_token(identity_call_t *call)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "There are no sandboxes on this server.");
     if (!identity_username_canonical(call->pool, name_in(call, sandbox.email, SPECIMEN)))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email", "email is too long for a sandbox.");
-    /* Nobody solves a riddle for nothing. */
+    /* Checked first, so that nobody solves a captcha in vain. */
     return identity_read(call, is_room, NULL) && solved(call) && identity_write(call, write_sandbox, &sandbox) &&
            identity_login_answer(call, &sandbox.login);
 }

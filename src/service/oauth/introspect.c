@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /oauth/introspect (RFC 7662) and /oauth/revoke (RFC 7009): what is said of a token, and its end. */
+/* POST /oauth/introspect (RFC 7662) and /oauth/revoke (RFC 7009). */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -8,7 +8,7 @@
 
 typedef struct question {
     const char *token;
-    identity_bearer_t bearer; /* bearer.who: the token is a live access token */
+    identity_bearer_t bearer; /* bearer.principal: the token is a live access token */
     identity_refresh_row_t *refresh;
     identity_session_row_t *session; /* of either */
     identity_user_row_t *user;
@@ -17,7 +17,7 @@ typedef struct question {
 
 /* ---- who asks --------------------------------------------------------------------------------------------------- */
 
-/* Sets call->who: by what the headers of any call may carry, or as a client of OAuth. NULL where nothing is shown. */
+/* Sets call->principal: from the usual headers, or as an OAuth client. NULL if no credential is presented. */
 static bool authenticate(identity_call_t *call)
 {
     const identity_headers_t *headers = &call->in->headers;
@@ -36,7 +36,7 @@ static bool authenticate(identity_call_t *call)
     return !call->principal || identity_permissions_select(call);
 }
 
-/* Of one's own entity; of oneself, or with the permission. A key speaks for its entity. */
+/* Is it of the caller's own entity, and of the caller itself or with the permission? A key speaks for its entity. */
 static bool within_sight(const identity_call_t *call, const question_t *question, const char *permission)
 {
     const identity_claims_t *claims = &question->bearer.claims;
@@ -66,7 +66,7 @@ static bool load(identity_call_t *call, void *data)
     return identity_refresh_session(call, question->token, &question->refresh, &question->session, &question->user);
 }
 
-/* Reads only for what could be a token of ours. */
+/* Reads only if it could be one of our tokens. */
 static bool find(identity_call_t *call, question_t *question)
 {
     question->token = identity_json_string(call->body, "token");
@@ -124,8 +124,8 @@ static json_t *refresh_json(identity_call_t *call, const question_t *question)
     return object;
 }
 
-/* A refresh token is told only to who asks for one: a server that takes whatever is active for an access token must not
- * be handed one. */
+/* A refresh token is reported only if asked for: a server that takes any active token for an access token must not
+ * be misled. */
 static bool refresh_asked(const identity_call_t *call)
 {
     const char *hint = identity_json_string(call->body, "token_type_hint");
@@ -176,7 +176,7 @@ static bool write_end(identity_call_t *call, void *data)
     return identity_answer_empty(call, 200);
 }
 
-/* Has it the characters of our tokens? A text of others is a malformed request and not a token that is unknown. */
+/* Does it have the characters of our tokens? Anything else is a malformed request rather than an unknown token. */
 static bool token_formed(const char *token)
 {
     for (const char *at = token; *at; at++)
@@ -185,8 +185,8 @@ static bool token_formed(const char *token)
     return true;
 }
 
-/* Who holds a token may end it, as who holds it may use it; a client that shows a credential beside it must show a good
- * one, and ends nothing that is not in its sight. */
+/* The holder of a token may end it, just as they may use it; a client that presents a credential as well must
+ * present a valid one, and can only end tokens that it may see. */
 bool identity_op_revoke_token(identity_call_t *call)
 {
     question_t question = {.token = NULL};

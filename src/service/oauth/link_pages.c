@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pages that mailed links open. They hold nothing of anybody: what a link is about, the page asks describe-link. */
+/* The pages that mailed links open. They contain no personal data: the page asks describe-link what the link is
+ * about. */
 #include "identity/pages.h"
 #include "oauth/oauth.h"
 

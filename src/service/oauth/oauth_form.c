@@ -25,7 +25,7 @@ static bool by_password(identity_call_t *call)
         return true;
     if (call->problem.kind == IDENTITY_PROBLEM_UNAUTHORISED)
         call->oauth_error = "invalid_grant";
-    /* Switched off for the entity: another grant is the way (RFC 6749, 5.2). */
+    /* Disabled for the entity: the client must use another grant (RFC 6749, 5.2). */
     if (call->problem.kind == IDENTITY_PROBLEM_NOT_ALLOWED)
         call->oauth_error = "unauthorized_client";
     return false;
@@ -63,7 +63,7 @@ static bool write_issue(identity_call_t *call, void *data)
     return identity_audit(call, &audit);
 }
 
-/* An access token that lives by its key: no session, nothing to refresh. */
+/* An access token for an API key: no session, no refresh token. */
 static bool by_client(identity_call_t *call, const identity_client_t *client)
 {
     identity_key_row_t *key = client->key;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* token, refresh-token, logout as the published interface has them; their forms are in oauth_form.c. */
+/* token, refresh-token, logout in the form of the published interface; oauth_form.c has their standard forms. */
 #include <string.h>
 
 #include "oauth/oauth.h"
 
-/* Inside it a spent refresh token is a retry of the same client, whose answer was lost; later it is theft (RFC
- * 9700, 4.14; security 36). */
+/* Within this time a spent refresh token is a retry by a client that lost the answer; later it is theft (RFC 9700,
+ * 4.14; security 36). */
 #define RETRY_WINDOW apr_time_from_sec(10)
 
 /* ---- by alias -----------------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ static bool write_failure(identity_call_t *call, void *data)
     return identity_login_failed(call, attempt->user);
 }
 
-/* An alias signs in again and again, at no cost of a hash: as often as a session refreshes. */
+/* An alias signs in repeatedly without a hash: as often as a session may refresh. */
 static bool find_alias(identity_call_t *call, void *data)
 {
     attempt_t *attempt = data;
@@ -151,7 +151,7 @@ static bool rotate(identity_call_t *call, renewal_t *renewal)
     renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, nonce);
     next.digest = identity_token_digest(call->pool, renewal->login.refresh);
     session->idle_expires_at = call->now + call->env->settings->refresh_idle;
-    if (session->idle_expires_at > session->expires_at) /* never past the absolute end (security 34) */
+    if (session->idle_expires_at > session->expires_at) /* never past the absolute expiry (security 34) */
         session->idle_expires_at = session->expires_at;
     const char *digest = identity_token_digest(call->pool, renewal->token);
     return identity_db_ok(call, identity_refresh_spend(call->db, digest, nonce, call->now)) &&
@@ -191,8 +191,8 @@ bool identity_session_renew(identity_call_t *call, const char *token, identity_l
     memset(login, 0, sizeof *login);
     if (!identity_token_valid(token, IDENTITY_TOKEN_REFRESH))
         return true;
-    /* Looked up first, so that made-up tokens never queue among the writers; and a session that refreshes without pause
-     * is held up, but not the end of one whose spent token came back. */
+    /* Looked up first, so that made-up tokens never wait for the write lock; a session that refreshes too often is
+     * throttled, but not the termination of one whose spent token was reused. */
     if (!identity_read(call, find_refresh, &renewal) || !may_refresh(call, &renewal) ||
         (renewal.live && !identity_write(call, write_renewal, &renewal)))
         return false;
@@ -283,7 +283,7 @@ bool identity_op_logout(identity_call_t *call)
             return false;
         logout.cookie.token = NULL;
     }
-    /* Made-up tokens never queue among the writers. */
+    /* Made-up tokens never wait for the write lock. */
     if (logout.cookie.token && !identity_read(call, find_refresh, &logout.cookie))
         return false;
     if ((bearer || logout.cookie.live) && !identity_write(call, write_logout, &logout))

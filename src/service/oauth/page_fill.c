@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filling in a page of src/pages/ when it is asked for. Every value is escaped, so that it is text wherever it stands:
- * between tags, and in an attribute in double quotes, as all of the page's are. */
+/* Fills in a page from src/pages/ on request. Every value is escaped for both places where it may occur: between
+ * tags, and in an attribute in double quotes, which all attributes of these pages have. */
 #include <string.h>
 
 #include <apr_escape.h>
 
 #include "oauth/sign_in_page.h"
 
-#define BODY_END "<script>" /* from here on the page stands as it is: its policy has the hash of it */
+#define BODY_END "<script>" /* from here on the page must stay unchanged: its policy has the hash */
 
 typedef struct filler {
     apr_pool_t *pool;
@@ -40,7 +40,7 @@ static void section(filler_t *filler, char kind, const char *name, const char *f
         fill(filler, from, end, &APR_ARRAY_IDX(filler->items, i, entry_item_t));
 }
 
-/* Up to end; item: what the values of a list are taken from first. */
+/* Up to end; item: values of a list item, which take precedence. */
 static void fill(filler_t *filler, const char *from, const char *end, const entry_item_t *item)
 {
     const char *open;

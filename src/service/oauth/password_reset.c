@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request-password-reset, and what mailed links do: reset-password, activate-user, describe-link. */
+/* request-password-reset and the operations of mailed links: reset-password, activate-user, describe-link. */
 #include <string.h>
 
 #include "users/redeem.h"
@@ -13,7 +13,8 @@ typedef struct reset_request {
     identity_user_row_t *user;
 } reset_request_t;
 
-/* Known or unknown, both run as many statements in one write transaction: time tells nothing (security 15, 28). */
+/* Known or unknown, both run the same number of statements in one write transaction: the time reveals nothing
+ * (security 15, 28). */
 static bool write_reset_request(identity_call_t *call, void *data)
 {
     reset_request_t *request = data;
@@ -32,11 +33,11 @@ static bool write_reset_request(identity_call_t *call, void *data)
         audit.entity_id = request->user->entity_id;
         audit.id = request->user->id;
     }
-    /* Over the limit no mail is written, and the answer is the same. */
+    /* Above the limit no mail is written, and the answer is the same. */
     known = known && identity_ratelimit_mail(call, request->canonical);
     if (known && !identity_link_send(call, &request->link, request->user, NULL))
         return false;
-    /* As many statements as identity_link_send runs. */
+    /* The same number of statements as identity_link_send. */
     for (int i = 0; !known && i < 2; i++)
         if (!identity_db_ok(call, identity_secrets_end(call->db, "", IDENTITY_SECRET_RESET, call->now)) ||
             !identity_db_ok(call, identity_outbox_cancel(call->db, "", "reset")))
@@ -49,7 +50,7 @@ bool identity_op_request_password_reset(identity_call_t *call)
     reset_request_t request = {.email = identity_json_string(call->body, "email"),
                                .canonical = identity_canonical_field(call, "email")};
 
-    /* Counted before anything is known of the address, so that the answer tells nothing of it either. */
+    /* Counted before the address is looked up, so that the answer reveals nothing about it either. */
     if (!identity_mail_possible(call, NULL, NULL) || !identity_ratelimit_reset(call, request.canonical) ||
         !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
@@ -80,8 +81,8 @@ static bool write_reset(identity_call_t *call, void *data)
         return false;
     if (!redeem_proves(reset))
         audit.message = "A password was set anew by a link that was handed over.";
-    /* The address is new and nobody had proved it: whoever linked the user before may be somebody else than who owns
-     * the address, and does not keep a way in (security 70). */
+    /* The address is newly proved: whoever linked the user before may not be the owner of the address, and must not
+     * keep a way in (security 70). */
     if (!reset->user->verified_at && !identity_db_ok(call, identity_provider_links_end(call->db, reset->user->id)))
         return false;
     audit.id = audit.actor = reset->user->id;
@@ -123,7 +124,7 @@ static bool read_link(identity_call_t *call, void *data)
     return live && identity_password_sign_in(call, link->user->entity_id, &link->sign_in);
 }
 
-/* The one whose prefix the token has; what is not a token is refused as an invitation's. */
+/* The kind whose prefix the token has; anything else is refused like an invitation's token. */
 static identity_secret_kind_t kind_of(const char *token)
 {
     static const identity_secret_kind_t kinds[] = {IDENTITY_SECRET_RESET, IDENTITY_SECRET_CHANGE};
@@ -134,8 +135,9 @@ static identity_secret_kind_t kind_of(const char *token)
     return IDENTITY_SECRET_INVITE;
 }
 
-/* For the pages: whoever holds the secret reads the mailbox, so the address that the mail went to is nothing new to
- * them. Spends nothing (security 22) and refuses in the words of where the link is used (security 24). */
+/* For the pages: the holder of the secret reads the mailbox, so the address that the mail went to is no news to
+ * them. Does not redeem the link (security 22), and refuses with the messages of the operation that redeems it
+ * (security 24). */
 bool identity_op_describe_link(identity_call_t *call)
 {
     static const char *const kinds[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page that people sign in and out at, and that stands in for what they may not see: httpd's `ErrorDocument 401`
- * and `ErrorDocument 403`. It works without its script: its forms are plain ones, answered by a page or by 303. */
+/* The page for signing in and out, which can also replace error pages: httpd's `ErrorDocument 401` and
+ * `ErrorDocument 403`. It works without its script: its forms are plain ones, answered by a page or by 303. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -14,8 +14,8 @@
 
 /* ---- where to afterwards ---------------------------------------------------------------------------------------- */
 
-/* An absolute path of this host as it can stand in Location; NULL for anything else, also for what a browser makes
- * another host's address of (//, /\, and both with characters between that it drops). */
+/* An absolute path on this host that can be sent in Location; NULL for anything else, including forms that browsers
+ * interpret as another host (//, /\, and both with characters in between that they drop). */
 static const char *local_path(apr_pool_t *pool, const char *text)
 {
     if (!text || text[0] != '/' || text[1] == '/' || strlen(text) > RETURN_MAX)
@@ -34,7 +34,7 @@ static const char *local_path(apr_pool_t *pool, const char *text)
     return path;
 }
 
-/* *target: NULL where none was asked for. */
+/* *target: NULL if none was requested. */
 static bool find_target(identity_call_t *call, const char **target)
 {
     const char *given = apr_table_get(call->query, "return");
@@ -81,7 +81,7 @@ static const char *language_of(const identity_page_t *page)
     return filled->language;
 }
 
-/* The host of the public URL: what the request calls this server is anybody's word. */
+/* The host of the public URL: the request's own host name cannot be trusted. */
 static const char *site_of(const identity_call_t *call)
 {
     const char *host = strstr(call->env->settings->public_url, "://");
@@ -98,7 +98,7 @@ static bool show(identity_call_t *call, int status, apr_table_t *values, const a
     call->out->content_type = "text/html; charset=utf-8";
     call->out->body = entry_fill(call->pool, page, values, items, &call->out->length);
     identity_header(call, "Content-Security-Policy", page->content_security_policy);
-    /* Other pages' forms hide their origin under no-referrer; this one's is asked for it. */
+    /* Forms of other pages hide their origin under no-referrer; this page must send it. */
     identity_header(call, "Referrer-Policy", "same-origin");
     identity_header(call, "X-Frame-Options", "DENY");
     return true;
@@ -146,7 +146,7 @@ static bool show_sign_in(identity_call_t *call, int status, apr_table_t *values)
     return show(call, status, values, ways.items);
 }
 
-/* ErrorDocument: the status is that of the request whose place this takes. */
+/* ErrorDocument: keeps the status of the request that the page replaces. */
 static bool stand_in(identity_call_t *call)
 {
     const identity_stand_in_t *place = &call->in->stand_in;
@@ -182,7 +182,8 @@ bool identity_op_sign_in_page(identity_call_t *call)
     return find_target(call, &target) && show_sign_in(call, 200, values_for(call, target));
 }
 
-/* A form of another origin would sign somebody in as whom it likes, or out; IdentityCORSOrigin has no say here. */
+/* A form of another origin could sign somebody in as a user of its choice, or out; IdentityCORSOrigin does not apply
+ * here. */
 static bool own_form(identity_call_t *call)
 {
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
@@ -195,7 +196,7 @@ bool identity_op_sign_in(identity_call_t *call)
 {
     const char *target;
 
-    call->standard = false; /* no form of RFC 6749 */
+    call->standard = false; /* not a form of RFC 6749 */
     if (!own_form(call) || !find_target(call, &target))
         return false;
     if (!is_set_up(call))
@@ -267,7 +268,7 @@ bool identity_op_sign_out_page(identity_call_t *call)
     return find_target(call, &target) && show_leaving(call, "leave", with_target(call, SIGN_OUT, target));
 }
 
-/* Whoever has no session any more is signed out as well. */
+/* Also signs out a browser whose session has already ended. */
 bool identity_op_sign_out(identity_call_t *call)
 {
     const char *target;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What other programs read about this server: its verifying keys (RFC 7517) and its metadata (RFC 8414). */
+/* Documents for other programs: the verifying keys (RFC 7517) and the metadata (RFC 8414) of this server. */
 #include <string.h>
 
 #include "oauth/oauth.h"
 
-/* No secret and the same for everybody: it may be kept, but not for long, since keys and settings change. */
+/* Public and the same for everybody: cacheable, but not for long, since keys and settings change. */
 #define KEPT "public, max-age=300"
 
 static bool publish(identity_call_t *call, json_t *document)
@@ -46,7 +46,7 @@ bool identity_op_get_oauth_metadata(identity_call_t *call)
     set_url(call, document, "introspection_endpoint", "/v1/oauth/introspect");
     set_url(call, document, "revocation_endpoint", "/v1/oauth/revoke");
     json_object_set_new(document, "grant_types_supported", texts(grants + !call->env->settings->password_grant));
-    /* Asked for by RFC 8414; there is no authorization endpoint that would answer with one. */
+    /* Required by RFC 8414; there is no authorization endpoint that would use one. */
     json_object_set_new(document, "response_types_supported", json_array());
     json_object_set_new(document, "token_endpoint_auth_methods_supported", texts(open));
     json_object_set_new(document, "introspection_endpoint_auth_methods_supported", texts(closed));

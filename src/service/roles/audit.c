@@ -8,13 +8,13 @@
 
 typedef struct sight {
     bool all;               /* of the entity */
-    const char *account_id; /* else: of this account only */
-    const char *user_id;    /* only what this user did, or NULL */
+    const char *account_id; /* else: only this account */
+    const char *user_id;    /* only actions of this user, or NULL */
 } sight_t;
 
-/* The trail tells of everybody's doings, so it is opened no wider than the right to read it goes: the whole of it to
- * those who hold that in every account of the entity, else that of the account that the call acts on. What concerns no
- * account (sign-ins, roles, keys) belongs to the whole. Reads. */
+/* The trail reveals everybody's actions, so it is limited by the right to read it: callers with that right in every
+ * account of the entity see everything, others only the account that the call acts on. Records without an account
+ * (sign-ins, roles, keys) belong to the whole. Reads. */
 static bool look(identity_call_t *call, sight_t *sight)
 {
     identity_permset_t want = {0};
@@ -44,7 +44,7 @@ static json_t *message_json(const identity_audit_row_t *row)
     return json_sprintf("%.*s, %d times within a minute.", length, row->message, row->times);
 }
 
-/* Guests of the demo account see each other's doings, but not where they came from. */
+/* Guests of the demo account see each other's actions, but not their addresses. */
 static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row)
 {
     json_t *object = json_object(),
@@ -88,7 +88,7 @@ static bool end_of_span(const char *text, bool *given, apr_time_t *time)
     return !*given || identity_time_parse(text, time);
 }
 
-/* `[from,to]`, both ends included: the second `to` to its end, since records are told in seconds. */
+/* `[from,to]`, both inclusive: the second `to` to its end, since records have a resolution of a second. */
 static bool read_span(identity_call_t *call, identity_page_query_t *query)
 {
     const char *span = apr_table_get(call->query, "created_at"), *comma = span ? strchr(span, ',') : NULL;
@@ -108,7 +108,7 @@ static bool read_span(identity_call_t *call, identity_page_query_t *query)
     return true;
 }
 
-/* A cursor leads on within the span that it was made for. */
+/* A cursor is only valid within the span that it was created for. */
 static bool cursor_fits(identity_call_t *call, const identity_page_query_t *query)
 {
     apr_time_t at = query->cursor ? apr_atoi64(query->cursor->key) : 0;
@@ -129,7 +129,7 @@ static bool narrow(identity_call_t *call, identity_listing_t *page)
         page->query.platform_id = sight.account_id;
     if (sight.user_id)
         page->query.user_id = sight.user_id;
-    /* Records of an entity are about that entity. */
+    /* The target of an entity's records is always that entity. */
     page->nothing = (entity && strcmp(entity, call->principal->entity_id) != 0) ||
                     (sight.user_id && by && strcmp(by, sight.user_id) != 0);
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Escrow of API keys: where the site names a sealing key (IdentityKeyEscrow), the text of a new key is kept sealed
- * beside its digest, bound to its id, and can be shown again to who holds all that it opens. */
+/* Escrow of API keys: if the site names a sealing key (IdentityKeyEscrow), the text of a new key is stored sealed
+ * beside its digest, bound to its id, and can be shown again to callers who have all of the key's rights. */
 #include "roles/roles.h"
 
 bool identity_key_seal(identity_call_t *call, identity_key_row_t *row, const char *key)
@@ -40,7 +40,7 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
                          "This key was sealed with a key that is not here any more.");
 }
 
-/* Whoever sees a key can use it: they must hold all that it holds. Nothing is shown that is not on record. */
+/* Whoever sees a key can use it: they must have all of its rights, and every disclosure is audited. */
 static bool write_decryption(identity_call_t *call, void *data)
 {
     decryption_t *decryption = data;
@@ -60,7 +60,7 @@ bool identity_op_decrypt_api_key(identity_call_t *call)
 {
     decryption_t decryption = {.view = {.id = call->id}};
 
-    /* A key would outlast the visit. */
+    /* A key would outlast the guest session. */
     if (call->principal->guest)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A visitor is shown no secrets.");
     if (!identity_write(call, write_decryption, &decryption))

@@ -14,7 +14,7 @@ typedef struct creation {
     const char *key; /* in clear */
 } creation_t;
 
-/* A key holds the same in every account of the entity, so its maker must. */
+/* A key has the same rights in every account of the entity, so its creator must have them, too. */
 static bool may_create(identity_call_t *call, const identity_key_view_t *view)
 {
     bool covers;
@@ -93,10 +93,10 @@ bool identity_op_create_api_key(identity_call_t *call)
 
 typedef struct update {
     identity_key_view_t view;
-    apr_array_header_t *asked; /* the body's permissions, NULL without */
+    apr_array_header_t *asked; /* the body's permissions, NULL if absent */
     identity_changes_t *changes;
-    bool role, permissions; /* differ from the present */
-    bool longer;            /* it would live longer than now */
+    bool role, permissions; /* differ from the present ones */
+    bool longer;            /* its lifetime would be extended */
 } update_t;
 
 static bool same_names(identity_call_t *call, const apr_array_header_t *present, const apr_array_header_t *request)
@@ -115,7 +115,7 @@ static const char *status_name(bool active)
     return active ? "ACTIVE" : "INACTIVE";
 }
 
-/* A client may send back both as it read them and change one: the one that differs is meant. */
+/* A client may send both back as read and change one: the one that differs counts. */
 static void wants_status(identity_call_t *call, update_t *update)
 {
     identity_key_row_t *row = update->view.row;
@@ -139,7 +139,7 @@ static bool wants_expiry(identity_call_t *call, update_t *update)
         return true;
     if (ends)
         identity_time_parse(identity_json_string(call->body, "expires_at"), &request);
-    /* As it is shown: in seconds. */
+    /* Compared with the resolution of a second in which it is shown. */
     if (ends ? present && apr_time_sec(request) == apr_time_sec(present) : !present)
         return true;
     identity_changes_add_time(update->changes, "expires_at", present, request);
@@ -199,7 +199,7 @@ static bool save(identity_call_t *call, update_t *update)
            identity_audit(call, &audit);
 }
 
-/* One that holds no more than the caller does. */
+/* A key with no more rights than the caller. */
 static bool load_covered(identity_call_t *call, identity_key_view_t *view)
 {
     bool covers;
@@ -253,7 +253,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_changes_add(changes, "role_type", identity_key_role_name(view->row->role_type), NULL);
     identity_changes_add_list(changes, "permissions", view->names, NULL);
     view->row->active = false;
-    /* Its description names it in the record. */
+    /* The record identifies the key by its description. */
     return identity_audit(call, &audit) && identity_db_ok(call, identity_key_delete(call->db, "", call->id));
 }
 

@@ -7,8 +7,8 @@
 /* ---- GET /api-keys ---------------------------------------------------------------------------------------------- */
 
 typedef struct beside {
-    json_t *accounts[2];     /* that each kind of key is in */
-    apr_hash_t *permissions; /* key id -> json array */
+    json_t *accounts[2];     /* accounts of each kind of key */
+    apr_hash_t *permissions; /* key id -> JSON array */
 } beside_t;
 
 static bool load_list(identity_call_t *call, identity_listing_t *page)
@@ -72,7 +72,7 @@ bool identity_op_get_api_key(identity_call_t *call)
 /* ---- POST /api-keys/search -------------------------------------------------------------------------------------- */
 
 typedef struct search {
-    identity_page_query_t query; /* the newest of what is asked for */
+    identity_page_query_t query; /* the newest matching one */
     identity_key_view_t view;
 } search_t;
 
@@ -103,7 +103,7 @@ bool identity_op_search_api_key(identity_call_t *call)
                                  .descending = true,
                                  .limit = 1}};
 
-    /* People are no keys: GET /users/search finds them. */
+    /* Users are not keys: GET /users/search finds them. */
     if ((type && strcmp(type, "API") != 0) || (id && name && strcmp(id, name) != 0))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     if (!identity_read(call, load_search, &search))

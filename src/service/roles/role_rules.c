@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a role may hold: rules of its permissions and of the roles in it, which POST and PATCH share. */
+/* Rules for the permissions and child roles of a role, shared by POST and PATCH. */
 #include <string.h>
 
 #include "roles/roles.h"
@@ -11,8 +11,8 @@ static bool is_slug_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* The slug that people would write for a name; NULL where it would not tell the name any more: letters beyond ASCII and
- * what is past a slug's length get lost on the way. */
+/* The slug that people would expect for a name; NULL if it would not represent the name: letters beyond ASCII and
+ * anything longer than a slug would be lost. */
 static const char *slug_like(identity_call_t *call, const char *canonical)
 {
     const char *slug = identity_slug_of_name(call->pool, canonical), *rest = slug;
@@ -35,7 +35,7 @@ static bool same_name(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* The field of the two that another role is known by already, or NULL. */
+/* The field that is already used by another role, or NULL. */
 static const char *clash(identity_call_t *call, const identity_role_row_t *row, const char *like, const char *slug,
                          const identity_role_row_t *other)
 {
@@ -74,9 +74,9 @@ bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *r
 
 /* ---- the graph of roles ----------------------------------------------------------------------------------------- */
 
-/* What stands above a role that is given children. */
+/* The roles above a role that is given children. */
 typedef struct above {
-    const char *id; /* NULL: a role that nobody has yet */
+    const char *id; /* NULL: a new role */
     apr_hash_t *ids;
     int height; /* edges of the longest chain that ends in it */
 } above_t;
@@ -101,7 +101,7 @@ static bool look_up(identity_call_t *call, const char *id, above_t *above)
     return true;
 }
 
-/* Edges of the longest chain below a role, counted no further than need be. */
+/* Edges of the longest chain below a role, counted no further than necessary. */
 static int depth_below(const identity_roles_t *roles, const char *id, int most)
 {
     const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
@@ -141,7 +141,7 @@ bool identity_role_children_fit(identity_call_t *call, const char *id, const ide
 
     if (!look_up(call, id, &above))
         return false;
-    /* By the body's own list: the one that is written holds each only once, at another position. */
+    /* Positions refer to the body's own list: the list to be written has no duplicates, so its positions differ. */
     json_array_foreach (json_object_get(call->body, "child_role_ids"), i, item)
         if (!child_fits(call, &above, children, json_string_value(item),
                         apr_psprintf(call->pool, "child_role_ids.%" APR_SIZE_T_FMT, (apr_size_t)i)))

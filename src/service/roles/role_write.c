@@ -28,7 +28,7 @@ static bool insert_role(identity_call_t *call, creation_t *creation)
         return false;
     identity_db_status_t status = identity_role_insert(call->db, row, creation->children, creation->permissions);
     if (status == IDENTITY_DB_CONFLICT && !creation->slug_given) {
-        /* Made from a name that a slug does not tell, so ours to change: the end of the id tells them apart. */
+        /* Generated from a name that a slug cannot represent: the end of the id makes it unique. */
         row->slug = identity_slug_of_name(
             call->pool, apr_psprintf(call->pool, "%.48s-%s", row->slug, row->id + strlen(row->id) - 10));
         status = identity_role_insert(call->db, row, creation->children, creation->permissions);
@@ -77,7 +77,7 @@ bool identity_op_create_role(identity_call_t *call)
 
 /* ---- what PATCH and DELETE begin with ---------------------------------------------------------------------------- */
 
-/* Inside identity_write, so that what is judged is what is changed. */
+/* Inside identity_write, so that what is checked is what is changed. */
 static bool load_changeable(identity_call_t *call, identity_role_row_t **row, identity_roles_t **roles)
 {
     if (!identity_role_found(call, call->id, row))
@@ -92,13 +92,13 @@ static bool load_changeable(identity_call_t *call, identity_role_row_t **row, id
 /* ---- PATCH /roles/{id} ------------------------------------------------------------------------------------------ */
 
 typedef struct update {
-    const char *canonical;            /* of the body's name, NULL without one */
-    apr_array_header_t *asked;        /* the body's permissions, NULL without */
-    identity_role_row_t *row;         /* as it is, then as it will be */
-    identity_roles_t *before, *roles; /* closure of the role; roles: as it was written */
+    const char *canonical;            /* of the body's name, NULL if absent */
+    apr_array_header_t *asked;        /* the body's permissions, NULL if absent */
+    identity_role_row_t *row;         /* before, then after the change */
+    identity_roles_t *before, *roles; /* closure of the role; roles: after the change */
     identity_changes_t *changes;
     bool renamed;
-    apr_array_header_t *children, *permissions; /* as asked for and different from the present, else NULL */
+    apr_array_header_t *children, *permissions; /* requested and different from the present ones, else NULL */
 } update_t;
 
 static bool same_children(const apr_array_header_t *present, const apr_array_header_t *request)
@@ -130,7 +130,7 @@ static void wants_children(identity_call_t *call, update_t *update)
     identity_changes_add_list(update->changes, "child_role_ids", present, request);
 }
 
-/* What differs from the present; a client may send back all that it got. */
+/* What differs from the present; a client may send back everything it received. */
 static bool wants(identity_call_t *call, update_t *update)
 {
     identity_role_row_t *row = update->row;
@@ -171,7 +171,7 @@ static bool contains(const apr_array_header_t *ids, const char *id)
     return false;
 }
 
-/* Of these children, which the others are not: is or has one of them a role that grants nothing? */
+/* Among the children that only one side has: does one of them grant nothing, or contain such a role? */
 static bool moves_nothing(const apr_array_header_t *children, const apr_array_header_t *others,
                           const identity_roles_t *roles)
 {
@@ -184,8 +184,8 @@ static bool moves_nothing(const apr_array_header_t *children, const apr_array_he
     return moves;
 }
 
-/* A role that grants nothing is neither given to those who have this one, or taken from them, nor dressed up, so that
- * it could be given like others, by anybody who may not give it. */
+/* A role that grants nothing may not be added to this role or removed from it, nor be given permissions so that it
+ * could be assigned like others, by callers who could not assign it. */
 static bool may_move_nothing(identity_call_t *call, const update_t *update, const identity_roles_t *children,
                              const char *field)
 {
@@ -207,7 +207,7 @@ static bool may_move_nothing(identity_call_t *call, const update_t *update, cons
                                 "only by who holds every permission in every account of the entity.");
 }
 
-/* Whoever changes a role changes what others hold by it: they must hold all that it grants, before and after. */
+/* Changing a role changes its holders' rights: the caller must have everything it grants, before and after. */
 static bool may_change(identity_call_t *call, const update_t *update)
 {
     identity_permset_t granted = {0};
@@ -255,7 +255,7 @@ static bool write_update(identity_call_t *call, void *data)
         return false;
     if (identity_changes_any(update->changes) && !save(call, update))
         return false;
-    /* Before COMMIT: what grew too large to be shown is not made. */
+    /* Checked before COMMIT: a role that would be too large to be shown is not stored. */
     return identity_role_load(call, call->id, &update->roles) &&
            identity_answer_tagged(call, 200, identity_role_json(call, update->roles, call->id, IDENTITY_ROLE_DEPTH));
 }
@@ -281,8 +281,8 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_permset_t nothing = {0};
     identity_audit_t audit = {.action = "DELETE", .type = "ROLE", .id = call->id, .message = "A role was deleted."};
 
-    /* Nobody holds what a role grants that is not in use, so who deletes it takes nothing from anybody; but roles are
-     * the whole entity's. */
+    /* An unused role grants nothing to anybody, so deleting it takes nothing away; but roles belong to the whole
+     * entity. */
     if (!load_changeable(call, &row, roles) ||
         !identity_role_covered(call, &nothing, NULL,
                                "Roles are the whole entity's: every account must grant ROLE.DELETE."))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Import: lines in batches, each batch in transactions that are short enough for a server that writes beside them. */
+/* Import: processes lines in batches, with transactions short enough for a running server to write in between. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,15 +7,15 @@
 #include "site/import.h"
 
 #define BATCH_BYTES (64 * 1024 * 1024)
-/* Others wait for a lock by asking ten times a second, for a second and a half: within a pause longer than that they
- * find it free, and no transaction keeps them waiting for long. */
+/* Others poll for the lock ten times a second, for a second and a half: a longer pause lets them find it free, and
+ * no transaction keeps them waiting for long. */
 #define PAUSE       apr_time_from_msec(120)
 #define TRANSACTION apr_time_from_msec(500)
 #define LOOK_EVERY  64
-/* How often a transaction is begun where others hold the lock; each time waits for longer than a second. */
+/* Attempts to begin a transaction while others hold the lock; each waits for more than a second. */
 #define BEGINNINGS  30
 
-/* What stands in a line may be made for the terminal that its refusal is read on. */
+/* A line may contain control sequences for the terminal on which its rejection is shown. */
 static const char *without_controls(char *text)
 {
     for (unsigned char *at = (unsigned char *)text; *at; at++) {
@@ -104,7 +104,7 @@ const identity_import_totals_t *identity_importer_totals(const identity_importer
 typedef struct portion {
     identity_importer_t *importer;
     import_item_t **order; /* in which the items are written */
-    int from, until;       /* of it; until: behind the last one that this transaction took */
+    int from, until;       /* current range; until: end of what this transaction covers */
     bool begun;
 } portion_t;
 
@@ -137,7 +137,7 @@ static void rest(identity_importer_t *importer)
         apr_sleep(importer->rested - now);
 }
 
-/* Whoever waits before the transaction has begun has done nothing yet. */
+/* Waiting before the transaction has begun loses nothing. */
 static bool write_patiently(identity_importer_t *importer, portion_t *portion, identity_problem_t *problem)
 {
     bool done = false;
@@ -152,7 +152,7 @@ static bool write_patiently(identity_importer_t *importer, portion_t *portion, i
     return done;
 }
 
-/* What has been committed. */
+/* Counts what has been committed. */
 static void account_for(identity_importer_t *importer, const portion_t *portion)
 {
     identity_import_totals_t *totals = &importer->totals;
@@ -168,7 +168,7 @@ static void account_for(identity_importer_t *importer, const portion_t *portion)
     }
 }
 
-/* In the order of the file. */
+/* In file order. */
 static void report(const identity_importer_t *importer)
 {
     for (int i = 0; i < importer->items->nelts; i++) {
@@ -178,7 +178,7 @@ static void report(const identity_importer_t *importer)
     }
 }
 
-/* Of equal ones the first line has its turn first. */
+/* Equal items keep the order of their lines. */
 static int compare_items(const void *one_, const void *other_)
 {
     const import_item_t *one = *(import_item_t *const *)one_, *other = *(import_item_t *const *)other_;
@@ -189,8 +189,8 @@ static int compare_items(const void *one_, const void *other_)
     return order ? order : (one->line > other->line) - (one->line < other->line);
 }
 
-/* Neighbours in the indexes one after the other: of what is written at random most of the time goes into finding places
- * and into writing every page once for each of its rows. */
+/* Sorted so that neighbours in the indexes are written consecutively: with random order most of the time is spent
+ * finding positions and writing every page once for each of its rows. */
 static import_item_t **order_of(const identity_importer_t *importer)
 {
     size_t count = (size_t)importer->items->nelts;

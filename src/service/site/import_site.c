@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports: looked through as a whole, then taken over row by row. */
+/* Exports: validated as a whole, then imported row by row. */
 #include <string.h>
 
 #include "site/import.h"
@@ -158,14 +158,14 @@ static bool read_columns(identity_importer_t *importer, import_item_t *item, sit
 
 /* ---- what the interface would not have written ------------------------------------------------------------------ */
 
-#define SANDBOX   "sandbox:"                      /* what the references of sandboxes begin with (guest.c) */
+#define SANDBOX   "sandbox:"                      /* prefix of sandbox references (guest.c) */
 #define LAST_TIME APR_INT64_C(253402300799999999) /* of the year 9999 */
 
 static const struct {
     const char *table, *prefix;
 } prefixes[] = {{"entities", "enti"}, {"accounts", "plat"}, {"users", "user"}, {"api_keys", "apik"}};
 
-/* Ids stand in REMOTE_USER, in paths and on terminals. */
+/* Ids appear in REMOTE_USER, in paths and on terminals. */
 static bool id_fits(const char *table, const char *id)
 {
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
@@ -212,14 +212,14 @@ static bool check_values(identity_importer_t *importer, import_item_t *item, con
     return true;
 }
 
-/* Names that are shown, mailed to and compared. What is derived must be what it is derived from, or nobody would find
- * the user. */
+/* Names that are shown, mailed to and compared. Derived columns must match their source, or the user could not be
+ * found. */
 static bool check_names(identity_importer_t *importer, import_item_t *item, const json_t *object)
 {
     const char *pending = identity_json_string(object, "pending_username"),
                *login = identity_json_string(object, "login"), *key = identity_json_string(object, "login_key");
 
-    /* Old names may be odd in other ways. */
+    /* Old names may be unusual in other ways. */
     if (has_controls(identity_json_string(object, "username")))
         return identity_item_refuse(importer, item, "username has control characters.");
     if (*pending && !identity_username_valid(pending))
@@ -334,14 +334,14 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
 
 /* ---- whose it is ------------------------------------------------------------------------------------------------ */
 
-/* What is written down about failed sign-ins of nobody is nobody's, and what is written down outlives its entity. */
+/* Records of failed sign-ins with unknown names belong to no user, and records outlive their entity. */
 static bool is_record(const site_row_t *row)
 {
     return strncmp(row->table->name, "audit_", 6) == 0;
 }
 
-/* *fits: the row is of an entity that came with this export, as is all that it refers to; whoever hands over an export
- * of a site makes nobody an administrator of another, or of all by what is built in. */
+/* *fits: the row, and everything it refers to, belongs to an entity that came with this export: an export of one
+ * site must not make anybody an administrator of another, or of all through what is built in. */
 static bool look_at_entity(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
                            const site_row_t *row, const char *own, bool *fits)
 {
@@ -377,7 +377,7 @@ static bool look_at_owners(identity_call_t *call, identity_importer_t *importer,
         if (table->entity < 0 && owner->column == table->owner)
             own = owner->entity_id;
     }
-    /* Of nobody who is there: a rule of the schema says so. */
+    /* Refers to nobody who exists: a rule of the schema reports it. */
     if (!own)
         return true;
     for (int i = 0; i < owners->nelts; i++) {
@@ -413,7 +413,7 @@ static bool write_row(identity_call_t *call, identity_importer_t *importer, impo
     return done;
 }
 
-/* Running servers forget whom they know. */
+/* Running servers drop their caches. */
 static bool end_rows(identity_call_t *call, identity_importer_t *importer)
 {
     return !importer->changed || identity_db_ok(call, identity_change_insert(call->db, ""));

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users of other programs: a JSON object a line, or a password file of htpasswd. By the rules of the interface. */
+/* Users of other programs: one JSON object per line, or a password file of htpasswd. Follows the rules of the API. */
 #include <string.h>
 
 #include "site/import.h"
 
-#define LINES       100000 /* the more of them are written in order, the less it costs */
+#define LINES       100000 /* the more of them are written in order, the cheaper */
 #define MEMBERSHIPS 100
 #define ROLES       100
 
 typedef struct wanted_user {
     identity_user_row_t user;
-    bool dated;                /* created_at came with it */
+    bool dated;                /* has its own created_at */
     const json_t *memberships; /* or NULL */
 } wanted_user_t;
 
@@ -45,8 +45,8 @@ static const identity_field_t user_fields[] = {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-/* Ids end in what is made of the line's number and the name: a second run over the same file knows them again, and of a
- * name that stands in the file twice the second is not taken for the first. No part of a password is in it. */
+/* Ids end in a hash of line number and name: a second run over the same file recognizes them, and the second
+ * occurrence of a name in a file is not mistaken for the first. No part of a password goes into it. */
 static const char *id_of(identity_importer_t *importer, const import_item_t *item, const char *canonical, apr_time_t at)
 {
     return identity_id_of_name_at(importer->batch, "user",
@@ -152,12 +152,12 @@ static bool read_user(identity_importer_t *importer, import_item_t *item, const 
     request->user.status = IDENTITY_USER_ACTIVE;
     if (status)
         identity_user_status_parse(status, &request->user.status);
-    request->user.verified_at = identity_json_boolean(object, "verified", false); /* the time is that of the write */
+    request->user.verified_at = identity_json_boolean(object, "verified", false); /* uses the time of the write */
     return take_time(importer, item, request, identity_json_string(object, "created_at")) &&
            (!hash || take_hash(importer, item, request, apr_pstrdup(importer->batch, hash)));
 }
 
-/* An address is the user name; what else may be a login is one, and makes a user name with the domain. */
+/* An address is the user name; anything else that can be a login is one, and forms a user name with the domain. */
 static bool take_plain_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
                             const char *name)
 {
@@ -174,8 +174,7 @@ static bool take_plain_name(identity_importer_t *importer, import_item_t *item, 
            identity_item_refuse(importer, item, "The name and the domain make no mail address.");
 }
 
-/* As httpd reads it (mod_authn_file): blanks around the line, comments, and what follows a second colon do not count.
- */
+/* As httpd reads it (mod_authn_file): surrounding blanks, comments, and anything after a second colon are ignored. */
 static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
 {
     wanted_user_t *request = apr_pcalloc(importer->batch, sizeof *request);
@@ -239,7 +238,7 @@ static bool find_role(identity_call_t *call, identity_importer_t *importer, cons
     return true;
 }
 
-/* False: the database failed. item->refusal: there is no such account or role. */
+/* False: the database failed. item->refusal: the account or role does not exist. */
 static bool want_membership(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
                             const json_t *object, identity_membership_request_t *given)
 {
@@ -293,7 +292,7 @@ static bool begin_users(identity_call_t *call, identity_importer_t *importer)
     return identity_db_ok(call, identity_names_old(call->db, &importer->old_names));
 }
 
-/* One record for all: one for each would be the larger part of the work, and of the database. */
+/* One record for all: one for each would be most of the work, and of the database. */
 static bool end_users(identity_call_t *call, identity_importer_t *importer)
 {
     identity_audit_t audit = {.action = "IMPORT", .type = "ENTITY", .id = importer->options.entity_id};
@@ -302,7 +301,7 @@ static bool end_users(identity_call_t *call, identity_importer_t *importer)
     return importer->users == 0 || identity_audit(call, &audit);
 }
 
-/* Where nothing but an index can be in the way, the index is asked alone. */
+/* If only an index can cause a conflict, the insert alone decides. */
 static bool make_user(identity_call_t *call, const identity_importer_t *importer, const identity_user_row_t *user)
 {
     identity_db_status_t status = importer->old_names ? IDENTITY_DB_CONFLICT : identity_user_insert(call->db, user);
@@ -311,7 +310,7 @@ static bool make_user(identity_call_t *call, const identity_importer_t *importer
                                           : identity_db_ok(call, status);
 }
 
-/* Somebody has the name: by this very line of an earlier run, or otherwise. */
+/* The name exists: from this very line in an earlier run, or otherwise. */
 static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const wanted_user_t *request)
 {
     const identity_user_row_t *user = &request->user;
@@ -330,7 +329,7 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     return true;
 }
 
-/* A line is taken over as a whole: asked before anything of it is written. */
+/* A line is imported as a whole: checked before anything of it is written. */
 static bool look_at_login(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
                           const identity_user_row_t *user)
 {
@@ -353,7 +352,7 @@ static void date(identity_call_t *call, identity_importer_t *importer, const imp
 {
     identity_user_row_t *user = &request->user;
 
-    /* In the order of the file. */
+    /* In file order. */
     if (!request->dated)
         user->created_at = call->now + item->line % APR_USEC_PER_SEC;
     user->updated_at = user->created_at > call->now ? user->created_at : call->now;

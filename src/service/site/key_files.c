@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signing keys that lie beside the database: identity-signing-key.pem, which the first start makes, and
- * identity-signing-key-1.pem and so on, which rotations make. The highest number signs, all verify; a new one signs
+/* Signing keys beside the database: identity-signing-key.pem, created by the first start, and
+ * identity-signing-key-1.pem and so on, created by rotations. The highest number signs, all verify; a new one signs
  * once every process knows it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,17 +17,17 @@
 #define SUFFIX ".pem"
 #define DIGITS 9
 
-/* Every process of every server reads the folder that often and more: from then on all know a new key. */
+/* Every process of every server reads the folder at least this often: after that all know a new key. */
 #define KNOWN apr_time_from_sec(10)
 
 typedef struct found {
     long number;
     bool waits; /* too young to sign */
     const char *path;
-    apr_uint64_t mark; /* of the file that lies there */
+    apr_uint64_t mark; /* of the existing file */
 } found_t;
 
-/* -1: it is none. */
+/* -1: not a key file. */
 static long number_of(const char *name)
 {
     size_t digits;
@@ -134,7 +134,8 @@ const char *identity_key_file_make(apr_pool_t *pool, const char *path)
     int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return not_made(pool, path);
-    /* Nobody ever sees half a key; and whoever was faster keeps theirs. The folder's owner runs htidentity (M8). */
+    /* Nobody ever sees a partial key, and an existing one is never replaced. The folder's owner runs htidentity
+     * (M8). */
     if (!put(file, pem) ||
         (geteuid() == 0 && (stat(folder_name, &folder) != 0 || fchown(file, folder.st_uid, folder.st_gid) != 0)) ||
         (link(name, path) != 0 && errno != EEXIST))

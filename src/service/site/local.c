@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the command line does: entities, accounts, aliases. */
+/* Operations of the command line only: entities, accounts, aliases. */
 #include <string.h>
 
 #include "site/site.h"
 
 #define LABEL_MAX 128
 
-/* References stand in configuration and on command lines: no blanks. */
+/* References are used in configuration and on command lines: no blanks. */
 bool identity_reference_valid(const char *reference)
 {
     size_t length = strlen(reference);
@@ -244,7 +244,7 @@ static bool write_alias(identity_call_t *call, void *data)
                                       : identity_user_by_name(call->db, addition->user, &user);
     bool found;
 
-    /* Of whatever entity: a login behind the entity's reference, where several last. */
+    /* In any entity: a login is prefixed with the entity's reference if several lasting entities exist. */
     if (status == IDENTITY_DB_NONE)
         status = identity_user_by_login(call->db, addition->user, &user);
     if (!identity_db_found(call, status, &found))

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the command line does to what is there: entities, accounts, aliases, providers, and failures that count
- * against somebody. */
+/* Changes that only the command line can make: to entities, accounts, aliases, providers, and failure counters. */
 #include <string.h>
 
 #include "site/site.h"
 
 /* ---- what is still there ---------------------------------------------------------------------------------------- */
 
-/* `2 users, 1 team`; "" where there is nothing. skip: a kind that does not count, or NULL. */
+/* `2 users, 1 team`; "" if there is nothing. skip: a kind to be ignored, or NULL. */
 static const char *listed(apr_pool_t *pool, const apr_array_header_t *rows, const char *skip)
 {
     const char *list = "";
@@ -29,7 +28,7 @@ static const char *changed(const char *request, const char *present)
 /* ---- entities --------------------------------------------------------------------------------------------------- */
 
 typedef struct entity_change {
-    const char *named, *reference, *name; /* reference, name: NULL stays */
+    const char *named, *reference, *name; /* reference, name: NULL: unchanged */
     identity_entity_row_t *row;
 } entity_change_t;
 
@@ -86,7 +85,7 @@ bool identity_entity_set(apr_pool_t *pool, const identity_env_t *env, const char
     return done;
 }
 
-/* Its audit trail stays until it is old enough; that it went stands in the server's own. */
+/* Its audit trail stays until its retention ends; the server's own trail records the deletion. */
 static bool write_entity_deletion(identity_call_t *call, void *data)
 {
     entity_change_t *change = data;
@@ -116,7 +115,7 @@ bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const c
 typedef struct account_change {
     const char *named;
     const identity_account_change_t *request;
-    bool memberships; /* may go along */
+    bool memberships; /* may be deleted with it */
     identity_account_row_t *row;
 } account_change_t;
 
@@ -130,7 +129,7 @@ static bool load_account(identity_call_t *call, const char *named, const char *f
                                   "There is no account %s.", named);
 }
 
-/* "": none. Nothing may stand below itself. */
+/* "": none. No account may be its own ancestor. */
 static bool find_parent(identity_call_t *call, const account_change_t *change, const char **parent_id)
 {
     identity_account_row_t *above = NULL;
@@ -265,7 +264,7 @@ bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const ch
     return identity_run_local(pool, env, entity_id, true, write_alias_end, (void *)id, problem);
 }
 
-/* Who is linked to a person of the provider stays so: a provider that is made again for the same issuer knows them. */
+/* Links to identities at the provider remain: if a provider for the same issuer is added again, they are valid. */
 static bool write_provider_deletion(identity_call_t *call, void *data)
 {
     const char *id = data, *entity_id = call->principal->entity_id;
@@ -301,10 +300,10 @@ bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const
 /* ---- failures that count ---------------------------------------------------------------------------------------- */
 
 typedef struct unlocking {
-    const char *user_id, *client; /* client: as it is counted, or NULL */
+    const char *user_id, *client; /* client: its rate limit key, or NULL */
 } unlocking_t;
 
-/* What is counted stands in the memory of each server, which reads this within a second (change_feed.c). */
+/* Counters are in the memory of each server, which reads this within a second (change_feed.c). */
 static bool write_unlocking(identity_call_t *call, void *data)
 {
     const unlocking_t *unlocking = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a rule of a configuration names: is there anything of that name? For the log alone. */
+/* Do the names in the configuration's rules exist? Only for the log. */
 #include <string.h>
 
 #include "site/site.h"
@@ -7,7 +7,7 @@
 typedef struct named {
     identity_named_t kind;
     const char *entity_id, *name;
-    const char *missing; /* NULL: it is there */
+    const char *missing; /* NULL: it exists */
 } named_t;
 
 static bool find_role(identity_call_t *call, named_t *named)
@@ -76,7 +76,7 @@ static bool find(identity_call_t *call, void *data)
     return finds[named->kind](call, named);
 }
 
-/* In one entity at least. */
+/* In at least one entity. */
 static bool find_anywhere(identity_call_t *call, void *data)
 {
     named_t *named = data;
@@ -92,7 +92,7 @@ static bool find_anywhere(identity_call_t *call, void *data)
             return false;
         if (!named->missing)
             return true;
-        /* That a team is named otherwise says more than that there is none. */
+        /* That a rule must name the team otherwise is more useful than that it was not found. */
         if (!missing || strncmp(missing, "there is no", 11) == 0)
             missing = named->missing;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings that htidentity shares with the server, as one JSON object: `httpd -t` prints it, and the server keeps
- * it in the database for whoever has that alone. Never a secret: files of secrets stand here by their paths. */
+/* The settings that htidentity shares with the server, as one JSON object: `httpd -t` prints it, and the server
+ * stores it in the database for a htidentity that only knows that. Never contains a secret: secret files are listed
+ * by path. */
 #include <stddef.h>
 #include <string.h>
 

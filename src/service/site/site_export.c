@@ -31,7 +31,7 @@ static bool give_line(export_t *export, const char *text)
     return give(export, text);
 }
 
-/* What cannot be read back is said, not written. */
+/* What could not be imported again is reported, not written. */
 static bool readable(identity_call_t *call, const identity_site_table_t *table, const identity_site_line_t *line)
 {
     if (strlen(line->text) > IDENTITY_IMPORT_LINE)
@@ -100,7 +100,7 @@ static bool give_all(identity_call_t *call, void *data)
     apr_array_header_t *tables = NULL;
     int version = 0;
 
-    /* One moment for all of it. */
+    /* A consistent snapshot of everything. */
     if (!identity_db_ok(call, identity_db_begin(call->db, false)) ||
         !identity_db_ok(call, identity_schema_version(call->db, &version)) ||
         !identity_db_ok(call, identity_site_tables(call->db, &tables)))

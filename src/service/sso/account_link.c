@@ -25,7 +25,7 @@ static bool refuse(sso_sign_on_t *sign_on, const char *why)
     return true;
 }
 
-/* Whoever comes is refused so until somebody sets it up in another way. */
+/* Everybody is refused in this way until the set-up changes. */
 static bool refuse_set_up(sso_sign_on_t *sign_on, const char *why)
 {
     sign_on->set_up = true;
@@ -111,7 +111,7 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
 
 /* ---- who it is -------------------------------------------------------------------------------------------------- */
 
-/* The canonical form of an address that the provider has verified, or for which the configuration vouches where the
+/* The canonical form of an address that the provider has verified, or for which the configuration vouches if the
  * provider does not say; or NULL. */
 static const char *proved_address(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
@@ -136,8 +136,8 @@ static bool refuse_address(sso_sign_on_t *sign_on)
                : refuse_set_up(sign_on, "the provider does not say whether the address is verified (verified=)");
 }
 
-/* The invitation that a sign-on accepts: of an entity that the provider is set up for itself before that of others. Who
- * is invited by several alike is not led to one of them by chance, or by who came first. */
+/* The invitation that a sign-on accepts: one of an entity that the provider is set up for takes precedence over
+ * others. A person with several equal invitations is not led to one of them by chance, or by order of arrival. */
 typedef struct invitations {
     identity_user_row_t *best;
     bool set_up; /* best's entity */
@@ -158,8 +158,8 @@ static bool prefer(identity_call_t *call, const sso_sign_on_t *sign_on, identity
     return true;
 }
 
-/* Who holds the name; where nobody has proved it, somebody who is invited to it by an entity that the provider is set
- * up for goes before. */
+/* The holder of the name; if nobody has proved the address, a person invited to it by an entity that the provider is
+ * set up for takes precedence. */
 static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
 {
     identity_user_row_t *holder = NULL;
@@ -174,7 +174,7 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
         bool admitted = user->held_name;
         if (!identity_db_ok(call, identity_entity_find(call->db, user->entity_id, &entity)))
             return false;
-        /* Whoever has a sandbox may have put any name into it: nobody is led there. */
+        /* A sandbox may contain any name its owner has chosen: nobody is led there. */
         if (entity->expires_at)
             continue;
         if (user->status == IDENTITY_USER_INVITED && !sso_admits(call, &sign_on->provider, user->entity_id,
@@ -194,7 +194,7 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     return true;
 }
 
-/* A first link; nothing is written yet. */
+/* Checks before a first link is written. */
 static bool may_link(identity_call_t *call, sso_sign_on_t *sign_on)
 {
     apr_int64_t others;
@@ -218,7 +218,7 @@ static bool activate(identity_call_t *call, sso_sign_on_t *sign_on, const char *
     return accepted || refuse(sign_on, "the invitation has expired or does not hold any more");
 }
 
-/* A user who is there: may it sign on, and what does that change? */
+/* An existing user: may they sign on, and what does that change? */
 static bool take_user(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
 {
     identity_user_row_t *user = sign_on->user;

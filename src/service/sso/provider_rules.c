@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an authentication provider is made of: its JSON, and which settings go with which type and variant. */
+/* The JSON of authentication providers, and which settings are allowed for which type and variant. */
 #include <string.h>
 
 #include "sso/providers.h"
@@ -8,7 +8,7 @@ static const struct {
     const char *variant, *name;
 } variants[] = {{"GOOGLE", "Google"}, {"OKTA", "Okta"}, {"MICROSOFT", "Microsoft"}, {"OIDC", "OpenID Connect"}};
 
-/* Settings beside allowed_domains, and whose they are. */
+/* Settings besides allowed_domains, and the type they belong to. */
 static const struct {
     const char *member, *variant;
 } connections[] = {{"okta", "OKTA"}, {"microsoft", "MICROSOFT"}};
@@ -41,7 +41,7 @@ json_t *identity_provider_json(identity_call_t *call, const identity_provider_ro
 
     json_object_set_new(object, "id", json_string(row->id));
     json_object_set_new(object, "entity_id",
-                        identity_json_text_or_null(row->entity_id)); /* null: of the configuration */
+                        identity_json_text_or_null(row->entity_id)); /* null: from the configuration */
     json_object_set_new(object, "type", json_string(row->type));
     json_object_set_new(object, "name", json_string(row->name));
     json_object_set_new(object, "status", json_string(row->status));
@@ -101,7 +101,7 @@ static bool read_openid(identity_call_t *call, const json_t *sso, identity_provi
                          "https://login.example.org (http only on this machine itself).");
 }
 
-/* In their canonical form, each once. */
+/* In canonical form, without duplicates. */
 static json_t *domains_of(identity_call_t *call, const json_t *sso)
 {
     json_t *domains = json_array(), *item;
@@ -160,7 +160,7 @@ bool identity_provider_read(identity_call_t *call, const json_t *whole, identity
     return true;
 }
 
-/* RFC 7396, but for what is always one of a few: there null counts as absent, as in every body. */
+/* RFC 7396, except for enumerations: there null counts as absent, as in every body. */
 static void merge(json_t *target, const json_t *patch)
 {
     const char *member;
@@ -186,7 +186,7 @@ bool identity_provider_merge(identity_call_t *call, const identity_provider_row_
     json_t *whole = identity_json_own(call->pool, identity_provider_json(call, present, NULL));
 
     *row = *present;
-    /* What is shown as null is not there. */
+    /* What is shown as null is absent. */
     json_t *bare = identity_json_own(call->pool, json_object());
     merge(bare, whole);
     merge(bare, call->body);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Authentication providers: list, create, get, change, and which of them an invited person may use. */
+/* Authentication providers: list, create, get, change, and those that an invited person may use. */
 #include <string.h>
 
 #include "login/sign_in_providers.h"
@@ -14,7 +14,7 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
-/* In front of the first page, beyond its limit, stand the providers of the configuration. */
+/* The configured providers precede the first page, beyond its limit. */
 static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
     const identity_page_query_t *query = &page->query;
@@ -68,7 +68,8 @@ bool identity_op_enabled_authentication_providers(identity_call_t *call)
 
 /* ---- POST /authentication-providers ----------------------------------------------------------------------------- */
 
-/* A provider lets people into the whole entity, so whoever decides about it must do so in all of it (security 62). */
+/* A provider admits people to the whole entity, so deciding about it requires the permission in all of it (security
+ * 62). */
 static bool may_change(identity_call_t *call)
 {
     identity_permset_t want = {0};
@@ -83,7 +84,7 @@ static bool may_change(identity_call_t *call)
                          call->route->permission);
 }
 
-/* Nobody locks everybody out. Where nobody could sign in before either, it is not this change that does. */
+/* Nobody may lock everybody out. If nobody could sign in before either, the change is not to blame. */
 static bool write_row(identity_call_t *call, identity_provider_row_t *row, bool made)
 {
     bool before, left;
@@ -119,7 +120,7 @@ bool identity_op_create_authentication_provider(identity_call_t *call)
 
 /* ---- GET, PATCH /authentication-providers/{id} ------------------------------------------------------------------ */
 
-/* One of the configuration, or NULL. */
+/* A configured one, or NULL. */
 static bool load_builtin(identity_call_t *call, identity_provider_row_t **row)
 {
     apr_array_header_t *builtin;

@@ -19,7 +19,7 @@
 #define COOKIE      "identity_sso"
 #define LIFETIME    apr_time_from_sec(600)
 #define SEAL        "sso state"
-#define RETRY_AFTER 5 /* for as long as the client room remembers a fault */
+#define RETRY_AFTER 5 /* for as long as the client folder caches a failure */
 
 /* ---- what follows from a cookie --------------------------------------------------------------------------------- */
 
@@ -50,7 +50,7 @@ static bool redirect_allowed(identity_call_t *call, const char *uri)
 {
     const apr_array_header_t *allowed = call->env->settings->redirect_uris;
 
-    /* To the letter (security 71); the module's own page that signs in is always one. */
+    /* Exactly (security 71); the module's own sign-in page is always allowed. */
     if (strcmp(apr_pstrcat(call->pool, call->env->settings->public_url, "/v1/oauth/sign-in", NULL), uri) == 0)
         return true;
     for (int i = 0; allowed && i < allowed->nelts; i++)
@@ -135,7 +135,7 @@ bool identity_op_authorize(identity_call_t *call)
 
 /* ---- POST /oauth/callback --------------------------------------------------------------------------------------- */
 
-/* Unknown, expired, used, or another browser's: one text. */
+/* Unknown, expired, used, or another browser's: the same message. */
 static bool dead(identity_call_t *call)
 {
     return identity_ratelimit_failed(call) &&
@@ -149,13 +149,13 @@ static bool mac_right(identity_call_t *call, const char *cookie, const char *sta
     bool right = false;
     const char *mac;
 
-    /* Signing keys change; a sign-on that was begun before outlives it. */
+    /* A sign-on started before a change of signing keys remains valid. */
     for (int key = 0; !right && (mac = state_mac(call, key, cookie, start, redirect_uri)) != NULL; key++)
         right = identity_secret_equal(mac, given);
     return right;
 }
 
-/* Takes the state apart: the provider's id, where everything else is right. */
+/* Parses and verifies the state: the provider's id if everything is right. */
 static const char *provider_of_state(identity_call_t *call, sso_sign_on_t *sign_on)
 {
     const char *state = sign_on->oidc.state, *cookie = identity_cookie(call, COOKIE, IDENTITY_TOKEN_SIGN_ON);
@@ -188,7 +188,7 @@ static bool spend(identity_call_t *call, void *data)
         return dead(call);
     if (!identity_db_ok(call, status) || !sso_provider_find(call, beginning->provider, &sign_on->provider))
         return false;
-    /* It may have been taken out of use meanwhile. */
+    /* It may have been disabled meanwhile. */
     return sign_on->provider.configured || dead(call);
 }
 
@@ -197,7 +197,7 @@ static bool write_failure(identity_call_t *call, void *data)
     return sso_write_failure(call, data);
 }
 
-/* Not the provider's own answer: whoever sent it, it is told that it was not believed, and the trail says so. */
+/* Not the provider's own answer: whoever sent it learns that it was rejected, and it is audited. */
 static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char *error)
 {
     bool set_up = sign_on->oidc.set_up;
@@ -210,7 +210,7 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
                          "What the provider answered cannot be accepted; please start again.");
 }
 
-/* Could the answer be that of a provider of another issuer? */
+/* Could the answer belong to a provider with another issuer? */
 static bool one_of_many(const identity_call_t *call, const sso_sign_on_t *sign_on)
 {
     const apr_array_header_t *all = call->env->settings->providers;
@@ -222,7 +222,7 @@ static bool one_of_many(const identity_call_t *call, const sso_sign_on_t *sign_o
     return other;
 }
 
-/* With no connection to the database held but for the look whether an address is needed. */
+/* Without holding a database connection, except to look whether an address is needed. */
 static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_on, const char **error)
 {
     identity_oidc_t *oidc = sign_on->provider.configured->oidc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The figures for people: how the server is at a glance, then a table a section. No script, nothing from elsewhere. */
+/* The metrics for people: an overview, then a table for each section. No script, no external resources. */
 #include <string.h>
 
 #include <apr_escape.h>
@@ -7,7 +7,7 @@
 #include "identity/pages.h"
 #include "status/status.h"
 
-/* A section with more figures than these leaves out counters at nothing. */
+/* A section with more metrics than this omits counters that are 0. */
 #define MANY     8
 #define LATE     apr_time_from_sec(300)
 #define SLOW     apr_time_from_msec(100)
@@ -181,7 +181,7 @@ static void add_row(identity_text_t *text, const identity_metrics_snapshot_t *sn
                       zero ? " class=\"zero\"" : "", value_of(text->pool, snapshot, info));
 }
 
-/* The figures of one section; info stands on the first, and comes to stand on the first of the next. */
+/* The metrics of one section; info is at the first one, and afterwards at the first one of the next section. */
 static bool add_section(identity_text_t *text, const identity_metrics_snapshot_t *snapshot,
                         identity_metric_info_t *info)
 {

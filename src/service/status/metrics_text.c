@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The figures as text for programs: lines like mod_status', and OpenMetrics 1.0. */
+/* The metrics as text for programs: lines like those of mod_status, and OpenMetrics 1.0. */
 #include <stdarg.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the database tells of how things stand, as figures. */
+/* Database statistics as metrics. */
 #include "status/status.h"
 
 #define MOST IDENTITY_MAILS_MOST
@@ -21,7 +21,7 @@ static bool look(identity_call_t *call, void *data)
     return identity_db_ok(call, identity_statistics_take(call->db, call->now, MOST, &view->statistics));
 }
 
-/* Some of all that were looked at; there may be more. */
+/* Counted up to a limit; there may be more. */
 static void set_some(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t some, apr_int64_t all)
 {
     identity_snapshot_set(snapshot, metric, some);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What takes longer to look up than who asks for figures should wait, or should cost each time: mod_watchdog's job does
- * it once a minute, in one process, and all show it from shared memory. */
+/* Statistics that are too slow, or too expensive, to be computed for each request: mod_watchdog's job computes them
+ * once a minute, in one process, and all processes show them from shared memory. */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "status/status.h"
 
 #define ROWS_MOST  100000
-#define SIZED_MOST (1024LL * 1024 * 1024) /* bytes of a database that is read through for the sizes of its tables */
+#define SIZED_MOST (1024LL * 1024 * 1024) /* larger databases are not read through for table sizes */
 #define MAILS_MOST 10000
 
 struct identity_watch {
-    atomic_llong values[IDENTITY_METRICS]; /* one more than the figure; 0: not known */
+    atomic_llong values[IDENTITY_METRICS]; /* one more than the value; 0: unknown */
     atomic_bool open[IDENTITY_METRICS];
 };
 
@@ -95,7 +95,7 @@ void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const iden
     if (files->signing_key_at)
         put(watch, IDENTITY_METRIC_SIGNING_KEY_AGE, age(&call, files->signing_key_at), false);
     if (!identity_read(&call, look, &found))
-        return; /* what was known stays */
+        return; /* keep the previous values */
     for (int i = 0; i < found.rows->nelts; i++)
         put_table(&call, watch, APR_ARRAY_IDX(found.rows, i, const identity_table_row_t *));
     for (size_t i = 0; i < WAITS; i++)

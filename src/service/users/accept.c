@@ -4,7 +4,7 @@
 
 #include "users/redeem.h"
 
-/* A person who is active already proves to be the one invited by an own session; nobody accepts in another's name
+/* An already active person proves to be the invitee by their own session; nobody can accept for somebody else
  * (security 27). */
 static bool right_person(identity_call_t *call, const redemption_t *accept)
 {
@@ -13,7 +13,7 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
     if (call->principal && strcmp(call->principal->id, accept->user->id) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "This invitation is for somebody else than the person who is signed in.");
-    /* Somebody who has another address by now: it was not sent to that one (security 27). */
+    /* The user's address has changed: the invitation was not sent to the present one (security 27). */
     if (strcmp(identity_username_key(call->pool, accept->invitation->email), identity_user_key(call, accept->user)) !=
         0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
@@ -48,7 +48,7 @@ bool accept_lives(identity_call_t *call, const redemption_t *accept)
     return state == IDENTITY_INVITATION_INVITED || redeem_expired(call);
 }
 
-/* What the invitation gives, and whether its inviter is there and may give it still (security 25, 26). */
+/* What the invitation grants, and whether its inviter still exists and may still grant it (security 25, 26). */
 static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
 {
     apr_array_header_t *owners = apr_array_make(call->pool, 1, sizeof(const char *));
@@ -83,7 +83,7 @@ bool identity_invitation_of_token(identity_call_t *call, const char *token, cons
 
     if (!redeem_begin(call, IDENTITY_SECRET_INVITE, token, &accept) || !accept_find(call, &accept))
         return false;
-    /* Before anything is told of the token: it is nothing to anybody else, be it live or expired. */
+    /* Before anything about the token is revealed: to anybody else it does not exist, live or expired. */
     if (strcmp(identity_username_key(call->pool, accept.invitation->email), email) != 0)
         return redeem_dead(call);
     *user = accept.user;
@@ -97,7 +97,7 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
     identity_audit_t audit = {
         .action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted.", .changes = changes};
 
-    /* A mail of it that is to be sent once more is of no use any more. */
+    /* A pending second mail for it is no longer needed. */
     if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED,
                                                         call->now)) ||
         !identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")))
@@ -135,7 +135,7 @@ static bool write_accept(identity_call_t *call, void *data)
            identity_user_assignments(call, accept->user, &accept->assignments);
 }
 
-/* Whatever password the user had before is gone with it: nobody had proved to own the address (security 70). */
+/* Removes any previous password: nobody had proved to own the address (security 70). */
 bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user, bool *accepted)
 {
     redemption_t accept = {.kind = IDENTITY_SECRET_INVITE, .user = user};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A person's own change of address: asked for by PATCH, made by POST /oauth/confirm-address once the new mailbox has
- * answered. Until then the old name is the name. */
+/* A user's own change of address: requested by PATCH, made by POST /oauth/confirm-address after the new mailbox has
+ * answered. Until then the old name remains. */
 #include <string.h>
 
 #include "users/redeem.h"
 
-/* Also one that has expired, so that nothing is left of it. */
+/* Also an expired one, so that nothing of it remains. */
 bool identity_change_void(identity_call_t *call, identity_user_row_t *user)
 {
     if (!user->pending_username || !*user->pending_username)
@@ -63,10 +63,10 @@ static bool write_change(identity_call_t *call, void *data)
     user->pending_username = "";
     user->pending_expires_at = 0;
     user->old_name = NULL;
-    /* Where it is taken nothing is written, and the link stays good: the name may become free. */
+    /* If the name is taken nothing is written, and the link stays valid: the name may become free. */
     if (!identity_name_claim(call, user, true, "username"))
         return false;
-    /* Somebody may be invited by it in the same entity. */
+    /* Another person in the same entity may be invited under the name. */
     return identity_user_save(call, user) && identity_end_ways_in(call, user->id, change->secret->session_id) &&
            identity_audit(call, &audit) && identity_user_assignments(call, user, &change->assignments);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a user holds, told to a person: every permission with where it comes from. The rule itself is
- * identity_principal_of_user's; a test holds the two against each other. */
+/* A user's rights, explained: every permission with its sources. identity_principal_of_user defines the rule itself;
+ * a test compares the two. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +69,7 @@ static void add_memberships(identity_call_t *call, explanation_t *told, const ap
     identity_sources_of(call, told->assignments, rows, team, add_source, told);
 }
 
-/* Teams with their names; what those give whose time it is. */
+/* Teams with their names; and what the current ones grant. */
 static bool add_teams(identity_call_t *call, explanation_t *told)
 {
     const apr_array_header_t *rows = identity_assigned_teams(told->assignments, told->user->id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /permissions/{name}/holders: who holds a permission, in which account, and by what. */
+/* GET /permissions/{name}/holders: who has a permission, in which account, and through what. */
 #include <string.h>
 
 #include "users/users.h"
@@ -26,7 +26,7 @@ static bool permitted(identity_call_t *call)
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.", needed);
 }
 
-/* That the call acts on, else every account that the caller has; NULL: all of the entity. */
+/* The account that the call acts on, else every account of the caller; NULL: all of the entity. */
 static const apr_array_header_t *accounts_asked(identity_call_t *call)
 {
     const apr_array_header_t *grants = call->principal->grants;
@@ -57,8 +57,8 @@ static void read_inquiry(identity_call_t *call, inquiry_t *inquiry)
     inquiry->page.query.holders = holders;
 }
 
-/* Of the catalogue, or named by a role or key of the entity. Who holds every permission holds others, too: of these
- * nobody is told. */
+/* Is it in the catalogue, or used in a role or key of the entity? Holders of every permission have others, too, but
+ * are not listed for those. */
 static bool is_known(identity_call_t *call, bool *known)
 {
     *known = false;
@@ -83,7 +83,7 @@ static apr_array_header_t *built_in_roles(const identity_call_t *call)
 
 /* ---- sources ---------------------------------------------------------------------------------------------------- */
 
-/* Of one holder in one account. */
+/* For one holder in one account. */
 typedef struct sources {
     const char *permission, *account_id;
     json_t *list;
@@ -132,7 +132,7 @@ static bool sources_of_user(identity_call_t *call, const inquiry_t *inquiry, con
     return true;
 }
 
-/* As the key's account_memberships have it. */
+/* In the form of the key's account_memberships. */
 static json_t *source_of_key(const identity_holder_row_t *row)
 {
     bool all = row->role == IDENTITY_KEY_ADMINISTRATOR;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations as a resource: create, send again, revoke (invitations-api.md). */
+/* Invitations as a resource: create, resend, revoke (invitations-api.md). */
 #include <string.h>
 
 #include "users/invitations.h"
 
 /* ---- the answer ------------------------------------------------------------------------------------------------- */
 
-/* The invitation as it stands now. */
+/* The invitation in its present state. */
 static bool answer_with(identity_call_t *call, int status, const char *id)
 {
     identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
@@ -21,7 +21,7 @@ static bool answer_with(identity_call_t *call, int status, const char *id)
 
 /* ---- POST /invitations ------------------------------------------------------------------------------------------ */
 
-/* That the call acts on; for a key without x-platform-id the only one that there is. */
+/* The account that the call acts on; for a key without x-platform-id the entity's only one. */
 static bool find_account(identity_call_t *call, identity_account_row_t **account)
 {
     apr_array_header_t *all;
@@ -55,7 +55,7 @@ static bool find_role(identity_call_t *call, const char *slug, const char **id)
     return true;
 }
 
-/* The membership that it is for: USER in one account, with the role. */
+/* The membership to be granted: USER in one account, with the role. */
 static bool read_wanted(identity_call_t *call, identity_membership_request_t *request)
 {
     identity_membership_row_t *row = apr_pcalloc(call->pool, sizeof *row);
@@ -132,9 +132,8 @@ static bool write_revocation(identity_call_t *call, void *data)
     return identity_invitation_revoke(call, change->user, change->row, NULL) && answer_with(call, 200, change->row->id);
 }
 
-/* Whoever sends it again answers for it from then on, if they could invite to it themselves; else who answered for it
- * before does, who must be able to still. Nobody's rights grow by it, and no link is sent that would be void
- * (security 25, 26). */
+/* Whoever resends it becomes its inviter if they could grant what it grants; otherwise the previous inviter remains,
+ * who must still be able to. Nobody gains rights by it, and no link is sent that would be void (security 25, 26). */
 static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, const identity_assignments_t *given)
 {
     bool covers, holds;
@@ -209,7 +208,7 @@ static bool write_resend(identity_call_t *call, void *data)
            answer_with(call, 200, change->row->id);
 }
 
-/* No body, an empty object and `invited` all say: once more. */
+/* No body, an empty object and `invited` all mean: resend. */
 bool identity_op_update_invitation(identity_call_t *call)
 {
     const json_t *given = json_object_get(call->body, "state");

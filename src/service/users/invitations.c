@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations as a resource: list, describe (invitations-api.md). The same rows as users/invite makes; whoever sees the
- * users of the entity sees them. */
+/* Invitations as a resource: list, describe (invitations-api.md). The same rows that users/invite creates; callers
+ * who see the entity's users see them. */
 #include <string.h>
 
 #include "users/invitations.h"
@@ -22,7 +22,7 @@ static json_t *delivery_json(const identity_outbox_row_t *mail)
     return object;
 }
 
-/* One to no account at all is the entity's. */
+/* An invitation without an account belongs to the entity. */
 static const char *urn_of(identity_call_t *call, const identity_invitation_row_t *row)
 {
     const identity_settings_t *settings = call->env->settings;
@@ -44,7 +44,7 @@ json_t *identity_invitation_json(identity_call_t *call, const identity_invitatio
     json_object_set_new(object, "created", identity_time_json(row->created_at));
     json_object_set_new(object, "lastModified", identity_time_json(row->modified_at));
     json_object_set_new(object, "expiry", identity_time_json(row->expires_at));
-    /* When the mail left; until then, when it was put on its way. */
+    /* When the mail was sent; until then, when it was queued. */
     json_object_set_new(object, "lastSent", identity_time_json(row->sent_at ? row->sent_at : row->created_at));
     json_object_set_new(object, "urn", json_string(urn_of(call, row)));
     const identity_outbox_row_t *mail = view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
@@ -53,7 +53,7 @@ json_t *identity_invitation_json(identity_call_t *call, const identity_invitatio
     return object;
 }
 
-/* How the mail fares is for those who may send it again. */
+/* The state of the mail is only for callers who may resend it. */
 bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t *view)
 {
     apr_array_header_t *ids = apr_array_make(call->pool, view->rows->nelts + 1, sizeof(const char *)), *mails;
@@ -74,7 +74,7 @@ bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t 
 
 /* ---- GET /invitations/{id} -------------------------------------------------------------------------------------- */
 
-/* A PARTNER sees nobody else. */
+/* A PARTNER sees nobody else's. */
 bool identity_invitation_found(identity_call_t *call, identity_invitation_row_t **row)
 {
     bool found;
@@ -108,10 +108,10 @@ bool identity_op_get_invitation(identity_call_t *call)
 
 typedef struct beside {
     identity_invitation_view_t view;
-    const char *filters; /* what a cursor is good for */
+    const char *filters; /* the filters that a cursor was created for */
 } beside_t;
 
-/* A parameter that is there and empty is none. */
+/* An empty parameter counts as absent. */
 static const char *parameter(const identity_call_t *call, const char *name)
 {
     const char *value = apr_table_get(call->query, name);
@@ -135,8 +135,8 @@ static bool read_limit(identity_call_t *call, identity_listing_t *page)
     return true;
 }
 
-/* What is open and what has expired are held alike and told apart by when they expire: so goes their order, by which
- * the one that was sent last comes first. Few have one address: those are sorted out as they are read. */
+/* Open and expired invitations are stored alike and distinguished by their expiry: they are therefore ordered by it,
+ * the last one sent first. Those for one address are few, and are filtered while reading. */
 static bool read_state(identity_call_t *call, identity_page_query_t *query)
 {
     const char *text = parameter(call, "state");
@@ -157,7 +157,7 @@ static bool read_state(identity_call_t *call, identity_page_query_t *query)
     return true;
 }
 
-/* A PARTNER finds invitations of its own only: those to its address, and of these those that are to it. */
+/* A PARTNER finds only invitations to its own user: those to its address that are for it. */
 static void narrow_to_self(const identity_call_t *call, identity_listing_t *page)
 {
     identity_page_query_t *query = &page->query;
@@ -187,7 +187,7 @@ static bool read_filters(identity_call_t *call, identity_listing_t *page)
     return read_state(call, query);
 }
 
-/* The key of a cursor: where in the order, and of which filters. */
+/* The key of a cursor: position in the order, and the filters. */
 static bool read_cursor(identity_call_t *call, identity_listing_t *page)
 {
     const beside_t *beside = page->beside;

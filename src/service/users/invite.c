@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations as the users interface sees them: users/invite and users/revoke-invite (identity-api.md, section 4). */
+/* Invitations in the users interface: users/invite and users/revoke-invite (identity-api.md, section 4). */
 #include <string.h>
 
 #include "users/invitations.h"
 #include "users/users.h"
 
-/* One that has expired stays so, but is not sent again. */
+/* An expired one stays expired, but cannot be resent. */
 static bool end(identity_call_t *call, const identity_invitation_row_t *open)
 {
     bool over = identity_invitation_state(open, call->now) == IDENTITY_INVITATION_EXPIRED;
@@ -28,7 +28,7 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
            (!was_open || end(call, open));
 }
 
-/* The account and the role that it is shown with: the first membership's. ADMIN holds what that role does. */
+/* The account and role with which it is shown: those of the first membership. ADMIN has the rights of that role. */
 static void describe(identity_invitation_row_t *row, const identity_membership_request_t *request)
 {
     const identity_membership_row_t *first = APR_ARRAY_IDX(request->memberships, 0, identity_membership_row_t *);
@@ -85,7 +85,7 @@ bool identity_invitation_given(identity_call_t *call, const identity_user_row_t 
     return identity_assignments_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, *owner_id, given);
 }
 
-/* The new invitation takes the place of what another may have given. */
+/* The new invitation replaces what another inviter may have granted. */
 static bool may_replace(identity_call_t *call, const identity_inviting_t *invite)
 {
     const identity_user_row_t *user = invite->user;
@@ -105,7 +105,7 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
            identity_may_revoke(call, given, owner_id, invite->field);
 }
 
-/* Takes out what the user has in its own right already; what remains is the added. */
+/* Removes what the user already has directly; the rest is added. */
 static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_assignments_t *present;
@@ -165,14 +165,14 @@ static bool new_user(identity_call_t *call, identity_inviting_t *invite)
     return user->id && identity_user_make(call, user, false, invite->field);
 }
 
-/* Invited before and not yet here: what was given then is replaced. */
+/* Invited before and not accepted yet: the earlier grants are replaced. */
 static bool renew_user(identity_call_t *call, identity_inviting_t *invite)
 {
     identity_user_row_t *user = invite->user;
 
     identity_changes_add(invite->changes, "status", identity_user_status_name(user->status),
                          identity_user_status_name(IDENTITY_USER_INVITED));
-    /* The spelling of a name that is compared by it stays. */
+    /* Names compared by their spelling keep it. */
     if (!user->old_name) {
         identity_changes_add(invite->changes, "username", user->username, invite->address);
         user->username = invite->address;
@@ -278,7 +278,7 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
         return false;
     if (found)
         return identity_user_found(call, (*user)->id, user);
-    /* Judged last: a name of an older database can be revoked. */
+    /* Checked last: invitations under a name from an older database can be revoked. */
     if (!identity_username_valid(identity_json_string(call->body, "username")))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                              "username must be " IDENTITY_USERNAME_RULE ".");
@@ -297,7 +297,7 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
     identity_assignments_t *given;
     const char *owner_id;
 
-    /* Of somebody who has not come yet it changes the status, too. */
+    /* For a user who has not accepted yet it also changes the status. */
     if (!identity_invitation_given(call, user, open, &given, &owner_id) ||
         !identity_may_revoke(call, given, owner_id, field) ||
         (!open->adds && !identity_may_act_on(call, given, owner_id, call->route->permission)) || !end(call, open))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of an entity that somebody made, who is deactivated: they go on until somebody ends them. */
+/* Keys of an entity that were created by a user who is deactivated: they remain valid until somebody ends them. */
 #include "access/keys.h"
 #include "users/users.h"
 

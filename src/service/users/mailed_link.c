@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mailed links: secret, outbox row and what they replace, written together. */
+/* Mailed links: writes the secret, the outbox row and the end of earlier links together. */
 #include <string.h>
 
 #include "users/users.h"
@@ -29,7 +29,7 @@ bool identity_link_make(identity_call_t *call, const char *prefix, identity_link
     return link->sealed || identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }
 
-/* Of whoever asks: an inviter, or the person who forgot. */
+/* The requester's language: an inviter, or the person who forgot the password. */
 const char *identity_call_language(identity_call_t *call, identity_mail_kind_t kind)
 {
     const identity_mail_templates_t *templates = call->env->settings->mail_templates;
@@ -38,14 +38,14 @@ const char *identity_call_language(identity_call_t *call, identity_mail_kind_t k
     return templates ? identity_mail_language(call->pool, templates, kind, accepted) : "";
 }
 
-/* Names of older databases have no canonical form and get their mail by the spelling that they have. */
+/* Names from older databases have no canonical form and are mailed to as they are spelled. */
 const char *identity_mail_recipient(identity_call_t *call, const identity_user_row_t *user, const char *address)
 {
     const char *canonical = user->old_name ? NULL : identity_username_canonical(call->pool, address);
     return canonical ? canonical : address;
 }
 
-/* Secret and mail of a link; secret has what is the purpose's own, mail the recipient. */
+/* Writes a link's secret and mail; secret has the purpose's own columns, mail the recipient. */
 static bool enqueue(identity_call_t *call, const identity_link_t *link, const identity_user_row_t *user,
                     identity_mail_kind_t kind, identity_secret_row_t *secret, identity_outbox_row_t *mail)
 {
@@ -76,7 +76,7 @@ bool identity_link_send(identity_call_t *call, const identity_link_t *link, cons
     mail.recipient = identity_mail_recipient(call, user, mail.recipient);
     secret.invitation_id = invitation ? invitation->id : NULL;
     secret.expires_at = invitation ? invitation->expires_at : call->now + call->env->settings->reset_lifetime;
-    /* A refusal of a reset would tell that there is such a user: who asks for one has counted it already. */
+    /* Refusing a reset would reveal that the user exists: resets are counted when they are requested. */
     return (!invitation || identity_ratelimit_take(call, IDENTITY_RATE_MAIL, identity_user_key(call, user))) &&
            enqueue(call, link, user, invitation ? IDENTITY_MAIL_INVITE : IDENTITY_MAIL_RESET, &secret, &mail);
 }

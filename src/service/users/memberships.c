@@ -68,7 +68,7 @@ static const identity_membership_row_t *membership_of(const identity_call_t *cal
     return NULL;
 }
 
-/* What the body asks for, with what it leaves out taken from the present (RFC 7396): the whole membership. */
+/* The complete membership: the body, merged with the present one (RFC 7396). */
 static bool complete(identity_call_t *call, const identity_membership_row_t *present,
                      const apr_array_header_t *role_ids)
 {
@@ -127,7 +127,7 @@ static bool write_change(identity_call_t *call, void *data)
     if (!present)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     const apr_array_header_t *role_ids = identity_assigned_role_ids(view->assignments, present->id);
-    /* Before anything is said of the body: it is not the caller's to change at all. */
+    /* Before the body is judged: it is not the caller's to change at all. */
     return identity_may_change_membership(call, present, role_ids, view->assignments->roles, role_ids) &&
            complete(call, present, role_ids) && change(call, view, present, role_ids) &&
            identity_user_load(call, view) &&

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Notices: mails without a link that tell a person what became of their credentials (security 10). They never make a
- * call fail; where nobody can be told the audit record says so. */
+/* Notices: mails without a link that inform users about changes of their credentials (security 10). They never make
+ * a call fail; if nobody can be notified the audit record says so. */
 #include <string.h>
 
 #include "users/users.h"
 
-/* A name of an older database may hold whole sentences, which would be read as this server's. */
+/* A name from an older database may contain whole sentences, which would look like this server's. */
 static const char *fit(const char *name, const char *id)
 {
     return identity_username_valid(name) ? name : id;
 }
 
-/* Who did it, where that was somebody else. */
+/* Who made the change, if it was somebody else. */
 static const char *actor_of(const identity_call_t *call, const identity_user_row_t *user)
 {
     const identity_principal_t *principal = call->principal;
@@ -33,7 +33,7 @@ static const char *details_of(identity_call_t *call, const identity_user_row_t *
     return details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
 }
 
-/* Why nobody is told, or NULL. */
+/* Why nobody is notified, or NULL. */
 static const char *why_not(identity_call_t *call, const char *recipient)
 {
     if (!call->env->settings->mail)
@@ -64,7 +64,7 @@ bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const
     mail.created_at = mail.next_attempt_at = call->now;
     if (!mail.id || !mail.details)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    /* It is written all the same, and leaves when the mail server is back. */
+    /* It is queued all the same, and sent when the mail server is available again. */
     if (identity_metric_read(call->env->metrics, IDENTITY_METRIC_MAIL_OUTAGES) > 0)
         *untold = "Nobody was told yet: the mail server cannot be used. The notice waits.";
     return identity_db_ok(call, identity_outbox_insert(call->db, &mail));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Personal keys: a program that shows one is its owner, narrowed by the key's permissions. They end with the user and
- * with a reset by mail, and change no credentials (personal_key.def). */
+/* Personal keys: a program that presents one acts as its owner, limited to the key's permissions. They end with the
+ * user and with a mailed password reset, and cannot change credentials (personal_key.def). */
 #include <string.h>
 
 #include "access/keys.h"
@@ -8,7 +8,7 @@
 
 #define KEYS_MAX     100 /* of one user */
 #define LIFETIME     apr_time_from_sec(90 * 86400)
-#define SIGNED_IN    apr_time_from_sec(600) /* a sign-in that long ago proves who makes a key */
+#define SIGNED_IN    apr_time_from_sec(600) /* maximum age of the sign-in of a user who creates a key */
 #define PROOF_NEEDED "current_password is needed to make a key, unless the sign-in is less than 10 minutes old."
 
 typedef struct personal {
@@ -16,7 +16,7 @@ typedef struct personal {
     identity_user_row_t *user;
     identity_assignments_t *assignments;
     apr_array_header_t *rows; /* of the user's keys */
-    apr_hash_t *permissions;  /* key id -> json array */
+    apr_hash_t *permissions;  /* key id -> JSON array */
 } personal_t;
 
 static json_t *personal_json(identity_call_t *call, const personal_t *personal, const identity_key_row_t *key,
@@ -84,7 +84,7 @@ static bool load_creation(identity_call_t *call, void *data)
     creation_t *creation = data;
     personal_t *personal = &creation->personal;
 
-    /* Who makes a key for somebody else can be that person from then on. */
+    /* Whoever creates a key for somebody else can act as that person from then on. */
     if (!load_user(call, personal) || !(personal->own || identity_needs_everything(call, "A key for somebody else")))
         return false;
     return personal->user->status == IDENTITY_USER_ACTIVE ||
@@ -171,7 +171,7 @@ bool identity_op_create_user_api_key(identity_call_t *call)
     bool fresh = principal->authenticated_at && call->now - principal->authenticated_at < SIGNED_IN;
     if (creation.personal.own && !fresh && !identity_owner_proved(call, creation.personal.user, PROOF_NEEDED))
         return false;
-    /* Everybody may make their own, and delete them again. */
+    /* Everybody may create their own, and delete them again. */
     if (creation.personal.own && !identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, principal->id))
         return false;
     return fill_row(call, &creation) && identity_write(call, write_creation, &creation);

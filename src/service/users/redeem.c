@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mailed links: what is the same whatever they are for. */
+/* Mailed links: common to all purposes. */
 #include <string.h>
 
 #include "users/redeem.h"

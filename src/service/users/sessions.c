@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of a user: listed and ended by the user, or by who may change the user (security 39). */
+/* Sessions of a user: listed and ended by the user, or by callers who may change the user (security 39). */
 #include <string.h>
 
 #include "users/users.h"
@@ -8,7 +8,7 @@ typedef struct sessions {
     bool own;
     const char *except; /* stays, or NULL */
     identity_user_row_t *user;
-    apr_array_header_t *rows; /* live ones, newest first; after an end those that are left */
+    apr_array_header_t *rows; /* live ones, newest first; when ending sessions, those that remain */
 } sessions_t;
 
 static json_t *session_json(const identity_call_t *call, const identity_session_row_t *session)
@@ -52,7 +52,8 @@ static bool load(identity_call_t *call, void *data)
         call, identity_sessions_live(call->db, sessions->user->id, call->now, IDENTITY_SESSIONS_MAX, &sessions->rows));
 }
 
-/* Where somebody is signed in, and from where, is for those alone who could put them out: not upward (security 62). */
+/* Where somebody is signed in may only be seen by callers who could end those sessions: not for users with more
+ * rights (security 62). */
 static bool load_permitted(identity_call_t *call, void *data)
 {
     sessions_t *sessions = data;
@@ -72,7 +73,7 @@ bool identity_op_list_user_sessions(identity_call_t *call)
 
 /* ---- DELETE ----------------------------------------------------------------------------------------------------- */
 
-/* Takes one row out of the list (wanted true), or all others: how many went. */
+/* Removes one row from the list (wanted true), or all others: returns how many. */
 static int take_out(identity_call_t *call, sessions_t *sessions, const char *id, bool request)
 {
     apr_array_header_t *left = apr_array_make(call->pool, sessions->rows->nelts + 1, sizeof(void *));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Teams: what their members hold as long as they are members. */
+/* Teams: grant their members rights for the time of their membership. */
 #include <string.h>
 
 #include "users/users.h"
@@ -30,7 +30,7 @@ static bool load_team(identity_call_t *call, void *data)
         return false;
     if (!found) {
         identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-        /* The team of the path, also where a membership follows it. */
+        /* The team in the path, even if a membership follows it. */
         call->problem.resource_type = "TEAM";
         call->problem.resource_id = call->id;
         return false;
@@ -61,7 +61,7 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .created_at = row->created_at};
 }
 
-/* An array, and the links in a header. */
+/* An array, with the links in a header. */
 static bool answer_list(identity_call_t *call, const identity_listing_t *page, json_t *data)
 {
     identity_page_header(call, page, position_of);
@@ -138,7 +138,8 @@ static bool rename_team(identity_call_t *call, view_t *view, const char *name)
            identity_audit_accounts(call, &audit, identity_assigned_memberships(view->assignments, call->id));
 }
 
-/* By its name people know what a team is for: it is changed by who could give and take what the team grants. */
+/* People recognise a team's purpose by its name: changing it requires the right to grant and revoke what the team
+ * grants. */
 static bool write_change(identity_call_t *call, void *data)
 {
     view_t *view = data;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users: delete, restore, and what is left of one at the end (security 89).
+/* Users: delete, restore, and erase (security 89).
  *
- * Whoever is deleted is INACTIVE with a day on it. All that it could act by ends at once; memberships, teams and
- * password stay where they are, so that nothing is lost to who restores it. After IdentityDeleteAfter the purge
- * (purge.c) erases it, and the audit trail keeps a pseudonym: the HMAC of its id, by a key that is derived from the
- * signing key. That key stands beside the database and never in it, so no copy of the database tells who it was; and
- * the records of one person still belong together. */
+ * A deleted user is INACTIVE with a deletion date. All its credentials end at once; memberships, teams and password
+ * remain, so that restoring loses nothing. After IdentityDeleteAfter the purge (purge.c) erases the user, and the
+ * audit trail keeps a pseudonym: the HMAC of the id, under a key derived from the signing key. That key is stored
+ * beside the database and never in it, so no copy of the database reveals who it was; but the records of one person
+ * still belong together. */
 #include <string.h>
 
 #include "users/users.h"
@@ -24,7 +24,7 @@ bool identity_user_present(identity_call_t *call, const identity_user_row_t *use
                          identity_time_format(call->pool, erased_at(call, user)));
 }
 
-/* Not upward. */
+/* Not for users with more rights. */
 static bool load(identity_call_t *call, identity_user_view_t *view)
 {
     return identity_user_load(call, view) &&
@@ -55,7 +55,7 @@ static bool tell(identity_call_t *call, const identity_user_row_t *user, identit
     return true;
 }
 
-/* The row, and the end of every way in. */
+/* Updates the row and ends all access. */
 static bool end_user(identity_call_t *call, identity_user_row_t *user)
 {
     user->status = IDENTITY_USER_INACTIVE;
@@ -105,7 +105,7 @@ static bool write_restoration(identity_call_t *call, void *data)
     if (!user->deleted_at)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
                              "There is nothing to restore: this user is not deleted.");
-    /* The purge may be at work on it. */
+    /* The purge may already have started. */
     if (erased_at(call, user) <= call->now || *user->pseudonym)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
                              "There is nothing to restore: this user is being erased.");
@@ -125,7 +125,7 @@ bool identity_op_restore_user(identity_call_t *call)
 
 /* ---- the end ---------------------------------------------------------------------------------------------------- */
 
-/* NULL with the problem where the server has no keys. */
+/* NULL with the problem if the server has no keys. */
 static const char *pseudonym_of(identity_call_t *call, const identity_user_row_t *user)
 {
     unsigned char key[32];
@@ -143,7 +143,7 @@ static const char *pseudonym_of(identity_call_t *call, const identity_user_row_t
 
 bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit, bool *over)
 {
-    /* That of the first step, whatever became of the keys since. */
+    /* Keep the pseudonym of the first step, even if the keys have changed since. */
     const char *pseudonym = *user->pseudonym ? user->pseudonym : pseudonym_of(call, user);
     identity_audit_t audit = {.action = "ERASE",
                               .type = "USER",

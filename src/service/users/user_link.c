@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /users/{id}/link: a link that is handed over and not mailed, for when mail is down. Whoever has it can be the
- * user, so making one takes everything; and it proves nothing of the address, which only a mailbox can. */
+/* POST /users/{id}/link: a link that is handed over instead of mailed, for when mail is down. Whoever has it can
+ * become the user, so creating one requires all rights; and it does not prove the address, which only a mailbox can. */
 #include <string.h>
 
 #include "users/invitations.h"
@@ -9,12 +9,12 @@
 typedef struct handing {
     identity_user_view_t view;
     identity_secret_row_t secret;
-    identity_mail_kind_t mail; /* whose place the link takes */
+    identity_mail_kind_t mail; /* that the link replaces */
     const char *token;
     const char *untold;
 } handing_t;
 
-/* The open invitation, with its time from now on. */
+/* The open invitation, with a new lifetime. */
 static bool prepare_activation(identity_call_t *call, handing_t *handing)
 {
     identity_user_row_t *user = handing->view.user;
@@ -36,7 +36,7 @@ static bool prepare_activation(identity_call_t *call, handing_t *handing)
     return true;
 }
 
-/* Nor does whoever finds a session open get its owner's password by it (security 9). */
+/* Nor must an unattended session reveal its owner's password (security 9). */
 static bool prepare_reset(identity_call_t *call, handing_t *handing)
 {
     if (call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, handing->view.user->id) == 0)
@@ -47,7 +47,7 @@ static bool prepare_reset(identity_call_t *call, handing_t *handing)
            identity_deny(call, IDENTITY_PROBLEM_STATE, "kind", "Only who is ACTIVE can set a new password.");
 }
 
-/* In the place of whatever was sent, or was to be, for the same. */
+/* Replaces any link or pending mail for the same purpose. */
 static bool write_secret(identity_call_t *call, const handing_t *handing)
 {
     const identity_secret_row_t *secret = &handing->secret;

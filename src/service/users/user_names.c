@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may have a user name (identity-api.md, "User names").
  *
- * A name is unique in its entity. Over the whole server it is held by one user who is ACTIVE or INACTIVE; people who
- * are invited by several entities stand beside each other until one of them accepts. Whoever proves the address (a
- * mailed link, an address that a provider has verified) is not stopped by a user of another entity who neither proved
- * it nor ever signed in: that one is deactivated, and the name is free. */
+ * A name is unique in its entity. Across the server it belongs to one user who is ACTIVE or INACTIVE; people invited
+ * by several entities have several rows until one invitation is accepted. Proving the address (by a mailed link, or
+ * through a provider that has verified it) takes precedence over a user of another entity who neither proved it nor
+ * ever signed in: that user is deactivated, and the name becomes free. */
 #include <string.h>
 
 #include "users/users.h"
@@ -21,7 +21,7 @@ static bool held_by_deleted(identity_call_t *call, const identity_user_row_t *ho
                          identity_time_format(call->pool, holder->deleted_at + call->env->settings->retention.deleted));
 }
 
-/* Of one's own entity one is told what to do about it. */
+/* Within their own entity callers learn how to resolve it. */
 static bool taken_from(identity_call_t *call, const identity_user_row_t *user, const char *field)
 {
     identity_user_row_t *present = NULL;
@@ -46,9 +46,8 @@ static bool is_sandbox(identity_call_t *call, const char *entity_id, bool *sandb
     return true;
 }
 
-/* Would the holder make way for somebody of the entity who proves the address? Sandboxes always do, and displace
- * nobody.
- */
+/* Would the holder give way to a user of the entity who proves the address? Sandboxes always do, and displace
+ * nobody. */
 static bool makes_way(identity_call_t *call, const identity_user_row_t *holder, const char *entity_id, bool *way)
 {
     bool claimant_sandbox, holder_sandbox;
@@ -62,7 +61,7 @@ static bool makes_way(identity_call_t *call, const identity_user_row_t *holder, 
     return true;
 }
 
-/* Without a word about the other entity's accounts. */
+/* Reveals nothing about accounts of the other entity. */
 static bool keeps(identity_call_t *call)
 {
     return call->problem.kind == IDENTITY_PROBLEM_STATE &&
@@ -155,7 +154,7 @@ bool identity_login_claim(identity_call_t *call, const identity_user_row_t *user
     identity_user_row_t *holder = NULL;
     bool found = false;
 
-    /* Who has an old name that is no address signs in by it before anybody's login. */
+    /* A user with an old name that is not an address signs in with it, before any user with an equal login. */
     if (user->login && !identity_db_found(call, identity_user_by_name(call->db, user->login, &holder), &found))
         return false;
     if (found && strcmp(holder->id, user->id) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A user's teams: list, join, change the time in one, leave. */
+/* A user's teams: list, join, change the period, leave. */
 #include <string.h>
 
 #include "users/users.h"
@@ -39,7 +39,7 @@ static identity_team_member_row_t *member_of(const identity_call_t *call, const 
 
 /* ---- POST /users/{id}/teams ------------------------------------------------------------------------------------- */
 
-/* A window that is over makes room for another one. */
+/* A membership that has ended makes room for another one. */
 static bool make_room(identity_call_t *call, const identity_user_view_t *view, const char *team_id)
 {
     const identity_team_member_row_t *row = member_of(call, view, team_id);
@@ -80,7 +80,7 @@ bool identity_op_add_user_team(identity_call_t *call)
 
 /* ---- PATCH, DELETE /users/{id}/teams/{team} --------------------------------------------------------------------- */
 
-/* Who ends somebody's time in a team acts on that person. */
+/* Ending somebody's team membership is an action on that person. */
 static bool may_take(identity_call_t *call, const identity_user_view_t *view)
 {
     return identity_may_act_on(call, view->assignments, call->id, call->route->permission);
@@ -91,7 +91,7 @@ static bool on_record(identity_call_t *call, const identity_user_view_t *view, i
     return identity_audit_accounts(call, audit, identity_assigned_team_memberships(view->assignments, call->inner_id));
 }
 
-/* A time is told in seconds: one that is sent back as it was told changes nothing. */
+/* Times are shown in seconds: sending one back unchanged changes nothing. */
 static void read_time(const char *text, apr_time_t *time)
 {
     apr_time_t asked = 0;
@@ -100,7 +100,7 @@ static void read_time(const char *text, apr_time_t *time)
         *time = asked;
 }
 
-/* What the body asks for; an end that has come needs no beginning before it. */
+/* The requested period; an end in the past is allowed without a beginning before it. */
 static bool read_window(identity_call_t *call, identity_team_member_row_t *row)
 {
     const char *start = identity_json_string(call->body, "start_at"), *end = identity_json_string(call->body, "end_at");
@@ -126,7 +126,7 @@ static bool write_window(identity_call_t *call, void *data)
     identity_team_member_row_t *row = member_of(call, view, call->inner_id), before;
     if (!row)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
-    /* Before anything is said of the body: it is not the caller's to change at all. */
+    /* Before the body is judged: it is not the caller's to change at all. */
     if (!identity_may_move_in_team(call, view->assignments, call->inner_id))
         return false;
     before = *row;

@@ -33,14 +33,15 @@ static bool write_creation(identity_call_t *call, void *data)
            identity_answer(call, 201, identity_user_json(call, user, creation->assignments));
 }
 
-/* A login is what others' rules may name. */
+/* Other people's rules may refer to a login. */
 static bool may_set_login(identity_call_t *call)
 {
     return identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE") ||
            identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "login", "This needs the permission USER.MORTAL.UPDATE.");
 }
 
-/* What `status` and its older alias `active` ask for; both must fit whether a password comes with them. */
+/* The status requested by `status` and its older alias `active`; both must be consistent with whether there is a
+ * password. */
 static bool first_status(identity_call_t *call, bool password, identity_user_status_t *status)
 {
     const char *asked = identity_json_string(call->body, "status");
@@ -98,22 +99,22 @@ bool identity_op_create_user(identity_call_t *call)
 
 typedef struct update {
     identity_user_row_t *user;
-    const char *username, *password; /* as asked for and different from the present, else NULL */
-    const char *login;               /* the same, NULL: none; where it is changed */
-    bool to_login;                   /* it is */
-    const char *to_status;           /* or NULL: stays */
+    const char *username, *password; /* requested and different from the present ones, else NULL */
+    const char *login;               /* likewise, NULL: none; if it is changed */
+    bool to_login;                   /* the login is changed */
+    const char *to_status;           /* or NULL: unchanged */
     bool own;
-    bool confirms; /* the new address is to be confirmed first */
+    bool confirms; /* the new address must be confirmed first */
     identity_link_t link;
-    const char *untold; /* who was to be told and was not, or NULL */
+    const char *untold; /* who should have been notified and was not, or NULL */
     const char *hash;
     identity_assignments_t *assignments;
-    bool ends;                /* INACTIVE is what was asked for, be it so already */
-    bool revokes;             /* ... and the end of the keys that the user made */
-    apr_array_header_t *made; /* these, where it ends */
+    bool ends;                /* INACTIVE was requested, even if it already is */
+    bool revokes;             /* ... together with the end of the keys that the user created */
+    apr_array_header_t *made; /* those keys, if they are ended */
 } update_t;
 
-/* From where to where PATCH may lead: the way back from INACTIVE leads over a new invitation where nobody came yet. */
+/* Allowed status changes of PATCH: a user who never accepted can only leave INACTIVE by a new invitation. */
 static bool leads(const identity_user_row_t *user, const char *request)
 {
     if (strcmp(request, "INACTIVE") == 0)
@@ -133,7 +134,7 @@ static bool wants_status(identity_call_t *call, update_t *update)
 
     if (!by_status && !by_alias)
         return true;
-    /* A client may send back both as it read them and change one: the one that differs is meant. */
+    /* A client may send both back as read and change one: the one that differs counts. */
     const char *request = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
     if (by_status && by_alias && (strcmp(asked, "ACTIVE") == 0) == is_active)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
@@ -201,13 +202,13 @@ static bool allowed(identity_call_t *call, update_t *update)
                              "This needs the permission USER.MORTAL.UPDATE.");
     if (update->to_login && !may_set_login(call))
         return false;
-    /* Whoever sets another's password can become that other: never upward (security 62). Nor are one's own status and
-     * login for who lacks the permission in another account. */
+    /* Whoever sets another user's password can act as that user: never for users with more rights (security 62). And
+     * own status and login require the permission in all accounts. */
     return (update->own && !update->to_status && !update->to_login) ||
            identity_may_act_on(call, update->assignments, update->user->id, call->route->permission);
 }
 
-/* With If-Match: is the user still as the caller saw it? */
+/* With If-Match: is the user unchanged since the caller read it? */
 static bool load_update(identity_call_t *call, update_t *update)
 {
     return identity_user_found(call, call->id, &update->user) &&
@@ -229,18 +230,17 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
                                  "current_password is needed to change one's own username or password.");
 }
 
-/* What is left of an earlier change of address is the caller's to void before it writes the row. */
+/* The caller cancels a pending change of address before it writes the row. */
 bool identity_user_end_access(identity_call_t *call, const identity_user_row_t *user)
 {
     bool ours = call->principal && strcmp(call->principal->entity_id, user->entity_id) == 0;
 
-    /* Nobody of another entity is named in this one's records. */
+    /* This entity's records do not mention users of other entities. */
     return identity_end_ways_in(call, user->id, NULL) && identity_invitation_end(call, user) &&
            identity_personal_keys_end(call, user, ours ? NULL : "");
 }
 
-/* Whoever had a way in does not keep it: what somebody else changes ends all sessions, a person's own new password all
- * others. */
+/* Nobody keeps access: changes by somebody else end all sessions, the user's own new password all others. */
 static bool end_credentials(identity_call_t *call, const update_t *update)
 {
     const char *id = update->user->id;
@@ -254,7 +254,7 @@ static bool end_credentials(identity_call_t *call, const update_t *update)
     return true;
 }
 
-/* former: the row until now. What somebody else changes both mailboxes are told, where there are two. */
+/* former: the row before the change. Changes by somebody else are notified to both mailboxes, if there are two. */
 static bool tell(identity_call_t *call, update_t *update, const identity_user_row_t *former)
 {
     const identity_user_row_t *user = update->user;
@@ -271,7 +271,7 @@ static bool tell(identity_call_t *call, update_t *update, const identity_user_ro
     return true;
 }
 
-/* Before the row itself is changed. */
+/* Called before the row itself is changed. */
 static identity_changes_t *changes_of(identity_call_t *call, const update_t *update)
 {
     identity_changes_t *changes = identity_changes_make(call);
@@ -297,7 +297,7 @@ static void change_name(identity_call_t *call, const update_t *update)
     identity_user_row_t *user = update->user;
     const char *canonical = identity_username_canonical(call->pool, update->username);
 
-    /* Another spelling of the same address proves no less than the one before. */
+    /* Another spelling of the same address is as proved as the one before. */
     if (strcmp(canonical, user->canonical) != 0) {
         user->verified_at = 0;
         user->old_name = NULL;
@@ -306,7 +306,7 @@ static void change_name(identity_call_t *call, const update_t *update)
     user->canonical = canonical;
 }
 
-/* Who is ACTIVE holds the name, and so does who becomes INACTIVE, where it is free. */
+/* An ACTIVE user holds the name; one that becomes INACTIVE, too, if it is free. */
 static bool settle_name(identity_call_t *call, const update_t *update)
 {
     identity_user_row_t *user = update->user;
@@ -318,7 +318,7 @@ static bool settle_name(identity_call_t *call, const update_t *update)
     return user->status != IDENTITY_USER_INACTIVE || !update->to_status || identity_name_keep(call, user);
 }
 
-/* The new values into the row; whatever is changed, an address that waits to be confirmed waits no more. */
+/* Applies the new values to the row; any change cancels a pending change of address. */
 static bool change_row(identity_call_t *call, update_t *update)
 {
     identity_user_row_t *user = update->user;
@@ -355,7 +355,7 @@ static bool settle_keys(identity_call_t *call, void *data)
     return !update->ends || identity_made_keys(call, update->user, update->revokes, &update->made);
 }
 
-/* Of who is INACTIVE already. */
+/* For a user who is already INACTIVE. */
 static bool write_revocation(identity_call_t *call, void *data)
 {
     update_t *update = data;
@@ -377,7 +377,7 @@ static bool write_update(identity_call_t *call, void *data)
     bool ends = update->to_status && strcmp(update->to_status, "INACTIVE") == 0;
     identity_administered_t administered;
 
-    /* Memberships may have grown while the password was hashed. */
+    /* Memberships may have been added while the password was hashed. */
     if (!load_update(call, update) || !allowed(call, update))
         return false;
     user = update->user;
@@ -394,7 +394,7 @@ static bool write_update(identity_call_t *call, void *data)
            settle_keys(call, update);
 }
 
-/* A link goes to an address that is to be confirmed: without mail the change cannot be asked for. */
+/* An address to be confirmed is sent a link: without mail the change cannot be requested. */
 static bool prepare_link(identity_call_t *call, update_t *update)
 {
     return !update->confirms || (identity_mail_possible(call, update->username, "username") &&

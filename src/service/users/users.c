@@ -41,7 +41,7 @@ static identity_position_t position_of(const void *row_)
     return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
-/* Only who is ACTIVE is active: beside a status `active` adds nothing, or nobody is both. */
+/* A status filter determines `active`: combined, `active` adds nothing or excludes everybody. */
 static bool read_status(identity_call_t *call, identity_listing_t *page)
 {
     identity_page_query_t *query = &page->query;
@@ -136,7 +136,7 @@ static bool load_search(identity_call_t *call, void *data)
 
     if (!search_by(call, search, search->exact, search->prefix))
         return false;
-    /* ada@example.c has the form of an address and may be the beginning of one. */
+    /* ada@example.c looks like an address, but may be a prefix of one. */
     if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
         return false;
     return identity_shown_load(call, identity_row_ids(call->pool, search->users), 0, &search->shown);
@@ -157,7 +157,7 @@ bool identity_op_search_users(identity_call_t *call)
 
     if (type && strcmp(type, "MORTAL") != 0 && strcmp(type, "API") != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "user_type", "user_type must be MORTAL or API.");
-    /* Keys are no users here: POST /api-keys/search finds them. */
+    /* Keys are not users: POST /api-keys/search finds them. */
     nobody = type && strcmp(type, "API") == 0;
     if (search.only_id && !identity_id_valid(search.only_id, "user"))
         nobody = true;

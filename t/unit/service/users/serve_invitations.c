@@ -454,7 +454,7 @@ static void test_lists(void)
     is_int(many, few, "a page costs %lu statements, however long", few);
 }
 
-/* A PARTNER sees nobody else. */
+/* A PARTNER sees nobody else's. */
 static void test_partner(void)
 {
     const char *other = of_address("open@example.org");
