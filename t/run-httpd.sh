@@ -110,6 +110,9 @@ LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_
 END
 else
     printf '#!/bin/sh\nexec %s "$@"\n' "$httpd" > "$stage/bin/httpd"
+    # shellcheck disable=SC2046
+    gcc -shared -fPIC -D_GNU_SOURCE -O1 -Wall -I"$(apxs -q INCLUDEDIR)" $("$(apxs -q APR_CONFIG)" --includes --cppflags) \
+        -o "$stage/bin/mod_crash_report.so" "$source/t/httpd/lib/mod_crash_report.c" || not_run "mod_crash_report.c was not built."
 fi
 chmod 755 "$stage/bin/httpd"
 

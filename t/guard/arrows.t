@@ -47,7 +47,7 @@ sub room_of
     return $1 if $path =~ m{^src/(\w+)/[^/]+$} && $arrows{$1};
     return 'service' if $path =~ m{^src/service/(\w+)/[^/]+$} && $inside{$1};
     return $1 if $path =~ m{^include/identity/([a-z]+)(?:_\w+)?\.h$} && $arrows{$1};
-    return 'test' if $path =~ m{^t/(?:unit|fuzz|bench|fault)/};
+    return 'test' if $path =~ m{^t/(?:unit|fuzz|bench|fault|httpd)/};
     return;
 }
 
