@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A child that crashes under a test says where: its frames go to standard error, which is error_log, and t/TEST reads
  * them. Loaded by t/conf/common.conf where there is no sanitizer, which does the same. */
 #include <execinfo.h>
