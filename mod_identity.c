@@ -13,19 +13,19 @@
 #include "identity/core.h"
 #include "identity/server.h"
 
-/* Start-up. httpd runs 1 to 7 once for nothing and once in earnest, and again at every graceful restart; 8 in each
- * child, after it has dropped its privileges. Nothing that outlives a pass may be kept in a static variable: the shared
- * object is unloaded in between.
+/* Start-up. httpd runs 1 to 7 twice when it starts, the first time as a trial, and again at every graceful restart; 8
+ * in each child, after it has dropped its privileges. Nothing that outlives a pass may be kept in a static variable:
+ * the shared object is unloaded in between.
  *
- *   1. pre_config   the writers' mutex gets its name, so that `Mutex` can configure it
- *   2. check_config what directives say together; `httpd -t` ends here, with a look at the databases
- *   3. post_config  settings and the mail's secret, one env a virtual host
- *   4. post_config  the databases: migrated or checked by a connection that is closed before any child is forked; a
- *                   fault of theirs is logged, and never ends the start
- *   5. post_config  the signing keys, read while the parent may; the first one is made
- *   6. post_config  the gates that all children share
+ *   1. pre_config   names the write lock, so that `Mutex` can configure it
+ *   2. check_config checks across directives; `httpd -t` ends here, after examining the databases
+ *   3. post_config  settings and the mail secret, one env per virtual host
+ *   4. post_config  the databases: migrated or checked with a connection that is closed before any child is forked;
+ *                   problems are logged, and never end the start
+ *   5. post_config  the signing keys, read while the parent has the privileges; creates the first one
+ *   6. post_config  the locks and semaphores that all children share
  *   7. post_config  the watchdog that sends mail and purges; mod_watchdog itself starts later in this hook
- *   8. child_init   libraries, the gates' and the pools' halves in this process
+ *   8. child_init   libraries, and this process's side of locks and connection pools
  */
 
 static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary)
@@ -33,7 +33,7 @@ static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *te
     (void)log;
     (void)temporary;
     identity_hold_libraries();
-    /* 1. A mechanism that knows time-outs and recovers from a holder that was killed. */
+    /* 1. A mechanism with time-outs, and with recovery from a holder that was killed. */
     return ap_mutex_register(configuration, IDENTITY_WRITE_MUTEX, NULL, APR_LOCK_DEFAULT_TIMED, 0) == APR_SUCCESS
                ? OK
                : HTTP_INTERNAL_SERVER_ERROR;
@@ -75,7 +75,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(identity_test, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    /* 8. Before mod_watchdog's, which starts the thread that needs what this makes. */
+    /* 8. Before mod_watchdog's, which starts the thread that needs what is created here. */
     ap_hook_child_init(identity_child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
     ap_hook_post_read_request(identity_note_transport, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -90,7 +90,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
 
-    /* Before mod_headers, which may set what the backend asks for itself. */
+    /* Before mod_headers, which may set request headers for the backend itself. */
     ap_hook_fixups(identity_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(identity_fixups_last, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_fixups(identity_stream_begin, NULL, NULL, APR_HOOK_LAST);

@@ -21,7 +21,7 @@ APLOG_USE_MODULE(identity);
 #define ALIASES "identity-authz-aliases"
 
 typedef struct alias {
-    const authz_provider *provider; /* one of ours */
+    const authz_provider *provider; /* the original provider */
     const char *arguments;
 } alias_t;
 
@@ -31,7 +31,7 @@ typedef struct aliased {
     const void *parsed;
 } aliased_t;
 
-/* By name; NULL where there are none. Written only while the configuration is read. */
+/* By name; NULL if there are none. Written only while the configuration is read. */
 static apr_hash_t *aliases(const server_rec *server)
 {
     void *hash = NULL;
@@ -45,7 +45,7 @@ static bool is_alias_section(const ap_directive_t *directive)
     return directive && strcasecmp(directive->directive, "<AuthzProviderAlias") == 0;
 }
 
-/* The section that is read, NULL for a Require. After what it contains has been read, that is the current directive. */
+/* The section being read, NULL for a Require. After its contents have been read, it is the current directive. */
 static const ap_directive_t *alias_section(const cmd_parms *cmd)
 {
     const ap_directive_t *directive = cmd->directive;
@@ -87,7 +87,7 @@ static authz_status check_alias(request_rec *r, const char *text, const void *pa
     return aliased->provider->check_authorization(r, aliased->arguments, aliased->parsed);
 }
 
-/* Of `not NAME ...`, or of `NAME ...`. */
+/* From `not NAME ...`, or from `NAME ...`. */
 static const char *required_name(apr_pool_t *pool, const char *arguments)
 {
     const char *name = ap_getword_conf(pool, &arguments);
@@ -150,7 +150,7 @@ static const char *take_over_named(cmd_parms *cmd, const char *name)
 {
     apr_hash_t *hash = aliases(cmd->server);
 
-    /* It is the one who protects by these lines. */
+    /* mod_authz_core evaluates these lines. */
     if (!ap_find_linked_module("mod_authz_core.c"))
         return apr_psprintf(cmd->pool,
                             "Invalid command '%s', perhaps misspelled or defined by a module not included in the "
@@ -161,8 +161,9 @@ static const char *take_over_named(cmd_parms *cmd, const char *name)
     return NULL;
 }
 
-/* r->user is the one canonical form of a name. Another spelling is never met, which lets in whom `Require not user` is
- * to keep out. httpd reads its configuration twice at a start; for .htaccess nobody reads the log in time. */
+/* r->user is always the canonical form of a name. Another spelling never matches, which admits people whom `Require
+ * not user` should keep out. httpd reads its configuration twice when it starts; nobody would notice a log line
+ * about .htaccess in time. */
 static void warn_of_spelling(const cmd_parms *cmd, const char *arguments)
 {
     bool again = ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG ||

@@ -24,7 +24,8 @@ int identity_force_authn(request_rec *r)
     return OK;
 }
 
-/* Another module's AuthType in front, such as Basic: it has the Authorization header, unless that speaks of us. */
+/* Another module's AuthType, such as Basic, is in charge: it gets the Authorization header, unless that holds one of
+ * our credentials. */
 static bool foreign(request_rec *r, const identity_rctx_t *rctx)
 {
     const char *type = ap_auth_type(r);
@@ -66,8 +67,8 @@ int identity_check_authn(request_rec *r)
     return OK;
 }
 
-/* A call by which people come in, inside a location that asks who they are: httpd's access rules have said by now that
- * a user is all that is missing (Require ip, all denied and their like refuse before that). */
+/* One of the public operations, inside a location that requires a user: httpd's access rules have determined that
+ * nothing but a user is missing (Require ip, all denied and the like refuse earlier). */
 static bool way_in(request_rec *r, const identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
@@ -102,7 +103,7 @@ void identity_authenticate_inherited(request_rec *r, identity_rctx_t *rctx)
     const request_rec *before = identity_request_inherits(r);
     const identity_rctx_t *its = before ? identity_rctx_api(before) : NULL;
 
-    /* What was found for the other path may say less or more than what this one asks for. */
+    /* The result for the other path may be more or less than this one requires. */
     if (its && its->api.authenticated)
         authenticate(r, rctx);
 }

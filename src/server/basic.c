@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AuthBasicProvider identity: user name and password against the identities, by the rules of a login. */
+/* AuthBasicProvider identity: verifies user name and password, by the rules of a login. */
 #include <mod_auth.h>
 
 #include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
-/* What went wrong beyond a wrong password is told by protect.c, from which mod_auth_basic is run. Whoever is unknown
- * here is refused, not left to another provider (security 65). */
+/* Errors other than a wrong password are reported by protect.c, which runs mod_auth_basic. Unknown users are
+ * refused, not left to another provider (security 65). */
 static authn_status check_password(request_rec *r, const char *user, const char *password)
 {
     identity_rctx_t *rctx = identity_rctx_protected(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a request, read whole but never past its limit. */
+/* The body of a request, read completely but never beyond its limit. */
 #include <string.h>
 
 #include <util_filter.h>
@@ -8,7 +8,7 @@
 
 APLOG_USE_MODULE(identity);
 
-/* How much of a body that nobody wants is still taken from a stream of HTTP/2. */
+/* Maximum amount of an unwanted body that is still read from an HTTP/2 stream. */
 #define DRAINED (1024 * 1024)
 
 typedef struct text {
@@ -17,7 +17,7 @@ typedef struct text {
     size_t length, room;
 } text_t;
 
-/* Bodies hold passwords, so nothing is left behind where it grows. */
+/* Bodies contain passwords, so old buffers are wiped when they grow. */
 static void grow(text_t *text, size_t room)
 {
     char *bytes = apr_palloc(text->pool, room + 1);
@@ -47,7 +47,7 @@ static identity_problem_kind_t fault(request_rec *r, apr_status_t status)
     r->connection->keepalive = AP_CONN_CLOSE;
     switch (ap_map_http_request_error(status, HTTP_BAD_REQUEST)) {
     case AP_FILTER_ERROR:
-        /* httpd has answered already, by errors.c. */
+        /* httpd has already answered, through errors.c. */
         rctx->api.answered = true;
         return IDENTITY_PROBLEM_BAD_REQUEST;
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
@@ -59,7 +59,7 @@ static identity_problem_kind_t fault(request_rec *r, apr_status_t status)
     }
 }
 
-/* Takes what one brigade holds. */
+/* Adds the contents of one brigade. */
 static identity_problem_kind_t take(request_rec *r, apr_bucket_brigade *brigade, text_t *text, size_t limit, bool *end)
 {
     for (apr_bucket *bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);
@@ -93,7 +93,7 @@ static apr_off_t announced(const request_rec *r)
     return length && ap_parse_strict_length(&value, length) ? value : -1;
 }
 
-/* Asked once the body was read: an input filter that decodes it (mod_deflate's) has taken the header away by then. */
+/* Checked after the body was read: by then an input filter that decodes it (mod_deflate's) has removed the header. */
 static bool encoded(const request_rec *r)
 {
     const char *list = apr_table_get(r->headers_in, "Content-Encoding");
@@ -142,7 +142,7 @@ static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limi
 
 void identity_body_announce(request_rec *r, identity_rctx_t *rctx)
 {
-    /* The body is the client's request's: a subrequest, or the GET that follows an error, has none. */
+    /* The body belongs to the client's request: a subrequest, or the GET that follows an error, has none. */
     if (r->main || announced(r) == 0)
         return;
     if (!apr_table_get(r->headers_in, "Transfer-Encoding") && !apr_table_get(r->headers_in, "Content-Length"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What directives say together: step 2 of the start, and all of `httpd -t`, which also looks at the databases. */
+/* Checks across directives: step 2 of the start, and all of `httpd -t`, which also examines the databases. */
 #include <string.h>
 
 #include <apr_optional.h>
@@ -15,7 +15,7 @@ typedef struct wanting {
     server_rec *main_server;
 } wanting_t;
 
-/* A virtual host without directives of ours has the very configuration of the main server, which may not be wanted. */
+/* A virtual host without directives of ours shares the main server's configuration record, which may be inactive. */
 static void want(void *data, server_rec *server)
 {
     const wanting_t *wanting = data;
@@ -40,7 +40,7 @@ bool identity_active(apr_pool_t *configuration, apr_pool_t *temporary, server_re
 
     identity_servers_asking(temporary, main_server, want, &wanting);
     for (server_rec *server = main_server; server; server = server->next) {
-        /* What is asked for in the main server is asked for in each. */
+        /* A requirement in the main server applies to each virtual host. */
         if (identity_conf(server)->engine || identity_conf(main_server)->active)
             want(&wanting, server);
         any = any || identity_conf(server)->active;
@@ -60,7 +60,7 @@ static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
     if (strcmp(dbd->driver, "sqlite3") != 0)
         return apr_psprintf(pool, "ID0503: Identities are required, but DBDriver is %s; only sqlite3 is supported.",
                             dbd->driver);
-    /* mod_dbd opens the path as it stands, wherever the process happens to be. */
+    /* mod_dbd opens the path as it is, relative to the process's current directory. */
     if (dbd->params[0] != '/')
         return apr_psprintf(pool, "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.", dbd->params);
     return NULL;
@@ -111,7 +111,7 @@ static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
     return errmsg ? apr_psprintf(pool, "ID0511: %s", errmsg) : NULL;
 }
 
-/* A connection is set up once, for all who share it. */
+/* A connection is set up once, for all hosts that share it. */
 static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
                                 const identity_dbd_t *dbd)
 {
@@ -141,7 +141,7 @@ static const char *check_stale(const identity_conf_t *conf)
     return NULL;
 }
 
-/* Trailers come with the body, after the identities of the client's own making were removed (security 73). */
+/* Trailers arrive with the body, after forged identity headers were removed (security 73). */
 static const char *check_trailers(const server_rec *server)
 {
     const core_server_config *core = ap_get_core_module_config(server->module_config);
@@ -159,8 +159,8 @@ static void warn_lifetime(const server_rec *server, const char *name, apr_interv
                      "ID0534: %s is more than 24h, the maximum lifetime of an access token: using 24h", name);
 }
 
-/* mod_dbd has one database for a server or virtual host, and its last DBDParams wins: of two modules that each brought
- * one the first gets the other's. */
+/* mod_dbd has one database per server or virtual host, and the last DBDParams wins: if two modules each set one, the
+ * first gets the other's. */
 static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
 {
     const ap_directive_t *user = identity_dbd_user(pool, main_server, server);
@@ -243,7 +243,7 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
 
 /* ---- `httpd -t` ------------------------------------------------------------------------------------------------- */
 
-/* What a start would not mend by itself. */
+/* Problems that a start would not fix by itself. */
 static const char *test_database(apr_pool_t *pool, const identity_conf_t *conf, const identity_dbd_t *dbd)
 {
     const char *errmsg = NULL;

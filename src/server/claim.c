@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The URLs that are ours: taken from httpd before it looks for files, and given a request id. */
+/* Claims the URLs of the API before httpd looks for files, and assigns request ids. */
 #include <string.h>
 
 #include "rctx.h"
@@ -54,7 +54,7 @@ static void describe(request_rec *r, identity_rctx_t *rctx)
 
 /* ---- claiming --------------------------------------------------------------------------------------------------- */
 
-/* An ErrorDocument of the server would take the place of what errors.c writes, or send the client elsewhere. */
+/* An ErrorDocument of the server would replace what errors.c writes, or redirect the client. */
 static void drop_error_documents(request_rec *r)
 {
     static const int codes[] = {400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413,
@@ -73,7 +73,7 @@ static identity_rctx_t *begin(request_rec *r)
 
     apr_table_setn(r->err_headers_out, "X-REQUEST-ID", rctx->request_id);
     identity_cors_answer(r, r->err_headers_out);
-    /* What is an error document itself may have to answer as if there were none (stand_in.c). */
+    /* A request for an error document may have to answer as if there were none (stand_in.c). */
     if (!r->prev || !ap_is_HTTP_ERROR(r->prev->status))
         drop_error_documents(r);
     return rctx;
@@ -81,7 +81,7 @@ static identity_rctx_t *begin(request_rec *r)
 
 /* ---- mailed links ----------------------------------------------------------------------------------------------- */
 
-/* %23, or that once more encoded: where the fragment begins that became a part of the path. */
+/* %23, possibly encoded once more: the start of a fragment that has become part of the path. */
 static bool is_hash(const char *at)
 {
     if (*at++ != '%')
@@ -91,9 +91,9 @@ static bool is_hash(const char *at)
     return strncmp(at, "23", 2) == 0;
 }
 
-/* Some mail programs write %23 for the # of a link, so that its secret comes in the request line. It is the page's
- * request all the same, and the page finds the secret in the browser's address bar; here it is dropped, before
- * anything that writes logs or variables has seen it (security 20). */
+/* Some mail programs write %23 for the # of a link, so that its secret is in the request line. The request is still
+ * one for the page, and the page finds the secret in the browser's address bar; here it is removed, before anything
+ * that writes logs or variables has seen it (security 20). */
 static void mend_link(request_rec *r)
 {
     for (int kind = 0; kind < IDENTITY_MAIL_KINDS; kind++) {
@@ -111,7 +111,7 @@ static void mend_link(request_rec *r)
 
 /* ---- hooks ------------------------------------------------------------------------------------------------------ */
 
-/* Before httpd decodes the path: what it refuses in doing so (%2F) is already ours to answer. */
+/* Before httpd decodes the path: what it refuses while doing so (%2F) must already be ours to answer. */
 int identity_pre_translate_name(request_rec *r)
 {
     if (!engine(r))
@@ -124,9 +124,9 @@ int identity_pre_translate_name(request_rec *r)
 int identity_translate_name(request_rec *r)
 {
     if (r->proxyreq == PROXYREQ_PROXY)
-        return DECLINED; /* a request through us, not to us */
+        return DECLINED; /* a proxy request, not one to us */
     if (!engine(r)) {
-        /* Decoded, it is another path than it looked. */
+        /* Once decoded, it may be a different path. */
         if (identity_rctx_api(r)) {
             identity_rctx_drop(r);
             apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
@@ -146,7 +146,7 @@ int identity_map_to_storage(request_rec *r)
     return identity_rctx_claimed(r) ? OK : DECLINED;
 }
 
-/* Else mod_mime would find a type, and a handler such as CGI, in the path's suffix. */
+/* Otherwise mod_mime would derive a type, or a handler such as CGI, from the path's suffix. */
 int identity_type_checker(request_rec *r)
 {
     if (!identity_rctx_claimed(r))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Directives: the table of directives.def as structs, their making and merging, and what each value must be. */
+/* Directives: the structs of directives.def, how they are created and merged, and how values are validated. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     const identity_conf_t *base = base_, *added = added_;
     identity_conf_t *merged;
 
-    /* Nothing of ours stands here (it may be a Require, see below): then all is shared, as without any directive. */
+    /* No directive of ours is set here (it may be a Require, see below): then everything is shared, as if there were
+     * none. */
     if (!added->set && !added->engine && !added->forwards)
         return base_;
     merged = apr_pcalloc(pool, sizeof *merged);
@@ -90,13 +91,13 @@ void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
 
 /* ---- setters ---------------------------------------------------------------------------------------------------- */
 
-/* Where a directive's value goes; in cmd->info. */
+/* Where a directive's value is stored; in cmd->info. */
 typedef struct member {
     size_t offset;
     unsigned bit;
 } member_t;
 
-/* The member that is set; from now on the directive counts as given. */
+/* The member to be set; marks the directive as set. */
 static void *member_set(cmd_parms *cmd)
 {
     const member_t *member = cmd->info;
@@ -113,7 +114,7 @@ static const char *set_flag(cmd_parms *cmd, void *directory, int on)
     return NULL;
 }
 
-/* The member of a DIRECTORY row that is set. */
+/* The member of a DIRECTORY row to be set. */
 static void *dir_member_set(cmd_parms *cmd, identity_directory_conf_t *directory)
 {
     const member_t *member = cmd->info;
@@ -169,7 +170,7 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
     err = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
     if (err)
         return err;
-    /* The answers go to pages with the credentials of whoever looks at them. */
+    /* Pages can read the answers with the credentials of their user. */
     if (strchr(value, '*') || strcasecmp(value, "null") == 0)
         return apr_psprintf(cmd->pool,
                             "%s takes individual origins, such as https://app.example.org; %s would allow every site.",
@@ -467,7 +468,7 @@ static const char *set_trusted_proxy(cmd_parms *cmd, void *directory, const char
     (void)directory;
     if (mask)
         *mask++ = '\0';
-    /* APR would take 10 for 10.0.0.0/8: too easily written by mistake where it is a matter of trust. */
+    /* APR would accept 10 for 10.0.0.0/8: too easily mistyped where trust is concerned. */
     bool whole = inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) == 1;
     if (!whole || apr_ipsubnet_create(&subnet, address, mask, cmd->pool) != APR_SUCCESS)
         return apr_psprintf(cmd->pool,
@@ -527,8 +528,8 @@ static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url,
     return identity_read_captcha(cmd->pool, cmd->cmd->name, url, file, option, captcha);
 }
 
-/* What .htaccess may say, where AllowOverride has AuthConfig: which credentials its folder takes, as AuthType does. The
- * others are the administrator's: they decide what leaves this server, and how often it is asked. */
+/* Allowed in .htaccess with AllowOverride AuthConfig: which credentials its folder accepts, as for AuthType. The
+ * others are reserved for the administrator: they determine what leaves this server, and how often it is asked. */
 #define OVERRIDE(bit) ((bit) == DIRECTORY_BIT_cookie || (bit) == DIRECTORY_BIT_basic_keys ? OR_AUTHCFG : 0)
 
 /* ---- the command table ------------------------------------------------------------------------------------------ */
@@ -553,7 +554,7 @@ static const member_t place_members[] = {
                         RSRC_CONF | ACCESS_CONF | OVERRIDE(DIRECTORY_BIT_##member), help),
 const command_rec identity_commands[] = {
 #include "directives.def"
-    /* mod_authz_core's, which does what they say (alias.c). */
+    /* mod_authz_core's directives, which it handles itself (alias.c). */
     AP_INIT_RAW_ARGS("Require", identity_beside_require, NULL, OR_AUTHCFG, "See mod_authz_core"),
     AP_INIT_RAW_ARGS("<AuthzProviderAlias", identity_beside_alias, NULL, RSRC_CONF, "See mod_authz_core"),
     {.name = NULL},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CORS (identity-api.md, section 1, methods; security 79): browsers let the pages of the origins that
- * IdentityCORSOrigin names use this API, and their credentials with it. Other origins are told nothing. Here and not
- * behind the door, since it holds for what httpd refuses by itself too. */
+/* CORS (identity-api.md, section 1, methods; security 79): browsers let pages of the origins named in
+ * IdentityCORSOrigin use this API, with their user's credentials. Other origins get no CORS headers. Implemented
+ * here and not in the service layer, since it also applies to errors that httpd generates. */
 #include <string.h>
 
 #include "server_int.h"
@@ -21,7 +21,7 @@ static const apr_array_header_t *origins_of(const request_rec *r)
     return conf->cors_origins && conf->cors_origins->nelts ? conf->cors_origins : NULL;
 }
 
-/* The request's Origin where it is one of those named, byte by byte; NULL otherwise. */
+/* The request's Origin if it is one of the configured ones, byte by byte; NULL otherwise. */
 static const char *granted_origin(const request_rec *r)
 {
     const apr_array_header_t *origins = origins_of(r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables of the rate limits, in shared memory. Pages that no counter has used yet take no room. */
+/* The two tables of the rate limits, in shared memory. Untouched pages take no memory. */
 #include "server_int.h"
 
-#define COUNTERS 32768 /* some 8 MiB when all are used */
+#define COUNTERS 32768 /* about 8 MiB when fully used */
 #define PROOFS   8192
 
 typedef struct table {

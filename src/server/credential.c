@@ -49,7 +49,7 @@ const char *identity_header_sent(const request_rec *r, const char *name)
 
 /* ---- recognizing ------------------------------------------------------------------------------------------------ */
 
-/* By the hosts of all virtual hosts with this one's database. */
+/* For the hosts of all virtual hosts with the same database. */
 static bool formed(request_rec *r, const char *value, apr_array_header_t *secrets)
 {
     const identity_site_t *site = identity_conf(r->server)->database_of;
@@ -60,14 +60,14 @@ static bool formed(request_rec *r, const char *value, apr_array_header_t *secret
     return false;
 }
 
-/* Of the session, as browsers and programs send them. */
+/* Session cookies, as browsers and programs send them. */
 static const char *const session_cookies[] = {("__Host-" IDENTITY_ACCESS_COOKIE), IDENTITY_ACCESS_COOKIE,
                                               IDENTITY_REFRESH_COOKIE};
 #define SESSION_COOKIES (sizeof session_cookies / sizeof session_cookies[0])
 
 /* ---- cutting ---------------------------------------------------------------------------------------------------- */
 
-/* A subrequest has the very table of its request, which may still have to ask who it is. */
+/* A subrequest shares the header table of its request, which may still have to be authenticated. */
 static void own_headers(request_rec *r)
 {
     if (r->main && r->headers_in == r->main->headers_in)
@@ -102,7 +102,7 @@ static void cut_header(request_rec *r, const char *name, bool used)
     apr_table_unset(r->headers_in, name);
 }
 
-/* A key or token of ours is one in any header. Cookies of other names are the programs' that made them. */
+/* A key or token of ours counts in any header. Cookies with other names belong to the programs that set them. */
 typedef struct others {
     request_rec *r;
     apr_table_t *found;
@@ -114,7 +114,7 @@ static int note_other(void *others_, const char *name, const char *value)
     bool known =
         strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "X-API-KEY") == 0 || strcasecmp(name, "Cookie") == 0;
 
-    /* Most hold nothing that looks like the beginning of one. */
+    /* Most values contain nothing that resembles the beginning of one. */
     if (!known && (strstr(value, "idk_") || strstr(value, "ey") || strncasecmp(value, "Basic ", 6) == 0) &&
         formed(others->r, value, NULL))
         apr_table_addn(others->found, name, value);
@@ -135,8 +135,8 @@ static void cut_others(request_rec *r)
         apr_table_unset(r->headers_in, APR_ARRAY_IDX(found, i, apr_table_entry_t).key);
 }
 
-/* By which the client was, or was to be, known here, whatever it looks like; a cookie leaves the headers to the
- * application. */
+/* Was the client authenticated, or to be authenticated, by a header, whatever it looks like? With a cookie the
+ * headers are left to the application. */
 static bool by_header(const request_rec *r)
 {
     const identity_rctx_t *rctx = identity_rctx_inherited(r);
@@ -158,17 +158,17 @@ static bool let_in(const request_rec *r)
 
 /* ---- what was made of it ---------------------------------------------------------------------------------------- */
 
-/* Pieces of a secret that are long enough to be nothing else: whoever has copied twice as much has one whole. Clients
- * must not be able to remove variables of the administrator by sending their values as credentials, so only the random
- * part of what has our form counts, and what somebody has really been let in by. */
+/* Fragments of a secret long enough to be unambiguous: any copy of twice that length contains a whole one. Clients
+ * must not be able to remove the administrator's variables by sending their values as credentials, so only the
+ * random part of well-formed credentials counts, and credentials that were really accepted. */
 #define PIECE      12
-#define KEY_SECRET 49 /* of a key: what follows on its id */
-#define MAC        43 /* of the access cookie, behind the session's id */
+#define KEY_SECRET 49 /* of a key: the part after its id */
+#define MAC        43 /* of the access cookie, after the session's id */
 
 typedef struct traces {
     request_rec *r;
     apr_array_header_t *secrets; /* of const char * */
-    apr_array_header_t *names;   /* of const char *: what holds one of them */
+    apr_array_header_t *names;   /* of const char *: names of variables that contain one of them */
 } traces_t;
 
 static bool random_text(const char *text)
@@ -181,7 +181,7 @@ static void add_secret(traces_t *traces, const char *secret)
 {
     const char *dot = strrchr(secret, '.');
 
-    /* The signature of a token; what is in front of it is alike in many. */
+    /* The signature of a token; the part before it is similar in many. */
     if (dot)
         secret = dot + 1;
     else if (strlen(secret) > KEY_SECRET)
@@ -199,7 +199,7 @@ static void add_header_secrets(traces_t *traces, const char *value)
     bool ours = formed(traces->r, value, secrets);
     for (int i = 0; i < secrets->nelts; i++)
         add_secret(traces, APR_ARRAY_IDX(secrets, i, const char *));
-    /* Of Basic the whole, too: a key as a password, or the password of whoever was let in by it. */
+    /* For Basic the whole value, too: a key as a password, or the password that was accepted. */
     const char *basic = ap_getword_white(traces->r->pool, &value);
     if (strcasecmp(basic, "Basic") == 0 && (ours || let_in(traces->r)) && strlen(value) >= PIECE)
         APR_ARRAY_PUSH(traces->secrets, const char *) = value;
@@ -224,7 +224,7 @@ static void add_cookie_secrets(traces_t *traces, const char *cookies)
     }
 }
 
-/* What this module tells programs holds no secret, whatever a client sends; of cookies it has cut its own. */
+/* This module's own variables contain no secret, whatever a client sends; the cookies have already been filtered. */
 static bool spared(const char *name)
 {
     static const char *const names[] = {"IDENTITY_USER_ID", "IDENTITY_USERNAME",    "IDENTITY_ENTITY_ID",
@@ -314,11 +314,11 @@ void identity_keep_credentials(request_rec *r)
     bool first = !rctx || rctx->kept_for != r->per_dir_config;
     bool used = by_header(r) || (rctx && rctx->used_below);
 
-    /* mod_dir and mod_negotiation ask by a subrequest, and go on as if that were what was asked for. */
+    /* mod_dir and mod_negotiation use a subrequest, and continue as if that had been requested. */
     if (used && r->main && let_in(r))
         identity_rctx_make(r->main)->used_below = true;
 
-    /* What a forward proxy passes on is for the site behind it. */
+    /* Credentials in a forward proxy's requests are for the site behind it. */
     if (r->proxyreq == PROXYREQ_PROXY || (!identity_conf(r->server)->database_of && !used))
         return;
     if (conf->forward_credential) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with a database, in a sentence with the command that mends it. Nothing is changed here. */
+/* Describes a problem with a database, in a sentence with the command that fixes it. Changes nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -17,7 +17,7 @@
 
 /* ---- words of a shell ------------------------------------------------------------------------------------------- */
 
-/* As one word of a shell: whoever reads the log copies the command. */
+/* Quoted as one shell word, since people copy the command from the log. */
 static const char *quoted(apr_pool_t *pool, const char *text)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-:@%+=,";
@@ -36,7 +36,7 @@ static const char *tool_command(apr_pool_t *pool, const identity_dbd_t *dbd, con
                         quoted(pool, apr_pstrcat(pool, dbd->driver, ":", dbd->params, NULL)), command);
 }
 
-/* USER:GROUP of whoever the children run as. */
+/* USER:GROUP of the children. */
 static const char *children_owner(apr_pool_t *pool)
 {
     bool root = geteuid() == 0;
@@ -70,8 +70,8 @@ static int try_access(const char *path, int mode)
     return access(path, mode) == 0 ? 0 : errno;
 }
 
-/* By a process that becomes what the children will be: nothing else knows of every folder above, of groups and of
- * access lists. */
+/* In a process that becomes what the children will be: nothing else takes into account all parent folders, groups
+ * and access lists. */
 static int try_access_as_child(const char *path, int mode)
 {
     pid_t pid = fork();
@@ -95,7 +95,7 @@ int identity_child_access(const char *path, int mode)
     return geteuid() == 0 ? try_access_as_child(path, mode) : try_access(path, mode);
 }
 
-/* The first folder on the way to a path that the children may not pass through; NULL: none. */
+/* The first folder on a path in which the children have no search permission; NULL: none. */
 static const char *barred(apr_pool_t *pool, const char *path)
 {
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -133,7 +133,7 @@ static const char *no_access(apr_pool_t *pool, const char *path, int error)
                         user, path, strerror(error), error, identity_rights_command(pool, path));
 }
 
-/* A folder that is not there is the file's business. */
+/* A missing folder is handled with the file. */
 static identity_fault_t check_folder(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
 {
     const char *folder = identity_folder_of(pool, dbd->params);
@@ -179,7 +179,7 @@ const char *identity_database_remains(apr_pool_t *pool, const identity_dbd_t *db
     return found;
 }
 
-/* errno, or 0 for a file without a byte. */
+/* errno, or 0 for an empty file. */
 static const char *missing(apr_pool_t *pool, const identity_dbd_t *dbd, int error)
 {
     const char *folder = identity_folder_of(pool, dbd->params), *migrate = tool_command(pool, dbd, "migrate");
@@ -217,9 +217,9 @@ static bool has_magic(int file)
     return pread(file, head, sizeof head, 0) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
 }
 
-/* Before SQLite sees it: what is not a database would cost the journal that waits beside it for the right one. Where
- * connections may be open the file stays open: closing it would drop the locks that SQLite has on it in this process,
- * by the rules of POSIX. (One for each file that ever lay there.) */
+/* Before SQLite opens it: if it is not a database, SQLite would delete the journal that belongs to the right one. If
+ * connections may be open, the file stays open: by POSIX rules, closing it would drop SQLite's locks in this
+ * process. (One for each file that was ever there.) */
 static bool is_database(const char *path, const struct stat *info, identity_magic_t *kept)
 {
     if (kept && kept->file >= 0 && kept->number == info->st_ino && kept->device == info->st_dev)
@@ -298,7 +298,7 @@ static identity_fault_t check_access(apr_pool_t *pool, const identity_dbd_t *dbd
     return fault ? fault : check_rights(pool, dbd, errmsg);
 }
 
-/* SQLite opens nothing on a full disk, where it can make no index of its journal. */
+/* On a full disk SQLite cannot open the database, because it cannot create the index of its journal. */
 static bool disk_is_full(const char *folder)
 {
     struct statvfs info;
@@ -306,8 +306,8 @@ static bool disk_is_full(const char *folder)
     return statvfs(folder, &info) == 0 && info.f_blocks > 0 && info.f_bavail == 0;
 }
 
-/* What was moved away or closed a moment ago is not damaged, nor is what lies on a full disk: nobody may be told to put
- * a backup in its place. */
+/* A file that was moved away or closed a moment ago is not damaged, nor is one on a full disk: nobody must be told
+ * to restore a backup then. */
 static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
 {
     struct stat info;
@@ -347,7 +347,7 @@ identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t 
     return state == IDENTITY_SCHEMA_OLDER ? IDENTITY_FAULT_OLDER : IDENTITY_FAULT_SCHEMA;
 }
 
-/* The driver's texts, of all versions so far. */
+/* The driver's messages, in all versions so far. */
 identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd, const char *failure,
                                           const char *detail, const char **errmsg)
 {
@@ -355,7 +355,7 @@ identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t
         *errmsg = locked(pool, dbd);
         return IDENTITY_FAULT_LOCKED;
     }
-    /* What finds no room for the index of the journal is called an I/O error. */
+    /* If there is no room for the index of the journal, SQLite reports an I/O error. */
     if (detail && (strstr(detail, "disk is full") ||
                    (strstr(detail, "I/O") && disk_is_full(identity_folder_of(pool, dbd->params))))) {
         *errmsg = full(pool, dbd);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process knows of a database: well, or what is wrong. A fault never ends httpd. Whoever asks for a connection
- * meanwhile is refused (503), the fault is logged once, in the main log, by whichever process sees it first, and the
- * database is looked at again until it is well. While all is well that costs a stat() a request and a look every few
- * seconds.
+/* The state of a database as a process knows it: available, or the problem. A problem never ends httpd. Meanwhile
+ * connections are refused (503), the problem is logged once, in the main log, by whichever process sees it first,
+ * and the database is examined again until it is available. While it is available, this costs a stat() per request
+ * and an examination every few seconds.
  *
- * Two kinds: a look that fails (file, rights, schema, signing key) keeps everybody from the database; a statement that
- * tells of a full disk, a lock or damage is only logged, since others may still succeed. */
+ * There are two kinds: a failed examination (file, permissions, schema, signing key) makes the database unavailable;
+ * a statement that fails because of a full disk, a lock or damage is only logged, since others may still succeed. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,14 +15,14 @@
 
 APLOG_USE_MODULE(identity);
 
-#define LOOK_WELL  apr_time_from_sec(5)    /* so late a schema that was changed in place is noticed */
-#define LOOK_FAULT apr_time_from_msec(500) /* so late a folder that was mended is */
-/* A restart reports a fault again, but not one that the children have reported a moment before it. */
+#define LOOK_WELL  apr_time_from_sec(5)    /* delay until a schema changed in place is noticed */
+#define LOOK_FAULT apr_time_from_msec(500) /* delay until a repaired folder is noticed */
+/* A restart reports a problem again, unless the children have reported it just before. */
 #define SAID_ANEW  apr_time_from_sec(30)
 
-/* What was logged last, shared by all processes. */
+/* The last report, shared by all processes. */
 typedef struct reported {
-    atomic_ullong fault; /* kind and digest of the text; 0: well */
+    atomic_ullong fault; /* kind and digest of the text; 0: available */
     atomic_ullong at;
 } reported_t;
 
@@ -33,12 +33,12 @@ struct identity_database {
     /* of this process; under state */
     identity_fault_t fault;
     identity_file_t file; /* as of the last look */
-    bool suspect;         /* something failed since */
+    bool suspect;         /* a failure since then */
     apr_time_t looked_at;
-    atomic_llong keys_at; /* when it was last looked for signing keys that are new */
-    /* one looks at a time; it owns: */
+    atomic_llong keys_at; /* when signing keys were last checked for changes */
+    /* one thread examines at a time; it owns: */
     identity_magic_t magic;
-    apr_thread_mutex_t *state, *looking; /* NULL: in the parent, or none could be made */
+    apr_thread_mutex_t *state, *looking; /* NULL: in the parent, or if none could be created */
 };
 
 /* ---- the file that lies there ----------------------------------------------------------------------------------- */
@@ -83,14 +83,15 @@ static void report_well(identity_database_t *database, unsigned long long before
                      database->dbd.params);
 }
 
-/* A look that began before another process reported a fault knows nothing of it: that it was well is no news. */
+/* An examination that began before another process reported a problem knows nothing of it: that it succeeded is no
+ * news. */
 static bool outdated(const identity_database_t *database, identity_fault_t fault, apr_time_t looked_at)
 {
     unsigned long long at = atomic_load(&database->reported->at);
     return !fault && at >= (unsigned long long)looked_at && at <= (unsigned long long)apr_time_now();
 }
 
-/* looked_at: when the look began that found it. */
+/* looked_at: when the examination began. */
 static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg, apr_time_t looked_at)
 {
     if (outdated(database, fault, looked_at))
@@ -142,7 +143,7 @@ identity_database_t *identity_database_make(identity_site_t *site, const identit
     database->reported =
         identity_shared(site, apr_pstrcat(site->pool, "database-", dbd->driver, ":", dbd->params, NULL), 1,
                         sizeof(reported_t), NULL, NULL);
-    /* Without shared memory each process reports for itself; start.c refuses such a machine soon. */
+    /* Without shared memory each process reports for itself; start.c soon refuses such a machine. */
     if (!database->reported)
         database->reported = apr_pcalloc(site->pool, sizeof *database->reported);
     return database;
@@ -172,7 +173,7 @@ bool identity_database_well(const identity_database_t *database)
 
 bool identity_database_child(identity_database_t *database)
 {
-    /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
+    /* An ungraceful stop destroys the child's pool under running threads: these objects outlive it. */
     if (apr_thread_mutex_create(&database->looking, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&database->state, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS)
         database->state = NULL;
@@ -188,7 +189,7 @@ void identity_database_suspect(identity_database_t *database)
 
 typedef enum { LOOK_NOT_YET, LOOK_SOON, LOOK_NOW } due_t;
 
-/* SOON: whoever comes meanwhile goes by what is known. */
+/* SOON: meanwhile others rely on the last result. */
 static due_t due(identity_database_t *database, const identity_file_t *found)
 {
     apr_thread_mutex_lock(database->state);
@@ -206,12 +207,12 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
     apr_pool_t *own;
 
     apr_thread_mutex_lock(database->state);
-    database->suspect = false; /* what fails from here on was not seen by this look */
+    database->suspect = false; /* failures from here on are not covered by this examination */
     apr_thread_mutex_unlock(database->state);
     apr_pool_create(&own, pool);
     identity_fault_t before = database->fault;
     identity_fault_t fault = identity_database_check(own, &database->dbd, &database->magic, false, &errmsg);
-    /* Connections that are open may find it unlocked, and go on reading on a full disk. */
+    /* Open connections may find it unlocked, and can go on reading on a full disk. */
     if ((fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL) && !before && !replaced)
         fault = IDENTITY_FAULT_NONE;
     if (!fault)
@@ -236,7 +237,7 @@ static void look_if_due(identity_database_t *database, apr_pool_t *pool, const i
         apr_thread_mutex_lock(database->looking);
     else if (apr_thread_mutex_trylock(database->looking) != APR_SUCCESS)
         return;
-    /* Another thread may have looked while this one waited. */
+    /* Another thread may have examined it while this one waited. */
     if (due(database, found) != LOOK_NOT_YET)
         look(database, pool, found);
     apr_thread_mutex_unlock(database->looking);
@@ -249,7 +250,7 @@ void identity_database_keys(identity_database_t *database, apr_time_t now)
 
     if (!database->state || now - atomic_load(&database->keys_at) < LOOK_WELL)
         return;
-    /* One reads the folder; the requests of others go on by the keys that are known. */
+    /* One thread reads the folder; other requests use the known keys. */
     if (apr_thread_mutex_trylock(database->looking) != APR_SUCCESS)
         return;
     if (now - atomic_load(&database->keys_at) >= LOOK_WELL) {

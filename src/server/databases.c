@@ -15,12 +15,12 @@ APLOG_USE_MODULE(identity);
 
 /* ---- whose it is ------------------------------------------------------------------------------------------------ */
 
-/* What root has made (here, or by htidentity) goes to the user of the children. */
+/* Files that root has created (here, or with htidentity) are given to the children's user. */
 const char *identity_give_to_children(apr_pool_t *pool, const char *path)
 {
     struct stat info;
 
-    /* The folder is in the children's hands: nothing that they might have put there is followed. */
+    /* The folder belongs to the children: symbolic links that they might have put there are not followed. */
     if (geteuid() != 0 || lstat(path, &info) != 0 || info.st_uid != 0 || (S_ISREG(info.st_mode) && info.st_nlink > 1))
         return NULL;
     if (lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
@@ -41,7 +41,7 @@ static const char *hand_over(apr_pool_t *temporary, const identity_host_t *host)
 
 /* ---- made, brought up to date, checked -------------------------------------------------------------------------- */
 
-/* Any of the hosts that share the database may say so. */
+/* Any of the hosts that share the database may enable it. */
 static bool auto_migrate(const identity_host_t *host)
 {
     for (int i = 0; i < host->site->hosts->nelts; i++) {
@@ -52,10 +52,10 @@ static bool auto_migrate(const identity_host_t *host)
     return false;
 }
 
-/* How long the start tries: other processes, and at a graceful restart the children at work, may keep SQLite busy. */
+/* How long the start retries: other processes, and at a graceful restart the running children, may keep SQLite busy. */
 #define PATIENCE apr_time_from_sec(3)
 
-/* A database is made where there is nothing of one that was moved away. */
+/* A database is created only if there are no remains of one that was moved away. */
 static bool may_migrate(apr_pool_t *temporary, const identity_dbd_t *dbd, identity_fault_t err)
 {
     struct stat info;
@@ -106,7 +106,7 @@ static void start_database(apr_pool_t *temporary, const identity_host_t *host)
 
 /* ---- the Maildir ------------------------------------------------------------------------------------------------ */
 
-/* A fault of the mail's folder is one of mail, which waits in the outbox: it is logged, and httpd starts. */
+/* A problem with the mail folder only affects mail, which waits in the outbox: it is logged, and httpd starts. */
 static const char *maildir(apr_pool_t *temporary, const identity_host_t *host)
 {
     const identity_mail_target_t *target = host->settings.mail;

@@ -24,21 +24,21 @@ APLOG_USE_MODULE(identity);
 /* A slot belongs to the thread that has taken it. */
 typedef struct slot {
     bool taken;
-    bool leaked;          /* mod_dbd counts a connection for it that is closed */
+    bool leaked;          /* mod_dbd still counts a connection for it that has been closed */
     ap_dbd_t *record;     /* mod_dbd's, while taken */
-    bool private_conn;    /* has connections of its own: */
-    apr_pool_t *own;      /* holds db, also while the slot is free */
-    identity_file_t file; /* that db was opened on */
+    bool private_conn;    /* uses connections of its own: */
+    apr_pool_t *own;      /* pool of db, also while the slot is free */
+    identity_file_t file; /* on which db was opened */
     identity_db_t *db;
-    identity_db_t *in_use; /* db while somebody has it: how give_back finds the slot; under the mutex */
+    identity_db_t *in_use; /* db while it is lent: by this give_back finds the slot; under the mutex */
 } slot_t;
 
 struct identity_dbpool {
     apr_pool_t *configuration;
-    server_rec *server; /* whose mod_dbd it is */
+    server_rec *server; /* the server whose mod_dbd configuration is used */
     identity_database_t *database;
     identity_dbd_t dbd;
-    bool private; /* mod_dbd would prepare statements of other modules on its connections: none of those is used */
+    bool private; /* mod_dbd would prepare statements of other modules on its connections: use none of them */
     identity_db_options_t options;
     slot_t *slots;
     APR_OPTIONAL_FN_TYPE(ap_dbd_open) * open;
@@ -47,9 +47,9 @@ struct identity_dbpool {
     apr_pool_t *child;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
-    identity_file_t initial_file; /* the file that mod_dbd's connections are opened on, while it is still the same */
-    bool closing;                 /* the child ends: nothing is lent any more */
-    bool interruptible;           /* signals may come to threads that use it (prefork) */
+    identity_file_t initial_file; /* the file on which mod_dbd's connections are opened, as long as it is the same */
+    bool closing;                 /* the child is ending: nothing is lent any more */
+    bool interruptible;           /* signals may be delivered to threads that use it (prefork) */
 };
 
 static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
@@ -115,7 +115,7 @@ static void free_up(identity_dbpool_t *pool, slot_t *slot)
 {
     apr_thread_mutex_lock(pool->mutex);
     slot->taken = false;
-    /* All, since one who waits may be the child's end. */
+    /* All of them, since a waiting thread may be the child's end. */
     apr_thread_cond_broadcast(pool->freed);
     apr_thread_mutex_unlock(pool->mutex);
 }
@@ -127,8 +127,8 @@ static void lend(identity_dbpool_t *pool, slot_t *slot)
     apr_thread_mutex_unlock(pool->mutex);
 }
 
-/* The slot is the caller's from here on. It must be before mod_dbd has the connection back and lends it to somebody
- * with another slot. */
+/* From here on the slot belongs to the caller. This must precede returning the connection to mod_dbd, which could
+ * lend it to a thread with another slot. */
 static slot_t *slot_of(identity_dbpool_t *pool, const identity_db_t *db)
 {
     slot_t *slot = NULL;
@@ -145,7 +145,7 @@ static slot_t *slot_of(identity_dbpool_t *pool, const identity_db_t *db)
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
-/* Subpools of the child's are made and destroyed under the mutex. */
+/* Subpools of the child's pool are created and destroyed under the mutex. */
 static apr_pool_t *own_pool(identity_dbpool_t *pool)
 {
     apr_pool_t *own = NULL;
@@ -163,7 +163,7 @@ static void drop_pool(identity_dbpool_t *pool, apr_pool_t *dropped)
     apr_thread_mutex_unlock(pool->mutex);
 }
 
-/* The record is forgotten first: what is with mod_dbd is not given to it again. */
+/* The record is cleared first: a connection must not be returned to mod_dbd twice. */
 static void hand_back(identity_dbpool_t *pool, slot_t *slot)
 {
     ap_dbd_t *record = slot->record;
@@ -173,13 +173,13 @@ static void hand_back(identity_dbpool_t *pool, slot_t *slot)
     pool->close(pool->server, record);
 }
 
-/* Closes the connection of a slot for good. */
+/* Closes the connection of a slot permanently. */
 static void discard(identity_dbpool_t *pool, slot_t *slot)
 {
     if (slot->own) {
         drop_pool(pool, slot->own);
     } else if (slot->record && pool->dbd.persist) {
-        /* Its pool closes it; mod_dbd keeps no pointer to what it has lent. */
+        /* Its pool closes it; mod_dbd keeps no pointer to lent connections. */
         slot->private_conn = slot->leaked = true;
         apr_pool_destroy(slot->record->pool);
     } else if (slot->record) {
@@ -190,7 +190,7 @@ static void discard(identity_dbpool_t *pool, slot_t *slot)
     slot->db = NULL;
 }
 
-/* Something was wrong with the database a moment after it was looked at. */
+/* The database failed right after it was examined. */
 static identity_db_status_t lost(identity_dbpool_t *pool, slot_t *slot)
 {
     discard(pool, slot);
@@ -223,7 +223,7 @@ static identity_db_status_t connect_in_use(identity_dbpool_t *pool, slot_t *slot
 
     slot->record = pool->open(request, pool->server);
     if (!slot->record)
-        return lost(pool, slot); /* mod_dbd has said why */
+        return lost(pool, slot); /* mod_dbd has logged the reason */
     slot->db =
         identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle, &pool->options, &error);
     if (slot->db)
@@ -232,7 +232,7 @@ static identity_db_status_t connect_in_use(identity_dbpool_t *pool, slot_t *slot
     return lost(pool, slot);
 }
 
-/* A file may be moved away, or another be put in its place, while connections to it live on and see nothing of it. */
+/* A file may be moved away or replaced while connections to it stay open and do not notice. */
 static identity_db_status_t reach(identity_dbpool_t *pool, slot_t *slot, apr_pool_t *request)
 {
     identity_file_t file;
@@ -314,7 +314,7 @@ static bool all_free(const identity_dbpool_t *pool)
     return true;
 }
 
-/* What mod_dbd gets for a connection that is closed already: nothing but a pool that it may destroy. */
+/* Given to mod_dbd in place of a connection that is already closed: nothing but a pool that it may destroy. */
 static ap_dbd_t *dummy_record(const identity_dbpool_t *pool)
 {
     apr_pool_t *own;
@@ -325,8 +325,8 @@ static ap_dbd_t *dummy_record(const identity_dbpool_t *pool)
     return record;
 }
 
-/* Before mod_dbd counts its connections. A stop that is not graceful comes while threads are at work, though never to
- * one that has a connection (signals.c): they have a moment to end it. */
+/* Before mod_dbd counts its connections. An ungraceful stop comes while threads are working, though never to one
+ * that has a connection (signals.c): they get a moment to finish. */
 static apr_status_t close_pool(void *pool_)
 {
     identity_dbpool_t *pool = pool_;
@@ -356,7 +356,7 @@ void identity_dbpool_child(identity_dbpool_t *pool, apr_pool_t *child)
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     pool->interruptible = !threaded;
     apr_pool_create(&pool->child, child);
-    /* A stop that is not graceful destroys the child's pool under threads that still run: these outlive it. */
+    /* An ungraceful stop destroys the child's pool under running threads: these objects outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
         apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS ||
         !identity_database_child(pool->database)) {
@@ -381,7 +381,7 @@ bool identity_write_enter(void *host_)
         return true;
     identity_metric_add(host->env.metrics, IDENTITY_METRIC_WRITE_WAITS, 1);
     apr_status_t status = apr_global_mutex_timedlock(mutex, wait);
-    /* An APR without time-outs, or a mechanism. */
+    /* An APR, or a mechanism, without time-outs. */
     for (apr_time_t end = apr_time_now() + wait; APR_STATUS_IS_ENOTIMPL(status) || APR_STATUS_IS_EBUSY(status);) {
         status = apr_global_mutex_trylock(mutex);
         if (!APR_STATUS_IS_EBUSY(status) || apr_time_now() >= end)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What htidentity is told of this configuration: `httpd -t -D IDENTITY_DUMP` prints it, and the first round of the
- * watchdog keeps it in the database. Paths of secrets, never secrets. */
+/* The part of the configuration that htidentity needs: `httpd -t -D IDENTITY_DUMP` prints it, and the first round of
+ * the watchdog stores it in the database. Paths of secrets, never secrets. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static json_t *list_json(const apr_array_header_t *list)
     return array;
 }
 
-/* How many keys a host verifies by may have changed since. */
+/* The number of keys of a host may have changed since. */
 json_t *identity_host_json(const identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
@@ -48,7 +48,7 @@ static json_t *with_place(const identity_host_t *host)
     return object;
 }
 
-/* One line, found by its beginning. */
+/* One line, recognised by its beginning. */
 void identity_dump(apr_pool_t *configuration, server_rec *main_server)
 {
     identity_site_t *site = identity_site_make(configuration, main_server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the operations are lent by this server: clock, randomness, log, connections, gates. */
+/* The environment that this server provides to operations: clock, randomness, log, connections, locks. */
 #include <string.h>
 
 #include <sodium.h>
@@ -15,7 +15,7 @@ static bool fill(void *context, void *buffer, size_t size)
     return true;
 }
 
-/* Not guessed, and no two alike: of a key that each child makes for itself, and a counter. */
+/* Unpredictable and unique: derived from a key that each child creates, and a counter. */
 static bool fill_label(void *context, void *buffer, size_t size)
 {
     identity_request_ids_t *labels = &((identity_host_t *)context)->site->labels;

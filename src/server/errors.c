@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What httpd refuses by itself inside our locations leaves as our JSON: a filter in front of its error page drops the
- * page and writes the object. */
+/* Errors that httpd generates inside our locations are sent as our JSON: a filter in front of its error page drops
+ * the page and writes the object. */
 #include <util_filter.h>
 
 #include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
-static ap_filter_rec_t *error_filter; /* set anew whenever the module is loaded */
+static ap_filter_rec_t *error_filter; /* set again whenever the module is loaded */
 
 static int keep_header(void *r_, const char *name, const char *value)
 {
     request_rec *r = r_;
 
-    /* Another module's challenge stays. */
+    /* Another module's challenge is kept. */
     if (!apr_table_get(r->headers_out, name) && !apr_table_get(r->err_headers_out, name))
         apr_table_setn(r->headers_out, name, value);
     return 1;
@@ -27,12 +27,12 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
 
     apr_brigade_cleanup(page);
     if (filter->ctx)
-        return APR_SUCCESS; /* more of the page */
+        return APR_SUCCESS; /* the rest of the page */
     filter->ctx = rctx;
     identity_serve_refused(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication, r->status, &response);
     identity_count_answer(r, rctx, response.route, r->status);
     apr_table_unset(r->headers_in, "Range");
-    /* Of an error that a filter found, such as a chunk that is none, httpd has lost the headers by now. */
+    /* For an error found by a filter, such as an invalid chunk, httpd has lost the headers by now. */
     apr_table_setn(r->headers_out, "X-REQUEST-ID", rctx->request_id);
     identity_cors_answer(r, r->headers_out);
     apr_table_do(keep_header, r, response.headers, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What backends are told of who asks: environment, X-Identity-... headers. */
+/* The caller's identity for backends: environment, X-Identity-... headers. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -10,7 +10,7 @@
 
 /* ---- headers of the client's own making (security 73) ----------------------------------------------------------- */
 
-/* However a backend may read a name: CGI and its kin make - and _ one, others any sign. */
+/* However a backend may read a name: CGI and its relatives map - to _, others any character. */
 bool identity_header_ours(const char *name)
 {
     size_t i = 0;
@@ -31,7 +31,7 @@ int identity_post_read_request(request_rec *r)
     for (int i = 0; i < headers->nelts;) {
         const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
         if (name && identity_header_ours(name))
-            apr_table_unset(r->headers_in, name); /* what is behind it moves up */
+            apr_table_unset(r->headers_in, name); /* the following ones move up */
         else
             i++;
     }
@@ -40,7 +40,7 @@ int identity_post_read_request(request_rec *r)
 
 /* ---- what the backend gets -------------------------------------------------------------------------------------- */
 
-/* By Connection a client could have a proxy drop what we tell (RFC 9110, 7.6.1). */
+/* With Connection a client could make a proxy drop our headers (RFC 9110, 7.6.1). */
 static void cut_connection(request_rec *r)
 {
     const char *names = apr_table_get(r->headers_in, "Connection"), *left = "";
@@ -71,7 +71,7 @@ static void tell_backend(request_rec *r, const identity_rctx_t *rctx)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
 }
 
-/* mod_dir goes on with another file after it has looked for an index. */
+/* mod_dir continues with another file after looking for an index. */
 int identity_fixups_last(request_rec *r)
 {
     if (!identity_rctx_claimed(r))
@@ -86,7 +86,7 @@ int identity_fixups(request_rec *r)
 
     if (identity_rctx_claimed(r))
         return DECLINED;
-    /* What this request was told of, before it was led to another place. */
+    /* The values set before an internal redirect. */
     if (r->prev || r->main)
         identity_post_read_request(r);
     identity_keep_credentials(r);
@@ -96,8 +96,8 @@ int identity_fixups(request_rec *r)
         identity_environment(r, rctx);
     if (conf->forward_headers)
         tell_backend(r, rctx);
-    /* Shared caches know that of what is asked for by Authorization, but not by other means; and mod_cache finds that
-     * gone. */
+    /* Shared caches honour this for requests with Authorization, but not for other credentials; and mod_cache finds
+     * the header gone. */
     if (!r->main && !apr_table_get(r->err_headers_out, "Cache-Control"))
         apr_table_setn(r->err_headers_out, "Cache-Control", "private");
     return DECLINED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IdentityDemoAccount, IdentitySandbox, IdentityCaptcha: people without a user. */
+/* IdentityDemoAccount, IdentitySandbox, IdentityCaptcha: people without a user account. */
 #include <string.h>
 
 #include <apr_optional.h>
@@ -85,7 +85,7 @@ const char *identity_start_guests(identity_host_t *host)
     return NULL;
 }
 
-/* The account may be made while the server runs: no reason not to start. */
+/* The account may be created while the server runs: no reason not to start. */
 void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
 {
     const char *name = host->conf->settings.demo_account, *error = NULL;

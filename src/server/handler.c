@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handler: hands the request to identity_serve and writes what it answers. No connection to the database is held by
- * then. */
+/* The handler: passes the request to identity_serve and writes its answer. By then no database connection is held. */
 #include <string.h>
 
 #include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
-/* err_headers_out, since whatever happens behind this keeps those. */
+/* err_headers_out, since those are kept whatever happens later. */
 static int set_header(void *r_, const char *name, const char *value)
 {
     request_rec *r = r_;
@@ -28,7 +27,7 @@ static int answer(request_rec *r, const identity_response_t *response)
     r->status_line = NULL;
     apr_table_do(set_header, r, response->headers, NULL);
     identity_cors_preflight(r, apr_table_get(response->headers, "Allow"));
-    /* A part of an answer is no JSON. */
+    /* A part of an answer would not be JSON. */
     apr_table_unset(r->headers_in, "Range");
     apr_table_unset(r->headers_in, "If-Range");
     if (response->content_type)

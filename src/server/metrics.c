@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The counters of all hosts, in shared memory, so that a graceful restart goes on counting; and who counts in which
- * part of it. */
+/* The counters of all hosts, in shared memory, so that counting continues over a graceful restart; and which process
+ * counts in which part of it. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -8,17 +8,17 @@
 
 APLOG_USE_MODULE(identity);
 
-/* Behind it, on a border, stand the counters. */
+/* Followed by the aligned counters. */
 typedef struct shared {
     apr_time_t since;
-    _Atomic pid_t owners[]; /* of the parts; 0: nobody, the part's counters stay */
+    _Atomic pid_t owners[]; /* of the parts; 0: free, but the part's counters stay */
 } shared_t;
 
 struct identity_board {
     identity_metrics_t *metrics;
     shared_t *shared;
     unsigned parts;
-    unsigned mine; /* parts: none */
+    unsigned mine; /* equal to parts: none */
 };
 
 static bool init(void *shared, const void *nothing)
@@ -45,7 +45,7 @@ bool identity_metrics_share(identity_site_t *site, unsigned processes)
     return true;
 }
 
-/* What processes that are gone had in hand is nobody's. */
+/* Drops the levels of dead processes. */
 static void sweep(identity_board_t *board)
 {
     for (unsigned i = 0; i < board->parts; i++) {

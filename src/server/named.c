@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Require lines name (roles, accounts, teams, entities), held against the database by `httpd -t`: a name that
- * nothing has, lets nobody in and says nothing. Warnings only, for it may be made later; nothing is asked at a start.
- */
+/* Checks the names in Require lines (roles, accounts, teams, entities) against the database in `httpd -t`: a name
+ * that does not exist silently denies access to everybody. Warnings only, for it may be created later; at a start
+ * nothing is checked. */
 #include "server_int.h"
 
 APLOG_USE_MODULE(identity);
@@ -20,7 +20,7 @@ void identity_named_note(const cmd_parms *cmd, identity_named_t kind, const char
     apr_pool_t *pool = cmd->server->process->pconf;
     void *list = NULL;
 
-    /* .htaccess is read in a request, by many threads. */
+    /* .htaccess is read during requests, by many threads. */
     if (cmd->pool != pool || !cmd->directive)
         return;
     apr_pool_userdata_get(&list, NAMED, pool);
@@ -61,7 +61,7 @@ static void be_silent(void *context, identity_log_level_t level, const char *req
     (void)line;
 }
 
-/* NULL where the database cannot be asked. Nothing is made or written here. */
+/* NULL if the database cannot be asked. Nothing is created or written here. */
 static identity_db_t *open_database(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
     static const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .read_only = true};

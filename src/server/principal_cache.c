@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the cache of principals needs of this server: revisions in shared memory, one set a database, made once in the
- * life of the parent (both halves of a graceful restart look at the same); and a cache for each virtual host in each
- * child. */
+/* Server side of the principal cache: revisions in shared memory, one set for each database, created once in the
+ * life of the parent (the old and the new children of a graceful restart share them); and a cache for each virtual
+ * host in each child. */
 #include <time.h>
 
 #include "server_int.h"
 
-/* Accounts, roles and teams, and what the users of a few pages hold; two MiB at most. */
+/* Accounts, roles and teams, and the assignments of the users on a few pages; two MiB at most. */
 #define SHARED 1024
 
 APLOG_USE_MODULE(identity);
@@ -43,8 +43,7 @@ bool identity_revisions_share(identity_site_t *site)
     return true;
 }
 
-/* In the configuration's pool, and never emptied: a stop that is not graceful destroys the child's pool under threads
- * that still run. */
+/* In the configuration's pool, and never freed: an ungraceful stop destroys the child's pool under running threads. */
 void identity_cache_child(identity_host_t *host)
 {
     if (!host->env.revisions)

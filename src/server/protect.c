@@ -21,7 +21,7 @@ APLOG_USE_MODULE(identity);
 
 static const char *realm(request_rec *r)
 {
-    const char *name = ap_auth_name(r); /* its quotes are escaped */
+    const char *name = ap_auth_name(r); /* quotes already escaped */
     return name ? name : IDENTITY_REALM;
 }
 
@@ -55,8 +55,8 @@ int identity_note_auth_failure(request_rec *r, const char *type)
     const identity_rctx_t *rctx = identity_rctx_protected(r);
 
     if (rctx && rctx->location.nested && rctx->authentication.principal)
-        return OK; /* who is known is not asked who it is */
-    /* The API's challenge is that of its own answers. */
+        return OK; /* an authenticated caller is not asked again */
+    /* The API writes its own challenge into its answers. */
     if (!type || strcasecmp(type, "Identity") != 0 || identity_rctx_claimed(r))
         return DECLINED;
     identity_challenge(r, rctx);
@@ -105,7 +105,7 @@ static void identify(request_rec *r, identity_rctx_t *rctx)
     identity_identify(r->pool, &rctx->host->env, &in, &accepts, &rctx->authentication);
 }
 
-/* Is what was found before good here, too? */
+/* Is the earlier result valid here, too? */
 static bool found_before(const request_rec *r, identity_rctx_t *rctx)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
@@ -143,7 +143,7 @@ static int authenticate(request_rec *r)
     if (!host)
         return HTTP_INTERNAL_SERVER_ERROR;
     if (r->proxyreq == PROXYREQ_PROXY) {
-        /* Its credential is Proxy-Authorization; what stands in Authorization is for the site behind. */
+        /* Its credential is Proxy-Authorization; Authorization is for the site behind it. */
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity cannot protect a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -157,7 +157,7 @@ static int authenticate(request_rec *r)
     return OK;
 }
 
-/* Another AuthType, whose providers may be ours. */
+/* Another AuthType, which may use our providers. */
 static int run_others(request_rec *r)
 {
     identity_host_t *host = identity_conf(r->server)->host;
@@ -190,14 +190,14 @@ int identity_protect_authn(request_rec *r)
 
 /* ---- authorisation ---------------------------------------------------------------------------------------------- */
 
-/* RFC 9470: who signs in anew gets in, so this is 401, although the credential is a good one; not for a key, which
+/* RFC 9470: signing in again would help, so this is a 401, although the credential is valid; not for a key, which
  * never signs in. */
 static bool too_old(const identity_rctx_t *rctx)
 {
     return rctx->location.fresh && !rctx->location.lacking && rctx->authentication.principal->authenticated_at;
 }
 
-/* httpd may have asked a line twice. */
+/* httpd may evaluate a line twice. */
 static bool asked_before(const apr_array_header_t *answers, int index)
 {
     for (int i = 0; i < index; i++)
@@ -247,7 +247,7 @@ int identity_protect_authz(request_rec *r)
     int status = ap_run_auth_checker(r);
     rctx->location.nested = false;
     if (!rctx->authentication.principal) {
-        /* Another provider's user, who is known: to be asked for it once more would be of no use. */
+        /* A user authenticated by another provider: asking again would not help. */
         if (status != HTTP_UNAUTHORIZED || !rctx->location.foreign)
             return status;
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");

@@ -43,7 +43,7 @@ static bool listed(const apr_array_header_t *domains, const char *domain)
     return false;
 }
 
-/* Who vouches for a provider's addresses vouches for domains that it may speak for. */
+/* Addresses can only be declared verified for domains that the provider may speak for. */
 static const char *check_verified(apr_pool_t *pool, const char *name, const identity_provider_conf_t *provider)
 {
     for (int i = 0; provider->verified && i < provider->verified->nelts; i++) {
@@ -92,7 +92,7 @@ const char *identity_read_provider(apr_pool_t *pool, const char *name, int count
         return apr_psprintf(pool,
                             "%s needs a name of at most %d letters, digits, dots, hyphens and underscores, not %s.",
                             name, NAME_MAX_LENGTH, provider->name);
-    if (!identity_issuer_valid(pool, provider->issuer)) /* which is not repeated: a password may stand in it */
+    if (!identity_issuer_valid(pool, provider->issuer)) /* not quoted: it may contain a password */
         return apr_psprintf(pool,
                             "%s %s: the issuer must be an https URL without user, query and fragment, such as "
                             "https://login.example.org (http only for loopback).",

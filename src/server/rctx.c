@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The request context: what hangs on a request, and what one request has from another. */
+/* The request context: per-request state, and what one request inherits from another. */
 #include <string.h>
 
 #include "rctx.h"
 
-/* The longest value of IDENTITY_PERMISSIONS: the environment of a process has its bounds. */
+/* The maximum length of IDENTITY_PERMISSIONS: the environment of a process is limited. */
 #define PERMISSIONS_MAX 8192
 
 identity_rctx_t *identity_rctx(const request_rec *r)
@@ -76,7 +76,7 @@ identity_rctx_t *identity_rctx_protected(const request_rec *r)
 identity_rctx_t *identity_rctx_claimed(const request_rec *r)
 {
     identity_rctx_t *rctx = identity_rctx_api(r);
-    /* A module behind us (mod_rewrite in the same <Location>) may have sent it elsewhere. */
+    /* A module after us (mod_rewrite in the same <Location>) may have redirected it. */
     bool ours =
         rctx && rctx->api.in && r->filename && strncmp(r->filename, IDENTITY_SCHEME, strlen(IDENTITY_SCHEME)) == 0;
     return ours ? rctx : NULL;

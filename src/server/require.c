@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Require identity-permission, identity-role, identity-member, identity-fresh. All that they look at was loaded with
- * the credential: nothing here can fail but by saying no (security 65). httpd may not call them at all (RequireAny), or
+/* Require identity-permission, identity-role, identity-member, identity-fresh. All they need was loaded with the
+ * credential: nothing here can fail except by denying (security 65). httpd may not call them at all (RequireAny), or
  * twice.
  *
- * mod_authz_core turns our answer around where a line stands below a negation (Require not, RequireNone), and does not
- * say so. What is not known for certain must let nobody in either way, so there the question is another one: could it
- * be so in any account, whichever the caller chose, or is it unknown? Where a line stands is found out when it is read.
- */
+ * mod_authz_core inverts the result of a line below a negation (Require not, RequireNone) without telling its
+ * provider. Uncertainty must deny access in either case, so below a negation the question is a different one: could
+ * it be true in any account, whichever the caller selected, or is it unknown? The position of a line is determined
+ * when it is read. */
 #include <string.h>
 
 #include <mod_auth.h>
@@ -15,7 +15,7 @@
 
 typedef enum { IN_ACCOUNT, IN_TEAM, IN_ENTITY } belonging_t;
 
-/* A word of a line: a permission, a role, or what somebody is to be a member of. */
+/* A word of a line: a permission, a role, or a membership. */
 typedef struct word {
     const char *text;
     belonging_t in;
@@ -27,11 +27,11 @@ typedef bool holds_t(const line_t *line, const identity_principal_t *principal, 
 static holds_t may, has_role, belongs;
 
 typedef struct identity_line {
-    const char *text; /* as it stands in the configuration */
+    const char *text; /* as written in the configuration */
     holds_t *holds;   /* NULL: identity-fresh */
-    bool negated;     /* stands below a negation */
+    bool negated;     /* is below a negation */
     apr_array_header_t *words;
-    const char *scope; /* permissions with a blank between (RFC 6750) */
+    const char *scope; /* permissions separated by blanks (RFC 6750) */
     unsigned seconds;
 } identity_line_t;
 
@@ -49,7 +49,7 @@ static const char *read_permission(cmd_parms *cmd, word_t *word)
                         word->text);
 }
 
-/* Of a built-in role as it is, else what would be made of the name. */
+/* For a built-in role its slug, otherwise the one that the name would get. */
 static const char *slug_for(apr_pool_t *pool, const char *name)
 {
     const char *active = identity_name_canonical(pool, name);
@@ -94,7 +94,7 @@ static const char *read_member(cmd_parms *cmd, word_t *word)
         cmd->pool, "identity-member needs account=REFERENCE|ID, team=ID or entity=REFERENCE|ID, not %s.", word->text);
 }
 
-/* Quotes may stand around a word, or behind its =, as in team="Night shift". */
+/* A word may be quoted as a whole, or after its =, as in team="Night shift". */
 static const char *next_word(apr_pool_t *pool, const char **text)
 {
     size_t kind = strcspn(*text, " \t\"'=");
@@ -116,7 +116,7 @@ static line_t *new_line(cmd_parms *cmd, const char *name, const char *text)
 }
 
 typedef struct kind {
-    const char *name, *what; /* what has to follow the name */
+    const char *name, *what; /* what must follow the name */
     const char *(*read)(cmd_parms *cmd, word_t *word);
     holds_t *holds;
 } kind_t;
@@ -204,7 +204,7 @@ static bool belongs(const line_t *line, const identity_principal_t *principal, c
 
 static bool holds(const line_t *line, const identity_principal_t *principal, const char *account_id)
 {
-    if (!line->holds) /* who has never signed in cannot be asked when that was */
+    if (!line->holds) /* callers who have never signed in cannot be asked to do so again */
         return principal->authenticated_at
                    ? apr_time_now() - principal->authenticated_at <= apr_time_from_sec(line->seconds)
                    : line->negated;
@@ -214,7 +214,7 @@ static bool holds(const line_t *line, const identity_principal_t *principal, con
     return false;
 }
 
-/* For stream.c and for the log. httpd may ask twice. */
+/* For stream.c and for the log. httpd may evaluate a line twice. */
 static void note_answer(request_rec *r, const line_t *line, bool held)
 {
     identity_rctx_t *rctx = identity_rctx_protected(r);
@@ -265,15 +265,14 @@ const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx,
     return text;
 }
 
-/* Has anybody been asked who it is? r->user does not tell: mod_ssl sets it of a certificate before that (SSLUserName).
- */
+/* Was anybody authenticated? r->user does not tell: mod_ssl sets it from a certificate earlier (SSLUserName). */
 static bool asked(const request_rec *r)
 {
     const identity_rctx_t *rctx = identity_rctx_claimed(r);
     return rctx ? rctx->api.authenticated : identity_rctx_protected(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
 }
 
-/* Whom another provider has let in: nothing is known here of what that one has, so no line is passed, plain or negated
+/* Admitted by another provider: nothing is known about that user here, so no line grants access, plain or negated
  * (security 65). */
 static authz_status unknown_here(request_rec *r, const line_t *line)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of secrets that change while the server runs (M20): a thread of each child looks at them now and then, and what
- * is new counts from then on. What cannot be used leaves the old secret in force, with one line in the log of all
+/* Secret files that change while the server runs (M20): a thread in each child checks them periodically, and new
+ * secrets take effect from then on. If a file is unusable the old secret remains in use, with one log line for all
  * children together. Signing keys and the escrow key have rules of their own.
  *
  * Threads read a secret at any time, so one that was in use is never freed. */
@@ -24,7 +24,7 @@ typedef struct snapshot {
     ino_t inode;
     off_t size;
     struct timespec modified, changed;
-    long there; /* no padding: stamps are compared byte by byte */
+    long there; /* no padding: snapshots are compared byte by byte */
 } snapshot_t;
 
 typedef struct secret_file {
@@ -32,7 +32,7 @@ typedef struct secret_file {
     identity_secret_take_t *take;
     void *user;
     snapshot_t seen;    /* of this process */
-    atomic_llong *told; /* of all: what the log has been told last */
+    atomic_llong *told; /* shared: what was last logged */
 } secret_file_t;
 
 struct identity_secrets {
@@ -40,7 +40,7 @@ struct identity_secrets {
     apr_array_header_t *files; /* of secret_file_t */
 };
 
-/* False where this process may not even look: then nothing is known to have changed. */
+/* False if this process may not look: then nothing is assumed to have changed. */
 static bool snapshot_of(const char *path, snapshot_t *snapshot)
 {
     struct stat info;
@@ -70,7 +70,7 @@ void identity_secret_watch(identity_site_t *site, const char *name, const char *
     snapshot_of(path, &file->seen);
 }
 
-/* Whoever comes first says it for all children. */
+/* The first child to notice logs for all. */
 static bool first_to_tell(secret_file_t *file)
 {
     const unsigned char *bytes = (const unsigned char *)&file->seen;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that hold secrets: read by the parent, before privileges are dropped, and by nobody else's leave. */
+/* Secret files: read by the parent, before it drops privileges, and only if nobody else has access. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static const char *validate(apr_pool_t *pool, const char *path, int file, struct
 const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text)
 {
     struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would never be open */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would block */
 
     if (file < 0)
         return err(pool, path, errno);
@@ -69,7 +69,7 @@ const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths
     const char *errmsg = NULL;
     apr_pool_t *texts;
 
-    /* The PEM texts go at once; what lives on is the key set. */
+    /* The PEM texts are freed at once; only the key set remains. */
     apr_pool_create(&texts, pool);
     for (int i = 0; i < paths->nelts && !errmsg; i++) {
         char *text = NULL;

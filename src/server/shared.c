@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that all processes of the server share: anonymous, of the parent, all zero at first; and which of these
- * processes are still there. */
+/* Memory shared by all processes of the server: anonymous, allocated by the parent, zeroed; and which of these
+ * processes still exist. */
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@ void *identity_memory_shared(apr_pool_t *pool, size_t size)
 {
     apr_shm_t *memory;
 
-    /* APR keeps a word of its own in front. */
+    /* APR keeps a word of its own at the beginning. */
     if (apr_shm_create(&memory, size + IDENTITY_SHARED_BORDER, NULL, pool) != APR_SUCCESS)
         return NULL;
     return (void *)identity_shared_border((uintptr_t)apr_shm_baseaddr_get(memory));
@@ -24,7 +24,7 @@ void *identity_shared(const identity_site_t *site, const char *name, unsigned ve
                       identity_shared_init_t *init, const void *context)
 {
     apr_pool_t *process = site->main_server->process->pool;
-    /* A module that was replaced before a graceful restart may lay it out in another way. */
+    /* A module that was replaced before a graceful restart may use a different layout. */
     const char *key = apr_psprintf(site->pool, "identity-%u-%" APR_SIZE_T_FMT "-%s", version, size, name);
     void *memory = NULL;
 

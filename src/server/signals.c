@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prefork ends a child within the handler of SIGTERM or SIGHUP, on whichever of its threads the signal comes to: that
- * of a request, or mod_watchdog's. What destroys the child's pool then must not stand on top of half a statement, a
- * lock that is held, or a job that it waits for. So these signals wait while a thread is at work on the database. The
+/* prefork ends a child inside the handler of SIGTERM or SIGHUP, on whichever of its threads receives the signal:
+ * that of a request, or mod_watchdog's. The destruction of the child's pool must not interrupt a statement, a lock
+ * that is held, or a job that it waits for. So these signals are deferred while a thread works on the database. The
  * threads of other MPMs have all signals blocked, and keep that. */
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Step 5 of the start: signing keys. Those of IdentitySigningKey are configuration, and what is wrong with them ends
- * the start. The one beside the database shares the database's fate: without it identity's own places answer 503 until
- * it can be read. */
+/* Step 5 of the start: signing keys. Those of IdentitySigningKey are configuration, and errors in them end the
+ * start. The key beside the database shares the database's fate: without it the API and protected content answer 503
+ * until it can be read. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ const apr_array_header_t *identity_keys_configured(const identity_host_t *host)
     return host->conf->signing_keys ? host->conf->signing_keys : api ? api->conf->signing_keys : NULL;
 }
 
-/* Those beside the database. */
+/* The keys beside the database. */
 static void find(apr_pool_t *pool, const identity_host_t *host, identity_key_folder_t *found)
 {
     identity_key_folder(pool, identity_folder_of(pool, host->dbd.params), apr_time_now(), found);
@@ -40,7 +40,7 @@ static void install(const identity_database_t *database, const identity_site_t *
     }
 }
 
-/* A host of that database that takes the key beside it; NULL: none does. *known: it has keys already. */
+/* A host of that database that uses the key beside it; NULL: none. *known: it already has keys. */
 static identity_host_t *taker(const identity_site_t *site, const identity_database_t *database, bool *known)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
@@ -52,7 +52,7 @@ static identity_host_t *taker(const identity_site_t *site, const identity_databa
     return NULL;
 }
 
-/* Beside a database that is well: makes the first key where there is none. */
+/* For an available database: creates the first key if there is none. */
 static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const identity_host_t *host,
                                 identity_key_folder_t *found, identity_keyset_t **keys)
 {
@@ -69,14 +69,14 @@ static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const i
     return errmsg ? errmsg : load(temporary, pool, found, keys);
 }
 
-/* Whoever came with a token of a key that has gone since is asked for it anew. */
+/* Callers with a token of a key that has been removed must authenticate again. */
 static void forget_principals(const identity_host_t *host)
 {
     if (host->env.revisions)
         identity_revisions_bump(host->env.revisions, "");
 }
 
-/* Reads them again. What cannot be read changes nothing where there are keys already: that is logged once. */
+/* Loads them again. If that fails, existing keys remain in use; logged once. */
 static const char *reload(apr_pool_t *temporary, const identity_database_t *database, identity_host_t *host,
                           identity_key_folder_t *found, bool known)
 {
@@ -109,7 +109,7 @@ identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_data
     if (!host)
         return IDENTITY_FAULT_NONE;
     find(temporary, host, &found);
-    /* Where none is left those in use go on, as beside a backup that came without its key. */
+    /* If none is left the present ones remain in use, as with a restored backup that lacks its key. */
     if (known && !replaced && (found.mark == host->keys_mark || found.highest < 0))
         return IDENTITY_FAULT_NONE;
     *errmsg = reload(temporary, database, host, &found, known);
@@ -125,7 +125,7 @@ static void start_beside(identity_host_t *host, apr_pool_t *temporary)
     const char *errmsg;
 
     if (taker(host->site, host->database, &known) != host)
-        return; /* the first has loaded it for all */
+        return; /* loaded by the first for all */
     find(temporary, host, &found);
     errmsg = well ? load_or_make(temporary, host->site->pool, host, &found, &keys)
                   : load(temporary, host->site->pool, &found, &keys);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ErrorDocument 401 and 403 that name the page which signs in: which request it takes the place of, and for whom.
- * People with a browser see the page; programs, and everybody for any other error, get what httpd answers without an
- * ErrorDocument. The status is that of the first request, whatever becomes of the page. */
+/* ErrorDocument 401 and 403 that name the sign-in page: which request it replaces, and for whom. People with a
+ * browser see the page; programs, and everybody for any other error, get what httpd answers without an
+ * ErrorDocument. The status is that of the first request, whatever happens to the page. */
 #include <string.h>
 
 #include "rctx.h"
 
 APLOG_USE_MODULE(identity);
 
-/* httpd has sent an error's request on to here; NULL: r is a client's own. */
+/* The request that httpd redirected here because of an error; NULL: r is a client's own. */
 static request_rec *refused(const request_rec *r)
 {
     return r->prev && ap_is_HTTP_ERROR(r->prev->status) ? r->prev : NULL;
 }
 
-/* As the client wrote it, from its first / on; of a request in absolute form what follows the authority. */
+/* As the client wrote it, from the first /; for a request in absolute form, the part after the authority. */
 static const char *asked_for(const request_rec *r)
 {
     while (r->prev)
@@ -63,7 +63,7 @@ int identity_plain_error(request_rec *r, identity_rctx_t *rctx)
     for (const char *const *name = (const char *const[]){"error-notes", "verbose-error-to", NULL}; *name; name++)
         if (apr_table_get(before->notes, *name))
             apr_table_set(r->notes, *name, apr_table_get(before->notes, *name));
-    rctx->api.plain_error = true; /* errors.c leaves it as it is */
+    rctx->api.plain_error = true; /* errors.c leaves it unchanged */
     apr_table_unset(r->err_headers_out, "X-REQUEST-ID");
     r->status = before->status;
     r->status_line = NULL;

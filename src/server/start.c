@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of post_config and child_init (mod_identity.c numbers them): what each virtual host has, and what all
- * children share. */
+/* The steps of post_config and child_init (numbered in mod_identity.c): creates what each virtual host has, and what
+ * all children share. */
 #include <string.h>
 #include <unistd.h>
 
@@ -31,12 +31,12 @@ identity_site_t *identity_site_make(apr_pool_t *configuration, server_rec *main_
 
 #define HELD "identity-libraries"
 
-/* httpd reads its configuration twice when it starts, and unloads all modules between: a third of what a start costs is
- * then to bind libcurl and what it needs once more. At a restart they are loaded anew, as somebody may have upgraded
- * them. */
+/* httpd reads its configuration twice when it starts, and unloads all modules in between: binding libcurl and its
+ * dependencies again would take a third of the start. At a restart they are loaded again, as they may have been
+ * upgraded. */
 void identity_hold_libraries(void)
 {
-    /* The name is copied: it goes with this module. */
+    /* The name is copied: this module will be unloaded. */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         apr_pool_userdata_set(identity_client_hold(), HELD, NULL, ap_pglobal);
 }
@@ -68,7 +68,7 @@ static const char *origin_of(const identity_site_t *site, const server_rec *serv
     return identity_origin(site->pool, secure, server->server_hostname, port_of(server, server == site->main_server));
 }
 
-/* The first that answers the API from the same database: a server that only protects something takes its tokens. */
+/* The first that answers the API from the same database: a server that only protects something accepts its tokens. */
 identity_host_t *identity_api_of(const identity_site_t *site, const identity_dbd_t *dbd)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
@@ -79,8 +79,8 @@ identity_host_t *identity_api_of(const identity_site_t *site, const identity_dbd
     return NULL;
 }
 
-/* ServerName's; where TLS is asked for and the server itself has none, that of a virtual host with TLS which shares its
- * settings. */
+/* From ServerName; if TLS is required and the server itself has none, that of a virtual host with TLS which shares
+ * its settings. */
 static const char *default_origin(identity_host_t *host)
 {
     identity_site_t *site = host->site;
@@ -100,7 +100,7 @@ static const char *default_sender(apr_pool_t *pool, const char *origin)
     const char *host = strstr(origin, "://") + 3;
 
     host = host[0] == '[' ? "localhost" : apr_pstrmemdup(pool, host, strcspn(host, ":"));
-    /* No mail program takes a domain of one word. */
+    /* Mail programs reject a domain with a single label. */
     return apr_pstrcat(pool, "noreply@", host, strchr(host, '.') ? "" : ".localdomain", NULL);
 }
 
@@ -238,8 +238,8 @@ static int start_host(identity_site_t *site, server_rec *server)
     return OK;
 }
 
-/* Where credentials are cut from what programs are sent (credential.c): in every server with a database of identities,
- * whether it protects something itself or not. */
+/* Where credentials are hidden from programs (credential.c): in every server with an identity database, whether it
+ * protects something itself or not. */
 static void mark_databases(identity_site_t *site)
 {
     for (server_rec *server = site->main_server; server; server = server->next) {
@@ -265,7 +265,7 @@ int identity_start_hosts(identity_site_t *site)
         IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    /* First those that answer the API: the others do as they do. */
+    /* First those that answer the API: the others follow them. */
     for (int api = 1; api >= 0; api--)
         for (server_rec *server = site->main_server; server; server = server->next)
             if (identity_conf(server)->active && identity_conf(server)->engine == api) {
@@ -279,7 +279,7 @@ int identity_start_hosts(identity_site_t *site)
 
 /* ---- 6. what all children share --------------------------------------------------------------------------------- */
 
-/* Both generations of a graceful restart meet in it, so it lives as long as the process. */
+/* Old and new children of a graceful restart share it, so it lives as long as the process. */
 static int write_mutex(identity_site_t *site)
 {
     apr_pool_t *process = site->main_server->process->pool;
@@ -289,7 +289,7 @@ static int write_mutex(identity_site_t *site)
     if (!mutex) {
         if (ap_global_mutex_create(&mutex, NULL, IDENTITY_WRITE_MUTEX, NULL, site->main_server, process, 0) !=
             APR_SUCCESS)
-            return HTTP_INTERNAL_SERVER_ERROR; /* httpd has said why */
+            return HTTP_INTERNAL_SERVER_ERROR; /* httpd has logged the reason */
         apr_pool_userdata_setn(mutex, apr_pstrdup(process, IDENTITY_WRITE_MUTEX), NULL, process);
     }
     if (apr_global_mutex_mech(mutex) == APR_LOCK_POSIXSEM) {
@@ -327,7 +327,7 @@ int identity_start_semaphores(identity_site_t *site)
     if (status != OK)
         return status;
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &daemons);
-    /* Room for the children of two generations. */
+    /* Room for the old and the new children of a graceful restart. */
     unsigned processes = 2 * (unsigned)(daemons > 0 ? daemons : 1);
     if (identity_hashsem_share(site, hash_slots(site)) && identity_counters_share(site) &&
         identity_metrics_share(site, processes))

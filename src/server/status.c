@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SetHandler identity-status, and a section in mod_status. Who may see it is httpd's own business (Require). */
+/* SetHandler identity-status, and a section in mod_status. Access is controlled by httpd (Require). */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@ APLOG_USE_MODULE(identity);
 
 #define HANDLER "identity-status"
 
-/* mod_status' own, where the figure is left out. */
+/* mod_status's own default, if the value is omitted. */
 #define REFRESH_DEFAULT 10
 #define REFRESH_MAX     86400
 
@@ -35,7 +35,7 @@ static void set_room(identity_metrics_snapshot_t *snapshot, const char *path)
                               (apr_int64_t)room.f_bavail * (apr_int64_t)room.f_frsize);
 }
 
-/* What was counted is read before the database is asked, so that the question does not count itself. */
+/* Counters are read before the database is asked, so that the query does not count itself. */
 static identity_metrics_snapshot_t *collect(apr_pool_t *pool, const identity_host_t *host)
 {
     identity_metrics_snapshot_t *snapshot = identity_metrics_collect(pool, host->site);
@@ -54,7 +54,7 @@ static identity_metrics_snapshot_t *collect(apr_pool_t *pool, const identity_hos
 
 /* ---- the handler ------------------------------------------------------------------------------------------------ */
 
-/* The value of a parameter of the query, "" where it has none; NULL where it is not there. */
+/* The value of a query parameter, "" if it has none; NULL if it is absent. */
 static const char *parameter(const request_rec *r, const char *name)
 {
     size_t length = strlen(name);
@@ -104,7 +104,7 @@ int identity_show_status(request_rec *r)
     if (r->method_number != M_GET)
         return HTTP_METHOD_NOT_ALLOWED;
     if (!host)
-        return HTTP_NOT_FOUND; /* nothing of ours is in this virtual host */
+        return HTTP_NOT_FOUND; /* this virtual host has nothing of ours */
     const identity_metrics_snapshot_t *snapshot = collect(r->pool, host);
     format = parameter(r, "format");
     if (format && strcmp(format, "openmetrics") == 0) {

@@ -31,11 +31,11 @@
 APLOG_USE_MODULE(identity);
 
 #define FILTER   "IDENTITY_STREAM"
-#define TICK     1 /* seconds between two looks at what is due */
+#define TICK     1 /* seconds between two checks for due streams */
 #define PATIENCE 3 /* seconds that the end of a child waits for the thread */
 #define PIECE    32768
 
-/* In the request's pool; all but ended under the mutex. */
+/* In the request's pool; everything but ended is protected by the mutex. */
 typedef struct stream {
     struct stream *next, *previous;
     identity_streams_t *streams;
@@ -44,8 +44,8 @@ typedef struct stream {
     apr_uint64_t number;
     int descriptor;                        /* -1: HTTP/2 */
     const char *name, *account_id;         /* name: r->user */
-    bool chosen;                           /* the account was named by the client */
-    const identity_principal_t *principal; /* as it came in, with later: */
+    bool chosen;                           /* the client named the account */
+    const identity_principal_t *principal; /* as admitted, with later: */
     apr_time_t ends_at;
     identity_snapshot_t snapshot;
     const apr_array_header_t *answers;
@@ -65,7 +65,7 @@ struct identity_streams {
 
 identity_streams_t *identity_streams_make(identity_site_t *site)
 {
-    /* In the configuration's pool: a stop that is not graceful destroys the child's under requests that still run. */
+    /* In the configuration's pool: an ungraceful stop destroys the child's pool under running requests. */
     return apr_pcalloc(site->pool, sizeof(identity_streams_t));
 }
 
@@ -78,7 +78,7 @@ static apr_time_t ticks(const identity_host_t *host)
 
 static void end(stream_t *stream)
 {
-    /* Its thread may still wait for a backend that says nothing. */
+    /* Its thread may still be waiting for a silent backend. */
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS_ENDED, 1);
     IDENTITY_LOG(APLOG_INFO, stream->host->server, "ID0596: %s is no longer allowed to access %s: connection closed",
@@ -90,7 +90,7 @@ static void end(stream_t *stream)
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
-/* What is needed of a stream while the mutex is not held: the request may go meanwhile, the configuration not. */
+/* The data needed while the mutex is not held: meanwhile the request may end, the configuration cannot. */
 typedef struct look {
     apr_uint64_t number;
     const identity_host_t *host;
@@ -166,7 +166,7 @@ static bool current(const stream_t *stream)
     return identity_principal_current(&stream->host->env, &principal);
 }
 
-/* Those that are due and not what they were. The mutex is held. */
+/* Collects streams that are due and whose principal is outdated. The mutex is held. */
 static apr_array_header_t *collect(identity_streams_t *streams, apr_pool_t *pool)
 {
     apr_array_header_t *looks = apr_array_make(pool, 4, sizeof(look_t *));
@@ -199,7 +199,7 @@ static void look(identity_streams_t *streams)
     pthread_mutex_lock(&streams->mutex);
 }
 
-/* Sleeps as long as there is nothing to look after. */
+/* Sleeps while there is nothing to check. */
 static void *watch(void *streams_)
 {
     identity_streams_t *streams = streams_;
@@ -222,7 +222,7 @@ static void *watch(void *streams_)
     return NULL;
 }
 
-/* Signals are the MPM's. The mutex is held. */
+/* Signals are handled by the MPM. The mutex is held. */
 static void start(identity_streams_t *streams, const identity_host_t *host)
 {
     sigset_t all, before;
@@ -254,7 +254,7 @@ static apr_status_t leave(void *stream_)
     return APR_SUCCESS;
 }
 
-/* True where it is looked after from here on. */
+/* True if it is checked from here on. */
 static bool enter(stream_t *stream)
 {
     identity_streams_t *streams = stream->streams;
@@ -308,7 +308,8 @@ static stream_t *stream_make(request_rec *r, const identity_rctx_t *rctx, apr_in
     return stream;
 }
 
-/* By default where identities guard: by AuthType Identity, or by a Require line of ours behind another AuthType. */
+/* By default where identities are required: by AuthType Identity, or by a Require line of ours with another
+ * AuthType. */
 static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_conf_t *conf,
                                       const identity_rctx_t *rctx)
 {
@@ -320,7 +321,7 @@ static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_c
     return guards ? IDENTITY_RECHECK_STANDARD : 0;
 }
 
-/* A fixup: httpd has let it in. What cannot be looked after is not begun. */
+/* A fixup: httpd has admitted the request. A response that cannot be checked is not started. */
 int identity_stream_begin(request_rec *r)
 {
     const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
@@ -335,7 +336,7 @@ int identity_stream_begin(request_rec *r)
             close(stream->descriptor);
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    /* Before anything of the request's goes. */
+    /* Before anything of the request is destroyed. */
     apr_pool_pre_cleanup_register(r->pool, stream, leave);
     if (r->connection->master)
         ap_add_output_filter(FILTER, stream, r, r->connection);
@@ -344,7 +345,7 @@ int identity_stream_begin(request_rec *r)
 
 /* ---- HTTP/2 ------------------------------------------------------------------------------------------------------ */
 
-/* mod_http2 resets a stream that ends in an error; without one it would leave it open. */
+/* mod_http2 resets a stream that ends in an error; otherwise it would leave it open. */
 static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
 {
     apr_bucket_alloc_t *alloc = filter->c->bucket_alloc;
@@ -360,8 +361,8 @@ static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
     return APR_ECONNABORTED;
 }
 
-/* The first piece of what is left, copied: mod_http2 does not count what is mapped from a file among what waits for the
- * client, and would take all of it at once. */
+/* The first piece of the rest, copied: mod_http2 does not count mapped file data as waiting for the client, and
+ * would accept all of it at once. */
 static apr_status_t take_piece(apr_bucket_brigade *brigade, apr_bucket_brigade *piece)
 {
     apr_bucket *bucket = APR_BRIGADE_FIRST(brigade);
@@ -439,6 +440,6 @@ void identity_streams_child(identity_streams_t *streams, apr_pool_t *child)
     pthread_mutex_init(&streams->mutex, NULL);
     pthread_cond_init(&streams->changed, &clock);
     pthread_condattr_destroy(&clock);
-    /* The last one that is registered comes first: the thread is gone before the connections to the database are. */
+    /* The last registered cleanup runs first: the thread ends before the database connections do. */
     apr_pool_pre_cleanup_register(child, streams, quit);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a request came: over TLS, over loopback, by which origin. */
+/* How a request arrived: over TLS, over loopback, at which origin. */
 #include <string.h>
 
 #include <http_ssl.h>
 
 #include "rctx.h"
 
-/* A stream of HTTP/2 has its connection as master. */
+/* An HTTP/2 stream has its connection as master. */
 static conn_rec *connection_of(const request_rec *r)
 {
     return r->connection->master ? r->connection->master : r->connection;
 }
 
-/* Of the connection itself: neither what mod_remoteip makes of a header (useragent_addr) nor of the PROXY protocol
+/* Of the connection itself: regardless of mod_remoteip's header (useragent_addr) and of the PROXY protocol
  * (client_addr). */
 static apr_sockaddr_t *peer(const request_rec *r)
 {
@@ -49,14 +49,14 @@ static bool trusted(const request_rec *r)
     return false;
 }
 
-/* One field of one word: what a client sent of its own stands in front of what the proxy adds. */
+/* Exactly one field with one word: a value that the client sent itself comes before what the proxy adds. */
 static signed char verdict(const request_rec *r)
 {
     const char *scheme = apr_table_get(r->headers_in, "X-Forwarded-Proto");
     return scheme && strcasecmp(scheme, "https") == 0 ? 1 : -1;
 }
 
-/* As the client's own request came, before any directive of a location has changed its headers. */
+/* As the client's own request arrived, before any directive of a location has changed its headers. */
 static signed char behind_proxy(const request_rec *r)
 {
     for (const request_rec *before; (before = identity_request_before(r)) != NULL;)
@@ -88,7 +88,7 @@ const char *identity_scheme_of(const request_rec *r)
     return tls > 0 ? "https" : tls < 0 ? "http" : ap_http_scheme(r);
 }
 
-/* Compared with Origin alone, which no page can choose, so that the name need not be one of the server's. */
+/* Only compared with Origin, which no page can choose, so the name need not be one of the server's. */
 static const char *own_origin(const request_rec *r)
 {
     const char *host = identity_header_in(r, "Host");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What directives of other modules say: mod_dbd's and mod_ssl's. These tell nobody, so httpd's tree of directives is
- * read; what stands in a virtual host wins over what stands in the main server, and the last over the first, as with
- * them. */
+/* Directives of other modules: mod_dbd's and mod_ssl's. They have no interface for that, so httpd's configuration
+ * tree is read; a virtual host overrides the main server, and the last directive the earlier ones, as in those
+ * modules. */
 #include <string.h>
 
 #include <util_cfgtree.h>
@@ -17,7 +17,7 @@ static bool virtual_host(const ap_directive_t *directive)
     return strcasecmp(directive->directive, "<VirtualHost") == 0;
 }
 
-/* All of a level, and of what it contains (IfModule and its like) but virtual hosts. */
+/* All directives of a level, including nested ones (IfModule and the like) but not virtual hosts. */
 static void walk(apr_pool_t *pool, const ap_directive_t *directive, guest_t *visit, void *data)
 {
     for (; directive; directive = directive->next) {
@@ -59,7 +59,7 @@ static void take_dbd(apr_pool_t *pool, const char *name, const char *arguments, 
     else if (strcasecmp(name, "DBDParams") == 0)
         dbd->params = ap_getword_conf(pool, &arguments);
     else if (strcasecmp(name, "DBDMax") == 0)
-        dbd->max = (int)strtol(ap_getword_conf(pool, &arguments), NULL, 10); /* mod_dbd takes nothing but digits */
+        dbd->max = (int)strtol(ap_getword_conf(pool, &arguments), NULL, 10); /* mod_dbd accepts only digits */
     else if (strcasecmp(name, "DBDPersist") == 0)
         dbd->persist = strcasecmp(ap_getword_conf(pool, &arguments), "off") != 0;
 }
@@ -94,7 +94,7 @@ static bool uses_dbd(apr_pool_t *pool, const ap_directive_t *directive)
     return strncasecmp(arguments, "dbd:", 4) == 0 || strncasecmp(arguments, "fastdbd:", 8) == 0;
 }
 
-/* Of a level and what it contains, but virtual hosts. */
+/* Of a level including nested sections, except virtual hosts. */
 static const ap_directive_t *find_user(apr_pool_t *pool, const ap_directive_t *directive)
 {
     for (; directive; directive = directive->next) {
@@ -123,8 +123,8 @@ bool identity_dbd_shared(apr_pool_t *pool, const server_rec *main_server, const 
     return identity_dbd_user(pool, main_server, main_server) || identity_dbd_user(pool, main_server, server);
 }
 
-/* As if `DBDMin 0` stood in the server: mod_dbd then opens no connection before one is asked for. Each child would open
- * one otherwise, which makes an empty file where the database is missing and says in three lines that it could not. */
+/* As if the server had `DBDMin 0`: mod_dbd then opens connections only on demand. Otherwise each child would open
+ * one, which creates an empty file if the database is missing and logs three lines about the failure. */
 void identity_dbd_open_late(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *server)
 {
     ap_directive_t directive = {.directive = "DBDMin", .args = "0", .filename = "mod_identity"};

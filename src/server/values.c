@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading of directives' values: one sentence that names the fault, or the value. */
+/* Parsing of directive values: an error message, or the value. */
 #include <stdint.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #define LONGEST_DAYS   3650
 #define RATE_COUNT_MAX 1000000
 
-/* A whole number without sign and what stands behind it; false where there is none or it is too large for anything. */
+/* A whole number without sign and the text after it; false if there is none or it is too large for anything. */
 static bool whole(const char *text, uint64_t *value, const char **rest)
 {
     uint64_t number = 0;
@@ -104,7 +104,7 @@ const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *t
                                         &value->period);
 }
 
-/* Is the host written in other characters than ASCII, or in the A-labels that stand for them? */
+/* Is the host written in non-ASCII characters, or as A-labels? */
 static bool international(const char *host)
 {
     bool ascii = true;
@@ -123,7 +123,7 @@ const char *identity_read_origin(apr_pool_t *pool, const char *name, const char 
     good =
         good && !uri.user && !uri.password && !uri.query && !uri.fragment && (!uri.path || strcmp(uri.path, "/") == 0);
     good = good && !strpbrk(text, " \t\"'<>\\") && (!uri.port_str || (uri.port_str[0] && uri.port));
-    if (!good) /* which is not repeated: somebody may have written a password into it */
+    if (!good) /* not quoted: it may contain a password */
         return apr_psprintf(
             pool,
             "%s needs http or https, a host and optionally a port, such as https://id.example.org, and nothing else.",
@@ -158,7 +158,7 @@ bool identity_origin_loopback(apr_pool_t *pool, const char *origin)
 
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text)
 {
-    /* The judge is who writes it into a header: a whole mail is made with it. */
+    /* Validated by the code that writes the header: composes a whole mail with it. */
     identity_mail_t mail = {.id = "check",
                             .from = text,
                             .to = "somebody@example.org",

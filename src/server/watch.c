@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the watchdog's job looks at for the figures, beside the database: its file, and those of the signing keys. */
+/* Statistics that the watchdog's job collects besides the database's: sizes and ages of its file and the signing
+ * keys. */
 #include <sys/stat.h>
 
 #include "server_int.h"
 
 APLOG_USE_MODULE(identity);
 
-/* One for each database; those who share it show the same. It begins anew with each generation. */
+/* One for each database, shown by all its hosts. Recreated at each restart. */
 void identity_watch_share(identity_site_t *site)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
@@ -16,7 +17,7 @@ void identity_watch_share(identity_site_t *site)
             if (other->pool == host->pool)
                 host->watch = other->watch;
         }
-        /* Without it the figures are not shown: no reason not to start. */
+        /* Without it these metrics are missing: no reason not to start. */
         if (!host->watch)
             host->watch = identity_memory_shared(site->pool, identity_watch_size());
     }
@@ -28,7 +29,7 @@ static apr_time_t made_at(const char *path)
     return stat(path, &info) == 0 ? apr_time_from_sec(info.st_mtime) : 0;
 }
 
-/* Children may not look into the folder of keys that the configuration names: what the parent has seen counts then. */
+/* Children may not have access to the configured key folder: then the parent's result is used. */
 void identity_note_key(identity_host_t *host, const char *path)
 {
     host->signing_key_at = made_at(path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads of mod_watchdog, each in one child of the server at a time: one looks into the outbox of each database every
- * second, and every minute after what has had its time; the other, which a slow mail server must not hold up, reads
- * what others have changed. */
+/* Threads of mod_watchdog, each in one child of the server at a time: one checks the outbox of each database every
+ * second, and deletes expired rows every minute; the other, which a slow mail server must not hold up, reads the
+ * change feed. */
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ APLOG_USE_MODULE(identity);
 #define PURGE_EVERY apr_time_from_sec(60)
 #define PURGE_PAUSE apr_time_from_msec(10)
 #define PURGE_TRIES 50
-/* Sizes of tables are looked at by reading the file through: of a larger one not each time. */
+/* Measuring table sizes reads the whole file: larger databases are measured less often. */
 #define SIZED_MOST  (64LL * 1024 * 1024)
 #define SIZED_EVERY 30
 
@@ -30,9 +30,9 @@ struct identity_job {
     /* of this process */
     const char *owner;
     identity_courier_t *couriers; /* one for each of hosts */
-    bool *kept;                   /* one for each of stores: what htidentity is told of the configuration */
+    bool *kept;                   /* one for each of stores: are the settings for htidentity stored? */
     apr_time_t purged_at;
-    unsigned watched; /* times */
+    unsigned watched; /* rounds */
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
     int running;
@@ -48,8 +48,8 @@ static bool stopping(void *job_)
            state == AP_MPMQ_STOPPING;
 }
 
-/* HOST:BOOT:CONTAINER:PID. Nodes that share a database must not take each other's processes for dead ones of their own,
- * and names of hosts may be equal. */
+/* HOST:BOOT:CONTAINER:PID. Nodes that share a database must not mistake each other's processes for dead ones of
+ * their own, and host names may be equal. */
 static const char *owner_name(apr_pool_t *pool)
 {
     char name[256] = "", boot[37] = "", space[64] = "";
@@ -67,7 +67,7 @@ static const char *owner_name(apr_pool_t *pool)
     return apr_psprintf(pool, "%.180s:%s:%s:%ld", name, boot, space, (long)getpid());
 }
 
-/* How many mails left. */
+/* Returns the number of mails sent. */
 static int deliver(identity_job_t *job, apr_pool_t *pool)
 {
     const identity_stop_t stop = {stopping, job};
@@ -79,8 +79,8 @@ static int deliver(identity_job_t *job, apr_pool_t *pool)
     return sent;
 }
 
-/* Batch by batch, never before others who want to write, and with a pause after each in which they can; but where they
- * write without end, one batch after every so many tries all the same. */
+/* Batch by batch, giving way to others who want to write, with a pause after each; but if they write without end,
+ * one batch after every so many attempts all the same. */
 static void purge_store(identity_job_t *job, apr_pool_t *pool, const identity_env_t *env)
 {
     int tries = 0;
@@ -94,7 +94,7 @@ static void purge_store(identity_job_t *job, apr_pool_t *pool, const identity_en
     }
 }
 
-/* Mail that is queued where no host has IdentityMailURL waits in silence (M20). */
+/* Queued mail would wait silently if no host has IdentityMailURL (M20). */
 static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts; i++) {
@@ -111,7 +111,7 @@ static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
     }
 }
 
-/* The host that speaks for a database: one that sends mail, else the first that answers the API. */
+/* The host that represents a database: one that sends mail, else the first that answers the API. */
 static const identity_host_t *speaker(const identity_job_t *job, const identity_host_t *store)
 {
     for (int i = 0; i < job->hosts->nelts; i++)
@@ -120,7 +120,7 @@ static const identity_host_t *speaker(const identity_job_t *job, const identity_
     return store;
 }
 
-/* Once after a start, as soon as the database is there. */
+/* Once after a start, as soon as the database is available. */
 static void keep_settings(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
@@ -137,7 +137,7 @@ static void purge(identity_job_t *job, apr_pool_t *pool)
         purge_store(job, pool, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
 }
 
-/* What each who asks for figures would pay for otherwise. */
+/* Statistics that are too expensive for each request. */
 static void watch(identity_job_t *job, apr_pool_t *pool)
 {
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
@@ -153,7 +153,7 @@ static void watch(identity_job_t *job, apr_pool_t *pool)
 
 static void run(identity_job_t *job, int more)
 {
-    /* The child's end waits for the job (quiesce), so it must not come to the job's own thread. */
+    /* The end of the child waits for the job (quiesce), so it must not happen on the job's own thread. */
     if (more > 0)
         identity_signals_hold();
     apr_thread_mutex_lock(job->mutex);
@@ -164,7 +164,7 @@ static void run(identity_job_t *job, int more)
         identity_signals_release();
 }
 
-/* An error would end the job for the life of the child, so there is none. */
+/* An error would end the job for the life of the child, so it never returns one. */
 static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
 {
     identity_job_t *job = job_;
@@ -173,7 +173,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
     if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
         return APR_SUCCESS;
     run(job, 1);
-    /* A round takes a few mails only: the next follows at once, until the outbox is empty. */
+    /* A round takes only a few mails: the next follows at once, until the outbox is empty. */
     while (sent > 0 && !stopping(job)) {
         apr_pool_t *round;
         apr_pool_create(&round, pool);
@@ -182,7 +182,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
     }
     keep_settings(job, pool);
     if (apr_time_now() - job->purged_at >= PURGE_EVERY) {
-        /* Once, when this process begins: the first one of a server, and whoever takes over. */
+        /* Once, when this process begins: the first one of a server, and any that takes over. */
         if (!job->purged_at)
             tell_unsent(job, pool);
         job->purged_at = apr_time_now();
@@ -210,7 +210,8 @@ static apr_status_t follow(int state, void *job_, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-/* The connections die with the child's pool while mod_watchdog's thread still runs: wait for it first. */
+/* The connections are destroyed with the child's pool while mod_watchdog's thread is still running: wait for it
+ * first. */
 static apr_status_t quiesce(void *job_)
 {
     identity_job_t *job = job_;
@@ -225,7 +226,7 @@ static apr_status_t quiesce(void *job_)
 
 void identity_job_child(identity_job_t *job, apr_pool_t *child)
 {
-    /* Not in the child's pool: mod_watchdog's thread may look in once more while that dies. */
+    /* Not in the child's pool: mod_watchdog's thread may still use it while that is destroyed. */
     if (apr_thread_cond_create(&job->ended, job->pool) != APR_SUCCESS ||
         apr_thread_mutex_create(&job->mutex, APR_THREAD_MUTEX_DEFAULT, job->pool) != APR_SUCCESS) {
         job->mutex = NULL;
@@ -240,7 +241,7 @@ void identity_job_child(identity_job_t *job, apr_pool_t *child)
     apr_pool_pre_cleanup_register(child, job, quiesce);
 }
 
-/* Of the hosts that share a database one purges for all: it keeps as long as any of them wants. */
+/* Of the hosts that share a database one purges for all, with the longest of their retention times. */
 static void keep_as_long(identity_settings_t *mine, const identity_settings_t *other)
 {
     if (mine->retention.leaves < other->retention.leaves)
@@ -263,8 +264,8 @@ void identity_retention_share(identity_site_t *site)
         }
 }
 
-/* One of the hosts that share a database is enough; of those that send mail, since it has the keys that the others'
- * mails are sealed with too. */
+/* One of the hosts that share a database is enough; preferably one that sends mail, since it also has the keys with
+ * which the others' mails are sealed. */
 static void enter(apr_array_header_t *hosts, identity_host_t *host)
 {
     for (int i = 0; i < hosts->nelts; i++)
@@ -309,7 +310,7 @@ int identity_start_watchdog(identity_site_t *site)
     ap_watchdog_t *watchdog;
 
     if (!instance || !callback) {
-        /* With mail, and with IdentityStale, check.c has refused that. */
+        /* With mail, and with IdentityStale, check.c has already refused this. */
         IDENTITY_LOG(
             APLOG_WARNING, site->main_server,
             "ID0552: mod_watchdog is not loaded: expired rows stay in the database, and credentials are not cached");
