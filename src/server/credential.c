@@ -190,13 +190,25 @@ static void add_secret(traces_t *traces, const char *secret)
         APR_ARRAY_PUSH(traces->secrets, const char *) = secret;
 }
 
+/* Asked twice for a request, before and behind what other modules do to it: the headers are what they were. */
+static const apr_array_header_t *secrets_in(request_rec *r, const char *value)
+{
+    identity_rctx_t *rctx = identity_rctx_make(r);
+
+    if (rctx->looked_through != value) {
+        rctx->secrets = apr_array_make(r->pool, 2, sizeof(const char *));
+        formed(r, value, rctx->secrets);
+        rctx->looked_through = value;
+    }
+    return rctx->secrets;
+}
+
 static void add_header_secrets(traces_t *traces, const char *value)
 {
-    apr_array_header_t *secrets = apr_array_make(traces->r->pool, 2, sizeof(const char *));
-
     if (!value)
         return;
-    bool ours = formed(traces->r, value, secrets);
+    const apr_array_header_t *secrets = secrets_in(traces->r, value);
+    bool ours = secrets->nelts > 0;
     for (int i = 0; i < secrets->nelts; i++)
         add_secret(traces, APR_ARRAY_IDX(secrets, i, const char *));
     /* For Basic the whole value, too: a key as a password, or the password that was accepted. */

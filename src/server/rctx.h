@@ -43,7 +43,10 @@ struct identity_rctx {
     /* For any kind: */
     identity_cut_t cut;
     const ap_conf_vector_t *kept_for; /* the configuration under which credentials were removed */
-    signed char tls;                  /* with IdentityTrustedProxy: 1 TLS, -1 not; 0: no trusted proxy */
+    /* The header value last searched for credentials, and those found in it (credential.c). */
+    const char *looked_through;
+    apr_array_header_t *secrets;
+    signed char tls; /* with IdentityTrustedProxy: 1 TLS, -1 not; 0: no trusted proxy */
     bool transport_known;
     bool used_below; /* a subrequest was admitted by a credential in a header */
 };
