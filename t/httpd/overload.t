@@ -56,7 +56,10 @@ my $done = "$ENV{IDENTITY_TOP}/t/servers/overload.$$.done";
 my @worked = together($logins + $readers, sub {
     my ($client) = @_;
     my @seen;
-    my $more = $client < $logins ? sub { @seen < $tries } : sub { @seen < 10 || (-s $done // 0) < $logins };
+    # Who is somebody comes again until there was a place.
+    my $more = $client >= $logins ? sub { @seen < 10 || (-s $done // 0) < $logins }
+        : $client % 8 ? sub { @seen < $tries }
+        : sub { @seen < $tries || @seen < 30 * $tries && !grep { $_->[0] == 200 } @seen };
     while ($more->()) {
         my ($answer, $took) = timed(sub {
             return $server->api(GET => '/v1/roles?limit=5') if $client >= $logins;
