@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which addresses an outward call may reach (security 72): the public network, and what is granted beside it. */
+/* The addresses that an outgoing call may reach (security 72): the public network, and explicitly allowed ones. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -14,7 +14,7 @@ typedef struct range {
     address_kind_t kind;
 } range_t;
 
-/* IANA's special-purpose registry. Link-local, where clouds keep their metadata, is nobody's even with leave. */
+/* IANA's special-purpose registry. Link-local, where clouds serve their metadata, is never allowed. */
 static const range_t ranges[] = {{0x00000000, 8, NOBODY},   {0x0A000000, 8, PRIVATE},  {0x64400000, 10, PRIVATE},
                                  {0x7F000000, 8, LOOPBACK}, {0xA9FE0000, 16, NOBODY},  {0xAC100000, 12, PRIVATE},
                                  {0xC0000000, 24, NOBODY},  {0xC0000200, 24, NOBODY},  {0xC0586300, 24, NOBODY},
@@ -39,7 +39,7 @@ static bool begins(const uint8_t *bytes, const char *prefix, size_t size)
     return memcmp(bytes, prefix, size) == 0;
 }
 
-/* Addresses of version 4 in disguise are judged as what they are. */
+/* IPv4 addresses embedded in IPv6 are judged as IPv4. */
 static address_kind_t kind_of_six(const uint8_t *bytes)
 {
     static const uint8_t loopback[16] = {[15] = 1};
@@ -52,8 +52,7 @@ static address_kind_t kind_of_six(const uint8_t *bytes)
         return kind_of_four(four_at(bytes + 2)); /* 6to4 */
     if ((bytes[0] & 0xFE) == 0xFC)
         return PRIVATE;
-    /* Global unicast is 2000::/3; of it Teredo, which hides an address, ORCHID and what is for documentation are not.
-     */
+    /* Global unicast is 2000::/3; except Teredo, which hides an address, ORCHID and documentation addresses. */
     bool global = (bytes[0] & 0xE0) == 0x20 && !begins(bytes, "\x20\x01\0\0", 4) &&
                   !begins(bytes, "\x20\x01\0\x10", 4) && !begins(bytes, "\x20\x01\x0d\xb8", 4);
     return global ? PUBLIC : NOBODY;

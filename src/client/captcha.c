@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether somebody is a person: asked of the service that their page has asked, by the call that all of them have
- * (siteverify). */
+/* Verifies a captcha response with the service that the page used, through the common siteverify call. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 
 #define CONNECT_TIMEOUT apr_time_from_sec(3)
 #define TIMEOUT         apr_time_from_sec(5)
-/* Each holds a thread of the server for as long as it lasts. */
+/* Each occupies a server thread while it lasts. */
 #define AT_ONCE         8
 
 static atomic_int under_way;
@@ -19,7 +18,7 @@ const char *identity_captcha_fault(apr_pool_t *pool, const char *url)
 {
     bool plain = strncasecmp(url, "http:", 5) == 0 && client_url_loopback(pool, url);
 
-    /* Which is not repeated: a key may stand in it. */
+    /* Not quoted: it may contain a key. */
     return client_url_valid(url, plain) ? NULL
                                         : "the address of the service must be an https URL without user and fragment, "
                                           "such as https://captcha.example.org/siteverify (http only on this machine "
@@ -49,7 +48,7 @@ static char *form_of(apr_pool_t *pool, const identity_captcha_t *captcha, const 
     return form;
 }
 
-/* What is wrong with our side or theirs, and not with who asks; the texts of the leading services. */
+/* Errors on our side or theirs, rather than the person's; the texts of the leading services. */
 static const char *fault_in(const json_t *codes)
 {
     static const char *const faults[] = {"missing-input-secret",  "invalid-input-secret", "sitekey-secret-mismatch",

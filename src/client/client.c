@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The room's two ends, and which way a mail goes. */
+/* Initialization and shutdown of this folder, and the choice of transport for a mail. */
 #include <dlfcn.h>
 
 #include <curl/curl.h>

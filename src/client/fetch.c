@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to servers of others, by libcurl: bounded in size and time, no redirects, no proxy or credential of the
- * environment, no address that is not to be reached. */
+/* Requests to other people's servers, by libcurl: limited in size and time, no redirects, no proxy or credentials
+ * from the environment, no forbidden addresses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ typedef struct transfer {
     struct curl_slist *headers;
     const fetch_request_t *request;
     bool plain;     /* http */
-    bool forbidden; /* an address was not to be reached */
+    bool forbidden; /* the address is forbidden */
     bool too_large;
     char *body;
     size_t length;
@@ -67,7 +67,7 @@ bool client_url_loopback(apr_pool_t *pool, const char *text)
 
 /* ---- what libcurl asks on its way ------------------------------------------------------------------------------- */
 
-/* Called with the address that will be connected to, after all names are resolved. */
+/* Called with the address to be connected to, after all names are resolved. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
     transfer_t *transfer = data;
@@ -96,7 +96,7 @@ static size_t take(char *data, size_t size, size_t count, void *context)
 
 /* ---- a transfer ------------------------------------------------------------------------------------------------- */
 
-/* The first option that libcurl does not take ends the setting up. */
+/* The first option that libcurl rejects aborts the set-up. */
 #define SET(option, value)                                                                                             \
     do {                                                                                                               \
         CURLcode code_ = curl_easy_setopt(transfer->curl, option, value);                                              \
@@ -111,7 +111,7 @@ static CURLcode set_bounds(transfer_t *transfer, long left)
 
     SET(CURLOPT_PROTOCOLS_STR, transfer->plain ? "http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_PROXY, ""); /* whatever the environment says */
+    SET(CURLOPT_PROXY, ""); /* ignore the environment */
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, connect < left ? connect : left);

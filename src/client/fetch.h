@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP request to somebody else's server, within bounds (security 72). */
+/* One HTTP request to somebody else's server, within limits (security 72). */
 #ifndef IDENTITY_CLIENT_FETCH_H
 #define IDENTITY_CLIENT_FETCH_H
 
@@ -9,13 +9,13 @@
 
 #define FETCH_SIZE_MAX (256 * 1024)
 
-/* Which addresses may be connected to beside those of the public network. */
+/* Addresses that may be connected to, in addition to the public network. */
 typedef struct client_reach {
     bool loopback, private_network;
 } client_reach_t;
 
-/* address.c: judged is the address itself that a connection is made to, so that no name can lead elsewhere. plain:
- * http, which is for loopback only. */
+/* address.c: checks the actual address of the connection, so that no name can lead elsewhere. plain: http, which is
+ * for loopback only. */
 bool client_address_allowed(const struct sockaddr *address, const client_reach_t *reach, bool plain);
 
 typedef struct fetch_request {
@@ -31,16 +31,16 @@ typedef struct fetch_request {
 
 typedef struct fetch_response {
     long status;
-    char *body; /* ends in NUL; wiped with the pool */
+    char *body; /* NUL-terminated; wiped with the pool */
     size_t length;
-    const char *type; /* the media type alone; "" where none was said */
+    const char *type; /* only the media type; "" if missing */
 } fetch_response_t;
 
 /* https, or http where plain; a host, no user, no fragment. */
 bool client_url_valid(const char *url, bool plain);
-/* The host of a URL names this machine itself. */
+/* Does the host of a URL refer to loopback? */
 bool client_url_loopback(apr_pool_t *pool, const char *url);
-/* False with *error a sentence without the URL's query, any credential or body. */
+/* False with *error, a sentence without the URL's query, any credential or body. */
 bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_response_t *response, const char **error);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Delivery into a Maildir. The file's name is made of the mail's id alone: a second attempt after a crash finds the
- * first one's work, and what happened to be half written in tmp/ is overwritten. Whoever writes holds a lock on that
- * file, so two at once cannot mix. */
+/* Delivery into a Maildir. The file name is derived from the mail's id alone: a second attempt after a crash finds
+ * the result of the first, and overwrites what was left half written in tmp/. The writer holds a lock on that file,
+ * so that two cannot mix. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static void close_maildir(maildir_t *maildir)
     }
 }
 
-/* Makes a folder where missing; its name must survive a loss of power as well as the mail in it. */
+/* Creates a missing folder; its name must survive a power loss as well as the mail in it. */
 static int open_folder(int parent, const char *name)
 {
     if (mkdirat(parent, name, 0700) == 0) {
@@ -62,7 +62,7 @@ static bool open_maildir(apr_pool_t *pool, const char *directory, maildir_t *mai
     return opened;
 }
 
-/* A reader moves a mail from new/ to cur/ and writes its flags behind the name: `id:2,S`. */
+/* A reader moves a mail from new/ to cur/ and appends its flags to the name: `id:2,S`. */
 static bool is_in_cur(int cur, const char *id)
 {
     int copy = openat(cur, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -112,8 +112,7 @@ static bool write_lines(int file, const char *message, size_t length)
     return true;
 }
 
-/* Is the file that was opened still the one of this name? Another writer may have moved it on before the lock was ours.
- */
+/* Does the opened file still have this name? Another writer may have moved it before we got the lock. */
 static bool is_still_named(int file, int folder, const char *id)
 {
     struct stat opened, named;

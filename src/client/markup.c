@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where in an HTML text somebody is: as much of it as says how a value has to be escaped there. */
+/* Tracks the context in an HTML text, as far as it determines how a value must be escaped. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -32,7 +32,7 @@ static void end_tag(mail_markup_t *at)
     at->state = at->raw ? MAIL_MARKUP_RAW : MAIL_MARKUP_TEXT;
 }
 
-/* Behind a `<`. */
+/* After a `<`. */
 static void open_tag(mail_markup_t *at, char c)
 {
     at->raw = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole message, ready for the wire (RFC 5322, 2046, 3834). What a value holds can end no header: a line break in
- * one refuses the mail. */
+/* The complete message, ready for the wire (RFC 5322, 2046, 3834). Values cannot terminate a header: a mail with a
+ * line break in one is refused. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -75,7 +75,7 @@ static const char *quote_local_part(apr_pool_t *pool, const char *local, size_t 
     return quoted;
 }
 
-/* As every mail server takes it (RFC 5891); only the local part is left to SMTPUTF8. */
+/* In the form that every mail server accepts (RFC 5891); only the local part requires SMTPUTF8. */
 static const char *ascii_domain(apr_pool_t *pool, const char *domain)
 {
     const char *at = domain;
@@ -92,7 +92,7 @@ static const char *ascii_domain(apr_pool_t *pool, const char *domain)
     return domain;
 }
 
-/* Laxer than identity_mail_address_valid in one point: a sender's domain may have no dot (localhost). */
+/* Less strict than identity_mail_address_valid in one point: a sender's domain may lack a dot (localhost). */
 static const char *write_address(apr_pool_t *pool, const char *address)
 {
     const char *at = strchr(address, '@');
@@ -109,7 +109,7 @@ static const char *write_address(apr_pool_t *pool, const char *address)
     return apr_pstrcat(pool, local, "@", domain, NULL);
 }
 
-/* Takes blanks and quotes off a display name. */
+/* Removes blanks and quotes from a display name. */
 static const char *read_name(apr_pool_t *pool, const char *text, size_t length)
 {
     while (length && *text == ' ') {
@@ -169,7 +169,7 @@ static void put_from(mail_buffer_t *buffer, const char *name, const char *addres
         return;
     }
     mail_put_phrase(buffer, name);
-    /* Where the name is long the address gets a line of its own, so that none grows too long. */
+    /* With a long name the address gets a line of its own, so that none grows too long. */
     bool fits = strlen(name) + strlen(address) < 60 && buffer->data[buffer->length - 1] == '"';
     mail_puts(buffer, apr_pstrcat(buffer->pool, fits ? " <" : "\r\n <", address, ">\r\n", NULL));
 }
@@ -214,8 +214,8 @@ const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail,
         (mail->host && !host_valid(mail->host)) || (mail->language && !identity_language_valid(mail->language)))
         return NULL;
 
-    /* The id was drawn after the texts of the mail were known, so this stands in none of them; and the same mail is the
-     * same bytes at every attempt. */
+    /* The id was generated after the texts of the mail were known, so this occurs in none of them; and the mail has
+     * the same bytes in every attempt. */
     const char *boundary = apr_pstrcat(pool, "=_", mail->id, NULL);
     put_headers(&buffer, mail, from_name, from, to);
     mail_puts(&buffer,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How bytes are written in a mail: lines (RFC 5322), encoded words (RFC 2047), folded headers (RFC 5322). */
+/* Formatting for mail: lines (RFC 5322), encoded words (RFC 2047), folded headers (RFC 5322). */
 #include <string.h>
 
 #include "client_int.h"
 
 #define LINE_MAX_TEXT 998 /* RFC 5322, 2.1.1 */
 #define LINE_SHOULD   78  /* the same */
-#define WORD_MAX      66  /* the longest word of a header that is left as it is */
+#define WORD_MAX      66  /* the longest word of a header that is left unchanged */
 #define ENCODED_TEXT                                                                                                   \
     39 /* bytes of text in one encoded word: with 12 around 52 of base64 and `Subject: ` in front a line               \
            stays within the 76 of RFC 2047, 2 */
@@ -34,8 +34,8 @@ void mail_puts(mail_buffer_t *buffer, const char *text)
 
 /* ---- bodies ----------------------------------------------------------------------------------------------------- */
 
-/* How much of a line that is too long goes onto the first of its parts: up to its last blank, else as many whole
- * characters as fit. */
+/* The length of the first part of a line that is too long: up to its last blank, else as many whole characters as
+ * fit. */
 static size_t first_part(const char *line)
 {
     size_t length = LINE_MAX_TEXT;
@@ -99,7 +99,7 @@ static void put_base64(mail_buffer_t *buffer, const char *text, size_t length)
     }
 }
 
-/* Each word stands on a line of its own and never splits a character (RFC 2047, 5). */
+/* Each encoded word is on a line of its own and never splits a character (RFC 2047, 5). */
 static void put_encoded_words(mail_buffer_t *buffer, const char *text)
 {
     size_t left = strlen(text);
@@ -119,7 +119,7 @@ static void put_encoded_words(mail_buffer_t *buffer, const char *text)
     }
 }
 
-/* A line is broken before a blank that a word follows, which then begins the next line. */
+/* A line is broken before a blank followed by a word, which begins the next line. */
 static void put_folded(mail_buffer_t *buffer, const char *text, size_t column)
 {
     while (*text) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenID providers: what is known of one, and how it becomes known (OpenID Connect Discovery 1.0).
+/* OpenID providers: their metadata and keys (OpenID Connect Discovery 1.0).
  *
- * Two documents are remembered for an hour each, by every process for itself: discovery and keys. They are kept as the
- * texts that came, since neither jansson's nor cjose's counts of references are for threads. A fault is remembered too,
- * for a few seconds, so that a provider that is down is not asked by every thread in turn, each for as long as it may.
- */
+ * Two documents are cached for an hour each, separately in every process: discovery and keys. They are kept as text,
+ * since the reference counts of jansson and cjose are not thread-safe. Failures are cached too, for a few seconds,
+ * so that a provider that is down is not contacted by every thread in turn, each until its time-out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,17 +15,17 @@
 
 #define REMEMBERED    apr_time_from_sec(3600)
 #define FAULT         apr_time_from_sec(5)
-#define KEYS_THROTTLE apr_time_from_sec(30) /* between two looks for a key that is not known */
+#define KEYS_THROTTLE apr_time_from_sec(30) /* between two fetches for an unknown key */
 #define CONNECT       apr_time_from_sec(3)
 #define TIMEOUT       apr_time_from_sec(10)
-#define DISORDER      apr_time_from_sec(10) /* by which who waited may be older than who fetched */
+#define DISORDER      apr_time_from_sec(10) /* clock difference tolerated between waiting and fetching threads */
 
 typedef struct document {
     char *text; /* malloc'd; NULL: none */
     apr_time_t fetched;
-    apr_time_t fault_until; /* of a fetch that failed */
+    apr_time_t fault_until; /* of a failed fetch */
     char fault[256];
-    bool busy; /* a thread fetches it */
+    bool busy; /* a thread is fetching it */
 } document_t;
 
 struct identity_oidc {
@@ -106,10 +105,10 @@ typedef struct wanted {
     document_t *document;
     const char *name, *url;
     bool (*sound)(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error);
-    bool again; /* what is remembered does not do */
+    bool again; /* the cached document was not sufficient */
 } wanted_t;
 
-/* Where the clock was set back what is remembered counts as old. */
+/* If the clock was set back, cached documents count as old. */
 static bool younger(apr_time_t since, apr_time_t now, apr_interval_time_t age)
 {
     return since <= now + DISORDER && now - since < age;
@@ -139,7 +138,7 @@ static char *fetch_document(apr_pool_t *pool, identity_oidc_t *oidc, identity_oi
     return response.body;
 }
 
-/* With the mutex held. */
+/* Called with the mutex held. */
 static void store(document_t *document, const char *text, const char *error, apr_time_t now)
 {
     char *copy = text ? strdup(text) : NULL;
@@ -156,7 +155,7 @@ static void store(document_t *document, const char *text, const char *error, apr
     }
 }
 
-/* With the mutex held; left and taken again around the fetch. */
+/* Called with the mutex held; releases it during the fetch. */
 static void renew(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const wanted_t *wanted)
 {
     const char *error = "what it answered is not what was asked for";
@@ -169,7 +168,7 @@ static void renew(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on
     apr_thread_cond_broadcast(oidc->fetched);
 }
 
-/* With the mutex held. False past the deadline. */
+/* Called with the mutex held. False past the deadline. */
 static bool wait_for_others(identity_oidc_t *oidc, const identity_oidc_sign_on_t *sign_on)
 {
     apr_interval_time_t left = sign_on->deadline - apr_time_now();
@@ -221,7 +220,7 @@ static bool lists(const json_t *root, const char *name, const char *wanted)
     return false;
 }
 
-/* Told here, and not when the first person comes back with a token that nobody can verify. */
+/* Detected here, rather than when the first person returns with a token that cannot be verified. */
 static bool verifiable(apr_pool_t *pool, const json_t *root, const char **error)
 {
     static const char ways[] = "id_token_signing_alg_values_supported";
@@ -254,7 +253,7 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
     const json_t *root = identity_json_pick(pool, text, strlen(text), members);
     const char *issuer = identity_json_string(root, "issuer"), *ways = "token_endpoint_auth_methods_supported";
 
-    /* Exactly (security 68): else one provider could speak in the name of another. */
+    /* Exactly (security 68): otherwise one provider could speak for another. */
     *error = !issuer ? "it is no discovery document"
                      : "the issuer that it names is not the one that is configured, letter by letter";
     if (!issuer || strcmp(issuer, oidc->options.issuer) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The second half of a sign-on at an OpenID provider: a code is given for tokens, and what they say is verified. */
+/* The second half of a sign-on at an OpenID provider: exchanges the code for tokens and verifies them. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -7,7 +7,7 @@
 
 #include "oidc_int.h"
 
-/* An error code as RFC 6749 has them; anything else is not repeated. */
+/* A valid RFC 6749 error code; anything else is not quoted. */
 static const char *named(apr_pool_t *pool, const char *code)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
@@ -22,7 +22,7 @@ static identity_oidc_status_t unavailable(const char **error, const char *senten
     return IDENTITY_OIDC_UNAVAILABLE;
 }
 
-/* What is read of a token endpoint's answer. */
+/* The relevant members of a token endpoint's answer. */
 static const identity_json_member_t token_members[] = {
     {"id_token", NULL}, {"access_token", NULL}, {"token_type", NULL}, {"error", NULL}, {NULL, NULL}};
 
@@ -43,8 +43,8 @@ static const char *form_of(apr_pool_t *pool, const identity_oidc_options_t *opti
     return form;
 }
 
-/* What a refusal means: a code that is no good is the person's matter, all else our configuration's or the provider's.
- */
+/* Interprets a refusal: an invalid code is the person's problem, everything else our configuration's or the
+ * provider's. */
 static identity_oidc_status_t refusal(apr_pool_t *pool, const fetch_response_t *response, const char **error)
 {
     const json_t *root = identity_json_pick(pool, response->body, response->length, token_members);
@@ -65,7 +65,7 @@ static identity_oidc_status_t give_code(apr_pool_t *pool, identity_oidc_t *oidc,
     oidc_request(oidc, sign_on, metadata->token_endpoint, &request);
     request.form = form_of(pool, options, sign_on, metadata);
     if (!metadata->secret_in_form) {
-        /* Both are form-encoded before they are made a credential (RFC 6749, 2.3.1). */
+        /* Both are form-encoded before they become a credential (RFC 6749, 2.3.1). */
         request.user = identity_query_escape(pool, options->client_id);
         request.password = identity_query_escape(pool, __atomic_load_n(&options->client_secret, __ATOMIC_ACQUIRE));
     }
@@ -99,7 +99,7 @@ static identity_id_token_rules_t rules_of(const identity_oidc_t *oidc, const ide
                                        .now = sign_on->now};
 }
 
-/* The ID token, or a signed answer of userinfo (*claims). */
+/* The ID token, or a signed userinfo response (*claims). */
 typedef struct signed_text {
     const char *name, *text;
     size_t length;
@@ -113,7 +113,7 @@ static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, id
     identity_id_token_verdict_t verdict = IDENTITY_ID_TOKEN_UNKNOWN_KEY;
     const char *why = NULL;
 
-    /* A key that is not known may be a new one: looked for once more, but not at anybody's pleasure. */
+    /* An unknown key may be a new one: the keys are fetched again, but not as often as anybody likes. */
     for (int again = 0; again <= 1 && verdict == IDENTITY_ID_TOKEN_UNKNOWN_KEY; again++) {
         const char *jwks;
         identity_oidc_status_t status = oidc_keys(pool, oidc, sign_on, metadata, again, &jwks, error);
@@ -130,8 +130,9 @@ static identity_oidc_status_t verify(apr_pool_t *pool, identity_oidc_t *oidc, id
     return IDENTITY_OIDC_REFUSED;
 }
 
-/* RFC 9207: before the code is given to anybody. A provider that always names itself and has not done so here is not
- * who answered; where there is no other that could have, a page that passes on nothing but code and state is let be. */
+/* RFC 9207: checked before the code is sent to anybody. A provider that always names itself, but has not done so
+ * here, did not send this answer; if no other provider could have, a page that forwards only code and state is
+ * tolerated. */
 static identity_oidc_status_t whose(const identity_oidc_t *oidc, const identity_oidc_sign_on_t *sign_on,
                                     const oidc_metadata_t *metadata, const char **error)
 {
@@ -163,7 +164,7 @@ identity_oidc_status_t identity_oidc_exchange(apr_pool_t *pool, identity_oidc_t 
 
 /* ---- the address ------------------------------------------------------------------------------------------------ */
 
-/* An endpoint that will not say is as good as none where the ID token names an address. */
+/* A userinfo endpoint that does not answer counts as absent if the ID token has an address. */
 static identity_oidc_status_t says_nothing(const identity_oidc_sign_on_t *sign_on, const char **error,
                                            const char *sentence)
 {
@@ -171,7 +172,7 @@ static identity_oidc_status_t says_nothing(const identity_oidc_sign_on_t *sign_o
     return sign_on->vouched.email ? IDENTITY_OIDC_DONE : IDENTITY_OIDC_UNAVAILABLE;
 }
 
-/* What userinfo says, as JSON or as a signed JWT (OpenID Connect Core, 5.3.2). */
+/* The userinfo claims, as JSON or as a signed JWT (OpenID Connect Core, 5.3.2). */
 static identity_oidc_status_t read_userinfo(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                                             const oidc_metadata_t *metadata, const fetch_response_t *response,
                                             const char **error)
@@ -188,7 +189,7 @@ static identity_oidc_status_t read_userinfo(apr_pool_t *pool, identity_oidc_t *o
     }
     if (!identity_json_string(claims, "sub"))
         return says_nothing(sign_on, error, "the userinfo endpoint answered something else than claims");
-    /* It speaks of whom the signed token names, or it does not count (OpenID Connect Core, 5.3.2). */
+    /* Its subject must be that of the signed token (OpenID Connect Core, 5.3.2). */
     if (identity_userinfo_take(pool, claims, &sign_on->vouched))
         return IDENTITY_OIDC_DONE;
     *error = "the userinfo endpoint speaks of somebody else";

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Delivery by SMTP, spoken by libcurl. What matters here is what becomes of the mail: taken, to be tried again, or
- * never to be taken. */
+/* Delivery by SMTP with libcurl. What matters here is the outcome: accepted, to be retried, or permanently refused. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -11,12 +10,12 @@
 
 #define CONNECT_TIMEOUT 15
 #define REPLY_MAX       200
-#define STOP_PATIENCE   apr_time_from_sec(3) /* for the answer to a text that is out already */
+#define STOP_PATIENCE   apr_time_from_sec(3) /* for the answer to a text that was already sent */
 
-/* How far the server has followed us, told by its answers. */
+/* The stage that the server has reached, according to its replies. */
 typedef enum {
     GREETING,
-    HELLO, /* EHLO or HELO, once more after STARTTLS */
+    HELLO, /* EHLO or HELO, repeated after STARTTLS */
     READY, /* STARTTLS, AUTH, then MAIL */
     RECIPIENT,
     DATA,
@@ -30,7 +29,7 @@ typedef struct smtp_session {
     size_t left_length;
     stage_t stage;
     bool needs_utf8, offers_utf8;
-    char reply[REPLY_MAX + 1]; /* the server's last refusal, its code included */
+    char reply[REPLY_MAX + 1]; /* the server's last refusal, including its code */
     apr_time_t deadline;
     const identity_stop_t *stop;
     bool stopped;
@@ -41,7 +40,7 @@ static apr_status_t end_session(void *data)
 {
     smtp_session_t *session = data;
 
-    /* No waiting for a name server that does not answer, either. */
+    /* Do not wait for an unresponsive name server either. */
     if (session->stopped)
         curl_easy_setopt(session->curl, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_cleanup(session->curl);
@@ -60,8 +59,7 @@ static size_t give(char *buffer, size_t size, size_t count, void *data)
     return length;
 }
 
-/* libcurl's own time-out does not hold for its last QUIT: a server that has fallen silent would hold us up for two
- * minutes more. */
+/* libcurl's own time-out does not cover its last QUIT: a silent server would delay us for two more minutes. */
 static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3, curl_off_t unused4)
 {
     smtp_session_t *session = data;
@@ -70,7 +68,7 @@ static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_
     (void)unused1, (void)unused2, (void)unused3, (void)unused4;
     if (!session->stopped && session->stop && session->stop->asked(session->stop->context)) {
         session->stopped = true;
-        /* A mail that may be taken already would be sent a second time. */
+        /* A mail that may already be accepted would be sent a second time. */
         apr_time_t last = session->stage == TEXT && session->left_length == 0 ? now + STOP_PATIENCE : now;
         if (last < session->deadline)
             session->deadline = last;
@@ -78,7 +76,7 @@ static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_
     return now >= session->deadline;
 }
 
-/* The server's words, made fit for a log and a screen. */
+/* The server's reply, made safe for logs and screens. */
 static void keep_reply(smtp_session_t *session, const char *line, size_t length)
 {
     size_t used = 0;
@@ -92,7 +90,7 @@ static void keep_reply(smtp_session_t *session, const char *line, size_t length)
     session->reply[used] = '\0';
 }
 
-/* What the last line of a good answer says of the stage. */
+/* The next stage after the last line of a positive reply. */
 static stage_t next_stage(stage_t stage, const char *code)
 {
     if (!strncmp(code, "220", 3))
@@ -112,7 +110,7 @@ static size_t hear(char *line, size_t size, size_t count, void *data)
 
     if (length < 4)
         return length;
-    /* After a refusal comes the 221 of our QUIT. */
+    /* A refusal is followed by the 221 of our QUIT. */
     if (*line == '4' || *line == '5') {
         keep_reply(session, line, length);
         return length;
@@ -124,11 +122,11 @@ static size_t hear(char *line, size_t size, size_t count, void *data)
     session->stage = next_stage(session->stage, line);
     if (session->stage == HELLO)
         session->offers_utf8 = false;
-    /* libcurl would go on and write the address as it is (RFC 6531, 3.1: it must not). */
+    /* libcurl would go on and send the address as it is (RFC 6531, 3.1 forbids it). */
     return session->stage == RECIPIENT && session->needs_utf8 && !session->offers_utf8 ? 0 : length;
 }
 
-/* The first option that libcurl does not take ends the setting up. */
+/* The first option that libcurl rejects aborts the set-up. */
 #define SET(option, value)                                                                                             \
     do {                                                                                                               \
         CURLcode code_ = curl_easy_setopt(session->curl, option, value);                                               \
@@ -155,7 +153,7 @@ static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool, const 
     SET(CURLOPT_URL, url_with_helo(session, pool, target));
     SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "smtp,smtps");
-    SET(CURLOPT_PROXY, ""); /* whatever the environment says */
+    SET(CURLOPT_PROXY, ""); /* ignore the environment */
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT, timeout);
@@ -166,8 +164,8 @@ static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool, const 
     SET(CURLOPT_CONNECTTIMEOUT, timeout < CONNECT_TIMEOUT ? timeout : CONNECT_TIMEOUT);
     SET(CURLOPT_USE_SSL, (long)(plain_allowed ? CURLUSESSL_TRY : CURLUSESSL_ALL));
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    /* A mail server of this machine that offers STARTTLS mostly has a certificate of its own making. Where plain text
-     * would do, that is no reason to refuse it; anywhere else the certificate must be right. */
+    /* A local mail server that offers STARTTLS usually has a self-signed certificate. Where plain text is allowed,
+     * that is no reason to refuse it; anywhere else the certificate must be valid. */
     SET(CURLOPT_SSL_VERIFYPEER, plain_allowed ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, plain_allowed ? 0L : 2L);
     if (target->authorities)
@@ -210,9 +208,9 @@ static CURLcode set_mail(smtp_session_t *session, apr_pool_t *pool, const identi
 
 #undef SET
 
-/* Does an answer speak of the mail, or of the server and our part in it? Refusals of the connection, of its encryption,
- * of our user and of our sender are a matter of configuration: once it is put right the same mail is taken, so it must
- * not be given up. */
+/* Does a reply concern the mail, or the server and our part in it? Refusals of the connection, its encryption, our
+ * user and our sender are matters of configuration: once that is fixed the same mail is accepted, so it must not be
+ * given up. */
 static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long answer)
 {
     switch (answer) {
@@ -227,7 +225,7 @@ static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long an
     default:
         break;
     }
-    /* libcurl's code for a refused MAIL, RCPT or DATA; of the text it has the same as of a greeting. */
+    /* libcurl's code for a refused MAIL, RCPT or DATA; a refused text has the same code as a refused greeting. */
     if (code == CURLE_SEND_ERROR && session->stage == READY)
         return answer < 500 || answer == 552 || answer == 555; /* of MAIL: size, SMTPUTF8 */
     return code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && session->stage == TEXT);
@@ -236,7 +234,7 @@ static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long an
 static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, long answer)
 {
     if (code == CURLE_LOGIN_DENIED || answer == 535)
-        /* Not in the server's words: it was just told a password. */
+        /* Without the server's text: it has just received a password. */
         return apr_psprintf(pool, "The mail server refuses the user or its password (%ld).", answer);
     if (answer >= 400 && answer < 600 && session->reply[0])
         return apr_psprintf(pool, "The mail server answered: %s", session->reply);
@@ -288,7 +286,7 @@ identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_
         *error = "There is not enough memory to send mail.";
         return IDENTITY_DELIVERY_UNAVAILABLE;
     }
-    /* QUIT is said when the pool goes. */
+    /* QUIT is sent when the pool is destroyed. */
     apr_pool_cleanup_register(pool, session, end_session, apr_pool_cleanup_null);
 
     CURLcode code = set_connection(session, pool, target);

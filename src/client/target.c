@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads IdentityMailURL. No sentence repeats the URL: a password may stand in it by mistake. */
+/* Parses IdentityMailURL. No error message quotes the URL: it may contain a password by mistake. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static identity_mail_target_t *refuse(const char **error, const char *sentence)
     return NULL;
 }
 
-/* Decodes %XX in place; false for a bad escape or one that stands for a control character. */
+/* Decodes %XX in place; false for a bad escape or an encoded control character. */
 static bool decode(char *text)
 {
     char *to = text;
@@ -68,8 +68,8 @@ static bool port_valid(const char *port)
     return length > 0 && length < 6 && strspn(port, "0123456789") == length && number > 0 && number < 65536;
 }
 
-/* A port that speaks TLS from its first byte, or only after STARTTLS (RFC 8314), under the scheme of the other: no mail
- * would ever leave. */
+/* A port that uses TLS from the first byte, or only after STARTTLS (RFC 8314), combined with the other scheme: no
+ * mail would ever be sent. */
 static const char *port_unfit(const char *scheme, long port)
 {
     bool tls = strcmp(scheme, SMTPS) == 0;
@@ -121,7 +121,7 @@ static identity_mail_target_t *parse_smtp(apr_pool_t *pool, const char *scheme, 
     if (length && authority[length - 1] == '/')
         authority[length - 1] = '\0';
     if (strpbrk(authority, "/?#")) {
-        /* Perhaps of a password, so what it looks like is not said. */
+        /* It may be part of a password, so it is not quoted. */
         return refuse(error, "The mail URL must end with its host or port.");
     }
     return parse_authority(pool, scheme, authority, error);
@@ -199,6 +199,6 @@ bool mail_url_is_loopback(const char *url)
         return true;
     if (length == 5 && !strncmp(host, "[::1]", length))
         return true;
-    /* 127.0.0.0/8 in four numbers, and no name such as 127.example.org */
+    /* 127.0.0.0/8 in four numbers, not a name such as 127.example.org */
     return !strncmp(host, "127.", 4) && strspn(host, "0123456789.") == length;
 }

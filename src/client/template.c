@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of the templates, a part of Mustache: {{name}} is a value, {{#name}}...{{/name}} stands only where the
- * value is not empty, {{^name}}...{{/name}} where it is. How a value is escaped hangs on where it stands and is settled
- * when the template is read. */
+/* The template language, a subset of Mustache: {{name}} is a value, {{#name}}...{{/name}} is kept if the value is
+ * not empty, {{^name}}...{{/name}} if it is. How a value is escaped depends on its context and is determined when
+ * the template is compiled. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -23,10 +23,10 @@ typedef struct compiler {
     mail_template_t *template;
     bool html;
     mail_markup_t markup;
-    bool in_address; /* of a plain text: in a word with :// */
+    bool in_address; /* in plain text: in a word with :// */
     bool in_section;
     mail_value_t section;
-    mail_markup_t opened; /* where it began */
+    mail_markup_t opened; /* context at its beginning */
     int line;
     const char *error;
 } compiler_t;
@@ -87,7 +87,7 @@ static bool read_value(compiler_t *compiler, mail_value_t value)
     return true;
 }
 
-/* Whether a section is left out or not, what follows it must be the same kind of text. */
+/* Whether a section is omitted or not, the text after it must be in the same context. */
 static bool ends_where_it_began(const compiler_t *compiler)
 {
     const mail_markup_t *now = &compiler->markup, *then = &compiler->opened;
@@ -117,7 +117,7 @@ static bool read_section(compiler_t *compiler, char sign, mail_value_t value)
     return true;
 }
 
-/* What stands between {{ and }}. */
+/* The text between {{ and }}. */
 static bool read_tag(compiler_t *compiler, const char *text, size_t length)
 {
     char sign = length && strchr("#^/", *text) ? *text : '\0';
@@ -163,8 +163,8 @@ mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int
 
 /* ---- filling ---------------------------------------------------------------------------------------------------- */
 
-/* Length of a character that would break a line or turn the direction of writing, so that a value could pass for our
- * own words; 0 for any other. */
+/* Length of a character that breaks a line or changes the direction of writing, with which a value could pass for
+ * our own text; 0 for any other. */
 static size_t disguise(const char *at)
 {
     const unsigned char *c = (const unsigned char *)at;

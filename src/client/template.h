@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates of mails: compiled once, filled for each mail. */
+/* Mail templates: compiled once, filled for each mail. */
 #ifndef IDENTITY_CLIENT_TEMPLATE_H
 #define IDENTITY_CLIENT_TEMPLATE_H
 
@@ -9,11 +9,11 @@
 
 typedef enum { MAIL_ESCAPE_NONE, MAIL_ESCAPE_HTML, MAIL_ESCAPE_URL } mail_escape_t;
 
-/* A place in an HTML text; zeroed at its beginning. */
+/* A context in an HTML text; zeroed at its beginning. */
 typedef struct mail_markup {
     enum {
         MAIL_MARKUP_TEXT,
-        MAIL_MARKUP_OPEN, /* behind < */
+        MAIL_MARKUP_OPEN, /* after < */
         MAIL_MARKUP_DECLARATION,
         MAIL_MARKUP_COMMENT,
         MAIL_MARKUP_TAG_NAME,
@@ -21,18 +21,19 @@ typedef struct mail_markup {
         MAIL_MARKUP_ATTRIBUTE,
         MAIL_MARKUP_EQUALS,
         MAIL_MARKUP_QUOTED,
-        MAIL_MARKUP_BARE, /* a value without quotes */
+        MAIL_MARKUP_BARE, /* an unquoted value */
         MAIL_MARKUP_RAW   /* script, style */
     } state;
     char quote;
-    char name[16]; /* of the tag, then of the attribute; cut */
-    bool raw;      /* what follows the tag is */
-    bool begun;    /* something stands in front in the attribute's value */
+    char name[16]; /* of the tag, then of the attribute; truncated */
+    bool raw;      /* the contents of the tag are */
+    bool begun;    /* the attribute's value has already begun */
 } mail_markup_t;
 
-/* Goes on over literal text. A comment's ends must each be in one piece. */
+/* Continues over literal text. Each end of a comment must be in one piece. */
 void mail_markup_read(mail_markup_t *at, const char *text, size_t length);
-/* How a value has to be escaped here; whole_address: it is one that we made. What is wrong with it here, or NULL. */
+/* How a value must be escaped here; whole_address: it is a URL of our own. Returns what is wrong with it here, or
+ * NULL. */
 const char *mail_markup_value(mail_markup_t *at, bool whole_address, mail_escape_t *escape);
 
 /* ---- template.c ------------------------------------------------------------------------------------------------- */
@@ -57,7 +58,7 @@ typedef struct mail_template {
 /* source is kept, not copied. NULL with *error: "line 3: ...". */
 mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,
                                        const char **error);
-/* Values that are NULL are empty. */
+/* NULL values count as empty. */
 const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template,
                                const char *const values[MAIL_VALUES]);
 

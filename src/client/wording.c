@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which words a mail is written in: the templates that come with the module, or an administrator's files in their
- * place, by kind of mail and by language. */
+/* Selects the text of a mail: the shipped templates, or an administrator's files in their place, by kind of mail and
+ * by language. */
 #include <string.h>
 
 #include <apr_file_info.h>
@@ -16,23 +16,23 @@
 #define KINDS        IDENTITY_MAIL_KINDS
 
 typedef struct wording {
-    const char *tag;      /* of the files' names; "" without one */
-    const char *language; /* the same, or what the HTML says of itself; "" where nobody knows */
+    const char *tag;      /* from the file names; "" without one */
+    const char *language; /* the same, or as declared in the HTML; "" if unknown */
     mail_template_t *subject, *text, *html;
 } wording_t;
 
 struct identity_mail_templates {
-    apr_array_header_t *of[KINDS]; /* of wording_t *; the first is for whom no other suits */
+    apr_array_header_t *of[KINDS]; /* of wording_t *; the first one is the default */
 };
 
-/* A pair of files; NULL where one is missing. */
+/* A pair of files; NULL if one is missing. */
 typedef struct source {
     const char *tag, *text, *html;
 } source_t;
 
 typedef struct loader {
     apr_pool_t *pool;
-    const char *directory; /* NULL: what comes with the module */
+    const char *directory; /* NULL: the shipped ones */
     const char *error;
 } loader_t;
 
@@ -120,7 +120,7 @@ static mail_template_t *compile(loader_t *loader, const char *file, const char *
     return template;
 }
 
-/* A mail without its link is of no use, and a notice has none to give. */
+/* A mail without its link is useless, and a notice has none. */
 static bool link_fits(loader_t *loader, const char *file, int kind, const mail_template_t *template)
 {
     bool wanted = pages[kind] != NULL, uses = template->uses[MAIL_VALUE_LINK];
@@ -171,7 +171,7 @@ static bool add_wording(loader_t *loader, int kind, const source_t *source, apr_
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-/* A copy with LF at the ends of lines and without a byte order mark. */
+/* A copy with LF line ends and without a byte order mark. */
 static char *plain_lines(apr_pool_t *pool, const char *text)
 {
     char *copy = apr_palloc(pool, strlen(text) + 1), *to = copy;
@@ -226,7 +226,7 @@ static bool ends_in(const char *name, const char *ending)
     return length > end && strcmp(name + length - end, ending) == 0;
 }
 
-/* invite.txt, reset.de-AT.html; what ends otherwise is none of ours. */
+/* invite.txt, reset.de-AT.html; files with other extensions are ignored. */
 static bool add_file(loader_t *loader, const char *name, apr_array_header_t *const sources[KINDS])
 {
     bool text = ends_in(name, ".txt");
@@ -281,7 +281,7 @@ static void take_built_in(int kind, apr_array_header_t *sources)
 
 /* ---- all wordings ----------------------------------------------------------------------------------------------- */
 
-/* The one without a language is for whom no other suits. */
+/* The one without a language is the default. */
 static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources, identity_mail_templates_t *templates)
 {
     loader_t built_in = {.pool = loader->pool};
@@ -344,8 +344,8 @@ const char *identity_mail_language(apr_pool_t *pool, const identity_mail_templat
 
 /* ---- rendering -------------------------------------------------------------------------------------------------- */
 
-/* 28 November 2026 at 07:05 UTC: told without figures that one country reads as the month and another as the day. In a
- * language whose months are not known here the order that is no country's. */
+/* 28 November 2026 at 07:05 UTC: not in figures, in which countries order month and day differently. If the month
+ * names of a language are unknown, in the unambiguous order. */
 static const char *time_in_words(apr_pool_t *pool, const char *language, apr_time_t time)
 {
     static const struct {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded cache of blocks of memory, for many threads of one process.
+/* A bounded cache of memory blocks, for many threads of one process.
  *
- * It is cut into shards by the key's first byte, each with a lock, a hash table and a list by last use. A shard that is
- * full, of entries or of bytes, lets go what was used longest ago. A block is freed when the cache and all who hold it
- * have let it go: so what somebody holds stays as it is, whatever becomes of the cache.
- */
+ * It is divided into shards by the key's first byte, each with a lock, a hash table and a list by last use. A shard
+ * that is full, in entries or bytes, evicts the least recently used block. A block is freed when the cache and all
+ * holders have released it: a held block stays valid, whatever happens to the cache. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,17 +15,17 @@
 #include "core_int.h"
 
 #define SHARDS     16
-#define SMALL      (SHARDS * 16) /* a cache of fewer entries is one shard: it holds what it says */
+#define SMALL      (SHARDS * 16) /* a smaller cache has a single shard, so that it holds exactly as many */
 #define KINDS      8             /* of credentials */
-#define BYTES_EACH 2048          /* that an entry may take on average */
+#define BYTES_EACH 2048          /* average size of an entry */
 
 typedef struct entry entry_t;
 struct entry {
     unsigned char key[IDENTITY_CACHE_KEY];
-    entry_t *next;          /* of the same bucket */
+    entry_t *next;          /* in the same bucket */
     entry_t *newer, *older; /* by last use */
     size_t size;            /* of all of it */
-    atomic_uint holders;    /* the cache is one */
+    atomic_uint holders;    /* including the cache */
     _Alignas(16) unsigned char block[];
 };
 
@@ -40,7 +39,7 @@ typedef struct shard {
 
 struct identity_cache {
     unsigned shards, buckets; /* powers of two; buckets: of each shard */
-    unsigned entries;         /* that each shard may hold */
+    unsigned entries;         /* maximum for each shard */
     unsigned char secrets[KINDS][crypto_shorthash_siphashx24_KEYBYTES];
     shard_t shard[SHARDS];
 };
@@ -64,7 +63,7 @@ identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const 
     return cache;
 }
 
-/* SipHash-2-4 with a key that nobody has is a fifth of the cost of BLAKE2b: this is asked for with every request. */
+/* SipHash-2-4 with a secret key costs a fifth of BLAKE2b: this is computed with every request. */
 void identity_cache_key(const identity_cache_t *cache, unsigned kind, const char *text,
                         unsigned char key[IDENTITY_CACHE_KEY])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The headers that belong to refusals: WWW-Authenticate (RFC 6750, 7617, 9470) and Retry-After (RFC 9110). */
+/* Headers of refusals: WWW-Authenticate (RFC 6750, 7617, 9470) and Retry-After (RFC 9110). */
 #include <apr_strings.h>
 
 #include "core_int.h"

@@ -43,7 +43,7 @@ const char *identity_cookie_without(apr_pool_t *pool, const char *cookies, const
         const char *rest = start + length;
         size_t front = (size_t)(start - cookies);
         rest += strspn(rest, SEPARATORS);
-        /* Without another one behind it the separator in front goes, too. */
+        /* If no other cookie follows, the separator before it is removed, too. */
         while (*rest == '\0' && front > 0 && strchr(SEPARATORS, cookies[front - 1]) != NULL) {
             front--;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room share among themselves. */
+/* Shared by the files of this folder. */
 #ifndef IDENTITY_CORE_INT_H
 #define IDENTITY_CORE_INT_H
 
@@ -8,7 +8,8 @@
 
 #include "identity/core.h"
 
-/* The catalogue, one enumerator a family (roles.def) and a bit for each class of action (permissions.def). */
+/* The catalogue, with an enumerator for each family (roles.def) and a bit for each class of action
+ * (permissions.def). */
 typedef enum {
 #define BUILTIN(number, name, slug, description)
 #define FAMILY(family, number, words, slug) FAMILY_##family,
@@ -22,18 +23,17 @@ enum { IDENTITY_CLASS_VIEW = 1, IDENTITY_CLASS_WRITE = 2, IDENTITY_CLASS_ADMIN =
 
 bool identity_family_in(identity_family_t family, identity_catalogue_t catalogue);
 
-/* Adds what the family has of these classes. */
+/* Adds the family's permissions of these classes. */
 void identity_permset_add_family(identity_permset_t *set, identity_family_t family, unsigned classes);
 
-/* Library handles, fetched once a process: OpenSSL's implicit fetch costs more than a short digest itself. NULL where
- * OpenSSL has none. */
+/* Library handles, fetched once per process: OpenSSL's implicit fetch costs more than a short digest itself. NULL if
+ * OpenSSL lacks the algorithm. */
 const EVP_CIPHER *identity_crypto_aes256gcm(void);
-/* Has libsodium picked its implementations? Makes it so; false where it cannot. */
+/* Has libsodium selected its implementations? Initializes it; false if it cannot. */
 bool identity_crypto_ready(void);
 
-/* Hashes of other programs: crypt(3) of libxcrypt, htpasswd's, PBKDF2 and scrypt as passlib and Django write them.
- * known: one of these, that asks for no more than memory_kib and a bounded time. The password is taken as it was typed.
- */
+/* Hashes of other programs: crypt(3) of libxcrypt, htpasswd's, PBKDF2 and scrypt in the formats of passlib and
+ * Django. known: one of these, with no more than memory_kib and a bounded time. The password is used as typed. */
 identity_import_t identity_foreign_importable(const char *hash, unsigned memory_kib);
 identity_password_verdict_t identity_foreign_verify(const char *hash, const char *typed, unsigned memory_kib);
 
@@ -42,16 +42,14 @@ void identity_sha256(const void *data, size_t size, unsigned char digest[IDENTIT
 void identity_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                           unsigned char digest[IDENTITY_SHA256_SIZE]);
 
-/* The next character of a text that ends in NUL, 0 at its end, -1 where it is not valid UTF-8. */
+/* The next character of a NUL-terminated text, 0 at its end, -1 if it is not valid UTF-8. */
 utf8proc_int32_t identity_next_char(const char **text);
-/* May this character stand in a name or a description? Not: control, line and paragraph separators, the
- * marks that turn the direction of writing (they make a text read as another). */
+/* May this character occur in a name or a description? Not: control, line and paragraph separators, bidirectional
+ * formatting (it makes a text read as another). */
 bool identity_char_printable(utf8proc_int32_t character);
-/* One pass over UTF-8: false where it is not valid or a character is not printable; the number of characters otherwise.
- */
+/* One pass over UTF-8: false if it is not valid or a character is not printable; otherwise the number of characters. */
 bool identity_text_scan(const char *text, size_t *characters);
-/* Decomposes and composes text into buffers of its own, which it wipes: a password may pass through. NULL where it is
- * not valid UTF-8. */
+/* Normalises text in buffers of its own, which it wipes: it may be a password. NULL if it is not valid UTF-8. */
 char *identity_text_map(apr_pool_t *pool, const char *text, size_t length, utf8proc_option_t options);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table of counters in memory that processes may share.
  *
- * It never grows: a key has its place in one of the buckets, by a keyed digest, so that nobody from outside can choose
- * whose company a key is in. Where a bucket is full, one that says nothing any more gives way, else the one that was
- * used longest ago. A lock guards every so many buckets; it is robust, so a process that is killed in here holds up
- * nobody, and what it leaves half written is a counter that may be off by one.
- */
+ * It has a fixed size: a keyed digest assigns each key to a bucket, so that outsiders cannot choose which keys share
+ * one. In a full bucket an expired counter is replaced, or else the least recently used. One lock guards a number of
+ * buckets; it is robust, so a process killed while holding it blocks nobody, and what it leaves half written is a
+ * counter that may be off by one. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -99,7 +98,7 @@ static entry_t *find(const place_t *place)
     return NULL;
 }
 
-/* Free before idle before the one that was used longest ago. */
+/* Free, then idle, then least recently used. */
 static apr_time_t worth(const entry_t *entry, apr_time_t now)
 {
     return !entry->used ? -2 : entry->idle_at <= now ? -1 : entry->used;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handles of the libraries below us, fetched once a process, and the two digests that everything here uses. */
+/* Library handles, fetched once per process, and the two digests used everywhere. */
 #include <pthread.h>
 
 #include <sodium.h>

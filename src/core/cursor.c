@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cursors: base64url of `1`, the direction, and page, total, id and key with dots between them. The key stands last and
- * may hold anything. */
+/* Cursors: base64url of `1`, the direction, and page, total, id and key separated by dots. The key is last and may
+ * contain anything. */
 #include <errno.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ const char *identity_cursor_encode(apr_pool_t *pool, const identity_cursor_t *cu
     return identity_base64url_encode(pool, text, strlen(text));
 }
 
-/* Cuts the part up to the next dot off; NULL where there is none. */
+/* Cuts off the part up to the next dot; NULL if there is none. */
 static char *cut(char **rest)
 {
     char *part = *rest;

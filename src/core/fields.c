@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies checked by table. No value is ever repeated in a message, be it a secret or not. */
+/* Validates bodies against tables. Messages never quote a value, secret or not. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -9,7 +9,7 @@
 #define STRING_MAX_DEFAULT 256
 #define LIST_MAX_DEFAULT   500
 
-/* Where the check stands; a chain on the stack, spelled out only for a refusal. */
+/* The current position; a chain on the stack, formatted only for an error. */
 typedef struct place {
     const struct place *above;
     const char *name; /* NULL: position in a list */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How clients of OAuth send things: forms (RFC 6749, appendix B) and HTTP Basic (RFC 7617). */
+/* The formats of OAuth clients: forms (RFC 6749, appendix B) and HTTP Basic (RFC 7617). */
 #include <string.h>
 
 #include <sodium.h>
@@ -13,7 +13,7 @@ typedef struct fields {
     bool sound;
 } fields_t;
 
-/* A parameter without a value counts as one that was left out (RFC 6749, 3.2). */
+/* A parameter without a value counts as omitted (RFC 6749, 3.2). */
 static int take_field(void *context, const char *name, const char *value)
 {
     fields_t *fields = context;
@@ -42,7 +42,7 @@ json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length, i
     return read && fields.sound ? fields.object : NULL;
 }
 
-/* Name and password as they stand, NULL for what has no colon, a NUL, or is no base64. */
+/* Name and password, not decoded further; NULL without a colon, with a NUL, or if it is not base64. */
 static char *split(apr_pool_t *pool, const char *credentials, char **secret)
 {
     size_t length = strnlen(credentials, BASIC_MAX + 1), size = 0;
@@ -75,7 +75,7 @@ const char *identity_basic_secret(apr_pool_t *pool, const char *credentials)
     return secret;
 }
 
-/* Each half is encoded as in a form before both are joined (RFC 6749, 2.3.1). */
+/* Each half is form-encoded before both are joined (RFC 6749, 2.3.1). */
 static char *half(apr_pool_t *pool, const char *text)
 {
     char *decoded = identity_query_unescape(pool, text, strlen(text));

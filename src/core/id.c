@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids that sort by the time of their making. */
+/* Ids that sort by their creation time. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -11,7 +11,7 @@
 #define ID_RANDOM_LENGTH  11
 #define INVITATION_LENGTH 32
 
-/* In the order of their bytes: that is what makes ids sort. */
+/* In byte order: this makes ids sort. */
 static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 static void put_base62(char *at, int count, apr_uint64_t value)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ID tokens of OpenID providers: whose they are, for whom, and by which key (OpenID Connect Core 1.0, 3.1.3.7). */
+/* ID tokens of OpenID providers: checks subject, audience and key (OpenID Connect Core 1.0, 3.1.3.7). */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -17,7 +17,7 @@ static identity_id_token_verdict_t wrong(const char **why, const char *what)
     return IDENTITY_ID_TOKEN_WRONG;
 }
 
-/* What is read of a key set, and of claims; the rest of a provider's documents is passed over. */
+/* The relevant members of a key set, and of claims; the rest of a provider's documents is skipped. */
 static const identity_json_member_t key_members[] = {{"kty", NULL},     {"kid", NULL}, {"use", NULL}, {"alg", NULL},
                                                      {"key_ops", NULL}, {"crv", NULL}, {"x", NULL},   {"y", NULL},
                                                      {"n", NULL},       {"e", NULL},   {NULL, NULL}};
@@ -56,7 +56,7 @@ static bool may_verify(const json_t *key)
     return may;
 }
 
-/* A key is used for what it says it is for, whatever the token says (security 48). */
+/* A key is used only for its declared purpose, whatever the token says (security 48). */
 static bool suits(const json_t *key, const identity_jws_algorithm_t *algorithm)
 {
     return member_is(key, "kty", algorithm->key_type, true) && member_is(key, "use", "sig", false) &&
@@ -64,7 +64,7 @@ static bool suits(const json_t *key, const identity_jws_algorithm_t *algorithm)
            (algorithm->curve == NULL || member_is(key, "crv", algorithm->curve, true));
 }
 
-/* The one key that the header means. Without a kid there may be only one that suits. */
+/* The key named in the header. Without a kid only one key may be suitable. */
 static identity_id_token_verdict_t find_key(const json_t *keys, const identity_jws_t *jws, const json_t **found,
                                             const char **why)
 {
@@ -110,7 +110,7 @@ static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
     const json_t *found;
     identity_jwk_t key;
 
-    /* Another kind of token of the same provider (at+jwt, logout+jwt) is none that is read here. */
+    /* Other token types of the same provider (at+jwt, logout+jwt) are not accepted here. */
     if (jws->type != NULL && strcasecmp(jws->type, "JWT") != 0) {
         return wrong(why, "it is of another kind");
     }
@@ -125,7 +125,7 @@ static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
     return identity_jws_verify(jws, &key) ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its signature is not right");
 }
 
-/* The claims of a token that a key of the set signed. */
+/* The claims of a token signed by a key of the set. */
 static identity_id_token_verdict_t signed_claims(apr_pool_t *pool, const char *jwks, const char *token, size_t length,
                                                  identity_jws_t *jws, const json_t **claims, const char **why)
 {
@@ -159,7 +159,7 @@ static bool for_client(const json_t *claims, const char *client)
     return meant && member_is(claims, "azp", client, size > 1);
 }
 
-/* Seconds since 1970, perhaps with a fraction; false for what is none. */
+/* Seconds since 1970, possibly with a fraction; false for anything else. */
 static bool seconds_of(const json_t *claims, const char *name, double *seconds)
 {
     const json_t *value = json_object_get(claims, name);
@@ -209,7 +209,8 @@ static bool take_subject(apr_pool_t *pool, const json_t *claims, identity_vouche
     return true;
 }
 
-/* As providers spell it: true, "true", 1. What is none of these or their opposites says nothing. */
+/* In the spellings of providers: true, "true", 1. Anything other than these and their opposites counts as no
+ * statement. */
 static void take_verified(const json_t *claims, identity_vouched_t *vouched)
 {
     const json_t *value = json_object_get(claims, "email_verified");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JWTs, JWSs and JWKs from outside (RFC 7515, 7517, 7518, 7519, 8037): decoded and judged by us, then verified by
+/* JWTs, JWSs and JWKs from outside (RFC 7515, 7517, 7518, 7519, 8037): decoded and validated here, then verified by
  * cjose, or by OpenSSL where cjose cannot. */
 #include <string.h>
 
@@ -51,7 +51,7 @@ static bool accepted(const identity_jws_rules_t *rules, const char *name)
     return found;
 }
 
-/* The member where it is a string; *formed is false where it is there and is none. */
+/* The member if it is a string; *formed is false if it is present and is not. */
 static const char *optional_string(const json_t *object, const char *name, bool *formed)
 {
     const json_t *value = json_object_get(object, name);
@@ -96,7 +96,7 @@ const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length,
     if (second == NULL) {
         return length > rules->max ? "it is too long" : "it is no signed token";
     }
-    /* Further dots are in no alphabet, and fail in the signature. */
+    /* Further dots are not in the alphabet, and fail in the signature. */
     jws->text = text;
     jws->length = length;
     jws->signature =
@@ -108,8 +108,7 @@ const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length,
     }
     const char *wrong = read_header(pool, text, (size_t)(first - text), rules, jws);
     if (wrong == NULL && jws->algorithm->signature_size != 0 && jws->signature_size != jws->algorithm->signature_size) {
-        wrong =
-            "its signature is not as long as its algorithm's"; /* cjose would leave the end of a longer one unread */
+        wrong = "its signature is not as long as its algorithm's"; /* cjose would ignore the end of a longer one */
     }
     return wrong;
 }
@@ -157,7 +156,7 @@ const char *identity_jws_sign(apr_pool_t *pool, const identity_jwk_t *key, const
     const char *compact = NULL;
     cjose_jws_t *jws = NULL;
 
-    /* what fails here must not be found by httpd's TLS in the thread's queue of errors */
+    /* errors from here must not be found by httpd's TLS in the thread's error queue */
     ERR_set_mark();
     cjose_header_t *header = cjose_header_new(NULL);
     if (header != NULL && cjose_header_set(header, CJOSE_HDR_ALG, CJOSE_HDR_ALG_ES256, NULL) &&
@@ -185,7 +184,7 @@ static apr_status_t release_pkey(void *key)
     return APR_SUCCESS;
 }
 
-/* The bytes of a member, NULL where it is no canonical base64url of at most max bytes. */
+/* The bytes of a member, NULL unless it is canonical base64url of at most max bytes. */
 static unsigned char *member_of(apr_pool_t *pool, const json_t *jwk, const char *name, size_t max, size_t *size)
 {
     const json_t *value = json_object_get(jwk, name);
@@ -197,7 +196,7 @@ static unsigned char *member_of(apr_pool_t *pool, const json_t *jwk, const char 
     return bytes != NULL && *size <= max ? bytes : NULL;
 }
 
-/* A number without the zeros that some libraries write before it (RFC 7518, 6.3.1.1). */
+/* A number without the leading zeros that some libraries write (RFC 7518, 6.3.1.1). */
 static unsigned char *number_of(apr_pool_t *pool, const json_t *jwk, const char *name, size_t min, size_t max,
                                 size_t *size)
 {
@@ -216,7 +215,7 @@ static cjose_jwk_t *read_rsa(apr_pool_t *pool, const json_t *jwk)
 
     parts.n = number_of(pool, jwk, "n", MODULUS_MIN, MODULUS_MAX, &parts.nlen);
     parts.e = number_of(pool, jwk, "e", 1, EXPONENT_MAX, &parts.elen);
-    /* 1 would make every text its own signature; even numbers are no exponents and no moduli. */
+    /* 1 would make every text its own signature; exponents and moduli must be odd. */
     if (parts.n == NULL || parts.e == NULL || !(parts.n[parts.nlen - 1] & 1) || !(parts.e[parts.elen - 1] & 1) ||
         (parts.elen == 1 && parts.e[0] == 1)) {
         return NULL;

@@ -23,7 +23,7 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-/* The position behind a string that begins at text[at] (its opening quote); length where it does not end. */
+/* The position after the string that begins at text[at] (its opening quote); length if it is unterminated. */
 static size_t skip_string(const char *text, size_t length, size_t at)
 {
     for (at++; at < length && text[at] != '"'; at++) {
@@ -72,7 +72,7 @@ static const char *excess_of(const char *text, size_t length)
     return NULL;
 }
 
-/* jansson's own error text quotes what stands near the fault, which may be a password: only its code and place are
+/* jansson's own error text quotes the input near the error, which may be a password: only its code and position are
  * used. */
 static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t *error, identity_problem_t *problem)
 {
@@ -138,7 +138,7 @@ json_t *identity_json_read(apr_pool_t *pool, const char *what, const char *text,
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* Text grows on the stack and, past that, in malloc; the pool gets one block of the right size. */
+/* Text grows on the stack and, beyond that, in malloc; the pool gets one block of the right size. */
 typedef struct growing_text {
     char *data;
     size_t length, size, max;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading documents of other servers: of all that stands in them only the members that are read are looked at. The rest
- * must be JSON and is passed over, so that a number past 64 bits, a \u0000 or a member twice in what nobody reads does
- * no harm; in what is read the parser refuses each of them. */
+/* Reads documents of other servers: only the relevant members are examined. Everything else must be JSON and is
+ * skipped, so that a number beyond 64 bits, a \u0000 or a duplicate in irrelevant members does no harm; in relevant
+ * ones the parser rejects each of them. */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -11,7 +11,7 @@
 #define DEPTH_MAX 64
 #define NAME_MAX_ 64 /* of a member that is read, its NUL included */
 
-/* A text on its way, and what is kept of it, which is never longer. */
+/* The input, and what is kept of it, which is never longer. */
 typedef struct pick {
     const char *at, *end;
     char *out;
@@ -66,7 +66,7 @@ static bool pass_escape(pick_t *pick)
     return true;
 }
 
-/* The whole text is valid UTF-8 without NUL already. */
+/* The whole text is known to be valid UTF-8 without NUL. */
 static bool pass_string(pick_t *pick)
 {
     if (!next_is(pick, '"')) {
@@ -141,8 +141,7 @@ static int character_of_escape(const char *at)
     return value;
 }
 
-/* A name as it stands between its quotes, without escapes; false for one that is longer, or other, than any that is
- * read. */
+/* A name without escapes between its quotes; false if it is longer than, or different from, any relevant one. */
 static bool plain_name(const char *from, const char *to, char name[NAME_MAX_])
 {
     size_t length = 0;
@@ -180,7 +179,7 @@ static const identity_json_member_t *member_named(const identity_json_member_t *
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
-/* members: NULL: all that is inside is kept as it is. */
+/* members: NULL: everything inside is kept unchanged. */
 static bool pass_value(pick_t *pick, const identity_json_member_t *members, bool kept);
 
 static bool pass_member(pick_t *pick, const identity_json_member_t *members, bool kept, bool *first)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON written piece by piece into memory of the request's. A tree is neither built nor freed, which is most of what an
- * answer costs. */
+/* Writes JSON incrementally into the request's memory. Building and freeing a tree would be most of the cost of an
+ * answer. */
 #include <stdint.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ const char *identity_writer_end(identity_writer_t *writer, size_t *length)
     return writer->text;
 }
 
-/* Memory for so much more, and for the NUL; NULL where it is full. */
+/* Memory for that many more bytes, and for the NUL; NULL if it is full. */
 static char *room_for(identity_writer_t *writer, size_t more)
 {
     if (writer->full) {
@@ -59,8 +59,8 @@ void identity_write_raw(identity_writer_t *writer, const char *piece, size_t siz
     }
 }
 
-/* Are eight characters what they are in a string of JSON, ASCII that needs no escape? What is told of one too many (a
- * borrow) is looked at once more, one by one. */
+/* Can eight characters be copied into a JSON string unchanged: ASCII without escapes? A false alarm (because of a
+ * borrow) only means that they are checked one by one. */
 static bool plain(const char *at)
 {
     uint64_t word, quote, backslash;
@@ -89,7 +89,7 @@ static char *put_escaped(char *to, unsigned char c)
     return to;
 }
 
-/* The length of the character of several bytes that stands there; 0: it is none. */
+/* The length of the multi-byte character at that position; 0: invalid. */
 static size_t character_at(const char *at, const char *end)
 {
     utf8proc_int32_t character;

@@ -38,7 +38,7 @@ const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys, c
 
 /* ---- verifying -------------------------------------------------------------------------------------------------- */
 
-/* The key that the header names, if the token is one of ours; judged before anything is verified. */
+/* The key named in the header, if the token is one of ours; checked before anything is verified. */
 static const identity_signing_key_t *key_of(const identity_keyset_t *keys, const identity_jws_t *jws)
 {
     if (jws->kid == NULL || jws->type == NULL || strcmp(jws->type, TYPE) != 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signing keys: made, read, published. */
+/* Signing keys: generate, load, publish. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -42,7 +42,7 @@ char *identity_signing_key_make(apr_pool_t *pool)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-/* An encrypted key is refused; without this OpenSSL would ask for its password on the terminal. */
+/* Encrypted keys are refused; without this OpenSSL would ask for the password on the terminal. */
 static int no_password(char *buffer, int size, int writing, void *context)
 {
     (void)buffer;
@@ -91,7 +91,7 @@ static void spell(char text[IDENTITY_KID_LENGTH + 1], const unsigned char bytes[
     sodium_bin2base64(text, IDENTITY_KID_LENGTH + 1, bytes, 32, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-/* RFC 7638: the members that make the key, in the order of their names. */
+/* RFC 7638: the required members of the key, in lexicographic order. */
 static void put_thumbprint(identity_signing_key_t *key)
 {
     char text[256];

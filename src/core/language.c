@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Languages that a request asks for (RFC 9110, 12.5.4), and which of those there are comes nearest (RFC 4647, 3.4). */
+/* The languages that a request prefers (RFC 9110, 12.5.4), and the best match among those available (RFC 4647, 3.4). */
 #include <string.h>
 
 #include <apr_lib.h>
@@ -7,7 +7,7 @@
 
 #include "core_int.h"
 
-#define HEADER_MAX 1024 /* bytes; what is longer is cut */
+#define HEADER_MAX 1024 /* bytes; longer ones are truncated */
 #define RANGES_MAX 20
 
 typedef struct range {
@@ -30,7 +30,7 @@ bool identity_language_valid(const char *tag)
     return true;
 }
 
-/* `;q=0.7` in thousandths; 1000 where there is none, 0 for what is no weight. */
+/* `;q=0.7` in thousandths; 1000 if missing, 0 if malformed. */
 static int weight_of(const char *parameters)
 {
     parameters += strspn(parameters, " \t");
@@ -61,7 +61,7 @@ static bool read_range(char *text, range_t *range)
     return range->weight > 0 && identity_language_valid(text);
 }
 
-/* The wanted ones, the best first. */
+/* The preferred ones, best first. */
 static int read_ranges(char *header, range_t ranges[RANGES_MAX])
 {
     int count = 0;
@@ -87,7 +87,8 @@ static const char *find(const apr_array_header_t *there, const char *tag)
     return NULL;
 }
 
-/* de-CH-1996, de-CH, de; a part of one letter says nothing by itself and goes with what follows it. */
+/* de-CH-1996, de-CH, de; a single-letter part has no meaning by itself and is removed together with the part after
+ * it. */
 static bool shorten(char *tag)
 {
     char *hyphen = strrchr(tag, '-');

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts for a log. */
+/* Text for logs. */
 #include <string.h>
 
 #include "core_int.h"
 
-/* Marks that no eye sees, beside those that turn the direction of writing. */
+/* Invisible characters, in addition to bidirectional formatting. */
 static bool harmless(utf8proc_int32_t character)
 {
     bool invisible = character == 0x61c || character == 0xfeff || (character >= 0x200b && character <= 0x200f) ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What names, slugs and texts may look like, and the forms they are compared in. User names are in username.c. */
+/* The syntax of names, slugs and texts, and the forms in which they are compared. User names are in username.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +139,7 @@ const char *identity_name_canonical(apr_pool_t *pool, const char *name)
 
 /* ---- ranges ----------------------------------------------------------------------------------------------------- */
 
-/* The next character in order, past the surrogates; 0 past the last one. */
+/* The next character in code point order, skipping surrogates; 0 after the last one. */
 static utf8proc_int32_t character_after(utf8proc_int32_t character)
 {
     if (character == 0xd7ff) {
@@ -154,7 +154,7 @@ const char *identity_prefix_end(apr_pool_t *pool, const char *prefix)
     char *end = apr_palloc(pool, length + 5);
 
     memcpy(end, prefix, length);
-    /* by characters, not bytes: the end must be valid UTF-8 too, PostgreSQL takes nothing else */
+    /* by characters, not bytes: the end must be valid UTF-8 too, as PostgreSQL requires */
     while (length > 0) {
         utf8proc_int32_t last;
         size_t start = length - 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes of passwords: Argon2id by libsodium in PHC strings; those of other programs are in password_foreign.c. */
+/* Password hashes: Argon2id by libsodium in PHC strings; those of other programs are in password_foreign.c. */
 #include <limits.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@
 
 #include "core_int.h"
 
-/* What a stored hash may ask of us, whoever wrote it: more is refused before memory is taken or a processor held for
- * seconds. */
+/* Limits for stored hashes, whoever wrote them: anything above is refused before memory is allocated or a processor
+ * occupied for seconds. */
 #define STORED_MEMORY_MAX 1048576 /* KiB */
 #define STORED_MEMORY_MIN 8
 #define STORED_PASSES_MAX 64
@@ -46,14 +46,14 @@ const char *identity_password_hash(apr_pool_t *pool, const identity_hash_paramet
     return apr_pstrdup(pool, hash);
 }
 
-/* What hash() writes, and nothing else. */
+/* Exactly the output of hash(). */
 typedef struct stored_hash {
     unsigned memory_kib, passes;
     unsigned char salt[crypto_pwhash_SALTBYTES];
     unsigned char hash[HASH_SIZE];
 } stored_hash_t;
 
-/* Reads `name=number` and what ends it; false where it stands otherwise or passes max. */
+/* Reads `name=number` and its terminator; false if malformed or above max. */
 static bool read_parameter(const char **at, const char *name, char end, unsigned max, unsigned *value)
 {
     size_t length = strlen(name);
@@ -77,7 +77,7 @@ static bool read_parameter(const char **at, const char *name, char end, unsigned
     return true;
 }
 
-/* Reads exactly size bytes of base64 and what ends them. */
+/* Reads exactly size bytes of base64 and their terminator. */
 static bool read_bytes(const char **at, char end, unsigned char *bytes, size_t size)
 {
     const char *stop = strchrnul(*at, end);
@@ -105,8 +105,8 @@ static bool read_stored(const char *text, stored_hash_t *stored)
            (apr_uint64_t)stored->memory_kib * stored->passes <= STORED_WORK_MAX;
 }
 
-/* crypto_pwhash_str_verify() calls lack of memory a mismatch: a busy machine would answer that a right password is
- * wrong. Hence the hash is computed and compared here. */
+/* crypto_pwhash_str_verify() reports a lack of memory as a mismatch: a busy machine would reject the right password.
+ * Therefore the hash is computed and compared here. */
 identity_password_verdict_t identity_password_verify(const char *hash, const char *typed, const char *normalised,
                                                      const identity_hash_parameters_t *parameters, bool *weaker)
 {
@@ -133,7 +133,7 @@ identity_password_verdict_t identity_password_verify(const char *hash, const cha
     return right ? IDENTITY_PASSWORD_RIGHT : IDENTITY_PASSWORD_WRONG;
 }
 
-/* Of one that read_stored() does not take: a well-formed one of more passes than would be waited for. */
+/* For a hash that read_stored() rejects: is it well-formed, but with too many passes? */
 static bool too_slow(const char *hash)
 {
     const char *at = hash + sizeof PHC_START - 1;
@@ -156,7 +156,7 @@ identity_import_t identity_password_importable(const char *hash, const identity_
 
 const char *identity_password_dummy(apr_pool_t *pool, const identity_hash_parameters_t *parameters)
 {
-    /* a salt of 16 and a hash of 32 zero bytes, as long as those of a real one */
+    /* a salt of 16 and a hash of 32 zero bytes, as long as real ones */
     return apr_psprintf(pool, PHC_START "m=%u,t=%u,p=1$%s$%s", parameters->memory_kib, parameters->passes,
                         "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 }

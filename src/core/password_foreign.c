@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes that other programs made: verified once and then replaced (security 8). None is ever written here. */
+/* Hashes made by other programs: verified once and then replaced (security 8). None is ever created here. */
 #include <crypt.h>
 #include <limits.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #include "core_int.h"
 
-#define BCRYPT_BYTES    72 /* it looks at no more */
+#define BCRYPT_BYTES    72 /* longer passwords are truncated by it */
 #define BCRYPT_COST_MAX 14
 #define ROUNDS_MAX      1000000 /* of SHA-crypt */
 #define ITERATIONS_MAX  2000000 /* of PBKDF2 */
@@ -20,7 +20,7 @@
 
 typedef enum { FOREIGN_NONE, FOREIGN_CRYPT, FOREIGN_BCRYPT, FOREIGN_HTPASSWD, FOREIGN_DERIVED } foreign_kind_t;
 
-/* PBKDF2 and scrypt: what they are computed with, and what must come out. */
+/* PBKDF2 and scrypt: the inputs, and the expected result. */
 typedef struct derived {
     const EVP_MD *digest; /* NULL: scrypt */
     apr_uint64_t n, r, p; /* n: iterations of PBKDF2 */
@@ -127,7 +127,7 @@ static bool read_scrypt(const char *hash, unsigned memory_kib, derived_t *derive
            bytes(&at, '\0', derived->wanted, &derived->size);
 }
 
-/* The parameters of yescrypt and of crypt's scrypt are characters, each a number of six bits. */
+/* The parameters of yescrypt and of crypt's scrypt are characters that encode six bits each. */
 static int six_bits(char c)
 {
     static const char alphabet[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -142,15 +142,15 @@ static bool memory_fits(int power, int r, unsigned memory_kib)
     return power > 0 && power < 32 && r > 0 && (((apr_uint64_t)r << power) + 7) / 8 <= memory_kib;
 }
 
-/* $y$ flavour, N, r, each in one character: what libxcrypt and every distribution write. Further ones would ask for
- * more time or threads. */
+/* $y$ flavour, N, r, one character each: the form written by libxcrypt and every distribution. Further parameters
+ * would ask for more time or threads. */
 static bool yescrypt_fits(const char *parameters, unsigned memory_kib)
 {
     return strcspn(parameters, "$") == 3 && parameters[0] == 'j' &&
            memory_fits(six_bits(parameters[1]) + 1, six_bits(parameters[2]) + 1, memory_kib);
 }
 
-/* $7$ N, then r and p of five characters each, low ones first. */
+/* $7$ N, then r and p of five characters each, least significant first. */
 static bool scrypt7_fits(const char *parameters, unsigned memory_kib)
 {
     return strlen(parameters) > 11 && strncmp(parameters + 2, "....", 4) == 0 &&
@@ -196,7 +196,7 @@ static foreign_kind_t kind_of(const char *hash, unsigned memory_kib, derived_t *
     return read_pbkdf2(hash, derived) || read_scrypt(hash, memory_kib, derived) ? FOREIGN_DERIVED : FOREIGN_NONE;
 }
 
-/* The number that says how long it takes, where its form has one, and how large it may be. */
+/* The cost parameter of a hash, if its format has one, and its limit. */
 static bool too_slow(const char *hash)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which passwords are taken (identity-api.md, section 3; security 4 to 6). */
+/* Acceptable passwords (identity-api.md, section 3; security 4 to 6). */
 #include <string.h>
 
 #include <apr_hash.h>
@@ -8,14 +8,14 @@
 #include "core_int.h"
 
 #define LENGTH_MIN     8
-#define WORD_MIN       3 /* of a name that a password may not be made of */
-#define LETTERS_OF_OWN 4 /* that it must have beside such words */
+#define WORD_MIN       3 /* minimum length of words of a name that are considered */
+#define LETTERS_OF_OWN 4 /* required in addition to such words */
 
 /* ---- words that many people use -------------------------------------------------------------------------------- */
 
-/* Words are in the form that names are compared in. */
+/* Words are in the form in which names are compared. */
 struct identity_blocklist {
-    apr_hash_t *words; /* NULL: as text, sorted, each with the end of a line behind it */
+    apr_hash_t *words; /* NULL: as text, sorted, one per line */
     const char *text;
     size_t length;
 };
@@ -63,7 +63,7 @@ unsigned identity_blocklist_count(const identity_blocklist_t *list)
     return count;
 }
 
-/* Of a word and the line that begins at `at`, in the order of their bytes. */
+/* Compares a word with the line that begins at `at`, in byte order. */
 static int compare_line(const char *word, size_t length, const char *at, const char *end)
 {
     size_t size = (size_t)(end - at);
@@ -72,7 +72,7 @@ static int compare_line(const char *word, size_t length, const char *at, const c
     return order != 0 ? order : (length > size) - (length < size);
 }
 
-/* By halves: each middle is moved back to where its line begins. */
+/* Binary search: each middle is moved back to the beginning of its line. */
 static bool in_sorted(const identity_blocklist_t *list, const char *word)
 {
     const char *from = list->text, *until = list->text + list->length;
@@ -110,7 +110,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
 }
 
-/* What a digit or a sign in the middle of a word stands for; as it is where it stands for nothing. */
+/* The letter that a digit or sign in the middle of a word represents; unchanged if there is none. */
 static char letter_for(char c)
 {
     static const char signs[] = "0134578@$!", letters[] = "oieastbasi";
@@ -119,7 +119,7 @@ static char letter_for(char c)
     return at != NULL ? letters[at - signs] : c;
 }
 
-/* Cuts what is no letter from both ends, in place. */
+/* Removes non-letters from both ends, in place. */
 static char *trimmed(char *folded)
 {
     char *end = folded + strlen(folded);
@@ -148,7 +148,7 @@ static bool is_common(const identity_blocklist_t *list, char *folded)
     return *core != '\0' && identity_blocklist_has(list, core);
 }
 
-/* Takes every occurrence of the words of name (its runs of letters) out of letters, in place. */
+/* Removes every occurrence of the words of name (its runs of letters) from letters, in place. */
 static bool remove_words(apr_pool_t *pool, const char *name, char *letters)
 {
     char *words = name != NULL ? (char *)identity_name_canonical(pool, name) : NULL;
@@ -173,7 +173,7 @@ static bool remove_words(apr_pool_t *pool, const char *name, char *letters)
     return found;
 }
 
-/* Of hardly anything but the user's name and the site's? */
+/* Does it consist of little more than the user's name and the site's? */
 static bool is_made_of_names(apr_pool_t *pool, const identity_password_policy_t *policy, char *folded)
 {
     char *to = folded;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of permissions. The catalogue takes a bit each; a site's own names stand beside it in a sorted list. */
+/* Sets of permissions: a bit for each built-in one, and a sorted list of the site's own names. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -31,7 +31,7 @@ const char *identity_permission_name(int index)
     return index >= 0 && index < ROW_COUNT ? rows[index].name : NULL;
 }
 
-/* The rows stand in the order of their bytes. */
+/* Rows are in byte order. */
 static int row_of(const char *name)
 {
     int low = 0;
@@ -74,7 +74,7 @@ static const char *own_name(const identity_permset_t *set, int index)
     return APR_ARRAY_IDX(set->own, index, const char *);
 }
 
-/* Where name stands among the own ones, or would: *found tells. */
+/* The position of name among the own ones, or where to insert it: *found tells. */
 static int own_place(const identity_permset_t *set, const char *name, bool *found)
 {
     int low = 0;
@@ -114,7 +114,7 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
     if (set->own == NULL) {
         set->own = apr_array_make(pool, 4, sizeof(const char *));
     } else if (set->own->pool != pool) {
-        /* a list of another pool belongs to another's set, of which this one is a copy */
+        /* a list in another pool belongs to another set, of which this one is a copy */
         set->own = apr_array_copy(pool, set->own);
     }
     apr_array_push(set->own);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statuses and codes of everything that can go wrong; they stand here and nowhere else. */
+/* Statuses and codes of all errors; they are defined only here. */
 #include <stdarg.h>
 
 #include <apr_strings.h>
@@ -108,7 +108,7 @@ identity_problem_kind_t identity_problem_of_status(int status)
     return status >= 500 ? IDENTITY_PROBLEM_INTERNAL : IDENTITY_PROBLEM_NONE;
 }
 
-/* A text that is no UTF-8 is left out: jansson takes none, and an error answer must not fail for it. */
+/* Text that is not UTF-8 is omitted: jansson rejects it, and an error answer must not fail because of it. */
 static void set_text(json_t *object, const char *name, const char *text)
 {
     json_t *value = text == NULL ? NULL : json_string(text);

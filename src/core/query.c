@@ -6,7 +6,7 @@
 
 #include "core_int.h"
 
-#define PARAMETERS_MAX 64 /* a look for doubles goes through all before */
+#define PARAMETERS_MAX 64 /* the check for duplicates compares with all earlier ones */
 #define NAME_SHOWN_MAX 64
 
 static int hex_value(char c)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* So many in any period: what one counter remembers, and how long one has to wait. */
+/* Rate limiting: the state of one counter, and the waits it imposes. */
 #include "identity/core.h"
 
-/* Events are remembered by groups, each for as long as its newest one counts. A group takes events for a part of the
- * period only, so this many are always enough. */
+/* Events are kept in groups, each for as long as its newest one counts. A group only takes events of a part of the
+ * period, so this many are always enough. */
 #define PARTS (IDENTITY_RATE_GROUPS - 2)
 
 #define WAIT_GROWTH  16 /* times the period, */
@@ -17,7 +17,7 @@ apr_interval_time_t identity_rate_longest(const identity_rate_t *rate)
     return rate->period > cap / WAIT_GROWTH ? cap : rate->period * WAIT_GROWTH;
 }
 
-/* The clock has been set back: what stands here speaks of a time that has not come. */
+/* The clock was set back: the state refers to a future time. */
 static bool from_the_future(const identity_rate_state_t *state, const identity_rate_t *rate, apr_time_t now)
 {
     if (state->until - now > identity_rate_longest(rate) + DISORDER)
@@ -51,7 +51,7 @@ apr_interval_time_t identity_rate_wait(const identity_rate_state_t *state, const
     if (state->until > now)
         return state->until - now;
     if (state->until)
-        return 0; /* the wait is over: the next one may try */
+        return 0; /* the wait is over: the next attempt is allowed */
     int i = oldest(state, rate, now);
     unsigned long long total = total_from(state, i);
     if (total < rate->count)
@@ -75,7 +75,7 @@ static void add(identity_rate_state_t *state, const identity_rate_t *rate, apr_t
     }
     identity_rate_group_t *newest = &state->groups[state->used - 1];
     newest->count++;
-    /* Threads do not come here in the order of their clocks. */
+    /* Threads do not arrive in clock order. */
     if (now > newest->last)
         newest->last = now;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counters in memory that processes share, by which each of them tells that what it remembers of somebody is old.
+/* Counters in memory shared by processes, by which each of them detects that its cached principals are outdated.
  *
- * An id has its counter by a keyed hash. Two ids may have the same: then a change of the one lets the other be read
- * anew, no more. Who reads rows asks before (`identity_revisions_begin`) and takes the stamp after: it is refused
- * where anything at all was changed between, so it need not know beforehand whose rows it will read. Who changes rows
- * counts after COMMIT: `changes` first, then the ids' counters. So a reader that has seen old rows either finds
- * `changes` moved, or holds the counter's old value.
- */
+ * A keyed hash selects an id's counter. If two ids share one, a change of either makes both be read again, no more.
+ * A reader calls `identity_revisions_begin` before and takes the snapshot after reading: it is refused if anything
+ * at all was changed in between, so the reader need not know beforehand whose rows it will read. A writer increments
+ * after COMMIT: `changes` first, then the ids' counters. So a reader that has seen old rows either finds `changes`
+ * moved, or has the counter's old value. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,12 +15,12 @@
 #include "core_int.h"
 
 #define COUNTERS  65536u /* a power of two; 512 KiB */
-#define EVERYBODY 0u     /* no id's */
+#define EVERYBODY 0u     /* not used for any id */
 
 struct identity_revisions {
     unsigned char secret[crypto_shorthash_KEYBYTES];
     _Alignas(64) atomic_uint_fast64_t changes;
-    /* How far the table `changes` is followed (identity_change_feed_t). */
+    /* How far the change feed has been read (identity_change_feed_t). */
     _Alignas(64) _Atomic int64_t followed_at, sequence, made_at;
     _Alignas(64) atomic_uint_fast64_t counters[COUNTERS];
 };
@@ -106,7 +105,7 @@ void identity_revisions_polled(identity_revisions_t *revisions, const identity_c
 {
     atomic_store(&revisions->sequence, follow->sequence);
     atomic_store(&revisions->made_at, follow->made_at);
-    /* Two that follow at the same time (around a graceful restart) never turn it back. */
+    /* Two concurrent readers of the feed (around a graceful restart) never turn it back. */
     int64_t present = atomic_load(&revisions->followed_at);
     while (present < follow->at && !atomic_compare_exchange_weak(&revisions->followed_at, &present, follow->at))
         ;
@@ -116,8 +115,7 @@ void identity_revisions_pass(identity_revisions_t *revisions, apr_int64_t first,
 {
     int64_t before = first - 1;
 
-    /* Who reads the one without the other takes it for another database, and everybody is read anew: that costs time
-     * alone. */
+    /* Reading one without the other looks like another database, so everything is invalidated: that only costs time. */
     if (atomic_compare_exchange_strong(&revisions->sequence, &before, last))
         atomic_store(&revisions->made_at, made_at);
 }

@@ -40,7 +40,7 @@ const identity_builtin_role_t *identity_builtin_role_administrator(void)
     return &roles[ROLE_ADMINISTRATOR];
 }
 
-/* The ids stand in their order. Nearly every id asked for is of a site's own role and told by its start. */
+/* The ids are sorted. Most ids asked for belong to a site's own roles and are recognised by their start. */
 int identity_builtin_role_find(const char *id)
 {
     int low = 0;

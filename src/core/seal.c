@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealing of small secrets for storage: AES-256-GCM, bound to the place they are kept in. */
+/* Seals small secrets for storage: AES-256-GCM, bound to their location. */
 #include <string.h>
 
 #include <openssl/err.h>
@@ -54,7 +54,7 @@ const char *identity_seal(apr_pool_t *pool, const unsigned char key[32], const c
     if (!random->fill(random->context, sealed, NONCE_SIZE)) {
         return NULL;
     }
-    /* what fails here must not be found by httpd's TLS in the thread's queue of errors */
+    /* errors from here must not be found by httpd's TLS in the thread's error queue */
     ERR_set_mark();
     bool done = encrypt(key, sealed, plain, (int)size, aad);
     ERR_pop_to_mark();
@@ -86,7 +86,7 @@ char *identity_unseal(apr_pool_t *pool, const unsigned char key[32], const char 
     return plain;
 }
 
-/* Nothing, or the end of a line and nothing after it. */
+/* Nothing, or a line end with nothing after it. */
 static bool ends_here(const char *rest)
 {
     return *rest == '\0' || strcmp(rest, "\n") == 0 || strcmp(rest, "\r\n") == 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wiping, comparing and spelling of secrets. */
+/* Wiping, comparing and encoding secrets. */
 #include <string.h>
 
 #include <sodium.h>
@@ -104,7 +104,7 @@ unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, s
     if (sodium_base642bin(data, room, text, length, NULL, size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
         return NULL;
     }
-    data[*size] = 0; /* texts may be read as they are */
+    data[*size] = 0; /* text can be used as it is */
     return data;
 }
 

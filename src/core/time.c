@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times on the wire. The calendar is computed here: gmtime_r takes one lock for the whole process, and a page of users
- * asks 200 times. */
+/* Times on the wire. The calendar is computed here: gmtime_r takes a process-wide lock, and a page of users needs it
+ * 200 times. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -21,7 +21,7 @@ static void put_digits(char *at, int count, unsigned value)
     }
 }
 
-/* Years are counted from March, so that the leap day is the last of its year. */
+/* Years start in March, so that the leap day is the last of its year. */
 static void write_time(char text[WIRE_LENGTH + 1], apr_time_t time)
 {
     apr_int64_t seconds = time / APR_USEC_PER_SEC;
@@ -82,7 +82,7 @@ void identity_write_time(identity_writer_t *writer, apr_time_t time)
     identity_write_raw(writer, text, WIRE_LENGTH + 2);
 }
 
-/* Reads by a pattern: 0 stands for a digit, all else for itself. */
+/* Matches a pattern: 0 stands for a digit, anything else for itself. */
 static bool matches(const char *text, const char *pattern)
 {
     for (; *pattern != '\0'; text++, pattern++) {
@@ -118,7 +118,7 @@ static apr_int64_t days_since_epoch(int year, int month, int day)
     return (apr_int64_t)(shifted / 400) * DAYS_OF_ERA + day_of_era - DAYS_BEFORE_ERA;
 }
 
-/* Seconds east of UTC of what follows the seconds: Z or a numeric offset, and then the end. */
+/* The offset from UTC in seconds, from the part after the seconds: Z or a numeric offset, then the end. */
 static bool read_offset(const char *text, int *offset)
 {
     *offset = 0;

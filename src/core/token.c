@@ -16,7 +16,7 @@
 
 #define BASE64URL sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-/* The first characters of the SHA-256 of all before. */
+/* The first characters of the SHA-256 of everything before. */
 static void put_checksum(char *at, const char *text, size_t length)
 {
     unsigned char digest[IDENTITY_SHA256_SIZE];
@@ -52,7 +52,7 @@ static const char *spell_random(apr_pool_t *pool, const char *start, const ident
     return token;
 }
 
-/* Is it a secret and the checksum over all of token, and nothing more? */
+/* Is the rest of token exactly a secret and the checksum over everything before? */
 static bool tail_valid(const char *token, size_t start)
 {
     unsigned char bytes[SECRET_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of others: what may be called or believed. */
+/* External URLs: which ones may be called or trusted. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,7 +39,7 @@ static bool port_valid(const char *port)
     return number > 0 && number < 65536;
 }
 
-/* https, or http to this machine itself; a host, perhaps a port, no user, no fragment. */
+/* https, or http to loopback; a host, optionally a port, no user, no fragment. */
 static bool address_valid(apr_pool_t *pool, const char *url, size_t longest, apr_uri_t *uri)
 {
     if (url == NULL || strlen(url) > longest || !plain(url) || apr_uri_parse(pool, url, uri) != APR_SUCCESS) {

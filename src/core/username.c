@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User names: what is one, and the one form in which they are compared, counted, written to and told to others
- * (identity-api.md, "User names"; security 77). Nothing else in this program folds or normalises a user name.
+/* User names: their syntax, and the canonical form in which they are compared, counted, mailed to and shown to
+ * others (identity-api.md, "User names"; security 77). Nothing else in this program folds or normalises a user name.
  *
- * Domains are mapped by libidn2 (UTS 46, non-transitional), everything else by utf8proc: neither looks at a locale. */
+ * Domains are mapped by libidn2 (UTS 46, non-transitional), everything else by utf8proc: neither depends on a
+ * locale. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,13 @@
 
 #include "core_int.h"
 
-#define INPUT_MAX   1024 /* bytes of a name as it comes: an A-label may be shorter than what it is made of */
+#define INPUT_MAX   1024 /* bytes of the input: an A-label may be shorter than its source */
 #define LOCAL_MAX   64
 #define LABEL_MAX   63
 #define DOMAIN_MAX  253
-#define ADDRESS_MAX 254 /* RFC 5321's path less its brackets */
+#define ADDRESS_MAX 254 /* RFC 5321's path without its brackets */
 
-#define BRAILLE_BLANK 0x2800 /* a symbol by category, a blank by looks */
+#define BRAILLE_BLANK 0x2800 /* a symbol by category, but it looks blank */
 
 static char to_lower(char c)
 {
@@ -34,7 +35,7 @@ static bool is_ascii(const char *text)
     return true;
 }
 
-/* What can be seen, has a place in an address, and means the same in every version of Unicode. */
+/* Characters that are visible, allowed in an address, and have the same meaning in every version of Unicode. */
 static bool character_allowed(utf8proc_int32_t character)
 {
     if (character < 0x80) {
@@ -67,7 +68,7 @@ static bool characters_allowed(const char *text)
     return character == 0;
 }
 
-/* Does normalising leave the text as it is? options: 0 for NFC, UTF8PROC_COMPAT for NFKC. */
+/* Is the text already normalised? options: 0 for NFC, UTF8PROC_COMPAT for NFKC. */
 static bool normalised(const char *text, utf8proc_option_t options)
 {
     utf8proc_uint8_t *mapped = NULL;
@@ -79,8 +80,8 @@ static bool normalised(const char *text, utf8proc_option_t options)
     return same;
 }
 
-/* Simple case folding. False where full folding makes several characters of one: two programs would then compare the
- * name in two ways. */
+/* Simple case folding. False if full folding turns one character into several: programs would then compare the name
+ * in two ways. */
 static bool fold(const char *text, char *folded, size_t size)
 {
     utf8proc_int32_t character, to[4];
@@ -124,7 +125,7 @@ static bool local_form(const char *local, char form[LOCAL_MAX + 1])
 
 /* ---- domains ---------------------------------------------------------------------------------------------------- */
 
-/* Letters, digits and inner hyphens in every label; how many labels there are, 0 where it is no domain. */
+/* Letters, digits and inner hyphens in every label; returns the number of labels, 0 if it is not a domain. */
 static int labels_of(const char *domain)
 {
     int labels = 0;
@@ -145,7 +146,7 @@ static int labels_of(const char *domain)
     }
 }
 
-/* By UTS 46, without the transitional mappings: a new string of libidn2's, or NULL. */
+/* By UTS 46, without the transitional mappings: a new string from libidn2, or NULL. */
 static char *to_a_labels(const char *domain)
 {
     char *ascii = NULL;
@@ -153,8 +154,7 @@ static char *to_a_labels(const char *domain)
     return idn2_to_ascii_8z(domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK ? ascii : NULL;
 }
 
-/* Is each xn-- label in it what its own characters lead to? One that is not is a second spelling, or stands for
- * nothing. */
+/* Is each xn-- label the encoding of its own characters? Otherwise it is a second spelling, or invalid. */
 static bool a_labels_true(const char *ascii)
 {
     char *characters = NULL, *again = NULL;
@@ -171,7 +171,7 @@ static bool a_labels_true(const char *ascii)
     return same;
 }
 
-/* Lower-case A-labels; how many, 0 where it is no domain. */
+/* Lower-case A-labels; returns their number, 0 if it is not a domain. */
 static int domain_form(const char *domain, char form[DOMAIN_MAX + 1])
 {
     char *ascii = NULL;
@@ -269,7 +269,7 @@ const char *identity_username_domain(const char *canonical)
     return at != NULL ? at + 1 : canonical + strlen(canonical);
 }
 
-/* The beginning of a local part folds as the whole does; of a domain only what is whole can be mapped. */
+/* A prefix of a local part folds like the whole; a domain can only be mapped as a whole. */
 const char *identity_username_prefix(apr_pool_t *pool, const char *text)
 {
     const char *at = strchr(text, '@');
@@ -301,7 +301,7 @@ bool identity_mail_address_valid(const char *address)
 
 /* ---- logins ----------------------------------------------------------------------------------------------------- */
 
-/* In any case of letters: abcd_ and 20 characters, or 32 hex digits. */
+/* In any letter case: abcd_ and 20 characters, or 32 hex digits. */
 static bool looks_like_id(const char *login, size_t length)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* <AuthzProviderAlias identity-... NAME ...>: mod_authz_core reads the line of an alias once, where it is defined, and
- * calls our provider from every place where the alias is required, below a negation or not; and to a negation another
- * question is asked than to a plain line (require.c). So aliases of our providers get a provider of our own, which
- * reads the line anew for each Require that names the alias.
+/* <AuthzProviderAlias identity-... NAME ...>: mod_authz_core parses the line of an alias once, where it is defined, and
+ * calls our provider wherever the alias is required, below a negation or not; but a line below a negation is evaluated
+ * differently (require.c). So aliases of our providers get a provider of our own, which parses the line again for each
+ * Require that names the alias.
  *
- * mod_authz_core registers its provider at the end of the section, after our parser was called for it, and nothing is
- * called back then. Therefore this module has commands of its own for <AuthzProviderAlias and Require, beside those of
- * mod_authz_core: httpd calls the handlers of all modules that know a directive. Whichever comes first, by the time
- * when mod_authz_core looks the alias up for a Require it is ours. */
+ * mod_authz_core registers its provider at the end of the section, after our parser was called for it, without a
+ * callback. Therefore this module has its own commands for <AuthzProviderAlias and Require, in addition to those of
+ * mod_authz_core: httpd calls the handlers of all modules that know a directive. In either order, the alias is ours by
+ * the time that mod_authz_core looks it up for a Require. */
 #include <string.h>
 
 #include <ap_provider.h>

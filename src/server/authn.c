@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* httpd's authentication phase for our locations.
  *
- * httpd asks its access rules twice: without a user (access_checker_ex), and, where they want one or force_authn says
- * so, with one. force_authn always says so; that httpd calls it at all means that the rules already let the request in.
- * If it was not called, they want to know who it is: then a caller of whom nothing is known is refused here, since to
- * `Require valid-user` the name "-" would be one.
+ * httpd evaluates its access rules twice: without a user (access_checker_ex), and, if they require one or force_authn
+ * says so, with one. Our force_authn always does; that httpd calls it at all means that the rules already admit the
+ * request. If it was not called, they require a user: then an unauthenticated caller is refused here, since `Require
+ * valid-user` would accept the name "-".
  */
 #include <string.h>
 

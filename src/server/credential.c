@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials are for this server and not for what answers behind it: the session's cookies, and keys and tokens of
- * ours in whatever header, are cut from every request of a server that has an identity database, whether its location
- * is protected or not, unless IdentityForwardCredential opens it. What some other directive has made of them goes, too.
+/* Credentials are for this server and not for the programs behind it: session cookies, and our keys and tokens in any
+ * header, are removed from every request to a server with an identity database, whether its location is protected or
+ * not, unless IdentityForwardCredential allows them. Values that other directives have derived from them are removed,
+ * too.
  *
- * This is done in the first of the fixups, so before per-directory rules of mod_rewrite and mod_headers, which may set
- * for the backend what they like; and once more in the last, where mod_dir has led on to another file. What was cut is
- * kept beside the request, for locations that it is led to by internal redirects, which ask again. */
+ * This is done in the first of the fixups, before per-directory rules of mod_rewrite and mod_headers, which may set
+ * anything for the backend; and again in the last one, in case mod_dir has switched to another file. The removed values
+ * are kept with the request, for locations reached by internal redirects, which authenticate again. */
 #include <string.h>
 
 #include "rctx.h"

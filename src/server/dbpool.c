@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections to a database, borrowed from mod_dbd, and the queue of writers.
+/* Connections to a database, borrowed from mod_dbd, and the write lock.
  *
- * mod_dbd lets a thread wait for ever when all its connections are out, has no call to throw a bad one away, and at a
- * child's end aborts unless all of them have come back. So each process keeps a slot for every connection that mod_dbd
- * may open (DBDMax), and who finds no free slot waits here, no longer than IdentityDatabaseWait. Where a connection has
- * gone bad, or mod_dbd's may be to a file that lies there no longer (a backup was put in its place), the slot goes on
- * with connections of its own.
+ * mod_dbd lets a thread wait forever when all its connections are in use, has no function to discard a broken one, and
+ * aborts at a child's end unless all of them have been returned. So each process keeps a slot for every connection that
+ * mod_dbd may open (DBDMax), and threads without a free slot wait here, no longer than IdentityDatabaseWait. If a
+ * connection is broken, or mod_dbd's may refer to a file that has been replaced (by a backup), the slot continues with
+ * connections of its own.
  */
 #include <string.h>
 

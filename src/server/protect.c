@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AuthType Identity: who asks for anything that is not the API (protecting-content.md).
+/* AuthType Identity: authentication and authorization outside the API (protecting-content.md).
  *
- * httpd asks for credentials (check_authn) and then for rights (check_authz). In the second phase mod_authz_core
- * answers 401 to whoever lacks something, known or not, so the hooks of that phase are run from ours, which knows
- * better: 403 for who is known. In the first phase the hooks of another AuthType are run from ours for the sake of
- * AuthBasicProvider identity: an authentication provider can say no more than "wrong" or "500".
+ * httpd checks credentials (check_authn) and then rights (check_authz). In the second phase mod_authz_core answers 401
+ * whenever something is missing, even to authenticated callers, so our hook runs the other hooks of that phase and
+ * corrects this: 403 for authenticated callers. In the first phase our hook runs the hooks of another AuthType for the
+ * sake of AuthBasicProvider identity: an authentication provider can report no more than "wrong" or "500".
  *
- * Internal redirects and subrequests into another configuration are asked again, and by then forward.c has taken the
- * credential away: what was found for the request that the client sent is what counts.
+ * Internal redirects and subrequests into another configuration are checked again, and by then credential.c has removed
+ * the credential: the result for the request that the client sent is used.
  */
 #include <string.h>
 

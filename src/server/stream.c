@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IdentityStreamRecheck: an answer that lasts (a download, server-sent events, a WebSocket) ends when its caller may
- * not have it any more.
+/* IdentityStreamRecheck: a long-running response (a download, server-sent events, a WebSocket) is cut off when its
+ * caller is no longer authorized.
  *
- * Every request that was let in to such a place is on a list of its process until its pool goes. A thread of the
- * process looks at each of them as often as the directive says: nearly always that is a look at the generations
- * (identity_principal_current). Where something has changed it reads anew who that is and asks the Require lines again
- * that had answered; if one of them answers otherwise, or there is nobody any more, the answer ends:
- * - over HTTP/1 by the end of the client's connection, which stops whatever is under way on it, also a tunnel of
- *   mod_proxy, where no filter sees a byte. The list has a descriptor of its own for that, so that it can never be
- *   another connection's by then;
- * - over HTTP/2, where the connection is other requests' too, by a filter that lets no further byte pass.
+ * Every request admitted to such a location is on a list of its process until its pool is destroyed. A thread of the
+ * process re-checks each of them at the configured interval: nearly always that is a look at the revisions
+ * (identity_principal_current). If something has changed it reads the principal again and evaluates the same Require
+ * lines; if one of them has another result, or the principal no longer exists, the response ends:
+ * - over HTTP/1 by closing the client's connection, which stops everything on it, even a tunnel of mod_proxy, where no
+ *   filter sees the data. The list has a duplicate of the descriptor for that, so that it cannot refer to another
+ *   connection by then;
+ * - over HTTP/2, where other requests share the connection, by a filter that stops the data.
  *
- * identity-fresh is a condition of coming in, not of staying; nor does the end of the access token end anything: those
- * of session, key and membership do.
+ * identity-fresh is only required for admission, and the expiry of the access token ends nothing: the end of session,
+ * key and membership does.
  */
 #include <fcntl.h>
 #include <pthread.h>

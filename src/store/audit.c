@@ -9,7 +9,7 @@ static const char *text(const char *given)
     return given ? given : "";
 }
 
-/* A record that is counted once more has its details already. */
+/* A record that only gets a higher count has its details already. */
 static identity_db_status_t put(identity_db_t *db, identity_sql_t statement, const identity_audit_row_t *row)
 {
     db_argument_t actor = S(row->user_id), target = S(row->target_id);

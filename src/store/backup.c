@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole databases: copied while others use them, put in the place of another, and measured table by table. */
+/* Whole databases: copied while in use, replaced, and measured table by table. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static bool on_disk(const char *path)
     return done;
 }
 
-/* 0600 from the first moment: SQLite fills a file that is there and empty. */
+/* 0600 from the first moment: SQLite uses an existing empty file. */
 identity_file_status_t identity_db_backup(identity_db_t *db, const char *path, const char **error)
 {
     apr_pool_t *pool = db_use_pool(db);
@@ -48,7 +48,7 @@ identity_file_status_t identity_db_backup(identity_db_t *db, const char *path, c
     return IDENTITY_FILE_FAILED;
 }
 
-/* A database of this program without a fault, of this version or an older one. NULL, or a sentence. */
+/* Checks that it is an intact database of this program, of this version or an older one. NULL, or an error message. */
 static const char *unfit(apr_pool_t *pool, const char *driver, const char *path)
 {
     const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .read_only = true};
@@ -92,8 +92,8 @@ static const char *copy(apr_pool_t *pool, const char *driver, const char *from, 
     return error;
 }
 
-/* Every connection to a database in WAL mode keeps a read lock on these bytes for as long as it is open, so that this
- * tells whether anybody uses it, and keeps others out meanwhile. *file is -1 where there is none. */
+/* Every connection to a database in WAL mode holds a read lock on these bytes while it is open, so this shows
+ * whether the database is in use, and keeps others out meanwhile. *file is -1 if there is none. */
 static bool take(const char *path, int *file)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
@@ -106,7 +106,7 @@ static bool put(apr_pool_t *pool, const char *made, const char *path, const char
 {
     struct stat info;
 
-    /* In a folder of somebody else's a link may have come in the place of what was made. */
+    /* In somebody else's folder a link may have replaced the new file. */
     if (stat(path, &info) == 0 && (lchown(made, info.st_uid, info.st_gid) != 0 || rename(path, kept) != 0))
         return false;
     rename(apr_pstrcat(pool, path, "-wal", NULL), apr_pstrcat(pool, kept, "-wal", NULL));
@@ -197,7 +197,7 @@ static void *read_pair(const db_row_t *row, int from)
     "SELECT m.tbl_name, SUM(s.pgsize) FROM dbstat s CROSS JOIN sqlite_master m WHERE m.name = s.name GROUP BY "        \
     "m.tbl_name"
 
-/* most: of rows that are looked at, 0: all. */
+/* most: maximum number of rows to examine, 0: all. */
 static identity_db_status_t measure(identity_db_t *db, const pair_t *table, apr_int64_t most, identity_table_row_t *row)
 {
     apr_pool_t *pool = db_use_pool(db);

@@ -60,9 +60,9 @@ static const char *argument(identity_sql_t sql, const char *name, const db_argum
     return number < 0 ? NULL : arguments[number].text;
 }
 
-/* What changes how many users an entity has, or how many of a status, beside what is everybody's or the entity's in
- * invalidation.def. entity: the parameter; NULL: none tells. Nobody's rights: not written down for others, who count
- * anew every second. */
+/* Statements that change the number of users of an entity, or of a status, in addition to those in invalidation.def
+ * that concern everybody or the entity. entity: the parameter; NULL: unknown. They change nobody's rights, so no
+ * change record is written; other servers count anew every second. */
 static const struct {
     identity_sql_t sql;
     const char *entity;
@@ -70,7 +70,7 @@ static const struct {
                {IDENTITY_SQL_USER_UPDATE, "entity_id"},
                {IDENTITY_SQL_ERASURE_USER, NULL}};
 
-/* list: of those that are written down, NULL for who was born. */
+/* list: of ids to be recorded, NULL for new rows. */
 static void enter(identity_db_t *db, apr_array_header_t *list, const char *id)
 {
     if (!id || apr_hash_get(db->known, id, APR_HASH_KEY_STRING))
@@ -119,7 +119,7 @@ void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *a
     }
 }
 
-/* user_..., apik_...: the word in front. */
+/* user_..., apik_...: the prefix. */
 static const char *kind_of(apr_pool_t *pool, const char *id)
 {
     return *id ? apr_pstrmemdup(pool, id, strcspn(id, "_")) : "all";

@@ -37,13 +37,13 @@ const char *identity_sql_text(identity_sql_t sql)
 
 /* ---- outcomes --------------------------------------------------------------------------------------------------- */
 
-/* What became of a statement: its outcome, and the driver's text, which can hold users' data (P10). */
+/* The result of a statement: its status, and the driver's text, which may contain users' data (P10). */
 typedef struct fault {
     identity_db_status_t status;
     const char *detail;
 } fault_t;
 
-/* The driver tells a lock that outlasted its patience by its code for changes, but by its text alone for reads (P9). */
+/* For a lock that outlasted its patience the driver has a code with changes, but only a text with reads (P9). */
 static bool is_busy(int code, const char *detail)
 {
     int base = code & 0xff;
@@ -71,13 +71,13 @@ static identity_db_status_t say(identity_db_t *db, const char *name, identity_db
     return status;
 }
 
-/* A row that breaks a rule is no fault of the connection. */
+/* A violated constraint is not an error of the connection. */
 static bool broke_rule(const fault_t *fault)
 {
     return strstr(fault->detail, "constraint failed") != NULL;
 }
 
-/* What SQLite says of the machine and not of a row: without anybody's data, so the log may have it (M25). */
+/* SQLite's message about the machine, not about a row: without personal data, so it may be logged (M25). */
 static const char *cause_of(const fault_t *fault)
 {
     static const struct {
@@ -107,7 +107,7 @@ static identity_db_status_t failed(identity_db_t *db, const char *name, const fa
     return say(db, name, fault->status, cause_of(fault), fault->detail);
 }
 
-/* Tests let the Nth statement fail without touching the connection. */
+/* Tests make the Nth statement fail without touching the connection. */
 static bool fails_now(identity_db_t *db)
 {
     int *after = db->options.fail_after;
@@ -119,8 +119,8 @@ static bool fails_now(identity_db_t *db)
     return true;
 }
 
-/* Is SQLite still inside the transaction? Some failures (full disk, no memory) end it, and what came after them would
- * be committed by itself, statement for statement. A second BEGIN is refused inside, and tells it without the native
+/* Is SQLite still inside the transaction? Some failures (full disk, no memory) end it, and each later statement
+ * would be committed by itself. A second BEGIN fails inside a transaction, which reveals this without the native
  * handle. */
 static bool still_inside(identity_db_t *db)
 {
@@ -132,8 +132,8 @@ static bool still_inside(identity_db_t *db)
     return false;
 }
 
-/* False where a statement must not be run at all: it was told to fail, the transaction is lost already, or it would
- * write where others may write too (the driver would then sleep on a lock that cannot be had, P5). */
+/* False if a statement must not be run at all: a test makes it fail, the transaction is already lost, or it would
+ * write without the write lock (the driver would then wait for a lock that cannot be obtained, P5). */
 static bool may_run(identity_db_t *db, const char *name, bool change)
 {
     bool lost = db->open && db->failed;
@@ -154,8 +154,8 @@ identity_db_status_t db_in_write(identity_db_t *db, const char *name)
 
 /* ---- statements ------------------------------------------------------------------------------------------------- */
 
-/* The driver waits for a lock while it steps, but not while it compiles, for which SQLite may have to read (P4). True
- * where that was told at once: then it is worth the same patience here. */
+/* The driver waits for a lock while it steps, but not while it compiles, for which SQLite may have to read (P4).
+ * True if that failed immediately: then it is worth the same patience here. */
 static bool wait_for_lock(identity_db_t *db, int code, apr_time_t began)
 {
     if (code == 0 || fault_of(db, code).status != IDENTITY_DB_BUSY || apr_time_now() - began > PATIENCE)
@@ -181,7 +181,7 @@ static int prepare(identity_db_t *db, const char *text, apr_dbd_prepared_t **sta
     return code;
 }
 
-/* False where text and arguments do not fit each other: a mistake in this room, never made into a bad binding (P12). */
+/* False if text and arguments do not match: a bug in this folder, which must not lead to a wrong binding (P12). */
 static bool bind_values(const char *text, const db_argument_t *arguments, int count, const void **values)
 {
     int seen = 0;
@@ -215,7 +215,7 @@ static bool worth_again(identity_db_t *db, const fault_t *fault)
 
 static step_t step_change;
 
-/* rule: NULL, or where the text of a rule goes that was broken: CONFLICT then, and no failure. */
+/* rule: NULL, or receives the text of a violated constraint: then the result is CONFLICT, and not a failure. */
 static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const char *text,
                                       const db_argument_t *arguments, int count, step_t *step, void *result,
                                       const char **rule)
@@ -295,7 +295,7 @@ identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_a
 static const char *datum(const db_row_t *row, int column)
 {
     char *text = NULL;
-    /* get_entry would give "" for NULL on PostgreSQL (P11). */
+    /* get_entry would return "" for NULL on PostgreSQL (P11). */
     return apr_dbd_datum_get(row->db->driver, row->row, column, APR_DBD_TYPE_STRING, &text) == APR_SUCCESS ? text
                                                                                                            : NULL;
 }
@@ -328,9 +328,8 @@ static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const v
     return apr_dbd_pbselect(db->driver, db->scratch, db->handle, result, statement, 1, values);
 }
 
-/* Every row is asked for until there is none (P15), so that all drivers free their result. SQLite's counts from the
- * first row for each number, which grows with the square of the rows: its next row is -1, whatever was said about
- * random. */
+/* Rows are fetched until there are no more (P15), so that all drivers free their result. SQLite's driver counts from
+ * the first row for each row number, which is quadratic: its next row is -1, even without random access. */
 static void each(identity_db_t *db, apr_dbd_results_t *results, void (*take)(const db_row_t *row, void *data),
                  void *data)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room share: statements by name, their arguments, and the reading of rows. */
+/* Shared by the files of this folder: statements by name, their arguments, and row readers. */
 #ifndef IDENTITY_DB_INT_H
 #define IDENTITY_DB_INT_H
 
@@ -19,7 +19,8 @@ typedef enum {
 const char *identity_sql_name(identity_sql_t sql);
 const char *identity_sql_text(identity_sql_t sql);
 
-/* One parameter: text for %s (NULL binds NULL), a number for %lld. Held against the statement's text before it runs. */
+/* One parameter: text for %s (NULL binds NULL), a number for %lld. Checked against the statement's text before it
+ * runs. */
 typedef struct db_argument {
     bool numeric;
     const char *text;
@@ -32,70 +33,70 @@ typedef struct db_argument {
 #define DB_ARGS(...)                                                                                                   \
     (const db_argument_t[]){__VA_ARGS__}, (int)(sizeof((const db_argument_t[]){__VA_ARGS__}) / sizeof(db_argument_t))
 
-/* A row, good while its reader runs; what is read is copied to the pool in use. */
+/* A row, valid while its reader runs; values are copied to the pool in use. */
 typedef struct db_row db_row_t;
 const char *db_text(const db_row_t *row, int column); /* NULL reads as "" */
 const char *db_text_or_null(const db_row_t *row, int column);
 apr_int64_t db_number(const db_row_t *row, int column);
 apr_pool_t *db_pool(const db_row_t *row);
-/* Makes a row of the columns beginning with `from`. */
+/* Creates a row struct from the columns starting at `from`. */
 typedef void *db_reader_t(const db_row_t *row, int from);
 
-/* *changed (or NULL): how many rows a change met. */
+/* *changed (or NULL): the number of affected rows. */
 identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
                                int *changed);
-/* NONE, or CONFLICT, where it met no row. */
+/* NONE, or CONFLICT, if no row was affected. */
 identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
 identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
 
-/* *row (a pointer to a pointer): the first row, NONE without one. */
+/* *row (a pointer to a pointer): the first row, NONE if there is none. */
 identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
                             db_reader_t *reader, void *row);
 identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
                              db_reader_t *reader, apr_array_header_t **rows);
 identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
                               apr_int64_t *value);
-/* The same for a text composed from fragments; name is for the log. */
+/* The same for a text composed of fragments; name is for the log. */
 identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
                                   int count, db_reader_t *reader, apr_array_header_t **rows);
 identity_db_status_t db_count_text(identity_db_t *db, const char *name, const char *text,
                                    const db_argument_t *arguments, int count, apr_int64_t *value);
 
-/* Calls each for every row of a list of two arguments, the key after which it begins and how many it may have: batch by
- * batch, each in memory of its own, which db_use_pool is meanwhile. Ends with the first status that is not OK. */
+/* Calls each for every row of a list with two arguments, the key after which it begins and the batch size: batch by
+ * batch, each in memory of its own, to which db_use_pool is set meanwhile. Ends with the first status other than OK. */
 typedef const char *db_key_t(const void *row);
 typedef identity_db_status_t db_each_t(identity_db_t *db, const void *row, void *context);
 identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader, db_key_t *key, db_each_t *each,
                              void *context);
 
-/* A change by a composed text, in a write transaction. CONFLICT where it breaks a rule of the schema: *rule is the
- * database's text, which names columns and nobody's data; the transaction goes on. Whose rights it changes is for the
- * caller to write down. */
+/* A change by a composed text, in a write transaction. CONFLICT if it violates a rule of the schema: *rule is the
+ * database's text, which names columns but no data; the transaction continues. The caller records whose rights it
+ * changes. */
 identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
                                  int count, const char **rule);
 
-/* A statement without parameters, not prepared; the second reads its first column. */
+/* A statement without parameters, not prepared; the second function reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
 identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);
 
-/* A JSON array of an array of const char *, for json_each(%s); NULL is the empty list. */
+/* A JSON array from an array of const char *, for json_each(%s); NULL is the empty list. */
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts);
 identity_catalogue_t db_catalogue(const identity_db_t *db);
 apr_pool_t *db_use_pool(const identity_db_t *db);
 
-/* OK inside a write transaction, else FAILED: for what changes more than one row. */
+/* OK inside a write transaction, else FAILED: for changes of more than one row. */
 identity_db_status_t db_in_write(identity_db_t *db, const char *name);
 
-/* Whose rights the write transaction changes (invalidation.def, change.c): at its begin, after a change that met rows,
- * before COMMIT. db_invalidations: is that statement one that must stand in a write transaction? */
+/* Records whose rights the write transaction changes (invalidation.def, change.c): at its begin, after a change that
+ * affected rows, before COMMIT. db_invalidations: must the statement be in a write transaction? */
 void db_invalidation_begin(identity_db_t *db);
 bool db_invalidations(identity_sql_t sql);
-/* The number, from 0, of the parameter of that name (PARAM of sql.def); -1: it has none. */
+/* The number, from 0, of the parameter of that name (PARAM in sql.def); -1: none. */
 int db_parameter(identity_sql_t sql, const char *name);
 void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments);
 identity_db_status_t db_invalidation_end(identity_db_t *db);
 
-/* Opens whatever journal mode the file is in. */
+/* Opens the file in any journal mode. */
 identity_db_t *db_open_any(apr_pool_t *pool, const char *driver, const char *params,
                            const identity_db_options_t *options, const char **error);
 

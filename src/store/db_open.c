@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections: lent by a pool such as mod_dbd's (attach), or opened here without one. */
+/* Connections: borrowed from a pool such as mod_dbd's (attach), or opened here. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@
 #define BULK_CACHE_KIB "262144"
 #define BULK_WAL_PAGES "50000" /* 200 MB */
 
-/* In a pool of its own, so that what comes to nothing leaves nothing. */
+/* In a pool of its own, so that a failure leaves nothing behind. */
 static identity_db_t *make(apr_pool_t *pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
                            const identity_db_options_t *options)
 {
@@ -31,8 +31,8 @@ static identity_db_t *make(apr_pool_t *pool, const apr_dbd_driver_t *driver, apr
     return db;
 }
 
-/* Before anything is prepared: the first of these expires compiled statements (P2). Neither gives rows, which would
- * count as a failure (P3). */
+/* Before anything is prepared: the first of these expires compiled statements (P2). Neither returns rows, which
+ * would count as a failure (P3). */
 static bool set_up(identity_db_t *db)
 {
     return db_plain(db, "foreign_keys", "PRAGMA foreign_keys=ON") == IDENTITY_DB_OK &&
@@ -41,8 +41,8 @@ static bool set_up(identity_db_t *db)
                IDENTITY_DB_OK;
 }
 
-/* Indexes that are entered at random are read and written again and again where the cache does not hold them; and what
- * a statement might have to undo is kept in memory. Each of these answers nothing, or a row (P3). */
+/* Indexes accessed at random are read and written repeatedly unless the cache holds them; and undo data is kept in
+ * memory. Each of these returns nothing, or a row (P3). */
 static bool set_up_bulk(identity_db_t *db)
 {
     static const char *const settings[] = {"PRAGMA cache_size=-" BULK_CACHE_KIB, "PRAGMA temp_store=MEMORY",
@@ -55,8 +55,8 @@ static bool set_up_bulk(identity_db_t *db)
     return true;
 }
 
-/* Without WAL several children lock each other out for good (P6). The file is read first: of the mode alone SQLite
- * would tell what it was when the connection last looked. */
+/* Without WAL several children would permanently lock each other out (P6). The file is read first: the mode that
+ * SQLite reports is otherwise the one of the connection's last access. */
 static const char *check_journal(identity_db_t *db)
 {
     apr_array_header_t *mode;
@@ -85,7 +85,7 @@ identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t
 
     apr_pool_userdata_get((void **)&db, USERDATA, connection);
     if (db) {
-        /* Who borrows now is told of failures, not who did first. */
+        /* Failures are reported to the present borrower, not to the first. */
         db->options = *options;
         return db;
     }
@@ -104,7 +104,7 @@ identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t
 static void start_apr_dbd(void)
 {
     apr_pool_t *process;
-    /* Drivers stay loaded as long as the process: apr_dbd ties them to the topmost pool. */
+    /* Drivers stay loaded for the life of the process: apr_dbd ties them to the topmost pool. */
     if (apr_pool_create(&process, NULL) == APR_SUCCESS)
         apr_dbd_init(process);
 }
@@ -115,7 +115,7 @@ static apr_status_t close_handle(void *db_)
     return apr_dbd_close(db->driver, db->handle);
 }
 
-/* As a URI, the one way to tell SQLite through apr_dbd that it must not write. */
+/* As a URI, the only way to open SQLite read-only through apr_dbd. */
 static const char *read_only_name(apr_pool_t *pool, const char *path)
 {
     return apr_pstrcat(pool, "file:", apr_pescape_path(pool, path, 0), "?mode=ro", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks over whole tables in bounded memory. */
+/* Iterates over whole tables in bounded memory. */
 #include "db_int.h"
 
 #define BATCH 500

@@ -124,7 +124,7 @@ identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now, id
 
 identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id, apr_int64_t limit, int *deleted)
 {
-    /* What was answered to users and keys is found by these, so it goes first and does not count. */
+    /* Stored answers to users and keys are found through these, so they are deleted first and do not count. */
     static const struct {
         identity_sql_t sql;
         bool counts;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a deleted user: personal data goes, and the audit trail keeps a pseudonym (security 89). What hangs on the
- * row of the user by a reference (memberships, sessions, mails, invitations, links to providers) goes with it. */
+/* Erases a deleted user's personal data; the audit trail keeps a pseudonym (security 89). Rows that refer to the
+ * user (memberships, sessions, mails, invitations, links to providers) are deleted with the user's row. */
 #include "rows_int.h"
 
 identity_db_status_t identity_erasure_due(identity_db_t *db, apr_time_t before, identity_user_row_t **row)
@@ -8,7 +8,7 @@ identity_db_status_t identity_erasure_due(identity_db_t *db, apr_time_t before, 
     return db_one(db, IDENTITY_SQL_ERASURE_DUE, DB_ARGS(N(before)), db_read_user, row);
 }
 
-/* *changed: records that the user acted in, or was acted on. */
+/* *changed: number of records in which the user is actor or target. */
 static identity_db_status_t erase_records(identity_db_t *db, const identity_user_row_t *user, const char *pseudonym,
                                           apr_int64_t limit, int *changed)
 {
@@ -19,7 +19,7 @@ static identity_db_status_t erase_records(identity_db_t *db, const identity_user
     identity_db_status_t status = IDENTITY_DB_OK;
 
     *changed = 0;
-    /* The second side only after the first: what it erases depends on who acted. */
+    /* The second side only after the first: what it erases depends on the actor. */
     for (int i = 0; i < 2 && status == IDENTITY_DB_OK && !*changed; i++) {
         status = db_change(db, sides[i].details, DB_ARGS(S(user->entity_id), S(user->id), N(limit)), NULL);
         if (status == IDENTITY_DB_OK)
@@ -29,7 +29,7 @@ static identity_db_status_t erase_records(identity_db_t *db, const identity_user
     return status;
 }
 
-/* What names the user without a reference, and then the user. */
+/* Rows that name the user without a reference, and then the user. */
 static identity_db_status_t erase_user(identity_db_t *db, const identity_user_row_t *user, const char *pseudonym)
 {
     const char *id = user->id, *entity = user->entity_id;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who holds a permission, and where: pages of (holder, account) in the order of when the holder was made, of people and
- * keys at once. People are walked by their index, and what each of them has is looked up by key, so that a page costs
- * what lies between two holders and never the sorting of all. */
+/* Holders of a permission: pages of (holder, account), ordered by the creation of the holder, for people and keys
+ * together. People are iterated by their index and their rights looked up by key, so the cost of a page depends on
+ * the distance between two holders, and nothing is sorted. */
 #include "rows_int.h"
 
 #define ARGUMENTS 32
-/* What a membership m gives: ADMIN everything, else by one of the roles. */
+/* What a membership m grants: ADMIN everything, else by one of the roles. */
 #define GRANTS                                                                                                         \
     "(m.type = 'ADMIN' OR EXISTS (SELECT 1 FROM membership_roles x WHERE x.membership_id = m.id AND x.role_id IN "     \
     "(SELECT r.value FROM json_each(%s) r)))"
@@ -43,7 +43,7 @@ static bool backward(const identity_page_query_t *query)
     return query->cursor && query->cursor->backward;
 }
 
-/* The cursor's id is that of the holder and that of the account. alias: of the holder's table. */
+/* The cursor's id consists of the holder's and the account's. alias: of the holder's table. */
 static void add_cursor(text_t *text, const identity_page_query_t *query, const char *alias)
 {
     const char *sign = query->descending != backward(query) ? "<" : ">", *id = query->cursor->id,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must hold beyond the references that the database keeps itself: its own checks find none of it (M23). */
+/* Invariants beyond the references that the database enforces itself: its own checks do not find violations (M23). */
 #include "rows_int.h"
 
-#define MOST 20 /* rows of one kind that are named */
+#define MOST 20 /* maximum number of rows listed for each kind */
 
 static const struct {
     const char *query, *sentence;

@@ -26,7 +26,7 @@ identity_invitation_state_t identity_invitation_state(const identity_invitation_
     return over ? IDENTITY_INVITATION_EXPIRED : row->state;
 }
 
-/* Of no known state: good for nothing. */
+/* An unknown state: unusable. */
 static identity_invitation_state_t state_of(const char *name)
 {
     identity_invitation_state_t state;

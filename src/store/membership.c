@@ -19,7 +19,7 @@ bool identity_member_type_parse(const char *name, identity_member_type_t *type)
     return false;
 }
 
-/* What nobody knows is the least. */
+/* Unknown types get the least rights. */
 static identity_member_type_t type_of(const char *name)
 {
     identity_member_type_t type = IDENTITY_MEMBER_PARTNER;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema's life: version, migrations, seed, check. */
+/* Schema version, migrations, seed, check. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -60,7 +60,7 @@ static bool seeded(apr_array_header_t *rows, const identity_builtin_role_t *role
     return false;
 }
 
-/* What a newer catalogue has besides, or says otherwise. Where it says the same, nobody's writing is disturbed. */
+/* Rows that a newer catalogue adds or changes. If it changes nothing, nothing is written. */
 static identity_db_status_t roles_to_seed(identity_db_t *db, apr_array_header_t **missing)
 {
     apr_array_header_t *rows;
@@ -114,7 +114,7 @@ static identity_db_status_t apply(identity_db_t *db, int version)
     return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
 }
 
-/* One migration a transaction. Runners queue at BEGIN IMMEDIATE and find there what others have done meanwhile. */
+/* One transaction per migration. Concurrent runs queue at BEGIN IMMEDIATE and then see what others have done. */
 static identity_db_status_t migrate_all(identity_db_t *db, int *version)
 {
     identity_db_status_t status = IDENTITY_DB_OK;
@@ -132,8 +132,8 @@ static identity_db_status_t migrate_all(identity_db_t *db, int *version)
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
-/* What root makes belongs to the owner of the folder, who can otherwise not use it (P22). Of the descriptor: the
- * folder is in that owner's hands. */
+/* Files created by root are given to the owner of the folder, who could not use them otherwise (P22). By descriptor:
+ * the folder is under that owner's control. */
 static bool give_to_owner(apr_pool_t *pool, int file, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -158,7 +158,8 @@ static const char *make_file(apr_pool_t *pool, const char *path)
     return error;
 }
 
-/* Kept in the file; set by nobody else (P3, P4). Two that set it at once meet a lock that SQLite does not wait for. */
+/* Stored in the file; set nowhere else (P3, P4). Two processes that set it at once meet a lock that SQLite does not
+ * wait for. */
 static bool set_wal(identity_db_t *db)
 {
     identity_db_status_t status = IDENTITY_DB_BUSY;
@@ -169,7 +170,7 @@ static bool set_wal(identity_db_t *db)
     return status == IDENTITY_DB_OK && mode->nelts > 0 && same(APR_ARRAY_IDX(mode, 0, const char *), "wal");
 }
 
-/* Whose file it is, before anything in it is changed. */
+/* Checks whose file it is, before anything in it is changed. */
 static const char *look(identity_db_t *db, const char *params, int *version)
 {
     apr_pool_t *pool = db_use_pool(db);
@@ -192,7 +193,7 @@ static const char *look(identity_db_t *db, const char *params, int *version)
     return NULL;
 }
 
-/* The driver's text for the last failure. Statements that make tables carry nobody's data. */
+/* The driver's text for the last failure. Statements that create tables contain no personal data. */
 static void keep_detail(void *context, const char *statement, const char *failure, const char *detail)
 {
     const char **kept = context;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User names and who holds them: looked up, brought into the form of schema version 3, and looked through by `check`.
+/* User names and their holders: looked up, converted to the form of schema version 3, and checked by `check`.
  *
- * A name is unique in its entity (canonical). Over the whole server one user holds it (held_name) who is ACTIVE or
- * INACTIVE. Names of older databases that the rule refuses, or that now meet another, keep what they were compared by
- * before in old_name, and their users sign in by that. */
+ * A name is unique in its entity (canonical). Across the server it belongs to one user (held_name) who is ACTIVE or
+ * INACTIVE. Names from older databases that the present rule rejects, or that now collide with another, keep the
+ * form in which they used to be compared in old_name, and their users sign in with that. */
 #include <stdlib.h>
 
 #include "rows_int.h"
@@ -65,13 +65,14 @@ static identity_db_status_t set_name(identity_db_t *db, const identity_user_row_
                      NULL);
 }
 
-/* Nobody's canonical form: no name that the rule takes has a colon. */
+/* Cannot be anybody's canonical form: valid names contain no colon. */
 static identity_db_status_t set_old_name(identity_db_t *db, const identity_user_row_t *user, const char *old_name)
 {
     return set_name(db, user, apr_pstrcat(db_use_pool(db), user->id, ":", old_name, NULL), old_name);
 }
 
-/* At first whoever's form changes stands aside, so that nobody meets somebody who is to move. */
+/* First, all users whose form changes are moved aside, so that nobody collides with a user that is still to be
+ * changed. */
 static identity_db_status_t put_aside(identity_db_t *db, const void *row, void *context)
 {
     const identity_user_row_t *user = row;
@@ -85,7 +86,7 @@ static identity_db_status_t put_aside(identity_db_t *db, const void *row, void *
     return set_old_name(db, user, user->canonical);
 }
 
-/* The proved one goes before, then the older. */
+/* The proved one takes precedence, then the older. */
 static bool goes_before(const identity_user_row_t *a, const identity_user_row_t *b)
 {
     if (!a->verified_at != !b->verified_at)
@@ -95,13 +96,13 @@ static bool goes_before(const identity_user_row_t *a, const identity_user_row_t 
     return strcmp(a->id, b->id) < 0;
 }
 
-/* Can both have the name: persons who are invited by two entities can. */
+/* Do they collide? People invited by two entities may share a name. */
 static bool meet(const identity_user_row_t *a, const identity_user_row_t *b)
 {
     return strcmp(a->id, b->id) != 0 && (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
 }
 
-/* As the database is while it is migrated. */
+/* In the state of the database during its migration. */
 static identity_db_status_t rivals_of(identity_db_t *db, const char *canonical, apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_NAMES_MEETING, DB_ARGS(S(canonical)), db_read_user, rows);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mail on its way: leased by whoever sends it, so that two servers on one database send none twice. */
+/* Outgoing mail: leased by its sender, so that two servers on one database send no mail twice. */
 #include "rows_int.h"
 
 static const char *const state_names[] = {"queued", "sent", "failed", "cancelled"};

@@ -2,24 +2,23 @@
 /* Pages of users, roles, keys, teams, providers, audit records and invitations: a total order (order column, id),
  * entered at a key, never by counting rows behind a cursor.
  *
- * A page's text is put together from the fragments below: order, direction, cursor or not, filters. That makes a finite
- * set, each prepared once a connection, and a test looks at the plan of every one of them: ranges of an index, and no
- * sorting.
- */
+ * The text of a query is composed of the fragments below: order, direction, cursor or not, filters. That makes a
+ * finite set, each prepared once per connection, and a test checks the plan of every one of them: ranges of an
+ * index, and no sorting. */
 #include <stddef.h>
 
 #include "rows_int.h"
 
 #define ARGUMENTS 12
 
-/* A column that must be equal to a text of the query, where that is given. */
+/* A column that must equal a text of the query, if that is given. */
 typedef struct filter {
     const char *column; /* NULL ends a list */
     size_t wanted;      /* offset of the const char * in identity_page_query_t */
 } filter_t;
 
 typedef struct resource {
-    const char *name;    /* in the log */
+    const char *name;    /* for the log */
     const char *columns; /* of a row */
     const char *from;    /* table and alias */
     const char *alias;
@@ -30,11 +29,11 @@ typedef struct resource {
     db_reader_t *reader;
     const char *open_to;     /* for query->domain, or NULL */
     const filter_t *filters; /* or NULL */
-    const char *between;     /* the column that query->from and to hold for, or NULL */
-    const char *always;      /* a condition of all rows, or NULL */
+    const char *between;     /* the column for query->from and to, or NULL */
+    const char *always;      /* a condition for all rows, or NULL */
 } resource_t;
 
-/* Columns as sql.def has them. */
+/* Columns as in sql.def. */
 #define SQL(name, text)
 #include "sql.def"
 #undef SQL
@@ -160,7 +159,7 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
         add_argument(text, resource->open_to, S(query->domain));
     for (const filter_t *filter = resource->filters; filter && filter->column; filter++) {
         const char *wanted = *(const char *const *)((const char *)query + filter->wanted);
-        /* Few rows have a name: beside it nothing else shall choose the index. */
+        /* Few rows have a name: no other index must be chosen. */
         if (wanted && query->name)
             add_argument(text,
                          apr_pstrcat(text->pool, " AND COALESCE(", alias, ".", filter->column, ", '') = %s", NULL),
@@ -170,8 +169,8 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
     }
 }
 
-/* An index is entered at one lower and one upper end: a cursor of the bounded column, which lies between the bounds,
- * takes the place of the one that it is nearer to. */
+/* An index range has one lower and one upper bound: a cursor on the bounded column, which lies between the bounds,
+ * replaces the nearer one. */
 static void add_bounds(text_t *text, const resource_t *resource, const identity_page_query_t *query, bool cursor)
 {
     bool entered =
@@ -215,8 +214,7 @@ static void compose_page(text_t *text, const resource_t *resource, const identit
 {
     const char *direction = query->descending != backward(query) ? " DESC" : "",
                *column = order_column(resource, query);
-    /* Behind UNION ALL the order is that of the result's columns; both halves come in it by their index and are merged.
-     */
+    /* After UNION ALL the order refers to the columns of the result; both halves are read in index order and merged. */
     const char *alias = resource->builtin ? "" : apr_pstrcat(text->pool, resource->alias, ".", NULL);
 
     text->sql = "";
@@ -303,7 +301,7 @@ static void see(apr_pool_t *pool, const resource_t *resource, const identity_pag
     seen(context, resource->name, text.sql);
 }
 
-/* Of invitations: newest first; by expiry where what is open, or has expired, is asked for without an address. */
+/* Invitations: newest first; by expiry if open or expired ones are requested without an address. */
 static void see_invitations(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
     identity_cursor_t cursor = {.key = "0", .id = "x"};
@@ -322,7 +320,7 @@ static void see_invitations(apr_pool_t *pool, db_text_seen_t *seen, void *contex
     }
 }
 
-/* Every filter, alone and with every other: those that a resource does not know leave its text as it is. */
+/* Every filter, alone and with every other: those that a resource does not support leave its text unchanged. */
 void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
 {
     identity_cursor_t cursor = {.key = "0", .id = "x"};
@@ -341,7 +339,7 @@ void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
         query.name = bits & 32 && resource->name_column ? "x" : NULL;
         query.only_id = bits & 64 && !audit ? "x" : NULL;
         query.childless = bits & 128;
-        query.state = bits & 128 && !(bits & 16) ? "x" : NULL; /* a status says already who is active */
+        query.state = bits & 128 && !(bits & 16) ? "x" : NULL; /* a status filter already determines who is active */
         query.domain = bits & 256 ? "x" : NULL;
         query.user_id = bits & 8 ? "x" : NULL;
         query.target_id = bits & 16 ? "x" : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has been kept for long enough: of each kind whether there is any, and a few of it less. */
+/* Rows whose retention time is over: for each kind, whether there are any, and the deletion of a batch. */
 #include "rows_int.h"
 
 static const struct {

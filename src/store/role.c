@@ -7,7 +7,7 @@
 
 #include "rows_int.h"
 
-#define DEPTH 2 /* of children that are told */
+#define DEPTH 2 /* of the children shown */
 
 DB_READER(db_read_role, identity_role_row_t, IDENTITY_ROLE_ROW)
 
@@ -72,7 +72,7 @@ static identity_db_status_t update_row(identity_db_t *db, identity_role_row_t *r
         row->version++;
     if (status != IDENTITY_DB_NONE)
         return status;
-    /* Nothing was changed: was it the name, or somebody faster? */
+    /* Nothing was changed: because of the name, or of a concurrent change? */
     status = db_one(db, IDENTITY_SQL_ROLE_NAME_TAKEN,
                     DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))), read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
@@ -150,7 +150,7 @@ identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *e
     return db_list(db, IDENTITY_SQL_ROLES_NAMED_APART, DB_ARGS(S(entity_id)), db_read_role, rows);
 }
 
-/* In the order of roles and positions. One that is reached by several ways stands there several times. */
+/* Ordered by role and position. A child reached in several ways occurs several times. */
 static int compare_edges(const void *one_, const void *other_)
 {
     const identity_role_edge_row_t *one = *(identity_role_edge_row_t *const *)one_,
@@ -171,7 +171,7 @@ static void sort_edges(apr_array_header_t *edges)
     edges->nelts = kept;
 }
 
-/* Of the edges of a role: they stand together. */
+/* Edges of a role are adjacent. */
 static int first_edge(const apr_array_header_t *edges, const char *id)
 {
     int from = 0, until = edges->nelts;
@@ -199,7 +199,7 @@ static void push_children(apr_array_header_t *list, apr_hash_t *seen, const apr_
     }
 }
 
-/* The ids and what they lead to in so many steps. */
+/* The ids and everything reachable from them in that many steps. */
 static apr_array_header_t *reached(apr_pool_t *pool, const apr_array_header_t *ids, const apr_array_header_t *edges)
 {
     apr_hash_t *seen = apr_hash_make(pool);

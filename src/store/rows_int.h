@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readers of rows that several files of this room need, and what the test of the plans looks at. */
+/* Row readers shared by files of this folder, and what the test of the query plans examines. */
 #ifndef IDENTITY_ROWS_INT_H
 #define IDENTITY_ROWS_INT_H
 
@@ -8,8 +8,8 @@
 db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_read_role_permission, db_read_key,
     db_read_team, db_read_provider, db_read_audit, db_read_invitation;
 
-/* Of a list of rows.def: the reading of its columns into `made`, from the column `from` on; their number; and the
- * arguments of an insert of `row`. What a kind that is an enum is in the database, its file says. */
+/* For a list of rows.def: reads its columns into `made`, starting at the column `from`; their number; and the
+ * arguments of an insert of `row`. Kinds that are enums are converted in the file of their table. */
 #define DB_READ(alias, kind, name)      made->name = DB_READ_##kind(row, from++);
 #define DB_READ_TEXT(row, at)           db_text(row, at)
 #define DB_READ_NULLABLE(row, at)       db_text_or_null(row, at)
@@ -30,7 +30,7 @@ db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_
 #define DB_BIND_NUMBER(value)           N(value)
 #define DB_BIND_FLAG(value)             N(value)
 #define DB_ROW_ARGS(LIST)               DB_ARGS(LIST(DB_BIND, DB_NEXT_BIND))
-/* A reader that reads the columns of a list and nothing else. */
+/* A reader for exactly the columns of a list. */
 #define DB_READER(function, row_t, LIST)                                                                               \
     void *function(const db_row_t *row, int from)                                                                      \
     {                                                                                                                  \
@@ -40,15 +40,15 @@ db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_
         return made;                                                                                                   \
     }
 
-/* Brings the user names of an older database into their canonical forms (names.c). Can be run again. In a write
+/* Converts the user names of an older database to their canonical forms (names.c). Idempotent. In a write
  * transaction. */
 identity_db_status_t db_migrate_names(identity_db_t *db);
-/* Gives the teams of an older database the form by which names are compared (team.c). In a write transaction. */
+/* Sets the compared form of the team names of an older database (team.c). In a write transaction. */
 identity_db_status_t db_migrate_team_names(identity_db_t *db);
-/* Readable, whatever stands in it: as JSON writes it (names.c). */
+/* Readable whatever it contains: quoted as in JSON (names.c). */
 const char *db_quoted(apr_pool_t *pool, const char *text);
 
-/* Rows of one owner stand together; puts those of each into order. They are few: by insertion. */
+/* Rows of one owner are adjacent; sorts those of each. They are few: insertion sort. */
 typedef bool db_before_t(const void *one, const void *other);
 static inline void db_sort_runs(apr_array_header_t *rows, db_key_t *owner, db_before_t *before)
 {
@@ -68,7 +68,7 @@ static inline const char *db_owner_column(identity_owner_t wanted, identity_owne
     return wanted == owner ? id : NULL;
 }
 
-/* Pages of holders (holder.c), as identity_page and identity_page_count have them, but for the order behind a backward
+/* Pages of holders (holder.c), as for identity_page and identity_page_count, except for the order behind a backward
  * cursor. */
 identity_db_status_t db_holders(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
 identity_db_status_t db_holders_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,

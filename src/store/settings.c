@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server was configured with at its last start, for htidentity: names and JSON values. */
+/* The settings of the server at its last start, for htidentity: names and JSON values. */
 #include "rows_int.h"
 
 static void *read_setting(const db_row_t *row, int from)

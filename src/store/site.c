@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sites: every row of every table that belongs to one, as JSON, and back.
  *
- * Tables and columns are those that this database has, so that what a later migration adds is not forgotten. The order
- * of the tables is that of their making, in which each refers to what stands before it; the order of rows is that of
- * their keys. A line is made by the database itself: the same row gives the same text. */
+ * Tables and columns are those of this database, so that later migrations are covered automatically. Tables are
+ * ordered by their creation, so that each refers only to earlier ones; rows by their keys. The database itself
+ * formats the lines: the same row gives the same text. */
 #include "db_int.h"
 
 #define FIRST_KEY "-1"
 
-/* What is no part of a site: it passes, or is about this server alone. */
+/* Not part of a site: temporary, or about this server only. */
 static const struct {
     const char *table, *reason;
 } left_out[] = {
@@ -22,7 +22,7 @@ static const struct {
     {"settings", "how this server is configured"},
 };
 
-/* Rows that refer to others of their table come behind these, whatever their keys. */
+/* Rows that refer to rows of the same table come after those, whatever their keys. */
 #define ACCOUNTS_SOURCE                                                                                                \
     "(WITH RECURSIVE d(id, depth) AS (SELECT r.id, 0 FROM accounts r WHERE r.parent_id IS NULL UNION ALL "             \
     "SELECT c.id, d.depth + 1 FROM d CROSS JOIN accounts c WHERE c.parent_id = d.id) "                                 \
@@ -43,7 +43,7 @@ static bool belongs(const char *table)
 
 typedef struct described {
     identity_site_column_t column;
-    apr_int64_t key; /* its place in the primary key, from 1; 0: none */
+    apr_int64_t key; /* its position in the primary key, from 1; 0: not part of it */
 } described_t;
 
 static void *read_column(const db_row_t *row, int from)
@@ -89,7 +89,7 @@ static const char *line_of(apr_pool_t *pool, const identity_site_table_t *table)
     return apr_pstrcat(pool, line, ")", NULL);
 }
 
-/* A page begins behind two keys, of which tables with one do not look at the second. */
+/* A page begins after two keys; tables with one ignore the second. */
 static void compose(apr_pool_t *pool, identity_site_table_t *table)
 {
     const char *line = line_of(pool, table), *name = quoted_name(pool, table->name);
@@ -141,7 +141,7 @@ static bool is_key(const identity_site_table_t *table, int column)
     return false;
 }
 
-/* What else it refers to has an entity of its own: of several the one in the key owns the row, else the user. */
+/* Other referenced rows have an entity of their own: of several, the one in the key owns the row, else the user. */
 static identity_db_status_t find_owners(identity_db_t *db, identity_site_table_t *table)
 {
     apr_pool_t *pool = db_use_pool(db);
@@ -233,7 +233,7 @@ static void *read_line(const db_row_t *row, int from)
     return line;
 }
 
-/* In front of all: texts are longer than "", numbers are not below 0. */
+/* Before everything: texts are greater than "", numbers are not below 0. */
 static const char *first_key(const identity_site_table_t *table, int i)
 {
     if (strcmp(table->name, "accounts") == 0)
@@ -292,7 +292,7 @@ identity_db_status_t identity_site_insert(identity_db_t *db, const identity_site
 
     if (table->columns->nelts > IDENTITY_SITE_COLUMNS)
         return IDENTITY_DB_FAILED;
-    /* A number's column takes its text as the number. */
+    /* A numeric column converts its text to a number. */
     for (int i = 0; i < table->columns->nelts; i++)
         arguments[i] = S(values[i]);
     return db_try_text(db, "SITE_INSERT", table->insert, arguments, table->columns->nelts, rule);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How things stand, for who looks after the server. */
+/* Database statistics for administrators. */
 #include "db_int.h"
 
 typedef struct pair {

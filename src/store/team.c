@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Teams and who is in them. A name is unique in its entity by its canonical form; names of older databases that meet
- * stay as they are, and `check` lists them. */
+/* Teams and their members. A name is unique in its entity by its canonical form; colliding names from older
+ * databases stay as they are, and `check` lists them. */
 #include "rows_int.h"
 
-/* "" where nothing is left of it: the service takes no such name. */
+/* "" if nothing is left */
 static const char *canonical_of(identity_db_t *db, const char *name)
 {
     const char *canonical = identity_name_canonical(db_use_pool(db), name);

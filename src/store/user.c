@@ -164,7 +164,7 @@ identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t
     }
     if (status != IDENTITY_DB_NONE)
         return status;
-    /* Nothing was changed: was it the name, or somebody faster? */
+    /* Nothing was changed: because of the name, or of a concurrent change? */
     status = db_one(db, IDENTITY_SQL_USER_NAME_TAKEN,
                     DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)), read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;

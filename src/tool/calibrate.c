@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* htidentity calibrate: how costly password hashes may be on this machine. */
+/* htidentity calibrate: finds affordable cost parameters of password hashes for this machine. */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "tool.h"
 
 #define TARGET_MS      100
-#define MEMORY_MAX     262144 /* KiB: more makes a few logins at a time a burden to a server */
+#define MEMORY_MAX     262144 /* KiB: more would make a few concurrent logins a burden for a server */
 #define PASSES_MAX     20
 #define SAMPLES        3
 #define PASSWORD_TRIED "Correct horse 1"
@@ -16,7 +16,7 @@ static unsigned milliseconds(const tool_t *tool)
     return (unsigned)tool_number(tool, TOOL_TIME, TARGET_MS);
 }
 
-/* Milliseconds of one hash, the best of a few; negative where memory lacks. */
+/* Milliseconds for one hash, the best of a few; negative if memory runs out. */
 static double cost_of(tool_t *tool, const identity_hash_parameters_t *parameters)
 {
     double best = -1;
@@ -32,7 +32,7 @@ static double cost_of(tool_t *tool, const identity_hash_parameters_t *parameters
     return best;
 }
 
-/* Takes next where it stays below the target. */
+/* Takes next if it stays below the target. */
 static bool better(tool_t *tool, identity_hash_parameters_t *best, identity_hash_parameters_t next, double *cost)
 {
     double tried = cost_of(tool, &next);

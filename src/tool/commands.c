@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands on what has no route: the database itself, aliases. */
+/* Commands without a route: the database itself, aliases. */
 #include <stdio.h>
 
 #include <apr_strings.h>
@@ -39,7 +39,7 @@ int tool_check(tool_t *tool)
         return tool_fail(TOOL_FAILED, "the database could not be read");
     for (int i = 0; i < faults->nelts; i++)
         status = tool_fail(TOOL_FAILED, "%s", APR_ARRAY_IDX(faults, i, const char *));
-    /* Nothing is broken by these: users sign in and teams count until somebody renames them. */
+    /* These break nothing: users sign in and teams work until somebody renames them. */
     for (int i = 0; i < names->nelts; i++)
         printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
     if (status == 0)

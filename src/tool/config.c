@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server is configured with: from httpd's own parser, which runs `httpd -t` and prints what our module was
- * told (server/describe.c), or from the database, where the server keeps it. */
+/* The server's configuration: from httpd's own parser, by running `httpd -t`, which prints the part of our module
+ * (server/describe.c), or from the database, where the server stores it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ const char *tool_folder_of(apr_pool_t *pool, const char *path)
     return slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path)) : ".";
 }
 
-/* Where apachectl has what the configuration takes from the environment: on Debian beside it, else beside httpd. */
+/* The file from which apachectl gets the environment for the configuration: next to it on Debian, else next to
+ * httpd. */
 static const char *envvars_of(const tool_t *tool, const char *program, const char *file)
 {
     const char *named = getenv("APACHE_ENVVARS"),
@@ -98,7 +99,7 @@ static int run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd)
     return TOOL_DONE;
 }
 
-/* `[date] [module:level] [pid n] text` without its beginning. */
+/* `[date] [module:level] [pid n] text` without its prefix. */
 const char *tool_log_text(const char *line)
 {
     while (*line == '[' && strstr(line, "] "))
@@ -106,7 +107,7 @@ const char *tool_log_text(const char *line)
     return line;
 }
 
-/* What stands last, on one line: "Syntax error on line 5 of FILE:" comes before what is wrong. */
+/* The last messages, on one line: "Syntax error on line 5 of FILE:" comes before the error itself. */
 const char *tool_httpd_reason(const tool_t *tool, const tool_httpd_t *httpd)
 {
     const char *before = "", *last = "";
@@ -151,8 +152,8 @@ static int weight(const json_t *host)
     return (json_is_true(json_object_get(host, "mail")) ? 2 : 0) + json_is_true(json_object_get(host, "engine"));
 }
 
-/* Of the servers on one database the one that sends mail and answers the API speaks for it. *other: another database
- * that is there. */
+/* Of the servers on one database, prefers one that sends mail and answers the API. *other: another configured
+ * database. */
 static json_t *choose(const tool_t *tool, const json_t *hosts, const char *database, const char **other)
 {
     json_t *host, *chosen = NULL;
@@ -169,7 +170,7 @@ static json_t *choose(const tool_t *tool, const json_t *hosts, const char *datab
     return chosen;
 }
 
-/* httpd goes on with the text itself: it would not be the server's configuration. */
+/* httpd continues with the literal text: it would not be the server's configuration. */
 static int check_variables(const tool_t *tool, const char *file, const tool_httpd_t *httpd)
 {
     const char *line = strstr(httpd->errors, "AH00111: ");

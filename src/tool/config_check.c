@@ -59,15 +59,15 @@ static const char *number_text(const tool_t *tool, const struct stat *info)
     return apr_psprintf(tool->pool, "%o", (unsigned)(info->st_mode & 07777));
 }
 
-/* A secret that others may read; and, beside the database, of another owner than the folder, whose tool cannot read it
- * (M8). */
+/* A secret that others may read; or, beside the database, with an owner other than the folder's, whose tool cannot
+ * read it (M8). */
 static void check_secret(checking_t *checking, const char *server, const char *path, const struct stat *folder)
 {
     const tool_t *tool = checking->tool;
     struct stat info;
 
     if (stat(path, &info) != 0)
-        return; /* httpd has said it, or makes it */
+        return; /* httpd has reported it, or will create it */
     if (info.st_mode & 077)
         find(checking, "risk", server,
              apr_psprintf(tool->pool, "%s holds a secret and has mode %s: chmod 600 it", path,

@@ -26,8 +26,8 @@ static bool put(void *context, const char *text, size_t length, apr_int64_t rows
     return fwrite(text, 1, length, stdout) == length;
 }
 
-/* As secret as the database: a file that was made for it is nobody else's to read, and behind what others read it does
- * not go. */
+/* The export is as secret as the database: a new file is private, and an existing file that others can read is
+ * refused. */
 static int guard_output(void)
 {
     struct stat info;

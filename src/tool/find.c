@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids of what a person names, and what commands share in asking the service. */
+/* Resolves names to ids, and helpers for calling the service. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +47,7 @@ const char *tool_member(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* A page is a plain list, or one with links and the rows in `data`. */
+/* A page is a plain list, or an object with links and the rows in `data`. */
 int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each, void *data)
 {
     apr_pool_t *pool = tool->pool;
@@ -107,7 +107,7 @@ int tool_read_secret(tool_t *tool, char **secret)
 
 /* ---- what is named ---------------------------------------------------------------------------------------------- */
 
-/* An address is no login, and a login none. */
+/* An address is never a login, and vice versa. */
 static int find_by_login(tool_t *tool, const char *named, const char **id)
 {
     identity_user_row_t *row = NULL;
@@ -154,9 +154,9 @@ int tool_find_account(tool_t *tool, const char *named, const char **id)
 
 typedef struct search {
     apr_pool_t *pool;
-    const char *slug, *name; /* as typed; in the form that names are compared by */
+    const char *slug, *name; /* as typed; in the form in which names are compared */
     const char *by_slug, *by_name;
-    bool several; /* of that name */
+    bool several; /* several have that name */
 } search_t;
 
 static bool look_at(tool_t *tool, json_t *item, void *data)
@@ -223,7 +223,7 @@ int tool_role_ids(tool_t *tool, tool_option_t option, json_t **ids)
     return status;
 }
 
-/* Asked before anything is made, so that a mistyped name leaves nothing half made. */
+/* Checked before anything is created, so that a mistyped name leaves nothing half done. */
 int tool_membership_of(tool_t *tool, const char *account, const char *type, json_t **object)
 {
     const char *account_id = NULL;

@@ -11,7 +11,7 @@
 
 static const char *const provider_columns[] = {"id", "type", "status", "name", "sso", NULL};
 
-/* What goes with which variant is for the interface to say. */
+/* The API checks which settings go with which variant. */
 static json_t *sso(const tool_t *tool)
 {
     const char *connection = tool_text(tool, TOOL_CONNECTION);
@@ -66,7 +66,7 @@ int tool_provider_show(tool_t *tool)
                                         provider_columns);
 }
 
-/* What goes with which variant is for the interface to say; which member a connection is, the variant tells. */
+/* The API checks which settings go with which variant; the variant determines the member for a connection. */
 static int sso_changes(tool_t *tool, const char *id, json_t *body)
 {
     static const tool_option_t options[] = {TOOL_CONNECTION, TOOL_ISSUER, TOOL_CLIENT_ID, TOOL_DOMAIN};
@@ -130,7 +130,7 @@ int tool_provider_delete(tool_t *tool)
 
 /* ---- audit ------------------------------------------------------------------------------------------------------ */
 
-/* A duration is that long ago. NULL after a message. */
+/* A duration means that long ago. NULL after a message. */
 static const char *moment(const tool_t *tool, tool_option_t option)
 {
     const char *text = tool_text(tool, option);
@@ -193,7 +193,7 @@ int tool_audit_export(tool_t *tool)
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
-/* How the mail fares stands last. Under which name the server shows it is for the server's configuration to say. */
+/* The state of the mail comes last. The name shown by the server depends on its configuration. */
 static bool print_invitation(tool_t *tool, json_t *invitation)
 {
     static const char *const columns[] = {"id",       "state",  "email",    "roleID", "created",

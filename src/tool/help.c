@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tables tell a person and a shell. */
+/* Renders the tables for people and shells. */
 #include <stdio.h>
 #include <string.h>
 
@@ -168,13 +168,13 @@ static void complete_command(const tool_command_t *command)
     puts("\" ;;");
 }
 
-/* Does the name begin with these words, and go on? */
+/* Does the name begin with these words, and continue? */
 static bool goes_on(const char *name, const char *words, size_t length)
 {
     return length == 0 || (strncmp(name, words, length) == 0 && name[length] == ' ');
 }
 
-/* What follows the first `length` bytes of a name, in all commands; nothing where an earlier command has told it. */
+/* The words after the first `length` bytes of a name, over all commands; nothing if an earlier command had it. */
 static void complete_prefix(size_t index, size_t length)
 {
     const char *name = tool_commands[index].name, *last = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* htidentity: sets up and looks into the database of mod_identity, with the server running or not. */
+/* htidentity: sets up and examines the database of mod_identity, with or without a running server. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* htidentity import: the file, what is said about it, and a copy of the database for a dry run. */
+/* htidentity import: the file, the messages about it, and a copy of the database for a dry run. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static int unreadable(void)
     return tool_fail(TOOL_FAILED, "the file could not be read to its end");
 }
 
-/* An export is looked through as a whole before anything is made of it. */
+/* An export is validated as a whole before anything is imported. */
 static int look_through(taking_t *taking)
 {
     identity_site_check_t *check = identity_site_check_make(taking->tool->pool, &taking->tool->env);
@@ -143,7 +143,7 @@ static int take(taking_t *taking)
 
 /* ---- a dry run -------------------------------------------------------------------------------------------------- */
 
-/* Of the copy, for whoever ends the dry run by a signal. */
+/* Files of the copy, to be deleted if the dry run is interrupted by a signal. */
 static char copies[4][4200];
 
 static void remove_copies(void)
@@ -158,7 +158,7 @@ static void end_by_signal(int signal_number)
     _exit(128 + signal_number);
 }
 
-/* What would happen is tried out on a copy, so that it is exactly that. */
+/* A dry run uses a copy, so that it shows exactly what would happen. */
 static int take_copy(taking_t *taking)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
@@ -210,7 +210,7 @@ static int check_usage(const tool_t *tool)
     return check_domain(tool);
 }
 
-/* What --account, --type and --role give to everybody. */
+/* The memberships that --account, --type and --role give to everybody. */
 static int find_given(taking_t *taking)
 {
     json_t *object = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of secrets that the server is configured with: signing keys, and the key that seals API keys. */
+/* The server's secret files: signing keys, and the key that seals API keys. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static apr_status_t read_file(const tool_t *tool, const char *file, char **text)
     return status == APR_EOF ? APR_SUCCESS : status;
 }
 
-/* Where the server looks: `make run` as root has links to its database. */
+/* Where the server looks: `make run` as root uses links to its database. */
 static const char *key_folder(const tool_t *tool)
 {
     char *real = realpath(tool->params, NULL);
@@ -191,7 +191,7 @@ static int make_key(tool_t *tool, const char *folder, const char **path)
     return error ? tool_fail(TOOL_FAILED, "%s", error) : TOOL_DONE;
 }
 
-/* IdentitySigningKey names the files, so nothing counts before somebody has written it there. */
+/* IdentitySigningKey names the files, so nothing takes effect before it has been edited. */
 static int propose_key(tool_t *tool, const json_t *configured)
 {
     const char *first = json_string_value(json_array_get(configured, 0)), *slash = strrchr(first, '/'), *path;

@@ -16,7 +16,7 @@
 struct tool_lines {
     apr_pool_t *pool;
     int file;
-    char *buffer; /* text from `from` to `until` has not been given yet */
+    char *buffer; /* the text from `from` to `until` has not been returned yet */
     size_t from, until, size;
     bool failed, first;
     identity_digest_t *digest;
@@ -28,7 +28,7 @@ static apr_status_t close_file(void *lines)
     return APR_SUCCESS;
 }
 
-/* Nobody else's to read, and gone with this process. */
+/* Private, and deleted with this process. */
 static int unnamed_file(const tool_t *tool)
 {
     const char *slash = strrchr(tool->params, '/');
@@ -124,7 +124,7 @@ static bool fill(tool_lines_t *lines)
     return true;
 }
 
-/* The end of the line that begins at `from`, or NULL where more must be read. */
+/* The end of the line that begins at `from`, or NULL if more must be read. */
 static char *end_of_line(const tool_lines_t *lines, size_t looked)
 {
     return memchr(lines->buffer + lines->from + looked, '\n', lines->until - lines->from - looked);
@@ -141,7 +141,7 @@ static bool pass_over(tool_lines_t *lines)
     return !lines->failed;
 }
 
-/* What some editors write in front of all. */
+/* The byte order mark that some editors write. */
 static void drop_mark(tool_lines_t *lines, const char **text, size_t *length)
 {
     if (lines->first && *length >= 3 && memcmp(*text, "\xef\xbb\xbf", 3) == 0) {

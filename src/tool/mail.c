@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mails: what waits and what failed, and how they will look. */
+/* Mails: waiting and failed ones, and previews. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,8 +26,8 @@ static void print_mail(tool_t *tool, const identity_outbox_row_t *row)
     json_decref(object);
 }
 
-/* A server with IdentityMailURL tries a mail within seconds, and again; one that was never tried for minutes has nobody
- * (M20). */
+/* A server with IdentityMailURL sends a mail within seconds, and retries; one that has not been tried for minutes
+ * will never be (M20). */
 static void warn_unsent(const apr_array_header_t *rows)
 {
     int unsent = 0;
@@ -102,7 +102,7 @@ static void print_preview(const tool_t *tool, const identity_mail_t *mail)
     }
 }
 
-/* As they could be in a mail of that kind. */
+/* Plausible values for a mail of that kind. */
 static void preview_values(apr_pool_t *pool, identity_mail_kind_t kind, apr_time_t now, identity_mail_values_t *values)
 {
     const char *page = identity_mail_kind_page(kind);

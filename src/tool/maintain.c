@@ -23,7 +23,7 @@ int tool_backup(tool_t *tool)
 
     if (status == TOOL_DONE)
         status = of_file(identity_db_backup(tool->db, tool->argument, &error), &error);
-    /* The figures of the server tell how old it is. */
+    /* The server's metrics report its age. */
     if (status == TOOL_DONE && !identity_backup_done(tool->pool, &tool->env))
         fprintf(stderr, "htidentity: the backup is made; that it was could not be written into the database\n");
     if (status == TOOL_DONE && tool->json)
@@ -70,7 +70,7 @@ int tool_stats(tool_t *tool)
     return TOOL_DONE;
 }
 
-/* By the server's own rules, so not without them: what they keep would be gone. */
+/* By the server's own settings, so not without them: rows that they keep would be deleted. */
 int tool_purge(tool_t *tool)
 {
     static const char *const columns[] = {"kind", "rows", NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manual page, made from the tables. */
+/* The manual page, generated from the tables. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define LINE_LENGTH 78
 
-/* Of the line that is being written. */
+/* Of the current line. */
 static size_t column;
 
 static void end_line(void)
@@ -17,7 +17,7 @@ static void end_line(void)
     column = 0;
 }
 
-/* Text between requests: hyphens that are typed, backslashes, and no line that begins as a request does. */
+/* Text between requests: escapes hyphens and backslashes, and prevents lines that look like requests. */
 static void print_text(const char *text, size_t length)
 {
     if (!column && (*text == '.' || *text == '\''))
@@ -31,7 +31,7 @@ static void print_text(const char *text, size_t length)
             putchar(text[i]);
 }
 
-/* The next word of running text, on a new line where it does not fit: the source of a page is read as well. */
+/* The next word of running text, on a new line if it does not fit: the source should be readable, too. */
 static void print_word(const char *word, size_t length)
 {
     /* A hyphen takes two columns. */
@@ -57,7 +57,7 @@ static void print_words(const char *text)
     }
 }
 
-/* A text of the tables as a sentence: with a capital letter, and what ends it. */
+/* A text of the tables as a sentence: with a capital letter and a full stop. */
 static void print_sentence(const char *text, const char *end)
 {
     char sentence[1024];

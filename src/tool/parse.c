@@ -130,7 +130,7 @@ static bool database(tool_t *tool, const char *text)
     return true;
 }
 
-/* What a value has to be, whichever command it is for. */
+/* Checks the type of a value, regardless of the command. */
 static int check_value(tool_t *tool, tool_option_t option, const char *value)
 {
     apr_interval_time_t duration;
@@ -154,7 +154,7 @@ static int keep_option(tool_t *tool, tool_option_t option, const char *value)
 {
     apr_array_header_t **list = &tool->values[option];
 
-    /* Of --db and --entity the last counts, so that a script can put its own in front. */
+    /* The last --db and --entity counts, so that a script can put its own first. */
     if (*list && tool_options[option].value && tool_options[option].kind == TOOL_ONCE && option != TOOL_ENTITY &&
         option != TOOL_CONFIG)
         return tool_fail(TOOL_USAGE, "--%s is given twice", tool_options[option].name);
@@ -172,7 +172,7 @@ static tool_option_t option_named(const char *name, size_t length)
     return TOOL_OPTIONS;
 }
 
-/* argv[*at] begins with --; *at moves on to its value where that is a word of its own. */
+/* argv[*at] begins with --; *at advances to its value if that is a separate word. */
 static int read_option(tool_t *tool, int argc, char **argv, int *at)
 {
     const char *word = argv[*at] + 2, *equals = strchr(word, '=');
@@ -211,7 +211,7 @@ static int read_words(tool_t *tool, int argc, char **argv, apr_array_header_t *w
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
-/* How many words of the command's name come first; *whole: all of them. */
+/* The number of matching words of the command's name; *whole: all of them. */
 static int words_of(const tool_command_t *command, const apr_array_header_t *words, bool *whole)
 {
     const char *at = command->name;
@@ -230,7 +230,7 @@ static int words_of(const tool_command_t *command, const apr_array_header_t *wor
     return count;
 }
 
-/* The words that may follow the first `count`, each once. */
+/* The distinct words that may follow the first `count` ones. */
 static const char *following(tool_t *tool, const apr_array_header_t *words, int count)
 {
     const char *list = "";
@@ -313,7 +313,7 @@ static int read_arguments(tool_t *tool, const apr_array_header_t *words, int at)
     return TOOL_DONE;
 }
 
-/* An option that a command does not have is refused: nothing is ignored in silence. */
+/* An option that the command does not have is refused, never silently ignored. */
 static int check_options(tool_t *tool)
 {
     for (int i = 0; i < TOOL_OPTIONS; i++) {

@@ -11,7 +11,7 @@
 
 static const char *const role_columns[] = {"id", "slug", "name", "description", NULL};
 
-/* What the options say of a role: name, description, slug, permissions, child roles. */
+/* The role described by the options: name, description, slug, permissions, child roles. */
 static int role_body(tool_t *tool, json_t **body)
 {
     json_t *children;
@@ -105,7 +105,7 @@ static json_t *key_body(const tool_t *tool)
     return body;
 }
 
-/* That --only gives nothing but takes away is said where it is done (M17). */
+/* Explains where it applies that --only does not grant but restrict (M17). */
 static void say_narrowed(const tool_t *tool, const json_t *key)
 {
     if (!tool_has(tool, TOOL_ONLY))
@@ -264,7 +264,7 @@ static bool list_sessions(tool_t *tool, json_t *user, void *status)
     return true;
 }
 
-/* With one user, or with each of the entity in turn. */
+/* For one user, or for each of the entity in turn. */
 static int for_users(tool_t *tool, tool_each_t *each, void *data, int *status)
 {
     const char *id;

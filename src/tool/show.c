@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* htidentity user show: what somebody holds, for a person to read. */
+/* htidentity user show: a user's rights in readable form. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +38,7 @@ static void print_memberships(const json_t *memberships, const char *indent)
         printf("%snone\n", indent);
 }
 
-/* The two lists are of the same teams in the same order. */
+/* Both lists have the same teams in the same order. */
 static void print_teams(const json_t *answer)
 {
     const json_t *memberships = json_object_get(json_object_get(answer, "user"), "team_memberships");

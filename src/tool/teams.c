@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands on teams: what they give, and who is in them. */
+/* Commands on teams: what they grant, and their members. */
 #include <stdio.h>
 #include <string.h>
 
@@ -131,7 +131,7 @@ static int open_member(tool_t *tool, const char **team_id, const char **user_id)
     return status ? status : tool_find_user(tool, tool->second, user_id);
 }
 
-/* --start and --end: a time, or `none`, which takes the end away. */
+/* --start and --end: a time, or `none`, which removes the end. */
 static int times(const tool_t *tool, json_t *body)
 {
     static const tool_option_t options[] = {TOOL_START, TOOL_END};
@@ -155,7 +155,7 @@ static int times(const tool_t *tool, json_t *body)
 
 static const char *const member_columns[] = {"user_id", "username", "status", "start_at", "end_at", "counts", NULL};
 
-/* One line about somebody's place in a team; nothing where there is none. */
+/* One line about a team membership; nothing if there is none. */
 static bool print_member(tool_t *tool, const char *user_id, const char *team_id)
 {
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
@@ -242,7 +242,7 @@ int tool_team_member_list(tool_t *tool)
     json_t *team;
     int status = open_team(tool, &id);
 
-    /* An id that is none is told, as a name is. */
+    /* A malformed id is reported, like an unknown name. */
     if (status == TOOL_DONE)
         status = tool_call(tool, "GET", tool_path(tool, "teams", id, NULL), NULL, NULL, &team);
     return status ? status : tool_each_page(tool, "/v1/users", "", list_member, (void *)id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands stand on: the database, an environment for the door, requests. */
+/* The basis of all commands: the database, an environment for the service, requests. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static void log_database(void *context, const char *statement, const char *failu
     fprintf(stderr, "htidentity: database: %s: %s\n", statement, failure);
 }
 
-/* The server's defaults; what only the server does is left out. */
+/* The server's defaults; settings that only the server uses are omitted. */
 static void settle(tool_t *tool)
 {
     static const identity_mail_target_t by_server = {.kind = IDENTITY_MAIL_MAILDIR};
@@ -171,7 +171,7 @@ int tool_find_entity(tool_t *tool)
         return tool_problem(&problem);
     for (int i = 0; i < rows->nelts; i++) {
         identity_entity_row_t *entity = APR_ARRAY_IDX(rows, i, identity_entity_row_t *);
-        if (entity->expires_at) /* nobody means a sandbox without naming it */
+        if (entity->expires_at) /* a sandbox is only meant if it is named */
             continue;
         if (row)
             return tool_fail(TOOL_USAGE, "there are several entities: name one by --entity");
@@ -198,7 +198,7 @@ static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t
     return *length > limit ? IDENTITY_PROBLEM_TOO_LARGE : IDENTITY_PROBLEM_NONE;
 }
 
-/* In the answer's links, or in the header Link of an answer that is a plain list. */
+/* In the answer's links, or in the Link header of an answer that is a plain list. */
 static const char *next_page(const tool_t *tool, const json_t *answer, const char *header)
 {
     const char *url = json_string_value(json_object_get(json_object_get(answer, "links"), "next")),

@@ -24,7 +24,7 @@ static int add_with_password(tool_t *tool, json_t **user)
     return tool_call(tool, "POST", "/v1/users", NULL, body, user);
 }
 
-/* The hash alone, or a line of htpasswd: what stands in front of its first colon is not the username here. */
+/* Only the hash, or a line of htpasswd: the part before the first colon is not used as the username. */
 static int add_with_hash(tool_t *tool, json_t **user)
 {
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
@@ -41,7 +41,7 @@ static int add_with_hash(tool_t *tool, json_t **user)
     return tool_call(tool, "GET", tool_path(tool, "users", row->id, NULL), NULL, NULL, user);
 }
 
-/* Beside the user of an answer. */
+/* Adds it to the user object of an answer. */
 static int give(tool_t *tool, json_t *user, json_t *given)
 {
     json_t *memberships;
@@ -67,7 +67,7 @@ static int add_active(tool_t *tool, json_t *given)
     return status;
 }
 
-/* The call that invites to memberships knows no login. */
+/* The operation that invites to memberships does not accept a login. */
 static int invite_with_login(tool_t *tool, json_t *given)
 {
     json_t *user;
@@ -135,7 +135,7 @@ int tool_user_list(tool_t *tool)
 
 /* ---- user set-password, activate, deactivate, rename ------------------------------------------------------------ */
 
-/* The user that the first argument names. */
+/* The user named by the first argument. */
 static int open_user(tool_t *tool, const char **id)
 {
     int status = tool_open_entity(tool);
@@ -152,7 +152,7 @@ static int change_user(tool_t *tool, const char *name, const char *value, json_t
                               user);
 }
 
-/* Upper case, lower case and digits, without those that look alike: 20 of 56 are 116 bits. */
+/* Upper case, lower case and digits, without similar-looking ones: 20 of 56 are 116 bits. */
 static char *make_password(tool_t *tool)
 {
     static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
@@ -216,7 +216,7 @@ static int count_of(tool_t *tool, const char *id, const char *what, json_t **cou
     return status;
 }
 
-/* Nobody thinks of them, and they go on. */
+/* They are easily forgotten, and remain valid. */
 static void say_keys(const tool_t *tool, const json_t *keys)
 {
     size_t count = json_array_size(keys);
@@ -298,7 +298,7 @@ int tool_user_restore(tool_t *tool)
                : tool_call_and_print(tool, "POST", tool_path(tool, "users", id, "restore", NULL), NULL, user_columns);
 }
 
-/* A link is a secret: alone on standard output, as a key is. */
+/* A link is a secret: printed alone on standard output, like a key. */
 int tool_hand_link(tool_t *tool, const char *user_id, const char *kind)
 {
     static const char *const columns[] = {"link", NULL};
@@ -318,7 +318,7 @@ int tool_user_link(tool_t *tool)
 
 /* ---- memberships ------------------------------------------------------------------------------------------------ */
 
-/* `roles` by their names, for a line of text. */
+/* `roles` by name, for a line of text. */
 static void print_membership(const tool_t *tool, const json_t *membership)
 {
     json_t *shown = identity_json_own(tool->pool, json_copy((json_t *)membership)), *role;
@@ -332,7 +332,7 @@ static void print_membership(const tool_t *tool, const json_t *membership)
     tool_print(tool, shown, membership_columns);
 }
 
-/* Answers of these calls are all memberships of the user; the one of the account is meant. */
+/* These operations answer with all memberships of the user; selects the one in the account. */
 static json_t *membership_in(const json_t *list, const char *account_id)
 {
     json_t *membership;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* who-can, who-has, who-is-in: the question of `user show` the other way round. */
+/* who-can, who-has, who-is-in: the inverse of `user show`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static const char *const columns[] = {"id", "username", "account", "by", NULL};
 
 typedef struct question {
     const char *role_id, *role_name, *account_id, *team_id;
-    apr_hash_t *keys;       /* who-can: those that were told */
+    apr_hash_t *keys;       /* who-can: keys already printed */
     apr_hash_t *references; /* ... account id -> reference */
     int status;
 } question_t;
@@ -41,7 +41,7 @@ static bool print_answer(tool_t *tool, const char *id, const char *name, const c
     return more;
 }
 
-/* Of an id, as a person knows it. */
+/* A readable name for an id. */
 static const char *reference_of(tool_t *tool, question_t *question, const char *account_id)
 {
     const char *reference = apr_hash_get(question->references, account_id, APR_HASH_KEY_STRING);
@@ -58,7 +58,7 @@ static const char *reference_of(tool_t *tool, question_t *question, const char *
     return reference;
 }
 
-/* A key holds the same in every account of its entity: once. */
+/* A key has the same rights in every account of its entity: print it once. */
 static bool tell_key(tool_t *tool, question_t *question, const json_t *key, const json_t *source)
 {
     const char *id = tool_member(key, "id"), *role = tool_member(source, "type");
@@ -131,7 +131,7 @@ static bool tell_memberships(tool_t *tool, const question_t *question, const jso
     return true;
 }
 
-/* Of each team that counts now what it gives, and of the user what it holds itself. */
+/* The grants of each current team, and the user's own memberships. */
 static bool tell_holdings(tool_t *tool, json_t *item, void *data)
 {
     question_t *question = data;
@@ -182,7 +182,7 @@ int tool_who_has(tool_t *tool)
     return status ? status : tell_all(tool, &question);
 }
 
-/* An account is looked for first: its reference is unique, where a team's name may be that of an account too. */
+/* Accounts are tried first: their references are unique, while a team may have the name of an account. */
 int tool_who_is_in(tool_t *tool)
 {
     question_t question = {.status = TOOL_DONE};
