@@ -40,4 +40,11 @@ verdict('each link leads to a chapter', @astray);
 verdict('no line of prose is wider than 120 columns', @wide);
 my @first = split /\n/, slurp('README.md');
 verdict('README.md has at most 150 lines of 120 columns', @first > 150 ? scalar(@first) . ' lines' : (), grep { length > 120 } @first);
+# What an administrator who is new to this cannot know.
+my $manual = slurp('conf/README.md');
+my ($words) = $manual =~ /^## Words that the manual uses\n(.*?)^## /ms;
+verdict('M26: the manual explains its words',
+    map { my $word = $_; ($words // '') =~ /^\|[^|]*\b\Q$word\E\b[^|]*\|/m ? () : $word } qw(entity account membership ADMIN USER PARTNER MORTAL alias guest node));
+verdict('M26: licence, version, changes, security contact and threat model are there',
+    (map { -s $_ ? () : $_ } qw(LICENSE CHANGES.md)), slurp('README.md') =~ /^## Security\n/m ? () : 'README.md: Security', $manual =~ /^## Threat model$/m ? () : 'conf/README.md: Threat model');
 verdict;
