@@ -61,7 +61,7 @@ bool identity_counters_marked(identity_counters_t *counters, const char *key, ap
 /* The expiry; 0: not marked, or expired. */
 apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key, apr_time_t now);
 
-/* ---- what is remembered of somebody, and when it is old (revisions.c, cache.c) -------------------------------- */
+/* ---- the principal cache and its revisions (revisions.c, cache.c) ----------------------------------------------- */
 
 /* A revision counter for each id, selected by a keyed hash, in memory that processes may share; lock-free. */
 typedef struct identity_revisions identity_revisions_t;

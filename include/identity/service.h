@@ -138,7 +138,8 @@ void identity_hashsem_look(identity_hashsem_t *sem, unsigned *hashing, unsigned 
 
 #include "identity/service_metrics.h"
 
-/* ---- the door --------------------------------------------------------------------------------------------------- */
+/* ---- entry point ---------------------------------------------------------------------------------------------------
+ */
 
 /* What the caller authenticated with: a key, a user's token, or the command line. */
 typedef enum { IDENTITY_CALLER_KEY, IDENTITY_CALLER_USER, IDENTITY_CALLER_LOCAL } identity_caller_t;

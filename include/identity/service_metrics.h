@@ -5,7 +5,7 @@
 
 #include "identity/service.h"
 
-/* ---- figures (metrics.c, metrics.def) --------------------------------------------------------------------------- */
+/* ---- metrics (metrics.c, metrics.def) --------------------------------------------------------------------------- */
 
 #define FAMILY(kind, unit, section, name, help)
 #define METRIC(id, labels, key, title) IDENTITY_METRIC_##id,

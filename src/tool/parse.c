@@ -273,7 +273,7 @@ static int find_command(tool_t *tool, const apr_array_header_t *words, int *used
         return tool_fail(TOOL_USAGE, "there is no command %s: htidentity help lists them",
                          APR_ARRAY_IDX(words, 0, const char *));
     if (best < words->nelts)
-        return tool_fail(TOOL_USAGE, "%s is none of %s", APR_ARRAY_IDX(words, best, const char *),
+        return tool_fail(TOOL_USAGE, "%s is not one of %s", APR_ARRAY_IDX(words, best, const char *),
                          following(tool, words, best));
     return words->nelts == 0 ? tool_fail(TOOL_USAGE, "a command is missing: htidentity help lists them")
                              : tool_fail(TOOL_USAGE, "%s asks for one of %s", before, following(tool, words, best));
@@ -283,8 +283,9 @@ static int check_argument(tool_t *tool, const char *wanted, const char *given)
 {
     if (*wanted != '=' || tool_chosen(wanted + 1, given))
         return TOOL_DONE;
-    return strchr(wanted, '|') ? tool_fail(TOOL_USAGE, "%s: %s is none of %s", tool->command->name, given, wanted + 1)
-                               : tool_fail(TOOL_USAGE, "%s: %s is not %s", tool->command->name, given, wanted + 1);
+    return strchr(wanted, '|')
+               ? tool_fail(TOOL_USAGE, "%s: %s is not one of %s", tool->command->name, given, wanted + 1)
+               : tool_fail(TOOL_USAGE, "%s: %s is not %s", tool->command->name, given, wanted + 1);
 }
 
 static int read_arguments(tool_t *tool, const apr_array_header_t *words, int at)
@@ -323,7 +324,7 @@ static int check_options(tool_t *tool)
         if (!tool_takes(tool->command, (tool_option_t)i, &value))
             return tool_fail(TOOL_USAGE, "%s does not take --%s", tool->command->name, tool_options[i].name);
         if (tool_is_choice(value) && !tool_chosen(value, tool_text(tool, (tool_option_t)i)))
-            return tool_fail(TOOL_USAGE, "--%s: %s is none of %s", tool_options[i].name,
+            return tool_fail(TOOL_USAGE, "--%s: %s is not one of %s", tool_options[i].name,
                              tool_text(tool, (tool_option_t)i), value);
     }
     return TOOL_DONE;

@@ -69,7 +69,7 @@ is_deeply [map { $_->{name} } json_lines(qw(provider list))], ['Password', 'Work
 is api(GET => '/v1/authentication-providers', undef, @key)->json->{data}[0]{sso}{client_id}, 'shop', 'as the server shows them';
 tool_says(qr/sso\.okta\.connection/, qw(provider add OKTA));
 tool_says(qr/sso\.okta/, qw(provider add GOOGLE --connection acme));
-tool_says(qr/SAML is none of DEFAULT/, qw(provider add SAML));
+tool_says(qr/SAML is not one of DEFAULT/, qw(provider add SAML));
 tool_says(qr/takes --name and --disabled only/, qw(provider add DEFAULT --domain a.example));
 tool_says(qr/asks for DEFAULT\|GOOGLE/, qw(provider add));
 

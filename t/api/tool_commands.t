@@ -144,7 +144,7 @@ my ($reset) = (run(qw(user link), $renamed, 'reset'))[1] =~ /token=(\S+)/;
 is api(POST => '/v1/oauth/reset-password', {token => $reset, new_password => 'Handed1Horse'})->status, 200, 'M7: it sets a password';
 is login($renamed, 'Handed1Horse')->status, 200, '... which signs in';
 is((run_with("Another1Horse\n", '--entity', $site->{reference}, qw(user set-password), $renamed))[0], 0, 'and back');
-says(2, qr/elsewhere is none of activate\|reset/, qw(user link), $renamed, 'elsewhere');
+says(2, qr/elsewhere is not one of activate\|reset/, qw(user link), $renamed, 'elsewhere');
 says(5, qr/kind: This user has no open invitation/, qw(user link), $renamed, 'activate');
 says(4, qr/no user/, qw(user link nobody@example.org reset));
 

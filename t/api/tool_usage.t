@@ -55,11 +55,11 @@ for my $row (@rows) {
     says(2, qr/^htidentity: \Q$row->{name}\E does not take --$strange$/, @words, @samples, "--$strange", @value);
 }
 says(2, qr/there is no command frobnicate/, 'frobnicate');
-says(2, qr/frobnicate is none of add, list, show/, qw(user frobnicate));
+says(2, qr/frobnicate is not one of add, list, show/, qw(user frobnicate));
 says(2, qr/^htidentity: team member asks for one of add, list, set, remove$/, qw(team member));
 says(2, qr/there is no option --nothing/, qw(user list --nothing));
 says(2, qr/--account asks for ACCOUNT/, qw(user add x@example.org --account));
-says(2, qr/--type: BOSS is none of ADMIN\|USER\|PARTNER/, qw(membership add x y --type BOSS));
+says(2, qr/--type: BOSS is not one of ADMIN\|USER\|PARTNER/, qw(membership add x y --type BOSS));
 says(2, qr/--name is given twice/, qw(entity add x --name a --name b));
 says(2, qr/--json takes no value/, qw(--json=yes user list));
 says(2, qr/--limit must be a number/, qw(user list --limit 0));

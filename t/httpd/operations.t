@@ -157,7 +157,7 @@ my %test = (
         comes(401, '... the lost one nothing', sub { $web->api(GET => '/v1/api-keys', undef, 'X-API-KEY' => $lost->{api_key}) });
         unlike $said, qr/\Q$new\E/, '... and nothing else has told it';
     },
-    'The signing key is known to others' => sub {
+    'The signing key has leaked' => sub {
         my $ada = signed_in();
         my $kid = $web->api(GET => '/.well-known/jwks.json', undef, @no_key)->json->{keys}[0]{kid};
         typed($_, 0);
@@ -168,14 +168,14 @@ my %test = (
         is scalar(my @all = $keys->()), 1, '... alone';
         comes(200, '... whoever signs in anew gets in', sub { me($ada, @{token($ada->{name})}) });
     },
-    'All sessions of all people must end' => sub {
+    'Ending all sessions' => sub {
         my @people = map { signed_in() } 1 .. 3;
         my $said = typed($_, 0);
         like $said, qr/^sessions ended: [1-9]\d*\n\z/, '... none is left';
         for my $one (@people) { comes(401, '... nobody is signed in', sub { me($one) }) }
         comes(200, '... keys go on', sub { $web->api(GET => '/v1/users') });
     },
-    'A person asks what is known, or for deletion' => sub {
+    'Requests for information or deletion (GDPR)' => sub {
         my $ada = signed_in();
         like typed($_, 0, 'ada@example.org' => $ada->{name}, user_00000000000000000Ada => $ada->{id}), qr/^$ada->{id}\tINACTIVE\t\S+\t\d{4}-\S+Z$/m, '... with a time when it will be erased';
         like slurp("$folder/home/ada.txt"), qr/^\Q$ada->{name}\E\n/, '... what is known is in a file';
@@ -183,7 +183,7 @@ my %test = (
         like slurp("$folder/home/done-to-ada.jsonl"), qr/"ADD_MEMBERSHIP"/, '... and what was done to her in a third';
         comes(401, '... all access has ended', sub { me($ada) });
     },
-    "Yesterday's backup must come back" => sub {
+    "Restoring yesterday's backup" => sub {
         my $ada = signed_in();
         for my $day ('2026-10-01', '2026-11-29', '2026-11-30') {
             put("$folder/control/day", "$day\n");
@@ -205,7 +205,7 @@ my %test = (
         comes(401, '... and sessions have ended', sub { me($ada) });
         is me($ada, @{token($ada->{name})})->status, 200, '... signing in goes on';
     },
-    'The server moves' => sub {
+    'Moving the server' => sub {
         my $ada = signed_in();
         typed($_, 0);
         my $new = IdentityTest::Server->new(start => 0, directives => "IdentityPublicURL @{[$web->origin]}\n");

@@ -17,7 +17,7 @@ bool identity_authorize_location(identity_call_t *call, identity_authentication_
 
     if (anybody(principal))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "Visitors and sandboxes have the interface under /v1 and nothing else.");
+                             "Guests and sandboxes can use the interface under /v1 and nothing else.");
     if (call->in->headers.platform_id && !identity_permissions_select(call))
         return false;
     out->account_id = call->account_id;

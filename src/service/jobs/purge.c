@@ -131,7 +131,7 @@ static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
                               .type = "ENTITY",
                               .id = purge->sandbox->id,
                               .entity_id = "",
-                              .message = "A sandbox had its time and was taken away."};
+                              .message = "A sandbox expired and was deleted."};
 
     if (!identity_db_ok(call, identity_sandbox_reduce(call->db, purge->sandbox->id, SANDBOX_BATCH, deleted)))
         return false;

@@ -55,7 +55,7 @@ static bool end_with_entity(identity_call_t *call, identity_session_row_t *sessi
     if (!identity_db_ok(call, identity_entity_find(call->db, session->entity_id, &entity)))
         return false;
     if (entity->expires_at && entity->expires_at <= call->now)
-        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "This sandbox has had its time.");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "This sandbox has expired.");
     if (entity->expires_at && entity->expires_at < session->expires_at)
         session->expires_at = entity->expires_at;
     return true;
@@ -94,7 +94,7 @@ bool identity_login_guest(identity_call_t *call, identity_login_t *login, const 
         return false;
     /* The guest's address is omitted: other guests can read this. */
     audit.id = audit.actor = login->session->id;
-    audit.message = "A visitor was let in to look at the demo account.";
+    audit.message = "A guest opened the demo account.";
     return identity_db_ok(call, identity_session_insert(call->db, login->session)) && identity_audit(call, &audit);
 }
 

@@ -62,7 +62,7 @@ bool identity_op_decrypt_api_key(identity_call_t *call)
 
     /* A key would outlast the guest session. */
     if (call->principal->guest)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A visitor is shown no secrets.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "Guests cannot see secrets.");
     if (!identity_write(call, write_decryption, &decryption))
         return false;
     return identity_answer(call, 200, identity_key_view_json(call, &decryption.view, decryption.text));

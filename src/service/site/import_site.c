@@ -239,7 +239,7 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
     bool active = json_integer_value(json_object_get(object, "active")) == 1;
 
     if (!identity_user_status_parse(identity_json_string(object, "status"), &status))
-        return identity_item_refuse(importer, item, "status is none that a user can have.");
+        return identity_item_refuse(importer, item, "status is not a valid status of a user.");
     if (active != (status == IDENTITY_USER_ACTIVE))
         return identity_item_refuse(importer, item, "active says something else than status.");
     form = identity_username_canonical(importer->scratch, username);

@@ -88,7 +88,7 @@ static bool load_creation(identity_call_t *call, void *data)
     if (!load_user(call, personal) || !(personal->own || identity_needs_everything(call, "A key for somebody else")))
         return false;
     return personal->user->status == IDENTITY_USER_ACTIVE ||
-           identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Only who is ACTIVE can have a personal key.");
+           identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Only ACTIVE users can have personal keys.");
 }
 
 static bool room_left(identity_call_t *call, const creation_t *creation)

@@ -44,7 +44,7 @@ static bool prepare_reset(identity_call_t *call, handing_t *handing)
                              "One's own password is changed by PATCH of the user, with current_password.");
     handing->secret.expires_at = call->now + call->env->settings->reset_lifetime;
     return handing->view.user->status == IDENTITY_USER_ACTIVE ||
-           identity_deny(call, IDENTITY_PROBLEM_STATE, "kind", "Only who is ACTIVE can set a new password.");
+           identity_deny(call, IDENTITY_PROBLEM_STATE, "kind", "Only ACTIVE users can set a new password.");
 }
 
 /* Replaces any link or pending mail for the same purpose. */
