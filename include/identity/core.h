@@ -24,7 +24,7 @@
 #include <apr_time.h>
 #include <jansson.h>
 
-/* ---- problems: what went wrong, told to a person and to a program (identity-api.md, section 1, Errors) ---------- */
+/* ---- problems: what went wrong, told to a person and to a program (conf/interface.md) ---------- */
 
 typedef enum {
     IDENTITY_PROBLEM_NONE = 0,

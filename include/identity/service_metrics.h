@@ -69,7 +69,7 @@ typedef struct identity_env {
     void (*leave_write)(void *context);
     /* enter_write without waiting, for writes that can be done later. NULL: same as enter_write. */
     bool (*try_write)(void *context);
-    /* The password hashing semaphore (architecture, decision 6). NULL: hashing is unlimited. */
+    /* The password hashing semaphore. NULL: hashing is unlimited. */
     identity_hash_turn_t (*enter_hash)(void *context, const identity_hash_request_t *request,
                                        identity_hash_ticket_t *ticket);
     void (*leave_hash)(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result);

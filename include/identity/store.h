@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows. The only folder that knows SQL (src/store/sql.def, schema.def); src/store/db.c alone calls apr_dbd, by the
- * contract in design/database.md.
+/* Rows. The only folder that knows SQL (src/store/sql.def, schema.def); src/store/db.c and db_open.c
+ * alone call apr_dbd.
  *
  * Every function returns one of six outcomes and copies what it reads into the pool set with identity_db_use.
  * Permissions are not checked here: look-ups that take an entity are restricted to it in the same statement. */

@@ -162,7 +162,7 @@ const char *identity_users_of(apr_pool_t *pool, const char *entity_id);
 identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, apr_int64_t *old);
 identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted);
 
-/* The stored answer to an Idempotency-Key (identity-api.md, section 1) of one credential: a user's or key's id. */
+/* The stored answer to an Idempotency-Key (conf/interface.md) of one credential: a user's or key's id. */
 typedef struct identity_idempotency_row {
     const char *credential_id, *key;
     const char *digest;      /* of the request */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Acceptable passwords (identity-api.md, section 3; security 4 to 6). */
+/* Acceptable passwords (conf/interface.md; security 4 to 6). */
 #include <string.h>
 
 #include <apr_hash.h>

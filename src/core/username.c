@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User names: their syntax, and the canonical form in which they are compared, counted, mailed to and shown to
- * others (identity-api.md, "User names"; security 77). Nothing else in this program folds or normalises a user name.
+ * others (conf/interface.md; security 77). Nothing else in this program folds or normalises a user name.
  *
  * Domains are mapped by libidn2 (UTS 46, non-transitional), everything else by utf8proc: neither depends on a
  * locale. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CORS (identity-api.md, section 1, methods; security 79): browsers let pages of the origins named in
+/* CORS (conf/interface.md; security 79): browsers let pages of the origins named in
  * IdentityCORSOrigin use this API, with their user's credentials. Other origins get no CORS headers. Implemented
  * here and not in the service layer, since it also applies to errors that httpd generates. */
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AuthType Identity: authentication and authorization outside the API (protecting-content.md).
+/* AuthType Identity: authentication and authorization outside the API (conf/README.md).
  *
  * httpd checks credentials (check_authn) and then rights (check_authz). In the second phase mod_authz_core answers 401
  * whenever something is missing, even to authenticated callers, so our hook runs the other hooks of that phase and

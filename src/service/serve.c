@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The entry point: match, authenticate, permit, read and validate the body, handle, answer (architecture.md, "One
- * door"). */
+/* The entry point: match, authenticate, permit, read and validate the body, handle, answer. */
 #include <string.h>
 
 #include "oauth/oauth.h"
@@ -315,6 +314,9 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     if (status >= 500)
         identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
                      problem->field ? problem->field : "-", status);
+    else
+        identity_log(call, IDENTITY_LOG_DEBUG, "ID0308: %s: refused with %d, permission %s",
+                     call->route ? call->route->operation : "-", status, call->lacking ? call->lacking : "-");
     answer_problem(call, authentication, status);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements, rows and transactions, by the contract in design/database.md, section 2.2. What it answers there is told
- * by the numbers P1 to P20. apr_dbd is called here and in db_open.c, nowhere else.
+/* Statements, rows and transactions, with one of six outcomes each. What it does about the traps of apr_dbd
+ * is held by t/unit/store/store_db.c, where they are numbered P1 to P20. apr_dbd is called here and in db_open.c,
+ * nowhere else.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* htidentity: the command line on the same library (architecture.md, Commands). */
+/* htidentity: the command line on the same library. */
 #ifndef IDENTITY_TOOL_H
 #define IDENTITY_TOOL_H
 

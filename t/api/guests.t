@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # demo-token and sandbox-token: visitors who have solved a captcha, asked of a real service on loopback. What a visitor may and how each ends in detail:
-# t/unit/service/oauth/serve_demo.c, serve_sandbox.c. (identity-api.md, section 3; security, "Decided", 19, 23, 72, 86, 88)
+# t/unit/service/oauth/serve_demo.c, serve_sandbox.c. (conf/interface.md; security, "Decided", 19, 23, 72, 86, 88)
 # route demo_token sandbox_token
 # run on: event asan
 use strict;

@@ -20,7 +20,7 @@ my $list = api(GET => '/v1/roles?limit=500&order_by=name&order_direction=asc', u
 answered_is $list, 200, 'list';
 shape_is $list, 'page of role', 'the answer is a page of roles';
 my %roles = map { $_->{name} => $_ } @{$list->json->{data}};
-# Two, and three for each family of the catalogue (permissions.md).
+# Two, and three for each family of the catalogue (src/core/permissions.def).
 is scalar keys %roles, 2 + 3 * 54, 'all the built-in ones';
 is join(' ', grep { defined $roles{$_}{entity_id} } keys %roles), '', 'which belong to no entity';
 is_deeply [map { @{$roles{$_}}{qw(slug permissions)} } 'Quote Viewer', 'Billing Entity Administrator', 'Wallet Contributor'], [

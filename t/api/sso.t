@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Signing on at a certified OpenID provider (npm's oidc-provider), all the way through its forms, and what authorize and callback refuse. What an attacker may
-# try in between is in t/unit/service/sso/serve_sso.c. (identity-api.md, section 3; security 67 to 72)
+# try in between is in t/unit/service/sso/serve_sso.c. (conf/interface.md; security 67 to 72)
 # route authorize oauth_callback
 # run on: event asan
 # needs: npm

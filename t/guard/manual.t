@@ -40,6 +40,15 @@ verdict('each link leads to a chapter', @astray);
 verdict('no line of prose is wider than 120 columns', @wide);
 my @first = split /\n/, slurp('README.md');
 verdict('README.md has at most 150 lines of 120 columns', @first > 150 ? scalar(@first) . ' lines' : (), grep { length > 120 } @first);
+# A comment that sends its reader to a document that is not there.
+my @cited;
+for my $path (files(qr{^(?:src|include|t|mod_identity\.c).*\.(?:c|h|def|t|pm|pl|py|sh)$|^mod_identity\.c$})) {
+    for my $line (each_line($path, slurp($path), qr{[\w/-]\.md\b})) {
+        my ($text) = $line =~ /^\S+:\d+: (.*)/s;
+        push @cited, $line for grep { !-e && !-e "conf/$_" && !-e "src/$_" && $_ ne 'manual.md' } $text =~ m{(?<![\w/\$\{\}\\.-])([A-Za-z][\w/-]*\.md)\b}g;
+    }
+}
+verdict('comments name documents that are there', @cited);
 # What an administrator who is new to this cannot know.
 my $manual = slurp('conf/README.md');
 my ($words) = $manual =~ /^## Words that the manual uses\n(.*?)^## /ms;

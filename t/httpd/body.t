@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bodies: never more than the limit is read, whatever is announced; what httpd's own filters refuse is refused in JSON; who is not known is not read. (httpd.md, 3.3)
+# Bodies: never more than the limit is read, whatever is announced; what httpd's own filters refuse is refused in JSON; who is not known is not read.
 use strict;
 use warnings FATAL => 'all';
 use HTTP::Tiny;

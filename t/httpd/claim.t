@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Which URLs are the API's, and that nothing else in httpd can take them: files, suffixes, aliases, proxies, handlers. (httpd.md, 3.1)
+# Which URLs are the API's, and that nothing else in httpd can take them: files, suffixes, aliases, proxies, handlers.
 use strict;
 use warnings FATAL => 'all';
 use File::Path 'make_path';

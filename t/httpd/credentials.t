@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Credentials are for this server: no program and no backend of a server with an identity database gets the access cookie, a key or a token of ours, protected or
-# not, neither as a header nor in what another directive has made of it; what belongs to other programs goes on. (protecting-content.md; security 42, 43, 73)
+# not, neither as a header nor in what another directive has made of it; what belongs to other programs goes on. (conf/README.md; security 42, 43, 73)
 # run on: event prefork asan
 use strict;
 use warnings FATAL => 'all';

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Directives: each fault of a value or of several together stops `httpd -t` with a sentence, each value has its effect, and what a virtual host does not say it
-# has from the server around. (api/directives.md; security 93)
+# has from the server around. (conf/directives.md; security 93)
 # run on: event asan
 use strict;
 use warnings FATAL => 'all';

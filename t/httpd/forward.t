@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What backends are told of who asks, and that nobody else tells them: IdentityForwardHeaders, IdentityForwardCredential, IdentityEnvPermissions, the
-# environment of programs, mod_headers, expressions, WebSocket. (protecting-content.md; security 73)
+# environment of programs, mod_headers, expressions, WebSocket. (conf/README.md; security 73)
 # run on: event prefork asan
 use strict;
 use warnings FATAL => 'all';

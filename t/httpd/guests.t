@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Directives of demo account, sandboxes and captcha: each fault stops `httpd -t` with a sentence that has no secret in it; each value has its effect, also in
-# virtual hosts. (api/directives.md; security 72, 93, 95)
+# virtual hosts. (conf/directives.md; security 72, 93, 95)
 # run on: event
 use strict;
 use warnings FATAL => 'all';

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # run on: event worker asan
-# HTTP/2: the same answers; a body that we refuse does not cost the answer (where a filter of httpd refuses it, the stream may be reset before); a stream has its connection's address. (httpd.md, 3.3 and 3.4)
+# HTTP/2: the same answers; a body that we refuse does not cost the answer (where a filter of httpd refuses it, the stream may be reset before); a stream has its connection's address.
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

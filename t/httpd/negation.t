@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `Require not identity-...` in every way that httpd has to negate a line: who could have what is named in any account does not pass, whichever account was
 # chosen; who cannot have it, or of whom nothing is known, does not pass either; never 500. Expectations are computed from what each caller has.
-# (protecting-content.md; security 65)
+# (conf/README.md; security 65)
 # run on: event worker prefork
 use strict;
 use warnings FATAL => 'all';

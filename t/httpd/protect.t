@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Anything that this httpd serves: every way to show who one is, before everything that can stand behind, with every kind of request. One decision for all.
-# (protecting-content.md; security 44, 65, 66)
+# (conf/README.md; security 44, 65, 66)
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

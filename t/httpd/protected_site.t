@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A whole site behind AuthType Identity: what stays open inside it and what does not (IdentityPublicCalls), what .htaccess may say, what the log tells of a refusal,
-# and what is checked again while it lasts. (protecting-content.md, directives.md)
+# and what is checked again while it lasts. (conf/README.md, directives.md)
 # run on: event prefork asan
 use strict;
 use warnings FATAL => 'all';

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Behind a proxy that ends TLS, and on more than one name of the host: what counts as TLS (IdentityTrustedProxy), which page a request came from, and the cookies
-# that follow from both; a client certificate is no credential of ours. (protecting-content.md, identity-api.md; security 41, 42)
+# that follow from both; a client certificate is no credential of ours. (conf/README.md, conf/interface.md; security 41, 42)
 # run on: event prefork asan
 use strict;
 use warnings FATAL => 'all';

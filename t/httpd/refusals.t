@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What httpd refuses by itself inside our locations leaves as our JSON with a request id, whatever ErrorDocument says; elsewhere httpd is left alone. (httpd.md, 3.4)
+# What httpd refuses by itself inside our locations leaves as our JSON with a request id, whatever ErrorDocument says; elsewhere httpd is left alone.
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# httpd's own access rules in front of the API: they narrow, never widen, and what they refuse is refused in JSON. (httpd.md, 3.2)
+# httpd's own access rules in front of the API: they narrow, never widen, and what they refuse is refused in JSON.
 use strict;
 use warnings FATAL => 'all';
 use Test::More;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Require identity-..., with each other and with httpd's own rules; AuthBasicProvider identity; what becomes of faults. (protecting-content.md; security 13, 37, 65)
+# Require identity-..., with each other and with httpd's own rules; AuthBasicProvider identity; what becomes of faults. (conf/README.md; security 13, 37, 65)
 # run on: event asan
 use strict;
 use warnings FATAL => 'all';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Idempotency-Key: a repeated POST is carried out once (identity-api.md, section 1).
+/* Idempotency-Key: a repeated POST is carried out once (conf/interface.md).
  *
  * begin inserts a row `running` with the mark of this request, in a transaction of its own; if a row exists, the
  * request is answered from it or refused. complete stores the sealed answer in the very transaction that makes the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paging: parses query parameters and builds the page object with its links (identity-api.md, section 1, paging). */
+/* Paging: parses query parameters and builds the page object with its links (conf/interface.md). */
 #include <string.h>
 
 #include "call/call.h"

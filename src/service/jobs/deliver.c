@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Delivers the outbox: leases mails in one short transaction, sends them without holding a connection, records the
- * outcome in another (architecture, decision 8). */
+ * outcome in another. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passwords, hashed and verified under the semaphore that all children share (architecture, decision 6; security
+/* Passwords, hashed and verified under the semaphore that all children share (security
  * 17). */
 #include "identity/pages.h"
 #include "login/login.h"

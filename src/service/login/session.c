@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions, access tokens and the refresh cookie (identity-api.md, section 3). */
+/* Sessions, access tokens and the refresh cookie (conf/interface.md). */
 #include <string.h>
 
 #include "login/login.h"

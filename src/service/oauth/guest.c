@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* demo-token and sandbox-token: people without a user account, after a captcha (identity-api.md, section 3).
+/* demo-token and sandbox-token: people without a user account, after a captcha (conf/interface.md).
  *
  * A guest of the demo account is a session and nothing else: there is no user who could be invited, deactivated or
  * count as an administrator, and no password, membership or refresh token that could be changed. Its rights are

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations as a resource: create, resend, revoke (invitations-api.md). */
+/* Invitations as a resource: create, resend, revoke (conf/interface.md). */
 #include <string.h>
 
 #include "users/invitations.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations as a resource: list, describe (invitations-api.md). The same rows that users/invite creates; callers
+/* Invitations as a resource: list, describe (conf/interface.md). The same rows that users/invite creates; callers
  * who see the entity's users see them. */
 #include <string.h>
 

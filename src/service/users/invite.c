@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invitations in the users interface: users/invite and users/revoke-invite (identity-api.md, section 4). */
+/* Invitations in the users interface: users/invite and users/revoke-invite (conf/interface.md). */
 #include <string.h>
 
 #include "users/invitations.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may have a user name (identity-api.md, "User names").
+/* Who may have a user name (conf/interface.md).
  *
  * A name is unique in its entity. Across the server it belongs to one user who is ACTIVE or INACTIVE; people invited
  * by several entities have several rows until one invitation is accepted. Proving the address (by a mailed link, or

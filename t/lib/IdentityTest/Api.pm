@@ -26,7 +26,7 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 
 # ---- shapes --------------------------------------------------------------------------------------------------------------------------------
 
-# Objects of identity-api.md, section 2: members in order, each with its form. A form is one of $forms, id:PREFIX, one:A,B,C, a shape, or either as a list
+# Objects of conf/interface.md: members in order, each with its form. A form is one of $forms, id:PREFIX, one:A,B,C, a shape, or either as a list
 # ([...]); `?` allows null, `-` in front that the member
 # is left out.
 my %shapes = (
@@ -151,7 +151,7 @@ sub answered_is
         || Test::More::diag($answer->text);
 }
 
-# The flat error object (identity-api.md, section 1): its members in order, its code and field, and headers that belong to the status.
+# The flat error object (conf/interface.md): its members in order, its code and field, and headers that belong to the status.
 sub refused_is
 {
     my ($answer, $status, $code, $field, $name) = @_;

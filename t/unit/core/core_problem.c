@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Problems: status, code and the flat error object of identity-api.md, section 1. */
+/* Problems: status, code and the flat error object of conf/interface.md. */
 #include "core_fixture.h"
 
 typedef struct kind_case {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User names: the rule and the canonical form, by a table (identity-api.md, "User names"; security 77). */
+/* User names: the rule and the canonical form, by a table (conf/interface.md; security 77). */
 #include <utf8proc.h>
 
 #include "core_fixture.h"

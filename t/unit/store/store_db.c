@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The contract of db.c (design/database.md, section 2.2), on a real file: what goes wrong with apr_dbd, and what must
+/* The contract of db.c, on a real file: what goes wrong with apr_dbd, and what must
  * come of it. */
 
 #include <signal.h>
@@ -54,7 +54,7 @@ static void test_values(void)
     is_int(identity_user_by_name(db, hard[0], &read), IDENTITY_DB_NONE, "no row is NONE");
 }
 
-/* database.md P1, P2: the driver never prepares a statement again by itself. */
+/* P1, P2: the driver never prepares a statement again by itself. */
 static void test_stale_statements(void)
 {
     static const char *const changes[] = {"CREATE TABLE extra (id INTEGER)", "CREATE INDEX extra_id ON extra (id)",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/invitations as invitations-api.md has it: forms, statuses, filters, pages, who may what, both views. route
+/* /v1/invitations as conf/interface.md has it: forms, statuses, filters, pages, who may what, both views. route
  * list_invitations create_invitation get_invitation update_invitation */
 #include "routes.h"
 #include "users/users.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who has a name where several entities want it: A8, security 27, 69, 70 (identity-api.md, "User names"). */
+/* Who has a name where several entities want it: A8, security 27, 69, 70 (conf/interface.md). */
 #include "serve_racers.h"
 
 static int number;

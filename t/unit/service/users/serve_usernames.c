@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User names on every way in: the same rule, the same canonical form (identity-api.md, "User names"; security 77). */
+/* User names on every way in: the same rule, the same canonical form (conf/interface.md; security 77). */
 #include "serve.h"
 #include "support/usernames.h"
 
