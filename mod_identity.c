@@ -34,12 +34,14 @@ static int pre_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *te
     (void)temporary;
     identity_hold_libraries();
     /* 1. A mechanism with time-outs, and with recovery from a holder that was killed. */
-    return ap_mutex_register(configuration, IDENTITY_WRITE_MUTEX, NULL, APR_LOCK_DEFAULT_TIMED, 0) == APR_SUCCESS
+    return ap_mutex_register(configuration, IDENTITY_WRITE_MUTEX, NULL, APR_LOCK_DEFAULT_TIMED,
+                             0) == APR_SUCCESS
                ? OK
                : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
+static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary,
+                        server_rec *main_server)
 {
     (void)log;
     /* 2. */
@@ -48,7 +50,8 @@ static int check_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *
                : OK;
 }
 
-static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
+static int post_config(apr_pool_t *configuration, apr_pool_t *log, apr_pool_t *temporary,
+                       server_rec *main_server)
 {
     (void)log;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
@@ -87,8 +90,10 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_generate_log_id(identity_generate_log_id, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_force_authn(identity_force_authn, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(identity_check_authn, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(identity_check_authz, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
 
     /* Before mod_headers, which may set request headers for the backend itself. */
     ap_hook_fixups(identity_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -107,6 +112,7 @@ static void register_hooks(apr_pool_t *pool)
 }
 
 module AP_MODULE_DECLARE_DATA identity_module = {
-    STANDARD20_MODULE_STUFF, identity_directory_create, identity_directory_merge, identity_server_create,
-    identity_server_merge,   identity_commands,         register_hooks,           AP_MODULE_FLAG_NONE,
+    STANDARD20_MODULE_STUFF, identity_directory_create, identity_directory_merge,
+    identity_server_create,  identity_server_merge,     identity_commands,
+    register_hooks,          AP_MODULE_FLAG_NONE,
 };

@@ -7,7 +7,8 @@
 #define IDENTITY_CORE_H
 
 #ifndef __linux__
-#error "mod_identity needs Linux: robust process-shared mutexes with priority inheritance, gettid() and /proc."
+#error                                                                                             \
+    "mod_identity needs Linux: robust process-shared mutexes with priority inheritance, gettid() and /proc."
 #endif
 
 /* The only place: used by `htidentity --version`, httpd's Server header (as ServerTokens allows), `make dist`. */
@@ -40,14 +41,14 @@ typedef enum {
     IDENTITY_PROBLEM_TIMEOUT,        /* 408 BAD_REQUEST: the body did not arrive in time */
     IDENTITY_PROBLEM_EXISTS,         /* 409 RESOURCE_ALREADY_EXISTS */
     IDENTITY_PROBLEM_STATE,          /* 409 INVALID_OPERATION: not allowed in the present state */
-    IDENTITY_PROBLEM_KEY_REUSED,     /* 409 IDEMPOTENCY_CHECK_FAILED: the key was used for a different request before */
-    IDENTITY_PROBLEM_PRECONDITION,   /* 412 INVALID_OPERATION: If-Match, If-None-Match */
-    IDENTITY_PROBLEM_TOO_LARGE,      /* 413 BAD_REQUEST */
-    IDENTITY_PROBLEM_MEDIA_TYPE,     /* 415 UNSUPPORTED_MEDIA_TYPE */
-    IDENTITY_PROBLEM_KEY_RUNNING,    /* 422 IDEMPOTENCY_CHECK_FAILED: the first request with the key is still running */
-    IDENTITY_PROBLEM_THROTTLED,      /* 429 UNABLE_TO_PROCESS_INSTRUCTIONS */
-    IDENTITY_PROBLEM_INTERNAL,       /* 500 INTERNAL_ERROR, type API_ERROR */
-    IDENTITY_PROBLEM_UNAVAILABLE     /* 503 INTERNAL_ERROR, type API_ERROR, with Retry-After */
+    IDENTITY_PROBLEM_KEY_REUSED, /* 409 IDEMPOTENCY_CHECK_FAILED: the key was used for a different request before */
+    IDENTITY_PROBLEM_PRECONDITION, /* 412 INVALID_OPERATION: If-Match, If-None-Match */
+    IDENTITY_PROBLEM_TOO_LARGE,    /* 413 BAD_REQUEST */
+    IDENTITY_PROBLEM_MEDIA_TYPE,   /* 415 UNSUPPORTED_MEDIA_TYPE */
+    IDENTITY_PROBLEM_KEY_RUNNING, /* 422 IDEMPOTENCY_CHECK_FAILED: the first request with the key is still running */
+    IDENTITY_PROBLEM_THROTTLED,  /* 429 UNABLE_TO_PROCESS_INSTRUCTIONS */
+    IDENTITY_PROBLEM_INTERNAL,   /* 500 INTERNAL_ERROR, type API_ERROR */
+    IDENTITY_PROBLEM_UNAVAILABLE /* 503 INTERNAL_ERROR, type API_ERROR, with Retry-After */
 } identity_problem_kind_t;
 
 typedef struct identity_problem {
@@ -61,8 +62,9 @@ typedef struct identity_problem {
 
 /* Fills *problem and returns false, so that a rule can end in `return identity_refuse(...)`. format may be NULL for
  * the kind's default text. */
-bool identity_refuse(apr_pool_t *pool, identity_problem_t *problem, identity_problem_kind_t kind, const char *field,
-                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+bool identity_refuse(apr_pool_t *pool, identity_problem_t *problem, identity_problem_kind_t kind,
+                     const char *field, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* HTTP status of a kind. */
 int identity_problem_status(identity_problem_kind_t kind);
 /* The kind for a status that httpd generated (403, 404, 405, 408, 413, ...); unknown 4xx: BAD_REQUEST, 5xx:
@@ -95,15 +97,18 @@ typedef struct identity_random {
 #define IDENTITY_ID_TIME_LENGTH 9
 /* prefix_ + 20 characters of [0-9A-Za-z]: 9 of microseconds, 11 random, so that ids sort (bytewise) by creation
  * time. NULL if the random source fails. */
-const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random);
+const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now,
+                             const identity_random_t *random);
 /* A fixed id derived from a name, older than any other: for things without a row. */
 const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char *name);
 /* The same for something that happens at a given time, by which the id sorts. */
-const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name, apr_time_t at);
+const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name,
+                                   apr_time_t at);
 /* Does it have the form prefix_ and 20 characters of the alphabet? */
 bool identity_id_valid(const char *id, const char *prefix);
 /* 32 upper-case hex digits: 12 of milliseconds, 20 random. NULL if the random source fails. */
-const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now, const identity_random_t *random);
+const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now,
+                                        const identity_random_t *random);
 bool identity_invitation_id_valid(const char *id);
 
 /* ---- hosts and URLs ---- */
@@ -138,7 +143,8 @@ bool identity_permission_valid(const char *name);
 bool identity_language_valid(const char *tag);
 /* The best match for Accept-Language among the available tags (const char *): by weight, then by order, shortening
  * each range from its end until it is found (RFC 4647, 3.4). NULL if none matches; accepted may be NULL. */
-const char *identity_language_choose(apr_pool_t *pool, const char *accepted, const apr_array_header_t *there);
+const char *identity_language_choose(apr_pool_t *pool, const char *accepted,
+                                     const apr_array_header_t *there);
 /* Printable text with no control characters, valid UTF-8, not blank: names and descriptions. */
 bool identity_text_valid(const char *text);
 bool identity_utf8_valid(const char *text);
@@ -159,7 +165,8 @@ typedef struct identity_permset {
 int identity_permission_count(void);             /* in the built-in catalogue: 204 */
 const char *identity_permission_name(int index); /* in catalogue order */
 void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char *name);
-void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *more);
+void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set,
+                              const identity_permset_t *more);
 /* The built-in part of the catalogue (IdentityBuiltInRoles): all names of the published interfaces, or only the
  * families USER, ROLE, AUDIT_RECORD and CLIENT. */
 typedef enum { IDENTITY_CATALOGUE_PUBLISHED, IDENTITY_CATALOGUE_CORE } identity_catalogue_t;
@@ -167,7 +174,8 @@ typedef enum { IDENTITY_CATALOGUE_PUBLISHED, IDENTITY_CATALOGUE_CORE } identity_
 /* Adds every built-in name whose last word is VIEW; none of the site's own. */
 void identity_permset_add_view(identity_permset_t *set, identity_catalogue_t catalogue);
 /* Reduces set to the intersection with other. */
-void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *other);
+void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set,
+                                const identity_permset_t *other);
 bool identity_permset_has(const identity_permset_t *set, const char *name);
 /* Does set include everything in other? */
 bool identity_permset_covers(const identity_permset_t *set, const identity_permset_t *other);
@@ -176,7 +184,8 @@ bool identity_permset_empty(const identity_permset_t *set);
 json_t *identity_permset_json(const identity_permset_t *set, identity_catalogue_t catalogue);
 
 typedef struct identity_builtin_role {
-    const char *id; /* role_ + 20 characters, the same in every installation, sorted like the catalogue */
+    const char
+        *id; /* role_ + 20 characters, the same in every installation, sorted like the catalogue */
     const char *name, *slug, *description;
 } identity_builtin_role_t;
 
@@ -189,7 +198,8 @@ const identity_builtin_role_t *identity_builtin_role_administrator(void);
 /* Is the role in the catalogue? Administrator and Read Only always are. */
 bool identity_builtin_role_in(int index, identity_catalogue_t catalogue);
 /* The role's permissions: `all` for Administrator. */
-void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue, identity_permset_t *set);
+void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue,
+                                       identity_permset_t *set);
 
 #include "identity/core_json.h"
 #include "identity/core_http.h"

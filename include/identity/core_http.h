@@ -13,9 +13,9 @@
  * differs from its simple one. */
 bool identity_username_valid(const char *username);
 /* The rule in words, to follow "<field> must be". */
-#define IDENTITY_USERNAME_RULE                                                                                         \
-    "an e-mail address that a mail server can take, such as ada@example.org: without blanks, quotes, brackets, "       \
-    "commas, "                                                                                                         \
+#define IDENTITY_USERNAME_RULE                                                                                   \
+    "an e-mail address that a mail server can take, such as ada@example.org: without blanks, quotes, brackets, " \
+    "commas, "                                                                                                   \
     "invisible characters and letters that have several forms"
 /* The canonical form in which a user name is compared, counted, mailed to and shown to others: the local part by
  * simple case folding, the domain as lower-case A-labels (UTS 46, non-transitional). NULL if it is not a valid user
@@ -33,8 +33,8 @@ const char *identity_username_domain(const char *canonical);
 /* A login, the user's second, short name: a letter or digit, then letters, digits, dots, hyphens and underscores, at
  * most 64; not of the form of an id. */
 bool identity_login_valid(const char *login);
-#define IDENTITY_LOGIN_RULE                                                                                            \
-    "a letter or digit and after it letters, digits, dots, hyphens and underscores, at most 64 in all, and not look "  \
+#define IDENTITY_LOGIN_RULE                                                                                           \
+    "a letter or digit and after it letters, digits, dots, hyphens and underscores, at most 64 in all, and not look " \
     "like an id"
 #define IDENTITY_LOGIN_MAX 64
 /* The form in which it is compared and shown to others: lower case. */
@@ -70,8 +70,8 @@ const char *identity_cookie_text(apr_pool_t *pool, const identity_cookie_t *cook
 
 /* Values of WWW-Authenticate. realm: quotes already escaped. error: NULL if no credential was sent (RFC 6750, 3);
  * name: of an additional parameter, or NULL. */
-const char *identity_challenge_bearer(apr_pool_t *pool, const char *realm, const char *error, const char *name,
-                                      const char *value);
+const char *identity_challenge_bearer(apr_pool_t *pool, const char *realm, const char *error,
+                                      const char *name, const char *value);
 const char *identity_challenge_basic(apr_pool_t *pool, const char *realm);
 /* The value of Retry-After, NULL for a status without one. */
 const char *identity_retry_after(apr_pool_t *pool, const identity_problem_t *problem, int status);
@@ -80,7 +80,8 @@ const char *identity_retry_after(apr_pool_t *pool, const identity_problem_t *pro
 
 /* Decodes `a=b&c=d` (percent and +). INVALID_FIELD naming the parameter for a bad escape, a NUL, invalid UTF-8, or a
  * duplicate. query may be NULL. */
-bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem);
+bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters,
+                          identity_problem_t *problem);
 /* Is each of them in `known` (names separated by blanks), or does its name begin with `_`? INVALID_FIELD naming it
  * otherwise. */
 bool identity_query_known(apr_pool_t *pool, const apr_table_t *parameters, const char *known,
@@ -92,10 +93,12 @@ const char *identity_query_escape(apr_pool_t *pool, const char *text);
 
 /* Reads a body of application/x-www-form-urlencoded as an object of strings, by the rules for queries; a parameter
  * without a value counts as absent. NULL with *problem otherwise. Owned by pool; no other copy of a value remains. */
-json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem);
+json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length,
+                            identity_problem_t *problem);
 /* Parses the part after `Basic ` in Authorization: both halves are decoded in the way RFC 6749 (2.3.1) has clients
  * encode them, and wiped with the pool. */
-bool identity_basic_parse(apr_pool_t *pool, const char *credentials, const char **name, const char **secret);
+bool identity_basic_parse(apr_pool_t *pool, const char *credentials, const char **name,
+                          const char **secret);
 /* The password alone, not decoded (RFC 7617). NULL if there is none. */
 const char *identity_basic_secret(apr_pool_t *pool, const char *credentials);
 

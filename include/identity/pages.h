@@ -9,7 +9,8 @@
 typedef struct identity_page {
     const char *html;
     size_t length;
-    const char *content_security_policy; /* default-src 'none' and the hashes of the page's one style and one script;
+    const char *
+        content_security_policy; /* default-src 'none' and the hashes of the page's one style and one script;
                                             connect-src 'self' */
 } identity_page_t;
 
@@ -26,7 +27,8 @@ typedef struct identity_filled_page {
     identity_page_t page;
 } identity_filled_page_t;
 
-extern const identity_filled_page_t identity_pages_entry[]; /* GET /v1/oauth/sign-in, /v1/oauth/sign-out */
+extern const identity_filled_page_t
+    identity_pages_entry[]; /* GET /v1/oauth/sign-in, /v1/oauth/sign-out */
 
 /* The style of a page that is made when it is asked for, and its hash for a Content-Security-Policy. */
 typedef struct identity_style {
@@ -49,7 +51,8 @@ typedef struct identity_document {
     size_t length;
 } identity_document_t;
 
-extern const identity_document_t identity_document_openapi;   /* GET /v1/openapi.json */
-extern const identity_document_t identity_document_blocklist; /* the words of password-blocklist.txt, sorted */
+extern const identity_document_t identity_document_openapi; /* GET /v1/openapi.json */
+extern const identity_document_t
+    identity_document_blocklist; /* the words of password-blocklist.txt, sorted */
 
 #endif

@@ -69,7 +69,8 @@ int identity_check_authz(request_rec *r);
 
 /* protect.c, forward.c: everything outside the API */
 int identity_post_read_request(request_rec *r); /* post_read_request */
-int identity_note_transport(request_rec *r);    /* post_read_request, before mod_headers and the like */
+int identity_note_transport(
+    request_rec *r); /* post_read_request, before mod_headers and the like */
 int identity_fixups(request_rec *r);
 int identity_fixups_last(request_rec *r);
 int identity_note_auth_failure(request_rec *r, const char *type);

@@ -16,9 +16,10 @@ typedef struct identity_configured_provider {
     const char *id; /* auth_..., derived from the name */
     const char *name, *issuer, *client_id;
     const char *entity; /* id or reference; NULL: all */
+    const apr_array_header_t *
+        domains; /* of const char *, lower case: domains whose addresses it may vouch for; empty: all */
     const apr_array_header_t
-        *domains; /* of const char *, lower case: domains whose addresses it may vouch for; empty: all */
-    const apr_array_header_t *verified; /* of domains whose addresses count as verified if it does not say */
+        *verified; /* of domains whose addresses count as verified if it does not say */
     identity_oidc_t *oidc;
 } identity_configured_provider_t;
 
@@ -47,11 +48,17 @@ identity_rate_class_t identity_rate_class_find(const char *name);
 const char *identity_rate_class_names(apr_pool_t *pool);
 
 /* IdentityRetention: how long rows are kept that are no longer needed, counted from their end. */
-typedef enum { IDENTITY_KEEP_AUDIT, IDENTITY_KEEP_SESSIONS, IDENTITY_KEEP_MAIL, IDENTITY_KEEPS } identity_keep_t;
+typedef enum {
+    IDENTITY_KEEP_AUDIT,
+    IDENTITY_KEEP_SESSIONS,
+    IDENTITY_KEEP_MAIL,
+    IDENTITY_KEEPS
+} identity_keep_t;
 typedef struct identity_retention {
     apr_interval_time_t of[IDENTITY_KEEPS];
-    apr_interval_time_t deleted; /* IdentityDeleteAfter: time from a user's deletion to its erasure */
-    apr_interval_time_t leaves;  /* exchanged refresh tokens: the idle lifetime of sessions */
+    apr_interval_time_t
+        deleted; /* IdentityDeleteAfter: time from a user's deletion to its erasure */
+    apr_interval_time_t leaves; /* exchanged refresh tokens: the idle lifetime of sessions */
 } identity_retention_t;
 extern const identity_retention_t identity_retention_standard;
 /* audit, sessions, mail. */
@@ -61,10 +68,12 @@ identity_keep_t identity_keep_find(const char *name);
 
 /* Settings of a virtual host, fixed after start. Durations in microseconds. */
 typedef struct identity_settings {
-    const char *public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
+    const char *
+        public_url; /* no trailing slash: origin of mailed links and issuer of tokens (security 30) */
     bool require_tls;
     size_t max_body;
-    apr_interval_time_t access_lifetime, refresh_idle, refresh_absolute, invite_lifetime, reset_lifetime;
+    apr_interval_time_t access_lifetime, refresh_idle, refresh_absolute, invite_lifetime,
+        reset_lifetime;
     apr_interval_time_t personal_key_lifetime;
     identity_hash_parameters_t hash;
     size_t password_minimum;
@@ -73,21 +82,24 @@ typedef struct identity_settings {
     bool logins; /* IdentityUserName login: users sign in by login, and r->user is the login */
     identity_rates_t rates;
     identity_retention_t retention;
-    const unsigned char *key_escrow; /* 32-byte key that seals the text of new API keys; NULL: the text is not kept */
+    const unsigned char *
+        key_escrow; /* 32-byte key that seals the text of new API keys; NULL: the text is not kept */
     const identity_mail_target_t *mail; /* NULL: operations that need to send mail fail with 503 */
     const char *mail_from;
     const identity_mail_templates_t *mail_templates; /* NULL only if mail is NULL */
-    const apr_array_header_t *providers;             /* of identity_configured_provider_t *; NULL: none */
-    const apr_array_header_t *redirect_uris; /* of const char *: allowed redirect URIs of a sign-on; NULL: none */
-    bool sso_provision;                      /* unknown people from a listed domain become users */
-    const identity_captcha_t *captcha;       /* captcha for guests; NULL: guests are disabled */
-    const char *demo_account;                /* open to anybody, id or reference; NULL: none */
-    apr_interval_time_t demo_lifetime;       /* of a guest session */
-    bool sandbox;                            /* anybody may create a sandbox entity, for sandbox_lifetime */
+    const apr_array_header_t *providers; /* of identity_configured_provider_t *; NULL: none */
+    const apr_array_header_t
+        *redirect_uris; /* of const char *: allowed redirect URIs of a sign-on; NULL: none */
+    bool sso_provision; /* unknown people from a listed domain become users */
+    const identity_captcha_t *captcha; /* captcha for guests; NULL: guests are disabled */
+    const char *demo_account;          /* open to anybody, id or reference; NULL: none */
+    apr_interval_time_t demo_lifetime; /* of a guest session */
+    bool sandbox; /* anybody may create a sandbox entity, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
     const char *urn_namespace, *urn_region; /* used in the names of invitations */
     identity_catalogue_t catalogue;         /* which permissions and roles are built in */
-    apr_interval_time_t stale; /* grace period: cached principals stay valid this long during a database outage */
+    apr_interval_time_t
+        stale; /* grace period: cached principals stay valid this long during a database outage */
 } identity_settings_t;
 
 /* The settings that htidentity needs too, as a JSON object without secrets, and back: absent members keep their
@@ -104,12 +116,16 @@ typedef struct identity_hash_request {
     const char *hash, *password;
 } identity_hash_request_t;
 
-typedef enum { IDENTITY_HASH_UNKNOWN, IDENTITY_HASH_RIGHT, IDENTITY_HASH_WRONG } identity_hash_result_t;
+typedef enum {
+    IDENTITY_HASH_UNKNOWN,
+    IDENTITY_HASH_RIGHT,
+    IDENTITY_HASH_WRONG
+} identity_hash_result_t;
 
 typedef enum {
     IDENTITY_HASH_ENTERED, /* hash, then leave */
-    IDENTITY_HASH_SHARED,  /* an equal request has done the work: the result is in the ticket; do not leave */
-    IDENTITY_HASH_REFUSED  /* the queue is full, or no slot came free in ten seconds */
+    IDENTITY_HASH_SHARED, /* an equal request has done the work: the result is in the ticket; do not leave */
+    IDENTITY_HASH_REFUSED /* the queue is full, or no slot came free in ten seconds */
 } identity_hash_turn_t;
 
 typedef struct identity_hash_ticket {
@@ -125,11 +141,13 @@ typedef struct identity_hashsem identity_hashsem_t;
 size_t identity_hashsem_size(unsigned slots);
 bool identity_hashsem_init(void *memory, const identity_random_t *random);
 /* A handle on memory of identity_hashsem_size(slots). gone: has the process that used it ended? */
-identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *memory, unsigned slots, bool (*gone)(pid_t pid));
+identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *memory, unsigned slots,
+                                          bool (*gone)(pid_t pid));
 /* Called in a new process before it hashes: a killed process may have had the same pid. */
 void identity_hashsem_join(identity_hashsem_t *sem);
 /* Waits for a slot. Thread-safe. */
-identity_hash_turn_t identity_hashsem_enter(identity_hashsem_t *sem, const identity_hash_request_t *request,
+identity_hash_turn_t identity_hashsem_enter(identity_hashsem_t *sem,
+                                            const identity_hash_request_t *request,
                                             identity_hash_ticket_t *ticket);
 /* result: passed on to the requests that share it; UNKNOWN: they hash for themselves. */
 void identity_hashsem_leave(identity_hashsem_t *sem, const identity_hash_ticket_t *ticket,
@@ -156,15 +174,18 @@ typedef struct identity_assigned_team {
 /* The caller's rights in one account. */
 typedef struct identity_grant {
     const char *account_id, *reference; /* reference: NULL for guests */
-    apr_array_header_t *roles;          /* of identity_assigned_role_t, child roles included; NULL: none */
-    identity_member_type_t type;        /* the strongest membership type there: ADMIN, then USER, then PARTNER */
+    apr_array_header_t *roles; /* of identity_assigned_role_t, child roles included; NULL: none */
+    identity_member_type_t
+        type; /* the strongest membership type there: ADMIN, then USER, then PARTNER */
     identity_permset_t permissions;
-    const identity_permset_t *whole; /* permissions of the owner of a narrowed key; NULL: the same */
+    const identity_permset_t
+        *whole; /* permissions of the owner of a narrowed key; NULL: the same */
 } identity_grant_t;
 
 typedef struct identity_principal {
     identity_caller_t kind;
-    const char *id; /* user_..., apik_..., "" for the command line; for a guest of the demo account the session's id */
+    const char *
+        id; /* user_..., apik_..., "" for the command line; for a guest of the demo account the session's id */
     const char *name; /* r->user: the username, a key's id */
     /* ... with IdentityUserName login: the lower-case login, prefixed with the entity's reference and a slash if
      * several lasting entities exist. NULL: name. */
@@ -173,28 +194,33 @@ typedef struct identity_principal {
     const char *entity_id, *entity_reference; /* reference: NULL for guests and the command line */
     bool sandbox;                             /* its entity is a sandbox */
     const char *session_id;                   /* NULL for keys */
-    const char *key_id;                       /* the personal key that the user authenticated with; NULL: none */
-    bool guest;                               /* of the demo account: no user record, read-only */
+    const char *key_id; /* the personal key that the user authenticated with; NULL: none */
+    bool guest;         /* of the demo account: no user record, read-only */
     apr_time_t authenticated_at;
     apr_time_t expires_at, idle_expires_at; /* of the session; 0 if there is none */
-    bool narrowed;                          /* a key whose own permission list gives it less than its role */
-    bool entity_wide; /* keys and the command line: the same permissions in every account of the entity */
+    bool narrowed; /* a key whose own permission list gives it less than its role */
+    bool
+        entity_wide; /* keys and the command line: the same permissions in every account of the entity */
     identity_permset_t entity_permissions; /* where entity_wide */
     apr_array_header_t *grants;            /* of identity_grant_t, for users */
-    apr_array_header_t *teams;             /* of identity_assigned_team_t, for users: present teams; NULL: none */
+    apr_array_header_t
+        *teams; /* of identity_assigned_team_t, for users: present teams; NULL: none */
     apr_time_t
-        changes_at;     /* when a team membership next begins or ends, which makes this principal outdated; 0: never */
-    apr_time_t ends_at; /* the earliest of all these times and a key's expiry; 0: never. Like snapshot, only set for
+        changes_at; /* when a team membership next begins or ends, which makes this principal outdated; 0: never */
+    apr_time_t
+        ends_at; /* the earliest of all these times and a key's expiry; 0: never. Like snapshot, only set for
                            authenticated callers when revisions are available */
     identity_snapshot_t snapshot; /* as of which revisions it was read */
 } identity_principal_t;
 
 /* The value of r->user, IDENTITY_USERNAME and X-Identity-Username. */
-const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *principal);
+const char *identity_remote_user(const identity_settings_t *settings,
+                                 const identity_principal_t *principal);
 
 /* The request headers that are evaluated; NULL if absent or empty. */
 typedef struct identity_headers {
-    const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id, *user_agent;
+    const char *authorization, *api_key, *cookie, *content_type, *platform_id, *resource_id,
+        *user_agent;
     const char *origin, *fetch_site; /* Origin, Sec-Fetch-Site */
     const char *if_match, *if_none_match, *accept_language, *api_version;
     const char *accept, *fetch_destination; /* Accept, Sec-Fetch-Dest */
@@ -219,8 +245,8 @@ typedef struct identity_match {
         IDENTITY_MATCH_NOTHING,
         IDENTITY_MATCH_PATH,
         IDENTITY_MATCH_ROUTE
-    } kind;                             /* PATH: the path exists, but not with that method */
-    const identity_route_t *route;      /* NULL for NOTHING; for PATH, the first route of the path */
+    } kind;                        /* PATH: the path exists, but not with that method */
+    const identity_route_t *route; /* NULL for NOTHING; for PATH, the first route of the path */
     const char *ids[IDENTITY_PATH_IDS]; /* values of the segments in braces, NULL where unused */
     const char *allow;                  /* for PATH: the methods that the path has */
 } identity_match_t;
@@ -236,15 +262,16 @@ typedef struct identity_request {
     bool loopback;              /* the connection itself comes over loopback */
     bool origin_granted;        /* Origin is one that IdentityCORSOrigin names */
     bool access_cookie;         /* who signs in gets the access cookie, too (IdentityCookie) */
-    const char
-        *own_origin; /* of a request to a protected location: the origin it was sent to, https://app.example.org */
-    bool upgrade;    /* ... it asks to upgrade to another protocol, such as WebSocket */
+    const char *
+        own_origin; /* of a request to a protected location: the origin it was sent to, https://app.example.org */
+    bool upgrade; /* ... it asks to upgrade to another protocol, such as WebSocket */
     identity_stand_in_t stand_in;
     const char *request_id; /* reqr_..., made with identity_request_id */
     bool has_body;          /* has a body (Content-Length other than 0, or chunked) */
     /* Reads the whole body, at most limit bytes, NUL-terminated in pool. NONE, or TOO_LARGE, TIMEOUT, BAD_REQUEST,
      * MEDIA_TYPE (it has a Content-Encoding). NULL: there is no body. */
-    identity_problem_kind_t (*read_body)(void *context, apr_pool_t *pool, size_t limit, char **text, size_t *length);
+    identity_problem_kind_t (*read_body)(void *context, apr_pool_t *pool, size_t limit, char **text,
+                                         size_t *length);
     void *body_context;
 } identity_request_t;
 
@@ -253,7 +280,8 @@ typedef struct identity_response {
     const char *content_type; /* NULL: no body */
     const char *body;
     size_t length;
-    apr_table_t *headers;  /* additional headers: Allow, WWW-Authenticate, Retry-After, Set-Cookie, Cache-Control, ...;
+    apr_table_t *
+        headers; /* additional headers: Allow, WWW-Authenticate, Retry-After, Set-Cookie, Cache-Control, ...;
                               X-REQUEST-ID too */
     const char *operation; /* route id for logs, NULL if none matched */
     int route;             /* route number for metrics, -1 if none matched */
@@ -263,9 +291,10 @@ typedef struct identity_response {
 typedef struct identity_authentication {
     bool refused; /* see problem */
     identity_problem_t problem;
-    bool credential;                       /* a credential was sent */
-    bool ambiguous;                        /* several credentials were sent */
-    const identity_principal_t *principal; /* NULL for public routes without a credential, and if refused */
+    bool credential; /* a credential was sent */
+    bool ambiguous;  /* several credentials were sent */
+    const identity_principal_t
+        *principal; /* NULL for public routes without a credential, and if refused */
     /* From identity_identify. */
     const char *method;     /* how it was presented: key, bearer, basic, cookie */
     const char *account_id; /* the account that the request refers to; NULL: each of the caller's */
@@ -289,8 +318,8 @@ bool identity_request_open(const identity_request_t *in);
 /* The authentication phase of an API request: finds the credential, checks the transport (403) and the key or token
  * with its session (401); database errors (503). Public routes succeed without a credential; unknown paths are left
  * to identity_serve. Borrows and returns one connection at a time. */
-void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                           identity_authentication_t *out);
+void identity_authenticate(apr_pool_t *pool, const identity_env_t *env,
+                           const identity_request_t *in, identity_authentication_t *out);
 
 /* Is the principal unchanged since it was read? False also if this is unknown: then the database must be asked. */
 bool identity_principal_current(const identity_env_t *env, const identity_principal_t *principal);
@@ -302,7 +331,8 @@ typedef enum {
     IDENTITY_RENEWAL_UNKNOWN /* the database is unavailable, and IdentityStale still accepts the cached principal */
 } identity_renewal_t;
 identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env_t *env,
-                                            const identity_principal_t *before, const identity_principal_t **now);
+                                            const identity_principal_t *before,
+                                            const identity_principal_t **now);
 
 /* ---- whatever else a server serves (authenticate.c, authorization.c)
  * ----------------------------------------------------- */
@@ -333,14 +363,17 @@ void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identi
  * session: 401, 403 (plain HTTP, IdentityPasswordGrant Off), 429, 503. A correct password is not hashed again for
  * IDENTITY_PASSWORD_REMEMBERED for the same client, as long as it remains the user's password. */
 #define IDENTITY_PASSWORD_REMEMBERED apr_time_from_sec(300)
-void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                                const char *username, const char *password, identity_authentication_t *out);
+void identity_identify_password(apr_pool_t *pool, const identity_env_t *env,
+                                const identity_request_t *in, const char *username,
+                                const char *password, identity_authentication_t *out);
 
 /* Checks in that account or, if account_id is NULL, in each of the caller's accounts (there must be one). */
-bool identity_may(const identity_principal_t *principal, const char *account_id, const char *permission);
+bool identity_may(const identity_principal_t *principal, const char *account_id,
+                  const char *permission);
 /* role: a slug or an id, never a name, because anyone who may create roles may give them any name. Keys have no
  * roles. */
-bool identity_has_role(const identity_principal_t *principal, const char *account_id, const char *role);
+bool identity_has_role(const identity_principal_t *principal, const char *account_id,
+                       const char *role);
 /* The same in any account, whichever was selected: for rules below a negation. */
 bool identity_may_anywhere(const identity_principal_t *principal, const char *permission);
 bool identity_has_role_anywhere(const identity_principal_t *principal, const char *role);
@@ -359,12 +392,12 @@ typedef enum {
     IDENTITY_NAMED_TEAM,
     IDENTITY_NAMED_ENTITY
 } identity_named_t;
-const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
-                                   identity_named_t kind, const char *name);
+const char *identity_named_missing(apr_pool_t *pool, const identity_env_t *env,
+                                   const char *entity_id, identity_named_t kind, const char *name);
 /* Names of what the caller may do (identity_may), with a comma between; cut behind a name at max bytes. `*`: all,
  * */
-const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id,
-                                     size_t max);
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal,
+                                     const char *account_id, size_t max);
 
 /* Answers a matched request. authentication must come from identity_authenticate on the same request (or
  * identity_authenticate_local): NULL answers 401, never more. The answer is in pool. HEAD is answered like GET; the
@@ -374,8 +407,10 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
 
 /* The answer to a request that httpd refuses with that status, on its own or because authentication failed. in: NULL
  * if the request was not claimed; authentication: NULL if authentication did not run. */
-void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                            const identity_authentication_t *authentication, int status, identity_response_t *out);
+void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env,
+                            const identity_request_t *in,
+                            const identity_authentication_t *authentication, int status,
+                            identity_response_t *out);
 
 /* ---- cleaning --------------------------------------------------------------------------------------------------- */
 
@@ -402,7 +437,8 @@ typedef enum {
     IDENTITY_PURGED_KINDS
 } identity_purged_t;
 const char *identity_purged_name(identity_purged_t kind);
-bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env, apr_int64_t deleted[IDENTITY_PURGED_KINDS]);
+bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env,
+                        apr_int64_t deleted[IDENTITY_PURGED_KINDS]);
 
 /* Adds to env->revisions what others (other nodes, the command line, a child that crashed) have changed since the
  * last round, in one read. To be called about once a second, by one process; cached principals are trusted only
@@ -415,7 +451,8 @@ bool identity_poll_changes(apr_pool_t *pool, const identity_env_t *env);
 typedef struct identity_courier {
     apr_time_t not_before; /* the mail server is not contacted before */
     unsigned failures;     /* consecutive failures to reach or use it */
-    char unrecorded[40];   /* id of a mail that was sent but not recorded during a database outage, or "" */
+    char unrecorded
+        [40]; /* id of a mail that was sent but not recorded during a database outage, or "" */
     apr_time_t sent_at;
 } identity_courier_t;
 
@@ -424,8 +461,8 @@ typedef struct identity_courier {
  * mail server ends the round, and until courier->not_before nothing is contacted, not even the database. owner:
  * PLACE:PID, with PLACE unique to one process table; leases of dead processes of the same PLACE are taken over. An
  * owner runs one round at a time. Returns the number of mails sent. Never fails; errors are logged. */
-int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner, identity_courier_t *courier,
-                     const identity_stop_t *stop);
+int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner,
+                     identity_courier_t *courier, const identity_stop_t *stop);
 
 #include "identity/service_site.h"
 

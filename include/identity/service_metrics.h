@@ -31,19 +31,27 @@ void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, 
 /* The sum over all processes. metrics may be NULL: 0. */
 apr_int64_t identity_metric_read(const identity_metrics_t *metrics, identity_metric_t metric);
 /* Counts an answered API request. route: its number in routes.def, -1 if none matched. */
-void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took);
+void identity_metric_request(identity_metrics_t *metrics, int route, int status,
+                             apr_interval_time_t took);
 /* The counter for a decision on protected content. status: 401, 403, 5xx, anything else counts as allowed; method:
  * key, bearer, basic, cookie as in IDENTITY_AUTH, NULL for none. */
 identity_metric_t identity_metric_protected(const char *method, int status);
 
 /* The sums over all processes. GAUGEs are unknown until they are set. */
 typedef struct identity_metrics_snapshot identity_metrics_snapshot_t;
-identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics);
-void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t n);
+identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool,
+                                                   const identity_metrics_t *metrics);
+void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric,
+                           apr_int64_t n);
 /* Marks the value as a lower bound: counting stopped there. */
 void identity_snapshot_open(identity_metrics_snapshot_t *snapshot, identity_metric_t metric);
 
-typedef enum { IDENTITY_LOG_ERROR, IDENTITY_LOG_WARNING, IDENTITY_LOG_INFO, IDENTITY_LOG_DEBUG } identity_log_level_t;
+typedef enum {
+    IDENTITY_LOG_ERROR,
+    IDENTITY_LOG_WARNING,
+    IDENTITY_LOG_INFO,
+    IDENTITY_LOG_DEBUG
+} identity_log_level_t;
 
 /* One for each virtual host (or test, or command line). Used by many threads at once, so it is immutable. */
 typedef struct identity_env {
@@ -72,7 +80,8 @@ typedef struct identity_env {
     /* The password hashing semaphore. NULL: hashing is unlimited. */
     identity_hash_turn_t (*enter_hash)(void *context, const identity_hash_request_t *request,
                                        identity_hash_ticket_t *ticket);
-    void (*leave_hash)(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result);
+    void (*leave_hash)(void *context, const identity_hash_ticket_t *ticket,
+                       identity_hash_result_t result);
     /* Counters of IdentityRateLimit (failures and requests), and the clients that have proved their identity, shared
      * by all children. NULL: no limits. counters_scope: the database to which the names of users and keys belong. */
     identity_counters_t *counters, *proofs;
@@ -86,13 +95,15 @@ typedef struct identity_env {
     /* NULL: events are not counted. */
     identity_metrics_t *metrics;
     /* Logs one line, tagged IDnnnn:, without secrets. request_id may be NULL. */
-    void (*log)(void *context, identity_log_level_t level, const char *request_id, const char *line);
+    void (*log)(void *context, identity_log_level_t level, const char *request_id,
+                const char *line);
     void *context;
 } identity_env_t;
 
 /* Statistics from the database, in a few bounded reads on one connection. If it does not answer, DATABASE_UP is 0
  * and the others stay unknown. */
-void identity_metrics_statistics(apr_pool_t *pool, const identity_env_t *env, identity_metrics_snapshot_t *snapshot);
+void identity_metrics_statistics(apr_pool_t *pool, const identity_env_t *env,
+                                 identity_metrics_snapshot_t *snapshot);
 
 /* Statistics too expensive for every request: rows, size and oldest row of each table, queued mails by age, the
  * newest backup. One process collects them from time to time; all processes show them, from shared memory that
@@ -103,8 +114,8 @@ typedef struct identity_watched {
     apr_time_t signing_key_at; /* of the newest signing key file; 0: unknown */
 } identity_watched_t;
 size_t identity_watch_size(void);
-void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const identity_watched_t *files,
-                         identity_watch_t *watch);
+void identity_watch_take(apr_pool_t *pool, const identity_env_t *env,
+                         const identity_watched_t *files, identity_watch_t *watch);
 void identity_watch_show(const identity_watch_t *watch, identity_metrics_snapshot_t *snapshot);
 /* Records that htidentity backup has succeeded. False: the record could not be written. */
 bool identity_backup_done(apr_pool_t *pool, const identity_env_t *env);
@@ -113,7 +124,8 @@ bool identity_backup_done(apr_pool_t *pool, const identity_env_t *env);
 const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
 /* OpenMetrics 1.0, ending in # EOF. */
 #define IDENTITY_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
-const char *identity_metrics_openmetrics(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot);
+const char *identity_metrics_openmetrics(apr_pool_t *pool,
+                                         const identity_metrics_snapshot_t *snapshot);
 
 /* How the status page is shown. */
 typedef struct identity_metrics_view {

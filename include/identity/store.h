@@ -29,7 +29,8 @@ typedef struct identity_db identity_db_t;
 
 /* Receives the name of the statement and the class of the failure for the error log; `detail` (driver's text, may
  * contain users' data) is for debug level only. */
-typedef void identity_db_log_t(void *context, const char *statement, const char *failure, const char *detail);
+typedef void identity_db_log_t(void *context, const char *statement, const char *failure,
+                               const char *detail);
 
 typedef struct identity_db_options {
     identity_sync_t sync;
@@ -39,14 +40,15 @@ typedef struct identity_db_options {
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
     identity_catalogue_t catalogue; /* which built-in roles exist */
     bool read_only;                 /* only for identity_db_open: the file is not written */
-    bool bulk;                      /* only for identity_db_open: uses more memory, for bulk writes */
+    bool bulk; /* only for identity_db_open: uses more memory, for bulk writes */
 } identity_db_options_t;
 
 /* The state of a connection, kept on the connection's pool and found there by the next borrower; the first use sets
  * the connection up. SQLite: refuses (NULL, *error a sentence) a file that is not in WAL mode, unless it is
  * :memory:. Only sqlite3 is supported so far: other drivers are refused. */
-identity_db_t *identity_db_attach(apr_pool_t *connection_pool, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
-                                  const identity_db_options_t *options, const char **error);
+identity_db_t *identity_db_attach(apr_pool_t *connection_pool, const apr_dbd_driver_t *driver,
+                                  apr_dbd_t *handle, const identity_db_options_t *options,
+                                  const char **error);
 /* Opens a connection without mod_dbd (command line, tests, start-up check). Never creates: a missing SQLite file is
  * an error. Closed with the pool. */
 identity_db_t *identity_db_open(apr_pool_t *pool, const char *driver, const char *params,
@@ -93,14 +95,15 @@ typedef enum {
 
 /* Checks with a connection of its own; *version: IDENTITY_SCHEMA_ABSENT if there is none. Creates nothing.
  * read_only: does not write to the file either, not even to recover it after a crash. */
-identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver, const char *params, bool read_only,
-                                             int *version);
+identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver,
+                                             const char *params, bool read_only, int *version);
 /* Version of the database; ABSENT for an empty one. */
 identity_db_status_t identity_schema_version(identity_db_t *db, int *version);
 /* Migrates the database to the current version, each step in one transaction with its version row; concurrent runs
  * are serialised; seeds the built-in roles. Creates a missing SQLite file (mode 0600, WAL). *from and *to: the
  * versions. NULL on success, else a sentence. */
-const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params, int *from, int *to);
+const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params,
+                                    int *from, int *to);
 
 /* Checks for damage: the file's own integrity check, dangling references. *faults: sentences (const char *), empty
  * if there is none. */
@@ -119,12 +122,15 @@ typedef struct identity_entity_row {
     IDENTITY_ENTITY_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_entity_row_t;
 
-identity_db_status_t identity_entity_insert(identity_db_t *db,
-                                            const identity_entity_row_t *row); /* CONFLICT: reference taken */
+identity_db_status_t
+identity_entity_insert(identity_db_t *db,
+                       const identity_entity_row_t *row); /* CONFLICT: reference taken */
 /* By id or reference. The entity may have expired. */
-identity_db_status_t identity_entity_find(identity_db_t *db, const char *id_or_reference, identity_entity_row_t **row);
-identity_db_status_t identity_entities_list(identity_db_t *db,
-                                            apr_array_header_t **rows); /* oldest first, 500 at most */
+identity_db_status_t identity_entity_find(identity_db_t *db, const char *id_or_reference,
+                                          identity_entity_row_t **row);
+identity_db_status_t
+identity_entities_list(identity_db_t *db,
+                       apr_array_header_t **rows); /* oldest first, 500 at most */
 
 identity_db_status_t identity_entity_update(identity_db_t *db, const identity_entity_row_t *row);
 /* A number of objects of one kind: `user`, `account`, ... */
@@ -133,7 +139,8 @@ typedef struct identity_left_row {
     apr_int64_t count;
 } identity_left_row_t;
 /* For every kind of object in the entity. */
-identity_db_status_t identity_entity_left(identity_db_t *db, const char *id, apr_array_header_t **rows);
+identity_db_status_t identity_entity_left(identity_db_t *db, const char *id,
+                                          apr_array_header_t **rows);
 /* With all its contents. In a write transaction. */
 identity_db_status_t identity_entity_delete(identity_db_t *db, const char *id);
 
@@ -141,37 +148,44 @@ typedef struct identity_account_row {
     IDENTITY_ACCOUNT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
 } identity_account_row_t;
 
-identity_db_status_t
-identity_account_insert(identity_db_t *db,
-                        const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
-identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id, const char *id_or_reference,
+identity_db_status_t identity_account_insert(
+    identity_db_t *db,
+    const identity_account_row_t *row); /* CONFLICT: reference taken in the entity */
+identity_db_status_t identity_account_find(identity_db_t *db, const char *entity_id,
+                                           const char *id_or_reference,
                                            identity_account_row_t **row);
 /* Those of the ids, in no order (identity_account_row_t *). */
-identity_db_status_t identity_accounts_of(identity_db_t *db, const apr_array_header_t *ids, apr_array_header_t **rows);
+identity_db_status_t identity_accounts_of(identity_db_t *db, const apr_array_header_t *ids,
+                                          apr_array_header_t **rows);
 /* All columns except id, entity and group; the reference must be free. */
 identity_db_status_t identity_account_update(identity_db_t *db, const identity_account_row_t *row);
 /* Counts accounts below it, open invitations to it, and memberships. */
-identity_db_status_t identity_account_left(identity_db_t *db, const char *entity_id, const char *id, apr_time_t now,
-                                           apr_array_header_t **rows);
+identity_db_status_t identity_account_left(identity_db_t *db, const char *entity_id, const char *id,
+                                           apr_time_t now, apr_array_header_t **rows);
 /* Also deletes its memberships; no account may be below it. In a write transaction. */
-identity_db_status_t identity_account_delete(identity_db_t *db, const char *entity_id, const char *id);
+identity_db_status_t identity_account_delete(identity_db_t *db, const char *entity_id,
+                                             const char *id);
 /* Counted to cap + 1 at most. */
-identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id, apr_int64_t cap,
-                                             apr_int64_t *count);
-identity_db_status_t identity_accounts_list(identity_db_t *db, const char *entity_id,
-                                            apr_array_header_t **rows); /* oldest first, 500 at most */
+identity_db_status_t identity_accounts_count(identity_db_t *db, const char *entity_id,
+                                             apr_int64_t cap, apr_int64_t *count);
+identity_db_status_t
+identity_accounts_list(identity_db_t *db, const char *entity_id,
+                       apr_array_header_t **rows); /* oldest first, 500 at most */
 /* The account with that id or reference in any entity, sandboxes excluded; NONE if there is none, CONFLICT if
  * several have the reference. */
 identity_db_status_t identity_account_named(identity_db_t *db, const char *id_or_reference,
                                             identity_account_row_t **row);
 
 /* Sandboxes are entities with an expiry. */
-identity_db_status_t identity_sandboxes_count(identity_db_t *db, apr_int64_t cap, apr_int64_t *count);
+identity_db_status_t identity_sandboxes_count(identity_db_t *db, apr_int64_t cap,
+                                              apr_int64_t *count);
 /* The sandbox that expired first; NONE if there is none. */
-identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now, identity_entity_row_t **row);
+identity_db_status_t identity_sandbox_over(identity_db_t *db, apr_time_t now,
+                                           identity_entity_row_t **row);
 /* Deletes a part of it, with at most limit users, keys, roles or the like; *deleted: how many, 0 if only the entity
  * itself was left, which has now been deleted. In a write transaction. */
-identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id, apr_int64_t limit, int *deleted);
+identity_db_status_t identity_sandbox_reduce(identity_db_t *db, const char *entity_id,
+                                             apr_int64_t limit, int *deleted);
 
 typedef enum {
     IDENTITY_USER_INVITED,
@@ -180,30 +194,34 @@ typedef enum {
     IDENTITY_USER_INACTIVE
 } identity_user_status_t;
 bool identity_user_status_parse(const char *name, identity_user_status_t *status);
-const char *
-identity_user_status_name(identity_user_status_t status); /* as in the API: INVITED, ...; also used in the database */
+const char *identity_user_status_name(
+    identity_user_status_t status); /* as in the API: INVITED, ...; also used in the database */
 
 typedef struct identity_user_row {
     IDENTITY_USER_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
-    const char *login;    /* as it was entered; NULL: none. Read-only here; written by identity_user_login_set */
+    const char *
+        login; /* as it was entered; NULL: none. Read-only here; written by identity_user_login_set */
     apr_int64_t sequence; /* identity_user_shown alone: of the last change of the database */
 } identity_user_row_t;
 
-identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
+identity_db_status_t
+identity_user_insert(identity_db_t *db, const identity_user_row_t *row); /* CONFLICT: name taken */
 /* If a sandbox's user has a name that a user of an ordinary entity claims (entity_id NULL: any claimant), deletes
  * that user: a sandbox cannot keep a name from its owner. In a write transaction. OK also if there was none. */
-identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id);
+identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical,
+                                            const char *entity_id);
 /* Sets the time of deletion, 0 to restore. Together with identity_user_update, in the same write transaction. */
 identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at);
 /* Writes row->login. Together with identity_user_insert or identity_user_update, in the same write transaction.
  * CONFLICT: another user of the entity has it. */
 identity_db_status_t identity_user_login_set(identity_db_t *db, const identity_user_row_t *row);
 /* In any status. */
-identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id, const char *login,
-                                            identity_user_row_t **row);
+identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id,
+                                            const char *login, identity_user_row_t **row);
 /* Finds the user by what is entered at sign-in: `reference/login` of an entity that is not a sandbox, or `login` if
  * there is only one such entity. */
-identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row);
+identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name,
+                                            identity_user_row_t **row);
 identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id, const char *id,
                                        identity_user_row_t **row);
 /* Only what is shown of it: id, username, canonical, status, login and the times that go with them; and the number of
@@ -211,14 +229,17 @@ identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id,
 identity_db_status_t identity_user_shown(identity_db_t *db, const char *entity_id, const char *id,
                                          identity_user_row_t **row);
 /* In any entity: for mailed links. */
-identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row);
+identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id,
+                                         identity_user_row_t **row);
 /* In any entity, the holder of that name as it was entered: for login. */
-identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row);
+identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name,
+                                           identity_user_row_t **row);
 /* In the entity, in any status. */
-identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id, const char *name,
-                                             identity_user_row_t **row);
+identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id,
+                                             const char *name, identity_user_row_t **row);
 /* In all entities, in any status: a person invited by several of them has several rows. The 500 oldest. */
-identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical, apr_array_header_t **rows);
+identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical,
+                                            apr_array_header_t **rows);
 /* Another user who holds the claimant's name (id, username, canonical), or signs in by it. NONE: the name is free. */
 identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user_row_t *claimant,
                                           identity_user_row_t **row);
@@ -256,10 +277,11 @@ typedef enum {
 /* Selects holders of a permission, with one row for each account in which they hold it. */
 typedef struct identity_holders {
     const char *permission;
-    const apr_array_header_t *role_ids;    /* that grant it, directly or through a child role */
-    const apr_array_header_t *account_ids; /* that are asked about; NULL: all accounts of the entity */
-    bool keys;                             /* also the entity's active keys */
-    bool read_only_keys;                   /* READ_ONLY keys hold it */
+    const apr_array_header_t *role_ids; /* that grant it, directly or through a child role */
+    const apr_array_header_t
+        *account_ids;    /* that are asked about; NULL: all accounts of the entity */
+    bool keys;           /* also the entity's active keys */
+    bool read_only_keys; /* READ_ONLY keys hold it */
     apr_time_t now;
 } identity_holders_t;
 
@@ -274,10 +296,11 @@ typedef struct identity_page_query {
     const char *domain;  /* providers: only ENABLED ones that admit its addresses, or NULL */
     /* Audit records: NULL if not filtered. */
     const char *user_id, *target_id, *target_type, *platform_id;
-    const char *state; /* invitations: the stored state (expired is stored as invited); users: their status, instead of
+    const char *
+        state; /* invitations: the stored state (expired is stored as invited); users: their status, instead of
                       active; or NULL */
-    const char *role_slug;             /* invitations; or NULL */
-    apr_time_t from, to;               /* in [from, to); 0: open. Audit records: created; invitations: expiring */
+    const char *role_slug; /* invitations; or NULL */
+    apr_time_t from, to; /* in [from, to); 0: open. Audit records: created; invitations: expiring */
     const identity_holders_t *holders; /* for HOLDERS, else NULL */
     identity_order_t order;
     bool descending;
@@ -285,19 +308,22 @@ typedef struct identity_page_query {
     apr_int64_t limit, offset;
 } identity_page_query_t;
 /* A row's cursor key: its name (canonical), or its creation time. */
-const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at);
+const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name,
+                               apr_time_t created_at);
 /* Rows (identity_user_row_t * with only the columns that identity_user_shown reads, ... by query->of) in the
  * requested order, also with a backward cursor. Callers ask for one more than they show. Roles: the entity's own and
  * the built-in ones, in one order. */
-identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query,
+                                   apr_array_header_t **rows);
 /* The number of matching rows, counted to cap + 1 at most. */
-identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                         apr_int64_t *count);
+identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_int64_t cap, apr_int64_t *count);
 
 /* Exactly one of exact, prefix, domain (canonical forms; domain without @) or none of them; only_id (or NULL) narrows
  * to one user. By username; limit at most 500. Of rows what identity_user_shown reads. */
-identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
-                                           const char *prefix, const char *domain, const char *only_id,
+identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id,
+                                           const char *exact, const char *prefix,
+                                           const char *domain, const char *only_id,
                                            apr_int64_t limit, apr_array_header_t **rows);
 /* The account's present administrators: active users with an ADMIN membership, their own or through a team. */
 typedef enum {
@@ -305,16 +331,24 @@ typedef enum {
     IDENTITY_ADMINS_PASSING, /* only through team memberships that end */
     IDENTITY_ADMINS_LASTING
 } identity_admins_t;
-identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,
-                                             identity_admins_t *admins);
+identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id,
+                                             apr_time_t now, identity_admins_t *admins);
 
-typedef enum { IDENTITY_MEMBER_ADMIN, IDENTITY_MEMBER_USER, IDENTITY_MEMBER_PARTNER } identity_member_type_t;
+typedef enum {
+    IDENTITY_MEMBER_ADMIN,
+    IDENTITY_MEMBER_USER,
+    IDENTITY_MEMBER_PARTNER
+} identity_member_type_t;
 const char *identity_member_type_name(identity_member_type_t type);
 bool identity_member_type_parse(const char *name, identity_member_type_t *type);
 
 /* The owner of a membership: a user, a team, or an open invitation (additional memberships offered to an active
  * user). */
-typedef enum { IDENTITY_OWNER_USER, IDENTITY_OWNER_TEAM, IDENTITY_OWNER_INVITATION } identity_owner_t;
+typedef enum {
+    IDENTITY_OWNER_USER,
+    IDENTITY_OWNER_TEAM,
+    IDENTITY_OWNER_INVITATION
+} identity_owner_t;
 
 typedef struct identity_membership_row {
     IDENTITY_MEMBERSHIP_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER, const char *owner_id;)
@@ -327,7 +361,8 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
                                                 const apr_array_header_t *role_ids);
 /* Of all the owners (one statement), ordered by owner, then by age. */
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
-                                             const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+                                             const apr_array_header_t *owner_ids,
+                                             apr_array_header_t **rows);
 /* What answers show of memberships of users or teams: a row for each role, by owner, oldest membership first, roles in
  * their order (identity_membership_shown_t *). */
 typedef struct identity_membership_shown {
@@ -338,24 +373,29 @@ typedef struct identity_membership_shown {
     apr_int64_t position; /* of the role */
 } identity_membership_shown_t;
 identity_db_status_t identity_memberships_shown(identity_db_t *db, identity_owner_t owner,
-                                                const apr_array_header_t *owner_ids, apr_array_header_t **rows);
+                                                const apr_array_header_t *owner_ids,
+                                                apr_array_header_t **rows);
 /* Writes type and the full list of roles of a user's or a team's membership. In a write transaction. NONE: not
  * found. */
-identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
+identity_db_status_t identity_membership_update(identity_db_t *db,
+                                                const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids);
 /* Deletes a user's or a team's membership (row->owner_id) with its roles. NONE: not found. */
 identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owner_t owner,
                                                 const identity_membership_row_t *row);
-identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id);
+identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner,
+                                                 const char *owner_id);
 /* On acceptance: the invitation's memberships become the user's; those in accounts where the user already has one
  * are dropped. */
-identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id);
+identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id,
+                                                const char *user_id);
 
 typedef struct identity_membership_role_row {
     const char *membership_id, *role_id;
 } identity_membership_role_row_t;
 /* Directly assigned roles, in the order of their assignment. */
-identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_array_header_t *membership_ids,
+identity_db_status_t identity_membership_roles(identity_db_t *db,
+                                               const apr_array_header_t *membership_ids,
                                                apr_array_header_t **rows);
 
 #include "identity/store_access.h"
@@ -381,9 +421,9 @@ typedef struct identity_site_table {
     apr_array_header_t *columns;  /* of identity_site_column_t */
     int keys[IDENTITY_SITE_KEYS]; /* indexes of the primary key columns */
     int key_count;
-    int entity;                                /* the column that holds the entity, or -1 */
-    int owner;                                 /* otherwise the column of a row that leads to it, or -1 */
-    apr_array_header_t *references;            /* of identity_site_reference_t */
+    int entity;                     /* the column that holds the entity, or -1 */
+    int owner;                      /* otherwise the column of a row that leads to it, or -1 */
+    apr_array_header_t *references; /* of identity_site_reference_t */
     const char *insert, *find, *page, *owners; /* statements */
 } identity_site_table_t;
 /* Ordered so that each table refers only to earlier ones (identity_site_table_t *). */

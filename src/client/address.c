@@ -15,11 +15,12 @@ typedef struct range {
 } range_t;
 
 /* IANA's special-purpose registry. Link-local, where clouds serve their metadata, is never allowed. */
-static const range_t ranges[] = {{0x00000000, 8, NOBODY},   {0x0A000000, 8, PRIVATE},  {0x64400000, 10, PRIVATE},
-                                 {0x7F000000, 8, LOOPBACK}, {0xA9FE0000, 16, NOBODY},  {0xAC100000, 12, PRIVATE},
-                                 {0xC0000000, 24, NOBODY},  {0xC0000200, 24, NOBODY},  {0xC0586300, 24, NOBODY},
-                                 {0xC0A80000, 16, PRIVATE}, {0xC6120000, 15, PRIVATE}, {0xC6336400, 24, NOBODY},
-                                 {0xCB007100, 24, NOBODY},  {0xE0000000, 4, NOBODY},   {0xF0000000, 4, NOBODY}};
+static const range_t ranges[] = {
+    {0x00000000, 8, NOBODY},   {0x0A000000, 8, PRIVATE},  {0x64400000, 10, PRIVATE},
+    {0x7F000000, 8, LOOPBACK}, {0xA9FE0000, 16, NOBODY},  {0xAC100000, 12, PRIVATE},
+    {0xC0000000, 24, NOBODY},  {0xC0000200, 24, NOBODY},  {0xC0586300, 24, NOBODY},
+    {0xC0A80000, 16, PRIVATE}, {0xC6120000, 15, PRIVATE}, {0xC6336400, 24, NOBODY},
+    {0xCB007100, 24, NOBODY},  {0xE0000000, 4, NOBODY},   {0xF0000000, 4, NOBODY}};
 
 static address_kind_t kind_of_four(uint32_t address)
 {
@@ -46,7 +47,8 @@ static address_kind_t kind_of_six(const uint8_t *bytes)
 
     if (memcmp(bytes, loopback, sizeof loopback) == 0)
         return LOOPBACK;
-    if (begins(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) || begins(bytes, "\0\x64\xff\x9b\0\0\0\0\0\0\0\0", 12))
+    if (begins(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) ||
+        begins(bytes, "\0\x64\xff\x9b\0\0\0\0\0\0\0\0", 12))
         return kind_of_four(four_at(bytes + 12)); /* mapped, NAT64 */
     if (begins(bytes, "\x20\x02", 2))
         return kind_of_four(four_at(bytes + 2)); /* 6to4 */
@@ -63,10 +65,12 @@ bool client_address_allowed(const struct sockaddr *address, const client_reach_t
     address_kind_t kind = NOBODY;
 
     if (address->sa_family == AF_INET)
-        kind = kind_of_four(ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
+        kind = kind_of_four(
+            ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
     else if (address->sa_family == AF_INET6)
         kind = kind_of_six(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
     if (plain && kind != LOOPBACK)
         return false;
-    return kind == PUBLIC || (kind == LOOPBACK && reach->loopback) || (kind == PRIVATE && reach->private_network);
+    return kind == PUBLIC || (kind == LOOPBACK && reach->loopback) ||
+           (kind == PRIVATE && reach->private_network);
 }

@@ -19,10 +19,11 @@ const char *identity_captcha_fault(apr_pool_t *pool, const char *url)
     bool plain = strncasecmp(url, "http:", 5) == 0 && client_url_loopback(pool, url);
 
     /* Not quoted: it may contain a key. */
-    return client_url_valid(url, plain) ? NULL
-                                        : "the address of the service must be an https URL without user and fragment, "
-                                          "such as https://captcha.example.org/siteverify (http only on this machine "
-                                          "itself)";
+    return client_url_valid(url, plain)
+               ? NULL
+               : "the address of the service must be an https URL without user and fragment, "
+                 "such as https://captcha.example.org/siteverify (http only on this machine "
+                 "itself)";
 }
 
 static const char *parameter(apr_pool_t *pool, const char *name, const char *value)
@@ -36,11 +37,13 @@ static const char *parameter(apr_pool_t *pool, const char *name, const char *val
 static char *form_of(apr_pool_t *pool, const identity_captcha_t *captcha, const char *response,
                      const char *client_address)
 {
-    char *secret = (char *)parameter(pool, "secret=", __atomic_load_n(&captcha->secret, __ATOMIC_ACQUIRE));
+    char *secret =
+        (char *)parameter(pool, "secret=", __atomic_load_n(&captcha->secret, __ATOMIC_ACQUIRE));
     char *token = (char *)parameter(pool, "&response=", response);
-    char *form =
-        apr_pstrcat(pool, secret, token,
-                    client_address && *client_address ? parameter(pool, "&remoteip=", client_address) : "", NULL);
+    char *form = apr_pstrcat(
+        pool, secret, token,
+        client_address && *client_address ? parameter(pool, "&remoteip=", client_address) : "",
+        NULL);
 
     identity_wipe_with_pool(pool, secret);
     identity_wipe_with_pool(pool, token);
@@ -51,9 +54,9 @@ static char *form_of(apr_pool_t *pool, const identity_captcha_t *captcha, const 
 /* Errors on our side or theirs, rather than the person's; the texts of the leading services. */
 static const char *fault_in(const json_t *codes)
 {
-    static const char *const faults[] = {"missing-input-secret",  "invalid-input-secret", "sitekey-secret-mismatch",
-                                         "bad-request",           "internal-error",       "invalid-keys",
-                                         "not-using-dummy-secret"};
+    static const char *const faults[] = {
+        "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "bad-request",
+        "internal-error",       "invalid-keys",         "not-using-dummy-secret"};
     const json_t *code;
     size_t i;
 
@@ -64,13 +67,15 @@ static const char *fault_in(const json_t *codes)
     return NULL;
 }
 
-static identity_captcha_status_t judge(apr_pool_t *pool, const fetch_response_t *response, const char **error)
+static identity_captcha_status_t judge(apr_pool_t *pool, const fetch_response_t *response,
+                                       const char **error)
 {
     if (response->status != 200) {
         *error = apr_psprintf(pool, "it answered with status %ld", response->status);
         return IDENTITY_CAPTCHA_UNAVAILABLE;
     }
-    static const identity_json_member_t members[] = {{"success", NULL}, {"error-codes", NULL}, {NULL, NULL}};
+    static const identity_json_member_t members[] = {
+        {"success", NULL}, {"error-codes", NULL}, {NULL, NULL}};
     const json_t *answer = identity_json_pick(pool, response->body, response->length, members);
     const json_t *success = json_object_get(answer, "success");
     if (!json_is_boolean(success)) {
@@ -85,13 +90,16 @@ static identity_captcha_status_t judge(apr_pool_t *pool, const fetch_response_t 
     return fault ? IDENTITY_CAPTCHA_UNAVAILABLE : IDENTITY_CAPTCHA_REFUSED;
 }
 
-identity_captcha_status_t identity_captcha_verify(apr_pool_t *pool, const identity_captcha_t *captcha,
-                                                  const char *response, const char *client_address, const char **error)
+identity_captcha_status_t identity_captcha_verify(apr_pool_t *pool,
+                                                  const identity_captcha_t *captcha,
+                                                  const char *response, const char *client_address,
+                                                  const char **error)
 {
     fetch_request_t request = {
         .url = captcha->url,
         .form = form_of(pool, captcha, response, client_address),
-        .reach = {.loopback = client_url_loopback(pool, captcha->url), .private_network = captcha->private_network},
+        .reach = {.loopback = client_url_loopback(pool, captcha->url),
+                  .private_network = captcha->private_network},
         .connect_timeout = captcha->connect_timeout ? captcha->connect_timeout : CONNECT_TIMEOUT,
         .deadline = apr_time_now() + (captcha->timeout ? captcha->timeout : TIMEOUT)};
     fetch_response_t answer;

@@ -32,7 +32,8 @@ void identity_client_stop(void)
 }
 
 identity_delivery_t identity_mail_send(apr_pool_t *pool, const identity_mail_target_t *target,
-                                       const identity_mail_t *mail, const identity_stop_t *stop, const char **error)
+                                       const identity_mail_t *mail, const identity_stop_t *stop,
+                                       const char **error)
 {
     size_t length;
     const char *message = identity_mail_compose(pool, mail, &length);

@@ -45,10 +45,11 @@ bool mail_url_is_loopback(const char *url);
 
 /* ---- the two ways out: length bytes of a composed message ------------------------------------------------------- */
 
-identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target, const identity_mail_t *mail,
-                                   const char *message, size_t length, const identity_stop_t *stop, const char **error);
+identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target,
+                                   const identity_mail_t *mail, const char *message, size_t length,
+                                   const identity_stop_t *stop, const char **error);
 identity_delivery_t mail_send_maildir(apr_pool_t *pool, const identity_mail_target_t *target,
-                                      const identity_mail_t *mail, const char *message, size_t length,
-                                      const char **error);
+                                      const identity_mail_t *mail, const char *message,
+                                      size_t length, const char **error);
 
 #endif

@@ -97,11 +97,11 @@ static size_t take(char *data, size_t size, size_t count, void *context)
 /* ---- a transfer ------------------------------------------------------------------------------------------------- */
 
 /* The first option that libcurl rejects aborts the set-up. */
-#define SET(option, value)                                                                                             \
-    do {                                                                                                               \
-        CURLcode code_ = curl_easy_setopt(transfer->curl, option, value);                                              \
-        if (code_ != CURLE_OK)                                                                                         \
-            return code_;                                                                                              \
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        CURLcode code_ = curl_easy_setopt(transfer->curl, option, value);                          \
+        if (code_ != CURLE_OK)                                                                     \
+            return code_;                                                                          \
     } while (0)
 
 static CURLcode set_bounds(transfer_t *transfer, long left)
@@ -182,7 +182,8 @@ static void keep(apr_pool_t *pool, transfer_t *transfer, fetch_response_t *respo
     identity_wipe_with_pool(pool, response->body);
 }
 
-bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_response_t *response, const char **error)
+bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_response_t *response,
+                  const char **error)
 {
     apr_interval_time_t left = request->deadline - apr_time_now();
     transfer_t transfer = {.request = request, .plain = strncasecmp(request->url, "http:", 5) == 0};
@@ -192,8 +193,9 @@ bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_respon
         return false;
     transfer.curl = curl_easy_init();
     transfer.body = malloc(FETCH_SIZE_MAX);
-    CURLcode code =
-        transfer.curl && transfer.body ? set_bounds(&transfer, (long)apr_time_as_msec(left)) : CURLE_OUT_OF_MEMORY;
+    CURLcode code = transfer.curl && transfer.body
+                        ? set_bounds(&transfer, (long)apr_time_as_msec(left))
+                        : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
         code = set_request(pool, &transfer);
     if (code == CURLE_OK)

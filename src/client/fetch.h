@@ -16,7 +16,8 @@ typedef struct client_reach {
 
 /* address.c: checks the actual address of the connection, so that no name can lead elsewhere. plain: http, which is
  * for loopback only. */
-bool client_address_allowed(const struct sockaddr *address, const client_reach_t *reach, bool plain);
+bool client_address_allowed(const struct sockaddr *address, const client_reach_t *reach,
+                            bool plain);
 
 typedef struct fetch_request {
     const char *url;
@@ -41,6 +42,7 @@ bool client_url_valid(const char *url, bool plain);
 /* Does the host of a URL refer to loopback? */
 bool client_url_loopback(apr_pool_t *pool, const char *url);
 /* False with *error, a sentence without the URL's query, any credential or body. */
-bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_response_t *response, const char **error);
+bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_response_t *response,
+                  const char **error);
 
 #endif

@@ -43,8 +43,8 @@ static int open_folder(int parent, const char *name)
 
 static bool open_maildir(apr_pool_t *pool, const char *directory, maildir_t *maildir)
 {
-    apr_status_t status =
-        apr_dir_make_recursive(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, pool);
+    apr_status_t status = apr_dir_make_recursive(
+        directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, pool);
 
     *maildir = (maildir_t){-1, -1, -1};
     if (status != APR_SUCCESS) {
@@ -54,7 +54,8 @@ static bool open_maildir(apr_pool_t *pool, const char *directory, maildir_t *mai
     int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return false;
-    bool opened = (maildir->tmp = open_folder(root, "tmp")) >= 0 && (maildir->fresh = open_folder(root, "new")) >= 0 &&
+    bool opened = (maildir->tmp = open_folder(root, "tmp")) >= 0 &&
+                  (maildir->fresh = open_folder(root, "new")) >= 0 &&
                   (maildir->cur = open_folder(root, "cur")) >= 0;
     int why = errno;
     close(root);
@@ -77,7 +78,8 @@ static bool is_in_cur(int cur, const char *id)
         return false;
     }
     while (!found && (entry = readdir(folder)))
-        found = !strncmp(entry->d_name, id, length) && (!entry->d_name[length] || entry->d_name[length] == ':');
+        found = !strncmp(entry->d_name, id, length) &&
+                (!entry->d_name[length] || entry->d_name[length] == ':');
     closedir(folder);
     return found;
 }
@@ -86,7 +88,8 @@ static bool is_delivered(const maildir_t *maildir, const char *id)
 {
     struct stat found;
 
-    return fstatat(maildir->fresh, id, &found, AT_SYMLINK_NOFOLLOW) == 0 || is_in_cur(maildir->cur, id);
+    return fstatat(maildir->fresh, id, &found, AT_SYMLINK_NOFOLLOW) == 0 ||
+           is_in_cur(maildir->cur, id);
 }
 
 /* Lines end in LF in a Maildir on Unix. */
@@ -121,7 +124,8 @@ static bool is_still_named(int file, int folder, const char *id)
            opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-static bool deliver_locked(const maildir_t *maildir, int file, const char *id, const char *message, size_t length)
+static bool deliver_locked(const maildir_t *maildir, int file, const char *id, const char *message,
+                           size_t length)
 {
     if (flock(file, LOCK_EX | LOCK_NB))
         return false;
@@ -140,7 +144,8 @@ static bool deliver_locked(const maildir_t *maildir, int file, const char *id, c
 
 static bool deliver(const maildir_t *maildir, const char *id, const char *message, size_t length)
 {
-    int file = openat(maildir->tmp, id, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int file =
+        openat(maildir->tmp, id, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (file < 0)
         return false;
     bool delivered = deliver_locked(maildir, file, id, message, length);
@@ -154,11 +159,12 @@ static bool deliver(const maildir_t *maildir, const char *id, const char *messag
 }
 
 identity_delivery_t mail_send_maildir(apr_pool_t *pool, const identity_mail_target_t *target,
-                                      const identity_mail_t *mail, const char *message, size_t length,
-                                      const char **error)
+                                      const identity_mail_t *mail, const char *message,
+                                      size_t length, const char **error)
 {
     maildir_t maildir;
-    bool delivered = open_maildir(pool, target->directory, &maildir) && deliver(&maildir, mail->id, message, length);
+    bool delivered = open_maildir(pool, target->directory, &maildir) &&
+                     deliver(&maildir, mail->id, message, length);
     int why = errno;
     char text[128];
 
@@ -169,6 +175,7 @@ identity_delivery_t mail_send_maildir(apr_pool_t *pool, const identity_mail_targ
         *error = "The mail is being written by another process.";
         return IDENTITY_DELIVERY_TEMPORARY;
     }
-    *error = apr_psprintf(pool, "The Maildir cannot be written: %s.", apr_strerror(why, text, sizeof(text)));
+    *error = apr_psprintf(pool, "The Maildir cannot be written: %s.",
+                          apr_strerror(why, text, sizeof(text)));
     return IDENTITY_DELIVERY_UNAVAILABLE;
 }

@@ -28,7 +28,8 @@ bool mail_id_valid(const char *id)
 static bool host_valid(const char *host)
 {
     return *host &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == strlen(host);
+           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") ==
+               strlen(host);
 }
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
@@ -97,15 +98,15 @@ static const char *write_address(apr_pool_t *pool, const char *address)
 {
     const char *at = strchr(address, '@');
 
-    if (!at || at == address || strchr(at + 1, '@') || strlen(address) > 254 || holds_control(address) ||
-        strpbrk(address, " <>,\""))
+    if (!at || at == address || strchr(at + 1, '@') || strlen(address) > 254 ||
+        holds_control(address) || strpbrk(address, " <>,\""))
         return NULL;
     const char *domain = is_dot_atom(at + 1, strlen(at + 1)) ? ascii_domain(pool, at + 1) : NULL;
     if (!domain)
         return NULL;
     size_t length = (size_t)(at - address);
-    const char *local =
-        is_dot_atom(address, length) ? apr_pstrmemdup(pool, address, length) : quote_local_part(pool, address, length);
+    const char *local = is_dot_atom(address, length) ? apr_pstrmemdup(pool, address, length)
+                                                     : quote_local_part(pool, address, length);
     return apr_pstrcat(pool, local, "@", domain, NULL);
 }
 
@@ -156,9 +157,9 @@ static void put_date(mail_buffer_t *buffer, apr_time_t date)
     apr_time_exp_t t;
 
     apr_time_exp_gmt(&t, date);
-    mail_puts(buffer,
-              apr_psprintf(buffer->pool, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", apr_day_snames[t.tm_wday],
-                           t.tm_mday, apr_month_snames[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec));
+    mail_puts(buffer, apr_psprintf(buffer->pool, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n",
+                                   apr_day_snames[t.tm_wday], t.tm_mday, apr_month_snames[t.tm_mon],
+                                   t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec));
 }
 
 static void put_from(mail_buffer_t *buffer, const char *name, const char *address)
@@ -174,8 +175,8 @@ static void put_from(mail_buffer_t *buffer, const char *name, const char *addres
     mail_puts(buffer, apr_pstrcat(buffer->pool, fits ? " <" : "\r\n <", address, ">\r\n", NULL));
 }
 
-static void put_headers(mail_buffer_t *buffer, const identity_mail_t *mail, const char *from_name, const char *from,
-                        const char *to)
+static void put_headers(mail_buffer_t *buffer, const identity_mail_t *mail, const char *from_name,
+                        const char *from, const char *to)
 {
     put_date(buffer, mail->date);
     put_from(buffer, from_name, from);
@@ -185,7 +186,8 @@ static void put_headers(mail_buffer_t *buffer, const identity_mail_t *mail, cons
                                   mail->host ? mail->host : strrchr(from, '@') + 1, ">\r\n", NULL));
     mail_puts(buffer, "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
     if (mail->language && *mail->language)
-        mail_puts(buffer, apr_pstrcat(buffer->pool, "Content-Language: ", mail->language, "\r\n", NULL));
+        mail_puts(buffer,
+                  apr_pstrcat(buffer->pool, "Content-Language: ", mail->language, "\r\n", NULL));
 }
 
 static bool is_ascii(const char *text)
@@ -195,11 +197,12 @@ static bool is_ascii(const char *text)
     return !*text;
 }
 
-static void put_part(mail_buffer_t *buffer, const char *boundary, const char *type, const char *text)
+static void put_part(mail_buffer_t *buffer, const char *boundary, const char *type,
+                     const char *text)
 {
     mail_puts(buffer, apr_pstrcat(buffer->pool, "--", boundary, "\r\nContent-Type: ", type,
-                                  "; charset=utf-8\r\nContent-Transfer-Encoding: ", is_ascii(text) ? "7bit" : "8bit",
-                                  "\r\n\r\n", NULL));
+                                  "; charset=utf-8\r\nContent-Transfer-Encoding: ",
+                                  is_ascii(text) ? "7bit" : "8bit", "\r\n\r\n", NULL));
     mail_put_lines(buffer, text);
 }
 
@@ -208,18 +211,20 @@ const char *identity_mail_compose(apr_pool_t *pool, const identity_mail_t *mail,
     mail_buffer_t buffer = {.pool = pool};
     const char *from_name, *to_name;
     const char *from = mail_address_read(pool, mail->from, &from_name);
-    const char *to = identity_mail_address_valid(mail->to) ? mail_address_read(pool, mail->to, &to_name) : NULL;
+    const char *to =
+        identity_mail_address_valid(mail->to) ? mail_address_read(pool, mail->to, &to_name) : NULL;
 
     if (!from || !to || !mail_id_valid(mail->id) || holds_control(mail->subject) ||
-        (mail->host && !host_valid(mail->host)) || (mail->language && !identity_language_valid(mail->language)))
+        (mail->host && !host_valid(mail->host)) ||
+        (mail->language && !identity_language_valid(mail->language)))
         return NULL;
 
     /* The id was generated after the texts of the mail were known, so this occurs in none of them; and the mail has
      * the same bytes in every attempt. */
     const char *boundary = apr_pstrcat(pool, "=_", mail->id, NULL);
     put_headers(&buffer, mail, from_name, from, to);
-    mail_puts(&buffer,
-              apr_pstrcat(pool, "Content-Type: multipart/alternative;\r\n boundary=\"", boundary, "\"\r\n\r\n", NULL));
+    mail_puts(&buffer, apr_pstrcat(pool, "Content-Type: multipart/alternative;\r\n boundary=\"",
+                                   boundary, "\"\r\n\r\n", NULL));
     put_part(&buffer, boundary, "text/plain", mail->text);
     put_part(&buffer, boundary, "text/html", mail->html);
     mail_puts(&buffer, apr_pstrcat(pool, "--", boundary, "--\r\n", NULL));

@@ -7,7 +7,7 @@
 #define LINE_MAX_TEXT 998 /* RFC 5322, 2.1.1 */
 #define LINE_SHOULD   78  /* the same */
 #define WORD_MAX      66  /* the longest word of a header that is left unchanged */
-#define ENCODED_TEXT                                                                                                   \
+#define ENCODED_TEXT                                                                               \
     39 /* bytes of text in one encoded word: with 12 around 52 of base64 and `Subject: ` in front a line               \
            stays within the 76 of RFC 2047, 2 */
 
@@ -86,15 +86,18 @@ static bool is_plain(const char *text)
 
 static void put_base64(mail_buffer_t *buffer, const char *text, size_t length)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = (const unsigned char *)text;
 
     for (size_t i = 0; i < length; i += 3) {
         unsigned left = (unsigned)(length - i < 3 ? length - i : 3);
-        unsigned long bits =
-            (unsigned long)at[i] << 16 | (unsigned long)(left > 1 ? at[i + 1] : 0) << 8 | (left > 2 ? at[i + 2] : 0);
+        unsigned long bits = (unsigned long)at[i] << 16 |
+                             (unsigned long)(left > 1 ? at[i + 1] : 0) << 8 |
+                             (left > 2 ? at[i + 2] : 0);
         char piece[4] = {alphabet[bits >> 18 & 63], alphabet[bits >> 12 & 63],
-                         left > 1 ? alphabet[bits >> 6 & 63] : '=', left > 2 ? alphabet[bits & 63] : '='};
+                         left > 1 ? alphabet[bits >> 6 & 63] : '=',
+                         left > 2 ? alphabet[bits & 63] : '='};
         mail_put(buffer, piece, sizeof(piece));
     }
 }

@@ -18,7 +18,8 @@
 #define KEYS_THROTTLE apr_time_from_sec(30) /* between two fetches for an unknown key */
 #define CONNECT       apr_time_from_sec(3)
 #define TIMEOUT       apr_time_from_sec(10)
-#define DISORDER      apr_time_from_sec(10) /* clock difference tolerated between waiting and fetching threads */
+#define DISORDER                                                                                   \
+    apr_time_from_sec(10) /* clock difference tolerated between waiting and fetching threads */
 
 typedef struct document {
     char *text; /* malloc'd; NULL: none */
@@ -47,7 +48,8 @@ static apr_status_t forget(void *data)
     return APR_SUCCESS;
 }
 
-identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_options_t *options, const char **error)
+identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_options_t *options,
+                                    const char **error)
 {
     identity_oidc_t *oidc = apr_pcalloc(pool, sizeof *oidc);
     size_t length = strlen(options->issuer);
@@ -65,8 +67,8 @@ identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_option
         oidc->options.timeout = TIMEOUT;
     if (options->issuer[length - 1] == '/')
         length--;
-    oidc->discovery_url =
-        apr_pstrcat(pool, apr_pstrmemdup(pool, options->issuer, length), "/.well-known/openid-configuration", NULL);
+    oidc->discovery_url = apr_pstrcat(pool, apr_pstrmemdup(pool, options->issuer, length),
+                                      "/.well-known/openid-configuration", NULL);
     oidc->plain = strncmp(options->issuer, "http:", 5) == 0;
     oidc->reach.loopback = client_url_loopback(pool, options->issuer);
     oidc->reach.private_network = options->private_network;
@@ -89,7 +91,8 @@ const identity_oidc_options_t *oidc_options(const identity_oidc_t *oidc)
     return &oidc->options;
 }
 
-void oidc_request(identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const char *url, fetch_request_t *request)
+void oidc_request(identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const char *url,
+                  fetch_request_t *request)
 {
     if (!sign_on->deadline)
         sign_on->deadline = apr_time_now() + oidc->options.timeout;
@@ -104,7 +107,8 @@ void oidc_request(identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const
 typedef struct wanted {
     document_t *document;
     const char *name, *url;
-    bool (*sound)(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error);
+    bool (*sound)(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text,
+                  const char **error);
     bool again; /* the cached document was not sufficient */
 } wanted_t;
 
@@ -117,11 +121,13 @@ static bool younger(apr_time_t since, apr_time_t now, apr_interval_time_t age)
 static bool cached(const wanted_t *wanted, apr_time_t now)
 {
     const document_t *document = wanted->document;
-    return document->text && younger(document->fetched, now, wanted->again ? KEYS_THROTTLE : REMEMBERED);
+    return document->text &&
+           younger(document->fetched, now, wanted->again ? KEYS_THROTTLE : REMEMBERED);
 }
 
-static char *fetch_document(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
-                            const wanted_t *wanted, const char **error)
+static char *fetch_document(apr_pool_t *pool, identity_oidc_t *oidc,
+                            identity_oidc_sign_on_t *sign_on, const wanted_t *wanted,
+                            const char **error)
 {
     fetch_request_t request;
     fetch_response_t response;
@@ -133,7 +139,8 @@ static char *fetch_document(apr_pool_t *pool, identity_oidc_t *oidc, identity_oi
         *error = apr_psprintf(pool, "it answered %ld", response.status);
         return NULL;
     }
-    if (strlen(response.body) != response.length || !wanted->sound(pool, oidc, response.body, error))
+    if (strlen(response.body) != response.length ||
+        !wanted->sound(pool, oidc, response.body, error))
         return NULL;
     return response.body;
 }
@@ -151,12 +158,14 @@ static void store(document_t *document, const char *text, const char *error, apr
         document->fault_until = 0;
     } else {
         document->fault_until = now + FAULT;
-        apr_cpystrn(document->fault, error ? error : "there is no memory for its answer", sizeof document->fault);
+        apr_cpystrn(document->fault, error ? error : "there is no memory for its answer",
+                    sizeof document->fault);
     }
 }
 
 /* Called with the mutex held; releases it during the fetch. */
-static void renew(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on, const wanted_t *wanted)
+static void renew(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
+                  const wanted_t *wanted)
 {
     const char *error = "what it answered is not what was asked for";
 
@@ -175,8 +184,9 @@ static bool wait_for_others(identity_oidc_t *oidc, const identity_oidc_sign_on_t
     return left > 0 && apr_thread_cond_timedwait(oidc->fetched, oidc->mutex, left) == APR_SUCCESS;
 }
 
-static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
-                                       const wanted_t *wanted, const char **text, const char **error)
+static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc,
+                                       identity_oidc_sign_on_t *sign_on, const wanted_t *wanted,
+                                       const char **text, const char **error)
 {
     document_t *known = wanted->document;
     fetch_request_t bounds;
@@ -185,12 +195,15 @@ static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, 
     *text = *error = NULL;
     apr_thread_mutex_lock(oidc->mutex);
     while (!cached(wanted, sign_on->now) && !*error) {
-        if (known->fault_until > sign_on->now && known->fault_until <= sign_on->now + FAULT + DISORDER)
-            *error = apr_psprintf(pool, "%s of %s: %s", wanted->name, oidc->options.issuer, known->fault);
+        if (known->fault_until > sign_on->now &&
+            known->fault_until <= sign_on->now + FAULT + DISORDER)
+            *error = apr_psprintf(pool, "%s of %s: %s", wanted->name, oidc->options.issuer,
+                                  known->fault);
         else if (!known->busy)
             renew(pool, oidc, sign_on, wanted);
         else if (!wait_for_others(oidc, sign_on))
-            *error = apr_psprintf(pool, "%s of %s: it did not answer in time", wanted->name, oidc->options.issuer);
+            *error = apr_psprintf(pool, "%s of %s: it did not answer in time", wanted->name,
+                                  oidc->options.issuer);
     }
     if (!*error)
         *text = apr_pstrdup(pool, known->text);
@@ -200,7 +213,8 @@ static identity_oidc_status_t document(apr_pool_t *pool, identity_oidc_t *oidc, 
 
 /* ---- discovery -------------------------------------------------------------------------------------------------- */
 
-static const char *endpoint(apr_pool_t *pool, const identity_oidc_t *oidc, const json_t *root, const char *name)
+static const char *endpoint(apr_pool_t *pool, const identity_oidc_t *oidc, const json_t *root,
+                            const char *name)
 {
     const char *url = identity_json_string(root, name);
     bool valid = url && client_url_valid(url, oidc->plain) &&
@@ -233,29 +247,33 @@ static bool verifiable(apr_pool_t *pool, const json_t *root, const char **error)
             return true;
         names = apr_pstrcat(pool, names, *names ? ", " : "", *name, NULL);
     }
-    *error = apr_psprintf(pool, "it signs ID tokens by no algorithm that is verified here: %s lists none of %s", ways,
-                          names);
+    *error = apr_psprintf(
+        pool, "it signs ID tokens by no algorithm that is verified here: %s lists none of %s", ways,
+        names);
     return false;
 }
 
-static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, oidc_metadata_t *metadata,
-                          const char **error)
+static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text,
+                          oidc_metadata_t *metadata, const char **error)
 {
-    static const identity_json_member_t members[] = {{"issuer", NULL},
-                                                     {"authorization_endpoint", NULL},
-                                                     {"token_endpoint", NULL},
-                                                     {"jwks_uri", NULL},
-                                                     {"userinfo_endpoint", NULL},
-                                                     {"authorization_response_iss_parameter_supported", NULL},
-                                                     {"token_endpoint_auth_methods_supported", NULL},
-                                                     {"id_token_signing_alg_values_supported", NULL},
-                                                     {NULL, NULL}};
+    static const identity_json_member_t members[] = {
+        {"issuer", NULL},
+        {"authorization_endpoint", NULL},
+        {"token_endpoint", NULL},
+        {"jwks_uri", NULL},
+        {"userinfo_endpoint", NULL},
+        {"authorization_response_iss_parameter_supported", NULL},
+        {"token_endpoint_auth_methods_supported", NULL},
+        {"id_token_signing_alg_values_supported", NULL},
+        {NULL, NULL}};
     const json_t *root = identity_json_pick(pool, text, strlen(text), members);
-    const char *issuer = identity_json_string(root, "issuer"), *ways = "token_endpoint_auth_methods_supported";
+    const char *issuer = identity_json_string(root, "issuer"),
+               *ways = "token_endpoint_auth_methods_supported";
 
     /* Exactly (security 68): otherwise one provider could speak for another. */
-    *error = !issuer ? "it is no discovery document"
-                     : "the issuer that it names is not the one that is configured, letter by letter";
+    *error = !issuer
+                 ? "it is no discovery document"
+                 : "the issuer that it names is not the one that is configured, letter by letter";
     if (!issuer || strcmp(issuer, oidc->options.issuer) != 0)
         return false;
     metadata->authorization_endpoint = endpoint(pool, oidc, root, "authorization_endpoint");
@@ -265,44 +283,52 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
     *error = "an endpoint is missing or is no https URL";
     if (!metadata->authorization_endpoint || !metadata->token_endpoint || !metadata->jwks_uri)
         return false;
-    metadata->names_issuer = json_is_true(json_object_get(root, "authorization_response_iss_parameter_supported"));
+    metadata->names_issuer =
+        json_is_true(json_object_get(root, "authorization_response_iss_parameter_supported"));
     bool basic = !json_object_get(root, ways) || lists(root, ways, "client_secret_basic");
     metadata->secret_in_form = !basic && lists(root, ways, "client_secret_post");
-    *error = basic || metadata->secret_in_form
-                 ? NULL
-                 : "it takes a client's secret neither by client_secret_basic nor by client_secret_post";
+    *error =
+        basic || metadata->secret_in_form
+            ? NULL
+            : "it takes a client's secret neither by client_secret_basic nor by client_secret_post";
     return !*error && verifiable(pool, root, error);
 }
 
-static bool metadata_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error)
+static bool metadata_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text,
+                           const char **error)
 {
     oidc_metadata_t metadata;
     return read_metadata(pool, oidc, text, &metadata, error);
 }
 
-identity_oidc_status_t oidc_metadata(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
-                                     oidc_metadata_t *metadata, const char **error)
+identity_oidc_status_t oidc_metadata(apr_pool_t *pool, identity_oidc_t *oidc,
+                                     identity_oidc_sign_on_t *sign_on, oidc_metadata_t *metadata,
+                                     const char **error)
 {
-    const wanted_t wanted = {&oidc->discovery, "the discovery document", oidc->discovery_url, metadata_sound, false};
+    const wanted_t wanted = {&oidc->discovery, "the discovery document", oidc->discovery_url,
+                             metadata_sound, false};
     const char *text;
     identity_oidc_status_t status = document(pool, oidc, sign_on, &wanted, &text, error);
 
     if (status != IDENTITY_OIDC_DONE)
         return status;
-    return read_metadata(pool, oidc, text, metadata, error) ? IDENTITY_OIDC_DONE : IDENTITY_OIDC_UNAVAILABLE;
+    return read_metadata(pool, oidc, text, metadata, error) ? IDENTITY_OIDC_DONE
+                                                            : IDENTITY_OIDC_UNAVAILABLE;
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-static bool keys_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text, const char **error)
+static bool keys_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char *text,
+                       const char **error)
 {
     (void)oidc;
     *error = "it is no key set";
     return identity_key_set_read(pool, text, strlen(text)) != NULL;
 }
 
-identity_oidc_status_t oidc_keys(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
-                                 const oidc_metadata_t *metadata, bool again, const char **jwks, const char **error)
+identity_oidc_status_t oidc_keys(apr_pool_t *pool, identity_oidc_t *oidc,
+                                 identity_oidc_sign_on_t *sign_on, const oidc_metadata_t *metadata,
+                                 bool again, const char **jwks, const char **error)
 {
     const wanted_t wanted = {&oidc->keys, "the key set", metadata->jwks_uri, keys_sound, again};
     return document(pool, oidc, sign_on, &wanted, jwks, error);
@@ -311,19 +337,22 @@ identity_oidc_status_t oidc_keys(apr_pool_t *pool, identity_oidc_t *oidc, identi
 /* ---- where the browser goes ------------------------------------------------------------------------------------- */
 
 identity_oidc_status_t identity_oidc_authorization(apr_pool_t *pool, identity_oidc_t *oidc,
-                                                   identity_oidc_sign_on_t *sign_on, const char **url,
-                                                   const char **error)
+                                                   identity_oidc_sign_on_t *sign_on,
+                                                   const char **url, const char **error)
 {
     oidc_metadata_t metadata;
     identity_oidc_status_t status = oidc_metadata(pool, oidc, sign_on, &metadata, error);
 
     if (status != IDENTITY_OIDC_DONE)
         return status;
-    *url = apr_pstrcat(
-        pool, metadata.authorization_endpoint, strchr(metadata.authorization_endpoint, '?') ? "&" : "?",
-        "response_type=code&scope=openid%20email&client_id=", identity_query_escape(pool, oidc->options.client_id),
-        "&redirect_uri=", identity_query_escape(pool, sign_on->redirect_uri),
-        "&state=", identity_query_escape(pool, sign_on->state), "&nonce=", identity_query_escape(pool, sign_on->nonce),
-        "&code_challenge_method=S256&code_challenge=", identity_sha256_base64url(pool, sign_on->verifier), NULL);
+    *url = apr_pstrcat(pool, metadata.authorization_endpoint,
+                       strchr(metadata.authorization_endpoint, '?') ? "&" : "?",
+                       "response_type=code&scope=openid%20email&client_id=",
+                       identity_query_escape(pool, oidc->options.client_id),
+                       "&redirect_uri=", identity_query_escape(pool, sign_on->redirect_uri),
+                       "&state=", identity_query_escape(pool, sign_on->state),
+                       "&nonce=", identity_query_escape(pool, sign_on->nonce),
+                       "&code_challenge_method=S256&code_challenge=",
+                       identity_sha256_base64url(pool, sign_on->verifier), NULL);
     return IDENTITY_OIDC_DONE;
 }

@@ -60,7 +60,8 @@ static size_t give(char *buffer, size_t size, size_t count, void *data)
 }
 
 /* libcurl's own time-out does not cover its last QUIT: a silent server would delay us for two more minutes. */
-static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3, curl_off_t unused4)
+static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3,
+                   curl_off_t unused4)
 {
     smtp_session_t *session = data;
     apr_time_t now = apr_time_now();
@@ -69,7 +70,8 @@ static int is_over(void *data, curl_off_t unused1, curl_off_t unused2, curl_off_
     if (!session->stopped && session->stop && session->stop->asked(session->stop->context)) {
         session->stopped = true;
         /* A mail that may already be accepted would be sent a second time. */
-        apr_time_t last = session->stage == TEXT && session->left_length == 0 ? now + STOP_PATIENCE : now;
+        apr_time_t last =
+            session->stage == TEXT && session->left_length == 0 ? now + STOP_PATIENCE : now;
         if (last < session->deadline)
             session->deadline = last;
     }
@@ -127,15 +129,16 @@ static size_t hear(char *line, size_t size, size_t count, void *data)
 }
 
 /* The first option that libcurl rejects aborts the set-up. */
-#define SET(option, value)                                                                                             \
-    do {                                                                                                               \
-        CURLcode code_ = curl_easy_setopt(session->curl, option, value);                                               \
-        if (code_ != CURLE_OK)                                                                                         \
-            return code_;                                                                                              \
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        CURLcode code_ = curl_easy_setopt(session->curl, option, value);                           \
+        if (code_ != CURLE_OK)                                                                     \
+            return code_;                                                                          \
     } while (0)
 
 /* libcurl takes the name for EHLO from the path. */
-static const char *url_with_helo(smtp_session_t *session, apr_pool_t *pool, const identity_mail_target_t *target)
+static const char *url_with_helo(smtp_session_t *session, apr_pool_t *pool,
+                                 const identity_mail_target_t *target)
 {
     char *name = target->helo ? curl_easy_escape(session->curl, target->helo, 0) : NULL;
     const char *url = name ? apr_pstrcat(pool, target->url, "/", name, NULL) : target->url;
@@ -144,7 +147,8 @@ static const char *url_with_helo(smtp_session_t *session, apr_pool_t *pool, cons
     return url;
 }
 
-static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool, const identity_mail_target_t *target)
+static CURLcode set_connection(smtp_session_t *session, apr_pool_t *pool,
+                               const identity_mail_target_t *target)
 {
     bool loopback = mail_url_is_loopback(target->url);
     bool plain_allowed = loopback && !strncmp(target->url, "smtp://", 7);
@@ -231,11 +235,13 @@ static bool is_of_the_mail(const smtp_session_t *session, CURLcode code, long an
     return code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && session->stage == TEXT);
 }
 
-static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, long answer)
+static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CURLcode code,
+                            long answer)
 {
     if (code == CURLE_LOGIN_DENIED || answer == 535)
         /* Without the server's text: it has just received a password. */
-        return apr_psprintf(pool, "The mail server refuses the user or its password (%ld).", answer);
+        return apr_psprintf(pool, "The mail server refuses the user or its password (%ld).",
+                            answer);
     if (answer >= 400 && answer < 600 && session->reply[0])
         return apr_psprintf(pool, "The mail server answered: %s", session->reply);
     if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK)
@@ -248,7 +254,8 @@ static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CUR
     return apr_psprintf(pool, "The mail server cannot be reached or used: %.*s.", length, fault);
 }
 
-static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session, CURLcode code, const char **error)
+static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session, CURLcode code,
+                                 const char **error)
 {
     long answer = 0;
 
@@ -265,11 +272,13 @@ static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session
     if (answer >= 400 && answer < 600 && is_of_the_mail(session, code, answer))
         return answer < 500 ? IDENTITY_DELIVERY_TEMPORARY : IDENTITY_DELIVERY_PERMANENT;
     bool refused = answer >= 400 && answer < 600 && answer != 421;
-    return session->stage >= RECIPIENT && !refused ? IDENTITY_DELIVERY_INTERRUPTED : IDENTITY_DELIVERY_UNAVAILABLE;
+    return session->stage >= RECIPIENT && !refused ? IDENTITY_DELIVERY_INTERRUPTED
+                                                   : IDENTITY_DELIVERY_UNAVAILABLE;
 }
 
-identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target, const identity_mail_t *mail,
-                                   const char *message, size_t length, const identity_stop_t *stop, const char **error)
+identity_delivery_t mail_send_smtp(apr_pool_t *pool, const identity_mail_target_t *target,
+                                   const identity_mail_t *mail, const char *message, size_t length,
+                                   const identity_stop_t *stop, const char **error)
 {
     smtp_session_t *session = apr_pcalloc(pool, sizeof(*session));
 

@@ -65,7 +65,8 @@ static bool port_valid(const char *port)
     size_t length = strlen(port);
     long number = strtol(port, NULL, 10);
 
-    return length > 0 && length < 6 && strspn(port, "0123456789") == length && number > 0 && number < 65536;
+    return length > 0 && length < 6 && strspn(port, "0123456789") == length && number > 0 &&
+           number < 65536;
 }
 
 /* A port that uses TLS from the first byte, or only after STARTTLS (RFC 8314), combined with the other scheme: no
@@ -83,8 +84,8 @@ static const char *port_unfit(const char *scheme, long port)
 }
 
 /* `[user@]host[:port]` */
-static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *scheme, char *authority,
-                                               const char **error)
+static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *scheme,
+                                               char *authority, const char **error)
 {
     identity_mail_target_t *target = apr_pcalloc(pool, sizeof(*target));
     char *at = strrchr(authority, '@');
@@ -93,18 +94,22 @@ static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *sch
     if (at) {
         *at = '\0';
         if (strchr(authority, ':'))
-            return refuse(error,
-                          "The mail URL must hold no password; put it into the file that IdentityMailSecret names.");
+            return refuse(
+                error,
+                "The mail URL must hold no password; put it into the file that IdentityMailSecret names.");
         if (!*authority || !decode(authority))
-            return refuse(error, "The user in the mail URL is empty or has a character that is not allowed.");
+            return refuse(
+                error, "The user in the mail URL is empty or has a character that is not allowed.");
         target->user = authority;
     }
     size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
     if (length > strlen(host) || !host_valid(host, length))
-        return refuse(error, "The mail URL must name a host, as in smtp://user@mail.example.org:587.");
+        return refuse(error,
+                      "The mail URL must name a host, as in smtp://user@mail.example.org:587.");
     if (host[length] && (host[length] != ':' || !port_valid(host + length + 1)))
         return refuse(error, "The port of the mail URL must be a number from 1 to 65535.");
-    const char *unfit = host[length] ? port_unfit(scheme, strtol(host + length + 1, NULL, 10)) : NULL;
+    const char *unfit =
+        host[length] ? port_unfit(scheme, strtol(host + length + 1, NULL, 10)) : NULL;
     if (unfit)
         return refuse(error, unfit);
     target->kind = IDENTITY_MAIL_SMTP;
@@ -113,7 +118,8 @@ static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *sch
     return target;
 }
 
-static identity_mail_target_t *parse_smtp(apr_pool_t *pool, const char *scheme, const char *rest, const char **error)
+static identity_mail_target_t *parse_smtp(apr_pool_t *pool, const char *scheme, const char *rest,
+                                          const char **error)
 {
     char *authority = apr_pstrdup(pool, rest);
     size_t length = strlen(authority);
@@ -127,20 +133,23 @@ static identity_mail_target_t *parse_smtp(apr_pool_t *pool, const char *scheme, 
     return parse_authority(pool, scheme, authority, error);
 }
 
-static identity_mail_target_t *parse_maildir(apr_pool_t *pool, const char *directory, const char **error)
+static identity_mail_target_t *parse_maildir(apr_pool_t *pool, const char *directory,
+                                             const char **error)
 {
     identity_mail_target_t *target = apr_pcalloc(pool, sizeof(*target));
 
     if (*directory != '/')
-        return refuse(error,
-                      "The folder of the mail URL must be given by its whole path, as in maildir:/var/mail/identity.");
+        return refuse(
+            error,
+            "The folder of the mail URL must be given by its whole path, as in maildir:/var/mail/identity.");
     target->kind = IDENTITY_MAIL_MAILDIR;
     target->directory = apr_pstrdup(pool, directory);
     target->timeout = TIMEOUT;
     return target;
 }
 
-identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char *url, const char **error)
+identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char *url,
+                                                   const char **error)
 {
     static const char *const schemes[] = {SMTP, SMTPS};
 
@@ -186,7 +195,8 @@ const char *identity_mail_helo(apr_pool_t *pool, const char *host)
         return apr_pstrcat(pool, "[", host, "]", NULL);
     if (strncasecmp(host, "IPv6:", 5) == 0)
         host += 5;
-    return inet_pton(AF_INET6, host, address) == 1 ? apr_pstrcat(pool, "[IPv6:", host, "]", NULL) : NULL;
+    return inet_pton(AF_INET6, host, address) == 1 ? apr_pstrcat(pool, "[IPv6:", host, "]", NULL)
+                                                   : NULL;
 }
 
 bool mail_url_is_loopback(const char *url)

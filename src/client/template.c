@@ -36,7 +36,8 @@ static const char *const names[MAIL_VALUES] = {"link",    "username", "site",   
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static bool refuse(compiler_t *compiler, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool refuse(compiler_t *compiler, const char *format,
+                                                         ...)
 {
     va_list arguments;
 
@@ -75,7 +76,9 @@ static void read_literal(compiler_t *compiler, const char *text, size_t length)
 static bool read_value(compiler_t *compiler, mail_value_t value)
 {
     mail_escape_t escape = compiler->in_address ? MAIL_ESCAPE_URL : MAIL_ESCAPE_NONE;
-    const char *wrong = compiler->html ? mail_markup_value(&compiler->markup, value == MAIL_VALUE_LINK, &escape) : NULL;
+    const char *wrong =
+        compiler->html ? mail_markup_value(&compiler->markup, value == MAIL_VALUE_LINK, &escape)
+                       : NULL;
 
     if (wrong)
         return refuse(compiler, "{{%s}} %s.", names[value], wrong);
@@ -94,8 +97,8 @@ static bool ends_where_it_began(const compiler_t *compiler)
 
     if (now->state == MAIL_MARKUP_TEXT || then->state == MAIL_MARKUP_TEXT)
         return now->state == then->state;
-    return now->state == MAIL_MARKUP_QUOTED && then->state == MAIL_MARKUP_QUOTED && now->quote == then->quote &&
-           strcmp(now->name, then->name) == 0;
+    return now->state == MAIL_MARKUP_QUOTED && then->state == MAIL_MARKUP_QUOTED &&
+           now->quote == then->quote && strcmp(now->name, then->name) == 0;
 }
 
 static bool read_section(compiler_t *compiler, char sign, mail_value_t value)
@@ -103,7 +106,8 @@ static bool read_section(compiler_t *compiler, char sign, mail_value_t value)
     bool end = sign == '/';
 
     if (!end && compiler->in_section)
-        return refuse(compiler, "a section of %s begins within one of %s.", names[value], names[compiler->section]);
+        return refuse(compiler, "a section of %s begins within one of %s.", names[value],
+                      names[compiler->section]);
     if (end && (!compiler->in_section || compiler->section != value))
         return refuse(compiler, "{{/%s}} ends what has not begun.", names[value]);
     if (end && !ends_where_it_began(compiler))
@@ -134,14 +138,15 @@ static bool read_tag(compiler_t *compiler, const char *text, size_t length)
         length--;
     for (int value = 0; value < MAIL_VALUES; value++)
         if (strlen(names[value]) == length && !memcmp(names[value], text, length))
-            return sign ? read_section(compiler, sign, (mail_value_t)value) : read_value(compiler, (mail_value_t)value);
+            return sign ? read_section(compiler, sign, (mail_value_t)value)
+                        : read_value(compiler, (mail_value_t)value);
     return refuse(compiler, "there is no value {{%s}}; there are %s.",
                   apr_pstrmemdup(compiler->pool, text, length < 40 ? length : 40),
                   mail_words_listed(compiler->pool, names, MAIL_VALUES));
 }
 
-mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,
-                                       const char **error)
+mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line,
+                                       bool html, const char **error)
 {
     compiler_t compiler = {.pool = pool, .html = html, .line = first_line};
     bool good = true;
@@ -151,11 +156,13 @@ mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int
     for (const char *open; good && (open = strstr(source, "{{"));) {
         const char *close = strstr(open, "}}");
         read_literal(&compiler, source, (size_t)(open - source));
-        good = close ? read_tag(&compiler, open + 2, (size_t)(close - open - 2)) : refuse(&compiler, "a {{ has no }}.");
+        good = close ? read_tag(&compiler, open + 2, (size_t)(close - open - 2))
+                     : refuse(&compiler, "a {{ has no }}.");
         source = close ? close + 2 : source;
     }
     if (good && compiler.in_section)
-        good = refuse(&compiler, "a section of %s has no {{/%s}}.", names[compiler.section], names[compiler.section]);
+        good = refuse(&compiler, "a section of %s has no {{/%s}}.", names[compiler.section],
+                      names[compiler.section]);
     read_literal(&compiler, source, strlen(source));
     *error = compiler.error;
     return good ? compiler.template : NULL;
@@ -224,7 +231,8 @@ static void put_value(mail_buffer_t *buffer, const char *text, mail_escape_t esc
     }
 }
 
-const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template, const char *const values[MAIL_VALUES])
+const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template,
+                               const char *const values[MAIL_VALUES])
 {
     mail_buffer_t buffer = {.pool = pool};
     bool shown = true;

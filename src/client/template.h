@@ -56,8 +56,8 @@ typedef struct mail_template {
 } mail_template_t;
 
 /* source is kept, not copied. NULL with *error: "line 3: ...". */
-mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line, bool html,
-                                       const char **error);
+mail_template_t *mail_template_compile(apr_pool_t *pool, const char *source, int first_line,
+                                       bool html, const char **error);
 /* NULL values count as empty. */
 const char *mail_template_fill(apr_pool_t *pool, const mail_template_t *template,
                                const char *const values[MAIL_VALUES]);

@@ -84,7 +84,8 @@ const char *identity_mail_kinds_listed(apr_pool_t *pool)
 
 /* ---- one wording ------------------------------------------------------------------------------------------------ */
 
-static const char *file_name(const loader_t *loader, const char *kind, const char *tag, const char *ending)
+static const char *file_name(const loader_t *loader, const char *kind, const char *tag,
+                             const char *ending)
 {
     const char *name = apr_pstrcat(loader->pool, kind, *tag ? "." : "", tag, ending, NULL);
 
@@ -110,7 +111,8 @@ static const char *language_of(apr_pool_t *pool, const char *html)
     return identity_language_valid(language) ? language : "";
 }
 
-static mail_template_t *compile(loader_t *loader, const char *file, const char *source, int line, bool html)
+static mail_template_t *compile(loader_t *loader, const char *file, const char *source, int line,
+                                bool html)
 {
     const char *error;
     mail_template_t *template = mail_template_compile(loader->pool, source, line, html, &error);
@@ -132,24 +134,28 @@ static bool link_fits(loader_t *loader, const char *file, int kind, const mail_t
                          : "{{link}} is always empty here: this mail is a notice.");
 }
 
-static bool compile_text(loader_t *loader, const char *file, int kind, const char *source, wording_t *wording)
+static bool compile_text(loader_t *loader, const char *file, int kind, const char *source,
+                         wording_t *wording)
 {
     size_t length = strcspn(source, "\n"), first = strlen(SUBJECT);
 
     if (strncmp(source, SUBJECT, first) != 0 || length == first)
         return refuse(loader, file, "the first line must be Subject: and the mail's subject.");
-    wording->subject = compile(loader, file, apr_pstrmemdup(loader->pool, source + first, length - first), 1, false);
+    wording->subject = compile(
+        loader, file, apr_pstrmemdup(loader->pool, source + first, length - first), 1, false);
     const char *body = source + length;
     int line = 1;
     for (; *body == '\n'; body++)
         line++;
     wording->text = wording->subject ? compile(loader, file, body, line, false) : NULL;
     if (wording->subject && wording->subject->uses[MAIL_VALUE_LINK])
-        return refuse(loader, file, "the link may not stand in the subject: subjects are shown and logged.");
+        return refuse(loader, file,
+                      "the link may not stand in the subject: subjects are shown and logged.");
     return wording->text && link_fits(loader, file, kind, wording->text);
 }
 
-static bool add_wording(loader_t *loader, int kind, const source_t *source, apr_array_header_t *wordings)
+static bool add_wording(loader_t *loader, int kind, const source_t *source,
+                        apr_array_header_t *wordings)
 {
     const char *text_file = file_name(loader, kinds[kind], source->tag, ".txt"),
                *html_file = file_name(loader, kinds[kind], source->tag, ".html");
@@ -191,13 +197,15 @@ static const char *read_file(loader_t *loader, const char *path)
     apr_finfo_t info;
     apr_size_t length = 0;
     char *text = NULL;
-    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, loader->pool);
+    apr_status_t status =
+        apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, loader->pool);
 
     if (status == APR_SUCCESS) {
         status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
         if (status == APR_SUCCESS && info.filetype == APR_REG && info.size <= TEMPLATE_MAX) {
             text = apr_pcalloc(loader->pool, (apr_size_t)info.size + 1);
-            status = info.size ? apr_file_read_full(file, text, (apr_size_t)info.size, &length) : APR_SUCCESS;
+            status = info.size ? apr_file_read_full(file, text, (apr_size_t)info.size, &length)
+                               : APR_SUCCESS;
         }
         apr_file_close(file);
     }
@@ -239,13 +247,16 @@ static bool add_file(loader_t *loader, const char *name, apr_array_header_t *con
     for (kind = 0; kind < KINDS && !tag; kind++) {
         size_t length = strlen(kinds[kind]);
         if (strncmp(name, kinds[kind], length) == 0 && (length == stem || name[length] == '.'))
-            tag = length == stem ? "" : apr_pstrmemdup(loader->pool, name + length + 1, stem - length - 1);
+            tag = length == stem
+                      ? ""
+                      : apr_pstrmemdup(loader->pool, name + length + 1, stem - length - 1);
     }
     if (!tag || (*tag && !identity_language_valid(tag)))
         return refuse(loader, path,
                       apr_pstrcat(loader->pool, "is not a template: those are ",
                                   identity_mail_kinds_listed(loader->pool),
-                                  ", with .txt and .html, or with a language as in invite.de.txt.", NULL));
+                                  ", with .txt and .html, or with a language as in invite.de.txt.",
+                                  NULL));
     source_t *source = source_of(loader, sources[kind - 1], tag);
     const char **form = text ? &source->text : &source->html;
     if (*form)
@@ -262,7 +273,8 @@ static bool read_directory(loader_t *loader, apr_array_header_t *const sources[K
     bool good = true;
 
     if (status != APR_SUCCESS)
-        return refuse(loader, loader->directory, apr_psprintf(loader->pool, "cannot be read: %pm.", &status));
+        return refuse(loader, loader->directory,
+                      apr_psprintf(loader->pool, "cannot be read: %pm.", &status));
     while (good && apr_dir_read(&info, APR_FINFO_NAME, directory) == APR_SUCCESS)
         good = add_file(loader, info.name, sources);
     apr_dir_close(directory);
@@ -276,13 +288,15 @@ static void take_built_in(int kind, apr_array_header_t *sources)
 {
     for (const identity_mail_source_t *built_in = identity_mail_sources; built_in->kind; built_in++)
         if (strcmp(built_in->kind, kinds[kind]) == 0)
-            APR_ARRAY_PUSH(sources, source_t) = (source_t){built_in->language, built_in->text, built_in->html};
+            APR_ARRAY_PUSH(sources, source_t) =
+                (source_t){built_in->language, built_in->text, built_in->html};
 }
 
 /* ---- all wordings ----------------------------------------------------------------------------------------------- */
 
 /* The one without a language is the default. */
-static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources, identity_mail_templates_t *templates)
+static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources,
+                     identity_mail_templates_t *templates)
 {
     loader_t built_in = {.pool = loader->pool};
     bool own = sources->nelts > 0, good = true;
@@ -304,7 +318,8 @@ static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources, id
     return good;
 }
 
-identity_mail_templates_t *identity_mail_templates_load(apr_pool_t *pool, const char *directory, const char **error)
+identity_mail_templates_t *identity_mail_templates_load(apr_pool_t *pool, const char *directory,
+                                                        const char **error)
 {
     loader_t loader = {.pool = pool, .directory = directory};
     identity_mail_templates_t *templates = apr_pcalloc(pool, sizeof *templates);
@@ -321,8 +336,8 @@ identity_mail_templates_t *identity_mail_templates_load(apr_pool_t *pool, const 
     return good ? templates : NULL;
 }
 
-static const wording_t *choose(apr_pool_t *pool, const identity_mail_templates_t *templates, identity_mail_kind_t kind,
-                               const char *accepted)
+static const wording_t *choose(apr_pool_t *pool, const identity_mail_templates_t *templates,
+                               identity_mail_kind_t kind, const char *accepted)
 {
     const apr_array_header_t *wordings = templates->of[kind];
     apr_array_header_t *languages = apr_array_make(pool, wordings->nelts, sizeof(const char *));
@@ -354,41 +369,45 @@ static const char *time_in_words(apr_pool_t *pool, const char *language, apr_tim
                   "",
                   "",
                   " at ",
-                  {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-                   "November", "December"}},
+                  {"January", "February", "March", "April", "May", "June", "July", "August",
+                   "September", "October", "November", "December"}},
                  {"de",
                   ".",
                   ".",
                   " um ",
-                  {"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
-                   "November", "Dezember"}},
+                  {"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August",
+                   "September", "Oktober", "November", "Dezember"}},
                  {"fr",
                   "er",
                   "",
                   " à ",
-                  {"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
-                   "novembre", "décembre"}}};
+                  {"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août",
+                   "septembre", "octobre", "novembre", "décembre"}}};
     apr_time_exp_t t;
 
     apr_time_exp_gmt(&t, time);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strncasecmp(language, words[i].language, 2) == 0 && (!language[2] || language[2] == '-'))
+        if (strncasecmp(language, words[i].language, 2) == 0 &&
+            (!language[2] || language[2] == '-'))
             return apr_psprintf(pool, "%d%s %s %d%s%02d:%02d UTC", t.tm_mday,
-                                t.tm_mday == 1 ? words[i].first : words[i].other, words[i].months[t.tm_mon],
-                                t.tm_year + 1900, words[i].at, t.tm_hour, t.tm_min);
-    return apr_psprintf(pool, "%d-%02d-%02d %02d:%02d UTC", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-                        t.tm_min);
+                                t.tm_mday == 1 ? words[i].first : words[i].other,
+                                words[i].months[t.tm_mon], t.tm_year + 1900, words[i].at, t.tm_hour,
+                                t.tm_min);
+    return apr_psprintf(pool, "%d-%02d-%02d %02d:%02d UTC", t.tm_year + 1900, t.tm_mon + 1,
+                        t.tm_mday, t.tm_hour, t.tm_min);
 }
 
-void identity_mail_render(apr_pool_t *pool, const identity_mail_templates_t *templates, identity_mail_kind_t kind,
-                          const char *language, const identity_mail_values_t *values, identity_mail_t *mail)
+void identity_mail_render(apr_pool_t *pool, const identity_mail_templates_t *templates,
+                          identity_mail_kind_t kind, const char *language,
+                          const identity_mail_values_t *values, identity_mail_t *mail)
 {
     const wording_t *wording = choose(pool, templates, kind, language);
     const char *const filled[MAIL_VALUES] = {
         [MAIL_VALUE_LINK] = values->link,
         [MAIL_VALUE_USERNAME] = values->username,
         [MAIL_VALUE_SITE] = values->site,
-        [MAIL_VALUE_EXPIRES] = values->expires_at ? time_in_words(pool, wording->language, values->expires_at) : NULL,
+        [MAIL_VALUE_EXPIRES] =
+            values->expires_at ? time_in_words(pool, wording->language, values->expires_at) : NULL,
         [MAIL_VALUE_INVITER] = values->inviter,
         [MAIL_VALUE_ACCOUNT] = values->account,
         [MAIL_VALUE_ADDRESS] = values->address,

@@ -14,10 +14,11 @@
 
 #include "core_int.h"
 
-#define SHARDS     16
-#define SMALL      (SHARDS * 16) /* a smaller cache has a single shard, so that it holds exactly as many */
-#define KINDS      8             /* of credentials */
-#define BYTES_EACH 2048          /* average size of an entry */
+#define SHARDS 16
+#define SMALL                                                                                      \
+    (SHARDS * 16)       /* a smaller cache has a single shard, so that it holds exactly as many */
+#define KINDS      8    /* of credentials */
+#define BYTES_EACH 2048 /* average size of an entry */
 
 typedef struct entry entry_t;
 struct entry {
@@ -44,12 +45,14 @@ struct identity_cache {
     shard_t shard[SHARDS];
 };
 
-identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const identity_random_t *random)
+identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries,
+                                      const identity_random_t *random)
 {
     void *memory = apr_pcalloc(pool, sizeof(identity_cache_t) + 64);
     identity_cache_t *cache = (void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
 
-    if (!identity_crypto_ready() || !random->fill(random->context, cache->secrets, sizeof cache->secrets))
+    if (!identity_crypto_ready() ||
+        !random->fill(random->context, cache->secrets, sizeof cache->secrets))
         return NULL;
     cache->shards = entries < SMALL ? 1 : SHARDS;
     cache->entries = (entries + cache->shards - 1) / cache->shards;
@@ -67,7 +70,8 @@ identity_cache_t *identity_cache_make(apr_pool_t *pool, unsigned entries, const 
 void identity_cache_key(const identity_cache_t *cache, unsigned kind, const char *text,
                         unsigned char key[IDENTITY_CACHE_KEY])
 {
-    crypto_shorthash_siphashx24(key, (const unsigned char *)text, strlen(text), cache->secrets[kind % KINDS]);
+    crypto_shorthash_siphashx24(key, (const unsigned char *)text, strlen(text),
+                                cache->secrets[kind % KINDS]);
 }
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------- */
@@ -163,8 +167,8 @@ void *identity_cache_get(identity_cache_t *cache, const unsigned char key[IDENTI
     return entry ? entry->block : NULL;
 }
 
-bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], void *block,
-                        unsigned *gone, unsigned *evicted)
+bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY],
+                        void *block, unsigned *gone, unsigned *evicted)
 {
     entry_t *entry = entry_of(block);
     size_t most = (size_t)cache->entries * BYTES_EACH;
@@ -192,7 +196,8 @@ bool identity_cache_put(identity_cache_t *cache, const unsigned char key[IDENTIT
     return true;
 }
 
-bool identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY], const void *block)
+bool identity_cache_drop(identity_cache_t *cache, const unsigned char key[IDENTITY_CACHE_KEY],
+                         const void *block)
 {
     shard_t *shard = enter(cache, key);
     entry_t **link = link_of(cache, shard, key);

@@ -4,14 +4,13 @@
 
 #include "core_int.h"
 
-const char *identity_challenge_bearer(apr_pool_t *pool, const char *realm, const char *error, const char *name,
-                                      const char *value)
+const char *identity_challenge_bearer(apr_pool_t *pool, const char *realm, const char *error,
+                                      const char *name, const char *value)
 {
     const char *text = apr_pstrcat(pool, "Bearer realm=\"", realm, "\"", NULL);
 
-    if (error != NULL) {
+    if (error != NULL)
         text = apr_pstrcat(pool, text, ", error=\"", error, "\"", NULL);
-    }
     return name != NULL ? apr_pstrcat(pool, text, ", ", name, "=\"", value, "\"", NULL) : text;
 }
 
@@ -22,8 +21,7 @@ const char *identity_challenge_basic(apr_pool_t *pool, const char *realm)
 
 const char *identity_retry_after(apr_pool_t *pool, const identity_problem_t *problem, int status)
 {
-    if (status != 429 && status != 503) {
+    if (status != 429 && status != 503)
         return NULL;
-    }
     return apr_itoa(pool, problem->retry_after > 0 ? problem->retry_after : 1);
 }

@@ -50,13 +50,15 @@ static bool lock_make(pthread_mutex_t *mutex)
     pthread_mutexattr_t kind;
     bool made = pthread_mutexattr_init(&kind) == 0 &&
                 pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED) == 0 &&
-                pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST) == 0 && pthread_mutex_init(mutex, &kind) == 0;
+                pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST) == 0 &&
+                pthread_mutex_init(mutex, &kind) == 0;
 
     pthread_mutexattr_destroy(&kind);
     return made;
 }
 
-identity_counters_t *identity_counters_make(void *memory, unsigned entries, const identity_random_t *random)
+identity_counters_t *identity_counters_make(void *memory, unsigned entries,
+                                            const identity_random_t *random)
 {
     identity_counters_t *counters = memory;
 
@@ -72,8 +74,8 @@ identity_counters_t *identity_counters_make(void *memory, unsigned entries, cons
 
 static bool enter(identity_counters_t *counters, const char *key, place_t *place)
 {
-    crypto_generichash((unsigned char *)place->key, sizeof place->key, (const unsigned char *)key, strlen(key),
-                       counters->secret, sizeof counters->secret);
+    crypto_generichash((unsigned char *)place->key, sizeof place->key, (const unsigned char *)key,
+                       strlen(key), counters->secret, sizeof counters->secret);
     size_t number = place->key[0] % counters->buckets;
     place->bucket = &counters->entries[number * BUCKET];
     place->mutex = &counters->locks[number % LOCKS].mutex;
@@ -120,8 +122,8 @@ static entry_t *find_or_make(const place_t *place, apr_time_t now)
     return entry;
 }
 
-apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const char *key, const identity_rate_t *rate,
-                                           apr_time_t now)
+apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const char *key,
+                                           const identity_rate_t *rate, apr_time_t now)
 {
     apr_interval_time_t wait = 0;
     place_t place;
@@ -137,8 +139,9 @@ apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const 
     return wait;
 }
 
-apr_interval_time_t identity_counters_count(identity_counters_t *counters, const char *key, const identity_rate_t *rate,
-                                            bool growing, apr_time_t now)
+apr_interval_time_t identity_counters_count(identity_counters_t *counters, const char *key,
+                                            const identity_rate_t *rate, bool growing,
+                                            apr_time_t now)
 {
     place_t place;
 
@@ -151,7 +154,8 @@ apr_interval_time_t identity_counters_count(identity_counters_t *counters, const
     return wait;
 }
 
-void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until, apr_time_t now)
+void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until,
+                            apr_time_t now)
 {
     place_t place;
 
@@ -161,7 +165,8 @@ void identity_counters_mark(identity_counters_t *counters, const char *key, apr_
     leave(&place);
 }
 
-apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key, apr_time_t now)
+apr_time_t identity_counters_marked_until(identity_counters_t *counters, const char *key,
+                                          apr_time_t now)
 {
     place_t place;
 

@@ -34,9 +34,8 @@ const EVP_CIPHER *identity_crypto_aes256gcm(void)
 void identity_sha256(const void *data, size_t size, unsigned char digest[IDENTITY_SHA256_SIZE])
 {
     pthread_once(&once, fetch_handles);
-    if (sha256 == NULL || EVP_Digest(data, size, digest, NULL, sha256, NULL) != 1) {
+    if (!sha256 || EVP_Digest(data, size, digest, NULL, sha256, NULL) != 1)
         crypto_hash_sha256(digest, data, size);
-    }
 }
 
 void identity_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
@@ -68,9 +67,8 @@ identity_digest_t *identity_digest_make(apr_pool_t *pool)
 
     pthread_once(&once, fetch_handles);
     digest->context = EVP_MD_CTX_new();
-    if (digest->context == NULL) {
+    if (!digest->context)
         return NULL;
-    }
     apr_pool_cleanup_register(pool, digest->context, free_digest, apr_pool_cleanup_null);
     return sha256 != NULL && EVP_DigestInit_ex(digest->context, sha256, NULL) == 1 ? digest : NULL;
 }

@@ -20,9 +20,9 @@ static bool id_plain(const char *id)
 
 const char *identity_cursor_encode(apr_pool_t *pool, const identity_cursor_t *cursor)
 {
-    const char *text =
-        apr_psprintf(pool, "1%c%" APR_INT64_T_FMT ".%" APR_INT64_T_FMT ".%s.%s", cursor->backward ? 'b' : 'f',
-                     cursor->page, cursor->total, cursor->id, cursor->key != NULL ? cursor->key : "");
+    const char *text = apr_psprintf(pool, "1%c%" APR_INT64_T_FMT ".%" APR_INT64_T_FMT ".%s.%s",
+                                    cursor->backward ? 'b' : 'f', cursor->page, cursor->total,
+                                    cursor->id, cursor->key != NULL ? cursor->key : "");
     return identity_base64url_encode(pool, text, strlen(text));
 }
 
@@ -31,9 +31,8 @@ static char *cut(char **rest)
 {
     char *part = *rest;
     char *dot = strchr(part, '.');
-    if (dot == NULL) {
+    if (!dot)
         return NULL;
-    }
     *dot = '\0';
     *rest = dot + 1;
     return part;
@@ -43,9 +42,8 @@ static bool read_number(const char *text, apr_int64_t min, apr_int64_t *number)
 {
     char *end;
 
-    if (text == NULL || (*text != '-' && (*text < '0' || *text > '9'))) {
+    if (!text || (*text != '-' && (*text < '0' || *text > '9')))
         return false;
-    }
     errno = 0;
     *number = apr_strtoi64(text, &end, 10);
     return errno == 0 && *end == '\0' && *number >= min && *number <= PAGE_MAX;
@@ -56,19 +54,17 @@ bool identity_cursor_decode(apr_pool_t *pool, const char *text, identity_cursor_
     size_t size;
     size_t characters;
 
-    if (text == NULL || strnlen(text, CURSOR_MAX + 1) > CURSOR_MAX) {
+    if (!text || strnlen(text, CURSOR_MAX + 1) > CURSOR_MAX)
         return false;
-    }
     char *rest = (char *)identity_base64url_decode(pool, text, &size);
-    if (rest == NULL || strlen(rest) != size || rest[0] != '1' || (rest[1] != 'f' && rest[1] != 'b')) {
+    if (!rest || strlen(rest) != size || rest[0] != '1' || (rest[1] != 'f' && rest[1] != 'b'))
         return false;
-    }
     cursor->backward = rest[1] == 'b';
     rest += 2;
-    if (!read_number(cut(&rest), 1, &cursor->page) || !read_number(cut(&rest), -1, &cursor->total)) {
+    if (!read_number(cut(&rest), 1, &cursor->page) || !read_number(cut(&rest), -1, &cursor->total))
         return false;
-    }
     cursor->id = cut(&rest);
     cursor->key = rest;
-    return cursor->id != NULL && id_plain(cursor->id) && identity_text_scan(cursor->key, &characters);
+    return cursor->id != NULL && id_plain(cursor->id) &&
+           identity_text_scan(cursor->key, &characters);
 }

@@ -22,14 +22,14 @@ static void put_base62(char *at, int count, apr_uint64_t value)
     }
 }
 
-const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now, const identity_random_t *random)
+const char *identity_id_make(apr_pool_t *pool, const char *prefix, apr_time_t now,
+                             const identity_random_t *random)
 {
     apr_uint64_t words[2];
     size_t length = strlen(prefix);
 
-    if (now < 0 || !random->fill(random->context, words, sizeof words)) {
+    if (now < 0 || !random->fill(random->context, words, sizeof words))
         return NULL;
-    }
     char *id = apr_palloc(pool, length + 1 + ID_LENGTH + 1);
     memcpy(id, prefix, length);
     id[length] = '_';
@@ -47,16 +47,16 @@ const char *identity_id_of_name(apr_pool_t *pool, const char *prefix, const char
     return identity_id_of_name_at(pool, prefix, name, 0);
 }
 
-const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name, apr_time_t at)
+const char *identity_id_of_name_at(apr_pool_t *pool, const char *prefix, const char *name,
+                                   apr_time_t at)
 {
     unsigned char digest[IDENTITY_SHA256_SIZE];
     char tail[ID_LENGTH + 1];
 
     identity_sha256(name, strlen(name), digest);
     put_base62(tail, ID_TIME_LENGTH, (apr_uint64_t)at);
-    for (int i = 0; i < ID_RANDOM_LENGTH; i++) {
+    for (int i = 0; i < ID_RANDOM_LENGTH; i++)
         tail[ID_TIME_LENGTH + i] = alphabet[digest[i] % 62];
-    }
     tail[ID_LENGTH] = '\0';
     return apr_pstrcat(pool, prefix, "_", tail, NULL);
 }
@@ -70,30 +70,26 @@ bool identity_id_valid(const char *id, const char *prefix)
 {
     size_t length = strlen(prefix);
 
-    if (id == NULL || strncmp(id, prefix, length) != 0 || id[length] != '_') {
+    if (!id || strncmp(id, prefix, length) != 0 || id[length] != '_')
         return false;
-    }
     const char *tail = id + length + 1;
-    for (int i = 0; i < ID_LENGTH; i++) {
-        if (!is_base62(tail[i])) {
+    for (int i = 0; i < ID_LENGTH; i++)
+        if (!is_base62(tail[i]))
             return false;
-        }
-    }
     return tail[ID_LENGTH] == '\0';
 }
 
-const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now, const identity_random_t *random)
+const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now,
+                                        const identity_random_t *random)
 {
     static const char hex[] = "0123456789ABCDEF";
     unsigned char bytes[INVITATION_LENGTH / 2];
     apr_uint64_t milliseconds = (apr_uint64_t)apr_time_as_msec(now);
 
-    if (now < 0 || !random->fill(random->context, bytes + 6, sizeof bytes - 6)) {
+    if (now < 0 || !random->fill(random->context, bytes + 6, sizeof bytes - 6))
         return NULL;
-    }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++)
         bytes[i] = (unsigned char)(milliseconds >> (8 * (5 - i)));
-    }
     char *id = apr_palloc(pool, INVITATION_LENGTH + 1);
     for (size_t i = 0; i < sizeof bytes; i++) {
         id[2 * i] = hex[bytes[i] >> 4];
@@ -105,5 +101,6 @@ const char *identity_invitation_id_make(apr_pool_t *pool, apr_time_t now, const 
 
 bool identity_invitation_id_valid(const char *id)
 {
-    return id != NULL && strspn(id, "0123456789ABCDEF") == INVITATION_LENGTH && id[INVITATION_LENGTH] == '\0';
+    return id != NULL && strspn(id, "0123456789ABCDEF") == INVITATION_LENGTH &&
+           id[INVITATION_LENGTH] == '\0';
 }

@@ -18,9 +18,9 @@ static identity_id_token_verdict_t wrong(const char **why, const char *what)
 }
 
 /* The relevant members of a key set, and of claims; the rest of a provider's documents is skipped. */
-static const identity_json_member_t key_members[] = {{"kty", NULL},     {"kid", NULL}, {"use", NULL}, {"alg", NULL},
-                                                     {"key_ops", NULL}, {"crv", NULL}, {"x", NULL},   {"y", NULL},
-                                                     {"n", NULL},       {"e", NULL},   {NULL, NULL}};
+static const identity_json_member_t key_members[] = {
+    {"kty", NULL}, {"kid", NULL}, {"use", NULL}, {"alg", NULL}, {"key_ops", NULL}, {"crv", NULL},
+    {"x", NULL},   {"y", NULL},   {"n", NULL},   {"e", NULL},   {NULL, NULL}};
 static const identity_json_member_t set_members[] = {{"keys", key_members}, {NULL, NULL}};
 static const identity_json_member_t claim_members[] = {{"iss", NULL},
                                                        {"sub", NULL},
@@ -41,13 +41,14 @@ static bool member_is(const json_t *object, const char *name, const char *wanted
 {
     const json_t *value = json_object_get(object, name);
 
-    return value == NULL ? !needed : json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
+    return !value ? !needed
+                  : json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
 }
 
 static bool may_verify(const json_t *key)
 {
     const json_t *operations = json_object_get(key, "key_ops");
-    bool may = operations == NULL;
+    bool may = !operations;
 
     for (size_t i = 0; !may && i < json_array_size(operations); i++) {
         const char *operation = json_string_value(json_array_get(operations, i));
@@ -59,14 +60,14 @@ static bool may_verify(const json_t *key)
 /* A key is used only for its declared purpose, whatever the token says (security 48). */
 static bool suits(const json_t *key, const identity_jws_algorithm_t *algorithm)
 {
-    return member_is(key, "kty", algorithm->key_type, true) && member_is(key, "use", "sig", false) &&
-           member_is(key, "alg", algorithm->name, false) && may_verify(key) &&
-           (algorithm->curve == NULL || member_is(key, "crv", algorithm->curve, true));
+    return member_is(key, "kty", algorithm->key_type, true) &&
+           member_is(key, "use", "sig", false) && member_is(key, "alg", algorithm->name, false) &&
+           may_verify(key) && (!algorithm->curve || member_is(key, "crv", algorithm->curve, true));
 }
 
 /* The key named in the header. Without a kid only one key may be suitable. */
-static identity_id_token_verdict_t find_key(const json_t *keys, const identity_jws_t *jws, const json_t **found,
-                                            const char **why)
+static identity_id_token_verdict_t find_key(const json_t *keys, const identity_jws_t *jws,
+                                            const json_t **found, const char **why)
 {
     bool named = false;
     const json_t *key;
@@ -74,21 +75,17 @@ static identity_id_token_verdict_t find_key(const json_t *keys, const identity_j
 
     *found = NULL;
     json_array_foreach (keys, i, key) {
-        if (!json_is_object(key) || (jws->kid != NULL && !member_is(key, "kid", jws->kid, true))) {
+        if (!json_is_object(key) || (jws->kid != NULL && !member_is(key, "kid", jws->kid, true)))
             continue;
-        }
         named = true;
-        if (!suits(key, jws->algorithm)) {
+        if (!suits(key, jws->algorithm))
             continue;
-        }
-        if (*found != NULL) {
+        if (*found != NULL)
             return wrong(why, "several keys could be meant");
-        }
         *found = key;
     }
-    if (*found != NULL) {
+    if (*found != NULL)
         return IDENTITY_ID_TOKEN_RIGHT;
-    }
     if (named && jws->kid != NULL) {
         *why = "its key is not for its algorithm";
         return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
@@ -103,43 +100,42 @@ const json_t *identity_key_set_read(apr_pool_t *pool, const char *text, size_t l
     return json_is_array(json_object_get(set, "keys")) ? set : NULL;
 }
 
-static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks, const identity_jws_t *jws,
-                                             const char **why)
+static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
+                                             const identity_jws_t *jws, const char **why)
 {
     const json_t *set = identity_key_set_read(pool, jwks, strlen(jwks));
     const json_t *found;
     identity_jwk_t key;
 
     /* Other token types of the same provider (at+jwt, logout+jwt) are not accepted here. */
-    if (jws->type != NULL && strcasecmp(jws->type, "JWT") != 0) {
+    if (jws->type != NULL && strcasecmp(jws->type, "JWT") != 0)
         return wrong(why, "it is of another kind");
-    }
     identity_id_token_verdict_t verdict = find_key(json_object_get(set, "keys"), jws, &found, why);
-    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
-    }
     if (!identity_jwk_read(pool, found, jws->algorithm, &key)) {
         *why = "its key is not usable (RSA of 2,048 to 16,384 bits, a point of the curve)";
         return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     }
-    return identity_jws_verify(jws, &key) ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its signature is not right");
+    return identity_jws_verify(jws, &key) ? IDENTITY_ID_TOKEN_RIGHT
+                                          : wrong(why, "its signature is not right");
 }
 
 /* The claims of a token signed by a key of the set. */
-static identity_id_token_verdict_t signed_claims(apr_pool_t *pool, const char *jwks, const char *token, size_t length,
-                                                 identity_jws_t *jws, const json_t **claims, const char **why)
+static identity_id_token_verdict_t signed_claims(apr_pool_t *pool, const char *jwks,
+                                                 const char *token, size_t length,
+                                                 identity_jws_t *jws, const json_t **claims,
+                                                 const char **why)
 {
     static const identity_jws_rules_t any = {.max = TOKEN_MAX};
 
     *why = identity_jws_read(pool, token, length, &any, jws);
-    if (*why != NULL) {
-        return jws->header != NULL && jws->algorithm == NULL ? IDENTITY_ID_TOKEN_NOT_VERIFIABLE
-                                                             : IDENTITY_ID_TOKEN_WRONG;
-    }
+    if (*why != NULL)
+        return jws->header != NULL && !jws->algorithm ? IDENTITY_ID_TOKEN_NOT_VERIFIABLE
+                                                      : IDENTITY_ID_TOKEN_WRONG;
     identity_id_token_verdict_t verdict = signed_by(pool, jwks, jws, why);
-    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
-    }
     *claims = identity_json_pick(pool, jws->payload, jws->payload_size, claim_members);
     return *claims != NULL ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its claims are no object");
 }
@@ -172,39 +168,38 @@ static bool timely(const json_t *claims, apr_time_t now_)
 {
     double now = (double)apr_time_sec(now_), expires, issued, begins;
 
-    if (!seconds_of(claims, "exp", &expires) || !seconds_of(claims, "iat", &issued)) {
+    if (!seconds_of(claims, "exp", &expires) || !seconds_of(claims, "iat", &issued))
         return false;
-    }
-    if (json_object_get(claims, "nbf") != NULL && (!seconds_of(claims, "nbf", &begins) || begins > now + SKEW)) {
+    if (json_object_get(claims, "nbf") != NULL &&
+        (!seconds_of(claims, "nbf", &begins) || begins > now + SKEW))
         return false;
-    }
     return expires > now - SKEW && issued <= now + SKEW;
 }
 
 /* The left half of the digest that the token's own algorithm uses (OpenID Connect Core, 3.1.3.6). */
-static bool hash_right(apr_pool_t *pool, const json_t *claims, const char *digest_name, const char *access_token)
+static bool hash_right(apr_pool_t *pool, const json_t *claims, const char *digest_name,
+                       const char *access_token)
 {
     const json_t *hash = json_object_get(claims, "at_hash");
     unsigned char digest[EVP_MAX_MD_SIZE];
     size_t size;
 
-    if (hash == NULL) {
+    if (!hash)
         return true;
-    }
-    if (!json_is_string(hash) || access_token == NULL) {
+    if (!json_is_string(hash) || !access_token)
         return false;
-    }
-    return EVP_Q_digest(NULL, digest_name, NULL, access_token, strlen(access_token), digest, &size) == 1 &&
-           identity_secret_equal(json_string_value(hash), identity_base64url_encode(pool, digest, size / 2));
+    return EVP_Q_digest(NULL, digest_name, NULL, access_token, strlen(access_token), digest,
+                        &size) == 1 &&
+           identity_secret_equal(json_string_value(hash),
+                                 identity_base64url_encode(pool, digest, size / 2));
 }
 
 static bool take_subject(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched)
 {
     const char *subject = identity_json_string(claims, "sub");
 
-    if (subject == NULL || strlen(subject) > SUBJECT_MAX || !identity_text_valid(subject)) {
+    if (!subject || strlen(subject) > SUBJECT_MAX || !identity_text_valid(subject))
         return false;
-    }
     vouched->subject = apr_pstrdup(pool, subject);
     return true;
 }
@@ -217,8 +212,8 @@ static void take_verified(const json_t *claims, identity_vouched_t *vouched)
     const char *text = json_string_value(value);
     json_int_t number = json_integer_value(value);
     bool yes = json_is_true(value) || (text != NULL && strcmp(text, "true") == 0) || number == 1;
-    bool no =
-        json_is_false(value) || (text != NULL && strcmp(text, "false") == 0) || (json_is_integer(value) && number == 0);
+    bool no = json_is_false(value) || (text != NULL && strcmp(text, "false") == 0) ||
+              (json_is_integer(value) && number == 0);
 
     if (yes || no) {
         vouched->email_judged = true;
@@ -230,9 +225,8 @@ static void take_address(apr_pool_t *pool, const json_t *claims, identity_vouche
 {
     const char *email = identity_json_string(claims, "email");
 
-    if (email == NULL || !identity_username_valid(email)) {
+    if (!email || !identity_username_valid(email))
         return;
-    }
     vouched->email = apr_pstrdup(pool, email);
     vouched->email_judged = vouched->email_verified = false;
     take_verified(claims, vouched);
@@ -240,18 +234,18 @@ static void take_address(apr_pool_t *pool, const json_t *claims, identity_vouche
 
 bool identity_userinfo_take(apr_pool_t *pool, const json_t *claims, identity_vouched_t *vouched)
 {
-    const char *subject = identity_json_string(claims, "sub"), *email = identity_json_string(claims, "email");
+    const char *subject = identity_json_string(claims, "sub"),
+               *email = identity_json_string(claims, "email");
     identity_vouched_t told = {0};
 
-    if (subject == NULL || vouched->subject == NULL || strcmp(subject, vouched->subject) != 0) {
+    if (!subject || !vouched->subject || strcmp(subject, vouched->subject) != 0)
         return false;
-    }
     take_address(pool, claims, &told);
-    if (vouched->email == NULL || (told.email != NULL && told.email_judged)) {
+    if (!vouched->email || (told.email != NULL && told.email_judged)) {
         vouched->email = told.email;
         vouched->email_judged = told.email_judged;
         vouched->email_verified = told.email_verified;
-    } else if (email == NULL) {
+    } else if (!email) {
         take_verified(claims, vouched); /* of the address that the ID token named */
     }
     return true;
@@ -262,23 +256,24 @@ const json_t *identity_userinfo_read(apr_pool_t *pool, const char *text, size_t 
     return identity_json_pick(pool, text, length, claim_members);
 }
 
-identity_id_token_verdict_t identity_userinfo_verify(apr_pool_t *pool, const char *jwks, const char *token,
-                                                     size_t length, const identity_id_token_rules_t *rules,
+identity_id_token_verdict_t identity_userinfo_verify(apr_pool_t *pool, const char *jwks,
+                                                     const char *token, size_t length,
+                                                     const identity_id_token_rules_t *rules,
                                                      const json_t **claims, const char **why)
 {
     identity_jws_t jws;
-    identity_id_token_verdict_t verdict = signed_claims(pool, jwks, token, length, &jws, claims, why);
+    identity_id_token_verdict_t verdict =
+        signed_claims(pool, jwks, token, length, &jws, claims, why);
 
-    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
-    }
-    if (!member_is(*claims, "iss", rules->issuer, true)) {
+    if (!member_is(*claims, "iss", rules->issuer, true))
         return wrong(why, "it is of another issuer");
-    }
     return for_client(*claims, rules->client_id) ? verdict : wrong(why, "it is for another client");
 }
 
-identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks, const char *token,
+identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks,
+                                                     const char *token,
                                                      const identity_id_token_rules_t *rules,
                                                      identity_vouched_t *vouched, const char **why)
 {
@@ -288,27 +283,20 @@ identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const cha
     memset(vouched, 0, sizeof *vouched);
     identity_id_token_verdict_t verdict =
         signed_claims(pool, jwks, token, strnlen(token, TOKEN_MAX + 1), &jws, &claims, why);
-    if (verdict != IDENTITY_ID_TOKEN_RIGHT) {
+    if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
-    }
-    if (!member_is(claims, "iss", rules->issuer, true)) {
+    if (!member_is(claims, "iss", rules->issuer, true))
         return wrong(why, "it is of another issuer");
-    }
-    if (!for_client(claims, rules->client_id)) {
+    if (!for_client(claims, rules->client_id))
         return wrong(why, "it is for another client");
-    }
-    if (!timely(claims, rules->now)) {
+    if (!timely(claims, rules->now))
         return wrong(why, "it is not of this time");
-    }
-    if (!identity_secret_equal(identity_json_string(claims, "nonce"), rules->nonce)) {
+    if (!identity_secret_equal(identity_json_string(claims, "nonce"), rules->nonce))
         return wrong(why, "it answers another request (nonce)");
-    }
-    if (!hash_right(pool, claims, jws.algorithm->digest, rules->access_token)) {
+    if (!hash_right(pool, claims, jws.algorithm->digest, rules->access_token))
         return wrong(why, "it came with another access token (at_hash)");
-    }
-    if (!take_subject(pool, claims, vouched)) {
+    if (!take_subject(pool, claims, vouched))
         return wrong(why, "it names nobody");
-    }
     take_address(pool, claims, vouched);
     return IDENTITY_ID_TOKEN_RIGHT;
 }

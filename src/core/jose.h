@@ -23,8 +23,9 @@ typedef struct identity_jws_algorithm {
 } identity_jws_algorithm_t;
 
 typedef struct identity_jws_rules {
-    size_t max;                    /* bytes of the whole token */
-    const char *const *algorithms; /* accepted ones, NULL-terminated; NULL: every one that this server can verify */
+    size_t max; /* bytes of the whole token */
+    const char *const *
+        algorithms; /* accepted ones, NULL-terminated; NULL: every one that this server can verify */
 } identity_jws_rules_t;
 
 /* A well-formed compact JWS, not verified. Everything lives in the pool of identity_jws_read. */
@@ -52,8 +53,8 @@ const identity_jws_algorithm_t *identity_jws_algorithm(const char *name);
 /* Takes a compact JWS apart: exactly three parts of canonical base64url without padding, a header that is one JSON
  * object without duplicates, its alg one of the rules', kid and typ strings where present, no crit, a signature as long
  * as the algorithm's. NULL where all is right, else what is wrong in a few words without anything out of the token. */
-const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length, const identity_jws_rules_t *rules,
-                              identity_jws_t *jws);
+const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length,
+                              const identity_jws_rules_t *rules, identity_jws_t *jws);
 /* Was it signed with the key? Leaves OpenSSL's error queue unchanged. */
 bool identity_jws_verify(const identity_jws_t *jws, const identity_jwk_t *key);
 /* The payload as an object, parsed as strictly as a request body; NULL if it is not one. Owned by pool. */
@@ -61,10 +62,10 @@ const json_t *identity_jws_claims(apr_pool_t *pool, const identity_jws_t *jws);
 /* The public key that a JWK spells, for this algorithm: kty and crv are the algorithm's; RSA moduli have 2,048 to
  * 16,384 bits and odd exponents of at most 64; coordinates have their curve's length and are a point of it. False
  * otherwise. Freed with pool. */
-bool identity_jwk_read(apr_pool_t *pool, const json_t *jwk, const identity_jws_algorithm_t *algorithm,
-                       identity_jwk_t *key);
+bool identity_jwk_read(apr_pool_t *pool, const json_t *jwk,
+                       const identity_jws_algorithm_t *algorithm, identity_jwk_t *key);
 /* A compact JWS by ES256 of our own payload. NULL on an error. */
-const char *identity_jws_sign(apr_pool_t *pool, const identity_jwk_t *key, const char *kid, const char *type,
-                              const char *payload, size_t length);
+const char *identity_jws_sign(apr_pool_t *pool, const identity_jwk_t *key, const char *kid,
+                              const char *type, const char *payload, size_t length);
 
 #endif

@@ -15,9 +15,8 @@ static apr_status_t release_root(void *root)
 
 json_t *identity_json_own(apr_pool_t *pool, json_t *root)
 {
-    if (root != NULL) {
+    if (root != NULL)
         apr_pool_cleanup_register(pool, root, release_root, apr_pool_cleanup_null);
-    }
     return root;
 }
 
@@ -26,11 +25,9 @@ json_t *identity_json_own(apr_pool_t *pool, json_t *root)
 /* The position after the string that begins at text[at] (its opening quote); length if it is unterminated. */
 static size_t skip_string(const char *text, size_t length, size_t at)
 {
-    for (at++; at < length && text[at] != '"'; at++) {
-        if (text[at] == '\\') {
+    for (at++; at < length && text[at] != '"'; at++)
+        if (text[at] == '\\')
             at++;
-        }
-    }
     return at < length ? at + 1 : length;
 }
 
@@ -49,20 +46,17 @@ static const char *excess_of(const char *text, size_t length)
             continue;
         case '{':
         case '[':
-            if (++depth > IDENTITY_JSON_DEPTH) {
+            if (++depth > IDENTITY_JSON_DEPTH)
                 return "is nested too deeply";
-            }
             break;
         case '}':
         case ']':
-            if (depth > 0) {
+            if (depth > 0)
                 depth--;
-            }
             break;
         case ':':
-            if (++members > IDENTITY_JSON_MEMBERS) {
+            if (++members > IDENTITY_JSON_MEMBERS)
                 return "has too many members";
-            }
             break;
         default:
             break;
@@ -74,7 +68,8 @@ static const char *excess_of(const char *text, size_t length)
 
 /* jansson's own error text quotes the input near the error, which may be a password: only its code and position are
  * used. */
-static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t *error, identity_problem_t *problem)
+static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t *error,
+                          identity_problem_t *problem)
 {
     const char *what;
 
@@ -96,13 +91,14 @@ static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t
         what = "is not valid JSON";
         break;
     }
-    identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s %s (line %d, column %d).", read, what,
-                    error->line, error->column);
+    identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                    "The %s %s (line %d, column %d).", read, what, error->line, error->column);
 }
 
-json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length, identity_problem_t *problem)
+json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length,
+                            identity_problem_t *problem)
 {
-    if (text == NULL || length == 0) {
+    if (!text || length == 0) {
         identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
                         "The request has no body; a JSON object is needed.");
         return NULL;
@@ -114,23 +110,26 @@ json_t *identity_json_read(apr_pool_t *pool, const char *what, const char *text,
                            identity_problem_t *problem)
 {
     if (memchr(text, 0, length) != NULL) {
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s holds a NUL character.", what);
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                        "The %s holds a NUL character.", what);
         return NULL;
     }
     const char *excess = excess_of(text, length);
     if (excess != NULL) {
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s %s.", what, excess);
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s %s.", what,
+                        excess);
         return NULL;
     }
     json_error_t error;
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL) {
+    if (!root) {
         refuse_syntax(pool, what, &error, problem);
         return NULL;
     }
     if (!json_is_object(root)) {
         json_decref(root);
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The %s must be a JSON object.", what);
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                        "The %s must be a JSON object.", what);
         return NULL;
     }
     return identity_json_own(pool, root);
@@ -156,12 +155,10 @@ static int grow_text(const char *piece, size_t size, void *context)
     if (size > text->size - text->length) {
         size_t wanted = (text->size + size) * 2;
         char *heap = realloc(text->heap, wanted);
-        if (heap == NULL) {
+        if (!heap)
             return -1;
-        }
-        if (text->heap == NULL) {
+        if (!text->heap)
             memcpy(heap, text->data, text->length);
-        }
         text->data = text->heap = heap;
         text->size = wanted;
     }
@@ -170,15 +167,15 @@ static int grow_text(const char *piece, size_t size, void *context)
     return 0;
 }
 
-const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max, size_t *length)
+const char *identity_json_text_within(apr_pool_t *pool, const json_t *value, size_t max,
+                                      size_t *length)
 {
     char start[4096];
     growing_text_t text = {.data = start, .size = sizeof start, .max = max};
     const char *result = NULL;
 
-    if (json_dump_callback(value, grow_text, &text, JSON_COMPACT | JSON_ENCODE_ANY) == 0) {
+    if (json_dump_callback(value, grow_text, &text, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
         result = apr_pstrmemdup(pool, text.data, text.length);
-    }
     *length = result != NULL || text.length > max ? text.length : 0;
     free(text.heap);
     return result;

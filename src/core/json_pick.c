@@ -28,16 +28,14 @@ static void keep(pick_t *pick, const char *from)
 
 static void put(pick_t *pick, char character, bool kept)
 {
-    if (kept) {
+    if (kept)
         *pick->out++ = character;
-    }
 }
 
 static void skip_space(pick_t *pick)
 {
-    while (pick->at < pick->end && strchr(" \t\r\n", *pick->at) != NULL) {
+    while (pick->at < pick->end && strchr(" \t\r\n", *pick->at) != NULL)
         pick->at++;
-    }
 }
 
 static bool next_is(pick_t *pick, char character)
@@ -52,31 +50,25 @@ static bool next_is(pick_t *pick, char character)
 
 static bool pass_escape(pick_t *pick)
 {
-    if (pick->at == pick->end || strchr("\"\\/bfnrtu", *pick->at) == NULL) {
+    if (pick->at == pick->end || !strchr("\"\\/bfnrtu", *pick->at))
         return false;
-    }
-    if (*pick->at++ != 'u') {
+    if (*pick->at++ != 'u')
         return true;
-    }
-    for (int i = 0; i < 4; i++, pick->at++) {
-        if (pick->at == pick->end || !apr_isxdigit(*pick->at)) {
+    for (int i = 0; i < 4; i++, pick->at++)
+        if (pick->at == pick->end || !apr_isxdigit(*pick->at))
             return false;
-        }
-    }
     return true;
 }
 
 /* The whole text is known to be valid UTF-8 without NUL. */
 static bool pass_string(pick_t *pick)
 {
-    if (!next_is(pick, '"')) {
+    if (!next_is(pick, '"'))
         return false;
-    }
     while (pick->at < pick->end && *pick->at != '"') {
         unsigned char character = (unsigned char)*pick->at++;
-        if (character < 0x20 || (character == '\\' && !pass_escape(pick))) {
+        if (character < 0x20 || (character == '\\' && !pass_escape(pick)))
             return false;
-        }
     }
     return next_is(pick, '"');
 }
@@ -85,25 +77,21 @@ static bool pass_digits(pick_t *pick)
 {
     const char *from = pick->at;
 
-    while (pick->at < pick->end && apr_isdigit(*pick->at)) {
+    while (pick->at < pick->end && apr_isdigit(*pick->at))
         pick->at++;
-    }
     return pick->at > from;
 }
 
 static bool pass_number(pick_t *pick)
 {
     next_is(pick, '-');
-    if (!next_is(pick, '0') && !pass_digits(pick)) {
+    if (!next_is(pick, '0') && !pass_digits(pick))
         return false;
-    }
-    if (next_is(pick, '.') && !pass_digits(pick)) {
+    if (next_is(pick, '.') && !pass_digits(pick))
         return false;
-    }
     if (next_is(pick, 'e') || next_is(pick, 'E')) {
-        if (!next_is(pick, '-')) {
+        if (!next_is(pick, '-'))
             next_is(pick, '+');
-        }
         return pass_digits(pick);
     }
     return true;
@@ -131,13 +119,11 @@ static int character_of_escape(const char *at)
     static const char means[] = "\b\f\n\r\t";
     const char *letter = strchr(letters, *at);
 
-    if (*at != 'u') {
+    if (*at != 'u')
         return letter != NULL ? means[letter - letters] : *at;
-    }
     int value = 0;
-    for (int i = 1; i <= 4; i++) {
+    for (int i = 1; i <= 4; i++)
         value = value * 16 + (apr_isdigit(at[i]) ? at[i] - '0' : (at[i] | 0x20) - 'a' + 10);
-    }
     return value;
 }
 
@@ -152,28 +138,24 @@ static bool plain_name(const char *from, const char *to, char name[NAME_MAX_])
             character = character_of_escape(from);
             from += *from == 'u' ? 5 : 1;
         }
-        if (character == 0 || character >= 0x80 || length == NAME_MAX_ - 1) {
+        if (character == 0 || character >= 0x80 || length == NAME_MAX_ - 1)
             return false;
-        }
         name[length++] = (char)character;
     }
     name[length] = '\0';
     return true;
 }
 
-static const identity_json_member_t *member_named(const identity_json_member_t *members, const char *from,
-                                                  const char *to)
+static const identity_json_member_t *member_named(const identity_json_member_t *members,
+                                                  const char *from, const char *to)
 {
     char name[NAME_MAX_];
 
-    if (!plain_name(from, to, name)) {
+    if (!plain_name(from, to, name))
         return NULL;
-    }
-    for (; members->name != NULL; members++) {
-        if (strcmp(members->name, name) == 0) {
+    for (; members->name != NULL; members++)
+        if (strcmp(members->name, name) == 0)
             return members;
-        }
-    }
     return NULL;
 }
 
@@ -187,9 +169,8 @@ static bool pass_member(pick_t *pick, const identity_json_member_t *members, boo
     const identity_json_member_t *member = NULL;
     const char *from = pick->at;
 
-    if (!pass_string(pick)) {
+    if (!pass_string(pick))
         return false;
-    }
     if (kept && members != NULL) {
         member = member_named(members, from + 1, pick->at - 1);
         kept = member != NULL;
@@ -200,9 +181,8 @@ static bool pass_member(pick_t *pick, const identity_json_member_t *members, boo
         *first = false;
     }
     skip_space(pick);
-    if (!next_is(pick, ':')) {
+    if (!next_is(pick, ':'))
         return false;
-    }
     put(pick, ':', kept);
     return pass_value(pick, member != NULL ? member->members : NULL, kept);
 }
@@ -216,14 +196,12 @@ static bool pass_object(pick_t *pick, const identity_json_member_t *members, boo
     if (!next_is(pick, '}')) {
         do {
             skip_space(pick);
-            if (!pass_member(pick, members, kept, &first)) {
+            if (!pass_member(pick, members, kept, &first))
                 return false;
-            }
             skip_space(pick);
         } while (next_is(pick, ','));
-        if (!next_is(pick, '}')) {
+        if (!next_is(pick, '}'))
             return false;
-        }
     }
     put(pick, '}', kept);
     return true;
@@ -235,17 +213,14 @@ static bool pass_array(pick_t *pick, const identity_json_member_t *members, bool
     skip_space(pick);
     if (!next_is(pick, ']')) {
         for (;;) {
-            if (!pass_value(pick, members, kept)) {
+            if (!pass_value(pick, members, kept))
                 return false;
-            }
-            if (!next_is(pick, ',')) {
+            if (!next_is(pick, ','))
                 break;
-            }
             put(pick, ',', kept);
         }
-        if (!next_is(pick, ']')) {
+        if (!next_is(pick, ']'))
             return false;
-        }
     }
     put(pick, ']', kept);
     return true;
@@ -258,14 +233,14 @@ static bool pass_value(pick_t *pick, const identity_json_member_t *members, bool
     skip_space(pick);
     const char *from = pick->at;
     if (next_is(pick, '{') || next_is(pick, '[')) {
-        passed = ++pick->depth <= DEPTH_MAX &&
-                 (*from == '{' ? pass_object(pick, members, kept) : pass_array(pick, members, kept));
+        passed = ++pick->depth <= DEPTH_MAX && (*from == '{' ? pass_object(pick, members, kept)
+                                                             : pass_array(pick, members, kept));
         pick->depth--;
     } else {
-        passed = pick->at < pick->end && (*from == '"' ? pass_string(pick) : pass_word(pick) || pass_number(pick));
-        if (passed && kept) {
+        passed = pick->at < pick->end &&
+                 (*from == '"' ? pass_string(pick) : pass_word(pick) || pass_number(pick));
+        if (passed && kept)
             keep(pick, from);
-        }
     }
     skip_space(pick);
     return passed;
@@ -278,9 +253,8 @@ const json_t *identity_json_pick(apr_pool_t *pool, const char *text, size_t leng
     const char *picked = pick.out;
     identity_problem_t ignored = {0};
 
-    if (memchr(text, 0, length) != NULL || !identity_utf8_valid(text) || !pass_value(&pick, members, true) ||
-        pick.at != pick.end) {
+    if (memchr(text, 0, length) != NULL || !identity_utf8_valid(text) ||
+        !pass_value(&pick, members, true) || pick.at != pick.end)
         return NULL;
-    }
     return identity_json_parse(pool, picked, (size_t)(pick.out - picked), &ignored);
 }

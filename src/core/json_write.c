@@ -15,15 +15,15 @@ void identity_writer_begin(identity_writer_t *writer, apr_pool_t *pool, size_t e
 {
     size_t size = expected > SMALLEST ? expected : SMALLEST;
 
-    *writer = (identity_writer_t){.pool = pool, .text = apr_palloc(pool, size), .size = size, .max = max};
+    *writer =
+        (identity_writer_t){.pool = pool, .text = apr_palloc(pool, size), .size = size, .max = max};
 }
 
 const char *identity_writer_end(identity_writer_t *writer, size_t *length)
 {
     *length = writer->full ? writer->max + 1 : writer->length;
-    if (writer->full) {
+    if (writer->full)
         return NULL;
-    }
     writer->text[writer->length] = '\0';
     return writer->text;
 }
@@ -31,9 +31,8 @@ const char *identity_writer_end(identity_writer_t *writer, size_t *length)
 /* Memory for that many more bytes, and for the NUL; NULL if it is full. */
 static char *room_for(identity_writer_t *writer, size_t more)
 {
-    if (writer->full) {
+    if (writer->full)
         return NULL;
-    }
     if (more >= writer->size - writer->length) {
         writer->size = (writer->size + more) * 2;
         char *text = apr_palloc(writer->pool, writer->size);
@@ -100,16 +99,15 @@ static size_t character_at(const char *at, const char *end)
 
 bool identity_write_text(identity_writer_t *writer, const char *text)
 {
-    if (text == NULL) {
+    if (!text) {
         identity_write_literal(writer, "null");
         return true;
     }
     size_t length = strlen(text);
     char *from = room_for(writer, 6 * length + 2), *to = from;
     const char *end = text + length;
-    if (to == NULL) {
+    if (!to)
         return true;
-    }
     *to++ = '"';
     while (text < end) {
         if (end - text >= 8 && plain(text)) {
@@ -120,9 +118,8 @@ bool identity_write_text(identity_writer_t *writer, const char *text)
         }
         unsigned char c = (unsigned char)*text;
         size_t size = c < 0x80 ? 1 : character_at(text, end);
-        if (size == 0) {
+        if (size == 0)
             return false;
-        }
         if (c < 0x20 || c == '"' || c == '\\') {
             to = put_escaped(to, c);
         } else {
@@ -141,9 +138,8 @@ void identity_write_member(identity_writer_t *writer, const char *beginning, con
     size_t before = writer->length;
 
     identity_write_raw(writer, beginning, strlen(beginning));
-    if (!identity_write_text(writer, text)) {
+    if (!identity_write_text(writer, text))
         writer->length = before;
-    }
 }
 
 void identity_write_number(identity_writer_t *writer, apr_int64_t number)
@@ -156,8 +152,7 @@ void identity_write_number(identity_writer_t *writer, apr_int64_t number)
         *--at = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
-    if (number < 0) {
+    if (number < 0)
         *--at = '-';
-    }
     identity_write_raw(writer, at, (size_t)(digits + sizeof digits - at));
 }

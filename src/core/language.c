@@ -67,7 +67,8 @@ static int read_ranges(char *header, range_t ranges[RANGES_MAX])
     int count = 0;
     char *rest = NULL;
 
-    for (char *part = apr_strtok(header, ",", &rest); part && count < RANGES_MAX; part = apr_strtok(NULL, ",", &rest)) {
+    for (char *part = apr_strtok(header, ",", &rest); part && count < RANGES_MAX;
+         part = apr_strtok(NULL, ",", &rest)) {
         range_t range;
         if (!read_range(part, &range))
             continue;
@@ -101,10 +102,14 @@ static bool shorten(char *tag)
     return true;
 }
 
-const char *identity_language_choose(apr_pool_t *pool, const char *accepted, const apr_array_header_t *there)
+const char *identity_language_choose(apr_pool_t *pool, const char *accepted,
+                                     const apr_array_header_t *there)
 {
     range_t ranges[RANGES_MAX];
-    int count = accepted ? read_ranges(apr_pstrmemdup(pool, accepted, strnlen(accepted, HEADER_MAX)), ranges) : 0;
+    int count =
+        accepted
+            ? read_ranges(apr_pstrmemdup(pool, accepted, strnlen(accepted, HEADER_MAX)), ranges)
+            : 0;
 
     for (int i = 0; i < count; i++) {
         char *tag = apr_pstrdup(pool, ranges[i].tag);

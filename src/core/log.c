@@ -7,7 +7,8 @@
 /* Invisible characters, in addition to bidirectional formatting. */
 static bool harmless(utf8proc_int32_t character)
 {
-    bool invisible = character == 0x61c || character == 0xfeff || (character >= 0x200b && character <= 0x200f) ||
+    bool invisible = character == 0x61c || character == 0xfeff ||
+                     (character >= 0x200b && character <= 0x200f) ||
                      (character >= 0x2060 && character <= 0x2064);
     return identity_char_printable(character) && !invisible;
 }

@@ -34,14 +34,14 @@ static char to_lower(char c)
 
 bool identity_char_printable(utf8proc_int32_t character)
 {
-    if (character < 0x80) {
+    if (character < 0x80)
         return character >= 0x20 && character != 0x7f;
-    }
-    if ((character >= 0x202a && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069)) {
+    if ((character >= 0x202a && character <= 0x202e) ||
+        (character >= 0x2066 && character <= 0x2069))
         return false;
-    }
     utf8proc_category_t category = utf8proc_category(character);
-    return category != UTF8PROC_CATEGORY_CC && category != UTF8PROC_CATEGORY_ZL && category != UTF8PROC_CATEGORY_ZP;
+    return category != UTF8PROC_CATEGORY_CC && category != UTF8PROC_CATEGORY_ZL &&
+           category != UTF8PROC_CATEGORY_ZP;
 }
 
 utf8proc_int32_t identity_next_char(const char **text)
@@ -54,9 +54,8 @@ utf8proc_int32_t identity_next_char(const char **text)
         return *at;
     }
     utf8proc_ssize_t size = utf8proc_iterate(at, -1, &character);
-    if (size <= 0) {
+    if (size <= 0)
         return -1;
-    }
     *text += size;
     return character;
 }
@@ -67,9 +66,8 @@ bool identity_text_scan(const char *text, size_t *characters)
     utf8proc_int32_t character;
 
     while ((character = identity_next_char(&text)) > 0) {
-        if (!identity_char_printable(character)) {
+        if (!identity_char_printable(character))
             return false;
-        }
         count++;
     }
     *characters = count;
@@ -87,7 +85,8 @@ bool identity_utf8_valid(const char *text)
 
 static bool is_space(utf8proc_int32_t character)
 {
-    return character == ' ' || (character >= 0x80 && utf8proc_category(character) == UTF8PROC_CATEGORY_ZS);
+    return character == ' ' ||
+           (character >= 0x80 && utf8proc_category(character) == UTF8PROC_CATEGORY_ZS);
 }
 
 bool identity_text_valid(const char *text)
@@ -95,36 +94,31 @@ bool identity_text_valid(const char *text)
     size_t characters;
     bool blank = true;
 
-    if (text == NULL || !identity_text_scan(text, &characters)) {
+    if (!text || !identity_text_scan(text, &characters))
         return false;
-    }
-    while (blank && *text != '\0') {
+    while (blank && *text != '\0')
         blank = is_space(identity_next_char(&text));
-    }
     return !blank;
 }
 
-char *identity_text_map(apr_pool_t *pool, const char *text, size_t length, utf8proc_option_t options)
+char *identity_text_map(apr_pool_t *pool, const char *text, size_t length,
+                        utf8proc_option_t options)
 {
     const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)text;
     utf8proc_ssize_t count = utf8proc_decompose(bytes, (utf8proc_ssize_t)length, NULL, 0, options);
     char *result = NULL;
 
-    if (count < 0) {
+    if (count < 0)
         return NULL;
-    }
     size_t size = ((size_t)count + 1) * sizeof(utf8proc_int32_t);
     utf8proc_int32_t *buffer = malloc(size);
-    if (buffer == NULL) {
+    if (!buffer)
         return NULL;
-    }
     count = utf8proc_decompose(bytes, (utf8proc_ssize_t)length, buffer, count, options);
-    if (count >= 0) {
+    if (count >= 0)
         count = utf8proc_reencode(buffer, count, options);
-    }
-    if (count >= 0) {
+    if (count >= 0)
         result = apr_pstrmemdup(pool, (const char *)buffer, (apr_size_t)count);
-    }
     identity_wipe(buffer, size);
     free(buffer);
     return result;
@@ -133,8 +127,8 @@ char *identity_text_map(apr_pool_t *pool, const char *text, size_t length, utf8p
 const char *identity_name_canonical(apr_pool_t *pool, const char *name)
 {
     return identity_text_map(pool, name, strlen(name),
-                             UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD |
-                                 UTF8PROC_IGNORE);
+                             UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
+                                 UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
 }
 
 /* ---- ranges ----------------------------------------------------------------------------------------------------- */
@@ -142,9 +136,8 @@ const char *identity_name_canonical(apr_pool_t *pool, const char *name)
 /* The next character in code point order, skipping surrogates; 0 after the last one. */
 static utf8proc_int32_t character_after(utf8proc_int32_t character)
 {
-    if (character == 0xd7ff) {
+    if (character == 0xd7ff)
         return 0xe000;
-    }
     return character < 0x10ffff ? character + 1 : 0;
 }
 
@@ -158,12 +151,11 @@ const char *identity_prefix_end(apr_pool_t *pool, const char *prefix)
     while (length > 0) {
         utf8proc_int32_t last;
         size_t start = length - 1;
-        while (start > 0 && ((unsigned char)prefix[start] & 0xc0) == 0x80) {
+        while (start > 0 && ((unsigned char)prefix[start] & 0xc0) == 0x80)
             start--;
-        }
-        if (utf8proc_iterate((const unsigned char *)prefix + start, (utf8proc_ssize_t)(length - start), &last) <= 0) {
+        if (utf8proc_iterate((const unsigned char *)prefix + start,
+                             (utf8proc_ssize_t)(length - start), &last) <= 0)
             return NULL;
-        }
         last = character_after(last);
         if (last != 0) {
             end[start + (size_t)utf8proc_encode_char(last, (unsigned char *)end + start)] = '\0';
@@ -178,11 +170,11 @@ const char *identity_prefix_end(apr_pool_t *pool, const char *prefix)
 
 bool identity_slug_valid(const char *slug)
 {
-    if (slug == NULL) {
+    if (!slug)
         return false;
-    }
     size_t length = strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return length > 0 && length <= SLUG_MAX && slug[length] == '\0' && strcmp(slug, IDENTITY_SLUG_NONE) != 0;
+    return length > 0 && length <= SLUG_MAX && slug[length] == '\0' &&
+           strcmp(slug, IDENTITY_SLUG_NONE) != 0;
 }
 
 const char *identity_slug_of_name(apr_pool_t *pool, const char *name)
@@ -192,15 +184,13 @@ const char *identity_slug_of_name(apr_pool_t *pool, const char *name)
 
     for (; *name != '\0' && length < SLUG_MAX; name++) {
         char c = to_lower(*name);
-        if (is_lower(c) || is_digit(c)) {
+        if (is_lower(c) || is_digit(c))
             slug[length++] = c;
-        } else if (length > 0 && slug[length - 1] != '-') {
+        else if (length > 0 && slug[length - 1] != '-')
             slug[length++] = '-';
-        }
     }
-    if (length > 0 && slug[length - 1] == '-') {
+    if (length > 0 && slug[length - 1] == '-')
         length--;
-    }
     slug[length] = '\0';
     return identity_slug_valid(slug) ? apr_pstrdup(pool, slug) : "role";
 }
@@ -211,19 +201,16 @@ bool identity_permission_valid(const char *name)
     char before = '.';
     size_t length = 0;
 
-    if (name == NULL) {
+    if (!name)
         return false;
-    }
     for (; name[length] != '\0'; before = name[length++]) {
         char c = name[length];
-        if (length == PERMISSION_MAX || (before == '.' && !is_upper(c))) {
+        if (length == PERMISSION_MAX || (before == '.' && !is_upper(c)))
             return false;
-        }
-        if (c == '.') {
+        if (c == '.')
             dot = true;
-        } else if (!is_upper(c) && !is_digit(c) && c != '_') {
+        else if (!is_upper(c) && !is_digit(c) && c != '_')
             return false;
-        }
     }
     return dot && before != '.';
 }

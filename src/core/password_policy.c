@@ -37,14 +37,12 @@ identity_blocklist_t *identity_blocklist_make(apr_pool_t *pool, const char *text
     list->words = apr_hash_make(pool);
     while (text < end) {
         size_t size = strcspn(text, "\r\n");
-        if (size > (size_t)(end - text)) {
+        if (size > (size_t)(end - text))
             size = (size_t)(end - text);
-        }
         const char *word = size > 0 && *text != '#' ? apr_pstrmemdup(pool, text, size) : NULL;
         word = word != NULL ? identity_name_canonical(pool, word) : NULL;
-        if (word != NULL && *word != '\0') {
+        if (word != NULL && *word != '\0')
             apr_hash_set(list->words, word, APR_HASH_KEY_STRING, word);
-        }
         text += size + 1;
     }
     return list;
@@ -54,12 +52,10 @@ unsigned identity_blocklist_count(const identity_blocklist_t *list)
 {
     unsigned count = 0;
 
-    if (list->words != NULL) {
+    if (list->words != NULL)
         return apr_hash_count(list->words);
-    }
-    for (size_t i = 0; i < list->length; i++) {
+    for (size_t i = 0; i < list->length; i++)
         count += list->text[i] == '\n';
-    }
     return count;
 }
 
@@ -80,26 +76,24 @@ static bool in_sorted(const identity_blocklist_t *list, const char *word)
 
     while (from < until) {
         const char *at = from + (until - from) / 2;
-        while (at > from && at[-1] != '\n') {
+        while (at > from && at[-1] != '\n')
             at--;
-        }
         const char *end = memchr(at, '\n', (size_t)(until - at));
         int order = compare_line(word, length, at, end);
-        if (order == 0) {
+        if (order == 0)
             return true;
-        }
-        if (order < 0) {
+        if (order < 0)
             until = at;
-        } else {
+        else
             from = end + 1;
-        }
     }
     return false;
 }
 
 bool identity_blocklist_has(const identity_blocklist_t *list, const char *word)
 {
-    return list->words != NULL ? apr_hash_get(list->words, word, APR_HASH_KEY_STRING) != NULL : in_sorted(list, word);
+    return list->words != NULL ? apr_hash_get(list->words, word, APR_HASH_KEY_STRING) != NULL
+                               : in_sorted(list, word);
 }
 
 /* ---- what a password is made of --------------------------------------------------------------------------------- */
@@ -124,27 +118,22 @@ static char *trimmed(char *folded)
 {
     char *end = folded + strlen(folded);
 
-    while (end > folded && !is_letter(end[-1])) {
+    while (end > folded && !is_letter(end[-1]))
         *--end = '\0';
-    }
-    while (*folded != '\0' && !is_letter(*folded)) {
+    while (*folded != '\0' && !is_letter(*folded))
         folded++;
-    }
     return folded;
 }
 
 static bool is_common(const identity_blocklist_t *list, char *folded)
 {
-    if (identity_blocklist_has(list, folded)) {
+    if (identity_blocklist_has(list, folded))
         return true;
-    }
     char *core = trimmed(folded);
-    if (*core != '\0' && identity_blocklist_has(list, core)) {
+    if (*core != '\0' && identity_blocklist_has(list, core))
         return true;
-    }
-    for (char *at = core; *at != '\0'; at++) {
+    for (char *at = core; *at != '\0'; at++)
         *at = letter_for(*at);
-    }
     return *core != '\0' && identity_blocklist_has(list, core);
 }
 
@@ -155,58 +144,53 @@ static bool remove_words(apr_pool_t *pool, const char *name, char *letters)
     bool found = false;
 
     for (char *word = words, *end; word != NULL && *word != '\0'; word = end) {
-        while (*word != '\0' && !is_letter(*word)) {
+        while (*word != '\0' && !is_letter(*word))
             word++;
-        }
-        for (end = word; is_letter(*end);) {
+        for (end = word; is_letter(*end);)
             end++;
-        }
         size_t size = (size_t)(end - word);
-        if (size < WORD_MIN) {
+        if (size < WORD_MIN)
             continue;
-        }
         const char *of = apr_pstrmemdup(pool, word, size);
-        for (char *at = letters; (at = strstr(at, of)) != NULL; found = true) {
+        for (char *at = letters; (at = strstr(at, of)) != NULL; found = true)
             memmove(at, at + size, strlen(at + size) + 1);
-        }
     }
     return found;
 }
 
 /* Does it consist of little more than the user's name and the site's? */
-static bool is_made_of_names(apr_pool_t *pool, const identity_password_policy_t *policy, char *folded)
+static bool is_made_of_names(apr_pool_t *pool, const identity_password_policy_t *policy,
+                             char *folded)
 {
     char *to = folded;
 
-    for (const char *from = folded; *from != '\0'; from++) {
-        if (is_letter(*from)) {
+    for (const char *from = folded; *from != '\0'; from++)
+        if (is_letter(*from))
             *to++ = *from;
-        }
-    }
     *to = '\0';
     bool found = remove_words(pool, policy->username, folded);
     found |= remove_words(pool, policy->site, folded);
     return found && strlen(folded) < LETTERS_OF_OWN;
 }
 
-static const char *too_easy(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy)
+static const char *too_easy(apr_pool_t *pool, const char *password,
+                            const identity_password_policy_t *policy)
 {
     char *folded = (char *)identity_name_canonical(pool, password);
     char *copy = folded != NULL ? apr_pstrdup(pool, folded) : NULL;
-    const char *name = policy->username != NULL ? identity_name_canonical(pool, policy->username) : NULL;
+    const char *name =
+        policy->username != NULL ? identity_name_canonical(pool, policy->username) : NULL;
     const char *must = NULL;
 
-    if (folded == NULL) {
+    if (!folded)
         return NULL;
-    }
     identity_wipe_with_pool(pool, copy);
-    if (name != NULL && strcmp(folded, name) == 0) {
+    if (name != NULL && strcmp(folded, name) == 0)
         must = "not be the user name";
-    } else if (is_made_of_names(pool, policy, copy)) {
+    else if (is_made_of_names(pool, policy, copy))
         must = "not be made of the user name or the name of this site";
-    } else if (policy->blocklist != NULL && is_common(policy->blocklist, folded)) {
+    else if (policy->blocklist != NULL && is_common(policy->blocklist, folded))
         must = "not be one that many people use, nor such a one with digits or signs around it";
-    }
     identity_wipe_string(folded);
     return must;
 }
@@ -244,8 +228,9 @@ size_t identity_password_minimum(size_t wanted)
     return wanted > LENGTH_MIN ? wanted : LENGTH_MIN;
 }
 
-bool identity_password_acceptable(apr_pool_t *pool, const char *password, const identity_password_policy_t *policy,
-                                  const char *field, identity_problem_t *problem)
+bool identity_password_acceptable(apr_pool_t *pool, const char *password,
+                                  const identity_password_policy_t *policy, const char *field,
+                                  identity_problem_t *problem)
 {
     size_t length = strnlen(password, IDENTITY_PASSWORD_MAX + 1);
     size_t minimum = identity_password_minimum(policy->minimum);
@@ -257,16 +242,15 @@ bool identity_password_acceptable(apr_pool_t *pool, const char *password, const 
         must = apr_psprintf(pool, "have at least %" APR_SIZE_T_FMT " bytes", minimum);
     } else {
         password_traits_t traits = traits_of(password, length);
-        if (!traits.readable) {
+        if (!traits.readable)
             must = "be UTF-8 without control characters";
-        } else if (!traits.digit) {
+        else if (!traits.digit)
             must = "have a digit";
-        } else if (!traits.capital) {
+        else if (!traits.capital)
             must = "have a capital letter";
-        } else {
+        else
             must = too_easy(pool, password, policy);
-        }
     }
-    return must == NULL ||
-           identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s must %s.", field, must);
+    return !must || identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                                    "%s must %s.", field, must);
 }

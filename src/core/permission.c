@@ -19,7 +19,8 @@ static const permission_row_t rows[] = {
 
 #define ROW_COUNT ((int)(sizeof rows / sizeof rows[0]))
 
-_Static_assert(sizeof rows / sizeof rows[0] <= 64 * IDENTITY_PERMISSION_WORDS, "a bit for every permission");
+_Static_assert(sizeof rows / sizeof rows[0] <= 64 * IDENTITY_PERMISSION_WORDS,
+               "a bit for every permission");
 
 int identity_permission_count(void)
 {
@@ -40,14 +41,12 @@ static int row_of(const char *name)
     while (low <= high) {
         int middle = (low + high) / 2;
         int order = strcmp(name, rows[middle].name);
-        if (order == 0) {
+        if (order == 0)
             return middle;
-        }
-        if (order < 0) {
+        if (order < 0)
             high = middle - 1;
-        } else {
+        else
             low = middle + 1;
-        }
     }
     return -1;
 }
@@ -108,10 +107,9 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
     bool found;
     int place = own_place(set, name, &found);
 
-    if (found) {
+    if (found)
         return;
-    }
-    if (set->own == NULL) {
+    if (!set->own) {
         set->own = apr_array_make(pool, 4, sizeof(const char *));
     } else if (set->own->pool != pool) {
         /* a list in another pool belongs to another set, of which this one is a copy */
@@ -119,7 +117,8 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
     }
     apr_array_push(set->own);
     const char **names = (const char **)set->own->elts;
-    memmove(names + place + 1, names + place, (size_t)(set->own->nelts - 1 - place) * sizeof *names);
+    memmove(names + place + 1, names + place,
+            (size_t)(set->own->nelts - 1 - place) * sizeof *names);
     names[place] = apr_pstrdup(pool, name);
 }
 
@@ -127,123 +126,102 @@ static void own_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
 
 bool identity_family_in(identity_family_t family, identity_catalogue_t catalogue)
 {
-    return catalogue == IDENTITY_CATALOGUE_PUBLISHED || family == FAMILY_USER || family == FAMILY_ROLE ||
-           family == FAMILY_AUDIT_RECORD || family == FAMILY_CLIENT;
+    return catalogue == IDENTITY_CATALOGUE_PUBLISHED || family == FAMILY_USER ||
+           family == FAMILY_ROLE || family == FAMILY_AUDIT_RECORD || family == FAMILY_CLIENT;
 }
 
 void identity_permset_add(apr_pool_t *pool, identity_permset_t *set, const char *name)
 {
     int row = row_of(name);
-    if (row >= 0) {
+    if (row >= 0)
         set_bit(set, row);
-    } else {
+    else
         own_add(pool, set, name);
-    }
 }
 
-void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *more)
+void identity_permset_add_set(apr_pool_t *pool, identity_permset_t *set,
+                              const identity_permset_t *more)
 {
     set->all |= more->all;
-    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
+    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++)
         set->bits[i] |= more->bits[i];
-    }
-    for (int i = 0; i < own_count(more); i++) {
+    for (int i = 0; i < own_count(more); i++)
         own_add(pool, set, own_name(more, i));
-    }
 }
 
 void identity_permset_add_view(identity_permset_t *set, identity_catalogue_t catalogue)
 {
-    for (int row = 0; row < ROW_COUNT; row++) {
-        if (rows[row].class == IDENTITY_CLASS_VIEW && identity_family_in(rows[row].family, catalogue)) {
+    for (int row = 0; row < ROW_COUNT; row++)
+        if (rows[row].class == IDENTITY_CLASS_VIEW &&
+            identity_family_in(rows[row].family, catalogue))
             set_bit(set, row);
-        }
-    }
 }
 
-void identity_permset_add_family(identity_permset_t *set, identity_family_t family, unsigned classes)
+void identity_permset_add_family(identity_permset_t *set, identity_family_t family,
+                                 unsigned classes)
 {
-    for (int row = 0; row < ROW_COUNT; row++) {
-        if (rows[row].family == family && (rows[row].class & classes)) {
+    for (int row = 0; row < ROW_COUNT; row++)
+        if (rows[row].family == family && (rows[row].class & classes))
             set_bit(set, row);
-        }
-    }
 }
 
-void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set, const identity_permset_t *other)
+void identity_permset_intersect(apr_pool_t *pool, identity_permset_t *set,
+                                const identity_permset_t *other)
 {
-    if (other->all) {
+    if (other->all)
         return;
-    }
     identity_permset_t common = {.all = false};
-    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
+    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++)
         common.bits[i] = set->all ? other->bits[i] : set->bits[i] & other->bits[i];
-    }
-    for (int i = 0; i < own_count(set); i++) {
-        if (identity_permset_has(other, own_name(set, i))) {
+    for (int i = 0; i < own_count(set); i++)
+        if (identity_permset_has(other, own_name(set, i)))
             own_add(pool, &common, own_name(set, i));
-        }
-    }
-    for (int i = 0; i < own_count(other); i++) {
-        if (identity_permset_has(set, own_name(other, i))) {
+    for (int i = 0; i < own_count(other); i++)
+        if (identity_permset_has(set, own_name(other, i)))
             own_add(pool, &common, own_name(other, i));
-        }
-    }
     *set = common;
 }
 
 bool identity_permset_has(const identity_permset_t *set, const char *name)
 {
-    if (name == NULL || *name == '\0') {
+    if (!name || *name == '\0')
         return false;
-    }
-    if (set->all) {
+    if (set->all)
         return true;
-    }
     int row = row_of(name);
     return row >= 0 ? has_bit(set, row) : own_has(set, name);
 }
 
 bool identity_permset_covers(const identity_permset_t *set, const identity_permset_t *other)
 {
-    if (set->all) {
+    if (set->all)
         return true;
-    }
-    if (other->all) {
+    if (other->all)
         return false;
-    }
-    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
-        if (other->bits[i] & ~set->bits[i]) {
+    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++)
+        if (other->bits[i] & ~set->bits[i])
             return false;
-        }
-    }
-    for (int i = 0; i < own_count(other); i++) {
-        if (!identity_permset_has(set, own_name(other, i))) {
+    for (int i = 0; i < own_count(other); i++)
+        if (!identity_permset_has(set, own_name(other, i)))
             return false;
-        }
-    }
     return true;
 }
 
 bool identity_permset_empty(const identity_permset_t *set)
 {
     apr_uint64_t any = 0;
-    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++) {
+    for (int i = 0; i < IDENTITY_PERMISSION_WORDS; i++)
         any |= set->bits[i];
-    }
     return !set->all && any == 0 && own_count(set) == 0;
 }
 
 json_t *identity_permset_json(const identity_permset_t *set, identity_catalogue_t catalogue)
 {
     json_t *list = json_array();
-    for (int row = 0; row < ROW_COUNT; row++) {
-        if (set->all ? identity_family_in(rows[row].family, catalogue) : has_bit(set, row)) {
+    for (int row = 0; row < ROW_COUNT; row++)
+        if (set->all ? identity_family_in(rows[row].family, catalogue) : has_bit(set, row))
             json_array_append_new(list, json_string_nocheck(rows[row].name));
-        }
-    }
-    for (int i = 0; i < own_count(set); i++) {
+    for (int i = 0; i < own_count(set); i++)
         json_array_append_new(list, json_string(own_name(set, i)));
-    }
     return list;
 }

@@ -11,9 +11,8 @@
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return c - '0';
-    }
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -28,9 +27,8 @@ char *identity_query_unescape(apr_pool_t *pool, const char *text, size_t length)
         if (c == '%') {
             int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
             int low = length - i > 2 ? hex_value(text[i + 2]) : -1;
-            if (high < 0 || low < 0 || (high == 0 && low == 0)) {
+            if (high < 0 || low < 0 || (high == 0 && low == 0))
                 return NULL;
-            }
             c = (char)(high << 4 | low);
             i += 2;
         } else if (c == '+') {
@@ -42,54 +40,56 @@ char *identity_query_unescape(apr_pool_t *pool, const char *text, size_t length)
     for (const unsigned char *at = (const unsigned char *)result; *at != 0;) {
         utf8proc_int32_t character;
         utf8proc_ssize_t step = *at < 0x80 ? 1 : utf8proc_iterate(at, -1, &character);
-        if (step <= 0) {
+        if (step <= 0)
             return NULL;
-        }
         at += step;
     }
     return result;
 }
 
-static bool refuse_parameter(apr_pool_t *pool, identity_problem_t *problem, const char *name, const char *what)
+static bool refuse_parameter(apr_pool_t *pool, identity_problem_t *problem, const char *name,
+                             const char *what)
 {
-    if (name == NULL || strlen(name) > NAME_SHOWN_MAX || !identity_text_valid(name)) {
+    if (!name || strlen(name) > NAME_SHOWN_MAX || !identity_text_valid(name))
         name = "query";
-    }
-    return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, name, "The parameter %s %s.", name, what);
+    return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, name,
+                           "The parameter %s %s.", name, what);
 }
 
-static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length, apr_table_t *parameters,
-                          identity_problem_t *problem)
+static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length,
+                          apr_table_t *parameters, identity_problem_t *problem)
 {
     const char *equals = memchr(pair, '=', length);
     size_t name_length = equals != NULL ? (size_t)(equals - pair) : length;
     const char *name = identity_query_unescape(pool, pair, name_length);
-    char *value =
-        equals != NULL ? identity_query_unescape(pool, equals + 1, length - name_length - 1) : apr_pstrdup(pool, "");
+    char *value = equals != NULL
+                      ? identity_query_unescape(pool, equals + 1, length - name_length - 1)
+                      : apr_pstrdup(pool, "");
 
-    if (name == NULL || value == NULL) {
+    if (!name || !value) {
         identity_wipe_string(value);
-        return refuse_parameter(pool, problem, name, "is not encoded as UTF-8 with percent escapes");
+        return refuse_parameter(pool, problem, name,
+                                "is not encoded as UTF-8 with percent escapes");
     }
     if (apr_table_get(parameters, name) != NULL) {
         identity_wipe_string(value); /* in a form it may be a password */
         return refuse_parameter(pool, problem, name, "is given twice");
     }
-    if (apr_table_elts(parameters)->nelts == PARAMETERS_MAX) {
-        return identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "Too many parameters are given.");
-    }
+    if (apr_table_elts(parameters)->nelts == PARAMETERS_MAX)
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                               "Too many parameters are given.");
     apr_table_addn(parameters, name, value);
     return true;
 }
 
-bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters, identity_problem_t *problem)
+bool identity_query_parse(apr_pool_t *pool, const char *query, apr_table_t **parameters,
+                          identity_problem_t *problem)
 {
     *parameters = apr_table_make(pool, 8);
     while (query != NULL && *query != '\0') {
         size_t length = strcspn(query, "&");
-        if (length > 0 && !add_parameter(pool, query, length, *parameters, problem)) {
+        if (length > 0 && !add_parameter(pool, query, length, *parameters, problem))
             return false;
-        }
         query += length;
         query += *query == '&';
     }

@@ -18,7 +18,8 @@ apr_interval_time_t identity_rate_longest(const identity_rate_t *rate)
 }
 
 /* The clock was set back: the state refers to a future time. */
-static bool from_the_future(const identity_rate_state_t *state, const identity_rate_t *rate, apr_time_t now)
+static bool from_the_future(const identity_rate_state_t *state, const identity_rate_t *rate,
+                            apr_time_t now)
 {
     if (state->until - now > identity_rate_longest(rate) + DISORDER)
         return true;
@@ -44,7 +45,8 @@ static unsigned long long total_from(const identity_rate_state_t *state, int i)
     return total;
 }
 
-apr_interval_time_t identity_rate_wait(const identity_rate_state_t *state, const identity_rate_t *rate, apr_time_t now)
+apr_interval_time_t identity_rate_wait(const identity_rate_state_t *state,
+                                       const identity_rate_t *rate, apr_time_t now)
 {
     if (from_the_future(state, rate, now))
         return 0;
@@ -92,8 +94,8 @@ static void hold(identity_rate_state_t *state, const identity_rate_t *rate, apr_
     state->quiet = state->until + wait;
 }
 
-apr_interval_time_t identity_rate_count(identity_rate_state_t *state, const identity_rate_t *rate, bool growing,
-                                        apr_time_t now)
+apr_interval_time_t identity_rate_count(identity_rate_state_t *state, const identity_rate_t *rate,
+                                        bool growing, apr_time_t now)
 {
     apr_interval_time_t wait = identity_rate_wait(state, rate, now);
 

@@ -34,7 +34,8 @@ identity_revisions_t *identity_revisions_make(void *memory, const identity_rando
 {
     identity_revisions_t *revisions = memory;
 
-    if (!identity_crypto_ready() || !random->fill(random->context, revisions->secret, sizeof revisions->secret))
+    if (!identity_crypto_ready() ||
+        !random->fill(random->context, revisions->secret, sizeof revisions->secret))
         return NULL;
     return revisions;
 }
@@ -72,8 +73,8 @@ static void add(identity_revisions_t *revisions, identity_snapshot_t *snapshot, 
     snapshot->values[snapshot->count++] = atomic_load(&revisions->counters[place]);
 }
 
-bool identity_snapshot_take(identity_revisions_t *revisions, apr_uint64_t began, const char *const ids[],
-                            identity_snapshot_t *snapshot)
+bool identity_snapshot_take(identity_revisions_t *revisions, apr_uint64_t began,
+                            const char *const ids[], identity_snapshot_t *snapshot)
 {
     snapshot->count = 0;
     add(revisions, snapshot, EVERYBODY);
@@ -101,17 +102,20 @@ identity_change_feed_t identity_revisions_followed(identity_revisions_t *revisio
                                     .made_at = atomic_load(&revisions->made_at)};
 }
 
-void identity_revisions_polled(identity_revisions_t *revisions, const identity_change_feed_t *follow)
+void identity_revisions_polled(identity_revisions_t *revisions,
+                               const identity_change_feed_t *follow)
 {
     atomic_store(&revisions->sequence, follow->sequence);
     atomic_store(&revisions->made_at, follow->made_at);
     /* Two concurrent readers of the feed (around a graceful restart) never turn it back. */
     int64_t present = atomic_load(&revisions->followed_at);
-    while (present < follow->at && !atomic_compare_exchange_weak(&revisions->followed_at, &present, follow->at))
+    while (present < follow->at &&
+           !atomic_compare_exchange_weak(&revisions->followed_at, &present, follow->at))
         ;
 }
 
-void identity_revisions_pass(identity_revisions_t *revisions, apr_int64_t first, apr_int64_t last, apr_time_t made_at)
+void identity_revisions_pass(identity_revisions_t *revisions, apr_int64_t first, apr_int64_t last,
+                             apr_time_t made_at)
 {
     int64_t before = first - 1;
 

@@ -8,11 +8,12 @@
 
 static const identity_builtin_role_t roles[] = {
 #define BUILTIN(number, name, slug, description) {ID_START number, name, slug, description},
-#define FAMILY(family, number, words, slug)                                                                            \
-    {ID_START number "1", words " Viewer", slug "-viewer", "May view everything of " words "."},                       \
-        {ID_START number "2", words " Contributor", slug "-contributor",                                               \
-         "May view and change " words ", without deleting and administrative actions."},                               \
-        {ID_START number "3", words " Administrator", slug "-administrator", "May do everything of " words "."},
+#define FAMILY(family, number, words, slug)                                                        \
+    {ID_START number "1", words " Viewer", slug "-viewer", "May view everything of " words "."},   \
+        {ID_START number "2", words " Contributor", slug "-contributor",                           \
+         "May view and change " words ", without deleting and administrative actions."},           \
+        {ID_START number "3", words " Administrator", slug "-administrator",                       \
+         "May do everything of " words "."},
 #include "roles.def"
 #undef FAMILY
 #undef BUILTIN
@@ -46,20 +47,17 @@ int identity_builtin_role_find(const char *id)
     int low = 0;
     int high = ROLE_COUNT - 1;
 
-    if (id == NULL || strncmp(id, ID_START, sizeof ID_START - 1) != 0) {
+    if (!id || strncmp(id, ID_START, sizeof ID_START - 1) != 0)
         return -1;
-    }
     while (low <= high) {
         int middle = (low + high) / 2;
         int order = strcmp(id, roles[middle].id);
-        if (order == 0) {
+        if (order == 0)
             return middle;
-        }
-        if (order < 0) {
+        if (order < 0)
             high = middle - 1;
-        } else {
+        else
             low = middle + 1;
-        }
     }
     return -1;
 }
@@ -67,10 +65,12 @@ int identity_builtin_role_find(const char *id)
 bool identity_builtin_role_in(int index, identity_catalogue_t catalogue)
 {
     return index < ROLE_FAMILIES ||
-           identity_family_in((identity_family_t)((index - ROLE_FAMILIES) / ROLES_A_FAMILY), catalogue);
+           identity_family_in((identity_family_t)((index - ROLE_FAMILIES) / ROLES_A_FAMILY),
+                              catalogue);
 }
 
-void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue, identity_permset_t *set)
+void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue,
+                                       identity_permset_t *set)
 {
     static const unsigned classes[ROLES_A_FAMILY] = {
         IDENTITY_CLASS_VIEW,
@@ -83,6 +83,7 @@ void identity_builtin_role_permissions(int index, identity_catalogue_t catalogue
         identity_permset_add_view(set, catalogue);
     } else if (index >= ROLE_FAMILIES && index < ROLE_COUNT) {
         int place = index - ROLE_FAMILIES;
-        identity_permset_add_family(set, (identity_family_t)(place / ROLES_A_FAMILY), classes[place % ROLES_A_FAMILY]);
+        identity_permset_add_family(set, (identity_family_t)(place / ROLES_A_FAMILY),
+                                    classes[place % ROLES_A_FAMILY]);
     }
 }

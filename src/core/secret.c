@@ -10,16 +10,14 @@
 
 void identity_wipe(void *memory, size_t size)
 {
-    if (memory != NULL && size > 0) {
+    if (memory != NULL && size > 0)
         sodium_memzero(memory, size);
-    }
 }
 
 void identity_wipe_string(char *text)
 {
-    if (text != NULL) {
+    if (text != NULL)
         identity_wipe(text, strlen(text));
-    }
 }
 
 static apr_status_t wipe_text(void *text)
@@ -30,16 +28,14 @@ static apr_status_t wipe_text(void *text)
 
 void identity_wipe_with_pool(apr_pool_t *pool, char *text)
 {
-    if (text != NULL) {
+    if (text != NULL)
         apr_pool_cleanup_register(pool, text, wipe_text, apr_pool_cleanup_null);
-    }
 }
 
 bool identity_secret_equal(const char *a, const char *b)
 {
-    if (a == NULL || b == NULL) {
+    if (!a || !b)
         return false;
-    }
     size_t length = strlen(a);
     return length == strlen(b) && sodium_memcmp(a, b, length) == 0;
 }
@@ -80,7 +76,8 @@ const char *identity_sha256_base64url(apr_pool_t *pool, const char *text)
     return identity_base64url_encode(pool, digest, sizeof digest);
 }
 
-const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data, size_t size)
+const char *identity_keyed_digest(apr_pool_t *pool, const unsigned char key[32], const void *data,
+                                  size_t size)
 {
     unsigned char digest[IDENTITY_SHA256_SIZE];
     char *hex = apr_palloc(pool, 2 * sizeof digest + 1);
@@ -96,14 +93,15 @@ const char *identity_base64url_encode(apr_pool_t *pool, const void *data, size_t
     return sodium_bin2base64(text, room, data, size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, size_t length, size_t *size)
+unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, size_t length,
+                                           size_t *size)
 {
     size_t room = length / 4 * 3 + 3;
     unsigned char *data = apr_palloc(pool, room + 1);
 
-    if (sodium_base642bin(data, room, text, length, NULL, size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+    if (sodium_base642bin(data, room, text, length, NULL, size, NULL,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
         return NULL;
-    }
     data[*size] = 0; /* text can be used as it is */
     return data;
 }

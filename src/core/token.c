@@ -29,7 +29,8 @@ static void put_checksum(char *at, const char *text, size_t length)
 }
 
 /* start (which ends in _), the bytes, the checksum. */
-static const char *spell(apr_pool_t *pool, const char *start, const unsigned char bytes[SECRET_SIZE])
+static const char *spell(apr_pool_t *pool, const char *start,
+                         const unsigned char bytes[SECRET_SIZE])
 {
     size_t length = strlen(start);
     char *token = apr_palloc(pool, length + SECRET_LENGTH + CHECKSUM_LENGTH + 1);
@@ -40,14 +41,14 @@ static const char *spell(apr_pool_t *pool, const char *start, const unsigned cha
     return token;
 }
 
-static const char *spell_random(apr_pool_t *pool, const char *start, const identity_random_t *random)
+static const char *spell_random(apr_pool_t *pool, const char *start,
+                                const identity_random_t *random)
 {
     unsigned char bytes[SECRET_SIZE];
     const char *token = NULL;
 
-    if (random->fill(random->context, bytes, sizeof bytes)) {
+    if (random->fill(random->context, bytes, sizeof bytes))
         token = spell(pool, start, bytes);
-    }
     identity_wipe(bytes, sizeof bytes);
     return token;
 }
@@ -60,24 +61,25 @@ static bool tail_valid(const char *token, size_t start)
     size_t size;
     size_t length = start + SECRET_LENGTH;
 
-    if (strnlen(token, length + CHECKSUM_LENGTH + 1) != length + CHECKSUM_LENGTH) {
+    if (strnlen(token, length + CHECKSUM_LENGTH + 1) != length + CHECKSUM_LENGTH)
         return false;
-    }
-    int decoded = sodium_base642bin(bytes, sizeof bytes, token + start, SECRET_LENGTH, NULL, &size, NULL, BASE64URL);
+    int decoded = sodium_base642bin(bytes, sizeof bytes, token + start, SECRET_LENGTH, NULL, &size,
+                                    NULL, BASE64URL);
     identity_wipe(bytes, sizeof bytes);
-    if (decoded != 0 || size != SECRET_SIZE) {
+    if (decoded != 0 || size != SECRET_SIZE)
         return false;
-    }
     put_checksum(checksum, token, length);
     return memcmp(checksum, token + length, CHECKSUM_LENGTH) == 0;
 }
 
-const char *identity_token_make(apr_pool_t *pool, const char *prefix, const identity_random_t *random)
+const char *identity_token_make(apr_pool_t *pool, const char *prefix,
+                                const identity_random_t *random)
 {
     return spell_random(pool, apr_pstrcat(pool, prefix, "_", NULL), random);
 }
 
-const char *identity_token_of_bytes(apr_pool_t *pool, const char *prefix, const unsigned char bytes[32])
+const char *identity_token_of_bytes(apr_pool_t *pool, const char *prefix,
+                                    const unsigned char bytes[32])
 {
     return spell(pool, apr_pstrcat(pool, prefix, "_", NULL), bytes);
 }
@@ -108,10 +110,10 @@ const char *identity_refresh_successor(apr_pool_t *pool, const char *token, cons
 
 const char *identity_key_make(apr_pool_t *pool, const char *key_id, const identity_random_t *random)
 {
-    if (!identity_id_valid(key_id, KEY_ID_PREFIX)) {
+    if (!identity_id_valid(key_id, KEY_ID_PREFIX))
         return NULL;
-    }
-    return spell_random(pool, apr_pstrcat(pool, KEY_PREFIX "_", key_id + sizeof KEY_ID_PREFIX, "_", NULL), random);
+    return spell_random(
+        pool, apr_pstrcat(pool, KEY_PREFIX "_", key_id + sizeof KEY_ID_PREFIX, "_", NULL), random);
 }
 
 const char *identity_key_id(apr_pool_t *pool, const char *key)
@@ -120,14 +122,13 @@ const char *identity_key_id(apr_pool_t *pool, const char *key)
     const size_t id_at = sizeof start - 1;
     char id[sizeof KEY_ID_PREFIX + KEY_ID_LENGTH + 1] = KEY_ID_PREFIX "_";
 
-    if (key == NULL || strncmp(key, start, id_at) != 0 || strnlen(key + id_at, KEY_ID_LENGTH + 1) <= KEY_ID_LENGTH ||
-        key[id_at + KEY_ID_LENGTH] != '_') {
+    if (!key || strncmp(key, start, id_at) != 0 ||
+        strnlen(key + id_at, KEY_ID_LENGTH + 1) <= KEY_ID_LENGTH ||
+        key[id_at + KEY_ID_LENGTH] != '_')
         return NULL;
-    }
     memcpy(id + sizeof KEY_ID_PREFIX, key + id_at, KEY_ID_LENGTH);
-    if (!identity_id_valid(id, KEY_ID_PREFIX) || !tail_valid(key, id_at + KEY_ID_LENGTH + 1)) {
+    if (!identity_id_valid(id, KEY_ID_PREFIX) || !tail_valid(key, id_at + KEY_ID_LENGTH + 1))
         return NULL;
-    }
     return apr_pstrdup(pool, id);
 }
 

@@ -18,23 +18,24 @@ bool identity_host_loopback(const char *host)
 {
     bool number = host[strspn(host, "0123456789.")] == '\0';
 
-    return (number && strncmp(host, "127.", 4) == 0) || strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+    return (number && strncmp(host, "127.", 4) == 0) || strcasecmp(host, "localhost") == 0 ||
+           strcmp(host, "::1") == 0;
 }
 
 static bool plain(const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (!apr_isgraph(*text) || strchr("\"<>\\^`{|}", *text) != NULL) {
+    for (; *text != '\0'; text++)
+        if (!apr_isgraph(*text) || strchr("\"<>\\^`{|}", *text) != NULL)
             return false;
-        }
-    }
     return true;
 }
 
 static bool port_valid(const char *port)
 {
     size_t length = strlen(port);
-    long number = length > 0 && length < 6 && strspn(port, "0123456789") == length ? strtol(port, NULL, 10) : 0;
+    long number = length > 0 && length < 6 && strspn(port, "0123456789") == length
+                      ? strtol(port, NULL, 10)
+                      : 0;
 
     return number > 0 && number < 65536;
 }
@@ -42,16 +43,14 @@ static bool port_valid(const char *port)
 /* https, or http to loopback; a host, optionally a port, no user, no fragment. */
 static bool address_valid(apr_pool_t *pool, const char *url, size_t longest, apr_uri_t *uri)
 {
-    if (url == NULL || strlen(url) > longest || !plain(url) || apr_uri_parse(pool, url, uri) != APR_SUCCESS) {
+    if (!url || strlen(url) > longest || !plain(url) ||
+        apr_uri_parse(pool, url, uri) != APR_SUCCESS)
         return false;
-    }
-    if (uri->scheme == NULL || uri->hostname == NULL || uri->hostname[0] == '\0' || uri->user != NULL ||
-        uri->password != NULL || uri->fragment != NULL) {
+    if (!uri->scheme || !uri->hostname || uri->hostname[0] == '\0' || uri->user != NULL ||
+        uri->password != NULL || uri->fragment != NULL)
         return false;
-    }
-    if (uri->port_str != NULL && !port_valid(uri->port_str)) {
+    if (uri->port_str != NULL && !port_valid(uri->port_str))
         return false;
-    }
     return strcmp(uri->scheme, "https") == 0 ||
            (strcmp(uri->scheme, "http") == 0 && identity_host_loopback(uri->hostname));
 }
@@ -59,13 +58,13 @@ static bool address_valid(apr_pool_t *pool, const char *url, size_t longest, apr
 bool identity_issuer_valid(apr_pool_t *pool, const char *url)
 {
     apr_uri_t uri;
-    return address_valid(pool, url, ISSUER_MAX, &uri) && uri.query == NULL;
+    return address_valid(pool, url, ISSUER_MAX, &uri) && !uri.query;
 }
 
 bool identity_redirect_valid(apr_pool_t *pool, const char *url)
 {
     apr_uri_t uri;
-    return address_valid(pool, url, REDIRECT_MAX, &uri) && uri.path != NULL && strchr(url, '*') == NULL;
+    return address_valid(pool, url, REDIRECT_MAX, &uri) && uri.path != NULL && !strchr(url, '*');
 }
 
 #define ALPHANUMERIC "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -74,8 +73,8 @@ bool identity_urn_namespace_valid(const char *text)
 {
     size_t length = strlen(text);
 
-    return length >= 2 && length <= NAMESPACE_MAX && strspn(text, ALPHANUMERIC "-") == length && text[0] != '-' &&
-           text[length - 1] != '-' && strcasecmp(text, "urn") != 0;
+    return length >= 2 && length <= NAMESPACE_MAX && strspn(text, ALPHANUMERIC "-") == length &&
+           text[0] != '-' && text[length - 1] != '-' && strcasecmp(text, "urn") != 0;
 }
 
 bool identity_urn_part_valid(const char *text)

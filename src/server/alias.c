@@ -50,7 +50,8 @@ static const ap_directive_t *alias_section(const cmd_parms *cmd)
 {
     const ap_directive_t *directive = cmd->directive;
 
-    if (directive && !is_alias_section(directive) && strcasecmp(directive->directive, "Require") != 0)
+    if (directive && !is_alias_section(directive) &&
+        strcasecmp(directive->directive, "Require") != 0)
         directive = directive->parent;
     return is_alias_section(directive) ? directive : NULL;
 }
@@ -96,7 +97,8 @@ static const char *required_name(apr_pool_t *pool, const char *arguments)
 
 static const char *parse_alias(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    const ap_directive_t *section = alias_section(cmd), *directive = section ? section : cmd->directive;
+    const ap_directive_t *section = alias_section(cmd),
+                         *directive = section ? section : cmd->directive;
     const char *name = directive ? required_name(cmd->temp_pool, directive->args) : "";
     apr_hash_t *hash = aliases(cmd->server);
     const alias_t *alias = hash ? apr_hash_get(hash, name, APR_HASH_KEY_STRING) : NULL;
@@ -104,7 +106,8 @@ static const char *parse_alias(cmd_parms *cmd, const char *text, const void **pa
 
     (void)text;
     if (!alias)
-        return apr_psprintf(cmd->pool, "%s is an alias that mod_identity cannot resolve here.", name);
+        return apr_psprintf(cmd->pool, "%s is an alias that mod_identity cannot resolve here.",
+                            name);
     aliased->provider = alias->provider;
     aliased->arguments = alias->arguments;
     *parsed = aliased;
@@ -116,8 +119,9 @@ static const authz_provider alias_provider = {check_alias, parse_alias};
 static void take_over(const server_rec *server, const char *name)
 {
     if (ap_lookup_provider(AUTHZ_PROVIDER_GROUP, name, AUTHZ_PROVIDER_VERSION) != &alias_provider)
-        ap_register_auth_provider(server->process->pconf, AUTHZ_PROVIDER_GROUP, name, AUTHZ_PROVIDER_VERSION,
-                                  &alias_provider, AP_AUTH_INTERNAL_PER_CONF);
+        ap_register_auth_provider(server->process->pconf, AUTHZ_PROVIDER_GROUP, name,
+                                  AUTHZ_PROVIDER_VERSION, &alias_provider,
+                                  AP_AUTH_INTERNAL_PER_CONF);
 }
 
 bool identity_negated(const cmd_parms *cmd)
@@ -130,7 +134,8 @@ bool identity_negated(const cmd_parms *cmd)
     const char *words = line->args;
     negated = strcasecmp(ap_getword_conf(cmd->temp_pool, &words), "not") == 0;
     for (const ap_directive_t *around = line->parent; around; around = around->parent)
-        if (strcasecmp(around->directive, "<RequireNone") == 0 || strcasecmp(around->directive, "<RequireNotAll") == 0)
+        if (strcasecmp(around->directive, "<RequireNone") == 0 ||
+            strcasecmp(around->directive, "<RequireNotAll") == 0)
             negated = !negated;
     return negated;
 }
@@ -140,7 +145,8 @@ void identity_alias_finish(apr_pool_t *temporary, const server_rec *server)
 {
     apr_hash_t *hash = aliases(server);
 
-    for (apr_hash_index_t *i = hash ? apr_hash_first(temporary, hash) : NULL; i; i = apr_hash_next(i))
+    for (apr_hash_index_t *i = hash ? apr_hash_first(temporary, hash) : NULL; i;
+         i = apr_hash_next(i))
         take_over(server, apr_hash_this_key(i));
 }
 
@@ -152,10 +158,11 @@ static const char *take_over_named(cmd_parms *cmd, const char *name)
 
     /* mod_authz_core evaluates these lines. */
     if (!ap_find_linked_module("mod_authz_core.c"))
-        return apr_psprintf(cmd->pool,
-                            "Invalid command '%s', perhaps misspelled or defined by a module not included in the "
-                            "server configuration",
-                            cmd->cmd->name);
+        return apr_psprintf(
+            cmd->pool,
+            "Invalid command '%s', perhaps misspelled or defined by a module not included in the "
+            "server configuration",
+            cmd->cmd->name);
     if (hash && apr_hash_get(hash, name, APR_HASH_KEY_STRING))
         take_over(cmd->server, name);
     return NULL;
@@ -172,7 +179,8 @@ static void warn_of_spelling(const cmd_parms *cmd, const char *arguments)
 
     if (strcasecmp(word, "not") == 0)
         word = ap_getword_conf(cmd->temp_pool, &arguments);
-    if (strcasecmp(word, "user") != 0 || !again || cmd->pool != cmd->server->process->pconf || !cmd->directive)
+    if (strcasecmp(word, "user") != 0 || !again || cmd->pool != cmd->server->process->pconf ||
+        !cmd->directive)
         return;
     while (*arguments) {
         const char *name = ap_getword_conf(cmd->temp_pool, &arguments),

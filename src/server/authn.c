@@ -36,7 +36,8 @@ static void hide_foreign(identity_rctx_t *rctx)
 {
     const char *authorization = rctx->api.in->headers.authorization;
 
-    if (authorization && strncasecmp(authorization, "Bearer ", 7) != 0 && strncasecmp(authorization, "ApiKey ", 7) != 0)
+    if (authorization && strncasecmp(authorization, "Bearer ", 7) != 0 &&
+        strncasecmp(authorization, "ApiKey ", 7) != 0)
         rctx->api.in->headers.authorization = NULL;
 }
 
@@ -60,7 +61,8 @@ int identity_check_authn(request_rec *r)
     authenticate(r, rctx);
     if (other)
         return DECLINED;
-    const identity_principal_t *principal = rctx->authentication.refused ? NULL : rctx->authentication.principal;
+    const identity_principal_t *principal =
+        rctx->authentication.refused ? NULL : rctx->authentication.principal;
     const char *user = principal ? identity_remote_user(&rctx->host->settings, principal) : NULL;
     r->user = apr_pstrdup(r->pool, user && *user ? user : NOBODY);
     r->ap_auth_type = "Identity";
@@ -71,15 +73,17 @@ int identity_check_authn(request_rec *r)
  * nothing but a user is missing (Require ip, all denied and the like refuse earlier). */
 static bool way_in(request_rec *r, const identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const char *type = ap_auth_type(r);
 
     if (!type || strcasecmp(type, "Identity") != 0 || !identity_request_open(rctx->api.in))
         return false;
     if (!conf->public_calls)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      "ID0562: %s needs no credential, but this location requires a user (IdentityPublicCalls Off)",
-                      r->uri);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_INFO, 0, r,
+            "ID0562: %s needs no credential, but this location requires a user (IdentityPublicCalls Off)",
+            r->uri);
     return conf->public_calls;
 }
 

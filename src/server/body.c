@@ -33,7 +33,8 @@ static void grow(text_t *text, size_t room)
 static void append(text_t *text, const char *data, size_t length, size_t limit)
 {
     if (length > text->room - text->length) {
-        size_t room = 2 * text->room > text->length + length ? 2 * text->room : text->length + length;
+        size_t room =
+            2 * text->room > text->length + length ? 2 * text->room : text->length + length;
         grow(text, room < limit ? room : limit);
     }
     memcpy(text->bytes + text->length, data, length);
@@ -60,7 +61,8 @@ static identity_problem_kind_t fault(request_rec *r, apr_status_t status)
 }
 
 /* Adds the contents of one brigade. */
-static identity_problem_kind_t take(request_rec *r, apr_bucket_brigade *brigade, text_t *text, size_t limit, bool *end)
+static identity_problem_kind_t take(request_rec *r, apr_bucket_brigade *brigade, text_t *text,
+                                    size_t limit, bool *end)
 {
     for (apr_bucket *bucket = APR_BRIGADE_FIRST(brigade); bucket != APR_BRIGADE_SENTINEL(brigade);
          bucket = APR_BUCKET_NEXT(bucket)) {
@@ -107,7 +109,8 @@ static bool encoded(const request_rec *r)
     return false;
 }
 
-static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limit, char **bytes, size_t *length)
+static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limit, char **bytes,
+                                         size_t *length)
 {
     request_rec *r = r_;
     apr_off_t size = announced(r);
@@ -122,8 +125,8 @@ static identity_problem_kind_t read_body(void *r_, apr_pool_t *pool, size_t limi
     grow(&text, first < limit ? first : limit);
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (bool end = false; !end && problem == IDENTITY_PROBLEM_NONE; apr_brigade_cleanup(brigade)) {
-        apr_status_t status =
-            ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, HUGE_STRING_LEN);
+        apr_status_t status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
+                                             APR_BLOCK_READ, HUGE_STRING_LEN);
         problem = status == APR_SUCCESS ? take(r, brigade, &text, limit, &end) : fault(r, status);
     }
     apr_brigade_destroy(brigade);
@@ -145,7 +148,8 @@ void identity_body_announce(request_rec *r, identity_rctx_t *rctx)
     /* The body belongs to the client's request: a subrequest, or the GET that follows an error, has none. */
     if (r->main || announced(r) == 0)
         return;
-    if (!apr_table_get(r->headers_in, "Transfer-Encoding") && !apr_table_get(r->headers_in, "Content-Length"))
+    if (!apr_table_get(r->headers_in, "Transfer-Encoding") &&
+        !apr_table_get(r->headers_in, "Content-Length"))
         return;
     rctx->api.in->has_body = true;
     rctx->api.in->read_body = read_body;
@@ -160,8 +164,8 @@ void identity_body_drain(request_rec *r, const identity_rctx_t *rctx)
         return;
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (bool end = false; !end && left > 0; left -= got) {
-        end = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, HUGE_STRING_LEN) !=
-                  APR_SUCCESS ||
+        end = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ,
+                             HUGE_STRING_LEN) != APR_SUCCESS ||
               (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) ||
               apr_brigade_length(brigade, 1, &got) != APR_SUCCESS;
         apr_brigade_cleanup(brigade);

@@ -58,11 +58,14 @@ static const char *check_database(apr_pool_t *pool, const identity_dbd_t *dbd)
                "do not name a database; for the embedded one write DBDriver sqlite3 and DBDParams "
                "/path/of/identity.db.";
     if (strcmp(dbd->driver, "sqlite3") != 0)
-        return apr_psprintf(pool, "ID0503: Identities are required, but DBDriver is %s; only sqlite3 is supported.",
-                            dbd->driver);
+        return apr_psprintf(
+            pool, "ID0503: Identities are required, but DBDriver is %s; only sqlite3 is supported.",
+            dbd->driver);
     /* mod_dbd opens the path as it is, relative to the process's current directory. */
     if (dbd->params[0] != '/')
-        return apr_psprintf(pool, "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.", dbd->params);
+        return apr_psprintf(pool,
+                            "ID0504: DBDParams needs the absolute path of the SQLite file, not %s.",
+                            dbd->params);
     return NULL;
 }
 
@@ -89,16 +92,18 @@ static const char *check_origin(apr_pool_t *pool, const identity_conf_t *conf)
     if (!origin || !conf->settings.require_tls || strncmp(origin, "https:", 6) == 0 ||
         identity_origin_loopback(pool, origin))
         return NULL;
-    return apr_psprintf(pool,
-                        "ID0508: IdentityPublicURL is %s, but secrets are sent over TLS only: write https:// or, on a "
-                        "trusted network, IdentityRequireTLS Off.",
-                        origin);
+    return apr_psprintf(
+        pool,
+        "ID0508: IdentityPublicURL is %s, but secrets are sent over TLS only: write https:// or, on a "
+        "trusted network, IdentityRequireTLS Off.",
+        origin);
 }
 
 static const char *check_keys(apr_pool_t *pool, const identity_conf_t *conf)
 {
     identity_keyset_t *keys;
-    const char *errmsg = conf->signing_keys ? identity_keys_load(pool, conf->signing_keys, &keys) : NULL;
+    const char *errmsg =
+        conf->signing_keys ? identity_keys_load(pool, conf->signing_keys, &keys) : NULL;
 
     return errmsg ? apr_psprintf(pool, "ID0509: %s", errmsg) : NULL;
 }
@@ -106,14 +111,15 @@ static const char *check_keys(apr_pool_t *pool, const identity_conf_t *conf)
 static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
 {
     const unsigned char *key;
-    const char *errmsg = conf->key_escrow ? identity_escrow_load(pool, conf->key_escrow, &key) : NULL;
+    const char *errmsg =
+        conf->key_escrow ? identity_escrow_load(pool, conf->key_escrow, &key) : NULL;
 
     return errmsg ? apr_psprintf(pool, "ID0511: %s", errmsg) : NULL;
 }
 
 /* A connection is set up once, for all hosts that share it. */
-static const char *check_shared(apr_pool_t *pool, server_rec *main_server, const identity_conf_t *conf,
-                                const identity_dbd_t *dbd)
+static const char *check_shared(apr_pool_t *pool, server_rec *main_server,
+                                const identity_conf_t *conf, const identity_dbd_t *dbd)
 {
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_t its;
@@ -155,13 +161,16 @@ static const char *check_trailers(const server_rec *server)
 static void warn_lifetime(const server_rec *server, const char *name, apr_interval_time_t lifetime)
 {
     if (lifetime > IDENTITY_TOKEN_LONGEST)
-        IDENTITY_LOG(APLOG_WARNING, server,
-                     "ID0534: %s is more than 24h, the maximum lifetime of an access token: using 24h", name);
+        IDENTITY_LOG(
+            APLOG_WARNING, server,
+            "ID0534: %s is more than 24h, the maximum lifetime of an access token: using 24h",
+            name);
 }
 
 /* mod_dbd has one database per server or virtual host, and the last DBDParams wins: if two modules each set one, the
  * first gets the other's. */
-static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, const server_rec *server)
+static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server,
+                                   const server_rec *server)
 {
     const ap_directive_t *user = identity_dbd_user(pool, main_server, server);
     identity_dbd_t its, ours;
@@ -172,12 +181,13 @@ static const char *check_dbd_users(apr_pool_t *pool, server_rec *main_server, co
     for (server_rec *other = main_server; other; other = other->next) {
         identity_dbd_read(pool, main_server, other, &ours);
         if (identity_conf(other)->active && identity_dbd_same(&its, &ours))
-            return apr_psprintf(pool,
-                                "ID0512: %s (%s line %d) would run its SQL on %s, which is also the database of "
-                                "mod_identity (DBDParams): mod_dbd has one database for each server or virtual host. "
-                                "Move DBDriver and DBDParams of mod_identity to a virtual host of its own, together "
-                                "with IdentityEngine and everything that AuthType Identity protects.",
-                                user->directive, user->filename, user->line_num, its.params);
+            return apr_psprintf(
+                pool,
+                "ID0512: %s (%s line %d) would run its SQL on %s, which is also the database of "
+                "mod_identity (DBDParams): mod_dbd has one database for each server or virtual host. "
+                "Move DBDriver and DBDParams of mod_identity to a virtual host of its own, together "
+                "with IdentityEngine and everything that AuthType Identity protects.",
+                user->directive, user->filename, user->line_num, its.params);
     }
     return NULL;
 }
@@ -211,10 +221,11 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
 /* A configuration may have many virtual hosts. */
 static const char *whereabouts(apr_pool_t *pool, const server_rec *server)
 {
-    return server->defn_name ? apr_psprintf(pool, " (virtual host %s, %s line %u)",
-                                            server->server_hostname ? server->server_hostname : "without a name",
-                                            server->defn_name, server->defn_line_number)
-                             : "";
+    return server->defn_name
+               ? apr_psprintf(pool, " (virtual host %s, %s line %u)",
+                              server->server_hostname ? server->server_hostname : "without a name",
+                              server->defn_name, server->defn_line_number)
+               : "";
 }
 
 int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *main_server)
@@ -227,8 +238,10 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
         if (!errmsg && identity_conf(server)->active)
             errmsg = check_server(temporary, main_server, server);
         if (!errmsg && identity_conf(server)->active) {
-            warn_lifetime(server, "IdentityAccessLifetime", identity_conf(server)->settings.access_lifetime);
-            warn_lifetime(server, "IdentityDemoLifetime", identity_conf(server)->settings.demo_lifetime);
+            warn_lifetime(server, "IdentityAccessLifetime",
+                          identity_conf(server)->settings.access_lifetime);
+            warn_lifetime(server, "IdentityDemoLifetime",
+                          identity_conf(server)->settings.demo_lifetime);
         }
         if (errmsg) {
             errmsg = apr_pstrcat(temporary, errmsg, whereabouts(temporary, server), NULL);
@@ -244,13 +257,15 @@ int identity_check(apr_pool_t *configuration, apr_pool_t *temporary, server_rec 
 /* ---- `httpd -t` ------------------------------------------------------------------------------------------------- */
 
 /* Problems that a start would not fix by itself. */
-static const char *test_database(apr_pool_t *pool, const identity_conf_t *conf, const identity_dbd_t *dbd)
+static const char *test_database(apr_pool_t *pool, const identity_conf_t *conf,
+                                 const identity_dbd_t *dbd)
 {
     const char *errmsg = NULL;
     identity_fault_t err = identity_database_check(pool, dbd, NULL, true, &errmsg);
 
     if (conf->auto_migrate &&
-        (err == IDENTITY_FAULT_OLDER || (err == IDENTITY_FAULT_MISSING && !identity_database_remains(pool, dbd))))
+        (err == IDENTITY_FAULT_OLDER ||
+         (err == IDENTITY_FAULT_MISSING && !identity_database_remains(pool, dbd))))
         return NULL;
     return errmsg;
 }
@@ -272,9 +287,10 @@ void identity_test(apr_pool_t *configuration, server_rec *main_server)
         APR_ARRAY_PUSH(seen, identity_dbd_t) = dbd;
         const char *errmsg = test_database(configuration, identity_conf(server), &dbd);
         if (errmsg)
-            IDENTITY_LOG(APLOG_WARNING, server,
-                         "ID0513: %s httpd starts all the same; the API and protected content would answer 503.",
-                         errmsg);
+            IDENTITY_LOG(
+                APLOG_WARNING, server,
+                "ID0513: %s httpd starts all the same; the API and protected content would answer 503.",
+                errmsg);
     }
     identity_named_check(configuration, main_server);
 }

@@ -8,7 +8,8 @@ APLOG_USE_MODULE(identity);
 
 static bool engine(const request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     return conf->engine && identity_conf(r->server)->host;
 }
 
@@ -22,7 +23,8 @@ const char *identity_header_in(const request_rec *r, const char *name)
 
 static void describe(request_rec *r, identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     identity_request_t *in = rctx->api.in = apr_pcalloc(r->pool, sizeof *in);
 
     in->path = r->uri;
@@ -57,9 +59,10 @@ static void describe(request_rec *r, identity_rctx_t *rctx)
 /* An ErrorDocument of the server would replace what errors.c writes, or redirect the client. */
 static void drop_error_documents(request_rec *r)
 {
-    static const int codes[] = {400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413,
-                                414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431,
-                                451, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511};
+    static const int codes[] = {400, 401, 402, 403, 404, 405, 406, 407, 408, 409,
+                                410, 411, 412, 413, 414, 415, 416, 417, 418, 421,
+                                422, 423, 424, 425, 426, 428, 429, 431, 451, 500,
+                                501, 502, 503, 504, 505, 506, 507, 508, 510, 511};
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
 
     if (core->response_code_exprs)
@@ -69,7 +72,8 @@ static void drop_error_documents(request_rec *r)
 
 static identity_rctx_t *begin(request_rec *r)
 {
-    identity_rctx_t *rctx = identity_rctx_begin(r, identity_conf(r->server)->host, IDENTITY_RCTX_API);
+    identity_rctx_t *rctx =
+        identity_rctx_begin(r, identity_conf(r->server)->host, IDENTITY_RCTX_API);
 
     apr_table_setn(r->err_headers_out, "X-REQUEST-ID", rctx->request_id);
     identity_cors_answer(r, r->err_headers_out);
@@ -104,7 +108,8 @@ static void mend_link(request_rec *r)
         r->uri = apr_pstrdup(r->pool, page);
         r->parsed_uri.path = r->uri;
         r->unparsed_uri = apr_pstrcat(r->pool, page, "%23...", NULL);
-        r->the_request = apr_pstrcat(r->pool, r->method, " ", r->unparsed_uri, " ", r->protocol, NULL);
+        r->the_request =
+            apr_pstrcat(r->pool, r->method, " ", r->unparsed_uri, " ", r->protocol, NULL);
         return;
     }
 }

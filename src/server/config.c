@@ -21,8 +21,9 @@ void *identity_server_create(apr_pool_t *pool, server_rec *server)
     identity_conf_t *conf = apr_pcalloc(pool, sizeof *conf);
 
     (void)server;
-#define SERVER(name, arguments, setter, type, member, standard, help)  conf->member = standard;
-#define SETTING(name, arguments, setter, type, member, standard, help) conf->settings.member = standard;
+#define SERVER(name, arguments, setter, type, member, standard, help) conf->member = standard;
+#define SETTING(name, arguments, setter, type, member, standard, help)                             \
+    conf->settings.member = standard;
 #include "directives.def"
     return conf;
 }
@@ -38,9 +39,11 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
         return base_;
     merged = apr_pcalloc(pool, sizeof *merged);
 
-#define MERGE(bit, member)                                             merged->member = added->set & APR_UINT64_C(1) << (bit) ? added->member : base->member;
-#define SERVER(name, arguments, setter, type, member, standard, help)  MERGE(BIT_##member, member)
-#define SETTING(name, arguments, setter, type, member, standard, help) MERGE(BIT_##member, settings.member)
+#define MERGE(bit, member)                                                                         \
+    merged->member = added->set & APR_UINT64_C(1) << (bit) ? added->member : base->member;
+#define SERVER(name, arguments, setter, type, member, standard, help) MERGE(BIT_##member, member)
+#define SETTING(name, arguments, setter, type, member, standard, help)                             \
+    MERGE(BIT_##member, settings.member)
 #include "directives.def"
     merged->rates = base->rates;
     merged->rates.set |= added->rates.set;
@@ -52,8 +55,10 @@ void *identity_server_merge(apr_pool_t *pool, void *base_, void *added_)
     for (int keep = 0; keep < IDENTITY_KEEPS; keep++)
         if (added->retention.set & 1u << keep)
             merged->retention.retention.of[keep] = added->retention.retention.of[keep];
-    merged->blocklist_file = added->password_blocklist ? added->blocklist_file : base->blocklist_file;
-    merged->templates_folder = added->mail_templates ? added->templates_folder : base->templates_folder;
+    merged->blocklist_file =
+        added->password_blocklist ? added->blocklist_file : base->blocklist_file;
+    merged->templates_folder =
+        added->mail_templates ? added->templates_folder : base->templates_folder;
     merged->set = base->set | added->set;
     merged->own = added->set;
     merged->engine = base->engine || added->engine;
@@ -66,7 +71,8 @@ enum {
 #include "directives.def"
     DIRECTORY_BITS
 };
-_Static_assert(DIRECTORY_BITS <= 8 * sizeof(((identity_directory_conf_t *)0)->set), "a bit for each directive");
+_Static_assert(DIRECTORY_BITS <= 8 * sizeof(((identity_directory_conf_t *)0)->set),
+               "a bit for each directive");
 
 void *identity_directory_create(apr_pool_t *pool, char *directory)
 {
@@ -83,7 +89,8 @@ void *identity_directory_merge(apr_pool_t *pool, void *base_, void *added_)
     const identity_directory_conf_t *base = base_, *added = added_;
     identity_directory_conf_t *merged = apr_pcalloc(pool, sizeof *merged);
 
-#define DIRECTORY(name, arguments, setter, type, member, standard, help) MERGE(DIRECTORY_BIT_##member, member)
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                           \
+    MERGE(DIRECTORY_BIT_##member, member)
 #include "directives.def"
     merged->set = base->set | added->set;
     return merged;
@@ -140,7 +147,8 @@ static const char *set_engine(cmd_parms *cmd, void *directory_, int on)
 {
     identity_directory_conf_t *directory = directory_;
     /* A URL is claimed before httpd looks at folders and files. */
-    const char *err = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
+    const char *err =
+        ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY);
 
     if (err)
         return err;
@@ -172,9 +180,10 @@ static const char *set_cors_origin(cmd_parms *cmd, void *directory_, const char 
         return err;
     /* Pages can read the answers with the credentials of their user. */
     if (strchr(value, '*') || strcasecmp(value, "null") == 0)
-        return apr_psprintf(cmd->pool,
-                            "%s takes individual origins, such as https://app.example.org; %s would allow every site.",
-                            name, value);
+        return apr_psprintf(
+            cmd->pool,
+            "%s takes individual origins, such as https://app.example.org; %s would allow every site.",
+            name, value);
     if (!none && (err = identity_read_origin(cmd->pool, name, value, &origin)) != NULL)
         return err;
     if (!directory->cors_origins)
@@ -209,7 +218,8 @@ static const char *set_builtin_roles(cmd_parms *cmd, void *directory, const char
     (void)directory;
     if (strcasecmp(value, "published") != 0 && strcasecmp(value, "core") != 0)
         return apr_psprintf(cmd->pool, "%s is published or core, not %s.", cmd->cmd->name, value);
-    *catalogue = strcasecmp(value, "core") == 0 ? IDENTITY_CATALOGUE_CORE : IDENTITY_CATALOGUE_PUBLISHED;
+    *catalogue =
+        strcasecmp(value, "core") == 0 ? IDENTITY_CATALOGUE_CORE : IDENTITY_CATALOGUE_PUBLISHED;
     return NULL;
 }
 
@@ -236,7 +246,8 @@ static const char *set_lifetime(cmd_parms *cmd, void *directory, const char *val
     return identity_read_duration(cmd->pool, cmd->cmd->name, value, false, member_set(cmd));
 }
 
-static const char *set_refresh(cmd_parms *cmd, void *directory, const char *idle, const char *absolute)
+static const char *set_refresh(cmd_parms *cmd, void *directory, const char *idle,
+                               const char *absolute)
 {
     identity_refresh_lifetime_t *value = member_set(cmd);
     const char *err = identity_read_duration(cmd->pool, cmd->cmd->name, idle, false, &value->idle);
@@ -245,9 +256,10 @@ static const char *set_refresh(cmd_parms *cmd, void *directory, const char *idle
     if (!err)
         err = identity_read_duration(cmd->pool, cmd->cmd->name, absolute, false, &value->absolute);
     if (!err && value->idle > value->absolute)
-        err = apr_psprintf(cmd->pool,
-                           "%s takes the idle lifetime first, and it cannot be longer than the second, absolute one.",
-                           cmd->cmd->name);
+        err = apr_psprintf(
+            cmd->pool,
+            "%s takes the idle lifetime first, and it cannot be longer than the second, absolute one.",
+            cmd->cmd->name);
     return err;
 }
 
@@ -263,13 +275,16 @@ static const char *set_hash_memory(cmd_parms *cmd, void *directory, const char *
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
     (void)directory;
-    return err ? err : identity_read_size(cmd->pool, cmd->cmd->name, value, (apr_size_t)1 << 40, member_set(cmd));
+    return err ? err
+               : identity_read_size(cmd->pool, cmd->cmd->name, value, (apr_size_t)1 << 40,
+                                    member_set(cmd));
 }
 
 static const char *file_path(cmd_parms *cmd, const char *value, const char **path)
 {
     *path = ap_server_root_relative(cmd->pool, value);
-    return *path ? NULL : apr_psprintf(cmd->pool, "%s needs a file path, not %s.", cmd->cmd->name, value);
+    return *path ? NULL
+                 : apr_psprintf(cmd->pool, "%s needs a file path, not %s.", cmd->cmd->name, value);
 }
 
 static const char *set_file(cmd_parms *cmd, void *directory, const char *value)
@@ -292,7 +307,8 @@ static const char *set_signing_key(cmd_parms *cmd, void *directory, const char *
     return NULL;
 }
 
-static const char *set_password_hash(cmd_parms *cmd, void *directory, int count, char *const arguments[])
+static const char *set_password_hash(cmd_parms *cmd, void *directory, int count,
+                                     char *const arguments[])
 {
     identity_hash_parameters_t *hash = member_set(cmd);
     const char *name = cmd->cmd->name, *err = NULL;
@@ -300,21 +316,26 @@ static const char *set_password_hash(cmd_parms *cmd, void *directory, int count,
 
     (void)directory;
     if (count < 1 || strcasecmp(arguments[0], "argon2id") != 0)
-        return apr_psprintf(cmd->pool, "%s must begin with argon2id, the only algorithm for new hashes.", name);
+        return apr_psprintf(
+            cmd->pool, "%s must begin with argon2id, the only algorithm for new hashes.", name);
     for (int i = 1; i < count && !err; i++) {
         const char *argument = arguments[i];
         if (strncmp(argument, "m=", 2) == 0)
-            err = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " m= (memory in KiB)", NULL),
-                                       argument + 2, IDENTITY_HASH_MEMORY_MIN, 4 * 1024 * 1024 - 1, &hash->memory_kib);
+            err = identity_read_number(
+                cmd->pool, apr_pstrcat(cmd->pool, name, " m= (memory in KiB)", NULL), argument + 2,
+                IDENTITY_HASH_MEMORY_MIN, 4 * 1024 * 1024 - 1, &hash->memory_kib);
         else if (strncmp(argument, "t=", 2) == 0)
-            err = identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " t= (passes)", NULL), argument + 2,
-                                       IDENTITY_HASH_PASSES_MIN, 1000, &hash->passes);
+            err =
+                identity_read_number(cmd->pool, apr_pstrcat(cmd->pool, name, " t= (passes)", NULL),
+                                     argument + 2, IDENTITY_HASH_PASSES_MIN, 1000, &hash->passes);
         else if (strncmp(argument, "p=", 2) == 0)
             err = identity_read_number(
-                cmd->pool, apr_pstrcat(cmd->pool, name, " p= (lanes, of which libsodium computes one)", NULL),
+                cmd->pool,
+                apr_pstrcat(cmd->pool, name, " p= (lanes, of which libsodium computes one)", NULL),
                 argument + 2, 1, 1, &lanes);
         else
-            err = apr_psprintf(cmd->pool, "%s takes m=, t= and p= after argon2id, not %s.", name, argument);
+            err = apr_psprintf(cmd->pool, "%s takes m=, t= and p= after argon2id, not %s.", name,
+                               argument);
     }
     return err;
 }
@@ -323,7 +344,8 @@ static const char *set_password_minimum(cmd_parms *cmd, void *directory, const c
 {
     apr_size_t *member = member_set(cmd);
     unsigned number = 0;
-    const char *err = identity_read_number(cmd->pool, cmd->cmd->name, value, 8, IDENTITY_PASSWORD_MAX, &number);
+    const char *err =
+        identity_read_number(cmd->pool, cmd->cmd->name, value, 8, IDENTITY_PASSWORD_MAX, &number);
 
     (void)directory;
     *member = number;
@@ -348,24 +370,28 @@ static const char *set_blocklist(cmd_parms *cmd, void *directory, const char *va
     (void)directory;
     if (err)
         return err;
-    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, cmd->temp_pool);
+    apr_status_t status =
+        apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, cmd->temp_pool);
     if (status == APR_SUCCESS)
         status = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
     if (status == APR_SUCCESS && (info.filetype != APR_REG || info.size > BLOCKLIST_LARGEST))
-        return apr_psprintf(cmd->pool, "%s: %s is not a regular file, or is larger than 64 MiB.", cmd->cmd->name, path);
+        return apr_psprintf(cmd->pool, "%s: %s is not a regular file, or is larger than 64 MiB.",
+                            cmd->cmd->name, path);
     if (status == APR_SUCCESS && info.size > 0) {
         text = apr_palloc(cmd->temp_pool, (apr_size_t)info.size + 1);
         status = apr_file_read_full(file, text, (apr_size_t)info.size, &length);
         text[length] = '\0';
     }
     if (status != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path, &status);
+        return apr_psprintf(cmd->pool, "%s: %s cannot be read: %pm.", cmd->cmd->name, path,
+                            &status);
     *list = identity_blocklist_make(cmd->pool, text ? text : "", length);
     identity_conf(cmd->server)->blocklist_file = path;
     return NULL;
 }
 
-static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_name, const char *value)
+static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_name,
+                            const char *value)
 {
     identity_rate_conf_t *conf = member_set(cmd);
     identity_rate_class_t class = identity_rate_class_find(class_name);
@@ -375,21 +401,25 @@ static const char *set_rate(cmd_parms *cmd, void *directory, const char *class_n
         return apr_psprintf(cmd->pool, "%s must begin with a class: %s, not %s.", cmd->cmd->name,
                             identity_rate_class_names(cmd->pool), class_name);
     conf->set |= 1u << class;
-    return identity_read_rate(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
+    return identity_read_rate(cmd->pool,
+                              apr_pstrcat(cmd->pool, cmd->cmd->name, " ", class_name, NULL), value,
                               &conf->rates.of[class]);
 }
 
-static const char *set_retention(cmd_parms *cmd, void *directory, const char *what, const char *value)
+static const char *set_retention(cmd_parms *cmd, void *directory, const char *what,
+                                 const char *value)
 {
     identity_retention_conf_t *conf = member_set(cmd);
     identity_keep_t keep = identity_keep_find(what);
 
     (void)directory;
     if (keep == IDENTITY_KEEPS)
-        return apr_psprintf(cmd->pool, "%s must begin with audit, sessions or mail, not %s.", cmd->cmd->name, what);
+        return apr_psprintf(cmd->pool, "%s must begin with audit, sessions or mail, not %s.",
+                            cmd->cmd->name, what);
     conf->set |= 1u << keep;
-    return identity_read_duration(cmd->pool, apr_pstrcat(cmd->pool, cmd->cmd->name, " ", what, NULL), value, false,
-                                  &conf->retention.of[keep]);
+    return identity_read_duration(cmd->pool,
+                                  apr_pstrcat(cmd->pool, cmd->cmd->name, " ", what, NULL), value,
+                                  false, &conf->retention.of[keep]);
 }
 
 static const char *set_mail_url(cmd_parms *cmd, void *directory, const char *value)
@@ -428,11 +458,13 @@ static const char *set_mail_helo(cmd_parms *cmd, void *directory, const char *va
 
     (void)directory;
     *helo = identity_mail_helo(cmd->pool, value);
-    return *helo ? NULL
-                 : apr_psprintf(cmd->pool,
-                                "%s needs a host name such as id.example.org, or an address such as [192.0.2.1], not "
-                                "%s.",
-                                cmd->cmd->name, value);
+    return *helo
+               ? NULL
+               : apr_psprintf(
+                     cmd->pool,
+                     "%s needs a host name such as id.example.org, or an address such as [192.0.2.1], not "
+                     "%s.",
+                     cmd->cmd->name, value);
 }
 
 static const char *set_urn_namespace(cmd_parms *cmd, void *directory, const char *value)
@@ -441,10 +473,11 @@ static const char *set_urn_namespace(cmd_parms *cmd, void *directory, const char
     *(const char **)member_set(cmd) = value;
     return identity_urn_namespace_valid(value)
                ? NULL
-               : apr_psprintf(cmd->pool,
-                              "%s needs 2 to 32 letters, digits and hyphens, no hyphen first or last, and not urn "
-                              "itself; it is given %s.",
-                              cmd->cmd->name, value);
+               : apr_psprintf(
+                     cmd->pool,
+                     "%s needs 2 to 32 letters, digits and hyphens, no hyphen first or last, and not urn "
+                     "itself; it is given %s.",
+                     cmd->cmd->name, value);
 }
 
 static const char *set_urn_region(cmd_parms *cmd, void *directory, const char *value)
@@ -453,9 +486,10 @@ static const char *set_urn_region(cmd_parms *cmd, void *directory, const char *v
     *(const char **)member_set(cmd) = value;
     return identity_urn_part_valid(value)
                ? NULL
-               : apr_psprintf(cmd->pool,
-                              "%s needs 1 to 64 letters, digits, dots, hyphens, underscores and tildes, not %s.",
-                              cmd->cmd->name, value);
+               : apr_psprintf(
+                     cmd->pool,
+                     "%s needs 1 to 64 letters, digits, dots, hyphens, underscores and tildes, not %s.",
+                     cmd->cmd->name, value);
 }
 
 static const char *set_trusted_proxy(cmd_parms *cmd, void *directory, const char *value)
@@ -471,9 +505,10 @@ static const char *set_trusted_proxy(cmd_parms *cmd, void *directory, const char
     /* APR would accept 10 for 10.0.0.0/8: too easily mistyped where trust is concerned. */
     bool whole = inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) == 1;
     if (!whole || apr_ipsubnet_create(&subnet, address, mask, cmd->pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool,
-                            "%s needs proxy addresses or networks, such as 192.0.2.7 or 2001:db8::/64, not %s.",
-                            cmd->cmd->name, value);
+        return apr_psprintf(
+            cmd->pool,
+            "%s needs proxy addresses or networks, such as 192.0.2.7 or 2001:db8::/64, not %s.",
+            cmd->cmd->name, value);
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(apr_ipsubnet_t *));
     APR_ARRAY_PUSH(*list, apr_ipsubnet_t *) = subnet;
@@ -486,10 +521,11 @@ static const char *set_redirect_uri(cmd_parms *cmd, void *directory, const char 
 
     (void)directory;
     if (!identity_redirect_valid(cmd->temp_pool, value))
-        return apr_psprintf(cmd->pool,
-                            "%s needs complete https URLs with a path (http only for loopback), without user, fragment "
-                            "and *, of at most 256 bytes, not %s.",
-                            cmd->cmd->name, value);
+        return apr_psprintf(
+            cmd->pool,
+            "%s needs complete https URLs with a path (http only for loopback), without user, fragment "
+            "and *, of at most 256 bytes, not %s.",
+            cmd->cmd->name, value);
     if (!*list)
         *list = apr_array_make(cmd->pool, 2, sizeof(const char *));
     APR_ARRAY_PUSH(*list, const char *) = value;
@@ -519,7 +555,8 @@ static const char *set_demo_account(cmd_parms *cmd, void *directory, const char 
     return identity_read_account(cmd->pool, cmd->cmd->name, value);
 }
 
-static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url, const char *file, const char *option)
+static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url, const char *file,
+                               const char *option)
 {
     identity_captcha_conf_t *captcha = apr_pcalloc(cmd->pool, sizeof *captcha);
 
@@ -530,32 +567,35 @@ static const char *set_captcha(cmd_parms *cmd, void *directory, const char *url,
 
 /* Allowed in .htaccess with AllowOverride AuthConfig: which credentials its folder accepts, as for AuthType. The
  * others are reserved for the administrator: they determine what leaves this server, and how often it is asked. */
-#define OVERRIDE(bit) ((bit) == DIRECTORY_BIT_cookie || (bit) == DIRECTORY_BIT_basic_keys ? OR_AUTHCFG : 0)
+#define OVERRIDE(bit)                                                                              \
+    ((bit) == DIRECTORY_BIT_cookie || (bit) == DIRECTORY_BIT_basic_keys ? OR_AUTHCFG : 0)
 
 /* ---- the command table ------------------------------------------------------------------------------------------ */
 
-#define SERVER(name, arguments, setter, type, member, standard, help) {offsetof(identity_conf_t, member), BIT_##member},
-#define SETTING(name, arguments, setter, type, member, standard, help)                                                 \
+#define SERVER(name, arguments, setter, type, member, standard, help)                              \
+    {offsetof(identity_conf_t, member), BIT_##member},
+#define SETTING(name, arguments, setter, type, member, standard, help)                             \
     {offsetof(identity_conf_t, settings.member), BIT_##member},
 static const member_t members[] = {
 #include "directives.def"
 };
 
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                           \
     {offsetof(identity_directory_conf_t, member), DIRECTORY_BIT_##member},
 static const member_t place_members[] = {
 #include "directives.def"
 };
 
-#define SERVER(name, arguments, setter, type, member, standard, help)                                                  \
+#define SERVER(name, arguments, setter, type, member, standard, help)                              \
     AP_INIT_##arguments(#name, setter, (void *)&members[BIT_##member], RSRC_CONF, help),
-#define DIRECTORY(name, arguments, setter, type, member, standard, help)                                               \
-    AP_INIT_##arguments(#name, setter, (void *)&place_members[DIRECTORY_BIT_##member],                                 \
+#define DIRECTORY(name, arguments, setter, type, member, standard, help)                           \
+    AP_INIT_##arguments(#name, setter, (void *)&place_members[DIRECTORY_BIT_##member],             \
                         RSRC_CONF | ACCESS_CONF | OVERRIDE(DIRECTORY_BIT_##member), help),
 const command_rec identity_commands[] = {
 #include "directives.def"
     /* mod_authz_core's directives, which it handles itself (alias.c). */
     AP_INIT_RAW_ARGS("Require", identity_beside_require, NULL, OR_AUTHCFG, "See mod_authz_core"),
-    AP_INIT_RAW_ARGS("<AuthzProviderAlias", identity_beside_alias, NULL, RSRC_CONF, "See mod_authz_core"),
+    AP_INIT_RAW_ARGS("<AuthzProviderAlias", identity_beside_alias, NULL, RSRC_CONF,
+                     "See mod_authz_core"),
     {.name = NULL},
 };

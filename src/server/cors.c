@@ -6,18 +6,21 @@
 
 #include "server_int.h"
 
-#define REQUEST_HEADERS                                                                                                \
-    "Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, Api-Version, "          \
+#define REQUEST_HEADERS                                                                                       \
+    "Content-Type, Authorization, X-API-KEY, X-Platform-Id, X-Client-Version, Idempotency-Key, Api-Version, " \
     "If-Match, If-None-Match, resource_id"
-#define ANSWER_HEADERS "X-Request-Id, Link, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable"
-#define MAX_AGE        "3600"
+#define ANSWER_HEADERS                                                                             \
+    "X-Request-Id, Link, ETag, Retry-After, Idempotent-Replayed, Idempotency-Retryable"
+#define MAX_AGE "3600"
 
-static const char *const names[] = {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+static const char *const names[] = {"Access-Control-Allow-Origin",
+                                    "Access-Control-Allow-Credentials",
                                     "Access-Control-Expose-Headers"};
 
 static const apr_array_header_t *origins_of(const request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     return conf->cors_origins && conf->cors_origins->nelts ? conf->cors_origins : NULL;
 }
 
@@ -62,8 +65,8 @@ void identity_cors_answer(request_rec *r, apr_table_t *headers)
 
 void identity_cors_preflight(request_rec *r, const char *allow)
 {
-    if (!allow || strcmp(r->method, "OPTIONS") != 0 || !apr_table_get(r->headers_in, "Access-Control-Request-Method") ||
-        !granted_origin(r))
+    if (!allow || strcmp(r->method, "OPTIONS") != 0 ||
+        !apr_table_get(r->headers_in, "Access-Control-Request-Method") || !granted_origin(r))
         return;
     apr_table_setn(r->err_headers_out, "Access-Control-Allow-Methods", allow);
     apr_table_setn(r->err_headers_out, "Access-Control-Allow-Headers", REQUEST_HEADERS);

@@ -16,7 +16,8 @@ static bool init(void *memory, const void *table_)
     return identity_counters_make(memory, table->entries, table->random) != NULL;
 }
 
-static identity_counters_t *table_of(const identity_site_t *site, const char *name, unsigned entries)
+static identity_counters_t *table_of(const identity_site_t *site, const char *name,
+                                     unsigned entries)
 {
     table_t table = {entries, &APR_ARRAY_IDX(site->hosts, 0, identity_host_t *)->env.random};
     return identity_shared(site, name, 1, identity_counters_size(entries), init, &table);
@@ -24,7 +25,8 @@ static identity_counters_t *table_of(const identity_site_t *site, const char *na
 
 bool identity_counters_share(identity_site_t *site)
 {
-    identity_counters_t *counters = table_of(site, "counters", COUNTERS), *proofs = table_of(site, "proofs", PROOFS);
+    identity_counters_t *counters = table_of(site, "counters", COUNTERS),
+                        *proofs = table_of(site, "proofs", PROOFS);
 
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);

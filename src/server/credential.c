@@ -56,14 +56,15 @@ static bool formed(request_rec *r, const char *value, apr_array_header_t *secret
     const identity_site_t *site = identity_conf(r->server)->database_of;
 
     for (int i = 0; site && i < site->hosts->nelts; i++)
-        if (identity_credential_formed(r->pool, &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env, value, secrets))
+        if (identity_credential_formed(
+                r->pool, &APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->env, value, secrets))
             return true;
     return false;
 }
 
 /* Session cookies, as browsers and programs send them. */
-static const char *const session_cookies[] = {("__Host-" IDENTITY_ACCESS_COOKIE), IDENTITY_ACCESS_COOKIE,
-                                              IDENTITY_REFRESH_COOKIE};
+static const char *const session_cookies[] = {("__Host-" IDENTITY_ACCESS_COOKIE),
+                                              IDENTITY_ACCESS_COOKIE, IDENTITY_REFRESH_COOKIE};
 #define SESSION_COOKIES (sizeof session_cookies / sizeof session_cookies[0])
 
 /* ---- cutting ---------------------------------------------------------------------------------------------------- */
@@ -112,11 +113,12 @@ typedef struct others {
 static int note_other(void *others_, const char *name, const char *value)
 {
     others_t *others = others_;
-    bool known =
-        strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "X-API-KEY") == 0 || strcasecmp(name, "Cookie") == 0;
+    bool known = strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "X-API-KEY") == 0 ||
+                 strcasecmp(name, "Cookie") == 0;
 
     /* Most values contain nothing that resembles the beginning of one. */
-    if (!known && (strstr(value, "idk_") || strstr(value, "ey") || strncasecmp(value, "Basic ", 6) == 0) &&
+    if (!known &&
+        (strstr(value, "idk_") || strstr(value, "ey") || strncasecmp(value, "Basic ", 6) == 0) &&
         formed(others->r, value, NULL))
         apr_table_addn(others->found, name, value);
     return 1;
@@ -174,7 +176,8 @@ typedef struct traces {
 
 static bool random_text(const char *text)
 {
-    size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    size_t length =
+        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
     return length >= PIECE && !text[length];
 }
 
@@ -228,10 +231,12 @@ static int add_other_secrets(void *traces, const char *name, const char *value)
 static void add_cookie_secrets(traces_t *traces, const char *cookies)
 {
     for (size_t i = 0; cookies && i < SESSION_COOKIES; i++) {
-        const apr_array_header_t *values = identity_cookie_values(traces->r->pool, cookies, session_cookies[i]);
+        const apr_array_header_t *values =
+            identity_cookie_values(traces->r->pool, cookies, session_cookies[i]);
         for (int v = 0; v < values->nelts; v++) {
             const char *value = APR_ARRAY_IDX(values, v, const char *), *dot = strchr(value, '.');
-            if ((dot && strlen(dot + 1) == MAC) || identity_token_valid(value, IDENTITY_TOKEN_REFRESH))
+            if ((dot && strlen(dot + 1) == MAC) ||
+                identity_token_valid(value, IDENTITY_TOKEN_REFRESH))
                 add_secret(traces, value);
         }
     }
@@ -240,9 +245,10 @@ static void add_cookie_secrets(traces_t *traces, const char *cookies)
 /* This module's own variables contain no secret, whatever a client sends; the cookies have already been filtered. */
 static bool spared(const char *name)
 {
-    static const char *const names[] = {"IDENTITY_USER_ID", "IDENTITY_USERNAME",    "IDENTITY_ENTITY_ID",
-                                        "IDENTITY_AUTH",    "IDENTITY_REQUEST_ID",  "IDENTITY_ACCOUNT_ID",
-                                        "Cookie",           "IDENTITY_PERMISSIONS", NULL};
+    static const char *const names[] = {
+        "IDENTITY_USER_ID", "IDENTITY_USERNAME",    "IDENTITY_ENTITY_ID",
+        "IDENTITY_AUTH",    "IDENTITY_REQUEST_ID",  "IDENTITY_ACCOUNT_ID",
+        "Cookie",           "IDENTITY_PERMISSIONS", NULL};
 
     for (size_t i = 0; names[i]; i++)
         if (strcasecmp(name, names[i]) == 0)
@@ -322,7 +328,8 @@ static void give_back_others(request_rec *r)
 
 void identity_keep_credentials(request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_rctx_t *rctx = identity_rctx(r);
     bool first = !rctx || rctx->kept_for != r->per_dir_config;
     bool used = by_header(r) || (rctx && rctx->used_below);

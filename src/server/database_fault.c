@@ -20,20 +20,23 @@
 /* Quoted as one shell word, since people copy the command from the log. */
 static const char *quoted(apr_pool_t *pool, const char *text)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-:@%+=,";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-:@%+=,";
     const char *result = "'";
 
     if (text[strspn(text, plain)] == '\0')
         return text;
     for (const char *quote; (quote = strchr(text, '\'')) != NULL; text = quote + 1)
-        result = apr_pstrcat(pool, result, apr_pstrmemdup(pool, text, (apr_size_t)(quote - text)), "'\\''", NULL);
+        result = apr_pstrcat(pool, result, apr_pstrmemdup(pool, text, (apr_size_t)(quote - text)),
+                             "'\\''", NULL);
     return apr_pstrcat(pool, result, text, "'", NULL);
 }
 
 static const char *tool_command(apr_pool_t *pool, const identity_dbd_t *dbd, const char *command)
 {
     return apr_psprintf(pool, "htidentity --db %s %s",
-                        quoted(pool, apr_pstrcat(pool, dbd->driver, ":", dbd->params, NULL)), command);
+                        quoted(pool, apr_pstrcat(pool, dbd->driver, ":", dbd->params, NULL)),
+                        command);
 }
 
 /* USER:GROUP of the children. */
@@ -112,7 +115,8 @@ const char *identity_rights_command(apr_pool_t *pool, const char *path)
     struct stat info;
 
     if (stat(path, &info) == 0 && info.st_uid == children)
-        return apr_psprintf(pool, "chmod %s %s", S_ISDIR(info.st_mode) ? "u+rwx" : "u+rw", quoted(pool, path));
+        return apr_psprintf(pool, "chmod %s %s", S_ISDIR(info.st_mode) ? "u+rwx" : "u+rw",
+                            quoted(pool, path));
     return apr_psprintf(pool, "chown %s %s", children_owner(pool), quoted(pool, path));
 }
 
@@ -126,15 +130,19 @@ static const char *no_access(apr_pool_t *pool, const char *path, int error)
             "%s has no search permission for the folder %s, which leads to %s: %s (errno %d). Run `chmod o+x %s`.",
             user, folder, path, strerror(EACCES), EACCES, quoted(pool, folder));
     if (error == EROFS)
-        return apr_psprintf(pool,
-                            "%s lies on a file system that is mounted read-only: %s (errno %d). Mount it read-write.",
-                            path, strerror(error), error);
-    return apr_psprintf(pool, "%s, the user httpd runs as, must be able to read and write %s: %s (errno %d). Run `%s`.",
-                        user, path, strerror(error), error, identity_rights_command(pool, path));
+        return apr_psprintf(
+            pool,
+            "%s lies on a file system that is mounted read-only: %s (errno %d). Mount it read-write.",
+            path, strerror(error), error);
+    return apr_psprintf(
+        pool,
+        "%s, the user httpd runs as, must be able to read and write %s: %s (errno %d). Run `%s`.",
+        user, path, strerror(error), error, identity_rights_command(pool, path));
 }
 
 /* A missing folder is handled with the file. */
-static identity_fault_t check_folder(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
+static identity_fault_t check_folder(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                     const char **errmsg)
 {
     const char *folder = identity_folder_of(pool, dbd->params);
     int error = identity_child_access(folder, R_OK | W_OK | X_OK);
@@ -145,7 +153,8 @@ static identity_fault_t check_folder(apr_pool_t *pool, const identity_dbd_t *dbd
     return IDENTITY_FAULT_RIGHTS;
 }
 
-static identity_fault_t check_rights(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
+static identity_fault_t check_rights(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                     const char **errmsg)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
 
@@ -173,7 +182,8 @@ const char *identity_database_remains(apr_pool_t *pool, const identity_dbd_t *db
         return wal;
     if (strpbrk(folder, "*?[\\"))
         return NULL;
-    if (glob(apr_pstrcat(pool, folder, "/identity-signing-key*.pem", NULL), 0, NULL, &keys) == 0 && keys.gl_pathc > 0)
+    if (glob(apr_pstrcat(pool, folder, "/identity-signing-key*.pem", NULL), 0, NULL, &keys) == 0 &&
+        keys.gl_pathc > 0)
         found = apr_pstrdup(pool, keys.gl_pathv[0]);
     globfree(&keys);
     return found;
@@ -182,30 +192,35 @@ const char *identity_database_remains(apr_pool_t *pool, const identity_dbd_t *db
 /* errno, or 0 for an empty file. */
 static const char *missing(apr_pool_t *pool, const identity_dbd_t *dbd, int error)
 {
-    const char *folder = identity_folder_of(pool, dbd->params), *migrate = tool_command(pool, dbd, "migrate");
+    const char *folder = identity_folder_of(pool, dbd->params),
+               *migrate = tool_command(pool, dbd, "migrate");
     struct stat info;
 
     if (error && stat(folder, &info) != 0)
-        return apr_psprintf(pool,
-                            "The folder of the database %s does not exist: %s (errno %d). Mount it, or create both "
-                            "with `install -d -o %s -g %s -m 0700 %s && %s`.",
-                            dbd->params, strerror(errno), errno, identity_children_user(pool),
-                            strchr(children_owner(pool), ':') + 1, quoted(pool, folder), migrate);
+        return apr_psprintf(
+            pool,
+            "The folder of the database %s does not exist: %s (errno %d). Mount it, or create both "
+            "with `install -d -o %s -g %s -m 0700 %s && %s`.",
+            dbd->params, strerror(errno), errno, identity_children_user(pool),
+            strchr(children_owner(pool), ':') + 1, quoted(pool, folder), migrate);
     const char *what =
-        error ? apr_psprintf(pool, "does not exist: %s (errno %d)", strerror(error), error) : "is an empty file";
+        error ? apr_psprintf(pool, "does not exist: %s (errno %d)", strerror(error), error)
+              : "is an empty file";
     const char *remains = identity_database_remains(pool, dbd);
     if (remains)
-        return apr_psprintf(pool,
-                            "The database %s %s, but %s, which belongs to one, is next to it. Restore the database; to "
-                            "start with an empty one run `%s`.",
-                            dbd->params, what, remains, migrate);
+        return apr_psprintf(
+            pool,
+            "The database %s %s, but %s, which belongs to one, is next to it. Restore the database; to "
+            "start with an empty one run `%s`.",
+            dbd->params, what, remains, migrate);
     return apr_psprintf(pool, "The database %s %s. Run `%s`.", dbd->params, what, migrate);
 }
 
 static const char *damaged(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
     return apr_psprintf(
-        pool, "The database %s is damaged, or is not an SQLite database. Restore a backup; `%s` gives details.",
+        pool,
+        "The database %s is damaged, or is not an SQLite database. Restore a backup; `%s` gives details.",
         dbd->params, tool_command(pool, dbd, "check"));
 }
 
@@ -214,7 +229,8 @@ static bool has_magic(int file)
     static const char magic[16] = "SQLite format 3";
     char head[sizeof magic] = "";
 
-    return pread(file, head, sizeof head, 0) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+    return pread(file, head, sizeof head, 0) == sizeof head &&
+           memcmp(head, magic, sizeof magic) == 0;
 }
 
 /* Before SQLite opens it: if it is not a database, SQLite would delete the journal that belongs to the right one. If
@@ -234,7 +250,8 @@ static bool is_database(const char *path, const struct stat *info, identity_magi
     return good;
 }
 
-static identity_fault_t check_file(apr_pool_t *pool, const identity_dbd_t *dbd, struct stat *info, const char **errmsg)
+static identity_fault_t check_file(apr_pool_t *pool, const identity_dbd_t *dbd, struct stat *info,
+                                   const char **errmsg)
 {
     int error = stat(dbd->params, info) == 0 ? 0 : errno;
 
@@ -244,8 +261,9 @@ static identity_fault_t check_file(apr_pool_t *pool, const identity_dbd_t *dbd, 
     }
     if (!error && S_ISREG(info->st_mode) && info->st_size > 0)
         return IDENTITY_FAULT_NONE;
-    *errmsg = error || S_ISREG(info->st_mode) ? missing(pool, dbd, error)
-                                              : apr_psprintf(pool, "The database %s is not a file.", dbd->params);
+    *errmsg = error || S_ISREG(info->st_mode)
+                  ? missing(pool, dbd, error)
+                  : apr_psprintf(pool, "The database %s is not a file.", dbd->params);
     return IDENTITY_FAULT_MISSING;
 }
 
@@ -253,17 +271,20 @@ static identity_fault_t check_file(apr_pool_t *pool, const identity_dbd_t *dbd, 
 
 static const char *locked(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
-    return apr_psprintf(pool, "The database %s is locked by another process; `fuser -v %s` shows which.", dbd->params,
-                        quoted(pool, dbd->params));
+    return apr_psprintf(pool,
+                        "The database %s is locked by another process; `fuser -v %s` shows which.",
+                        dbd->params, quoted(pool, dbd->params));
 }
 
 static const char *full(apr_pool_t *pool, const identity_dbd_t *dbd)
 {
-    return apr_psprintf(pool, "The disk of the database %s is full. Free some space; `df -h %s` shows the usage.",
-                        dbd->params, quoted(pool, identity_folder_of(pool, dbd->params)));
+    return apr_psprintf(
+        pool, "The disk of the database %s is full. Free some space; `df -h %s` shows the usage.",
+        dbd->params, quoted(pool, identity_folder_of(pool, dbd->params)));
 }
 
-static const char *not_fitting(apr_pool_t *pool, const identity_dbd_t *dbd, identity_schema_state_t state, int version)
+static const char *not_fitting(apr_pool_t *pool, const identity_dbd_t *dbd,
+                               identity_schema_state_t state, int version)
 {
     const char *migrate = tool_command(pool, dbd, "migrate");
 
@@ -271,18 +292,23 @@ static const char *not_fitting(apr_pool_t *pool, const identity_dbd_t *dbd, iden
     case IDENTITY_SCHEMA_EMPTY:
         return apr_psprintf(pool, "The database %s is empty. Run `%s`.", dbd->params, migrate);
     case IDENTITY_SCHEMA_OLDER:
-        return apr_psprintf(pool, "The database %s has version %d, but version %d is required. Run `%s`.", dbd->params,
-                            version, identity_schema_current(), migrate);
-    case IDENTITY_SCHEMA_NEWER:
         return apr_psprintf(pool,
-                            "The database %s has version %d, but this module supports versions up to %d. Install the "
-                            "newer module and restart httpd, or restore a backup of version %d.",
-                            dbd->params, version, identity_schema_current(), identity_schema_current());
+                            "The database %s has version %d, but version %d is required. Run `%s`.",
+                            dbd->params, version, identity_schema_current(), migrate);
+    case IDENTITY_SCHEMA_NEWER:
+        return apr_psprintf(
+            pool,
+            "The database %s has version %d, but this module supports versions up to %d. Install the "
+            "newer module and restart httpd, or restore a backup of version %d.",
+            dbd->params, version, identity_schema_current(), identity_schema_current());
     case IDENTITY_SCHEMA_FOREIGN:
-        return apr_psprintf(pool, "The database %s contains tables of another program. Name another file in DBDParams.",
-                            dbd->params);
+        return apr_psprintf(
+            pool,
+            "The database %s contains tables of another program. Name another file in DBDParams.",
+            dbd->params);
     case IDENTITY_SCHEMA_JOURNAL:
-        return apr_psprintf(pool, "The database %s is not in WAL mode. Run `%s`.", dbd->params, migrate);
+        return apr_psprintf(pool, "The database %s is not in WAL mode. Run `%s`.", dbd->params,
+                            migrate);
     default:
         return damaged(pool, dbd);
     }
@@ -308,7 +334,8 @@ static bool disk_is_full(const char *folder)
 
 /* A file that was moved away or closed a moment ago is not damaged, nor is one on a full disk: nobody must be told
  * to restore a backup then. */
-static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *dbd, const char **errmsg)
+static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                        const char **errmsg)
 {
     struct stat info;
     identity_fault_t fault = check_access(pool, dbd, &info, errmsg);
@@ -323,8 +350,9 @@ static identity_fault_t damaged_or_gone(apr_pool_t *pool, const identity_dbd_t *
     return IDENTITY_FAULT_DAMAGED;
 }
 
-identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd, identity_magic_t *kept,
-                                         bool read_only, const char **errmsg)
+identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                         identity_magic_t *kept, bool read_only,
+                                         const char **errmsg)
 {
     struct stat info;
     int version;
@@ -334,7 +362,8 @@ identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t 
         return fault;
     if (!is_database(dbd->params, &info, kept))
         return damaged_or_gone(pool, dbd, errmsg);
-    identity_schema_state_t state = identity_schema_look(pool, dbd->driver, dbd->params, read_only, &version);
+    identity_schema_state_t state =
+        identity_schema_look(pool, dbd->driver, dbd->params, read_only, &version);
     if (state == IDENTITY_SCHEMA_FITS)
         return IDENTITY_FAULT_NONE;
     if (state == IDENTITY_SCHEMA_LOCKED) {
@@ -348,16 +377,18 @@ identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t 
 }
 
 /* The driver's messages, in all versions so far. */
-identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd, const char *failure,
-                                          const char *detail, const char **errmsg)
+identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                          const char *failure, const char *detail,
+                                          const char **errmsg)
 {
     if (strstr(failure, "locked")) {
         *errmsg = locked(pool, dbd);
         return IDENTITY_FAULT_LOCKED;
     }
     /* If there is no room for the index of the journal, SQLite reports an I/O error. */
-    if (detail && (strstr(detail, "disk is full") ||
-                   (strstr(detail, "I/O") && disk_is_full(identity_folder_of(pool, dbd->params))))) {
+    if (detail &&
+        (strstr(detail, "disk is full") ||
+         (strstr(detail, "I/O") && disk_is_full(identity_folder_of(pool, dbd->params))))) {
         *errmsg = full(pool, dbd);
         return IDENTITY_FAULT_FULL;
     }

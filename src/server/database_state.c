@@ -64,8 +64,8 @@ static identity_file_t file_at(const char *path)
 
 static bool unchanged(const identity_file_t *a, const identity_file_t *b)
 {
-    return a->number == b->number && a->device == b->device && a->mode == b->mode && a->owner == b->owner &&
-           a->group == b->group && a->empty == b->empty;
+    return a->number == b->number && a->device == b->device && a->mode == b->mode &&
+           a->owner == b->owner && a->group == b->group && a->empty == b->empty;
 }
 
 /* ---- the log ---------------------------------------------------------------------------------------------------- */
@@ -79,24 +79,28 @@ static unsigned long long report_of(identity_fault_t fault, const char *errmsg)
 static void report_well(identity_database_t *database, unsigned long long before)
 {
     if (before)
-        IDENTITY_LOG(APLOG_NOTICE, database->site->main_server, "ID0535: The database %s is available again.",
-                     database->dbd.params);
+        IDENTITY_LOG(APLOG_NOTICE, database->site->main_server,
+                     "ID0535: The database %s is available again.", database->dbd.params);
 }
 
 /* An examination that began before another process reported a problem knows nothing of it: that it succeeded is no
  * news. */
-static bool outdated(const identity_database_t *database, identity_fault_t fault, apr_time_t looked_at)
+static bool outdated(const identity_database_t *database, identity_fault_t fault,
+                     apr_time_t looked_at)
 {
     unsigned long long at = atomic_load(&database->reported->at);
-    return !fault && at >= (unsigned long long)looked_at && at <= (unsigned long long)apr_time_now();
+    return !fault && at >= (unsigned long long)looked_at &&
+           at <= (unsigned long long)apr_time_now();
 }
 
 /* looked_at: when the examination began. */
-static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg, apr_time_t looked_at)
+static void report(identity_database_t *database, identity_fault_t fault, const char *errmsg,
+                   apr_time_t looked_at)
 {
     if (outdated(database, fault, looked_at))
         return;
-    unsigned long long now = report_of(fault, errmsg), before = atomic_exchange(&database->reported->fault, now);
+    unsigned long long now = report_of(fault, errmsg),
+                       before = atomic_exchange(&database->reported->fault, now);
 
     if (!fault) {
         report_well(database, before);
@@ -115,7 +119,8 @@ void identity_database_heard(identity_database_t *database, const char *failure,
     apr_pool_t *own;
 
     apr_pool_create(&own, NULL);
-    identity_fault_t fault = identity_statement_fault(own, &database->dbd, failure, detail, &errmsg);
+    identity_fault_t fault =
+        identity_statement_fault(own, &database->dbd, failure, detail, &errmsg);
     if (fault)
         report(database, fault, errmsg, apr_time_now());
     apr_pool_destroy(own);
@@ -140,21 +145,22 @@ identity_database_t *identity_database_make(identity_site_t *site, const identit
     database->site = site;
     database->dbd = *dbd;
     database->magic.file = -1;
-    database->reported =
-        identity_shared(site, apr_pstrcat(site->pool, "database-", dbd->driver, ":", dbd->params, NULL), 1,
-                        sizeof(reported_t), NULL, NULL);
+    database->reported = identity_shared(
+        site, apr_pstrcat(site->pool, "database-", dbd->driver, ":", dbd->params, NULL), 1,
+        sizeof(reported_t), NULL, NULL);
     /* Without shared memory each process reports for itself; start.c soon refuses such a machine. */
     if (!database->reported)
         database->reported = apr_pcalloc(site->pool, sizeof *database->reported);
     return database;
 }
 
-void identity_database_started(identity_database_t *database, identity_fault_t fault, const char *errmsg)
+void identity_database_started(identity_database_t *database, identity_fault_t fault,
+                               const char *errmsg)
 {
     database->file = file_at(database->dbd.params);
     database->fault = fault;
-    if (fault &&
-        (unsigned long long)apr_time_now() - atomic_load(&database->reported->at) > (unsigned long long)SAID_ANEW)
+    if (fault && (unsigned long long)apr_time_now() - atomic_load(&database->reported->at) >
+                     (unsigned long long)SAID_ANEW)
         atomic_store(&database->reported->fault, 0);
     report(database, fault, errmsg, apr_time_now());
 }
@@ -174,8 +180,10 @@ bool identity_database_well(const identity_database_t *database)
 bool identity_database_child(identity_database_t *database)
 {
     /* An ungraceful stop destroys the child's pool under running threads: these objects outlive it. */
-    if (apr_thread_mutex_create(&database->looking, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS ||
-        apr_thread_mutex_create(&database->state, APR_THREAD_MUTEX_DEFAULT, database->site->pool) != APR_SUCCESS)
+    if (apr_thread_mutex_create(&database->looking, APR_THREAD_MUTEX_DEFAULT,
+                                database->site->pool) != APR_SUCCESS ||
+        apr_thread_mutex_create(&database->state, APR_THREAD_MUTEX_DEFAULT, database->site->pool) !=
+            APR_SUCCESS)
         database->state = NULL;
     return database->state != NULL;
 }
@@ -211,7 +219,8 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
     apr_thread_mutex_unlock(database->state);
     apr_pool_create(&own, pool);
     identity_fault_t before = database->fault;
-    identity_fault_t fault = identity_database_check(own, &database->dbd, &database->magic, false, &errmsg);
+    identity_fault_t fault =
+        identity_database_check(own, &database->dbd, &database->magic, false, &errmsg);
     /* Open connections may find it unlocked, and can go on reading on a full disk. */
     if ((fault == IDENTITY_FAULT_LOCKED || fault == IDENTITY_FAULT_FULL) && !before && !replaced)
         fault = IDENTITY_FAULT_NONE;
@@ -227,7 +236,8 @@ static void look(identity_database_t *database, apr_pool_t *pool, const identity
     apr_pool_destroy(own);
 }
 
-static void look_if_due(identity_database_t *database, apr_pool_t *pool, const identity_file_t *found)
+static void look_if_due(identity_database_t *database, apr_pool_t *pool,
+                        const identity_file_t *found)
 {
     due_t when = due(database, found);
 
@@ -263,7 +273,8 @@ void identity_database_keys(identity_database_t *database, apr_time_t now)
     apr_thread_mutex_unlock(database->looking);
 }
 
-identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool, identity_file_t *file)
+identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool,
+                                             identity_file_t *file)
 {
     identity_file_t found = file_at(database->dbd.params);
 

@@ -30,7 +30,8 @@ typedef struct slot {
     apr_pool_t *own;      /* pool of db, also while the slot is free */
     identity_file_t file; /* on which db was opened */
     identity_db_t *db;
-    identity_db_t *in_use; /* db while it is lent: by this give_back finds the slot; under the mutex */
+    identity_db_t
+        *in_use; /* db while it is lent: by this give_back finds the slot; under the mutex */
 } slot_t;
 
 struct identity_dbpool {
@@ -47,12 +48,14 @@ struct identity_dbpool {
     apr_pool_t *child;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *freed;
-    identity_file_t initial_file; /* the file on which mod_dbd's connections are opened, as long as it is the same */
-    bool closing;                 /* the child is ending: nothing is lent any more */
-    bool interruptible;           /* signals may be delivered to threads that use it (prefork) */
+    identity_file_t
+        initial_file; /* the file on which mod_dbd's connections are opened, as long as it is the same */
+    bool closing;       /* the child is ending: nothing is lent any more */
+    bool interruptible; /* signals may be delivered to threads that use it (prefork) */
 };
 
-static void log_failure(void *context, const char *statement, const char *failure, const char *detail)
+static void log_failure(void *context, const char *statement, const char *failure,
+                        const char *detail)
 {
     const identity_dbpool_t *pool = context;
 
@@ -71,8 +74,10 @@ identity_dbpool_t *identity_dbpool_make(apr_pool_t *configuration, identity_host
     pool->database = host->database;
     pool->dbd = host->dbd;
     pool->private = identity_dbd_shared(configuration, host->site->main_server, host->server);
-    pool->options = (identity_db_options_t){
-        .sync = host->conf->sync, .catalogue = host->conf->settings.catalogue, .log = log_failure, .log_context = pool};
+    pool->options = (identity_db_options_t){.sync = host->conf->sync,
+                                            .catalogue = host->conf->settings.catalogue,
+                                            .log = log_failure,
+                                            .log_context = pool};
     pool->slots = apr_pcalloc(configuration, (apr_size_t)pool->dbd.max * sizeof *pool->slots);
     pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     pool->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
@@ -96,7 +101,7 @@ static slot_t *take_slot(identity_dbpool_t *pool, const identity_host_t *host)
     bool waited = false;
 
     apr_thread_mutex_lock(pool->mutex);
-    while ((slot = free_slot(pool)) == NULL) {
+    while (!(slot = free_slot(pool))) {
         apr_interval_time_t left = end - apr_time_now();
         if (!waited)
             identity_metric_add(host->env.metrics, IDENTITY_METRIC_CONNECTION_WAITS, 1);
@@ -198,8 +203,8 @@ static identity_db_status_t lost(identity_dbpool_t *pool, slot_t *slot)
     return IDENTITY_DB_LOST;
 }
 
-static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot, const identity_file_t *file,
-                                        apr_pool_t *request)
+static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot,
+                                        const identity_file_t *file, apr_pool_t *request)
 {
     const char *error = "The database was replaced just now.";
     identity_file_t now;
@@ -209,7 +214,8 @@ static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot, c
     discard(pool, slot);
     slot->file = *file;
     slot->own = own_pool(pool);
-    slot->db = identity_db_open(slot->own, pool->dbd.driver, pool->dbd.params, &pool->options, &error);
+    slot->db =
+        identity_db_open(slot->own, pool->dbd.driver, pool->dbd.params, &pool->options, &error);
     if (slot->db && identity_database_ready(pool->database, request, &now) == IDENTITY_DB_OK &&
         identity_file_same(&now, file))
         return IDENTITY_DB_OK;
@@ -217,15 +223,16 @@ static identity_db_status_t connect_own(identity_dbpool_t *pool, slot_t *slot, c
     return lost(pool, slot);
 }
 
-static identity_db_status_t connect_in_use(identity_dbpool_t *pool, slot_t *slot, apr_pool_t *request)
+static identity_db_status_t connect_in_use(identity_dbpool_t *pool, slot_t *slot,
+                                           apr_pool_t *request)
 {
     const char *error = NULL;
 
     slot->record = pool->open(request, pool->server);
     if (!slot->record)
         return lost(pool, slot); /* mod_dbd has logged the reason */
-    slot->db =
-        identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle, &pool->options, &error);
+    slot->db = identity_db_attach(slot->record->pool, slot->record->driver, slot->record->handle,
+                                  &pool->options, &error);
     if (slot->db)
         return IDENTITY_DB_OK;
     IDENTITY_LOG(APLOG_ERR, pool->server, "ID0544: database: %s", error);
@@ -242,10 +249,12 @@ static identity_db_status_t reach(identity_dbpool_t *pool, slot_t *slot, apr_poo
         return status;
     if (pool->private || (pool->dbd.persist && !identity_file_same(&file, &pool->initial_file)))
         slot->private_conn = true;
-    return slot->private_conn ? connect_own(pool, slot, &file, request) : connect_in_use(pool, slot, request);
+    return slot->private_conn ? connect_own(pool, slot, &file, request)
+                              : connect_in_use(pool, slot, request);
 }
 
-static identity_db_status_t borrow(const identity_host_t *host, apr_pool_t *request, identity_db_t **db)
+static identity_db_status_t borrow(const identity_host_t *host, apr_pool_t *request,
+                                   identity_db_t **db)
 {
     identity_dbpool_t *pool = host->pool;
     slot_t *slot = pool->mutex ? take_slot(pool, host) : NULL;
@@ -294,7 +303,8 @@ void identity_dbpool_release(void *host_, identity_db_t *db)
     if (identity_db_wrote(db))
         identity_database_wrote(pool->database);
     if (!identity_db_usable(db)) {
-        IDENTITY_LOG(APLOG_WARNING, pool->server, "ID0545: a broken database connection is replaced");
+        IDENTITY_LOG(APLOG_WARNING, pool->server,
+                     "ID0545: a broken database connection is replaced");
         lost(pool, slot);
     } else if (!slot->own) {
         hand_back(pool, slot);
@@ -358,10 +368,12 @@ void identity_dbpool_child(identity_dbpool_t *pool, apr_pool_t *child)
     apr_pool_create(&pool->child, child);
     /* An ungraceful stop destroys the child's pool under running threads: these objects outlive it. */
     if (apr_thread_cond_create(&pool->freed, pool->configuration) != APR_SUCCESS ||
-        apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) != APR_SUCCESS ||
+        apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_TIMED, pool->configuration) !=
+            APR_SUCCESS ||
         !identity_database_child(pool->database)) {
         pool->mutex = NULL;
-        IDENTITY_LOG(APLOG_CRIT, pool->server, "ID0542: cannot create a mutex: this child cannot access the database");
+        IDENTITY_LOG(APLOG_CRIT, pool->server,
+                     "ID0542: cannot create a mutex: this child cannot access the database");
         return;
     }
     /* mod_dbd opens its first ones after this. */
@@ -382,14 +394,16 @@ bool identity_write_enter(void *host_)
     identity_metric_add(host->env.metrics, IDENTITY_METRIC_WRITE_WAITS, 1);
     apr_status_t status = apr_global_mutex_timedlock(mutex, wait);
     /* An APR, or a mechanism, without time-outs. */
-    for (apr_time_t end = apr_time_now() + wait; APR_STATUS_IS_ENOTIMPL(status) || APR_STATUS_IS_EBUSY(status);) {
+    for (apr_time_t end = apr_time_now() + wait;
+         APR_STATUS_IS_ENOTIMPL(status) || APR_STATUS_IS_EBUSY(status);) {
         status = apr_global_mutex_trylock(mutex);
         if (!APR_STATUS_IS_EBUSY(status) || apr_time_now() >= end)
             break;
         apr_sleep(apr_time_from_msec(2));
     }
     if (status != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(status) && !APR_STATUS_IS_EBUSY(status))
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0546: the mutex %s", IDENTITY_WRITE_MUTEX);
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0546: the mutex %s",
+                     IDENTITY_WRITE_MUTEX);
     if (status != APR_SUCCESS)
         identity_metric_add(host->env.metrics, IDENTITY_METRIC_WRITE_TIMEOUTS, 1);
     return status == APR_SUCCESS;
@@ -407,5 +421,6 @@ void identity_write_leave(void *host_)
     apr_status_t status = apr_global_mutex_unlock(host->site->write);
 
     if (status != APR_SUCCESS)
-        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0547: the mutex %s", IDENTITY_WRITE_MUTEX);
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, host->server, "ID0547: the mutex %s",
+                     IDENTITY_WRITE_MUTEX);
 }

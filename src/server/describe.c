@@ -33,7 +33,8 @@ json_t *identity_host_json(const identity_host_t *host)
     json_object_set_new(object, "mail", json_boolean(host->settings.mail != NULL));
     json_object_set_new(object, "require_tls", json_boolean(conf->settings.require_tls));
     json_object_set_new(object, "auto_migrate", json_boolean(conf->auto_migrate));
-    json_object_set_new(object, "sync", json_string(conf->sync == IDENTITY_SYNC_FULL ? "FULL" : "NORMAL"));
+    json_object_set_new(object, "sync",
+                        json_string(conf->sync == IDENTITY_SYNC_FULL ? "FULL" : "NORMAL"));
     return object;
 }
 
@@ -57,7 +58,8 @@ void identity_dump(apr_pool_t *configuration, server_rec *main_server)
     if (identity_start_hosts(site) == OK) {
         identity_retention_share(site);
         for (int i = 0; i < site->hosts->nelts; i++)
-            json_array_append_new(hosts, with_place(APR_ARRAY_IDX(site->hosts, i, identity_host_t *)));
+            json_array_append_new(hosts,
+                                  with_place(APR_ARRAY_IDX(site->hosts, i, identity_host_t *)));
     }
     all = json_pack("{s:{s:s, s:o}}", "mod_identity", "version", IDENTITY_VERSION, "hosts", hosts);
     json_dumpf(all, stdout, JSON_COMPACT);

@@ -26,7 +26,8 @@ static bool fill_label(void *context, void *buffer, size_t size)
     for (size_t part; size > 0; at += part, size -= part) {
         uint64_t number = atomic_fetch_add_explicit(&labels->count, 1, memory_order_relaxed);
         part = size < sizeof block ? size : sizeof block;
-        crypto_shorthash_siphashx24(block, (const unsigned char *)&number, sizeof number, labels->key);
+        crypto_shorthash_siphashx24(block, (const unsigned char *)&number, sizeof number,
+                                    labels->key);
         memcpy(at, block, part);
     }
     return true;
@@ -47,9 +48,10 @@ static apr_time_t now(void *context)
 static identity_hash_turn_t enter_hash(void *context, const identity_hash_request_t *request,
                                        identity_hash_ticket_t *ticket)
 {
-    static const identity_metric_t metrics[] = {[IDENTITY_HASH_ENTERED] = IDENTITY_METRIC_HASH_PASSED,
-                                                [IDENTITY_HASH_SHARED] = IDENTITY_METRIC_HASH_SHARED,
-                                                [IDENTITY_HASH_REFUSED] = IDENTITY_METRIC_HASH_REFUSED};
+    static const identity_metric_t metrics[] = {
+        [IDENTITY_HASH_ENTERED] = IDENTITY_METRIC_HASH_PASSED,
+        [IDENTITY_HASH_SHARED] = IDENTITY_METRIC_HASH_SHARED,
+        [IDENTITY_HASH_REFUSED] = IDENTITY_METRIC_HASH_REFUSED};
     const identity_host_t *host = context;
     identity_hash_turn_t turn = identity_hashsem_enter(host->site->hashing, request, ticket);
 
@@ -59,13 +61,15 @@ static identity_hash_turn_t enter_hash(void *context, const identity_hash_reques
     return turn;
 }
 
-static void leave_hash(void *context, const identity_hash_ticket_t *ticket, identity_hash_result_t result)
+static void leave_hash(void *context, const identity_hash_ticket_t *ticket,
+                       identity_hash_result_t result)
 {
     const identity_host_t *host = context;
     identity_hashsem_leave(host->site->hashing, ticket, result);
 }
 
-static void write_line(void *context, identity_log_level_t level, const char *request_id, const char *line)
+static void write_line(void *context, identity_log_level_t level, const char *request_id,
+                       const char *line)
 {
     static const int levels[] = {APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG};
     const identity_host_t *host = context;

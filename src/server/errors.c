@@ -29,7 +29,8 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
     if (filter->ctx)
         return APR_SUCCESS; /* the rest of the page */
     filter->ctx = rctx;
-    identity_serve_refused(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication, r->status, &response);
+    identity_serve_refused(r->pool, &rctx->host->env, rctx->api.in, &rctx->authentication,
+                           r->status, &response);
     identity_count_answer(r, rctx, response.route, r->status);
     apr_table_unset(r->headers_in, "Range");
     /* For an error found by a filter, such as an invalid chunk, httpd has lost the headers by now. */
@@ -40,14 +41,16 @@ static apr_status_t write_error(ap_filter_t *filter, apr_bucket_brigade *page)
     ap_set_content_length(r, (apr_off_t)response.length);
     apr_bucket_alloc_t *allocator = filter->c->bucket_alloc;
     if (response.length)
-        APR_BRIGADE_INSERT_TAIL(page, apr_bucket_pool_create(response.body, response.length, r->pool, allocator));
+        APR_BRIGADE_INSERT_TAIL(
+            page, apr_bucket_pool_create(response.body, response.length, r->pool, allocator));
     APR_BRIGADE_INSERT_TAIL(page, apr_bucket_eos_create(allocator));
     return ap_pass_brigade(filter->next, page);
 }
 
 void identity_register_error_filter(void)
 {
-    error_filter = ap_register_output_filter("IDENTITY_ERROR", write_error, NULL, AP_FTYPE_RESOURCE);
+    error_filter =
+        ap_register_output_filter("IDENTITY_ERROR", write_error, NULL, AP_FTYPE_RESOURCE);
 }
 
 void identity_insert_error_filter(request_rec *r)

@@ -65,7 +65,8 @@ static void tell_backend(request_rec *r, const identity_rctx_t *rctx)
 
     cut_connection(r);
     apr_table_setn(r->headers_in, "X-Identity-User-Id", principal->id);
-    apr_table_setn(r->headers_in, "X-Identity-Username", identity_remote_user(&rctx->host->settings, principal));
+    apr_table_setn(r->headers_in, "X-Identity-Username",
+                   identity_remote_user(&rctx->host->settings, principal));
     apr_table_setn(r->headers_in, "X-Identity-Entity-Id", principal->entity_id);
     if (found->account_id)
         apr_table_setn(r->headers_in, "X-Identity-Account-Id", found->account_id);
@@ -81,7 +82,8 @@ int identity_fixups_last(request_rec *r)
 
 int identity_fixups(request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     identity_rctx_t *rctx = identity_rctx_inherited(r);
 
     if (identity_rctx_claimed(r))

@@ -15,14 +15,16 @@ const char *identity_read_account(apr_pool_t *pool, const char *name, const char
     size_t length = strlen(value);
 
     if (length > 0 && length <= ACCOUNT_MAX &&
-        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length)
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+            length)
         return NULL;
     return apr_psprintf(pool, "%s needs the reference or id of an account, not %s.", name, value);
 }
 
 /* IdentityCaptcha URL SECRET-FILE [network=private] */
-const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
-                                  const char *option, identity_captcha_conf_t *captcha)
+const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url,
+                                  const char *file, const char *option,
+                                  identity_captcha_conf_t *captcha)
 {
     const char *err = identity_captcha_fault(pool, url);
 
@@ -32,13 +34,16 @@ const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char
     if (err)
         return apr_psprintf(pool, "%s: %s.", name, err);
     if (!captcha->secret_file)
-        return apr_psprintf(pool, "%s needs the path of the file that contains the service's secret.", name);
+        return apr_psprintf(
+            pool, "%s needs the path of the file that contains the service's secret.", name);
     if (option && strcmp(option, "network=private") != 0)
-        return apr_psprintf(pool, "%s takes network=private after the two values, not %s.", name, option);
+        return apr_psprintf(pool, "%s takes network=private after the two values, not %s.", name,
+                            option);
     return NULL;
 }
 
-static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *captcha, char **secret)
+static const char *read_secret(apr_pool_t *pool, const identity_captcha_conf_t *captcha,
+                               char **secret)
 {
     const char *errmsg = identity_secret_line(pool, captcha->secret_file, secret);
     return errmsg ? apr_psprintf(pool, "IdentityCaptcha: %s", errmsg) : NULL;
@@ -81,7 +86,8 @@ const char *identity_start_guests(identity_host_t *host)
     captcha->secret = secret;
     captcha->private_network = conf->captcha->private_network;
     host->settings.captcha = captcha;
-    identity_secret_watch(host->site, "IdentityCaptcha", conf->captcha->secret_file, take_secret, captcha);
+    identity_secret_watch(host->site, "IdentityCaptcha", conf->captcha->secret_file, take_secret,
+                          captcha);
     return NULL;
 }
 
@@ -95,19 +101,22 @@ void identity_tell_demo(apr_pool_t *temporary, const identity_host_t *host)
     if (!name)
         return;
     apr_pool_create(&connection, temporary);
-    identity_db_t *db =
-        identity_db_open(connection, host->dbd.driver, host->dbd.params, &(identity_db_options_t){0}, &error);
+    identity_db_t *db = identity_db_open(connection, host->dbd.driver, host->dbd.params,
+                                         &(identity_db_options_t){0}, &error);
     if (db) {
         identity_db_use(db, connection);
         identity_db_status_t status = identity_account_named(db, name, &account);
         if (status == IDENTITY_DB_NONE)
-            IDENTITY_LOG(APLOG_WARNING, host->server,
-                         "ID0584: IdentityDemoAccount %s: there is no such account yet; demo-token answers 403", name);
+            IDENTITY_LOG(
+                APLOG_WARNING, host->server,
+                "ID0584: IdentityDemoAccount %s: there is no such account yet; demo-token answers 403",
+                name);
         else if (status == IDENTITY_DB_CONFLICT)
-            IDENTITY_LOG(APLOG_WARNING, host->server,
-                         "ID0585: IdentityDemoAccount %s: several accounts have this reference, so demo-token answers "
-                         "403; use the account's id",
-                         name);
+            IDENTITY_LOG(
+                APLOG_WARNING, host->server,
+                "ID0585: IdentityDemoAccount %s: several accounts have this reference, so demo-token answers "
+                "403; use the account's id",
+                name);
     }
     apr_pool_destroy(connection);
 }

@@ -43,7 +43,8 @@ static int answer(request_rec *r, const identity_response_t *response)
 void identity_count_answer(const request_rec *r, identity_rctx_t *rctx, int route, int status)
 {
     if (!rctx->api.counted)
-        identity_metric_request(rctx->host->env.metrics, route, status, apr_time_now() - r->request_time);
+        identity_metric_request(rctx->host->env.metrics, route, status,
+                                apr_time_now() - r->request_time);
     rctx->api.counted = true;
 }
 
@@ -58,8 +59,8 @@ int identity_handler(request_rec *r)
         return identity_plain_error(r, rctx);
     if (!rctx->api.authenticated)
         identity_authenticate_inherited(r, rctx);
-    identity_serve(r->pool, &rctx->host->env, rctx->api.in, rctx->api.authenticated ? &rctx->authentication : NULL,
-                   &response);
+    identity_serve(r->pool, &rctx->host->env, rctx->api.in,
+                   rctx->api.authenticated ? &rctx->authentication : NULL, &response);
     identity_body_drain(r, rctx);
     if (rctx->api.answered)
         return AP_FILTER_ERROR;

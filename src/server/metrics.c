@@ -34,7 +34,8 @@ bool identity_metrics_share(identity_site_t *site, unsigned processes)
     size_t head = identity_shared_border(sizeof(shared_t) + processes * sizeof(pid_t));
     const char *name = apr_psprintf(site->pool, "metrics-%u", processes);
 
-    board->shared = identity_shared(site, name, 1, head + identity_metrics_size(processes), init, NULL);
+    board->shared =
+        identity_shared(site, name, 1, head + identity_metrics_size(processes), init, NULL);
     if (!board->shared)
         return false;
     board->metrics = identity_metrics_make(site->pool, (char *)board->shared + head, processes);
@@ -50,7 +51,8 @@ static void sweep(identity_board_t *board)
 {
     for (unsigned i = 0; i < board->parts; i++) {
         pid_t pid = atomic_load(&board->shared->owners[i]);
-        if (pid <= 0 || (pid != getpid() && !identity_process_gone(pid)) || (pid == getpid() && i == board->mine))
+        if (pid <= 0 || (pid != getpid() && !identity_process_gone(pid)) ||
+            (pid == getpid() && i == board->mine))
             continue;
         if (atomic_compare_exchange_strong(&board->shared->owners[i], &pid, -1)) {
             identity_metrics_leave(board->metrics, i);

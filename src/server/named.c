@@ -53,7 +53,8 @@ static void take_back(void *context, identity_db_t *db)
     (void)db;
 }
 
-static void be_silent(void *context, identity_log_level_t level, const char *request_id, const char *line)
+static void be_silent(void *context, identity_log_level_t level, const char *request_id,
+                      const char *line)
 {
     (void)context;
     (void)level;
@@ -67,7 +68,8 @@ static identity_db_t *open_database(apr_pool_t *pool, const identity_dbd_t *dbd)
     static const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .read_only = true};
     const char *errmsg;
 
-    if (!dbd->driver || !dbd->params || identity_database_check(pool, dbd, NULL, true, &errmsg) != IDENTITY_FAULT_NONE)
+    if (!dbd->driver || !dbd->params ||
+        identity_database_check(pool, dbd, NULL, true, &errmsg) != IDENTITY_FAULT_NONE)
         return NULL;
     identity_db_t *db = identity_db_open(pool, dbd->driver, dbd->params, &options, &errmsg);
     if (db)
@@ -78,14 +80,20 @@ static identity_db_t *open_database(apr_pool_t *pool, const identity_dbd_t *dbd)
 static void check_named(apr_pool_t *pool, const server_rec *main_server, const named_t *named)
 {
     static const identity_settings_t settings;
-    identity_env_t env = {.settings = &settings, .now = now, .borrow = lend, .give_back = take_back, .log = be_silent};
+    identity_env_t env = {.settings = &settings,
+                          .now = now,
+                          .borrow = lend,
+                          .give_back = take_back,
+                          .log = be_silent};
     identity_dbd_t dbd;
 
     identity_dbd_read(pool, main_server, named->server, &dbd);
     env.context = open_database(pool, &dbd);
-    const char *missing = env.context ? identity_named_missing(pool, &env, NULL, named->kind, named->name) : NULL;
+    const char *missing =
+        env.context ? identity_named_missing(pool, &env, NULL, named->kind, named->name) : NULL;
     if (missing)
-        IDENTITY_LOG(APLOG_WARNING, named->server, "ID0564: %s, line %d: %s", named->file, named->line, missing);
+        IDENTITY_LOG(APLOG_WARNING, named->server, "ID0564: %s, line %d: %s", named->file,
+                     named->line, missing);
 }
 
 void identity_named_check(apr_pool_t *temporary, const server_rec *main_server)

@@ -42,10 +42,13 @@ static void add_bearer(request_rec *r, const char *error, const char *name, cons
 
 void identity_challenge(request_rec *r, const identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
 
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-    add_bearer(r, rctx ? identity_authentication_error(&rctx->authentication, by_bearer(rctx)) : NULL, NULL, NULL);
+    add_bearer(r,
+               rctx ? identity_authentication_error(&rctx->authentication, by_bearer(rctx)) : NULL,
+               NULL, NULL);
     if (conf->basic_keys)
         add_challenge(r, identity_challenge_basic(r->pool, realm(r)));
 }
@@ -65,7 +68,8 @@ int identity_note_auth_failure(request_rec *r, const char *type)
 
 static void count(const identity_rctx_t *rctx, int status)
 {
-    identity_metric_add(rctx->host->env.metrics, identity_metric_protected(rctx->authentication.method, status), 1);
+    identity_metric_add(rctx->host->env.metrics,
+                        identity_metric_protected(rctx->authentication.method, status), 1);
 }
 
 static int refuse(request_rec *r, const identity_rctx_t *rctx)
@@ -78,8 +82,9 @@ static int refuse(request_rec *r, const identity_rctx_t *rctx)
         identity_challenge(r, rctx);
     if (retry_after)
         apr_table_setn(r->err_headers_out, "Retry-After", retry_after);
-    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r, "ID0591: %s: answered %d: %s [%s]", r->uri,
-                  status, problem->message ? problem->message : "", rctx->request_id);
+    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
+                  "ID0591: %s: answered %d: %s [%s]", r->uri, status,
+                  problem->message ? problem->message : "", rctx->request_id);
     count(rctx, status);
     return status;
 }
@@ -88,7 +93,8 @@ static int refuse(request_rec *r, const identity_rctx_t *rctx)
 
 static void identify(request_rec *r, identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_accepts_t accepts = {.basic_keys = conf->basic_keys, .cookie = conf->cookie};
     identity_request_t in = {.path = r->uri, .request_id = rctx->request_id};
 
@@ -108,9 +114,11 @@ static void identify(request_rec *r, identity_rctx_t *rctx)
 /* Is the earlier result valid here, too? */
 static bool found_before(const request_rec *r, identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_rctx_t *before = identity_rctx_shown(r);
-    const char *method = before && before->authentication.principal ? before->authentication.method : NULL;
+    const char *method =
+        before && before->authentication.principal ? before->authentication.method : NULL;
 
     if (!method || (strcmp(method, "basic") == 0 && !conf->basic_keys) ||
         (strcmp(method, "cookie") == 0 && !conf->cookie))
@@ -121,7 +129,8 @@ static bool found_before(const request_rec *r, identity_rctx_t *rctx)
 
 void identity_location_granted(request_rec *r, const identity_rctx_t *rctx)
 {
-    r->user = apr_pstrdup(r->pool, identity_remote_user(&rctx->host->settings, rctx->authentication.principal));
+    r->user = apr_pstrdup(
+        r->pool, identity_remote_user(&rctx->host->settings, rctx->authentication.principal));
     identity_environment(r, rctx);
 }
 
@@ -130,9 +139,10 @@ static identity_host_t *host_of(request_rec *r)
     identity_host_t *host = identity_conf(r->server)->host;
 
     if (!host)
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "ID0592: this location requires identities, but mod_identity is not active on this server: put "
-                      "AuthType Identity or IdentityEngine into its configuration, not only into .htaccess");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "ID0592: this location requires identities, but mod_identity is not active on this server: put "
+            "AuthType Identity or IdentityEngine into its configuration, not only into .htaccess");
     return host;
 }
 
@@ -144,7 +154,8 @@ static int authenticate(request_rec *r)
         return HTTP_INTERNAL_SERVER_ERROR;
     if (r->proxyreq == PROXYREQ_PROXY) {
         /* Its credential is Proxy-Authorization; Authorization is for the site behind it. */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "ID0593: AuthType Identity cannot protect a forward proxy");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "ID0593: AuthType Identity cannot protect a forward proxy");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     identity_rctx_t *rctx = identity_rctx_begin(r, host, IDENTITY_RCTX_PROTECTED);
@@ -175,8 +186,9 @@ static int run_others(request_rec *r)
     rctx->location.nested = false;
     if (status == OK || !rctx->authentication.refused)
         return status;
-    return rctx->authentication.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED ? (count(rctx, HTTP_UNAUTHORIZED), status)
-                                                                              : refuse(r, rctx);
+    return rctx->authentication.problem.kind == IDENTITY_PROBLEM_UNAUTHORISED
+               ? (count(rctx, HTTP_UNAUTHORIZED), status)
+               : refuse(r, rctx);
 }
 
 int identity_protect_authn(request_rec *r)
@@ -194,7 +206,8 @@ int identity_protect_authn(request_rec *r)
  * never signs in. */
 static bool too_old(const identity_rctx_t *rctx)
 {
-    return rctx->location.fresh && !rctx->location.lacking && rctx->authentication.principal->authenticated_at;
+    return rctx->location.fresh && !rctx->location.lacking &&
+           rctx->authentication.principal->authenticated_at;
 }
 
 /* httpd may evaluate a line twice. */
@@ -214,22 +227,25 @@ static void log_lacking(request_rec *r, const identity_rctx_t *rctx)
     if (!APLOG_R_IS_LEVEL(r, APLOG_INFO))
         return;
     for (int i = 0; rctx->location.answers && i < rctx->location.answers->nelts; i++) {
-        const char *lacks =
-            asked_before(rctx->location.answers, i)
-                ? NULL
-                : identity_answer_lacks(r->pool, rctx, &APR_ARRAY_IDX(rctx->location.answers, i, identity_answered_t));
+        const char *lacks = asked_before(rctx->location.answers, i)
+                                ? NULL
+                                : identity_answer_lacks(r->pool, rctx,
+                                                        &APR_ARRAY_IDX(rctx->location.answers, i,
+                                                                       identity_answered_t));
         if (lacks)
             text = apr_pstrcat(r->pool, text, *text ? "; " : "", lacks, NULL);
     }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s is denied access: %s [%s]", r->uri, r->user,
-                  *text ? text : "not because of a 'Require identity-...' line", rctx->request_id);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "ID0563: %s: %s is denied access: %s [%s]", r->uri,
+                  r->user, *text ? text : "not because of a 'Require identity-...' line",
+                  rctx->request_id);
 }
 
 static int lacking(request_rec *r, const identity_rctx_t *rctx)
 {
     log_lacking(r, rctx);
     if (too_old(rctx)) {
-        add_bearer(r, "insufficient_user_authentication", "max_age", apr_psprintf(r->pool, "%u", rctx->location.fresh));
+        add_bearer(r, "insufficient_user_authentication", "max_age",
+                   apr_psprintf(r->pool, "%u", rctx->location.fresh));
         return HTTP_UNAUTHORIZED;
     }
     if (by_bearer(rctx) && rctx->location.scope)

@@ -21,15 +21,18 @@ static bool name_valid(const char *name)
     return length > 0 && length <= NAME_MAX_LENGTH;
 }
 
-static const char *read_domains(apr_pool_t *pool, const char *name, const char *option, const char *text,
-                                apr_array_header_t *domains)
+static const char *read_domains(apr_pool_t *pool, const char *name, const char *option,
+                                const char *text, apr_array_header_t *domains)
 {
     char *list = apr_pstrdup(pool, text), *rest;
 
-    for (char *domain = apr_strtok(list, ",", &rest); domain; domain = apr_strtok(NULL, ",", &rest)) {
+    for (char *domain = apr_strtok(list, ",", &rest); domain;
+         domain = apr_strtok(NULL, ",", &rest)) {
         const char *canonical = identity_domain_canonical(pool, domain);
         if (!canonical)
-            return apr_psprintf(pool, "%s: %s= takes domains such as example.org, separated by commas.", name, option);
+            return apr_psprintf(pool,
+                                "%s: %s= takes domains such as example.org, separated by commas.",
+                                name, option);
         APR_ARRAY_PUSH(domains, const char *) = canonical;
     }
     return domains->nelts ? NULL : apr_psprintf(pool, "%s: %s= names no domain.", name, option);
@@ -44,13 +47,15 @@ static bool listed(const apr_array_header_t *domains, const char *domain)
 }
 
 /* Addresses can only be declared verified for domains that the provider may speak for. */
-static const char *check_verified(apr_pool_t *pool, const char *name, const identity_provider_conf_t *provider)
+static const char *check_verified(apr_pool_t *pool, const char *name,
+                                  const identity_provider_conf_t *provider)
 {
     for (int i = 0; provider->verified && i < provider->verified->nelts; i++) {
         const char *domain = APR_ARRAY_IDX(provider->verified, i, const char *);
         if (!listed(provider->domains, domain))
-            return apr_psprintf(pool, "%s %s: verified= names %s, which is not one of the domains in domains=.", name,
-                                provider->name, domain);
+            return apr_psprintf(
+                pool, "%s %s: verified= names %s, which is not one of the domains in domains=.",
+                name, provider->name, domain);
     }
     return NULL;
 }
@@ -73,50 +78,58 @@ static const char *read_option(apr_pool_t *pool, const char *name, const char *o
         return NULL;
     }
     return apr_psprintf(
-        pool, "%s takes domains=, verified=, entity= and network=private after the four values, not %s.", name, option);
+        pool,
+        "%s takes domains=, verified=, entity= and network=private after the four values, not %s.",
+        name, option);
 }
 
-const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
-                                   identity_provider_conf_t *provider)
+const char *identity_read_provider(apr_pool_t *pool, const char *name, int count,
+                                   char *const arguments[], identity_provider_conf_t *provider)
 {
     const char *err = NULL;
 
     if (count < 4)
         return apr_psprintf(
-            pool, "%s needs a name, the issuer, the client id and the file that contains the client secret.", name);
+            pool,
+            "%s needs a name, the issuer, the client id and the file that contains the client secret.",
+            name);
     provider->name = arguments[0];
     provider->issuer = arguments[1];
     provider->client_id = arguments[2];
     provider->domains = apr_array_make(pool, 2, sizeof(const char *));
     if (!name_valid(provider->name))
-        return apr_psprintf(pool,
-                            "%s needs a name of at most %d letters, digits, dots, hyphens and underscores, not %s.",
-                            name, NAME_MAX_LENGTH, provider->name);
+        return apr_psprintf(
+            pool,
+            "%s needs a name of at most %d letters, digits, dots, hyphens and underscores, not %s.",
+            name, NAME_MAX_LENGTH, provider->name);
     if (!identity_issuer_valid(pool, provider->issuer)) /* not quoted: it may contain a password */
-        return apr_psprintf(pool,
-                            "%s %s: the issuer must be an https URL without user, query and fragment, such as "
-                            "https://login.example.org (http only for loopback).",
-                            name, provider->name);
+        return apr_psprintf(
+            pool,
+            "%s %s: the issuer must be an https URL without user, query and fragment, such as "
+            "https://login.example.org (http only for loopback).",
+            name, provider->name);
     if (!identity_text_valid(provider->client_id) || strlen(provider->client_id) > CLIENT_MAX)
-        return apr_psprintf(pool, "%s %s: the client id must be text of at most %d bytes.", name, provider->name,
-                            CLIENT_MAX);
+        return apr_psprintf(pool, "%s %s: the client id must be text of at most %d bytes.", name,
+                            provider->name, CLIENT_MAX);
     provider->secret_file = ap_server_root_relative(pool, arguments[3]);
     if (!provider->secret_file)
-        return apr_psprintf(pool, "%s %s needs the path of the file that contains the client secret.", name,
-                            provider->name);
+        return apr_psprintf(pool,
+                            "%s %s needs the path of the file that contains the client secret.",
+                            name, provider->name);
     for (int i = 4; i < count && !err; i++)
         err = read_option(pool, name, arguments[i], provider);
     return err ? err : check_verified(pool, name, provider);
 }
 
-const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
+const char *identity_provider_clash(apr_pool_t *pool, const char *name,
+                                    const identity_provider_conf_t *one,
                                     const identity_provider_conf_t *other)
 {
     if (strcmp(one->name, other->name) == 0)
         return apr_psprintf(pool, "%s: two providers are named %s.", name, one->name);
     if (strcmp(one->issuer, other->issuer) == 0 && strcmp(one->client_id, other->client_id) == 0)
-        return apr_psprintf(pool, "%s: %s and %s are the same client of the same issuer.", name, other->name,
-                            one->name);
+        return apr_psprintf(pool, "%s: %s and %s are the same client of the same issuer.", name,
+                            other->name, one->name);
     return NULL;
 }
 
@@ -127,7 +140,8 @@ static const identity_provider_conf_t *provider_at(const identity_conf_t *conf, 
     return APR_ARRAY_IDX(conf->providers, index, const identity_provider_conf_t *);
 }
 
-static const char *read_secret(apr_pool_t *pool, const identity_provider_conf_t *provider, char **secret)
+static const char *read_secret(apr_pool_t *pool, const identity_provider_conf_t *provider,
+                               char **secret)
 {
     const char *errmsg = identity_secret_line(pool, provider->secret_file, secret);
     return errmsg ? apr_psprintf(pool, "IdentityProvider %s: %s", provider->name, errmsg) : NULL;
@@ -153,21 +167,23 @@ const char *identity_check_sso(apr_pool_t *temporary, const identity_conf_t *con
 static const char *make(apr_pool_t *pool, const identity_provider_conf_t *conf,
                         identity_configured_provider_t *provider)
 {
-    identity_oidc_options_t options = {
-        .issuer = conf->issuer, .client_id = conf->client_id, .private_network = conf->private_network};
+    identity_oidc_options_t options = {.issuer = conf->issuer,
+                                       .client_id = conf->client_id,
+                                       .private_network = conf->private_network};
     char *secret;
     const char *errmsg = read_secret(pool, conf, &secret);
 
     if (errmsg)
         return errmsg;
     options.client_secret = secret;
-    *provider = (identity_configured_provider_t){.id = identity_id_of_name(pool, "auth", conf->name),
-                                                 .name = conf->name,
-                                                 .issuer = conf->issuer,
-                                                 .client_id = conf->client_id,
-                                                 .entity = conf->entity,
-                                                 .verified = conf->verified,
-                                                 .domains = conf->domains};
+    *provider =
+        (identity_configured_provider_t){.id = identity_id_of_name(pool, "auth", conf->name),
+                                         .name = conf->name,
+                                         .issuer = conf->issuer,
+                                         .client_id = conf->client_id,
+                                         .entity = conf->entity,
+                                         .verified = conf->verified,
+                                         .domains = conf->domains};
     provider->oidc = identity_oidc_make(pool, &options, &errmsg);
     return errmsg ? apr_psprintf(pool, "IdentityProvider %s: %s", conf->name, errmsg) : NULL;
 }
@@ -181,7 +197,8 @@ const char *identity_start_sso(identity_host_t *host)
 {
     const identity_conf_t *conf = host->conf;
     apr_pool_t *pool = host->site->pool;
-    apr_array_header_t *providers = apr_array_make(pool, 2, sizeof(identity_configured_provider_t *));
+    apr_array_header_t *providers =
+        apr_array_make(pool, 2, sizeof(identity_configured_provider_t *));
 
     host->settings.providers = providers;
     for (int i = 0; conf->providers && i < conf->providers->nelts; i++) {
@@ -190,7 +207,8 @@ const char *identity_start_sso(identity_host_t *host)
         if (errmsg)
             return errmsg;
         APR_ARRAY_PUSH(providers, identity_configured_provider_t *) = provider;
-        identity_secret_watch(host->site, apr_pstrcat(pool, "IdentityProvider ", provider->name, NULL),
+        identity_secret_watch(host->site,
+                              apr_pstrcat(pool, "IdentityProvider ", provider->name, NULL),
                               provider_at(conf, i)->secret_file, take_secret, provider->oidc);
     }
     return NULL;

@@ -35,7 +35,8 @@ static const char *request_id(const request_rec *r, const identity_host_t *host)
     return identity_request_id(r->pool, &host->env);
 }
 
-identity_rctx_t *identity_rctx_begin(request_rec *r, identity_host_t *host, identity_rctx_kind_t kind)
+identity_rctx_t *identity_rctx_begin(request_rec *r, identity_host_t *host,
+                                     identity_rctx_kind_t kind)
 {
     identity_rctx_t *rctx = identity_rctx_make(r);
 
@@ -77,8 +78,8 @@ identity_rctx_t *identity_rctx_claimed(const request_rec *r)
 {
     identity_rctx_t *rctx = identity_rctx_api(r);
     /* A module after us (mod_rewrite in the same <Location>) may have redirected it. */
-    bool ours =
-        rctx && rctx->api.in && r->filename && strncmp(r->filename, IDENTITY_SCHEME, strlen(IDENTITY_SCHEME)) == 0;
+    bool ours = rctx && rctx->api.in && r->filename &&
+                strncmp(r->filename, IDENTITY_SCHEME, strlen(IDENTITY_SCHEME)) == 0;
     return ours ? rctx : NULL;
 }
 
@@ -106,7 +107,8 @@ identity_rctx_t *identity_rctx_inherited(const request_rec *r)
 
 identity_rctx_t *identity_rctx_shown(const request_rec *r)
 {
-    for (const request_rec *from = identity_request_before(r); from; from = identity_request_before(from)) {
+    for (const request_rec *from = identity_request_before(r); from;
+         from = identity_request_before(from)) {
         identity_rctx_t *rctx = identity_rctx_protected(from);
         if (rctx && rctx->authentication.credential)
             return rctx;
@@ -128,19 +130,22 @@ const identity_principal_t *identity_caller(const request_rec *r, const char **a
 
 void identity_environment(request_rec *r, const identity_rctx_t *rctx)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const identity_authentication_t *found = &rctx->authentication;
     const identity_principal_t *principal = found->principal;
     apr_table_t *env = r->subprocess_env;
 
     apr_table_setn(env, "IDENTITY_USER_ID", principal->id);
-    apr_table_setn(env, "IDENTITY_USERNAME", identity_remote_user(&rctx->host->settings, principal));
+    apr_table_setn(env, "IDENTITY_USERNAME",
+                   identity_remote_user(&rctx->host->settings, principal));
     apr_table_setn(env, "IDENTITY_ENTITY_ID", principal->entity_id);
     apr_table_setn(env, "IDENTITY_AUTH", found->method ? found->method : principal->method);
     apr_table_setn(env, "IDENTITY_REQUEST_ID", rctx->request_id);
     if (found->account_id)
         apr_table_setn(env, "IDENTITY_ACCOUNT_ID", found->account_id);
     if (rctx->kind == IDENTITY_RCTX_PROTECTED && conf->env_permissions)
-        apr_table_setn(env, "IDENTITY_PERMISSIONS",
-                       identity_permission_list(r->pool, principal, found->account_id, PERMISSIONS_MAX));
+        apr_table_setn(
+            env, "IDENTITY_PERMISSIONS",
+            identity_permission_list(r->pool, principal, found->account_id, PERMISSIONS_MAX));
 }

@@ -23,22 +23,24 @@ struct identity_rctx {
     const char *request_id; /* the same for everything that results from one client request */
     identity_authentication_t authentication;
     struct {
-        identity_request_t *in; /* in the form used by operations; NULL: translate_name has not claimed the URL */
-        bool open;              /* httpd's access rules admit it without authentication */
-        bool authenticated;     /* the phase has run; authentication is its result */
-        bool ended;             /* the body was read to its end */
-        bool answered;          /* httpd itself has answered while the body was read */
-        bool counted;           /* its answer has been counted in the metrics */
-        bool plain_error;       /* httpd answers with its own error page */
+        identity_request_t
+            *in; /* in the form used by operations; NULL: translate_name has not claimed the URL */
+        bool open;          /* httpd's access rules admit it without authentication */
+        bool authenticated; /* the phase has run; authentication is its result */
+        bool ended;         /* the body was read to its end */
+        bool answered;      /* httpd itself has answered while the body was read */
+        bool counted;       /* its answer has been counted in the metrics */
+        bool plain_error;   /* httpd answers with its own error page */
     } api;
     struct {
         bool nested;  /* we are running the remaining hooks ourselves */
         bool foreign; /* a Require line of ours was evaluated for the user of another provider */
         /* What the Require lines found missing. */
-        const char *scope;           /* permissions, any of which would suffice */
-        bool lacking;                /* a permission, role or membership */
-        unsigned fresh;              /* a more recent sign-in: seconds */
-        apr_array_header_t *answers; /* of identity_answered_t: results of Require lines; NULL: none was evaluated */
+        const char *scope; /* permissions, any of which would suffice */
+        bool lacking;      /* a permission, role or membership */
+        unsigned fresh;    /* a more recent sign-in: seconds */
+        apr_array_header_t *
+            answers; /* of identity_answered_t: results of Require lines; NULL: none was evaluated */
     } location;
     /* For any kind: */
     identity_cut_t cut;
@@ -56,7 +58,8 @@ identity_rctx_t *identity_rctx(const request_rec *r);
 /* Creates one, without a kind, if there is none. */
 identity_rctx_t *identity_rctx_make(request_rec *r);
 /* Sets the kind; puts its request id into the environment. */
-identity_rctx_t *identity_rctx_begin(request_rec *r, identity_host_t *host, identity_rctx_kind_t kind);
+identity_rctx_t *identity_rctx_begin(request_rec *r, identity_host_t *host,
+                                     identity_rctx_kind_t kind);
 /* Resets the kind. */
 void identity_rctx_drop(request_rec *r);
 

@@ -22,8 +22,8 @@ typedef struct word {
 } word_t;
 
 typedef struct identity_line line_t;
-typedef bool holds_t(const line_t *line, const identity_principal_t *principal, const char *account_id,
-                     const word_t *word);
+typedef bool holds_t(const line_t *line, const identity_principal_t *principal,
+                     const char *account_id, const word_t *word);
 static holds_t may, has_role, belongs;
 
 typedef struct identity_line {
@@ -43,10 +43,11 @@ static const char *read_permission(cmd_parms *cmd, word_t *word)
 {
     if (identity_permission_valid(word->text))
         return NULL;
-    return apr_psprintf(cmd->pool,
-                        "identity-permission needs names such as REPORT.VIEW: words of capital letters, digits and _, "
-                        "joined by dots, not %s.",
-                        word->text);
+    return apr_psprintf(
+        cmd->pool,
+        "identity-permission needs names such as REPORT.VIEW: words of capital letters, digits and _, "
+        "joined by dots, not %s.",
+        word->text);
 }
 
 /* For a built-in role its slug, otherwise the one that the name would get. */
@@ -66,20 +67,24 @@ static const char *read_role(cmd_parms *cmd, word_t *word)
         identity_named_note(cmd, IDENTITY_NAMED_ROLE, word->text);
         return NULL;
     }
-    return apr_psprintf(cmd->pool,
-                        "identity-role needs the slugs or ids of roles, not their names, which anyone who may create "
-                        "roles can choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
-                        slug_for(cmd->pool, word->text), word->text);
+    return apr_psprintf(
+        cmd->pool,
+        "identity-role needs the slugs or ids of roles, not their names, which anyone who may create "
+        "roles can choose: write %s for \"%s\" (GET /v1/roles shows the slug).",
+        slug_for(cmd->pool, word->text), word->text);
 }
 
 static identity_named_t named_kind(belonging_t in)
 {
-    return in == IN_ACCOUNT ? IDENTITY_NAMED_ACCOUNT : in == IN_TEAM ? IDENTITY_NAMED_TEAM : IDENTITY_NAMED_ENTITY;
+    return in == IN_ACCOUNT ? IDENTITY_NAMED_ACCOUNT
+           : in == IN_TEAM  ? IDENTITY_NAMED_TEAM
+                            : IDENTITY_NAMED_ENTITY;
 }
 
 static const char *read_member(cmd_parms *cmd, word_t *word)
 {
-    static const char *const kinds[] = {[IN_ACCOUNT] = "account=", [IN_TEAM] = "team=", [IN_ENTITY] = "entity="};
+    static const char *const kinds[] = {
+        [IN_ACCOUNT] = "account=", [IN_TEAM] = "team=", [IN_ENTITY] = "entity="};
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         size_t length = strlen(kinds[i]);
@@ -91,7 +96,9 @@ static const char *read_member(cmd_parms *cmd, word_t *word)
         }
     }
     return apr_psprintf(
-        cmd->pool, "identity-member needs account=REFERENCE|ID, team=ID or entity=REFERENCE|ID, not %s.", word->text);
+        cmd->pool,
+        "identity-member needs account=REFERENCE|ID, team=ID or entity=REFERENCE|ID, not %s.",
+        word->text);
 }
 
 /* A word may be quoted as a whole, or after its =, as in team="Night shift". */
@@ -121,7 +128,8 @@ typedef struct kind {
     holds_t *holds;
 } kind_t;
 
-static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed, const kind_t *kind)
+static const char *read_words(cmd_parms *cmd, const char *text, const void **parsed,
+                              const kind_t *kind)
 {
     line_t *line = new_line(cmd, kind->name, text);
     const char *err = NULL;
@@ -132,11 +140,13 @@ static const char *read_words(cmd_parms *cmd, const char *text, const void **par
         word_t *word = apr_array_push(line->words);
         *word = (word_t){.text = next_word(cmd->pool, &text)};
         err = kind->read(cmd, word);
-        line->scope = line->scope ? apr_pstrcat(cmd->pool, line->scope, " ", word->text, NULL) : word->text;
+        line->scope =
+            line->scope ? apr_pstrcat(cmd->pool, line->scope, " ", word->text, NULL) : word->text;
     }
     *parsed = line;
-    return err || line->words->nelts ? err
-                                     : apr_psprintf(cmd->pool, "Require %s: %s is needed.", kind->name, kind->what);
+    return err || line->words->nelts
+               ? err
+               : apr_psprintf(cmd->pool, "Require %s: %s is needed.", kind->name, kind->what);
 }
 
 static const char *parse_permission(cmd_parms *cmd, const char *text, const void **parsed)
@@ -157,7 +167,8 @@ static const char *parse_role(cmd_parms *cmd, const char *text, const void **par
 
 static const char *parse_member(cmd_parms *cmd, const char *text, const void **parsed)
 {
-    static const kind_t kind = {"identity-member", "account=, team= or entity=", read_member, belongs};
+    static const kind_t kind = {"identity-member", "account=, team= or entity=", read_member,
+                                belongs};
 
     identity_alias_note(cmd, text, &member_provider);
     return read_words(cmd, text, parsed, &kind);
@@ -171,27 +182,30 @@ static const char *parse_fresh(cmd_parms *cmd, const char *text, const void **pa
     *parsed = line;
     const char *number = ap_getword_conf(cmd->pool, &text);
     return *text ? "identity-fresh takes one number of seconds."
-                 : identity_read_number(cmd->pool, "Require identity-fresh (seconds since the sign-in)", number, 1,
-                                        365 * 86400, &line->seconds);
+                 : identity_read_number(cmd->pool,
+                                        "Require identity-fresh (seconds since the sign-in)",
+                                        number, 1, 365 * 86400, &line->seconds);
 }
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
 
-static bool may(const line_t *line, const identity_principal_t *principal, const char *account_id, const word_t *word)
+static bool may(const line_t *line, const identity_principal_t *principal, const char *account_id,
+                const word_t *word)
 {
     return line->negated ? identity_may_anywhere(principal, word->text)
                          : identity_may(principal, account_id, word->text);
 }
 
-static bool has_role(const line_t *line, const identity_principal_t *principal, const char *account_id,
-                     const word_t *word)
+static bool has_role(const line_t *line, const identity_principal_t *principal,
+                     const char *account_id, const word_t *word)
 {
-    return line->negated ? !identity_can_belong(principal) || identity_has_role_anywhere(principal, word->text)
+    return line->negated ? !identity_can_belong(principal) ||
+                               identity_has_role_anywhere(principal, word->text)
                          : identity_has_role(principal, account_id, word->text);
 }
 
-static bool belongs(const line_t *line, const identity_principal_t *principal, const char *account_id,
-                    const word_t *word)
+static bool belongs(const line_t *line, const identity_principal_t *principal,
+                    const char *account_id, const word_t *word)
 {
     (void)account_id;
     if (word->in == IN_ENTITY)
@@ -205,9 +219,9 @@ static bool belongs(const line_t *line, const identity_principal_t *principal, c
 static bool holds(const line_t *line, const identity_principal_t *principal, const char *account_id)
 {
     if (!line->holds) /* callers who have never signed in cannot be asked to do so again */
-        return principal->authenticated_at
-                   ? apr_time_now() - principal->authenticated_at <= apr_time_from_sec(line->seconds)
-                   : line->negated;
+        return principal->authenticated_at ? apr_time_now() - principal->authenticated_at <=
+                                                 apr_time_from_sec(line->seconds)
+                                           : line->negated;
     for (int i = 0; i < line->words->nelts; i++)
         if (line->holds(line, principal, account_id, &APR_ARRAY_IDX(line->words, i, word_t)))
             return true;
@@ -234,29 +248,33 @@ static void note_answer(request_rec *r, const line_t *line, bool held)
         rctx->location.scope = line->scope;
 }
 
-bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *principal,
-                           const char *account_id)
+bool identity_answers_same(const identity_answered_t *answered,
+                           const identity_principal_t *principal, const char *account_id)
 {
     return !answered->line->holds || holds(answered->line, principal, account_id) == answered->held;
 }
 
-static const char *missing(apr_pool_t *pool, const identity_rctx_t *rctx, const line_t *line, const word_t *word)
+static const char *missing(apr_pool_t *pool, const identity_rctx_t *rctx, const line_t *line,
+                           const word_t *word)
 {
     identity_named_t kind = line->holds == has_role ? IDENTITY_NAMED_ROLE : named_kind(word->in);
 
     return line->holds == may ? NULL
                               : identity_named_missing(pool, &rctx->host->env,
-                                                       rctx->authentication.principal->entity_id, kind, word->text);
+                                                       rctx->authentication.principal->entity_id,
+                                                       kind, word->text);
 }
 
-const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx, const identity_answered_t *answered)
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx,
+                                  const identity_answered_t *answered)
 {
     const line_t *line = answered->line;
     const char *text;
 
     if (answered->held != line->negated)
         return NULL;
-    text = apr_psprintf(pool, line->negated ? "is refused by 'Require not %s'" : "lacks 'Require %s'", line->text);
+    text = apr_psprintf(
+        pool, line->negated ? "is refused by 'Require not %s'" : "lacks 'Require %s'", line->text);
     for (int i = 0; line->words && i < line->words->nelts; i++) {
         const char *phrase = missing(pool, rctx, line, &APR_ARRAY_IDX(line->words, i, word_t));
         if (phrase)
@@ -269,7 +287,8 @@ const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx,
 static bool asked(const request_rec *r)
 {
     const identity_rctx_t *rctx = identity_rctx_claimed(r);
-    return rctx ? rctx->api.authenticated : identity_rctx_protected(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
+    return rctx ? rctx->api.authenticated
+                : identity_rctx_protected(r) || !ap_auth_type((request_rec *)(uintptr_t)r);
 }
 
 /* Admitted by another provider: nothing is known about that user here, so no line grants access, plain or negated
@@ -280,10 +299,11 @@ static authz_status unknown_here(request_rec *r, const line_t *line)
 
     if (rctx)
         rctx->location.foreign = true;
-    ap_log_rerror(APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
-                  "ID0561: %s: %s is not a user of the identity database, so 'Require %s%s' cannot be evaluated and "
-                  "denies access",
-                  r->uri, r->user, line->negated ? "not " : "", line->text);
+    ap_log_rerror(
+        APLOG_MARK, line->negated ? APLOG_WARNING : APLOG_INFO, 0, r,
+        "ID0561: %s: %s is not a user of the identity database, so 'Require %s%s' cannot be evaluated and "
+        "denies access",
+        r->uri, r->user, line->negated ? "not " : "", line->text);
     return line->negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
@@ -303,8 +323,10 @@ static authz_status check(request_rec *r, const char *text, const void *parsed)
     return held ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
-static const authz_provider permission_provider = {check, parse_permission}, role_provider = {check, parse_role},
-                            member_provider = {check, parse_member}, fresh_provider = {check, parse_fresh};
+static const authz_provider permission_provider = {check, parse_permission},
+                            role_provider = {check, parse_role},
+                            member_provider = {check, parse_member},
+                            fresh_provider = {check, parse_fresh};
 
 void identity_register_require(apr_pool_t *pool)
 {
@@ -317,6 +339,7 @@ void identity_register_require(apr_pool_t *pool)
                      {"identity-fresh", &fresh_provider}};
 
     for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
-        ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, providers[i].name, AUTHZ_PROVIDER_VERSION,
-                                  providers[i].provider, AP_AUTH_INTERNAL_PER_CONF);
+        ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, providers[i].name,
+                                  AUTHZ_PROVIDER_VERSION, providers[i].provider,
+                                  AP_AUTH_INTERNAL_PER_CONF);
 }

@@ -57,8 +57,8 @@ static bool snapshot_of(const char *path, snapshot_t *snapshot)
     return true;
 }
 
-void identity_secret_watch(identity_site_t *site, const char *name, const char *path, identity_secret_take_t *take,
-                           void *user)
+void identity_secret_watch(identity_site_t *site, const char *name, const char *path,
+                           identity_secret_take_t *take, void *user)
 {
     if (!site->secrets) {
         site->secrets = apr_pcalloc(site->pool, sizeof *site->secrets);
@@ -96,19 +96,20 @@ static void look(const identity_secrets_t *secrets, secret_file_t *file)
     if (!errmsg) {
         file->take(file->user, secret);
         if (tell)
-            IDENTITY_LOG(APLOG_NOTICE, secrets->server, "ID0555: %s: %s has changed and was read again", file->name,
-                         file->path);
+            IDENTITY_LOG(APLOG_NOTICE, secrets->server,
+                         "ID0555: %s: %s has changed and was read again", file->name, file->path);
         return;
     }
     bool closed = now.there && access(file->path, R_OK) != 0 && errno == EACCES;
     if (tell && closed)
-        IDENTITY_LOG(APLOG_NOTICE, secrets->server,
-                     "ID0558: %s: %s has changed but is readable by root only: the change takes effect at the next "
-                     "graceful restart",
-                     file->name, file->path);
+        IDENTITY_LOG(
+            APLOG_NOTICE, secrets->server,
+            "ID0558: %s: %s has changed but is readable by root only: the change takes effect at the next "
+            "graceful restart",
+            file->name, file->path);
     else if (tell)
-        IDENTITY_LOG(APLOG_WARNING, secrets->server, "ID0556: %s: %s The previous secret remains in use", file->name,
-                     errmsg);
+        IDENTITY_LOG(APLOG_WARNING, secrets->server,
+                     "ID0556: %s: %s The previous secret remains in use", file->name, errmsg);
     apr_pool_destroy(lasting);
 }
 
@@ -124,14 +125,16 @@ static apr_status_t tick(int state, void *secrets_, apr_pool_t *pool)
 
 void identity_start_secrets(identity_site_t *site)
 {
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *callback =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     ap_watchdog_t *watchdog;
 
     if (!site->secrets || !instance || !callback)
         return;
-    atomic_llong *told = identity_memory_shared(site->pool, (apr_size_t)site->secrets->files->nelts * sizeof *told);
+    atomic_llong *told =
+        identity_memory_shared(site->pool, (apr_size_t)site->secrets->files->nelts * sizeof *told);
     for (int i = 0; told && i < site->secrets->files->nelts; i++)
         APR_ARRAY_IDX(site->secrets->files, i, secret_file_t).told = &told[i];
     /* In every child. */

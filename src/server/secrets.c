@@ -12,8 +12,9 @@
 
 static const char *err(apr_pool_t *pool, const char *path, int error)
 {
-    return apr_psprintf(pool, "%s cannot be read: %s (errno %d)%s%s%s.", path, strerror(error), error,
-                        error == EACCES ? "; run `" : "", error == EACCES ? identity_rights_command(pool, path) : "",
+    return apr_psprintf(pool, "%s cannot be read: %s (errno %d)%s%s%s.", path, strerror(error),
+                        error, error == EACCES ? "; run `" : "",
+                        error == EACCES ? identity_rights_command(pool, path) : "",
                         error == EACCES ? "`" : "");
 }
 
@@ -25,7 +26,9 @@ static const char *validate(apr_pool_t *pool, const char *path, int file, struct
         return apr_psprintf(pool, "%s is not a regular file.", path);
     if (info->st_mode & 077)
         return apr_psprintf(
-            pool, "%s contains a secret, but is readable or writable by others than its owner: chmod 600 it.", path);
+            pool,
+            "%s contains a secret, but is readable or writable by others than its owner: chmod 600 it.",
+            path);
     if (info->st_size == 0 || info->st_size > SECRET_LARGEST)
         return apr_psprintf(pool, "%s is empty or too large.", path);
     return NULL;
@@ -63,7 +66,8 @@ const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secr
     return **secret ? NULL : apr_psprintf(pool, "%s has no secret on its first line.", path);
 }
 
-const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys)
+const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths,
+                               identity_keyset_t **keys)
 {
     const char **pems = apr_palloc(pool, (apr_size_t)paths->nelts * sizeof *pems);
     const char *errmsg = NULL;
@@ -82,7 +86,8 @@ const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths
         const char *error = NULL;
         *keys = identity_keyset_load(pool, pems, paths->nelts, &error);
         if (!*keys)
-            errmsg = apr_psprintf(pool, "IdentitySigningKey %s: %s", apr_array_pstrcat(texts, paths, ' '), error);
+            errmsg = apr_psprintf(pool, "IdentitySigningKey %s: %s",
+                                  apr_array_pstrcat(texts, paths, ' '), error);
     }
     apr_pool_destroy(texts);
     return errmsg;
@@ -108,10 +113,11 @@ const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsig
     if (errmsg)
         errmsg = apr_pstrcat(pool, "IdentityKeyEscrow ", errmsg, NULL);
     else if (!identity_sealing_key_read(text, made))
-        errmsg = apr_psprintf(pool,
-                              "IdentityKeyEscrow %s does not contain 32 bytes as 64 hexadecimal digits or in base64; "
-                              "`openssl rand -hex 32` generates them.",
-                              path);
+        errmsg = apr_psprintf(
+            pool,
+            "IdentityKeyEscrow %s does not contain 32 bytes as 64 hexadecimal digits or in base64; "
+            "`openssl rand -hex 32` generates them.",
+            path);
     *key = made;
     apr_pool_destroy(texts);
     return errmsg;

@@ -71,9 +71,10 @@ typedef struct identity_conf {
     bool forwards;                /* IdentityForwardHeaders is On */
     /* Their origin, for htidentity. */
     const char *blocklist_file, *templates_folder;
-    bool active;                        /* answers the API, or protects something */
-    identity_host_t *host;              /* created at start, if it is active */
-    const identity_site_t *database_of; /* set at start, if mod_dbd's database here is an identity database */
+    bool active;           /* answers the API, or protects something */
+    identity_host_t *host; /* created at start, if it is active */
+    const identity_site_t
+        *database_of; /* set at start, if mod_dbd's database here is an identity database */
 } identity_conf_t;
 
 #define DIRECTORY(name, arguments, setter, type, member, standard, help) type member;
@@ -98,13 +99,15 @@ static inline identity_conf_t *identity_conf(const server_rec *server)
 /* Parsing of values (values.c): NULL, or an error message about the directive `name`. */
 const char *identity_read_duration(apr_pool_t *pool, const char *name, const char *text, bool zero,
                                    apr_interval_time_t *value);
-const char *identity_read_size(apr_pool_t *pool, const char *name, const char *text, apr_size_t largest,
-                               apr_size_t *value);
-const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text, unsigned least, unsigned most,
-                                 unsigned *value);
+const char *identity_read_size(apr_pool_t *pool, const char *name, const char *text,
+                               apr_size_t largest, apr_size_t *value);
+const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text,
+                                 unsigned least, unsigned most, unsigned *value);
 /* N/D, or off. */
-const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value);
-const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value);
+const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text,
+                               identity_rate_t *value);
+const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text,
+                                 const char **value);
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text);
 /* Scheme, host and the port unless it is the scheme's default (or 0). */
 const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, unsigned port);
@@ -112,15 +115,17 @@ const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, uns
 bool identity_origin_loopback(apr_pool_t *pool, const char *origin);
 
 /* providers.c: checks of one line, and of two. */
-const char *identity_read_provider(apr_pool_t *pool, const char *name, int count, char *const arguments[],
-                                   identity_provider_conf_t *provider);
-const char *identity_provider_clash(apr_pool_t *pool, const char *name, const identity_provider_conf_t *one,
+const char *identity_read_provider(apr_pool_t *pool, const char *name, int count,
+                                   char *const arguments[], identity_provider_conf_t *provider);
+const char *identity_provider_clash(apr_pool_t *pool, const char *name,
+                                    const identity_provider_conf_t *one,
                                     const identity_provider_conf_t *other);
 
 /* guests.c */
 const char *identity_read_account(apr_pool_t *pool, const char *name, const char *value);
-const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url, const char *file,
-                                  const char *option, identity_captcha_conf_t *captcha);
+const char *identity_read_captcha(apr_pool_t *pool, const char *name, const char *url,
+                                  const char *file, const char *option,
+                                  identity_captcha_conf_t *captcha);
 
 /* The settings of mod_dbd and mod_ssl for a server (tree.c). */
 typedef struct identity_dbd {
@@ -128,16 +133,18 @@ typedef struct identity_dbd {
     int max;
     bool persist;
 } identity_dbd_t;
-void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd);
+void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server,
+                       identity_dbd_t *dbd);
 bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b);
 /* A directive by which another module runs SQL through mod_dbd, in this very server or virtual host; NULL: none. */
-const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
+const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server,
+                                        const server_rec *server);
 /* Does mod_dbd prepare statements of other modules for this server, its own or the main server's? */
 bool identity_dbd_shared(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
 void identity_dbd_open_late(apr_pool_t *configuration, apr_pool_t *temporary, server_rec *server);
 /* Calls want for each server in which AuthType, AuthBasicProvider or Require asks for identities. */
-void identity_servers_asking(apr_pool_t *pool, server_rec *main_server, void (*want)(void *data, server_rec *server),
-                             void *data);
+void identity_servers_asking(apr_pool_t *pool, server_rec *main_server,
+                             void (*want)(void *data, server_rec *server), void *data);
 bool identity_server_tls(apr_pool_t *pool, const server_rec *main_server, const server_rec *server);
 
 /* Secrets in files (secrets.c): NULL, or an error message. A file that others than its owner can read is refused. */
@@ -147,10 +154,11 @@ const char *identity_secret_line(apr_pool_t *pool, const char *path, char **secr
 /* reread.c: from now on a secret file that changes is read again, and its first line passed on. name: of the
  * directive. */
 typedef void identity_secret_take_t(void *user, const char *secret);
-void identity_secret_watch(identity_site_t *site, const char *name, const char *path, identity_secret_take_t *take,
-                           void *user);
+void identity_secret_watch(identity_site_t *site, const char *name, const char *path,
+                           identity_secret_take_t *take, void *user);
 void identity_start_secrets(identity_site_t *site);
-const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths, identity_keyset_t **keys);
+const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths,
+                               identity_keyset_t **keys);
 /* The sealing key of IdentityKeyEscrow; wiped with the pool. */
 const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
 
@@ -174,7 +182,8 @@ struct identity_host {
     apr_time_t signing_key_at; /* of IdentitySigningKey's newest file, as seen by the parent */
     identity_settings_t settings;
     identity_env_t env;
-    apr_uint64_t keys_mark; /* of the signing keys beside the database, when this process last read them */
+    apr_uint64_t
+        keys_mark; /* of the signing keys beside the database, when this process last read them */
 };
 
 /* From which a child makes request ids (env.c). */
@@ -246,11 +255,13 @@ typedef struct identity_magic {
 
 /* Examines the database with the permissions of the children; *errmsg: the problem and its fix. kept: NULL if this
  * process has no connections. Creates nothing; read_only: does not write to the file either. */
-identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd, identity_magic_t *kept,
-                                         bool read_only, const char **errmsg);
+identity_fault_t identity_database_check(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                         identity_magic_t *kept, bool read_only,
+                                         const char **errmsg);
 /* What a failed statement reveals about the whole database; NONE: nothing. */
-identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd, const char *failure,
-                                          const char *detail, const char **errmsg);
+identity_fault_t identity_statement_fault(apr_pool_t *pool, const identity_dbd_t *dbd,
+                                          const char *failure, const char *detail,
+                                          const char **errmsg);
 /* A file beside the database that belongs to one: a signing key, a journal; NULL: none. If the database is missing,
  * it was moved away, or its disk is not mounted. */
 const char *identity_database_remains(apr_pool_t *pool, const identity_dbd_t *dbd);
@@ -276,20 +287,23 @@ bool identity_file_same(const identity_file_t *a, const identity_file_t *b);
 
 identity_database_t *identity_database_make(identity_site_t *site, const identity_dbd_t *dbd);
 /* In the parent: takes over the result of its examination; logs a problem. */
-void identity_database_started(identity_database_t *database, identity_fault_t fault, const char *errmsg);
+void identity_database_started(identity_database_t *database, identity_fault_t fault,
+                               const char *errmsg);
 identity_site_t *identity_database_site(const identity_database_t *database);
 bool identity_database_well(const identity_database_t *database); /* in the parent */
 /* In each child, false without a mutex; then by any thread: may a connection be used? *file is the one to open. BUSY
  * while another process locks it, LOST for any other problem. */
 bool identity_database_child(identity_database_t *database);
-identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool, identity_file_t *file);
+identity_db_status_t identity_database_ready(identity_database_t *database, apr_pool_t *pool,
+                                             identity_file_t *file);
 /* Before a request received now: checks every few seconds for signing keys beside the database that were added or
  * removed. */
 void identity_database_keys(identity_database_t *database, apr_time_t now);
 /* A connection has failed: the database is examined before the next one is lent. */
 void identity_database_suspect(identity_database_t *database);
 /* A statement has failed; a change was committed. */
-void identity_database_heard(identity_database_t *database, const char *failure, const char *detail);
+void identity_database_heard(identity_database_t *database, const char *failure,
+                             const char *detail);
 void identity_database_wrote(identity_database_t *database);
 
 /* databases.c: gives files created by root, and no others, to the children's user. NULL, or an error message. */
@@ -309,8 +323,8 @@ void identity_retention_share(identity_site_t *site);
 json_t *identity_host_json(const identity_host_t *host);
 /* That of all hosts, on standard output. */
 void identity_dump(apr_pool_t *configuration, server_rec *main_server);
-identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
-                                      const char **errmsg);
+identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database,
+                                      bool replaced, const char **errmsg);
 
 /* dbpool.c: connections from mod_dbd, never more at once than it may open, and the write lock. */
 identity_dbpool_t *identity_dbpool_make(apr_pool_t *configuration, identity_host_t *host);
@@ -331,8 +345,8 @@ static inline uintptr_t identity_shared_border(uintptr_t at)
 /* Such memory, created once in the life of the parent and found again by name, version and size, so that old and new
  * children of a graceful restart share it. version: of its layout. init: initializes it; may be NULL. */
 typedef bool identity_shared_init_t(void *memory, const void *context);
-void *identity_shared(const identity_site_t *site, const char *name, unsigned version, apr_size_t size,
-                      identity_shared_init_t *init, const void *context);
+void *identity_shared(const identity_site_t *site, const char *name, unsigned version,
+                      apr_size_t size, identity_shared_init_t *init, const void *context);
 /* Has a process that was a child of this server ended, or its pid been reused by another program? All children of a
  * server are in one process group. */
 bool identity_process_gone(pid_t pid);
@@ -378,12 +392,13 @@ typedef struct identity_answered {
     bool held;
 } identity_answered_t;
 /* Would it give the same result for that principal? Thread-safe. */
-bool identity_answers_same(const identity_answered_t *answered, const identity_principal_t *principal,
-                           const char *account_id);
+bool identity_answers_same(const identity_answered_t *answered,
+                           const identity_principal_t *principal, const char *account_id);
 
 /* For the log: what the caller lacks for a line that denied access, and which of its names do not exist; NULL if it
  * granted access. */
-const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx, const identity_answered_t *answered);
+const char *identity_answer_lacks(apr_pool_t *pool, const identity_rctx_t *rctx,
+                                  const identity_answered_t *answered);
 
 /* stream.c: a long-running response (IdentityStreamRecheck). */
 typedef struct identity_streams identity_streams_t;

@@ -25,7 +25,8 @@ void *identity_shared(const identity_site_t *site, const char *name, unsigned ve
 {
     apr_pool_t *process = site->main_server->process->pool;
     /* A module that was replaced before a graceful restart may use a different layout. */
-    const char *key = apr_psprintf(site->pool, "identity-%u-%" APR_SIZE_T_FMT "-%s", version, size, name);
+    const char *key =
+        apr_psprintf(site->pool, "identity-%u-%" APR_SIZE_T_FMT "-%s", version, size, name);
     void *memory = NULL;
 
     apr_pool_userdata_get(&memory, key, process);

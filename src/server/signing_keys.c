@@ -12,9 +12,12 @@ APLOG_USE_MODULE(identity);
 
 const apr_array_header_t *identity_keys_configured(const identity_host_t *host)
 {
-    const identity_host_t *api = host->conf->engine ? NULL : identity_api_of(host->site, &host->dbd);
+    const identity_host_t *api =
+        host->conf->engine ? NULL : identity_api_of(host->site, &host->dbd);
 
-    return host->conf->signing_keys ? host->conf->signing_keys : api ? api->conf->signing_keys : NULL;
+    return host->conf->signing_keys ? host->conf->signing_keys
+           : api                    ? api->conf->signing_keys
+                                    : NULL;
 }
 
 /* The keys beside the database. */
@@ -31,7 +34,8 @@ static const char *load(apr_pool_t *temporary, apr_pool_t *pool, const identity_
 }
 
 /* Threads read env.keys at any time: a set that was in use is never freed. */
-static void install(const identity_database_t *database, const identity_site_t *site, const identity_keyset_t *keys)
+static void install(const identity_database_t *database, const identity_site_t *site,
+                    const identity_keyset_t *keys)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
@@ -41,7 +45,8 @@ static void install(const identity_database_t *database, const identity_site_t *
 }
 
 /* A host of that database that uses the key beside it; NULL: none. *known: it already has keys. */
-static identity_host_t *taker(const identity_site_t *site, const identity_database_t *database, bool *known)
+static identity_host_t *taker(const identity_site_t *site, const identity_database_t *database,
+                              bool *known)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
         identity_host_t *host = APR_ARRAY_IDX(site->hosts, i, identity_host_t *);
@@ -53,8 +58,9 @@ static identity_host_t *taker(const identity_site_t *site, const identity_databa
 }
 
 /* For an available database: creates the first key if there is none. */
-static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool, const identity_host_t *host,
-                                identity_key_folder_t *found, identity_keyset_t **keys)
+static const char *load_or_make(apr_pool_t *temporary, apr_pool_t *pool,
+                                const identity_host_t *host, identity_key_folder_t *found,
+                                identity_keyset_t **keys)
 {
     const char *path = APR_ARRAY_IDX(found->paths, 0, const char *), *errmsg = NULL;
 
@@ -77,8 +83,8 @@ static void forget_principals(const identity_host_t *host)
 }
 
 /* Loads them again. If that fails, existing keys remain in use; logged once. */
-static const char *reload(apr_pool_t *temporary, const identity_database_t *database, identity_host_t *host,
-                          identity_key_folder_t *found, bool known)
+static const char *reload(apr_pool_t *temporary, const identity_database_t *database,
+                          identity_host_t *host, identity_key_folder_t *found, bool known)
 {
     identity_keyset_t *keys = NULL;
     apr_pool_t *lasting;
@@ -89,7 +95,8 @@ static const char *reload(apr_pool_t *temporary, const identity_database_t *data
     if (errmsg) {
         apr_pool_destroy(lasting);
         if (known)
-            IDENTITY_LOG(APLOG_WARNING, host->server, "ID0538: %s The present keys remain in use.", errmsg);
+            IDENTITY_LOG(APLOG_WARNING, host->server, "ID0538: %s The present keys remain in use.",
+                         errmsg);
         return errmsg;
     }
     install(database, host->site, keys);
@@ -98,8 +105,8 @@ static const char *reload(apr_pool_t *temporary, const identity_database_t *data
     return NULL;
 }
 
-identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database, bool replaced,
-                                      const char **errmsg)
+identity_fault_t identity_keys_reload(apr_pool_t *temporary, const identity_database_t *database,
+                                      bool replaced, const char **errmsg)
 {
     const identity_site_t *site = identity_database_site(database);
     bool known = false;
@@ -154,7 +161,8 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
         const char *errmsg = paths ? start_configured(host, paths) : NULL;
 
         if (!errmsg && host->conf->key_escrow)
-            errmsg = identity_escrow_load(site->pool, host->conf->key_escrow, &host->settings.key_escrow);
+            errmsg = identity_escrow_load(site->pool, host->conf->key_escrow,
+                                          &host->settings.key_escrow);
         if (errmsg) {
             IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0528: %s", errmsg);
             return HTTP_INTERNAL_SERVER_ERROR;

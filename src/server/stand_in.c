@@ -27,7 +27,8 @@ static const char *asked_for(const request_rec *r)
 
 static bool takes_cookie(const request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
     const char *type = ap_auth_type((request_rec *)r);
 
     return conf->cookie && type && strcasecmp(type, "Identity") == 0;
@@ -53,14 +54,16 @@ bool identity_stands_in(const identity_rctx_t *rctx, const identity_response_t *
     int status = rctx->api.in->stand_in.status;
     bool ours = status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
 
-    return !status || (ours && identity_wants_page(rctx->api.in) && (!response || response->status == status));
+    return !status ||
+           (ours && identity_wants_page(rctx->api.in) && (!response || response->status == status));
 }
 
 int identity_plain_error(request_rec *r, identity_rctx_t *rctx)
 {
     const request_rec *before = refused(r);
 
-    for (const char *const *name = (const char *const[]){"error-notes", "verbose-error-to", NULL}; *name; name++)
+    for (const char *const *name = (const char *const[]){"error-notes", "verbose-error-to", NULL};
+         *name; name++)
         if (apr_table_get(before->notes, *name))
             apr_table_set(r->notes, *name, apr_table_get(before->notes, *name));
     rctx->api.plain_error = true; /* errors.c leaves it unchanged */

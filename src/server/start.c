@@ -65,7 +65,8 @@ static const char *origin_of(const identity_site_t *site, const server_rec *serv
 {
     bool secure = identity_server_tls(site->pool, site->main_server, server);
 
-    return identity_origin(site->pool, secure, server->server_hostname, port_of(server, server == site->main_server));
+    return identity_origin(site->pool, secure, server->server_hostname,
+                           port_of(server, server == site->main_server));
 }
 
 /* The first that answers the API from the same database: a server that only protects something accepts its tokens. */
@@ -88,9 +89,11 @@ static const char *default_origin(identity_host_t *host)
 
     if (api)
         return api->settings.public_url;
-    if (host->conf->settings.require_tls && !identity_server_tls(site->pool, site->main_server, host->server))
+    if (host->conf->settings.require_tls &&
+        !identity_server_tls(site->pool, site->main_server, host->server))
         for (const server_rec *other = site->main_server; other; other = other->next)
-            if (identity_conf(other) == host->conf && identity_server_tls(site->pool, site->main_server, other))
+            if (identity_conf(other) == host->conf &&
+                identity_server_tls(site->pool, site->main_server, other))
                 return origin_of(site, other);
     return origin_of(site, host->server);
 }
@@ -108,8 +111,9 @@ static const char *default_helo(apr_pool_t *pool, const char *origin)
 {
     const char *host = strstr(origin, "://") + 3;
 
-    return identity_mail_helo(pool,
-                              apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")));
+    return identity_mail_helo(
+        pool,
+        apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")));
 }
 
 static void take_password(void *target, const char *secret)
@@ -128,13 +132,15 @@ static const char *mail_of(identity_host_t *host)
     if (!conf->mail)
         return NULL;
     settings->mail = target = apr_pmemdup(host->site->pool, conf->mail, sizeof *target);
-    target->helo = conf->mail_helo ? conf->mail_helo : default_helo(host->site->pool, settings->public_url);
+    target->helo =
+        conf->mail_helo ? conf->mail_helo : default_helo(host->site->pool, settings->public_url);
     settings->mail_templates = conf->mail_templates;
     if (!settings->mail_templates)
         settings->mail_templates = identity_mail_templates_load(host->site->pool, NULL, &errmsg);
     if (!settings->mail_templates)
         return errmsg;
-    settings->mail_from = conf->mail_from ? conf->mail_from : default_sender(host->site->pool, settings->public_url);
+    settings->mail_from =
+        conf->mail_from ? conf->mail_from : default_sender(host->site->pool, settings->public_url);
     if (!conf->mail_secret || !target->user)
         return NULL;
     errmsg = identity_secret_read(host->site->pool, conf->mail_secret, &secret);
@@ -142,7 +148,8 @@ static const char *mail_of(identity_host_t *host)
         return apr_psprintf(host->site->pool, "IdentityMailSecret %s", errmsg);
     secret[strcspn(secret, "\r\n")] = '\0';
     target->password = secret;
-    identity_secret_watch(host->site, "IdentityMailSecret", conf->mail_secret, take_password, target);
+    identity_secret_watch(host->site, "IdentityMailSecret", conf->mail_secret, take_password,
+                          target);
     return NULL;
 }
 
@@ -158,15 +165,16 @@ static void settings_of(identity_host_t *host)
     settings->demo_lifetime = identity_within_day(settings->demo_lifetime);
     settings->refresh_idle = conf->refresh_lifetime.idle;
     settings->refresh_absolute = conf->refresh_lifetime.absolute;
-    settings->blocklist = conf->password_blocklist ? conf->password_blocklist : host->site->blocklist;
+    settings->blocklist =
+        conf->password_blocklist ? conf->password_blocklist : host->site->blocklist;
     settings->rates = conf->rates.rates;
     settings->retention = conf->retention.retention;
     settings->retention.leaves = conf->refresh_lifetime.idle;
     settings->retention.deleted = conf->delete_after;
 }
 
-static identity_host_t *host_make(identity_site_t *site, server_rec *server, const identity_dbd_t *dbd,
-                                  const char **errmsg)
+static identity_host_t *host_make(identity_site_t *site, server_rec *server,
+                                  const identity_dbd_t *dbd, const char **errmsg)
 {
     identity_host_t *host = apr_pcalloc(site->pool, sizeof *host);
 
@@ -202,11 +210,13 @@ static void tell_origin(const identity_host_t *host)
     const char *origin = host->settings.public_url;
 
     if (!host->conf->engine)
-        IDENTITY_LOG(APLOG_INFO, host->server, "ID0533: protects content; accepts the tokens of %s", origin);
+        IDENTITY_LOG(APLOG_INFO, host->server, "ID0533: protects content; accepts the tokens of %s",
+                     origin);
     else if (host->conf->settings.require_tls && strncmp(origin, "https:", 6) != 0 &&
              !identity_origin_loopback(host->site->pool, origin))
         IDENTITY_LOG(APLOG_WARNING, host->server,
-                     "ID0523: links in mails begin with %s, without TLS; set IdentityPublicURL", origin);
+                     "ID0523: links in mails begin with %s, without TLS; set IdentityPublicURL",
+                     origin);
     else
         IDENTITY_LOG(APLOG_INFO, host->server, "ID0529: answers the API as %s", origin);
 }
@@ -251,7 +261,8 @@ static void mark_databases(identity_site_t *site)
         for (int i = 0; i < site->hosts->nelts && !mine; i++)
             if (identity_dbd_same(&APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->dbd, &dbd))
                 mine = site;
-        if (conf->database_of != mine && server != site->main_server && conf == identity_conf(site->main_server)) {
+        if (conf->database_of != mine && server != site->main_server &&
+            conf == identity_conf(site->main_server)) {
             conf = apr_pmemdup(site->pool, conf, sizeof *conf);
             ap_set_module_config(server->module_config, &identity_module, conf);
         }
@@ -262,7 +273,8 @@ static void mark_databases(identity_site_t *site)
 int identity_start_hosts(identity_site_t *site)
 {
     if (sodium_init() < 0) {
-        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0521: libsodium cannot be used on this machine.");
+        IDENTITY_LOG(APLOG_EMERG, site->main_server,
+                     "ID0521: libsodium cannot be used on this machine.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     /* First those that answer the API: the others follow them. */
@@ -287,16 +299,17 @@ static int write_mutex(identity_site_t *site)
 
     apr_pool_userdata_get((void **)&mutex, IDENTITY_WRITE_MUTEX, process);
     if (!mutex) {
-        if (ap_global_mutex_create(&mutex, NULL, IDENTITY_WRITE_MUTEX, NULL, site->main_server, process, 0) !=
-            APR_SUCCESS)
+        if (ap_global_mutex_create(&mutex, NULL, IDENTITY_WRITE_MUTEX, NULL, site->main_server,
+                                   process, 0) != APR_SUCCESS)
             return HTTP_INTERNAL_SERVER_ERROR; /* httpd has logged the reason */
         apr_pool_userdata_setn(mutex, apr_pstrdup(process, IDENTITY_WRITE_MUTEX), NULL, process);
     }
     if (apr_global_mutex_mech(mutex) == APR_LOCK_POSIXSEM) {
-        IDENTITY_LOG(APLOG_EMERG, site->main_server,
-                     "ID0524: Mutex posixsem %s: a child that is killed could block all others from writing; use "
-                     "another mechanism.",
-                     IDENTITY_WRITE_MUTEX);
+        IDENTITY_LOG(
+            APLOG_EMERG, site->main_server,
+            "ID0524: Mutex posixsem %s: a child that is killed could block all others from writing; use "
+            "another mechanism.",
+            IDENTITY_WRITE_MUTEX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     site->write = mutex;
@@ -312,7 +325,8 @@ static unsigned hash_slots(const identity_site_t *site)
         budget = (apr_size_t)(processors > 0 ? processors : 1) * 20 * 1024 * 1024;
     for (int i = 0; i < site->hosts->nelts; i++) {
         apr_size_t memory =
-            (apr_size_t)APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->settings.hash.memory_kib * 1024;
+            (apr_size_t)APR_ARRAY_IDX(site->hosts, i, identity_host_t *)->settings.hash.memory_kib *
+            1024;
         if (memory > largest)
             largest = memory;
     }
@@ -355,13 +369,15 @@ void identity_child_init(apr_pool_t *child, server_rec *main_server)
     if (!site)
         return;
     if (sodium_init() < 0 || !identity_client_start())
-        IDENTITY_LOG(APLOG_CRIT, main_server, "ID0526: libsodium or libcurl cannot be used in this child");
+        IDENTITY_LOG(APLOG_CRIT, main_server,
+                     "ID0526: libsodium or libcurl cannot be used in this child");
     json_object_seed(0);
     identity_request_ids_begin(&site->labels);
-    apr_status_t status = apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);
+    apr_status_t status =
+        apr_global_mutex_child_init(&site->write, apr_global_mutex_lockfile(site->write), child);
     if (status != APR_SUCCESS)
-        ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server, "ID0527: the mutex %s cannot be used in this child",
-                     IDENTITY_WRITE_MUTEX);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, main_server,
+                     "ID0527: the mutex %s cannot be used in this child", IDENTITY_WRITE_MUTEX);
     identity_hashsem_join(site->hashing);
     identity_metrics_join(site, child);
     for (int i = 0; i < site->pools->nelts; i++)

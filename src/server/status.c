@@ -18,7 +18,8 @@ APLOG_USE_MODULE(identity);
 #define REFRESH_DEFAULT 10
 #define REFRESH_MAX     86400
 
-static void set_size(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, const char *path)
+static void set_size(identity_metrics_snapshot_t *snapshot, identity_metric_t metric,
+                     const char *path)
 {
     struct stat info;
 
@@ -44,7 +45,8 @@ static identity_metrics_snapshot_t *collect(apr_pool_t *pool, const identity_hos
     identity_metrics_statistics(pool, &host->env, snapshot);
     identity_snapshot_set(snapshot, IDENTITY_METRIC_CONNECTIONS_MAX, host->dbd.max);
     set_size(snapshot, IDENTITY_METRIC_DATABASE_SIZE, host->dbd.params);
-    set_size(snapshot, IDENTITY_METRIC_DATABASE_WAL, apr_pstrcat(pool, host->dbd.params, "-wal", NULL));
+    set_size(snapshot, IDENTITY_METRIC_DATABASE_WAL,
+             apr_pstrcat(pool, host->dbd.params, "-wal", NULL));
     set_room(snapshot, identity_folder_of(pool, host->dbd.params));
     identity_snapshot_set(snapshot, IDENTITY_METRIC_BUILD, 1);
     if (host->watch)
@@ -62,7 +64,8 @@ static const char *parameter(const request_rec *r, const char *name)
     for (const char *at = r->args; at; at = strchr(at, '&') ? strchr(at, '&') + 1 : NULL) {
         size_t end = strcspn(at, "&");
         if (end >= length && strncmp(at, name, length) == 0 && (end == length || at[length] == '='))
-            return apr_pstrmemdup(r->pool, at + length + (end > length), end - length - (end > length));
+            return apr_pstrmemdup(r->pool, at + length + (end > length),
+                                  end - length - (end > length));
     }
     return NULL;
 }
@@ -77,7 +80,8 @@ static int refresh_of(const request_rec *r)
     return seconds < 1 ? REFRESH_DEFAULT : seconds > REFRESH_MAX ? REFRESH_MAX : (int)seconds;
 }
 
-static const char *page(request_rec *r, const identity_host_t *host, const identity_metrics_snapshot_t *snapshot)
+static const char *page(request_rec *r, const identity_host_t *host,
+                        const identity_metrics_snapshot_t *snapshot)
 {
     identity_metrics_view_t view = {.site = ap_get_server_name(r),
                                     .now = apr_time_now(),

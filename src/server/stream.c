@@ -81,8 +81,9 @@ static void end(stream_t *stream)
     /* Its thread may still be waiting for a silent backend. */
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS, -1);
     identity_metric_add(stream->host->env.metrics, IDENTITY_METRIC_STREAMS_ENDED, 1);
-    IDENTITY_LOG(APLOG_INFO, stream->host->server, "ID0596: %s is no longer allowed to access %s: connection closed",
-                 stream->name, stream->r->uri);
+    IDENTITY_LOG(APLOG_INFO, stream->host->server,
+                 "ID0596: %s is no longer allowed to access %s: connection closed", stream->name,
+                 stream->r->uri);
     atomic_store(&stream->ended, true);
     if (stream->descriptor >= 0)
         shutdown(stream->descriptor, SHUT_RDWR);
@@ -129,7 +130,8 @@ static bool may_stay(const look_t *look, const identity_principal_t *now)
     if (look->chosen && !now->entity_wide && !identity_in_account(now, look->account_id))
         return false;
     for (int i = 0; look->answers && i < look->answers->nelts; i++)
-        if (!identity_answers_same(&APR_ARRAY_IDX(look->answers, i, identity_answered_t), now, look->account_id))
+        if (!identity_answers_same(&APR_ARRAY_IDX(look->answers, i, identity_answered_t), now,
+                                   look->account_id))
             return false;
     return true;
 }
@@ -146,7 +148,8 @@ static stream_t *find(const identity_streams_t *streams, apr_uint64_t number)
 static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *look)
 {
     const identity_principal_t *now;
-    identity_renewal_t renewal = identity_principal_renew(pool, &look->host->env, &look->principal, &now);
+    identity_renewal_t renewal =
+        identity_principal_renew(pool, &look->host->env, &look->principal, &now);
     bool stays = renewal == IDENTITY_RENEWAL_UNKNOWN || (now && may_stay(look, now));
 
     pthread_mutex_lock(&streams->mutex);
@@ -162,7 +165,8 @@ static void decide(identity_streams_t *streams, apr_pool_t *pool, const look_t *
 
 static bool current(const stream_t *stream)
 {
-    const identity_principal_t principal = {.ends_at = stream->ends_at, .snapshot = stream->snapshot};
+    const identity_principal_t principal = {.ends_at = stream->ends_at,
+                                            .snapshot = stream->snapshot};
     return identity_principal_current(&stream->host->env, &principal);
 }
 
@@ -213,7 +217,8 @@ static void *watch(void *streams_)
         }
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TICK;
-        while (!atomic_load(&streams->stop) && pthread_cond_timedwait(&streams->changed, &streams->mutex, &until) == 0)
+        while (!atomic_load(&streams->stop) &&
+               pthread_cond_timedwait(&streams->changed, &streams->mutex, &until) == 0)
             ;
         if (!atomic_load(&streams->stop))
             look(streams);
@@ -232,7 +237,8 @@ static void start(identity_streams_t *streams, const identity_host_t *host)
     streams->running = pthread_create(&streams->thread, NULL, watch, streams) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!streams->running)
-        IDENTITY_LOG(APLOG_ERR, host->server, "ID0597: cannot create the thread for IdentityStreamRecheck");
+        IDENTITY_LOG(APLOG_ERR, host->server,
+                     "ID0597: cannot create the thread for IdentityStreamRecheck");
 }
 
 /* ---- a request --------------------------------------------------------------------------------------------------- */
@@ -324,8 +330,10 @@ static apr_interval_time_t recheck_of(request_rec *r, const identity_directory_c
 /* A fixup: httpd has admitted the request. A response that cannot be checked is not started. */
 int identity_stream_begin(request_rec *r)
 {
-    const identity_directory_conf_t *conf = ap_get_module_config(r->per_dir_config, &identity_module);
-    const identity_rctx_t *rctx = conf->stream_recheck && !r->main ? identity_rctx_inherited(r) : NULL;
+    const identity_directory_conf_t *conf =
+        ap_get_module_config(r->per_dir_config, &identity_module);
+    const identity_rctx_t *rctx =
+        conf->stream_recheck && !r->main ? identity_rctx_inherited(r) : NULL;
     apr_interval_time_t every = rctx ? recheck_of(r, conf, rctx) : 0;
 
     if (!every || !rctx->authentication.principal || rctx->authentication.refused)
@@ -353,7 +361,8 @@ static apr_status_t cut(ap_filter_t *filter, apr_bucket_brigade *brigade)
     apr_brigade_cleanup(brigade);
     if (filter->c->aborted)
         return APR_ECONNABORTED;
-    APR_BRIGADE_INSERT_TAIL(brigade, ap_bucket_error_create(HTTP_INTERNAL_SERVER_ERROR, NULL, filter->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(
+        brigade, ap_bucket_error_create(HTTP_INTERNAL_SERVER_ERROR, NULL, filter->r->pool, alloc));
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
     ap_pass_brigade(filter->next, brigade);
     apr_brigade_cleanup(brigade);
@@ -376,8 +385,9 @@ static apr_status_t take_piece(apr_bucket_brigade *brigade, apr_bucket_brigade *
         if (status != APR_SUCCESS)
             return status;
         if (!APR_BUCKET_IS_HEAP(bucket)) {
-            APR_BRIGADE_INSERT_TAIL(
-                piece, apr_bucket_heap_create(data, length > PIECE ? PIECE : length, NULL, piece->bucket_alloc));
+            APR_BRIGADE_INSERT_TAIL(piece,
+                                    apr_bucket_heap_create(data, length > PIECE ? PIECE : length,
+                                                           NULL, piece->bucket_alloc));
             apr_bucket_delete(bucket);
             return APR_SUCCESS;
         }

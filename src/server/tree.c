@@ -33,17 +33,19 @@ static const ap_directive_t *find(const ap_directive_t *directive, const server_
         if (virtual_host(directive) && directive->line_num == (int)server->defn_line_number &&
             strcmp(directive->filename, server->defn_name) == 0)
             return directive;
-        const ap_directive_t *found = directive->first_child ? find(directive->first_child, server) : NULL;
+        const ap_directive_t *found =
+            directive->first_child ? find(directive->first_child, server) : NULL;
         if (found)
             return found;
     }
     return NULL;
 }
 
-static void visit_server(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, guest_t *visit,
-                         void *data)
+static void visit_server(apr_pool_t *pool, const server_rec *main_server, const server_rec *server,
+                         guest_t *visit, void *data)
 {
-    const ap_directive_t *host = server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
+    const ap_directive_t *host =
+        server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
 
     walk(pool, ap_conftree, visit, data);
     if (host)
@@ -59,12 +61,14 @@ static void take_dbd(apr_pool_t *pool, const char *name, const char *arguments, 
     else if (strcasecmp(name, "DBDParams") == 0)
         dbd->params = ap_getword_conf(pool, &arguments);
     else if (strcasecmp(name, "DBDMax") == 0)
-        dbd->max = (int)strtol(ap_getword_conf(pool, &arguments), NULL, 10); /* mod_dbd accepts only digits */
+        dbd->max = (int)strtol(ap_getword_conf(pool, &arguments), NULL,
+                               10); /* mod_dbd accepts only digits */
     else if (strcasecmp(name, "DBDPersist") == 0)
         dbd->persist = strcasecmp(ap_getword_conf(pool, &arguments), "off") != 0;
 }
 
-void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server, identity_dbd_t *dbd)
+void identity_dbd_read(apr_pool_t *pool, const server_rec *main_server, const server_rec *server,
+                       identity_dbd_t *dbd)
 {
     *dbd = (identity_dbd_t){.max = DBD_MAX, .persist = true};
     visit_server(pool, main_server, server, take_dbd, dbd);
@@ -82,7 +86,8 @@ bool identity_dbd_same(const identity_dbd_t *a, const identity_dbd_t *b)
 
 static bool uses_dbd(apr_pool_t *pool, const ap_directive_t *directive)
 {
-    static const char *const prefixes[] = {"AuthDBD", "AuthzDBD", "SessionDBD", "DBDPrepareSQL", "DBDInitSQL"};
+    static const char *const prefixes[] = {"AuthDBD", "AuthzDBD", "SessionDBD", "DBDPrepareSQL",
+                                           "DBDInitSQL"};
     const char *arguments = directive->args;
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
@@ -109,9 +114,11 @@ static const ap_directive_t *find_user(apr_pool_t *pool, const ap_directive_t *d
     return NULL;
 }
 
-const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server, const server_rec *server)
+const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main_server,
+                                        const server_rec *server)
 {
-    const ap_directive_t *host = server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
+    const ap_directive_t *host =
+        server != main_server && server->defn_name ? find(ap_conftree, server) : NULL;
 
     if (server == main_server)
         return find_user(pool, ap_conftree);
@@ -120,7 +127,8 @@ const ap_directive_t *identity_dbd_user(apr_pool_t *pool, const server_rec *main
 
 bool identity_dbd_shared(apr_pool_t *pool, const server_rec *main_server, const server_rec *server)
 {
-    return identity_dbd_user(pool, main_server, main_server) || identity_dbd_user(pool, main_server, server);
+    return identity_dbd_user(pool, main_server, main_server) ||
+           identity_dbd_user(pool, main_server, server);
 }
 
 /* As if the server had `DBDMin 0`: mod_dbd then opens connections only on demand. Otherwise each child would open
@@ -181,19 +189,21 @@ typedef struct asking {
     void *data;
 } asking_t;
 
-static void look_for_asking(const asking_t *asking, const ap_directive_t *directive, server_rec *server)
+static void look_for_asking(const asking_t *asking, const ap_directive_t *directive,
+                            server_rec *server)
 {
     for (; directive; directive = directive->next) {
         if (asks(asking->pool, directive))
             asking->want(asking->data, server);
         if (directive->first_child)
             look_for_asking(asking, directive->first_child,
-                            virtual_host(directive) ? server_of(asking->main_server, directive) : server);
+                            virtual_host(directive) ? server_of(asking->main_server, directive)
+                                                    : server);
     }
 }
 
-void identity_servers_asking(apr_pool_t *pool, server_rec *main_server, void (*want)(void *data, server_rec *server),
-                             void *data)
+void identity_servers_asking(apr_pool_t *pool, server_rec *main_server,
+                             void (*want)(void *data, server_rec *server), void *data)
 {
     const asking_t asking = {.pool = pool, .main_server = main_server, .want = want, .data = data};
     look_for_asking(&asking, ap_conftree, main_server);

@@ -42,8 +42,9 @@ const char *identity_read_duration(apr_pool_t *pool, const char *name, const cha
             if (rest[0] == units[i].unit)
                 seconds = units[i].seconds;
     if (!seconds)
-        return apr_psprintf(pool, "%s needs a whole number and a unit (s, m, h or d), such as 15m, not %s.", name,
-                            text);
+        return apr_psprintf(
+            pool, "%s needs a whole number and a unit (s, m, h or d), such as 15m, not %s.", name,
+            text);
     if (number > LONGEST_DAYS * UINT64_C(86400) / seconds)
         return apr_psprintf(pool, "%s must be at most %dd, not %s.", name, LONGEST_DAYS, text);
     if (!number && !zero)
@@ -52,27 +53,29 @@ const char *identity_read_duration(apr_pool_t *pool, const char *name, const cha
     return NULL;
 }
 
-const char *identity_read_size(apr_pool_t *pool, const char *name, const char *text, apr_size_t largest,
-                               apr_size_t *value)
+const char *identity_read_size(apr_pool_t *pool, const char *name, const char *text,
+                               apr_size_t largest, apr_size_t *value)
 {
     static const char units[] = "KMG";
     const char *rest, *unit = NULL;
     uint64_t number;
 
-    bool good = whole(text, &number, &rest) && (!rest[0] || (!rest[1] && (unit = strchr(units, rest[0])) != NULL));
+    bool good = whole(text, &number, &rest) &&
+                (!rest[0] || (!rest[1] && (unit = strchr(units, rest[0])) != NULL));
     if (!good)
-        return apr_psprintf(pool, "%s needs a whole number of bytes, or one with K, M or G, such as 64K, not %s.", name,
-                            text);
+        return apr_psprintf(
+            pool, "%s needs a whole number of bytes, or one with K, M or G, such as 64K, not %s.",
+            name, text);
     int shift = unit ? 10 * (int)(unit - units + 1) : 0;
     if (!number || number > largest >> shift)
-        return apr_psprintf(pool, "%s must be from 1 to %" APR_SIZE_T_FMT " bytes; it is given %s.", name, largest,
-                            text);
+        return apr_psprintf(pool, "%s must be from 1 to %" APR_SIZE_T_FMT " bytes; it is given %s.",
+                            name, largest, text);
     *value = (apr_size_t)number << shift;
     return NULL;
 }
 
-const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text, unsigned least, unsigned most,
-                                 unsigned *value)
+const char *identity_read_number(apr_pool_t *pool, const char *name, const char *text,
+                                 unsigned least, unsigned most, unsigned *value)
 {
     const char *rest;
     uint64_t number;
@@ -81,12 +84,14 @@ const char *identity_read_number(apr_pool_t *pool, const char *name, const char 
         return apr_psprintf(pool, "%s needs a whole number, not %s.", name, text);
     if (number < least || number > most)
         return least == most ? apr_psprintf(pool, "%s can only be %u, not %s.", name, least, text)
-                             : apr_psprintf(pool, "%s must be from %u to %u, not %s.", name, least, most, text);
+                             : apr_psprintf(pool, "%s must be from %u to %u, not %s.", name, least,
+                                            most, text);
     *value = (unsigned)number;
     return NULL;
 }
 
-const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text, identity_rate_t *value)
+const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *text,
+                               identity_rate_t *value)
 {
     const char *slash = strchr(text, '/'), *err;
 
@@ -95,13 +100,14 @@ const char *identity_read_rate(apr_pool_t *pool, const char *name, const char *t
         return NULL;
     }
     if (!slash)
-        return apr_psprintf(pool, "%s needs a number and a duration, such as 10/1m, or off, not %s.", name, text);
-    err =
-        identity_read_number(pool, apr_pstrcat(pool, name, " (before the /)", NULL),
-                             apr_pstrmemdup(pool, text, (apr_size_t)(slash - text)), 1, RATE_COUNT_MAX, &value->count);
+        return apr_psprintf(
+            pool, "%s needs a number and a duration, such as 10/1m, or off, not %s.", name, text);
+    err = identity_read_number(pool, apr_pstrcat(pool, name, " (before the /)", NULL),
+                               apr_pstrmemdup(pool, text, (apr_size_t)(slash - text)), 1,
+                               RATE_COUNT_MAX, &value->count);
     return err ? err
-               : identity_read_duration(pool, apr_pstrcat(pool, name, " (behind the /)", NULL), slash + 1, false,
-                                        &value->period);
+               : identity_read_duration(pool, apr_pstrcat(pool, name, " (behind the /)", NULL),
+                                        slash + 1, false, &value->period);
 }
 
 /* Is the host written in non-ASCII characters, or as A-labels? */
@@ -114,14 +120,16 @@ static bool international(const char *host)
     return !ascii || ap_strcasestr(host, "xn--") != NULL;
 }
 
-const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text, const char **value)
+const char *identity_read_origin(apr_pool_t *pool, const char *name, const char *text,
+                                 const char **value)
 {
     apr_uri_t uri;
-    bool good = apr_uri_parse(pool, text, &uri) == APR_SUCCESS && uri.scheme && uri.hostname && *uri.hostname;
+    bool good = apr_uri_parse(pool, text, &uri) == APR_SUCCESS && uri.scheme && uri.hostname &&
+                *uri.hostname;
 
     good = good && (strcasecmp(uri.scheme, "https") == 0 || strcasecmp(uri.scheme, "http") == 0);
-    good =
-        good && !uri.user && !uri.password && !uri.query && !uri.fragment && (!uri.path || strcmp(uri.path, "/") == 0);
+    good = good && !uri.user && !uri.password && !uri.query && !uri.fragment &&
+           (!uri.path || strcmp(uri.path, "/") == 0);
     good = good && !strpbrk(text, " \t\"'<>\\") && (!uri.port_str || (uri.port_str[0] && uri.port));
     if (!good) /* not quoted: it may contain a password */
         return apr_psprintf(
@@ -145,7 +153,8 @@ const char *identity_origin(apr_pool_t *pool, bool secure, const char *host, uns
     host = ascii ? ascii : host;
     bool colons = strchr(host, ':') && host[0] != '[';
 
-    host = apr_psprintf(pool, "%s://%s%s%s", secure ? "https" : "http", colons ? "[" : "", host, colons ? "]" : "");
+    host = apr_psprintf(pool, "%s://%s%s%s", secure ? "https" : "http", colons ? "[" : "", host,
+                        colons ? "]" : "");
     return port && port != (secure ? 443 : 80) ? apr_psprintf(pool, "%s:%u", host, port) : host;
 }
 
@@ -153,7 +162,8 @@ bool identity_origin_loopback(apr_pool_t *pool, const char *origin)
 {
     apr_uri_t uri;
 
-    return apr_uri_parse(pool, origin, &uri) == APR_SUCCESS && uri.hostname && identity_host_loopback(uri.hostname);
+    return apr_uri_parse(pool, origin, &uri) == APR_SUCCESS && uri.hostname &&
+           identity_host_loopback(uri.hostname);
 }
 
 const char *identity_read_sender(apr_pool_t *pool, const char *name, const char *text)
@@ -171,6 +181,7 @@ const char *identity_read_sender(apr_pool_t *pool, const char *name, const char 
     if (identity_mail_compose(pool, &mail, &length))
         return NULL;
     return apr_psprintf(
-        pool, "%s needs an address, or a name and an address such as \"Example <noreply@example.org>\", not %s.", name,
-        text);
+        pool,
+        "%s needs an address, or a name and an address such as \"Example <noreply@example.org>\", not %s.",
+        name, text);
 }

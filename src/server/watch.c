@@ -43,7 +43,8 @@ identity_watched_t identity_watched_files(apr_pool_t *pool, const identity_host_
     struct stat info;
 
     if (!paths) {
-        identity_key_folder(pool, identity_folder_of(pool, host->dbd.params), apr_time_now(), &beside);
+        identity_key_folder(pool, identity_folder_of(pool, host->dbd.params), apr_time_now(),
+                            &beside);
         paths = beside.paths;
     }
     apr_time_t now = paths->nelts ? made_at(APR_ARRAY_IDX(paths, 0, const char *)) : 0;

@@ -30,7 +30,7 @@ struct identity_job {
     /* of this process */
     const char *owner;
     identity_courier_t *couriers; /* one for each of hosts */
-    bool *kept;                   /* one for each of stores: are the settings for htidentity stored? */
+    bool *kept; /* one for each of stores: are the settings for htidentity stored? */
     apr_time_t purged_at;
     unsigned watched; /* rounds */
     apr_thread_mutex_t *mutex;
@@ -57,8 +57,8 @@ static const char *owner_name(apr_pool_t *pool)
     apr_file_t *file;
 
     gethostname(name, sizeof name - 1);
-    if (apr_file_open(&file, "/proc/sys/kernel/random/boot_id", APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool) ==
-        APR_SUCCESS) {
+    if (apr_file_open(&file, "/proc/sys/kernel/random/boot_id", APR_FOPEN_READ,
+                      APR_FPROT_OS_DEFAULT, pool) == APR_SUCCESS) {
         apr_file_read(file, boot, &length);
         apr_file_close(file);
     }
@@ -74,8 +74,8 @@ static int deliver(identity_job_t *job, apr_pool_t *pool)
     int sent = 0;
 
     for (int i = 0; i < job->hosts->nelts && !stopping(job); i++)
-        sent += identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env, job->owner,
-                                 &job->couriers[i], &stop);
+        sent += identity_deliver(pool, &APR_ARRAY_IDX(job->hosts, i, identity_host_t *)->env,
+                                 job->owner, &job->couriers[i], &stop);
     return sent;
 }
 
@@ -105,9 +105,10 @@ static void tell_unsent(identity_job_t *job, apr_pool_t *pool)
         apr_int64_t queued = sends ? 0 : identity_mails_queued(pool, &store->env);
         if (queued > 0)
             IDENTITY_LOG(APLOG_WARNING, store->server,
-                         "ID0553: %s%" APR_INT64_T_FMT " mail%s queued and nobody sends %s: set IdentityMailURL",
-                         queued == IDENTITY_MAILS_MOST ? "at least " : "", queued, queued == 1 ? " is" : "s are",
-                         queued == 1 ? "it" : "them");
+                         "ID0553: %s%" APR_INT64_T_FMT
+                         " mail%s queued and nobody sends %s: set IdentityMailURL",
+                         queued == IDENTITY_MAILS_MOST ? "at least " : "", queued,
+                         queued == 1 ? " is" : "s are", queued == 1 ? "it" : "them");
     }
 }
 
@@ -126,8 +127,9 @@ static void keep_settings(identity_job_t *job, apr_pool_t *pool)
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
         const identity_host_t *store = APR_ARRAY_IDX(job->stores, i, identity_host_t *);
         if (!job->kept[i])
-            job->kept[i] = identity_settings_keep(pool, &store->env,
-                                                  identity_json_own(pool, identity_host_json(speaker(job, store))));
+            job->kept[i] = identity_settings_keep(
+                pool, &store->env,
+                identity_json_own(pool, identity_host_json(speaker(job, store))));
     }
 }
 
@@ -299,7 +301,8 @@ bool identity_watchdog_loaded(void)
 
 int identity_start_watchdog(identity_site_t *site)
 {
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *callback =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     const struct {
@@ -317,7 +320,8 @@ int identity_start_watchdog(identity_site_t *site)
         return OK;
     }
     if (!identity_revisions_share(site)) {
-        IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0554: Cannot allocate shared memory for IdentityCache.");
+        IDENTITY_LOG(APLOG_EMERG, site->main_server,
+                     "ID0554: Cannot allocate shared memory for IdentityCache.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     site->job = job_make(site);
@@ -330,8 +334,9 @@ int identity_start_watchdog(identity_site_t *site)
     }
     if (status == APR_SUCCESS)
         return OK;
-    ap_log_error(APLOG_MARK, APLOG_EMERG, status, site->main_server,
-                 "ID0551: mod_watchdog does not accept the jobs that send mail, delete expired rows and read the "
-                 "changes made by others");
+    ap_log_error(
+        APLOG_MARK, APLOG_EMERG, status, site->main_server,
+        "ID0551: mod_watchdog does not accept the jobs that send mail, delete expired rows and read the "
+        "changes made by others");
     return HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -11,15 +11,15 @@
 #define INVITATIONS(body)            body, .invitations = true
 /* ... and a class whose limit on the address alone is not enforced at first. */
 #define IDENTITY_RATE_LOGIN_DEFERRED IDENTITY_RATE_LOGIN, .rate_deferred = true
-#define ROUTE(name, verb, path, wants, needs, own, takes, limit)                                                       \
-    {.operation = #name,                                                                                               \
-     .method = verb,                                                                                                   \
-     .pattern = path,                                                                                                  \
-     .credential = IDENTITY_CREDENTIAL_##wants,                                                                        \
-     .permission = needs,                                                                                              \
-     .self = own,                                                                                                      \
-     .body = takes,                                                                                                    \
-     .rate = IDENTITY_RATE_##limit,                                                                                    \
+#define ROUTE(name, verb, path, wants, needs, own, takes, limit)                                   \
+    {.operation = #name,                                                                           \
+     .method = verb,                                                                               \
+     .pattern = path,                                                                              \
+     .credential = IDENTITY_CREDENTIAL_##wants,                                                    \
+     .permission = needs,                                                                          \
+     .self = own,                                                                                  \
+     .body = takes,                                                                                \
+     .rate = IDENTITY_RATE_##limit,                                                                \
      .handler = identity_op_##name},
 const identity_route_t identity_routes[] = {
 #include "routes.def"
@@ -103,8 +103,8 @@ static const char *allowed(apr_pool_t *pool, const char *pattern)
     for (int i = 0; i < identity_route_count; i++) {
         const identity_route_t *route = &identity_routes[i];
         if (strcmp(route->pattern, pattern) == 0)
-            list =
-                apr_pstrcat(pool, list, route->method, ", ", strcmp(route->method, "GET") == 0 ? "HEAD, " : "", NULL);
+            list = apr_pstrcat(pool, list, route->method, ", ",
+                               strcmp(route->method, "GET") == 0 ? "HEAD, " : "", NULL);
     }
     return apr_pstrcat(pool, list, "OPTIONS", NULL);
 }
@@ -126,7 +126,8 @@ void identity_request_match(apr_pool_t *pool, identity_request_t *in)
             match->kind = IDENTITY_MATCH_PATH;
             match->route = candidate;
             for (int s = 0; s < IDENTITY_PATH_IDS; s++)
-                match->ids[s] = s < fit.count ? apr_pstrmemdup(pool, fit.segments[s], fit.lengths[s]) : NULL;
+                match->ids[s] =
+                    s < fit.count ? apr_pstrmemdup(pool, fit.segments[s], fit.lengths[s]) : NULL;
         }
         if (strcmp(candidate->method, method) == 0) {
             match->kind = IDENTITY_MATCH_ROUTE;
@@ -144,5 +145,6 @@ bool identity_request_open(const identity_request_t *in)
     const identity_route_t *route = in->match.route;
 
     return route && route->credential != IDENTITY_CREDENTIAL_REQUIRED &&
-           (strncmp(in->path, "/v1/oauth/", 10) == 0 || strncmp(in->path, "/.well-known/", 13) == 0);
+           (strncmp(in->path, "/v1/oauth/", 10) == 0 ||
+            strncmp(in->path, "/.well-known/", 13) == 0);
 }

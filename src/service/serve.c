@@ -7,8 +7,8 @@
 
 const char *identity_request_id(apr_pool_t *pool, const identity_env_t *env)
 {
-    const char *id =
-        identity_id_make(pool, "reqr", env->now(env->context), env->labels.fill ? &env->labels : &env->random);
+    const char *id = identity_id_make(pool, "reqr", env->now(env->context),
+                                      env->labels.fill ? &env->labels : &env->random);
     return id ? id : "reqr_00000000000000000000";
 }
 
@@ -41,13 +41,15 @@ static bool adopt(identity_call_t *call)
         identity_header(call, "Allow", match->allow);
         if (strcmp(call->in->method, "OPTIONS") == 0)
             return identity_answer_empty(call, 204);
-        return identity_deny(call, IDENTITY_PROBLEM_METHOD, NULL, "This address does not answer that method.");
+        return identity_deny(call, IDENTITY_PROBLEM_METHOD, NULL,
+                             "This address does not answer that method.");
     }
     if (match->kind == IDENTITY_MATCH_NOTHING && other_version(call->in->path))
         return identity_deny(call, IDENTITY_PROBLEM_VERSION, NULL,
                              "This version of the interface is not served; use /v1.");
     if (match->kind == IDENTITY_MATCH_NOTHING)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is nothing at this address.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL,
+                             "There is nothing at this address.");
     call->route = match->route;
     call->id = match->ids[0];
     call->inner_id = match->ids[1];
@@ -83,8 +85,9 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     if (!identity_ratelimit_enter(call))
         return false;
     if (call->principal && call->principal->key_id && !identity_route_of_personal_key(route))
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "A personal key makes no keys and changes no credentials: sign in for this.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+            "A personal key makes no keys and changes no credentials: sign in for this.");
     if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
         return true;
     if (!call->principal)
@@ -121,9 +124,10 @@ static bool path_ids(identity_call_t *call)
         at = strchr(at, '{') + 1;
         const char *prefix = apr_pstrmemdup(call->pool, at, strcspn(at, "}"));
         if (!id_valid(ids[i], prefix))
-            return identity_deny(
-                call, strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND : IDENTITY_PROBLEM_NOT_FOUND, NULL,
-                NULL);
+            return identity_deny(call,
+                                 strcmp(prefix, "user") == 0 ? IDENTITY_PROBLEM_USER_NOT_FOUND
+                                                             : IDENTITY_PROBLEM_NOT_FOUND,
+                                 NULL, NULL);
     }
     return true;
 }
@@ -141,11 +145,14 @@ static bool content_fits(identity_call_t *call)
     const identity_route_t *route = call->route;
 
     if (!call->in->has_body)
-        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "A %s is needed as the request's body.",
+        return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                             "A %s is needed as the request's body.",
                              call->standard ? "form" : "JSON object");
-    if (call->standard ? content_is(call, "application/x-www-form-urlencoded") : content_is(call, "application/json"))
+    if (call->standard ? content_is(call, "application/x-www-form-urlencoded")
+                       : content_is(call, "application/json"))
         return true;
-    return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL, "The request's body must have Content-Type: %s%s.",
+    return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL,
+                         "The request's body must have Content-Type: %s%s.",
                          route->body ? "application/json" : "application/x-www-form-urlencoded",
                          route->body && route->form ? " or application/x-www-form-urlencoded" : "");
 }
@@ -160,7 +167,8 @@ static void wipe_secrets_later(identity_call_t *call, const identity_field_t *ta
     }
 }
 
-static bool parse_body(identity_call_t *call, const identity_field_t *table, char *text, size_t length)
+static bool parse_body(identity_call_t *call, const identity_field_t *table, char *text,
+                       size_t length)
 {
     if (call->in->headers.idempotency_key)
         call->body_digest = identity_sha256_hex(call->pool, text, length);
@@ -186,11 +194,13 @@ static bool body(identity_call_t *call)
     if (!optional && !content_fits(call))
         return false;
     identity_problem_kind_t fault =
-        in->has_body ? in->read_body(in->body_context, call->pool, call->env->settings->max_body, &text, &length)
+        in->has_body ? in->read_body(in->body_context, call->pool, call->env->settings->max_body,
+                                     &text, &length)
                      : IDENTITY_PROBLEM_NONE;
     if (fault == IDENTITY_PROBLEM_MEDIA_TYPE) {
         identity_header(call, "Accept-Encoding", "identity"); /* RFC 9110, 15.5.16 */
-        return identity_deny(call, fault, NULL, "The request's body must be sent without a Content-Encoding.");
+        return identity_deny(call, fault, NULL,
+                             "The request's body must be sent without a Content-Encoding.");
     }
     if (fault != IDENTITY_PROBLEM_NONE)
         return identity_deny(call, fault, NULL, NULL);
@@ -210,17 +220,20 @@ const char *identity_authentication_error(const identity_authentication_t *found
 
 static void challenge(identity_call_t *call, const identity_authentication_t *authentication)
 {
-    bool bearer = call->in->headers.authorization && strncasecmp(call->in->headers.authorization, "Bearer ", 7) == 0;
+    bool bearer = call->in->headers.authorization &&
+                  strncasecmp(call->in->headers.authorization, "Bearer ", 7) == 0;
     const char *error = identity_authentication_error(authentication, bearer), *scope = NULL;
 
     if (call->problem.kind != IDENTITY_PROBLEM_UNAUTHORISED && bearer && call->lacking) {
         error = "insufficient_scope";
         scope = call->lacking;
-    } else if (call->problem.kind != IDENTITY_PROBLEM_UNAUTHORISED && !(authentication && authentication->ambiguous)) {
+    } else if (call->problem.kind != IDENTITY_PROBLEM_UNAUTHORISED &&
+               !(authentication && authentication->ambiguous)) {
         return;
     }
     identity_header(call, "WWW-Authenticate",
-                    identity_challenge_bearer(call->pool, IDENTITY_REALM, error, scope ? "scope" : NULL, scope));
+                    identity_challenge_bearer(call->pool, IDENTITY_REALM, error,
+                                              scope ? "scope" : NULL, scope));
 }
 
 /* Which object of the path was not found; with its id as requested, even if malformed. */
@@ -241,9 +254,11 @@ static void name_resource(identity_call_t *call)
     identity_problem_t *problem = &call->problem;
     bool user = problem->kind == IDENTITY_PROBLEM_USER_NOT_FOUND;
 
-    if (!call->id || problem->resource_type || (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
+    if (!call->id || problem->resource_type ||
+        (!user && problem->kind != IDENTITY_PROBLEM_NOT_FOUND))
         return;
-    const char *braces = user ? strchr(call->route->pattern, '{') : strrchr(call->route->pattern, '{');
+    const char *braces =
+        user ? strchr(call->route->pattern, '{') : strrchr(call->route->pattern, '{');
     problem->resource_id = !user && call->inner_id ? call->inner_id : call->id;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strncmp(braces, types[i].prefix, strlen(types[i].prefix)) == 0)
@@ -253,7 +268,8 @@ static void name_resource(identity_call_t *call)
 /* A client that sent an Idempotency-Key needs to know whether it may simply retry. */
 static bool asks_to_retry(const identity_call_t *call)
 {
-    return call->in->headers.idempotency_key && call->route && strcmp(call->route->method, "POST") == 0 &&
+    return call->in->headers.idempotency_key && call->route &&
+           strcmp(call->route->method, "POST") == 0 &&
            call->route->credential == IDENTITY_CREDENTIAL_REQUIRED;
 }
 
@@ -265,8 +281,8 @@ static void recast(identity_problem_t *problem)
     case IDENTITY_PROBLEM_EXISTS:
     case IDENTITY_PROBLEM_STATE:
     case IDENTITY_PROBLEM_KEY_REUSED:
-        identity_problem_recast(problem,
-                                problem->field ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST);
+        identity_problem_recast(problem, problem->field ? IDENTITY_PROBLEM_INVALID_FIELD
+                                                        : IDENTITY_PROBLEM_BAD_REQUEST);
         break;
     case IDENTITY_PROBLEM_KEY_RUNNING:
         identity_problem_recast(problem, IDENTITY_PROBLEM_UNAVAILABLE);
@@ -277,7 +293,8 @@ static void recast(identity_problem_t *problem)
 }
 
 /* The body of a refusal, ours or httpd's. */
-static void answer_problem(identity_call_t *call, const identity_authentication_t *authentication, int status)
+static void answer_problem(identity_call_t *call, const identity_authentication_t *authentication,
+                           int status)
 {
     identity_problem_t *problem = &call->problem;
     json_t *body;
@@ -294,12 +311,15 @@ static void answer_problem(identity_call_t *call, const identity_authentication_
         name_resource(call);
         body = identity_problem_json(problem);
     }
-    apr_table_unset(call->out->headers, "ETag"); /* left over from an answer that could not be sent */
+    apr_table_unset(call->out->headers,
+                    "ETag"); /* left over from an answer that could not be sent */
     if (status >= 500 && asks_to_retry(call))
-        identity_header(call, "Idempotency-Retryable", identity_idempotency_released(call) ? "true" : "false");
+        identity_header(call, "Idempotency-Retryable",
+                        identity_idempotency_released(call) ? "true" : "false");
     call->out->status = status;
     call->out->content_type = "application/json";
-    call->out->body = identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
+    call->out->body =
+        identity_json_text(call->pool, identity_json_own(call->pool, body), &call->out->length);
 }
 
 static void refuse(identity_call_t *call, const identity_authentication_t *authentication)
@@ -312,11 +332,13 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
         recast(problem);
     int status = identity_problem_status(problem->kind);
     if (status >= 500)
-        identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d", call->route ? call->route->operation : "-",
+        identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d",
+                     call->route ? call->route->operation : "-",
                      problem->field ? problem->field : "-", status);
     else
         identity_log(call, IDENTITY_LOG_DEBUG, "ID0308: %s: refused with %d, permission %s",
-                     call->route ? call->route->operation : "-", status, call->lacking ? call->lacking : "-");
+                     call->route ? call->route->operation : "-", status,
+                     call->lacking ? call->lacking : "-");
     answer_problem(call, authentication, status);
 }
 
@@ -333,12 +355,12 @@ static bool handle(identity_call_t *call, const identity_authentication_t *authe
         return false;
     if (!call->route)
         return true; /* OPTIONS has been answered */
-    return identity_call_ready(call) && permit(call, authentication) && version_fits(call) && path_ids(call) &&
-           query(call) && body(call) && perform(call);
+    return identity_call_ready(call) && permit(call, authentication) && version_fits(call) &&
+           path_ids(call) && query(call) && body(call) && perform(call);
 }
 
-static void begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                  identity_response_t *out)
+static void begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
+                  const identity_request_t *in, identity_response_t *out)
 {
     memset(out, 0, sizeof *out);
     out->route = -1;
@@ -363,14 +385,17 @@ void identity_serve(apr_pool_t *pool, const identity_env_t *env, const identity_
         refuse(&call, authentication);
 }
 
-void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                            const identity_authentication_t *authentication, int status, identity_response_t *out)
+void identity_serve_refused(apr_pool_t *pool, const identity_env_t *env,
+                            const identity_request_t *in,
+                            const identity_authentication_t *authentication, int status,
+                            identity_response_t *out)
 {
     static const identity_request_t nothing = {.method = "", .path = ""};
     identity_call_t call;
 
     begin(&call, pool, env, in ? in : &nothing, out);
-    if (authentication && authentication->refused && identity_problem_status(authentication->problem.kind) == status) {
+    if (authentication && authentication->refused &&
+        identity_problem_status(authentication->problem.kind) == status) {
         adopt(&call);
         call.problem = authentication->problem;
         refuse(&call, authentication);

@@ -10,21 +10,25 @@ static const char *text(const char *given)
 }
 
 /* A record that only gets a higher count has its details already. */
-static identity_db_status_t put(identity_db_t *db, identity_sql_t statement, const identity_audit_row_t *row)
+static identity_db_status_t put(identity_db_t *db, identity_sql_t statement,
+                                const identity_audit_row_t *row)
 {
     db_argument_t actor = S(row->user_id), target = S(row->target_id);
     identity_db_status_t status = db_insert(
         db, statement,
-        DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id), S(row->target_platform_id),
-                S(row->target_resource_type), S(row->target_id), S(row->target_environment), S(row->target_platform_id),
-                S(row->action), S(row->message), S(row->reference), S(row->idempotency_key), N(row->created_at),
-                S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap), N(row->sandbox_cap)));
+        DB_ARGS(S(row->id), S(row->entity_id), S(row->user_id), S(row->target_entity_id),
+                S(row->target_platform_id), S(row->target_resource_type), S(row->target_id),
+                S(row->target_environment), S(row->target_platform_id), S(row->action),
+                S(row->message), S(row->reference), S(row->idempotency_key), N(row->created_at),
+                S(row->entity_id), N(row->sandbox_cap), S(row->entity_id), N(row->sandbox_cap),
+                N(row->sandbox_cap)));
     if (status != IDENTITY_DB_OK)
         return status;
     return db_change(db, IDENTITY_SQL_AUDIT_DETAILS_INSERT,
-                     DB_ARGS(S(row->id), S(row->actor_name), actor, actor, S(row->target_name), target, target, target,
-                             target, target, target, target, target, target, S(text(row->client_address)),
-                             S(text(row->user_agent)), S(text(row->changes))),
+                     DB_ARGS(S(row->id), S(row->actor_name), actor, actor, S(row->target_name),
+                             target, target, target, target, target, target, target, target, target,
+                             S(text(row->client_address)), S(text(row->user_agent)),
+                             S(text(row->changes))),
                      NULL);
 }
 

@@ -18,10 +18,12 @@ typedef struct invalidation {
 } invalidation_t;
 
 static const invalidation_t invalidations[] = {
-#define INVALIDATES(statement, subject)             {INVALIDATION, IDENTITY_SQL_##statement, #subject, #subject},
-#define INVALIDATES_WITH(statement, subject, given) {INVALIDATION, IDENTITY_SQL_##statement, #subject, #given},
-#define INVALIDATES_ALL(statement)                  {INVALIDATION_OF_ALL, IDENTITY_SQL_##statement, NULL, NULL},
-#define CREATES(statement, subject)                 {CREATION, IDENTITY_SQL_##statement, #subject, #subject},
+#define INVALIDATES(statement, subject)                                                            \
+    {INVALIDATION, IDENTITY_SQL_##statement, #subject, #subject},
+#define INVALIDATES_WITH(statement, subject, given)                                                \
+    {INVALIDATION, IDENTITY_SQL_##statement, #subject, #given},
+#define INVALIDATES_ALL(statement)  {INVALIDATION_OF_ALL, IDENTITY_SQL_##statement, NULL, NULL},
+#define CREATES(statement, subject) {CREATION, IDENTITY_SQL_##statement, #subject, #subject},
 #define NO_EFFECT(statement, reason)
 #include "invalidation.def"
 #undef INVALIDATES
@@ -47,7 +49,8 @@ int db_parameter(identity_sql_t sql, const char *name)
     int number = 0;
 
     for (const char *at = strchr(named[sql], '%'); at; at = strchr(at + 2, '%')) {
-        if (strncmp(at, "%s:", 3) == 0 && strncmp(at + 3, name, length) == 0 && at[3 + length] == ':')
+        if (strncmp(at, "%s:", 3) == 0 && strncmp(at + 3, name, length) == 0 &&
+            at[3 + length] == ':')
             return number;
         number += at[1] != '%';
     }
@@ -101,7 +104,8 @@ static void count_anew(identity_db_t *db, identity_sql_t sql, const db_argument_
     for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
         if (counted[i].sql == sql)
             APR_ARRAY_PUSH(db->counted, const char *) = identity_users_of(
-                db->counted->pool, counted[i].entity ? argument(sql, counted[i].entity, arguments) : "");
+                db->counted->pool,
+                counted[i].entity ? argument(sql, counted[i].entity, arguments) : "");
 }
 
 void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments)
@@ -115,7 +119,8 @@ void db_invalidate(identity_db_t *db, identity_sql_t sql, const db_argument_t *a
         if (row->kind == INVALIDATION_OF_ALL)
             enter(db, db->invalidated, EVERYBODY_ID);
         else if (argument(sql, row->given, arguments))
-            enter(db, row->kind == CREATION ? NULL : db->invalidated, argument(sql, row->subject, arguments));
+            enter(db, row->kind == CREATION ? NULL : db->invalidated,
+                  argument(sql, row->subject, arguments));
     }
 }
 
@@ -125,12 +130,14 @@ static const char *kind_of(apr_pool_t *pool, const char *id)
     return *id ? apr_pstrmemdup(pool, id, strcspn(id, "_")) : "all";
 }
 
-static identity_db_status_t insert(identity_db_t *db, const char *kind, const char *subject_id, apr_time_t at)
+static identity_db_status_t insert(identity_db_t *db, const char *kind, const char *subject_id,
+                                   apr_time_t at)
 {
     return db_insert(db, IDENTITY_SQL_CHANGE_INSERT, DB_ARGS(S(kind), S(subject_id), N(at)));
 }
 
-identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind, const char *subject_id)
+identity_db_status_t identity_change_tell(identity_db_t *db, const char *kind,
+                                          const char *subject_id)
 {
     return insert(db, kind, subject_id, apr_time_now());
 }
@@ -190,10 +197,11 @@ static void *read_change(const db_row_t *row, int from)
     return change;
 }
 
-identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequence, apr_int64_t limit,
-                                           apr_array_header_t **rows)
+identity_db_status_t identity_changes_from(identity_db_t *db, apr_int64_t sequence,
+                                           apr_int64_t limit, apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_CHANGES_FROM, DB_ARGS(N(sequence), N(limit)), read_change, rows);
+    return db_list(db, IDENTITY_SQL_CHANGES_FROM, DB_ARGS(N(sequence), N(limit)), read_change,
+                   rows);
 }
 
 identity_db_status_t identity_change_last(identity_db_t *db, identity_change_row_t **row)
@@ -211,7 +219,8 @@ identity_db_status_t identity_changes_old(identity_db_t *db, apr_time_t before, 
     return db_count(db, IDENTITY_SQL_CHANGES_OLD, DB_ARGS(N(before)), old);
 }
 
-identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted)
+identity_db_status_t identity_changes_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit,
+                                            int *deleted)
 {
     return db_change(db, IDENTITY_SQL_CHANGES_PURGE, DB_ARGS(N(before), N(limit)), deleted);
 }

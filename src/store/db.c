@@ -48,7 +48,8 @@ typedef struct fault {
 static bool is_busy(int code, const char *detail)
 {
     int base = code & 0xff;
-    return base == BUSY || base == LOCKED || (strncmp(detail, "database ", 9) == 0 && strstr(detail, " is locked"));
+    return base == BUSY || base == LOCKED ||
+           (strncmp(detail, "database ", 9) == 0 && strstr(detail, " is locked"));
 }
 
 static fault_t fault_of(identity_db_t *db, int code)
@@ -63,8 +64,8 @@ static fault_t fault_of(identity_db_t *db, int code)
     return fault;
 }
 
-static identity_db_status_t say(identity_db_t *db, const char *name, identity_db_status_t status, const char *failure,
-                                const char *detail)
+static identity_db_status_t say(identity_db_t *db, const char *name, identity_db_status_t status,
+                                const char *failure, const char *detail)
 {
     db->failed = true;
     if (db->options.log)
@@ -83,12 +84,13 @@ static const char *cause_of(const fault_t *fault)
 {
     static const struct {
         const char *text, *cause;
-    } causes[] = {{"database or disk is full", "failed: the disk is full"},
-                  {"disk I/O error", "failed: the disk reports an error (or is full)"},
-                  {"attempt to write a readonly database", "failed: the database may not be written"},
-                  {"unable to open database file", "failed: the database's file cannot be opened"},
-                  {"database disk image is malformed", "failed: the database's file is damaged"},
-                  {"out of memory", "failed: out of memory"}};
+    } causes[] = {
+        {"database or disk is full", "failed: the disk is full"},
+        {"disk I/O error", "failed: the disk reports an error (or is full)"},
+        {"attempt to write a readonly database", "failed: the database may not be written"},
+        {"unable to open database file", "failed: the database's file cannot be opened"},
+        {"database disk image is malformed", "failed: the database's file is damaged"},
+        {"out of memory", "failed: out of memory"}};
 
     for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
         if (strcmp(fault->detail, causes[i].text) == 0)
@@ -149,8 +151,9 @@ static bool may_run(identity_db_t *db, const char *name, bool change)
 
 identity_db_status_t db_in_write(identity_db_t *db, const char *name)
 {
-    return db->open && db->write ? IDENTITY_DB_OK
-                                 : say(db, name, IDENTITY_DB_FAILED, "outside a write transaction", NULL);
+    return db->open && db->write
+               ? IDENTITY_DB_OK
+               : say(db, name, IDENTITY_DB_FAILED, "outside a write transaction", NULL);
 }
 
 /* ---- statements ------------------------------------------------------------------------------------------------- */
@@ -159,7 +162,8 @@ identity_db_status_t db_in_write(identity_db_t *db, const char *name)
  * True if that failed immediately: then it is worth the same patience here. */
 static bool wait_for_lock(identity_db_t *db, int code, apr_time_t began)
 {
-    if (code == 0 || fault_of(db, code).status != IDENTITY_DB_BUSY || apr_time_now() - began > PATIENCE)
+    if (code == 0 || fault_of(db, code).status != IDENTITY_DB_BUSY ||
+        apr_time_now() - began > PATIENCE)
         return false;
     apr_sleep(apr_time_from_msec(50));
     return true;
@@ -178,18 +182,21 @@ static int prepare(identity_db_t *db, const char *text, apr_dbd_prepared_t **sta
         code = apr_dbd_prepare(db->driver, db->connection, db->handle, text, NULL, statement);
     while (wait_for_lock(db, code, began));
     if (code == 0)
-        apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING, *statement);
+        apr_hash_set(db->statements, apr_pstrdup(db->connection, text), APR_HASH_KEY_STRING,
+                     *statement);
     return code;
 }
 
 /* False if text and arguments do not match: a bug in this folder, which must not lead to a wrong binding (P12). */
-static bool bind_values(const char *text, const db_argument_t *arguments, int count, const void **values)
+static bool bind_values(const char *text, const db_argument_t *arguments, int count,
+                        const void **values)
 {
     int seen = 0;
 
     for (const char *at = strchr(text, '%'); at; at = strchr(at + 1, '%')) {
         bool numeric = strncmp(at, "%lld", 4) == 0;
-        if ((!numeric && at[1] != 's') || seen >= count || seen >= ARGUMENTS || arguments[seen].numeric != numeric)
+        if ((!numeric && at[1] != 's') || seen >= count || seen >= ARGUMENTS ||
+            arguments[seen].numeric != numeric)
             return false;
         values[seen] = numeric ? (const void *)&arguments[seen].number : arguments[seen].text;
         seen++;
@@ -197,9 +204,11 @@ static bool bind_values(const char *text, const db_argument_t *arguments, int co
     return seen == count;
 }
 
-typedef int step_t(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result);
+typedef int step_t(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values,
+                   void *result);
 
-static fault_t attempt(identity_db_t *db, const char *text, const void **values, step_t *step, void *result)
+static fault_t attempt(identity_db_t *db, const char *text, const void **values, step_t *step,
+                       void *result)
 {
     apr_dbd_prepared_t *statement;
     int code = prepare(db, text, &statement);
@@ -211,15 +220,16 @@ static fault_t attempt(identity_db_t *db, const char *text, const void **values,
 
 static bool worth_again(identity_db_t *db, const fault_t *fault)
 {
-    return fault->status == IDENTITY_DB_FAILED && !broke_rule(fault) && (!db->open || still_inside(db));
+    return fault->status == IDENTITY_DB_FAILED && !broke_rule(fault) &&
+           (!db->open || still_inside(db));
 }
 
 static step_t step_change;
 
 /* rule: NULL, or receives the text of a violated constraint: then the result is CONFLICT, and not a failure. */
 static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const char *text,
-                                      const db_argument_t *arguments, int count, step_t *step, void *result,
-                                      const char **rule)
+                                      const db_argument_t *arguments, int count, step_t *step,
+                                      void *result, const char **rule)
 {
     const void *values[ARGUMENTS] = {NULL};
 
@@ -243,25 +253,29 @@ static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const
     return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
 }
 
-static identity_db_status_t run(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                int count, step_t *step, void *result)
+static identity_db_status_t run(identity_db_t *db, const char *name, const char *text,
+                                const db_argument_t *arguments, int count, step_t *step,
+                                void *result)
 {
     return run_ruled(db, name, text, arguments, count, step, result, NULL);
 }
 
-static int step_change(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result)
+static int step_change(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values,
+                       void *result)
 {
     return apr_dbd_pbquery(db->driver, db->scratch, db->handle, result, statement, values);
 }
 
-identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                               int *changed)
+identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql,
+                               const db_argument_t *arguments, int count, int *changed)
 {
     int rows = 0;
-    identity_db_status_t status = db_invalidations(sql) ? db_in_write(db, statements[sql].name) : IDENTITY_DB_OK;
+    identity_db_status_t status =
+        db_invalidations(sql) ? db_in_write(db, statements[sql].name) : IDENTITY_DB_OK;
 
     if (status == IDENTITY_DB_OK)
-        status = run(db, statements[sql].name, statements[sql].text, arguments, count, step_change, &rows);
+        status = run(db, statements[sql].name, statements[sql].text, arguments, count, step_change,
+                     &rows);
     if (status == IDENTITY_DB_OK && rows > 0)
         db_invalidate(db, sql, arguments);
     if (changed)
@@ -269,23 +283,27 @@ identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_a
     return status;
 }
 
-identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                 int count, const char **rule)
+identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text,
+                                 const db_argument_t *arguments, int count, const char **rule)
 {
     identity_db_status_t status = db_in_write(db, name);
     int rows;
 
-    return status == IDENTITY_DB_OK ? run_ruled(db, name, text, arguments, count, step_change, &rows, rule) : status;
+    return status == IDENTITY_DB_OK
+               ? run_ruled(db, name, text, arguments, count, step_change, &rows, rule)
+               : status;
 }
 
-identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count)
+identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql,
+                                const db_argument_t *arguments, int count)
 {
     int changed;
     identity_db_status_t status = db_change(db, sql, arguments, count, &changed);
     return status == IDENTITY_DB_OK && changed == 0 ? IDENTITY_DB_NONE : status;
 }
 
-identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count)
+identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql,
+                               const db_argument_t *arguments, int count)
 {
     identity_db_status_t status = db_guarded(db, sql, arguments, count);
     return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
@@ -297,8 +315,10 @@ static const char *datum(const db_row_t *row, int column)
 {
     char *text = NULL;
     /* get_entry would return "" for NULL on PostgreSQL (P11). */
-    return apr_dbd_datum_get(row->db->driver, row->row, column, APR_DBD_TYPE_STRING, &text) == APR_SUCCESS ? text
-                                                                                                           : NULL;
+    return apr_dbd_datum_get(row->db->driver, row->row, column, APR_DBD_TYPE_STRING, &text) ==
+                   APR_SUCCESS
+               ? text
+               : NULL;
 }
 
 const char *db_text_or_null(const db_row_t *row, int column)
@@ -323,7 +343,8 @@ apr_pool_t *db_pool(const db_row_t *row)
     return row->db->use;
 }
 
-static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values, void *result)
+static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const void **values,
+                       void *result)
 {
     *(apr_dbd_results_t **)result = NULL;
     return apr_dbd_pbselect(db->driver, db->scratch, db->handle, result, statement, 1, values);
@@ -331,13 +352,14 @@ static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const v
 
 /* Rows are fetched until there are no more (P15), so that all drivers free their result. SQLite's driver counts from
  * the first row for each row number, which is quadratic: its next row is -1, even without random access. */
-static void each(identity_db_t *db, apr_dbd_results_t *results, void (*take)(const db_row_t *row, void *data),
-                 void *data)
+static void each(identity_db_t *db, apr_dbd_results_t *results,
+                 void (*take)(const db_row_t *row, void *data), void *data)
 {
     bool next = strcmp(apr_dbd_name(db->driver), "sqlite3") == 0;
     db_row_t row = {.db = db};
 
-    for (int i = 1; apr_dbd_get_row(db->driver, db->scratch, results, &row.row, next ? -1 : i) == 0; i++) {
+    for (int i = 1; apr_dbd_get_row(db->driver, db->scratch, results, &row.row, next ? -1 : i) == 0;
+         i++) {
         take(&row, data);
         row.row = NULL;
     }
@@ -354,8 +376,9 @@ static void take_row(const db_row_t *row, void *data)
     APR_ARRAY_PUSH(listing->rows, void *) = listing->reader(row, 0);
 }
 
-identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                  int count, db_reader_t *reader, apr_array_header_t **rows)
+identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text,
+                                  const db_argument_t *arguments, int count, db_reader_t *reader,
+                                  apr_array_header_t **rows)
 {
     apr_dbd_results_t *results = NULL;
     listing_t listing = {reader, apr_array_make(db->use, 8, sizeof(void *))};
@@ -367,14 +390,15 @@ identity_db_status_t db_list_text(identity_db_t *db, const char *name, const cha
     return status;
 }
 
-identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                             db_reader_t *reader, apr_array_header_t **rows)
+identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                             int count, db_reader_t *reader, apr_array_header_t **rows)
 {
-    return db_list_text(db, statements[sql].name, statements[sql].text, arguments, count, reader, rows);
+    return db_list_text(db, statements[sql].name, statements[sql].text, arguments, count, reader,
+                        rows);
 }
 
-identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                            db_reader_t *reader, void *row)
+identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                            int count, db_reader_t *reader, void *row)
 {
     apr_array_header_t *rows;
     identity_db_status_t status = db_list(db, sql, arguments, count, reader, &rows);
@@ -394,14 +418,15 @@ identity_db_status_t db_count_text(identity_db_t *db, const char *name, const ch
                                    const db_argument_t *arguments, int count, apr_int64_t *value)
 {
     apr_array_header_t *rows;
-    identity_db_status_t status = db_list_text(db, name, text, arguments, count, read_number, &rows);
+    identity_db_status_t status =
+        db_list_text(db, name, text, arguments, count, read_number, &rows);
 
     *value = status == IDENTITY_DB_OK && rows->nelts ? *APR_ARRAY_IDX(rows, 0, apr_int64_t *) : 0;
     return status;
 }
 
-identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                              apr_int64_t *value)
+identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                              int count, apr_int64_t *value)
 {
     return db_count_text(db, statements[sql].name, statements[sql].text, arguments, count, value);
 }
@@ -426,7 +451,8 @@ static void take_text(const db_row_t *row, void *data)
     APR_ARRAY_PUSH((apr_array_header_t *)data, const char *) = db_text(row, 0);
 }
 
-identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts)
+identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text,
+                                   apr_array_header_t **texts)
 {
     apr_dbd_results_t *results = NULL;
     apr_time_t began = apr_time_now();
@@ -455,7 +481,8 @@ const char *db_json(identity_db_t *db, const apr_array_header_t *texts)
     identity_writer_begin(&writer, db->use, (size_t)count * 40, SIZE_MAX - 1);
     identity_write_literal(&writer, "[");
     for (int i = 0; i < count; i++)
-        identity_write_member(&writer, writer.length > 1 ? "," : "", APR_ARRAY_IDX(texts, i, const char *));
+        identity_write_member(&writer, writer.length > 1 ? "," : "",
+                              APR_ARRAY_IDX(texts, i, const char *));
     identity_write_literal(&writer, "]");
     return identity_writer_end(&writer, &length);
 }

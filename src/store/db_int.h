@@ -30,8 +30,9 @@ typedef struct db_argument {
 #define S(value) ((db_argument_t){.numeric = false, .text = (value)})
 #define N(value) ((db_argument_t){.numeric = true, .number = (value)})
 /* Two arguments of a call: the list and its length. */
-#define DB_ARGS(...)                                                                                                   \
-    (const db_argument_t[]){__VA_ARGS__}, (int)(sizeof((const db_argument_t[]){__VA_ARGS__}) / sizeof(db_argument_t))
+#define DB_ARGS(...)                                                                               \
+    (const db_argument_t[]){__VA_ARGS__},                                                          \
+        (int)(sizeof((const db_argument_t[]){__VA_ARGS__}) / sizeof(db_argument_t))
 
 /* A row, valid while its reader runs; values are copied to the pool in use. */
 typedef struct db_row db_row_t;
@@ -43,22 +44,25 @@ apr_pool_t *db_pool(const db_row_t *row);
 typedef void *db_reader_t(const db_row_t *row, int from);
 
 /* *changed (or NULL): the number of affected rows. */
-identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                               int *changed);
+identity_db_status_t db_change(identity_db_t *db, identity_sql_t sql,
+                               const db_argument_t *arguments, int count, int *changed);
 /* NONE, or CONFLICT, if no row was affected. */
-identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
-identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count);
+identity_db_status_t db_guarded(identity_db_t *db, identity_sql_t sql,
+                                const db_argument_t *arguments, int count);
+identity_db_status_t db_insert(identity_db_t *db, identity_sql_t sql,
+                               const db_argument_t *arguments, int count);
 
 /* *row (a pointer to a pointer): the first row, NONE if there is none. */
-identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                            db_reader_t *reader, void *row);
-identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                             db_reader_t *reader, apr_array_header_t **rows);
-identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments, int count,
-                              apr_int64_t *value);
+identity_db_status_t db_one(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                            int count, db_reader_t *reader, void *row);
+identity_db_status_t db_list(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                             int count, db_reader_t *reader, apr_array_header_t **rows);
+identity_db_status_t db_count(identity_db_t *db, identity_sql_t sql, const db_argument_t *arguments,
+                              int count, apr_int64_t *value);
 /* The same for a text composed of fragments; name is for the log. */
-identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                  int count, db_reader_t *reader, apr_array_header_t **rows);
+identity_db_status_t db_list_text(identity_db_t *db, const char *name, const char *text,
+                                  const db_argument_t *arguments, int count, db_reader_t *reader,
+                                  apr_array_header_t **rows);
 identity_db_status_t db_count_text(identity_db_t *db, const char *name, const char *text,
                                    const db_argument_t *arguments, int count, apr_int64_t *value);
 
@@ -66,18 +70,19 @@ identity_db_status_t db_count_text(identity_db_t *db, const char *name, const ch
  * batch, each in memory of its own, to which db_use_pool is set meanwhile. Ends with the first status other than OK. */
 typedef const char *db_key_t(const void *row);
 typedef identity_db_status_t db_each_t(identity_db_t *db, const void *row, void *context);
-identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader, db_key_t *key, db_each_t *each,
-                             void *context);
+identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader,
+                             db_key_t *key, db_each_t *each, void *context);
 
 /* A change by a composed text, in a write transaction. CONFLICT if it violates a rule of the schema: *rule is the
  * database's text, which names columns but no data; the transaction continues. The caller records whose rights it
  * changes. */
-identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text, const db_argument_t *arguments,
-                                 int count, const char **rule);
+identity_db_status_t db_try_text(identity_db_t *db, const char *name, const char *text,
+                                 const db_argument_t *arguments, int count, const char **rule);
 
 /* A statement without parameters, not prepared; the second function reads its first column. */
 identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *text);
-identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text, apr_array_header_t **texts);
+identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const char *text,
+                                   apr_array_header_t **texts);
 
 /* A JSON array from an array of const char *, for json_each(%s); NULL is the empty list. */
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts);

@@ -37,15 +37,17 @@ static bool set_up(identity_db_t *db)
 {
     return db_plain(db, "foreign_keys", "PRAGMA foreign_keys=ON") == IDENTITY_DB_OK &&
            db_plain(db, "synchronous",
-                    db->options.sync == IDENTITY_SYNC_FULL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") ==
-               IDENTITY_DB_OK;
+                    db->options.sync == IDENTITY_SYNC_FULL
+                        ? "PRAGMA synchronous=FULL"
+                        : "PRAGMA synchronous=NORMAL") == IDENTITY_DB_OK;
 }
 
 /* Indexes accessed at random are read and written repeatedly unless the cache holds them; and undo data is kept in
  * memory. Each of these returns nothing, or a row (P3). */
 static bool set_up_bulk(identity_db_t *db)
 {
-    static const char *const settings[] = {"PRAGMA cache_size=-" BULK_CACHE_KIB, "PRAGMA temp_store=MEMORY",
+    static const char *const settings[] = {"PRAGMA cache_size=-" BULK_CACHE_KIB,
+                                           "PRAGMA temp_store=MEMORY",
                                            "PRAGMA wal_autocheckpoint=" BULK_WAL_PAGES};
     apr_array_header_t *answer;
 
@@ -61,8 +63,10 @@ static const char *check_journal(identity_db_t *db)
 {
     apr_array_header_t *mode;
 
-    if (db_plain_list(db, "sqlite_master", "SELECT COUNT(*) FROM sqlite_master", &mode) != IDENTITY_DB_OK ||
-        db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK || mode->nelts == 0)
+    if (db_plain_list(db, "sqlite_master", "SELECT COUNT(*) FROM sqlite_master", &mode) !=
+            IDENTITY_DB_OK ||
+        db_plain_list(db, "journal_mode", "PRAGMA journal_mode", &mode) != IDENTITY_DB_OK ||
+        mode->nelts == 0)
         return "The database cannot be read.";
     const char *name = APR_ARRAY_IDX(mode, 0, const char *);
     return strcmp(name, "wal") == 0 || strcmp(name, "memory") == 0
@@ -78,8 +82,9 @@ static bool driver_fits(const char *name, const char **error)
     return false;
 }
 
-identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t *driver, apr_dbd_t *handle,
-                                  const identity_db_options_t *options, const char **error)
+identity_db_t *identity_db_attach(apr_pool_t *connection, const apr_dbd_driver_t *driver,
+                                  apr_dbd_t *handle, const identity_db_options_t *options,
+                                  const char **error)
 {
     identity_db_t *db = NULL;
 
@@ -121,8 +126,8 @@ static const char *read_only_name(apr_pool_t *pool, const char *path)
     return apr_pstrcat(pool, "file:", apr_pescape_path(pool, path, 0), "?mode=ro", NULL);
 }
 
-identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *params, const identity_db_options_t *options,
-                           const char **error)
+identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *params,
+                           const identity_db_options_t *options, const char **error)
 {
     static pthread_once_t started = PTHREAD_ONCE_INIT;
     const apr_dbd_driver_t *driver;
@@ -134,21 +139,26 @@ identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *param
     pthread_once(&started, start_apr_dbd);
     if (!driver_fits(name, error))
         return NULL;
-    apr_status_t there = strcmp(params, ":memory:") == 0 ? APR_SUCCESS : apr_stat(&info, params, APR_FINFO_TYPE, pool);
+    apr_status_t there = strcmp(params, ":memory:") == 0
+                             ? APR_SUCCESS
+                             : apr_stat(&info, params, APR_FINFO_TYPE, pool);
     if (there != APR_SUCCESS) {
-        *error = APR_STATUS_IS_ENOENT(there) || APR_STATUS_IS_ENOTDIR(there)
-                     ? apr_psprintf(pool, "The database %s is not there: htidentity migrate makes it.", params)
-                     : apr_psprintf(pool, "The database %s cannot be reached: %s (errno %d).", params, strerror(there),
-                                    there);
+        *error =
+            APR_STATUS_IS_ENOENT(there) || APR_STATUS_IS_ENOTDIR(there)
+                ? apr_psprintf(pool, "The database %s is not there: htidentity migrate makes it.",
+                               params)
+                : apr_psprintf(pool, "The database %s cannot be reached: %s (errno %d).", params,
+                               strerror(there), there);
         return NULL;
     }
     if (apr_dbd_get_driver(pool, name, &driver) != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "APR has no driver for %s: is libaprutil1-dbd-sqlite3 installed?", name);
+        *error = apr_psprintf(
+            pool, "APR has no driver for %s: is libaprutil1-dbd-sqlite3 installed?", name);
         return NULL;
     }
     apr_pool_create(&own, pool);
-    if (apr_dbd_open_ex(driver, own, options->read_only ? read_only_name(pool, params) : params, &handle, &detail) !=
-        APR_SUCCESS) {
+    if (apr_dbd_open_ex(driver, own, options->read_only ? read_only_name(pool, params) : params,
+                        &handle, &detail) != APR_SUCCESS) {
         *error = apr_psprintf(pool, "The database %s cannot be opened.", params);
         apr_pool_destroy(own);
         return NULL;
@@ -157,7 +167,8 @@ identity_db_t *db_open_any(apr_pool_t *pool, const char *name, const char *param
     apr_pool_cleanup_register(own, db, close_handle, apr_pool_cleanup_null);
     if (set_up(db) && (!options->bulk || set_up_bulk(db)))
         return db;
-    *error = apr_psprintf(pool, "The file %s is no database of this program, or cannot be read.", params);
+    *error = apr_psprintf(pool, "The file %s is no database of this program, or cannot be read.",
+                          params);
     apr_pool_destroy(own);
     return NULL;
 }

@@ -9,20 +9,22 @@
 
 struct identity_db {
     apr_pool_t *connection; /* for the life of the connection: statements */
-    apr_pool_t *scratch;    /* for one statement: the driver's result, until its values are copied */
-    apr_pool_t *use;        /* for results: the present borrower's */
+    apr_pool_t *scratch; /* for one statement: the driver's result, until its values are copied */
+    apr_pool_t *use;     /* for results: the present borrower's */
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
     identity_db_options_t options;
-    apr_hash_t *statements;   /* by text: a finite set, prepared on first use */
-    bool open, write, failed; /* inside a transaction; that may write; one of its statements failed */
+    apr_hash_t *statements; /* by text: a finite set, prepared on first use */
+    bool open, write,
+        failed; /* inside a transaction; that may write; one of its statements failed */
     bool usable;
     bool wrote; /* a write transaction was committed */
     unsigned long count;
-    apr_array_header_t *invalidated; /* ids, of the current write transaction or the last one (change.c) */
-    identity_written_t written;      /* of the last committed one */
-    apr_array_header_t *counted;     /* likewise: entities whose users must be counted anew */
-    apr_hash_t *known;               /* these, and the ones created in it */
+    apr_array_header_t
+        *invalidated; /* ids, of the current write transaction or the last one (change.c) */
+    identity_written_t written;  /* of the last committed one */
+    apr_array_header_t *counted; /* likewise: entities whose users must be counted anew */
+    apr_hash_t *known;           /* these, and the ones created in it */
 };
 
 #endif

@@ -4,8 +4,8 @@
 
 #define BATCH 500
 
-identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader, db_key_t *key, db_each_t *each,
-                             void *context)
+identity_db_status_t db_each(identity_db_t *db, identity_sql_t sql, db_reader_t *reader,
+                             db_key_t *key, db_each_t *each, void *context)
 {
     apr_pool_t *pool = db_use_pool(db), *batch;
     identity_db_status_t status;

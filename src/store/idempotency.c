@@ -17,15 +17,16 @@ static void *read_row(const db_row_t *row, int from)
     return answer;
 }
 
-identity_db_status_t identity_idempotency_reserve(identity_db_t *db, const identity_idempotency_row_t *row)
+identity_db_status_t identity_idempotency_reserve(identity_db_t *db,
+                                                  const identity_idempotency_row_t *row)
 {
     return db_insert(db, IDENTITY_SQL_IDEMPOTENCY_RESERVE,
-                     DB_ARGS(S(row->credential_id), S(row->key), S(row->digest), S(row->owner), S(row->sealed_with),
-                             N(row->created_at)));
+                     DB_ARGS(S(row->credential_id), S(row->key), S(row->digest), S(row->owner),
+                             S(row->sealed_with), N(row->created_at)));
 }
 
-identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *credential_id, const char *key,
-                                              identity_idempotency_row_t **row)
+identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *credential_id,
+                                              const char *key, identity_idempotency_row_t **row)
 {
     identity_db_status_t status =
         db_one(db, IDENTITY_SQL_IDEMPOTENCY_GET, DB_ARGS(S(credential_id), S(key)), read_row, row);
@@ -37,37 +38,43 @@ identity_db_status_t identity_idempotency_get(identity_db_t *db, const char *cre
     return status;
 }
 
-identity_db_status_t identity_idempotency_take(identity_db_t *db, const identity_idempotency_row_t *seen,
+identity_db_status_t identity_idempotency_take(identity_db_t *db,
+                                               const identity_idempotency_row_t *seen,
                                                const identity_idempotency_row_t *row)
 {
     return db_guarded(db, IDENTITY_SQL_IDEMPOTENCY_TAKE,
-                      DB_ARGS(S(row->digest), S(row->owner), S(row->sealed_with), N(row->created_at),
-                              S(row->credential_id), S(row->key), S(seen->running ? "running" : "done"),
-                              N(seen->created_at)));
+                      DB_ARGS(S(row->digest), S(row->owner), S(row->sealed_with),
+                              N(row->created_at), S(row->credential_id), S(row->key),
+                              S(seen->running ? "running" : "done"), N(seen->created_at)));
 }
 
-identity_db_status_t identity_idempotency_store(identity_db_t *db, const identity_idempotency_row_t *row)
+identity_db_status_t identity_idempotency_store(identity_db_t *db,
+                                                const identity_idempotency_row_t *row)
 {
-    return db_guarded(db, IDENTITY_SQL_IDEMPOTENCY_STORE,
-                      DB_ARGS(N(row->status), S(row->sealed), S(row->credential_id), S(row->key), S(row->owner)));
+    return db_guarded(
+        db, IDENTITY_SQL_IDEMPOTENCY_STORE,
+        DB_ARGS(N(row->status), S(row->sealed), S(row->credential_id), S(row->key), S(row->owner)));
 }
 
-identity_db_status_t identity_idempotency_free(identity_db_t *db, const identity_idempotency_row_t *row)
+identity_db_status_t identity_idempotency_free(identity_db_t *db,
+                                               const identity_idempotency_row_t *row)
 {
-    return db_change(db, IDENTITY_SQL_IDEMPOTENCY_FREE, DB_ARGS(S(row->credential_id), S(row->key), S(row->owner)),
-                     NULL);
+    return db_change(db, IDENTITY_SQL_IDEMPOTENCY_FREE,
+                     DB_ARGS(S(row->credential_id), S(row->key), S(row->owner)), NULL);
 }
 
-identity_db_status_t identity_idempotency_old(identity_db_t *db, apr_time_t before, apr_int64_t *old)
+identity_db_status_t identity_idempotency_old(identity_db_t *db, apr_time_t before,
+                                              apr_int64_t *old)
 {
     return db_count(db, IDENTITY_SQL_IDEMPOTENCY_OLD, DB_ARGS(N(before)), old);
 }
 
-identity_db_status_t identity_idempotency_purge(identity_db_t *db, apr_time_t before, apr_int64_t limit, int *deleted)
+identity_db_status_t identity_idempotency_purge(identity_db_t *db, apr_time_t before,
+                                                apr_int64_t limit, int *deleted)
 {
     identity_db_status_t status = db_in_write(db, "IDEMPOTENCY_PURGE");
 
-    return status == IDENTITY_DB_OK
-               ? db_change(db, IDENTITY_SQL_IDEMPOTENCY_PURGE, DB_ARGS(N(before), N(limit)), deleted)
-               : status;
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_IDEMPOTENCY_PURGE,
+                                                DB_ARGS(N(before), N(limit)), deleted)
+                                    : status;
 }

@@ -19,15 +19,17 @@ identity_db_status_t identity_invariants_check(identity_db_t *db, apr_array_head
 
     if (!*faults)
         *faults = apr_array_make(db_use_pool(db), 4, sizeof(const char *));
-    for (size_t i = 0; status == IDENTITY_DB_OK && i < sizeof invariants / sizeof invariants[0]; i++) {
-        const char *text = apr_psprintf(db_use_pool(db), "%s LIMIT %d", invariants[i].query, MOST + 1);
+    for (size_t i = 0; status == IDENTITY_DB_OK && i < sizeof invariants / sizeof invariants[0];
+         i++) {
+        const char *text =
+            apr_psprintf(db_use_pool(db), "%s LIMIT %d", invariants[i].query, MOST + 1);
         status = db_plain_list(db, "invariant", text, &ids);
         for (int j = 0; status == IDENTITY_DB_OK && j < ids->nelts; j++)
             APR_ARRAY_PUSH(*faults, const char *) =
-                j < MOST
-                    ? apr_pstrcat(db_use_pool(db), APR_ARRAY_IDX(ids, j, const char *), " ", invariants[i].sentence,
-                                  NULL)
-                    : apr_pstrcat(db_use_pool(db), "and there are more of which each ", invariants[i].sentence, NULL);
+                j < MOST ? apr_pstrcat(db_use_pool(db), APR_ARRAY_IDX(ids, j, const char *), " ",
+                                       invariants[i].sentence, NULL)
+                         : apr_pstrcat(db_use_pool(db), "and there are more of which each ",
+                                       invariants[i].sentence, NULL);
     }
     return status;
 }

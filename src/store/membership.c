@@ -47,22 +47,26 @@ identity_db_status_t identity_membership_insert(identity_db_t *db, identity_owne
     identity_db_status_t status = db_in_write(db, "MEMBERSHIP_INSERT");
 
     if (status == IDENTITY_DB_OK)
-        status = db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
-                           DB_ARGS(S(row->id), S(row->entity_id),
-                                   S(db_owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
-                                   S(db_owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
-                                   S(db_owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)),
-                                   S(row->account.id), S(type_names[row->type]), N(row->created_at)));
+        status =
+            db_insert(db, IDENTITY_SQL_MEMBERSHIP_INSERT,
+                      DB_ARGS(S(row->id), S(row->entity_id),
+                              S(db_owner_column(IDENTITY_OWNER_USER, owner, row->owner_id)),
+                              S(db_owner_column(IDENTITY_OWNER_TEAM, owner, row->owner_id)),
+                              S(db_owner_column(IDENTITY_OWNER_INVITATION, owner, row->owner_id)),
+                              S(row->account.id), S(type_names[row->type]), N(row->created_at)));
 
     if (status != IDENTITY_DB_OK || !role_ids || role_ids->nelts == 0)
         return status;
-    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT, DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
+    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT,
+                     DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
 }
 
 identity_db_status_t identity_memberships_of(identity_db_t *db, identity_owner_t owner,
-                                             const apr_array_header_t *owner_ids, apr_array_header_t **rows)
+                                             const apr_array_header_t *owner_ids,
+                                             apr_array_header_t **rows)
 {
-    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_OF_USERS, IDENTITY_SQL_MEMBERSHIPS_OF_TEAMS,
+    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_OF_USERS,
+                                         IDENTITY_SQL_MEMBERSHIPS_OF_TEAMS,
                                          IDENTITY_SQL_MEMBERSHIPS_OF_INVITATIONS};
     return db_list(db, sql[owner], DB_ARGS(S(db_json(db, owner_ids))), read_membership, rows);
 }
@@ -107,18 +111,22 @@ static identity_db_status_t shown_of(identity_db_t *db, identity_sql_t sql, cons
 }
 
 identity_db_status_t identity_memberships_shown(identity_db_t *db, identity_owner_t owner,
-                                                const apr_array_header_t *owner_ids, apr_array_header_t **rows)
+                                                const apr_array_header_t *owner_ids,
+                                                apr_array_header_t **rows)
 {
     bool team = owner == IDENTITY_OWNER_TEAM;
 
     if (owner_ids->nelts == 1)
-        return shown_of(db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAM : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USER,
-                        APR_ARRAY_IDX(owner_ids, 0, const char *), rows);
-    return shown_of(db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAMS : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USERS,
-                    db_json(db, owner_ids), rows);
+        return shown_of(
+            db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAM : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USER,
+            APR_ARRAY_IDX(owner_ids, 0, const char *), rows);
+    return shown_of(
+        db, team ? IDENTITY_SQL_MEMBERSHIPS_SHOWN_TEAMS : IDENTITY_SQL_MEMBERSHIPS_SHOWN_USERS,
+        db_json(db, owner_ids), rows);
 }
 
-identity_db_status_t identity_membership_update(identity_db_t *db, const identity_membership_row_t *row,
+identity_db_status_t identity_membership_update(identity_db_t *db,
+                                                const identity_membership_row_t *row,
                                                 const apr_array_header_t *role_ids)
 {
     identity_db_status_t status = db_in_write(db, "MEMBERSHIP_TYPE");
@@ -130,7 +138,8 @@ identity_db_status_t identity_membership_update(identity_db_t *db, const identit
         status = db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLES_DELETE, DB_ARGS(S(row->id)), NULL);
     if (status != IDENTITY_DB_OK || role_ids->nelts == 0)
         return status;
-    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT, DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
+    return db_change(db, IDENTITY_SQL_MEMBERSHIP_ROLE_INSERT,
+                     DB_ARGS(S(row->id), S(db_json(db, role_ids))), NULL);
 }
 
 identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owner_t owner,
@@ -142,21 +151,26 @@ identity_db_status_t identity_membership_delete(identity_db_t *db, identity_owne
                       DB_ARGS(S(row->id), S(row->owner_id), S(row->entity_id)));
 }
 
-identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner, const char *owner_id)
+identity_db_status_t identity_memberships_delete(identity_db_t *db, identity_owner_t owner,
+                                                 const char *owner_id)
 {
-    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_DELETE_USER, IDENTITY_SQL_MEMBERSHIPS_DELETE_TEAM,
+    static const identity_sql_t sql[] = {IDENTITY_SQL_MEMBERSHIPS_DELETE_USER,
+                                         IDENTITY_SQL_MEMBERSHIPS_DELETE_TEAM,
                                          IDENTITY_SQL_MEMBERSHIPS_DELETE_INVITATION};
     return db_change(db, sql[owner], DB_ARGS(S(owner_id)), NULL);
 }
 
-identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id, const char *user_id)
+identity_db_status_t identity_memberships_adopt(identity_db_t *db, const char *invitation_id,
+                                                const char *user_id)
 {
     identity_db_status_t status = db_in_write(db, "MEMBERSHIPS_ADOPT");
 
     if (status == IDENTITY_DB_OK)
-        status = db_change(db, IDENTITY_SQL_MEMBERSHIPS_ADOPT, DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
-    return status == IDENTITY_DB_OK ? identity_memberships_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
-                                    : status;
+        status = db_change(db, IDENTITY_SQL_MEMBERSHIPS_ADOPT,
+                           DB_ARGS(S(user_id), S(invitation_id), S(user_id)), NULL);
+    return status == IDENTITY_DB_OK
+               ? identity_memberships_delete(db, IDENTITY_OWNER_INVITATION, invitation_id)
+               : status;
 }
 
 static void *read_membership_role(const db_row_t *row, int from)
@@ -168,11 +182,12 @@ static void *read_membership_role(const db_row_t *row, int from)
     return role;
 }
 
-identity_db_status_t identity_membership_roles(identity_db_t *db, const apr_array_header_t *membership_ids,
+identity_db_status_t identity_membership_roles(identity_db_t *db,
+                                               const apr_array_header_t *membership_ids,
                                                apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_MEMBERSHIP_ROLES, DB_ARGS(S(db_json(db, membership_ids))), read_membership_role,
-                   rows);
+    return db_list(db, IDENTITY_SQL_MEMBERSHIP_ROLES, DB_ARGS(S(db_json(db, membership_ids))),
+                   read_membership_role, rows);
 }
 
 static void *read_grant(const db_row_t *row, int from)
@@ -190,7 +205,8 @@ static void *read_grant(const db_row_t *row, int from)
 identity_db_status_t identity_grants_of_user(identity_db_t *db, const char *user_id, apr_time_t now,
                                              apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)), read_grant, rows);
+    return db_list(db, IDENTITY_SQL_GRANTS_OF_USER, DB_ARGS(S(user_id), S(user_id), N(now), N(now)),
+                   read_grant, rows);
 }
 
 static void *read_standing(const db_row_t *row, int from)
@@ -216,10 +232,12 @@ static void *read_standing(const db_row_t *row, int from)
     return standing;
 }
 
-identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id, const char *user_id,
-                                               apr_time_t now, apr_array_header_t **rows)
+identity_db_status_t identity_standing_of_user(identity_db_t *db, const char *entity_id,
+                                               const char *user_id, apr_time_t now,
+                                               apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_STANDING_OF_USER,
-                   DB_ARGS(S(user_id), S(user_id), N(now), N(now), S(entity_id), S(user_id), N(now)), read_standing,
-                   rows);
+    return db_list(
+        db, IDENTITY_SQL_STANDING_OF_USER,
+        DB_ARGS(S(user_id), S(user_id), N(now), N(now), S(entity_id), S(user_id), N(now)),
+        read_standing, rows);
 }

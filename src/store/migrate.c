@@ -14,9 +14,10 @@ typedef struct step {
 } step_t;
 
 /* Clustered by the primary key: a look-up by a text id then reads one tree, not two. */
-#define TABLE(version, name, columns) {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID", NULL},
-#define STEP(version, text)           {version, text, NULL},
-#define CODE(version, function)       {version, NULL, function},
+#define TABLE(version, name, columns)                                                              \
+    {version, "CREATE TABLE " #name " (" columns ") WITHOUT ROWID", NULL},
+#define STEP(version, text)     {version, text, NULL},
+#define CODE(version, function) {version, NULL, function},
 static const step_t steps[] = {
 #include "schema.def"
 };
@@ -64,7 +65,8 @@ static bool seeded(apr_array_header_t *rows, const identity_builtin_role_t *role
 static identity_db_status_t roles_to_seed(identity_db_t *db, apr_array_header_t **missing)
 {
     apr_array_header_t *rows;
-    identity_db_status_t status = db_list(db, IDENTITY_SQL_ROLES_BUILTIN, NULL, 0, db_read_role, &rows);
+    identity_db_status_t status =
+        db_list(db, IDENTITY_SQL_ROLES_BUILTIN, NULL, 0, db_read_role, &rows);
 
     *missing = apr_array_make(db_use_pool(db), 8, sizeof(const identity_builtin_role_t *));
     for (int i = 0; status == IDENTITY_DB_OK && i < identity_builtin_role_count(); i++)
@@ -91,11 +93,13 @@ static identity_db_status_t seed_roles(identity_db_t *db)
         return status;
     status = begin_patiently(db);
     for (int i = 0; status == IDENTITY_DB_OK && i < missing->nelts; i++) {
-        const identity_builtin_role_t *role = APR_ARRAY_IDX(missing, i, const identity_builtin_role_t *);
+        const identity_builtin_role_t *role =
+            APR_ARRAY_IDX(missing, i, const identity_builtin_role_t *);
         const char *canonical = identity_name_canonical(db_use_pool(db), role->name);
-        status =
-            db_change(db, IDENTITY_SQL_ROLE_SEED,
-                      DB_ARGS(S(role->id), S(role->name), S(canonical), S(role->slug), S(role->description)), NULL);
+        status = db_change(
+            db, IDENTITY_SQL_ROLE_SEED,
+            DB_ARGS(S(role->id), S(role->name), S(canonical), S(role->slug), S(role->description)),
+            NULL);
     }
     return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
 }
@@ -110,7 +114,8 @@ static identity_db_status_t apply(identity_db_t *db, int version)
         if (steps[i].version == version)
             status = steps[i].run ? steps[i].run(db) : db_plain(db, "migration", steps[i].text);
     if (status == IDENTITY_DB_OK)
-        status = db_change(db, IDENTITY_SQL_SCHEMA_STEP, DB_ARGS(N(version), N(apr_time_now())), NULL);
+        status =
+            db_change(db, IDENTITY_SQL_SCHEMA_STEP, DB_ARGS(N(version), N(apr_time_now())), NULL);
     return status == IDENTITY_DB_OK ? identity_db_commit(db) : status;
 }
 
@@ -140,7 +145,8 @@ static bool give_to_owner(apr_pool_t *pool, int file, const char *path)
     const char *folder = slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash + 1 - path)) : ".";
     struct stat info;
 
-    return geteuid() != 0 || (stat(folder, &info) == 0 && fchown(file, info.st_uid, info.st_gid) == 0);
+    return geteuid() != 0 ||
+           (stat(folder, &info) == 0 && fchown(file, info.st_uid, info.st_gid) == 0);
 }
 
 /* 0600 from the first moment: SQLite itself would make it readable by all. */
@@ -152,7 +158,8 @@ static const char *make_file(apr_pool_t *pool, const char *path)
         return "A database in memory would be gone at once: name a file.";
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if ((file < 0 && errno != EEXIST) || (file >= 0 && !give_to_owner(pool, file, path)))
-        error = apr_psprintf(pool, "The database %s cannot be made: %s (errno %d).", path, strerror(errno), errno);
+        error = apr_psprintf(pool, "The database %s cannot be made: %s (errno %d).", path,
+                             strerror(errno), errno);
     if (file >= 0)
         close(file);
     return error;
@@ -167,7 +174,8 @@ static bool set_wal(identity_db_t *db)
 
     for (int tries = 0; status == IDENTITY_DB_BUSY && tries < 10; tries++)
         status = db_plain_list(db, "journal_mode", "PRAGMA journal_mode=WAL", &mode);
-    return status == IDENTITY_DB_OK && mode->nelts > 0 && same(APR_ARRAY_IDX(mode, 0, const char *), "wal");
+    return status == IDENTITY_DB_OK && mode->nelts > 0 &&
+           same(APR_ARRAY_IDX(mode, 0, const char *), "wal");
 }
 
 /* Checks whose file it is, before anything in it is changed. */
@@ -188,13 +196,15 @@ static const char *look(identity_db_t *db, const char *params, int *version)
     if (strangers > 0)
         return apr_psprintf(pool, "The database %s holds tables of another program.", params);
     if (*version > identity_schema_current())
-        return apr_psprintf(pool, "The database %s has schema version %d, newer than this program's %d.", params,
-                            *version, identity_schema_current());
+        return apr_psprintf(pool,
+                            "The database %s has schema version %d, newer than this program's %d.",
+                            params, *version, identity_schema_current());
     return NULL;
 }
 
 /* The driver's text for the last failure. Statements that create tables contain no personal data. */
-static void keep_detail(void *context, const char *statement, const char *failure, const char *detail)
+static void keep_detail(void *context, const char *statement, const char *failure,
+                        const char *detail)
 {
     const char **kept = context;
 
@@ -202,7 +212,8 @@ static void keep_detail(void *context, const char *statement, const char *failur
     *kept = detail ? detail : failure;
 }
 
-static const char *migrate(identity_db_t *db, const char *params, const char *const *detail, int *from, int *to)
+static const char *migrate(identity_db_t *db, const char *params, const char *const *detail,
+                           int *from, int *to)
 {
     const char *error = look(db, params, from);
 
@@ -210,18 +221,21 @@ static const char *migrate(identity_db_t *db, const char *params, const char *co
     if (error)
         return error;
     if (!set_wal(db))
-        return apr_psprintf(db_use_pool(db),
-                            "The WAL mode of %s cannot be set: it must lie, writable, on a local disk.", params);
+        return apr_psprintf(
+            db_use_pool(db),
+            "The WAL mode of %s cannot be set: it must lie, writable, on a local disk.", params);
     if (migrate_all(db, to) == IDENTITY_DB_OK)
         return NULL;
-    return apr_psprintf(db_use_pool(db), "The database %s could not be brought up to date (%s).", params,
-                        *detail ? *detail : "unknown");
+    return apr_psprintf(db_use_pool(db), "The database %s could not be brought up to date (%s).",
+                        params, *detail ? *detail : "unknown");
 }
 
-const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params, int *from, int *to)
+const char *identity_schema_migrate(apr_pool_t *pool, const char *driver, const char *params,
+                                    int *from, int *to)
 {
     const char *detail = NULL;
-    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL, .log = keep_detail, .log_context = &detail};
+    const identity_db_options_t options = {
+        .sync = IDENTITY_SYNC_FULL, .log = keep_detail, .log_context = &detail};
     const char *error = same(driver, "sqlite3") ? make_file(pool, params) : NULL;
     apr_pool_t *own;
 
@@ -257,15 +271,18 @@ static identity_schema_state_t state_of(identity_db_t *db, int *version)
         return strangers > 0 ? IDENTITY_SCHEMA_FOREIGN : IDENTITY_SCHEMA_EMPTY;
     if (*version != identity_schema_current())
         return *version < identity_schema_current() ? IDENTITY_SCHEMA_OLDER : IDENTITY_SCHEMA_NEWER;
-    return same(APR_ARRAY_IDX(mode, 0, const char *), "wal") ? IDENTITY_SCHEMA_FITS : IDENTITY_SCHEMA_JOURNAL;
+    return same(APR_ARRAY_IDX(mode, 0, const char *), "wal") ? IDENTITY_SCHEMA_FITS
+                                                             : IDENTITY_SCHEMA_JOURNAL;
 }
 
-identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver, const char *params, bool read_only,
-                                             int *version)
+identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *driver,
+                                             const char *params, bool read_only, int *version)
 {
     const char *detail = NULL, *error = NULL;
-    const identity_db_options_t options = {
-        .sync = IDENTITY_SYNC_FULL, .log = keep_detail, .log_context = &detail, .read_only = read_only};
+    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL,
+                                           .log = keep_detail,
+                                           .log_context = &detail,
+                                           .read_only = read_only};
     identity_schema_state_t state;
     apr_pool_t *own;
 
@@ -275,7 +292,8 @@ identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *drive
     if (db)
         state = state_of(db, version);
     else
-        state = detail && strstr(detail, "locked") ? IDENTITY_SCHEMA_LOCKED : IDENTITY_SCHEMA_DAMAGED;
+        state =
+            detail && strstr(detail, "locked") ? IDENTITY_SCHEMA_LOCKED : IDENTITY_SCHEMA_DAMAGED;
     apr_pool_destroy(own);
     return state;
 }
@@ -285,7 +303,8 @@ identity_schema_state_t identity_schema_look(apr_pool_t *pool, const char *drive
 identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t **faults)
 {
     apr_array_header_t *lines = NULL, *orphans = NULL;
-    identity_db_status_t status = db_plain_list(db, "integrity_check", "PRAGMA integrity_check", &lines);
+    identity_db_status_t status =
+        db_plain_list(db, "integrity_check", "PRAGMA integrity_check", &lines);
 
     *faults = apr_array_make(db_use_pool(db), 4, sizeof(const char *));
     if (status == IDENTITY_DB_OK)
@@ -294,8 +313,8 @@ identity_db_status_t identity_schema_check(identity_db_t *db, apr_array_header_t
         return status;
     for (int i = 0; i < lines->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(lines, i, const char *), "ok") != 0)
-            APR_ARRAY_PUSH(*faults, const char *) =
-                apr_pstrcat((*faults)->pool, "damaged: ", APR_ARRAY_IDX(lines, i, const char *), NULL);
+            APR_ARRAY_PUSH(*faults, const char *) = apr_pstrcat(
+                (*faults)->pool, "damaged: ", APR_ARRAY_IDX(lines, i, const char *), NULL);
     for (int i = 0; i < orphans->nelts; i++)
         APR_ARRAY_PUSH(*faults, const char *) =
             apr_pstrcat((*faults)->pool, "a row of ", APR_ARRAY_IDX(orphans, i, const char *),

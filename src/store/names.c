@@ -8,17 +8,19 @@
 
 #include "rows_int.h"
 
-identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name, identity_user_row_t **row)
+identity_db_status_t identity_user_by_name(identity_db_t *db, const char *name,
+                                           identity_user_row_t **row)
 {
     apr_pool_t *pool = db_use_pool(db);
 
     return db_one(db, IDENTITY_SQL_USER_BY_NAME,
-                  DB_ARGS(S(identity_username_old_form(pool, name)), S(identity_username_canonical(pool, name))),
+                  DB_ARGS(S(identity_username_old_form(pool, name)),
+                          S(identity_username_canonical(pool, name))),
                   db_read_user, row);
 }
 
-identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id, const char *name,
-                                             identity_user_row_t **row)
+identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *entity_id,
+                                             const char *name, identity_user_row_t **row)
 {
     apr_pool_t *pool = db_use_pool(db);
 
@@ -28,7 +30,8 @@ identity_db_status_t identity_user_in_entity(identity_db_t *db, const char *enti
                   db_read_user, row);
 }
 
-identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical, apr_array_header_t **rows)
+identity_db_status_t identity_users_of_name(identity_db_t *db, const char *canonical,
+                                            apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_USERS_OF_NAME, DB_ARGS(S(canonical)), db_read_user, rows);
 }
@@ -39,8 +42,8 @@ identity_db_status_t identity_user_holder(identity_db_t *db, const identity_user
     const char *old_form = identity_username_old_form(db_use_pool(db), claimant->username);
 
     return db_one(db, IDENTITY_SQL_USER_HOLDER,
-                  DB_ARGS(S(claimant->canonical), S(claimant->id), S(claimant->canonical), S(claimant->id), S(old_form),
-                          S(claimant->id)),
+                  DB_ARGS(S(claimant->canonical), S(claimant->id), S(claimant->canonical),
+                          S(claimant->id), S(old_form), S(claimant->id)),
                   db_read_user, row);
 }
 
@@ -56,19 +59,21 @@ static bool lasting(const identity_user_row_t *user)
     return user->status == IDENTITY_USER_ACTIVE || user->status == IDENTITY_USER_INACTIVE;
 }
 
-static identity_db_status_t set_name(identity_db_t *db, const identity_user_row_t *user, const char *canonical,
-                                     const char *old_name)
+static identity_db_status_t set_name(identity_db_t *db, const identity_user_row_t *user,
+                                     const char *canonical, const char *old_name)
 {
     return db_change(db, IDENTITY_SQL_NAMES_SET,
-                     DB_ARGS(S(canonical), S(identity_username_domain(canonical)), S(lasting(user) ? canonical : NULL),
-                             S(old_name), S(user->id)),
+                     DB_ARGS(S(canonical), S(identity_username_domain(canonical)),
+                             S(lasting(user) ? canonical : NULL), S(old_name), S(user->id)),
                      NULL);
 }
 
 /* Cannot be anybody's canonical form: valid names contain no colon. */
-static identity_db_status_t set_old_name(identity_db_t *db, const identity_user_row_t *user, const char *old_name)
+static identity_db_status_t set_old_name(identity_db_t *db, const identity_user_row_t *user,
+                                         const char *old_name)
 {
-    return set_name(db, user, apr_pstrcat(db_use_pool(db), user->id, ":", old_name, NULL), old_name);
+    return set_name(db, user, apr_pstrcat(db_use_pool(db), user->id, ":", old_name, NULL),
+                    old_name);
 }
 
 /* First, all users whose form changes are moved aside, so that nobody collides with a user that is still to be
@@ -99,11 +104,13 @@ static bool goes_before(const identity_user_row_t *a, const identity_user_row_t 
 /* Do they collide? People invited by two entities may share a name. */
 static bool meet(const identity_user_row_t *a, const identity_user_row_t *b)
 {
-    return strcmp(a->id, b->id) != 0 && (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
+    return strcmp(a->id, b->id) != 0 &&
+           (strcmp(a->entity_id, b->entity_id) == 0 || (lasting(a) && lasting(b)));
 }
 
 /* In the state of the database during its migration. */
-static identity_db_status_t rivals_of(identity_db_t *db, const char *canonical, apr_array_header_t **rows)
+static identity_db_status_t rivals_of(identity_db_t *db, const char *canonical,
+                                      apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_NAMES_MEETING, DB_ARGS(S(canonical)), db_read_user, rows);
 }
@@ -126,7 +133,8 @@ static identity_db_status_t settle(identity_db_t *db, const void *row, void *con
     for (int i = 0; status == IDENTITY_DB_OK && i < rivals->nelts; i++) {
         const identity_user_row_t *rival = APR_ARRAY_IDX(rivals, i, const identity_user_row_t *);
         if (meet(user, rival))
-            status = set_old_name(db, rival, identity_username_old_form(db_use_pool(db), rival->username));
+            status = set_old_name(db, rival,
+                                  identity_username_old_form(db_use_pool(db), rival->username));
     }
     return status == IDENTITY_DB_OK ? set_name(db, user, canonical, NULL) : status;
 }
@@ -165,20 +173,21 @@ static identity_db_status_t move_invitation(identity_db_t *db, const void *row, 
     const char *key = identity_username_key(db_use_pool(db), address->email);
 
     (void)context;
-    return strcmp(key, address->canonical) == 0
-               ? IDENTITY_DB_OK
-               : db_change(db, IDENTITY_SQL_NAMES_INVITED_SET, DB_ARGS(S(key), S(address->id)), NULL);
+    return strcmp(key, address->canonical) == 0 ? IDENTITY_DB_OK
+                                                : db_change(db, IDENTITY_SQL_NAMES_INVITED_SET,
+                                                            DB_ARGS(S(key), S(address->id)), NULL);
 }
 
 identity_db_status_t db_migrate_names(identity_db_t *db)
 {
-    identity_db_status_t status = db_each(db, IDENTITY_SQL_NAMES_ALL, db_read_user, user_id, put_aside, NULL);
+    identity_db_status_t status =
+        db_each(db, IDENTITY_SQL_NAMES_ALL, db_read_user, user_id, put_aside, NULL);
 
     if (status == IDENTITY_DB_OK)
         status = db_each(db, IDENTITY_SQL_NAMES_OLD, db_read_user, user_old_name, settle, NULL);
-    return status == IDENTITY_DB_OK
-               ? db_each(db, IDENTITY_SQL_NAMES_INVITED, read_address, address_id, move_invitation, NULL)
-               : status;
+    return status == IDENTITY_DB_OK ? db_each(db, IDENTITY_SQL_NAMES_INVITED, read_address,
+                                              address_id, move_invitation, NULL)
+                                    : status;
 }
 
 /* ---- check ------------------------------------------------------------------------------------------------------ */
@@ -209,18 +218,21 @@ static identity_db_status_t look_at(identity_db_t *db, const void *row, void *co
 
     if (canonical && strcmp(canonical, user->canonical) == 0)
         return IDENTITY_DB_OK;
-    line = apr_psprintf(notes->pool, "the name %s of %s (entity %s) ", db_quoted(batch, user->username), user->id,
-                        user->entity_id);
+    line = apr_psprintf(notes->pool, "the name %s of %s (entity %s) ",
+                        db_quoted(batch, user->username), user->id, user->entity_id);
     if (!canonical) {
-        APR_ARRAY_PUSH(notes->lines, const char *) = apr_pstrcat(notes->pool, line, "is not a valid user name", NULL);
+        APR_ARRAY_PUSH(notes->lines, const char *) =
+            apr_pstrcat(notes->pool, line, "is not a valid user name", NULL);
         return IDENTITY_DB_OK;
     }
     identity_db_status_t status = identity_users_of_name(db, canonical, &rivals);
-    const identity_user_row_t *rival =
-        status == IDENTITY_DB_OK && rivals->nelts ? APR_ARRAY_IDX(rivals, 0, const identity_user_row_t *) : NULL;
+    const identity_user_row_t *rival = status == IDENTITY_DB_OK && rivals->nelts
+                                           ? APR_ARRAY_IDX(rivals, 0, const identity_user_row_t *)
+                                           : NULL;
     APR_ARRAY_PUSH(notes->lines, const char *) =
-        rival ? apr_pstrcat(notes->pool, line, "means the same as ", db_quoted(batch, rival->username), " of ",
-                            rival->id, " (entity ", rival->entity_id, ")", NULL)
+        rival ? apr_pstrcat(notes->pool, line, "means the same as ",
+                            db_quoted(batch, rival->username), " of ", rival->id, " (entity ",
+                            rival->entity_id, ")", NULL)
               : apr_pstrcat(notes->pool, line, "is compared by an old spelling", NULL);
     return status;
 }

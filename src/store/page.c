@@ -38,18 +38,21 @@ typedef struct resource {
 #include "sql.def"
 #undef SQL
 
-static const filter_t user_filters[] = {{"status", offsetof(identity_page_query_t, state)}, {NULL, 0}};
+static const filter_t user_filters[] = {{"status", offsetof(identity_page_query_t, state)},
+                                        {NULL, 0}};
 
-static const filter_t audit_filters[] = {{"user_id", offsetof(identity_page_query_t, user_id)},
-                                         {"target_id", offsetof(identity_page_query_t, target_id)},
-                                         {"target_resource_type", offsetof(identity_page_query_t, target_type)},
-                                         {"target_platform_id", offsetof(identity_page_query_t, platform_id)},
-                                         {NULL, 0}};
+static const filter_t audit_filters[] = {
+    {"user_id", offsetof(identity_page_query_t, user_id)},
+    {"target_id", offsetof(identity_page_query_t, target_id)},
+    {"target_resource_type", offsetof(identity_page_query_t, target_type)},
+    {"target_platform_id", offsetof(identity_page_query_t, platform_id)},
+    {NULL, 0}};
 
-static const filter_t invitation_filters[] = {{"user_id", offsetof(identity_page_query_t, user_id)},
-                                              {"state", offsetof(identity_page_query_t, state)},
-                                              {"role_slug", offsetof(identity_page_query_t, role_slug)},
-                                              {NULL, 0}};
+static const filter_t invitation_filters[] = {
+    {"user_id", offsetof(identity_page_query_t, user_id)},
+    {"state", offsetof(identity_page_query_t, state)},
+    {"role_slug", offsetof(identity_page_query_t, role_slug)},
+    {NULL, 0}};
 
 static const resource_t resources[] = {
     [IDENTITY_PAGE_OF_USERS] = {.name = "USERS_PAGE",
@@ -60,14 +63,15 @@ static const resource_t resources[] = {
                                 .active = "u.active",
                                 .filters = user_filters,
                                 .reader = db_read_user_shown},
-    [IDENTITY_PAGE_OF_ROLES] = {.name = "ROLES_PAGE",
-                                .columns = ROLE_COLUMNS,
-                                .from = "roles r",
-                                .alias = "r",
-                                .name_column = "canonical",
-                                .builtin = true,
-                                .childless = " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
-                                .reader = db_read_role},
+    [IDENTITY_PAGE_OF_ROLES] =
+        {.name = "ROLES_PAGE",
+         .columns = ROLE_COLUMNS,
+         .from = "roles r",
+         .alias = "r",
+         .name_column = "canonical",
+         .builtin = true,
+         .childless = " AND NOT EXISTS (SELECT 1 FROM role_children x WHERE x.role_id = r.id)",
+         .reader = db_read_role},
     [IDENTITY_PAGE_OF_KEYS] = {.name = "KEYS_PAGE",
                                .columns = KEY_COLUMNS,
                                .from = "api_keys k",
@@ -75,17 +79,21 @@ static const resource_t resources[] = {
                                .active = "k.active",
                                .always = " AND k.user_id IS NULL",
                                .reader = db_read_key},
-    [IDENTITY_PAGE_OF_TEAMS] =
-        {.name = "TEAMS_PAGE", .columns = TEAM_COLUMNS, .from = "teams t", .alias = "t", .reader = db_read_team},
-    [IDENTITY_PAGE_OF_PROVIDERS] = {.name = "PROVIDERS_PAGE",
-                                    .columns = PROVIDER_COLUMNS,
-                                    .from = "providers v",
-                                    .alias = "v",
-                                    .open_to = " AND v.status = 'ENABLED' AND (v.type = 'DEFAULT' OR "
-                                               "json_array_length(v.settings, '$.allowed_domains') = 0 OR EXISTS "
-                                               "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
-                                               "WHERE j.value = %s))",
-                                    .reader = db_read_provider},
+    [IDENTITY_PAGE_OF_TEAMS] = {.name = "TEAMS_PAGE",
+                                .columns = TEAM_COLUMNS,
+                                .from = "teams t",
+                                .alias = "t",
+                                .reader = db_read_team},
+    [IDENTITY_PAGE_OF_PROVIDERS] =
+        {.name = "PROVIDERS_PAGE",
+         .columns = PROVIDER_COLUMNS,
+         .from = "providers v",
+         .alias = "v",
+         .open_to = " AND v.status = 'ENABLED' AND (v.type = 'DEFAULT' OR "
+                    "json_array_length(v.settings, '$.allowed_domains') = 0 OR EXISTS "
+                    "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
+                    "WHERE j.value = %s))",
+         .reader = db_read_provider},
     [IDENTITY_PAGE_OF_AUDITS] = {.name = "AUDIT_PAGE",
                                  .columns = AUDIT_COLUMNS,
                                  .from = AUDIT_RECORDS,
@@ -130,29 +138,37 @@ static const char *order_column(const resource_t *resource, const identity_page_
 {
     if (query->order == IDENTITY_ORDER_EXPIRY)
         return "expires_at";
-    return query->order == IDENTITY_ORDER_NAME && resource->name_column ? resource->name_column : "created_at";
+    return query->order == IDENTITY_ORDER_NAME && resource->name_column ? resource->name_column
+                                                                        : "created_at";
 }
 
 /* entity: NULL for the built-in rows. */
-static void add_filters(text_t *text, const resource_t *resource, const identity_page_query_t *query,
-                        const char *entity)
+static void add_filters(text_t *text, const resource_t *resource,
+                        const identity_page_query_t *query, const char *entity)
 {
     const char *alias = resource->alias;
 
     if (entity)
-        add_argument(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = %s", NULL), S(entity));
+        add_argument(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = %s", NULL),
+                     S(entity));
     else
-        add(text, apr_pstrcat(text->pool, " WHERE ", alias, ".entity_id = ''",
-                              text->catalogue == IDENTITY_CATALOGUE_CORE ? " AND r.id IN " CORE_ROLES : "", NULL));
+        add(text, apr_pstrcat(
+                      text->pool, " WHERE ", alias, ".entity_id = ''",
+                      text->catalogue == IDENTITY_CATALOGUE_CORE ? " AND r.id IN " CORE_ROLES : "",
+                      NULL));
     if (resource->always)
         add(text, resource->always);
     if (query->only_id)
-        add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".id = %s", NULL), S(query->only_id));
+        add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".id = %s", NULL),
+                     S(query->only_id));
     if (query->name)
-        add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".", resource->name_column, " = %s", NULL),
-                     S(query->name));
+        add_argument(
+            text,
+            apr_pstrcat(text->pool, " AND ", alias, ".", resource->name_column, " = %s", NULL),
+            S(query->name));
     if (resource->active && query->active >= 0)
-        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->active, " = %lld", NULL), N(query->active));
+        add_argument(text, apr_pstrcat(text->pool, " AND ", resource->active, " = %lld", NULL),
+                     N(query->active));
     if (resource->childless && query->childless)
         add(text, resource->childless);
     if (resource->open_to && query->domain)
@@ -162,24 +178,29 @@ static void add_filters(text_t *text, const resource_t *resource, const identity
         /* Few rows have a name: no other index must be chosen. */
         if (wanted && query->name)
             add_argument(text,
-                         apr_pstrcat(text->pool, " AND COALESCE(", alias, ".", filter->column, ", '') = %s", NULL),
+                         apr_pstrcat(text->pool, " AND COALESCE(", alias, ".", filter->column,
+                                     ", '') = %s", NULL),
                          S(wanted));
         else if (wanted)
-            add_argument(text, apr_pstrcat(text->pool, " AND ", alias, ".", filter->column, " = %s", NULL), S(wanted));
+            add_argument(
+                text, apr_pstrcat(text->pool, " AND ", alias, ".", filter->column, " = %s", NULL),
+                S(wanted));
     }
 }
 
 /* An index range has one lower and one upper bound: a cursor on the bounded column, which lies between the bounds,
  * replaces the nearer one. */
-static void add_bounds(text_t *text, const resource_t *resource, const identity_page_query_t *query, bool cursor)
+static void add_bounds(text_t *text, const resource_t *resource, const identity_page_query_t *query,
+                       bool cursor)
 {
-    bool entered =
-        cursor && query->cursor && resource->between && strcmp(resource->between, order_column(resource, query)) == 0;
+    bool entered = cursor && query->cursor && resource->between &&
+                   strcmp(resource->between, order_column(resource, query)) == 0;
     bool upper = entered && query->descending != backward(query), lower = entered && !upper;
 
     if (!resource->between)
         return;
-    const char *column = apr_pstrcat(text->pool, " AND ", resource->alias, ".", resource->between, NULL);
+    const char *column =
+        apr_pstrcat(text->pool, " AND ", resource->alias, ".", resource->between, NULL);
     if (query->from && !lower)
         add_argument(text, apr_pstrcat(text->pool, column, " >= %lld", NULL), N(query->from));
     if (query->to && !upper)
@@ -194,8 +215,9 @@ static void add_cursor(text_t *text, const resource_t *resource, const identity_
     if (!query->cursor)
         return;
     add_argument(text,
-                 apr_pstrcat(text->pool, " AND (", resource->alias, ".", order_column(resource, query), ", ",
-                             resource->alias, ".id) ", sign, by_time ? " (%lld" : " (%s", NULL),
+                 apr_pstrcat(text->pool, " AND (", resource->alias, ".",
+                             order_column(resource, query), ", ", resource->alias, ".id) ", sign,
+                             by_time ? " (%lld" : " (%s", NULL),
                  by_time ? N(apr_atoi64(query->cursor->key)) : S(query->cursor->key));
     add_argument(text, ", %s)", S(query->cursor->id));
 }
@@ -210,12 +232,14 @@ static void add_select(text_t *text, const resource_t *resource, const identity_
         add_cursor(text, resource, query);
 }
 
-static void compose_page(text_t *text, const resource_t *resource, const identity_page_query_t *query)
+static void compose_page(text_t *text, const resource_t *resource,
+                         const identity_page_query_t *query)
 {
     const char *direction = query->descending != backward(query) ? " DESC" : "",
                *column = order_column(resource, query);
     /* After UNION ALL the order refers to the columns of the result; both halves are read in index order and merged. */
-    const char *alias = resource->builtin ? "" : apr_pstrcat(text->pool, resource->alias, ".", NULL);
+    const char *alias =
+        resource->builtin ? "" : apr_pstrcat(text->pool, resource->alias, ".", NULL);
 
     text->sql = "";
     if (resource->builtin) {
@@ -223,13 +247,15 @@ static void compose_page(text_t *text, const resource_t *resource, const identit
         add(text, " UNION ALL ");
     }
     add_select(text, resource, query, resource->columns, query->entity_id, true);
-    add(text, apr_pstrcat(text->pool, " ORDER BY ", alias, column, direction, ", ", alias, "id", direction, NULL));
+    add(text, apr_pstrcat(text->pool, " ORDER BY ", alias, column, direction, ", ", alias, "id",
+                          direction, NULL));
     add_argument(text, " LIMIT %lld", N(query->limit));
     if (!query->cursor)
         add_argument(text, " OFFSET %lld", N(query->offset));
 }
 
-static void compose_count(text_t *text, const resource_t *resource, const identity_page_query_t *query, apr_int64_t cap)
+static void compose_count(text_t *text, const resource_t *resource,
+                          const identity_page_query_t *query, apr_int64_t cap)
 {
     text->sql = "SELECT COUNT(*) FROM (";
     if (resource->builtin) {
@@ -251,27 +277,31 @@ static void reverse(apr_array_header_t *rows)
     }
 }
 
-static identity_db_status_t page_of(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
+static identity_db_status_t page_of(identity_db_t *db, const identity_page_query_t *query,
+                                    apr_array_header_t **rows)
 {
     const resource_t *resource = &resources[query->of];
     text_t text = {.pool = db_use_pool(db), .catalogue = db_catalogue(db)};
 
     compose_page(&text, resource, query);
-    return db_list_text(db, resource->name, text.sql, text.arguments, text.count, resource->reader, rows);
+    return db_list_text(db, resource->name, text.sql, text.arguments, text.count, resource->reader,
+                        rows);
 }
 
-identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows)
+identity_db_status_t identity_page(identity_db_t *db, const identity_page_query_t *query,
+                                   apr_array_header_t **rows)
 {
-    identity_db_status_t status =
-        query->of == IDENTITY_PAGE_OF_HOLDERS ? db_holders(db, query, rows) : page_of(db, query, rows);
+    identity_db_status_t status = query->of == IDENTITY_PAGE_OF_HOLDERS
+                                      ? db_holders(db, query, rows)
+                                      : page_of(db, query, rows);
 
     if (backward(query))
         reverse(*rows);
     return status;
 }
 
-identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                         apr_int64_t *count)
+identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_query_t *query,
+                                         apr_int64_t cap, apr_int64_t *count)
 {
     if (query->of == IDENTITY_PAGE_OF_HOLDERS)
         return db_holders_count(db, query, cap, count);
@@ -282,15 +312,16 @@ identity_db_status_t identity_page_count(identity_db_t *db, const identity_page_
     return db_count_text(db, resource->name, text.sql, text.arguments, text.count, count);
 }
 
-const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name, apr_time_t created_at)
+const char *identity_order_key(apr_pool_t *pool, identity_order_t order, const char *name,
+                               apr_time_t created_at)
 {
     return order == IDENTITY_ORDER_NAME ? name : apr_psprintf(pool, "%" APR_TIME_T_FMT, created_at);
 }
 
 /* ---- for the test of the plans ---------------------------------------------------------------------------------- */
 
-static void see(apr_pool_t *pool, const resource_t *resource, const identity_page_query_t *query, db_text_seen_t *seen,
-                void *context)
+static void see(apr_pool_t *pool, const resource_t *resource, const identity_page_query_t *query,
+                db_text_seen_t *seen, void *context)
 {
     text_t text = {.pool = pool};
 
@@ -315,7 +346,8 @@ static void see_invitations(apr_pool_t *pool, db_text_seen_t *seen, void *contex
         query.from = bits & 16;
         query.to = bits & 32;
         query.state = bits & (4 | 16 | 32) ? "x" : NULL;
-        query.order = !query.name && (query.from || query.to) ? IDENTITY_ORDER_EXPIRY : IDENTITY_ORDER_CREATED_AT;
+        query.order = !query.name && (query.from || query.to) ? IDENTITY_ORDER_EXPIRY
+                                                              : IDENTITY_ORDER_CREATED_AT;
         see(pool, &resources[IDENTITY_PAGE_OF_INVITATIONS], &query, seen, context);
     }
 }
@@ -339,7 +371,9 @@ void db_page_texts(apr_pool_t *pool, db_text_seen_t *seen, void *context)
         query.name = bits & 32 && resource->name_column ? "x" : NULL;
         query.only_id = bits & 64 && !audit ? "x" : NULL;
         query.childless = bits & 128;
-        query.state = bits & 128 && !(bits & 16) ? "x" : NULL; /* a status filter already determines who is active */
+        query.state = bits & 128 && !(bits & 16)
+                          ? "x"
+                          : NULL; /* a status filter already determines who is active */
         query.domain = bits & 256 ? "x" : NULL;
         query.user_id = bits & 8 ? "x" : NULL;
         query.target_id = bits & 16 ? "x" : NULL;

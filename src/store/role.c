@@ -30,28 +30,33 @@ static void *read_edge(const db_row_t *row, int from)
     return edge;
 }
 
-static identity_db_status_t insert_content(identity_db_t *db, const char *id, const apr_array_header_t *child_ids,
+static identity_db_status_t insert_content(identity_db_t *db, const char *id,
+                                           const apr_array_header_t *child_ids,
                                            const apr_array_header_t *permissions)
 {
     identity_db_status_t status = IDENTITY_DB_OK;
 
     if (child_ids && child_ids->nelts)
-        status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT, DB_ARGS(S(id), S(db_json(db, child_ids))), NULL);
+        status = db_change(db, IDENTITY_SQL_ROLE_CHILD_INSERT,
+                           DB_ARGS(S(id), S(db_json(db, child_ids))), NULL);
     if (status == IDENTITY_DB_OK && permissions && permissions->nelts)
-        status = db_change(db, IDENTITY_SQL_ROLE_PERMISSION_INSERT, DB_ARGS(S(id), S(db_json(db, permissions))), NULL);
+        status = db_change(db, IDENTITY_SQL_ROLE_PERMISSION_INSERT,
+                           DB_ARGS(S(id), S(db_json(db, permissions))), NULL);
     return status;
 }
 
 identity_db_status_t identity_role_insert(identity_db_t *db, const identity_role_row_t *row,
-                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
+                                          const apr_array_header_t *child_ids,
+                                          const apr_array_header_t *permissions)
 {
     identity_db_status_t status = db_in_write(db, "ROLE_INSERT");
 
     if (status == IDENTITY_DB_OK)
         status = db_insert(db, IDENTITY_SQL_ROLE_INSERT,
-                           DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical), S(row->slug),
-                                   S(row->description), N(row->created_at), N(row->version), S(row->canonical),
-                                   N(db_catalogue(db)), S(row->slug), N(db_catalogue(db))));
+                           DB_ARGS(S(row->id), S(row->entity_id), S(row->name), S(row->canonical),
+                                   S(row->slug), S(row->description), N(row->created_at),
+                                   N(row->version), S(row->canonical), N(db_catalogue(db)),
+                                   S(row->slug), N(db_catalogue(db))));
     return status == IDENTITY_DB_OK ? insert_content(db, row->id, child_ids, permissions) : status;
 }
 
@@ -63,10 +68,10 @@ static void *read_id(const db_row_t *row, int from)
 static identity_db_status_t update_row(identity_db_t *db, identity_role_row_t *row)
 {
     const char *holder;
-    identity_db_status_t status =
-        db_guarded(db, IDENTITY_SQL_ROLE_UPDATE,
-                   DB_ARGS(S(row->name), S(row->canonical), S(row->description), S(row->id), N(row->version),
-                           S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))));
+    identity_db_status_t status = db_guarded(
+        db, IDENTITY_SQL_ROLE_UPDATE,
+        DB_ARGS(S(row->name), S(row->canonical), S(row->description), S(row->id), N(row->version),
+                S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))));
 
     if (status == IDENTITY_DB_OK)
         row->version++;
@@ -74,12 +79,14 @@ static identity_db_status_t update_row(identity_db_t *db, identity_role_row_t *r
         return status;
     /* Nothing was changed: because of the name, or of a concurrent change? */
     status = db_one(db, IDENTITY_SQL_ROLE_NAME_TAKEN,
-                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))), read_id, &holder);
+                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), N(db_catalogue(db))),
+                    read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
 }
 
 identity_db_status_t identity_role_update(identity_db_t *db, identity_role_row_t *row,
-                                          const apr_array_header_t *child_ids, const apr_array_header_t *permissions)
+                                          const apr_array_header_t *child_ids,
+                                          const apr_array_header_t *permissions)
 {
     identity_db_status_t status = db_in_write(db, "ROLE_UPDATE");
 
@@ -97,15 +104,16 @@ identity_db_status_t identity_role_delete(identity_db_t *db, const char *entity_
     identity_db_status_t status = db_in_write(db, "ROLE_DELETE");
 
     if (status == IDENTITY_DB_OK)
-        status =
-            db_guarded(db, IDENTITY_SQL_ROLE_DELETE, DB_ARGS(S(id), S(entity_id), S(id), S(id), S(entity_id), S(id)));
+        status = db_guarded(db, IDENTITY_SQL_ROLE_DELETE,
+                            DB_ARGS(S(id), S(entity_id), S(id), S(id), S(entity_id), S(id)));
     return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
 }
 
 identity_db_status_t identity_role_in_use(identity_db_t *db, const char *id, bool *used)
 {
     apr_int64_t count = 0;
-    identity_db_status_t status = db_count(db, IDENTITY_SQL_ROLE_IN_USE, DB_ARGS(S(id), S(id)), &count);
+    identity_db_status_t status =
+        db_count(db, IDENTITY_SQL_ROLE_IN_USE, DB_ARGS(S(id), S(id)), &count);
 
     *used = count > 0;
     return status;
@@ -120,19 +128,22 @@ static void *read_ancestor(const db_row_t *row, int from)
     return ancestor;
 }
 
-identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id, apr_array_header_t **rows)
+identity_db_status_t identity_role_ancestors(identity_db_t *db, const char *id,
+                                             apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_ROLE_ANCESTORS, DB_ARGS(S(id)), read_ancestor, rows);
 }
 
-identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id, const apr_array_header_t *ids,
-                                         const apr_array_header_t *names, const apr_array_header_t *slugs,
-                                         apr_array_header_t **rows)
+identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_id,
+                                         const apr_array_header_t *ids,
+                                         const apr_array_header_t *names,
+                                         const apr_array_header_t *slugs, apr_array_header_t **rows)
 {
-    identity_db_status_t status = db_list(db, IDENTITY_SQL_ROLES_FIND,
-                                          DB_ARGS(S(db_json(db, ids)), S(entity_id), S(db_json(db, names)),
-                                                  S(entity_id), S(db_json(db, slugs)), S(entity_id)),
-                                          db_read_role, rows);
+    identity_db_status_t status =
+        db_list(db, IDENTITY_SQL_ROLES_FIND,
+                DB_ARGS(S(db_json(db, ids)), S(entity_id), S(db_json(db, names)), S(entity_id),
+                        S(db_json(db, slugs)), S(entity_id)),
+                db_read_role, rows);
     int kept = 0;
 
     for (int i = 0; i < (*rows)->nelts; i++) {
@@ -145,7 +156,8 @@ identity_db_status_t identity_roles_find(identity_db_t *db, const char *entity_i
     return status;
 }
 
-identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *entity_id, apr_array_header_t **rows)
+identity_db_status_t identity_roles_named_apart(identity_db_t *db, const char *entity_id,
+                                                apr_array_header_t **rows)
 {
     return db_list(db, IDENTITY_SQL_ROLES_NAMED_APART, DB_ARGS(S(entity_id)), db_read_role, rows);
 }
@@ -186,7 +198,8 @@ static int first_edge(const apr_array_header_t *edges, const char *id)
     return from;
 }
 
-static void push_children(apr_array_header_t *list, apr_hash_t *seen, const apr_array_header_t *edges, const char *id)
+static void push_children(apr_array_header_t *list, apr_hash_t *seen,
+                          const apr_array_header_t *edges, const char *id)
 {
     for (int i = first_edge(edges, id); i < edges->nelts; i++) {
         const identity_role_edge_row_t *edge = APR_ARRAY_IDX(edges, i, identity_role_edge_row_t *);
@@ -200,10 +213,12 @@ static void push_children(apr_array_header_t *list, apr_hash_t *seen, const apr_
 }
 
 /* The ids and everything reachable from them in that many steps. */
-static apr_array_header_t *reached(apr_pool_t *pool, const apr_array_header_t *ids, const apr_array_header_t *edges)
+static apr_array_header_t *reached(apr_pool_t *pool, const apr_array_header_t *ids,
+                                   const apr_array_header_t *edges)
 {
     apr_hash_t *seen = apr_hash_make(pool);
-    apr_array_header_t *all = apr_array_make(pool, ids->nelts + edges->nelts + 1, sizeof(const char *));
+    apr_array_header_t *all =
+        apr_array_make(pool, ids->nelts + edges->nelts + 1, sizeof(const char *));
 
     for (int i = 0; i < ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
@@ -233,6 +248,7 @@ identity_db_status_t identity_roles_closure(identity_db_t *db, const apr_array_h
     if (status == IDENTITY_DB_OK)
         status = db_list(db, IDENTITY_SQL_ROLES_OF_IDS, DB_ARGS(S(list)), db_read_role, roles);
     if (status == IDENTITY_DB_OK && permissions)
-        status = db_list(db, IDENTITY_SQL_ROLE_PERMISSIONS, DB_ARGS(S(list)), db_read_role_permission, permissions);
+        status = db_list(db, IDENTITY_SQL_ROLE_PERMISSIONS, DB_ARGS(S(list)),
+                         db_read_role_permission, permissions);
     return status;
 }

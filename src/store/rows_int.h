@@ -5,8 +5,9 @@
 
 #include "db_int.h"
 
-db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_read_role_permission, db_read_key,
-    db_read_team, db_read_provider, db_read_audit, db_read_invitation;
+db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role,
+    db_read_role_permission, db_read_key, db_read_team, db_read_provider, db_read_audit,
+    db_read_invitation;
 
 /* For a list of rows.def: reads its columns into `made`, starting at the column `from`; their number; and the
  * arguments of an insert of `row`. Kinds that are enums are converted in the file of their table. */
@@ -31,13 +32,13 @@ db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role, db_
 #define DB_BIND_FLAG(value)             N(value)
 #define DB_ROW_ARGS(LIST)               DB_ARGS(LIST(DB_BIND, DB_NEXT_BIND))
 /* A reader for exactly the columns of a list. */
-#define DB_READER(function, row_t, LIST)                                                                               \
-    void *function(const db_row_t *row, int from)                                                                      \
-    {                                                                                                                  \
-        row_t *made = apr_pcalloc(db_pool(row), sizeof *made);                                                         \
-                                                                                                                       \
-        LIST(DB_READ, DB_READ)                                                                                         \
-        return made;                                                                                                   \
+#define DB_READER(function, row_t, LIST)                                                           \
+    void *function(const db_row_t *row, int from)                                                  \
+    {                                                                                              \
+        row_t *made = apr_pcalloc(db_pool(row), sizeof *made);                                     \
+                                                                                                   \
+        LIST(DB_READ, DB_READ)                                                                     \
+        return made;                                                                               \
     }
 
 /* Converts the user names of an older database to their canonical forms (names.c). Idempotent. In a write
@@ -55,7 +56,9 @@ static inline void db_sort_runs(apr_array_header_t *rows, db_key_t *owner, db_be
     const void **all = (const void **)rows->elts;
 
     for (int i = 1; i < rows->nelts; i++)
-        for (int k = i; k > 0 && strcmp(owner(all[k - 1]), owner(all[k])) == 0 && before(all[k], all[k - 1]); k--) {
+        for (int k = i;
+             k > 0 && strcmp(owner(all[k - 1]), owner(all[k])) == 0 && before(all[k], all[k - 1]);
+             k--) {
             const void *kept = all[k];
             all[k] = all[k - 1];
             all[k - 1] = kept;
@@ -63,16 +66,18 @@ static inline void db_sort_runs(apr_array_header_t *rows, db_key_t *owner, db_be
 }
 
 /* The id in the column of its kind of owner, NULL in the others. */
-static inline const char *db_owner_column(identity_owner_t wanted, identity_owner_t owner, const char *id)
+static inline const char *db_owner_column(identity_owner_t wanted, identity_owner_t owner,
+                                          const char *id)
 {
     return wanted == owner ? id : NULL;
 }
 
 /* Pages of holders (holder.c), as for identity_page and identity_page_count, except for the order behind a backward
  * cursor. */
-identity_db_status_t db_holders(identity_db_t *db, const identity_page_query_t *query, apr_array_header_t **rows);
-identity_db_status_t db_holders_count(identity_db_t *db, const identity_page_query_t *query, apr_int64_t cap,
-                                      apr_int64_t *count);
+identity_db_status_t db_holders(identity_db_t *db, const identity_page_query_t *query,
+                                apr_array_header_t **rows);
+identity_db_status_t db_holders_count(identity_db_t *db, const identity_page_query_t *query,
+                                      apr_int64_t cap, apr_int64_t *count);
 
 /* Every text that page.c and holder.c can compose. */
 typedef void db_text_seen_t(void *context, const char *name, const char *text);

@@ -19,7 +19,8 @@ identity_db_status_t identity_settings_list(identity_db_t *db, apr_array_header_
 identity_db_status_t identity_settings_clear(identity_db_t *db)
 {
     identity_db_status_t status = db_in_write(db, "SETTINGS_CLEAR");
-    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_SETTINGS_CLEAR, NULL, 0, NULL) : status;
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_SETTINGS_CLEAR, NULL, 0, NULL)
+                                    : status;
 }
 
 identity_db_status_t identity_setting_put(identity_db_t *db, const identity_setting_row_t *row)
@@ -31,8 +32,8 @@ identity_db_status_t identity_setting_put(identity_db_t *db, const identity_sett
 
 identity_db_status_t identity_backup_note(identity_db_t *db, apr_time_t at)
 {
-    const identity_setting_row_t row = {.name = BACKUP,
-                                        .value = apr_psprintf(db_use_pool(db), "%" APR_INT64_T_FMT, at)};
+    const identity_setting_row_t row = {
+        .name = BACKUP, .value = apr_psprintf(db_use_pool(db), "%" APR_INT64_T_FMT, at)};
     identity_db_status_t status = db_in_write(db, "BACKUP_FORGET");
 
     if (status == IDENTITY_DB_OK)

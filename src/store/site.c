@@ -23,9 +23,9 @@ static const struct {
 };
 
 /* Rows that refer to rows of the same table come after those, whatever their keys. */
-#define ACCOUNTS_SOURCE                                                                                                \
-    "(WITH RECURSIVE d(id, depth) AS (SELECT r.id, 0 FROM accounts r WHERE r.parent_id IS NULL UNION ALL "             \
-    "SELECT c.id, d.depth + 1 FROM d CROSS JOIN accounts c WHERE c.parent_id = d.id) "                                 \
+#define ACCOUNTS_SOURCE                                                                                    \
+    "(WITH RECURSIVE d(id, depth) AS (SELECT r.id, 0 FROM accounts r WHERE r.parent_id IS NULL UNION ALL " \
+    "SELECT c.id, d.depth + 1 FROM d CROSS JOIN accounts c WHERE c.parent_id = d.id) "                     \
     "SELECT d.depth AS depth, a.* FROM d CROSS JOIN accounts a WHERE a.id = d.id)"
 
 /* Built-in ones are in every database. */
@@ -67,13 +67,15 @@ static const char *quoted_name(apr_pool_t *pool, const char *name)
     return apr_pstrcat(pool, "\"", name, "\"", NULL);
 }
 
-static const char *listed(apr_pool_t *pool, const identity_site_table_t *table, const char *before, const char *each)
+static const char *listed(apr_pool_t *pool, const identity_site_table_t *table, const char *before,
+                          const char *each)
 {
     const char *list = "";
 
     for (int i = 0; i < table->columns->nelts; i++) {
         const char *name = column_of(table, i)->name;
-        list = apr_pstrcat(pool, list, i ? ", " : "", before, each ? each : quoted_name(pool, name), NULL);
+        list = apr_pstrcat(pool, list, i ? ", " : "", before, each ? each : quoted_name(pool, name),
+                           NULL);
     }
     return list;
 }
@@ -94,23 +96,28 @@ static void compose(apr_pool_t *pool, identity_site_table_t *table)
 {
     const char *line = line_of(pool, table), *name = quoted_name(pool, table->name);
     const char *one = quoted_name(pool, column_of(table, table->keys[0])->name);
-    const char *two = table->key_count > 1 ? quoted_name(pool, column_of(table, table->keys[1])->name) : NULL;
+    const char *two =
+        table->key_count > 1 ? quoted_name(pool, column_of(table, table->keys[1])->name) : NULL;
 
-    table->insert = apr_pstrcat(pool, "INSERT INTO ", name, " (", listed(pool, table, "", NULL), ") VALUES (",
-                                listed(pool, table, "", "%s"), ")", NULL);
-    table->find = apr_pstrcat(pool, "SELECT ", line, ", '', '' FROM ", name, " t WHERE t.", one, " = %s",
-                              two ? " AND t." : "", two ? two : "", two ? " = %s" : "", NULL);
+    table->insert = apr_pstrcat(pool, "INSERT INTO ", name, " (", listed(pool, table, "", NULL),
+                                ") VALUES (", listed(pool, table, "", "%s"), ")", NULL);
+    table->find =
+        apr_pstrcat(pool, "SELECT ", line, ", '', '' FROM ", name, " t WHERE t.", one, " = %s",
+                    two ? " AND t." : "", two ? two : "", two ? " = %s" : "", NULL);
     if (strcmp(table->name, "accounts") == 0)
-        table->page = apr_pstrcat(pool, "SELECT ", line, ", t.depth, t.id FROM ", ACCOUNTS_SOURCE,
-                                  " t WHERE (t.depth, t.id) > (CAST(%s AS INTEGER), %s) ORDER BY t.depth, t.id "
-                                  "LIMIT %lld",
-                                  NULL);
+        table->page = apr_pstrcat(
+            pool, "SELECT ", line, ", t.depth, t.id FROM ", ACCOUNTS_SOURCE,
+            " t WHERE (t.depth, t.id) > (CAST(%s AS INTEGER), %s) ORDER BY t.depth, t.id "
+            "LIMIT %lld",
+            NULL);
     else if (two)
-        table->page = apr_pstrcat(pool, "SELECT ", line, ", t.", one, ", t.", two, " FROM ", name, " t WHERE (t.", one,
-                                  ", t.", two, ") > (%s, %s) ORDER BY t.", one, ", t.", two, " LIMIT %lld", NULL);
+        table->page = apr_pstrcat(pool, "SELECT ", line, ", t.", one, ", t.", two, " FROM ", name,
+                                  " t WHERE (t.", one, ", t.", two, ") > (%s, %s) ORDER BY t.", one,
+                                  ", t.", two, " LIMIT %lld", NULL);
     else
-        table->page = apr_pstrcat(pool, "SELECT ", line, ", t.", one, ", '' FROM ", name, " t WHERE t.", one,
-                                  " > %s AND %s IS NOT NULL", strcmp(table->name, "roles") == 0 ? CUSTOM_ROLES : "",
+        table->page = apr_pstrcat(pool, "SELECT ", line, ", t.", one, ", '' FROM ", name,
+                                  " t WHERE t.", one, " > %s AND %s IS NOT NULL",
+                                  strcmp(table->name, "roles") == 0 ? CUSTOM_ROLES : "",
                                   " ORDER BY t.", one, " LIMIT %lld", NULL);
 }
 
@@ -161,8 +168,9 @@ static identity_db_status_t find_owners(identity_db_t *db, identity_site_table_t
         int column = column_named(table, reference[0]);
         APR_ARRAY_PUSH(table->references, identity_site_reference_t) =
             (identity_site_reference_t){column, reference[1]};
-        table->owners = apr_psprintf(pool, "%s%sSELECT %d, x.entity_id FROM %s x WHERE x.id = %%s", table->owners,
-                                     i ? " UNION ALL " : "", column, quoted_name(pool, reference[1]));
+        table->owners = apr_psprintf(pool, "%s%sSELECT %d, x.entity_id FROM %s x WHERE x.id = %%s",
+                                     table->owners, i ? " UNION ALL " : "", column,
+                                     quoted_name(pool, reference[1]));
         if (is_key(table, column) || (table->owner < 0 && strcmp(reference[0], "user_id") == 0))
             table->owner = column;
     }
@@ -172,13 +180,15 @@ static identity_db_status_t find_owners(identity_db_t *db, identity_site_table_t
     return status;
 }
 
-static identity_db_status_t describe(identity_db_t *db, const char *name, identity_site_table_t **made)
+static identity_db_status_t describe(identity_db_t *db, const char *name,
+                                     identity_site_table_t **made)
 {
     apr_pool_t *pool = db_use_pool(db);
     identity_site_table_t *table = apr_pcalloc(pool, sizeof *table);
     apr_array_header_t *rows = NULL;
     identity_db_status_t status = db_list_text(
-        db, "SITE_COLUMNS", "SELECT c.name, c.type, c.\"notnull\", c.pk FROM pragma_table_info(%s) c ORDER BY c.cid",
+        db, "SITE_COLUMNS",
+        "SELECT c.name, c.type, c.\"notnull\", c.pk FROM pragma_table_info(%s) c ORDER BY c.cid",
         DB_ARGS(S(name)), read_column, &rows);
 
     *made = table;
@@ -204,11 +214,11 @@ static identity_db_status_t describe(identity_db_t *db, const char *name, identi
 identity_db_status_t identity_site_tables(identity_db_t *db, apr_array_header_t **tables)
 {
     apr_array_header_t *names = NULL;
-    identity_db_status_t status =
-        db_plain_list(db, "SITE_TABLES",
-                      "SELECT m.name FROM sqlite_master m WHERE m.type = 'table' AND substr(m.name, 1, 7) <> 'sqlite_' "
-                      "ORDER BY m.rowid",
-                      &names);
+    identity_db_status_t status = db_plain_list(
+        db, "SITE_TABLES",
+        "SELECT m.name FROM sqlite_master m WHERE m.type = 'table' AND substr(m.name, 1, 7) <> 'sqlite_' "
+        "ORDER BY m.rowid",
+        &names);
 
     *tables = apr_array_make(db_use_pool(db), 24, sizeof(identity_site_table_t *));
     for (int i = 0; status == IDENTITY_DB_OK && i < names->nelts; i++) {
@@ -256,9 +266,12 @@ identity_db_status_t identity_site_find(identity_db_t *db, const identity_site_t
 {
     apr_array_header_t *lines = NULL;
     const db_argument_t keys[] = {S(values[table->keys[0]]), S(values[table->keys[1]])};
-    identity_db_status_t status = db_list_text(db, "SITE_FIND", table->find, keys, table->key_count, read_line, &lines);
+    identity_db_status_t status =
+        db_list_text(db, "SITE_FIND", table->find, keys, table->key_count, read_line, &lines);
 
-    *text = status == IDENTITY_DB_OK && lines->nelts ? APR_ARRAY_IDX(lines, 0, identity_site_line_t *)->text : NULL;
+    *text = status == IDENTITY_DB_OK && lines->nelts
+                ? APR_ARRAY_IDX(lines, 0, identity_site_line_t *)->text
+                : NULL;
     return status == IDENTITY_DB_OK && !lines->nelts ? IDENTITY_DB_NONE : status;
 }
 
@@ -278,7 +291,8 @@ identity_db_status_t identity_site_owners(identity_db_t *db, const identity_site
     int count = table->references->nelts;
 
     for (int i = 0; i < count; i++)
-        arguments[i] = S(values[APR_ARRAY_IDX(table->references, i, identity_site_reference_t).column]);
+        arguments[i] =
+            S(values[APR_ARRAY_IDX(table->references, i, identity_site_reference_t).column]);
     if (count > 0)
         return db_list_text(db, "SITE_OWNERS", table->owners, arguments, count, read_owner, owners);
     *owners = apr_array_make(db_use_pool(db), 1, sizeof(identity_site_owner_t *));

@@ -15,11 +15,13 @@ static void *read_pair(const db_row_t *row, int from)
     return pair;
 }
 
-static identity_db_status_t look(identity_db_t *db, identity_sql_t statement, const db_argument_t *arguments, int count,
-                                 apr_int64_t *all, apr_int64_t *some)
+static identity_db_status_t look(identity_db_t *db, identity_sql_t statement,
+                                 const db_argument_t *arguments, int count, apr_int64_t *all,
+                                 apr_int64_t *some)
 {
     pair_t *pair = NULL;
-    identity_db_status_t status = db_one(db, statement, arguments, count, read_pair, (void **)&pair);
+    identity_db_status_t status =
+        db_one(db, statement, arguments, count, read_pair, (void **)&pair);
 
     if (status == IDENTITY_DB_OK) {
         *all = pair->all;
@@ -32,29 +34,31 @@ identity_db_status_t identity_statistics_take(identity_db_t *db, apr_time_t now,
                                               identity_statistics_t *statistics)
 {
     apr_int64_t oldest_failed;
-    identity_db_status_t status =
-        look(db, IDENTITY_SQL_STATISTICS_USERS, DB_ARGS(N(most)), &statistics->users, &statistics->users_active);
+    identity_db_status_t status = look(db, IDENTITY_SQL_STATISTICS_USERS, DB_ARGS(N(most)),
+                                       &statistics->users, &statistics->users_active);
 
     if (status == IDENTITY_DB_OK)
-        status = look(db, IDENTITY_SQL_STATISTICS_KEYS, DB_ARGS(N(most)), &statistics->keys, &statistics->keys_active);
+        status = look(db, IDENTITY_SQL_STATISTICS_KEYS, DB_ARGS(N(most)), &statistics->keys,
+                      &statistics->keys_active);
     if (status == IDENTITY_DB_OK)
-        status = look(db, IDENTITY_SQL_STATISTICS_SESSIONS, DB_ARGS(N(now), N(now), N(most)), &statistics->sessions,
-                      &statistics->sessions_live);
+        status = look(db, IDENTITY_SQL_STATISTICS_SESSIONS, DB_ARGS(N(now), N(now), N(most)),
+                      &statistics->sessions, &statistics->sessions_live);
     if (status == IDENTITY_DB_OK)
-        status = look(db, IDENTITY_SQL_STATISTICS_OUTBOX, DB_ARGS(S("queued"), N(most)), &statistics->queued,
-                      &statistics->oldest_queued_at);
+        status = look(db, IDENTITY_SQL_STATISTICS_OUTBOX, DB_ARGS(S("queued"), N(most)),
+                      &statistics->queued, &statistics->oldest_queued_at);
     if (status == IDENTITY_DB_OK)
-        status = look(db, IDENTITY_SQL_STATISTICS_OUTBOX, DB_ARGS(S("failed"), N(most)), &statistics->failed,
-                      &oldest_failed);
+        status = look(db, IDENTITY_SQL_STATISTICS_OUTBOX, DB_ARGS(S("failed"), N(most)),
+                      &statistics->failed, &oldest_failed);
     return status;
 }
 
-identity_db_status_t identity_statistics_waiting(identity_db_t *db, const apr_time_t before[], int count,
-                                                 apr_int64_t most, apr_int64_t waiting[])
+identity_db_status_t identity_statistics_waiting(identity_db_t *db, const apr_time_t before[],
+                                                 int count, apr_int64_t most, apr_int64_t waiting[])
 {
     identity_db_status_t status = IDENTITY_DB_OK;
 
     for (int i = 0; i < count && status == IDENTITY_DB_OK; i++)
-        status = db_count(db, IDENTITY_SQL_STATISTICS_WAITING, DB_ARGS(N(most), N(before[i])), &waiting[i]);
+        status = db_count(db, IDENTITY_SQL_STATISTICS_WAITING, DB_ARGS(N(most), N(before[i])),
+                          &waiting[i]);
     return status;
 }

@@ -23,7 +23,9 @@ bool identity_user_status_parse(const char *name, identity_user_status_t *status
 static identity_user_status_t status_of(const char *name)
 {
     identity_user_status_t status;
-    return identity_user_status_parse(name, &status) ? status : IDENTITY_USER_INACTIVE; /* who may do nothing */
+    return identity_user_status_parse(name, &status)
+               ? status
+               : IDENTITY_USER_INACTIVE; /* who may do nothing */
 }
 
 #define DB_READ_USER_STATUS(row, at) status_of(db_text(row, at))
@@ -77,19 +79,21 @@ identity_db_status_t identity_user_insert(identity_db_t *db, const identity_user
 {
     return db_insert(db, IDENTITY_SQL_USER_INSERT,
                      DB_ARGS(S(row->id), S(row->entity_id), S(row->username), S(row->canonical),
-                             S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)),
-                             S(row->password_hash), N(row->created_at), N(row->updated_at), N(row->verified_at),
-                             N(row->password_changed_at), N(row->invite_expires_at), N(row->version),
-                             S(held_name(row, true))));
+                             S(identity_username_domain(row->canonical)),
+                             S(status_names[row->status]), N(active(row)), S(row->password_hash),
+                             N(row->created_at), N(row->updated_at), N(row->verified_at),
+                             N(row->password_changed_at), N(row->invite_expires_at),
+                             N(row->version), S(held_name(row, true))));
 }
 
-identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical, const char *entity_id)
+identity_db_status_t identity_user_give_way(identity_db_t *db, const char *canonical,
+                                            const char *entity_id)
 {
     identity_db_status_t status = db_in_write(db, "USER_GIVE_WAY");
 
-    return status == IDENTITY_DB_OK
-               ? db_change(db, IDENTITY_SQL_USER_GIVE_WAY, DB_ARGS(S(canonical), S(entity_id)), NULL)
-               : status;
+    return status == IDENTITY_DB_OK ? db_change(db, IDENTITY_SQL_USER_GIVE_WAY,
+                                                DB_ARGS(S(canonical), S(entity_id)), NULL)
+                                    : status;
 }
 
 identity_db_status_t identity_user_deleted(identity_db_t *db, const char *id, apr_time_t at)
@@ -101,26 +105,30 @@ identity_db_status_t identity_user_login_set(identity_db_t *db, const identity_u
 {
     const char *key = row->login ? identity_login_key(db_use_pool(db), row->login) : NULL;
     identity_db_status_t status = db_guarded(
-        db, IDENTITY_SQL_USER_LOGIN, DB_ARGS(S(row->login), S(key), S(row->id), S(key), S(row->entity_id), S(row->id)));
+        db, IDENTITY_SQL_USER_LOGIN,
+        DB_ARGS(S(row->login), S(key), S(row->id), S(key), S(row->entity_id), S(row->id)));
 
     return status == IDENTITY_DB_NONE ? IDENTITY_DB_CONFLICT : status;
 }
 
-identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id, const char *login,
-                                            identity_user_row_t **row)
+identity_db_status_t identity_user_of_login(identity_db_t *db, const char *entity_id,
+                                            const char *login, identity_user_row_t **row)
 {
-    return db_one(db, IDENTITY_SQL_USER_OF_LOGIN, DB_ARGS(S(identity_login_key(db_use_pool(db), login)), S(entity_id)),
+    return db_one(db, IDENTITY_SQL_USER_OF_LOGIN,
+                  DB_ARGS(S(identity_login_key(db_use_pool(db), login)), S(entity_id)),
                   db_read_user, row);
 }
 
-identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name, identity_user_row_t **row)
+identity_db_status_t identity_user_by_login(identity_db_t *db, const char *name,
+                                            identity_user_row_t **row)
 {
     apr_pool_t *pool = db_use_pool(db);
     const char *slash = strrchr(name, '/'), *login = slash ? slash + 1 : name;
 
     return db_one(db, IDENTITY_SQL_USER_BY_LOGIN,
                   DB_ARGS(S(identity_login_key(pool, login)),
-                          S(slash ? apr_pstrmemdup(pool, name, (apr_size_t)(slash - name)) : ""), N(!slash)),
+                          S(slash ? apr_pstrmemdup(pool, name, (apr_size_t)(slash - name)) : ""),
+                          N(!slash)),
                   db_read_user, row);
 }
 
@@ -133,10 +141,12 @@ identity_db_status_t identity_user_get(identity_db_t *db, const char *entity_id,
 identity_db_status_t identity_user_shown(identity_db_t *db, const char *entity_id, const char *id,
                                          identity_user_row_t **row)
 {
-    return db_one(db, IDENTITY_SQL_USER_SHOWN, DB_ARGS(S(id), S(entity_id)), read_user_and_sequence, row);
+    return db_one(db, IDENTITY_SQL_USER_SHOWN, DB_ARGS(S(id), S(entity_id)), read_user_and_sequence,
+                  row);
 }
 
-identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id, identity_user_row_t **row)
+identity_db_status_t identity_user_by_id(identity_db_t *db, const char *id,
+                                         identity_user_row_t **row)
 {
     return db_one(db, IDENTITY_SQL_USER_BY_ID, DB_ARGS(S(id)), db_read_user, row);
 }
@@ -152,11 +162,12 @@ identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t
     identity_db_status_t status = db_guarded(
         db, IDENTITY_SQL_USER_UPDATE,
         DB_ARGS(S(row->username), S(row->canonical), S(row->old_name), S(row->canonical),
-                S(identity_username_domain(row->canonical)), S(status_names[row->status]), N(active(row)), S(held),
-                S(row->password_hash), N(row->updated_at), N(row->verified_at), N(row->password_changed_at),
-                N(row->invite_expires_at), S(row->pending_username ? row->pending_username : ""),
-                N(row->pending_expires_at), S(row->id), N(row->version), S(row->entity_id), S(row->canonical),
-                S(row->id), S(held), S(row->id)));
+                S(identity_username_domain(row->canonical)), S(status_names[row->status]),
+                N(active(row)), S(held), S(row->password_hash), N(row->updated_at),
+                N(row->verified_at), N(row->password_changed_at), N(row->invite_expires_at),
+                S(row->pending_username ? row->pending_username : ""), N(row->pending_expires_at),
+                S(row->id), N(row->version), S(row->entity_id), S(row->canonical), S(row->id),
+                S(held), S(row->id)));
 
     if (status == IDENTITY_DB_OK) {
         row->version++;
@@ -166,18 +177,21 @@ identity_db_status_t identity_user_update(identity_db_t *db, identity_user_row_t
         return status;
     /* Nothing was changed: because of the name, or of a concurrent change? */
     status = db_one(db, IDENTITY_SQL_USER_NAME_TAKEN,
-                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)), read_id, &holder);
+                    DB_ARGS(S(row->entity_id), S(row->canonical), S(row->id), S(held), S(row->id)),
+                    read_id, &holder);
     return status == IDENTITY_DB_OK ? IDENTITY_DB_CONFLICT : status;
 }
 
-identity_db_status_t identity_user_rehash(identity_db_t *db, const char *id, const char *old_hash, const char *new_hash)
+identity_db_status_t identity_user_rehash(identity_db_t *db, const char *id, const char *old_hash,
+                                          const char *new_hash)
 {
     return db_guarded(db, IDENTITY_SQL_USER_REHASH, DB_ARGS(S(new_hash), S(id), S(old_hash)));
 }
 
 /* One user at most can be meant: what the filters say of it is asked here. */
-static identity_db_status_t search_one(identity_db_t *db, const char *entity_id, const char *exact, const char *prefix,
-                                       const char *domain, const char *only_id, apr_array_header_t **rows)
+static identity_db_status_t search_one(identity_db_t *db, const char *entity_id, const char *exact,
+                                       const char *prefix, const char *domain, const char *only_id,
+                                       apr_array_header_t **rows)
 {
     identity_user_row_t *row;
     identity_db_status_t status = identity_user_shown(db, entity_id, only_id, &row);
@@ -192,8 +206,9 @@ static identity_db_status_t search_one(identity_db_t *db, const char *entity_id,
     return IDENTITY_DB_OK;
 }
 
-identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id, const char *exact,
-                                           const char *prefix, const char *domain, const char *only_id,
+identity_db_status_t identity_users_search(identity_db_t *db, const char *entity_id,
+                                           const char *exact, const char *prefix,
+                                           const char *domain, const char *only_id,
                                            apr_int64_t limit, apr_array_header_t **rows)
 {
     const char *end = prefix ? identity_prefix_end(db_use_pool(db), prefix) : NULL;
@@ -201,27 +216,29 @@ identity_db_status_t identity_users_search(identity_db_t *db, const char *entity
     if (only_id)
         return search_one(db, entity_id, exact, prefix, domain, only_id, rows);
     if (exact)
-        return db_list(db, IDENTITY_SQL_USERS_EXACT, DB_ARGS(S(entity_id), S(exact), N(limit)), db_read_user_shown,
-                       rows);
+        return db_list(db, IDENTITY_SQL_USERS_EXACT, DB_ARGS(S(entity_id), S(exact), N(limit)),
+                       db_read_user_shown, rows);
     if (domain)
-        return db_list(db, IDENTITY_SQL_USERS_DOMAIN, DB_ARGS(S(entity_id), S(domain), N(limit)), db_read_user_shown,
-                       rows);
+        return db_list(db, IDENTITY_SQL_USERS_DOMAIN, DB_ARGS(S(entity_id), S(domain), N(limit)),
+                       db_read_user_shown, rows);
     if (prefix && end)
-        return db_list(db, IDENTITY_SQL_USERS_PREFIX, DB_ARGS(S(entity_id), S(prefix), S(end), N(limit)),
-                       db_read_user_shown, rows);
+        return db_list(db, IDENTITY_SQL_USERS_PREFIX,
+                       DB_ARGS(S(entity_id), S(prefix), S(end), N(limit)), db_read_user_shown,
+                       rows);
     if (prefix)
-        return db_list(db, IDENTITY_SQL_USERS_PREFIX_OPEN, DB_ARGS(S(entity_id), S(prefix), N(limit)),
-                       db_read_user_shown, rows);
-    return db_list(db, IDENTITY_SQL_USERS_ALL, DB_ARGS(S(entity_id), N(limit)), db_read_user_shown, rows);
+        return db_list(db, IDENTITY_SQL_USERS_PREFIX_OPEN,
+                       DB_ARGS(S(entity_id), S(prefix), N(limit)), db_read_user_shown, rows);
+    return db_list(db, IDENTITY_SQL_USERS_ALL, DB_ARGS(S(entity_id), N(limit)), db_read_user_shown,
+                   rows);
 }
 
-identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id, apr_time_t now,
-                                             identity_admins_t *admins)
+identity_db_status_t identity_account_admins(identity_db_t *db, const char *account_id,
+                                             apr_time_t now, identity_admins_t *admins)
 {
     apr_int64_t value = 0;
-    identity_db_status_t status =
-        db_count(db, IDENTITY_SQL_ACCOUNT_ADMINS,
-                 DB_ARGS(S(account_id), S(account_id), N(now), S(account_id), N(now), N(now)), &value);
+    identity_db_status_t status = db_count(
+        db, IDENTITY_SQL_ACCOUNT_ADMINS,
+        DB_ARGS(S(account_id), S(account_id), N(now), S(account_id), N(now), N(now)), &value);
 
     *admins = (identity_admins_t)value;
     return status;

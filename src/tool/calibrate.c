@@ -33,7 +33,8 @@ static double cost_of(tool_t *tool, const identity_hash_parameters_t *parameters
 }
 
 /* Takes next if it stays below the target. */
-static bool better(tool_t *tool, identity_hash_parameters_t *best, identity_hash_parameters_t next, double *cost)
+static bool better(tool_t *tool, identity_hash_parameters_t *best, identity_hash_parameters_t next,
+                   double *cost)
 {
     double tried = cost_of(tool, &next);
 
@@ -52,23 +53,27 @@ int tool_calibrate(tool_t *tool)
     double cost = cost_of(tool, &best);
 
     if (cost < 0)
-        return tool_fail(TOOL_FAILED, "there is not enough memory for one hash of %d KiB", IDENTITY_HASH_MEMORY_MIN);
+        return tool_fail(TOOL_FAILED, "there is not enough memory for one hash of %d KiB",
+                         IDENTITY_HASH_MEMORY_MIN);
     if (cost > milliseconds(tool))
         fprintf(stderr, "htidentity: the floor alone takes %.0f ms here, longer than %u ms\n", cost,
                 milliseconds(tool));
-    while (best.memory_kib * 2 <= MEMORY_MAX &&
-           better(tool, &best, (identity_hash_parameters_t){best.memory_kib * 2, best.passes}, &cost))
+    while (
+        best.memory_kib * 2 <= MEMORY_MAX &&
+        better(tool, &best, (identity_hash_parameters_t){best.memory_kib * 2, best.passes}, &cost))
         continue;
-    while (best.passes < PASSES_MAX &&
-           better(tool, &best, (identity_hash_parameters_t){best.memory_kib, best.passes + 1}, &cost))
+    while (
+        best.passes < PASSES_MAX &&
+        better(tool, &best, (identity_hash_parameters_t){best.memory_kib, best.passes + 1}, &cost))
         continue;
     if (processors < 1)
         processors = 1;
     unsigned budget = (unsigned)((best.memory_kib + 1023) / 1024 * (unsigned long)processors);
     if (tool->json) {
         json_t *object =
-            json_pack("{s:i, s:i, s:i, s:f, s:i, s:i}", "memory_kib", (int)best.memory_kib, "passes", (int)best.passes,
-                      "lanes", 1, "milliseconds", cost, "hash_memory_mib", (int)budget, "processors", (int)processors);
+            json_pack("{s:i, s:i, s:i, s:f, s:i, s:i}", "memory_kib", (int)best.memory_kib,
+                      "passes", (int)best.passes, "lanes", 1, "milliseconds", cost,
+                      "hash_memory_mib", (int)budget, "processors", (int)processors);
         tool_print(tool, object, (const char *const[]){NULL});
         json_decref(object);
         return 0;
@@ -76,6 +81,7 @@ int tool_calibrate(tool_t *tool)
     printf("# One hash takes %.0f ms here: about %.0f logins a second on %ld processors.\n"
            "IdentityPasswordHash argon2id m=%u t=%u p=1\n"
            "IdentityHashMemory %uM\n",
-           cost, 1000 / (cost > 0 ? cost : 1) * (double)processors, processors, best.memory_kib, best.passes, budget);
+           cost, 1000 / (cost > 0 ? cost : 1) * (double)processors, processors, best.memory_kib,
+           best.passes, budget);
     return 0;
 }

@@ -58,13 +58,15 @@ int tool_alias_add(tool_t *tool)
 
     if (status)
         return status;
-    if (!identity_alias_add(tool->pool, &tool->env, tool->argument, tool_text(tool, TOOL_DESCRIPTION),
-                            tool_has(tool, TOOL_EXPIRES) ? tool_expires(tool) : ALIAS_LIFETIME, &secret, &row,
-                            &problem))
+    if (!identity_alias_add(tool->pool, &tool->env, tool->argument,
+                            tool_text(tool, TOOL_DESCRIPTION),
+                            tool_has(tool, TOOL_EXPIRES) ? tool_expires(tool) : ALIAS_LIFETIME,
+                            &secret, &row, &problem))
         return tool_problem(&problem);
     if (tool->json) {
-        json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "id", row->id, "token_alias", secret, "username",
-                                   row->username, "expires_at", identity_time_json(row->expires_at));
+        json_t *object =
+            json_pack("{s:s, s:s, s:s, s:o}", "id", row->id, "token_alias", secret, "username",
+                      row->username, "expires_at", identity_time_json(row->expires_at));
         tool_print(tool, object, NULL);
         json_decref(object);
     } else {
@@ -88,9 +90,10 @@ int tool_alias_list(tool_t *tool)
     for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++) {
         const identity_alias_row_t *row = APR_ARRAY_IDX(rows, i, identity_alias_row_t *);
         json_t *object =
-            json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "id", row->id, "username", row->username, "created_at",
-                      identity_time_json(row->created_at), "expires_at", identity_time_json(row->expires_at),
-                      "last_used_at", identity_time_json(row->last_used_at), "description", row->description);
+            json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "id", row->id, "username", row->username,
+                      "created_at", identity_time_json(row->created_at), "expires_at",
+                      identity_time_json(row->expires_at), "last_used_at",
+                      identity_time_json(row->last_used_at), "description", row->description);
         tool_line(tool, object, columns);
         json_decref(object);
     }

@@ -18,7 +18,8 @@
 static bool readable(const tool_t *tool, const char *path)
 {
     apr_file_t *file;
-    return apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) == APR_SUCCESS &&
+    return apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) ==
+               APR_SUCCESS &&
            apr_file_close(file) == APR_SUCCESS;
 }
 
@@ -33,7 +34,9 @@ const char *tool_folder_of(apr_pool_t *pool, const char *path)
 static const char *envvars_of(const tool_t *tool, const char *program, const char *file)
 {
     const char *named = getenv("APACHE_ENVVARS"),
-               *beside = file ? apr_pstrcat(tool->pool, tool_folder_of(tool->pool, file), "/envvars", NULL) : NULL;
+               *beside = file ? apr_pstrcat(tool->pool, tool_folder_of(tool->pool, file),
+                                            "/envvars", NULL)
+                              : NULL;
 
     if (named && *named)
         return named;
@@ -63,10 +66,13 @@ static bool streams(tool_t *tool, apr_procattr_t *attributes, apr_file_t **error
         return false;
     char *name = apr_pstrcat(tool->pool, folder, "/htidentity.XXXXXX", NULL);
     return apr_file_mktemp(errors, name,
-                           APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL | APR_FOPEN_DELONCLOSE,
+                           APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL |
+                               APR_FOPEN_DELONCLOSE,
                            tool->pool) == APR_SUCCESS &&
-           apr_file_open(&nothing, "/dev/null", APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) == APR_SUCCESS &&
-           apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE) == APR_SUCCESS &&
+           apr_file_open(&nothing, "/dev/null", APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool) ==
+               APR_SUCCESS &&
+           apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE) ==
+               APR_SUCCESS &&
            apr_procattr_child_in_set(attributes, nothing, NULL) == APR_SUCCESS &&
            apr_procattr_child_err_set(attributes, *errors, NULL) == APR_SUCCESS &&
            apr_procattr_cmdtype_set(attributes, APR_PROGRAM_ENV) == APR_SUCCESS;
@@ -83,11 +89,22 @@ static int run_httpd(tool_t *tool, const char *file, tool_httpd_t *httpd)
     apr_proc_t process;
 
     program = program && *program ? program : IDENTITY_HTTPD_PROGRAM;
-    const char *arguments[] = {
-        "/bin/sh",          "-c", script, "sh", envvars_of(tool, program, file), program, "-t", "-D", "IDENTITY_DUMP",
-        file ? "-f" : NULL, file, NULL};
-    if (apr_procattr_create(&attributes, tool->pool) != APR_SUCCESS || !streams(tool, attributes, &errors) ||
-        apr_proc_create(&process, arguments[0], arguments, NULL, attributes, tool->pool) != APR_SUCCESS)
+    const char *arguments[] = {"/bin/sh",
+                               "-c",
+                               script,
+                               "sh",
+                               envvars_of(tool, program, file),
+                               program,
+                               "-t",
+                               "-D",
+                               "IDENTITY_DUMP",
+                               file ? "-f" : NULL,
+                               file,
+                               NULL};
+    if (apr_procattr_create(&attributes, tool->pool) != APR_SUCCESS ||
+        !streams(tool, attributes, &errors) ||
+        apr_proc_create(&process, arguments[0], arguments, NULL, attributes, tool->pool) !=
+            APR_SUCCESS)
         return tool_fail(TOOL_FAILED, "%s could not be run", program);
     httpd->output = read_all(tool, process.out);
     apr_proc_wait(&process, &httpd->status, &why, APR_WAIT);
@@ -136,7 +153,8 @@ json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd)
 
     while (line && strncmp(line, begin, sizeof begin - 1) != 0)
         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL;
-    json_t *dump = identity_json_own(tool->pool, line ? json_loadb(line, strcspn(line, "\n"), 0, NULL) : NULL);
+    json_t *dump =
+        identity_json_own(tool->pool, line ? json_loadb(line, strcspn(line, "\n"), 0, NULL) : NULL);
     return json_object_get(json_object_get(dump, "mod_identity"), "hosts");
 }
 
@@ -144,17 +162,20 @@ json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd)
 
 const char *tool_database_of(const tool_t *tool, const json_t *host)
 {
-    return apr_pstrcat(tool->pool, tool_member(host, "driver"), ":", tool_member(host, "params"), NULL);
+    return apr_pstrcat(tool->pool, tool_member(host, "driver"), ":", tool_member(host, "params"),
+                       NULL);
 }
 
 static int weight(const json_t *host)
 {
-    return (json_is_true(json_object_get(host, "mail")) ? 2 : 0) + json_is_true(json_object_get(host, "engine"));
+    return (json_is_true(json_object_get(host, "mail")) ? 2 : 0) +
+           json_is_true(json_object_get(host, "engine"));
 }
 
 /* Of the servers on one database, prefers one that sends mail and answers the API. *other: another configured
  * database. */
-static json_t *choose(const tool_t *tool, const json_t *hosts, const char *database, const char **other)
+static json_t *choose(const tool_t *tool, const json_t *hosts, const char *database,
+                      const char **other)
 {
     json_t *host, *chosen = NULL;
     size_t i;
@@ -162,7 +183,8 @@ static json_t *choose(const tool_t *tool, const json_t *hosts, const char *datab
     *other = NULL;
     json_array_foreach (hosts, i, host) {
         const char *its = tool_database_of(tool, host);
-        if (database ? strcmp(its, database) != 0 : chosen && strcmp(its, tool_database_of(tool, chosen)) != 0)
+        if (database ? strcmp(its, database) != 0
+                     : chosen && strcmp(its, tool_database_of(tool, chosen)) != 0)
             *other = its;
         else if (!chosen || weight(host) > weight(chosen))
             chosen = host;
@@ -178,8 +200,10 @@ static int check_variables(const tool_t *tool, const char *file, const tool_http
     if (!line)
         return TOOL_DONE;
     line += sizeof "AH00111: " - 1;
-    return tool_fail(TOOL_DATABASE, "%s: %s; name the file that defines it, as apachectl has it, by APACHE_ENVVARS",
-                     file, apr_pstrmemdup(tool->pool, line, strcspn(line, "\n")));
+    return tool_fail(
+        TOOL_DATABASE,
+        "%s: %s; name the file that defines it, as apachectl has it, by APACHE_ENVVARS", file,
+        apr_pstrmemdup(tool->pool, line, strcspn(line, "\n")));
 }
 
 static int take_host(tool_t *tool, const char *file, const json_t *hosts, const char *database)
@@ -191,9 +215,12 @@ static int take_host(tool_t *tool, const char *file, const json_t *hosts, const 
         return tool_fail(TOOL_DATABASE, "no server of %s uses the database %s%s%s", file, database,
                          other ? ": there is " : "", other ? other : "");
     if (!host)
-        return tool_fail(TOOL_DATABASE, "%s asks for no identities: which database? Give --db DRIVER:PARAMS", file);
+        return tool_fail(TOOL_DATABASE,
+                         "%s asks for no identities: which database? Give --db DRIVER:PARAMS",
+                         file);
     if (other && !database)
-        return tool_fail(TOOL_USAGE, "%s has several databases: choose one by --db, such as %s or %s", file,
+        return tool_fail(TOOL_USAGE,
+                         "%s has several databases: choose one by --db, such as %s or %s", file,
                          tool_database_of(tool, host), other);
     tool->settings_json = host;
     tool->driver = tool_member(host, "driver");
@@ -206,7 +233,8 @@ int tool_test_config(tool_t *tool, tool_httpd_t *httpd)
     const char *file = tool_text(tool, TOOL_CONFIG);
     char *whole = NULL;
 
-    if (file && (apr_filepath_merge(&whole, NULL, file, 0, tool->pool) != APR_SUCCESS || !readable(tool, whole)))
+    if (file && (apr_filepath_merge(&whole, NULL, file, 0, tool->pool) != APR_SUCCESS ||
+                 !readable(tool, whole)))
         return tool_fail(TOOL_USAGE, "--config: %s cannot be read", file);
     return run_httpd(tool, whole, httpd);
 }
@@ -214,7 +242,9 @@ int tool_test_config(tool_t *tool, tool_httpd_t *httpd)
 int tool_configure(tool_t *tool)
 {
     const char *file = tool_text(tool, TOOL_CONFIG),
-               *database = tool->driver ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL) : NULL,
+               *database = tool->driver
+                               ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL)
+                               : NULL,
                *said = file ? file : "httpd's configuration";
     tool_httpd_t httpd;
 
@@ -232,9 +262,11 @@ int tool_configure(tool_t *tool)
         return tool_fail(TOOL_USAGE,
                          "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB; httpd's own "
                          "configuration does not tell: %s",
-                         httpd.status ? tool_httpd_reason(tool, &httpd) : "mod_identity is not loaded there");
+                         httpd.status ? tool_httpd_reason(tool, &httpd)
+                                      : "mod_identity is not loaded there");
     return tool_fail(TOOL_DATABASE, "%s: %s", file,
-                     httpd.status ? tool_httpd_reason(tool, &httpd) : "mod_identity is not loaded there");
+                     httpd.status ? tool_httpd_reason(tool, &httpd)
+                                  : "mod_identity is not loaded there");
 }
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */
@@ -257,8 +289,9 @@ int tool_need_settings(const tool_t *tool)
 {
     return tool->settings_json
                ? TOOL_DONE
-               : tool_fail(TOOL_DATABASE,
-                           "%s goes by what the server is configured with, and no server has kept that in this "
-                           "database yet: start httpd once, or name its configuration by --config FILE",
-                           tool->command->name);
+               : tool_fail(
+                     TOOL_DATABASE,
+                     "%s goes by what the server is configured with, and no server has kept that in this "
+                     "database yet: start httpd once, or name its configuration by --config FILE",
+                     tool->command->name);
 }

@@ -61,7 +61,8 @@ static const char *number_text(const tool_t *tool, const struct stat *info)
 
 /* A secret that others may read; or, beside the database, with an owner other than the folder's, whose tool cannot
  * read it (M8). */
-static void check_secret(checking_t *checking, const char *server, const char *path, const struct stat *folder)
+static void check_secret(checking_t *checking, const char *server, const char *path,
+                         const struct stat *folder)
 {
     const tool_t *tool = checking->tool;
     struct stat info;
@@ -73,10 +74,12 @@ static void check_secret(checking_t *checking, const char *server, const char *p
              apr_psprintf(tool->pool, "%s holds a secret and has mode %s: chmod 600 it", path,
                           number_text(tool, &info)));
     if (folder && info.st_uid != folder->st_uid)
-        find(checking, "risk", server,
-             apr_psprintf(tool->pool,
-                          "%s does not belong to the owner of its folder, who cannot use it: chown --reference=%s %s",
-                          path, tool_folder_of(tool->pool, path), path));
+        find(
+            checking, "risk", server,
+            apr_psprintf(
+                tool->pool,
+                "%s does not belong to the owner of its folder, who cannot use it: chown --reference=%s %s",
+                path, tool_folder_of(tool->pool, path), path));
 }
 
 static void check_folder(checking_t *checking, const char *server, const json_t *host)
@@ -89,10 +92,12 @@ static void check_folder(checking_t *checking, const char *server, const json_t 
     if (stat(folder, &info) != 0)
         return;
     if (info.st_mode & 022)
-        find(checking, "risk", server,
-             apr_psprintf(tool->pool,
-                          "others than its owner may write into %s, where database and keys lie: chmod go-w it",
-                          folder));
+        find(
+            checking, "risk", server,
+            apr_psprintf(
+                tool->pool,
+                "others than its owner may write into %s, where database and keys lie: chmod go-w it",
+                folder));
     if (json_array_size(json_object_get(host, "signing_keys")) == 0) {
         identity_key_folder(tool->pool, folder, apr_time_now(), &keys);
         for (int i = 0; i < keys.paths->nelts; i++)
@@ -110,11 +115,14 @@ static void check_host(checking_t *checking, const json_t *host)
     if (!json_is_true(json_object_get(host, "require_tls")))
         find(checking, "risk", server,
              "IdentityRequireTLS Off: passwords and keys may travel where others can read them");
-    if (json_is_true(json_object_get(host, "engine")) && !json_is_true(json_object_get(host, "mail")))
-        find(checking, "risk", server,
-             "there is no IdentityMailURL: invitations and resets are refused, and what htidentity mails waits");
+    if (json_is_true(json_object_get(host, "engine")) &&
+        !json_is_true(json_object_get(host, "mail")))
+        find(
+            checking, "risk", server,
+            "there is no IdentityMailURL: invitations and resets are refused, and what htidentity mails waits");
     if (strcmp(tool_member(host, "sync"), "NORMAL") == 0)
-        find(checking, "risk", server, "IdentitySync NORMAL: a power cut may undo what was acknowledged");
+        find(checking, "risk", server,
+             "IdentitySync NORMAL: a power cut may undo what was acknowledged");
     json_array_foreach (json_object_get(host, "signing_keys"), i, file)
         check_secret(checking, server, json_string_value(file), NULL);
     if (escrow)
@@ -124,7 +132,8 @@ static void check_host(checking_t *checking, const json_t *host)
 
 int tool_config_check(tool_t *tool)
 {
-    const char *database = tool->driver ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL) : NULL;
+    const char *database =
+        tool->driver ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL) : NULL;
     checking_t checking = {.tool = tool};
     tool_httpd_t httpd;
     json_t *host;
@@ -142,7 +151,8 @@ int tool_config_check(tool_t *tool)
     }
     if (!hosts && !httpd.status)
         find(&checking, "warning", NULL,
-             database ? "no server uses that database" : "nothing asks for identities, or mod_identity is not loaded");
+             database ? "no server uses that database"
+                      : "nothing asks for identities, or mod_identity is not loaded");
     if (!checking.found && !tool->json)
         puts("nothing was found");
     return checking.found ? TOOL_FAILED : TOOL_DONE;

@@ -35,11 +35,15 @@ static int guard_output(void)
     if (fstat(STDOUT_FILENO, &info) != 0 || !S_ISREG(info.st_mode) || (info.st_mode & 077) == 0)
         return TOOL_DONE;
     if (info.st_size > 0)
-        return tool_fail(TOOL_FAILED, "the file that standard output goes to is not empty, and others may read it: an "
-                                      "export is as secret as the database");
+        return tool_fail(
+            TOOL_FAILED,
+            "the file that standard output goes to is not empty, and others may read it: an "
+            "export is as secret as the database");
     return fchmod(STDOUT_FILENO, 0600) == 0
                ? TOOL_DONE
-               : tool_fail(TOOL_FAILED, "the file that standard output goes to cannot be made its owner's alone");
+               : tool_fail(
+                     TOOL_FAILED,
+                     "the file that standard output goes to cannot be made its owner's alone");
 }
 
 int tool_export(tool_t *tool)
@@ -59,7 +63,8 @@ int tool_export(tool_t *tool)
     if (!done)
         return tool_problem(&problem);
     for (int i = 0; shown.terminal && i < totals.tables->nelts; i++)
-        fprintf(stderr, "%s\t%" APR_INT64_T_FMT "\n", APR_ARRAY_IDX(totals.tables, i, identity_site_count_t).table,
+        fprintf(stderr, "%s\t%" APR_INT64_T_FMT "\n",
+                APR_ARRAY_IDX(totals.tables, i, identity_site_count_t).table,
                 APR_ARRAY_IDX(totals.tables, i, identity_site_count_t).rows);
     if (shown.terminal)
         fprintf(stderr, "rows\t%" APR_INT64_T_FMT "\nsha256\t%s\n", totals.rows, totals.digest);

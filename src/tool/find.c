@@ -39,7 +39,9 @@ void tool_set_text(json_t *object, const char *name, const char *value)
 
 const char *tool_filter(const tool_t *tool, const char *name, const char *value)
 {
-    return value ? apr_pstrcat(tool->pool, "&", name, "=", identity_query_escape(tool->pool, value), NULL) : "";
+    return value ? apr_pstrcat(tool->pool, "&", name, "=", identity_query_escape(tool->pool, value),
+                               NULL)
+                 : "";
 }
 
 const char *tool_member(const json_t *object, const char *name)
@@ -48,7 +50,8 @@ const char *tool_member(const json_t *object, const char *name)
 }
 
 /* A page is a plain list, or an object with links and the rows in `data`. */
-int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each, void *data)
+int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each,
+                   void *data)
 {
     apr_pool_t *pool = tool->pool;
     const char *query = apr_pstrcat(pool, "limit=500&order_direction=asc", filters, NULL);
@@ -81,7 +84,8 @@ int tool_print_pages(tool_t *tool, const char *path, const char *filters, const 
     return tool_each_page(tool, path, filters, print_item, (void *)names);
 }
 
-int tool_call_and_print(tool_t *tool, const char *method, const char *path, json_t *body, const char *const *names)
+int tool_call_and_print(tool_t *tool, const char *method, const char *path, json_t *body,
+                        const char *const *names)
 {
     json_t *answer;
     int status = tool_call(tool, method, path, NULL, body, &answer);
@@ -131,7 +135,8 @@ int tool_find_user(tool_t *tool, const char *named, const char **id)
     *id = named;
     if (identity_id_valid(named, "user"))
         return TOOL_DONE;
-    int status = tool_call(tool, "GET", "/v1/users", tool_filter(tool, "username", named) + 1, NULL, &page);
+    int status =
+        tool_call(tool, "GET", "/v1/users", tool_filter(tool, "username", named) + 1, NULL, &page);
     if (status != TOOL_DONE)
         return status;
     *id = tool_member(json_array_get(json_object_get(page, "data"), 0), "id");
@@ -162,7 +167,8 @@ typedef struct search {
 static bool look_at(tool_t *tool, json_t *item, void *data)
 {
     search_t *search = data;
-    const char *slug = tool_member(item, "slug"), *name = tool_member(item, "name"), *id = tool_member(item, "id");
+    const char *slug = tool_member(item, "slug"), *name = tool_member(item, "name"),
+               *id = tool_member(item, "id");
     const char *canonical = name ? identity_name_canonical(tool->pool, name) : NULL;
 
     if (slug && strcmp(slug, search->slug) == 0)
@@ -174,10 +180,11 @@ static bool look_at(tool_t *tool, json_t *item, void *data)
     return !search->by_slug;
 }
 
-static int find(tool_t *tool, const char *prefix, const char *path, const char *what, const char *named,
-                const char **id)
+static int find(tool_t *tool, const char *prefix, const char *path, const char *what,
+                const char *named, const char **id)
 {
-    search_t search = {.pool = tool->pool, .slug = named, .name = identity_name_canonical(tool->pool, named)};
+    search_t search = {
+        .pool = tool->pool, .slug = named, .name = identity_name_canonical(tool->pool, named)};
 
     *id = named;
     if (identity_id_valid(named, prefix))
@@ -190,7 +197,8 @@ static int find(tool_t *tool, const char *prefix, const char *path, const char *
         return tool_fail(TOOL_NOT_FOUND, "there is no %s %s", what, named);
     return search.by_slug || !search.several
                ? TOOL_DONE
-               : tool_fail(TOOL_STATE, "there is more than one %s %s: name it by its id", what, named);
+               : tool_fail(TOOL_STATE, "there is more than one %s %s: name it by its id", what,
+                           named);
 }
 
 int tool_find_team(tool_t *tool, const char *named, const char **id)

@@ -22,7 +22,8 @@ static json_t *sso(const tool_t *tool)
     if (tool_has(tool, TOOL_DOMAIN))
         json_object_set_new(object, "allowed_domains", tool_strings(tool_list(tool, TOOL_DOMAIN)));
     if (connection)
-        json_object_set_new(object, microsoft ? "microsoft" : "okta", json_pack("{s:s}", "connection", connection));
+        json_object_set_new(object, microsoft ? "microsoft" : "okta",
+                            json_pack("{s:s}", "connection", connection));
     tool_set_text(object, "issuer", tool_text(tool, TOOL_ISSUER));
     tool_set_text(object, "client_id", tool_text(tool, TOOL_CLIENT_ID));
     return object;
@@ -33,8 +34,8 @@ int tool_provider_add(tool_t *tool)
     bool password = strcmp(tool->argument, "DEFAULT") == 0;
     json_t *body;
 
-    if (password && (tool_has(tool, TOOL_CONNECTION) || tool_has(tool, TOOL_ISSUER) || tool_has(tool, TOOL_CLIENT_ID) ||
-                     tool_has(tool, TOOL_DOMAIN)))
+    if (password && (tool_has(tool, TOOL_CONNECTION) || tool_has(tool, TOOL_ISSUER) ||
+                     tool_has(tool, TOOL_CLIENT_ID) || tool_has(tool, TOOL_DOMAIN)))
         return tool_fail(TOOL_USAGE, "a DEFAULT provider takes --name and --disabled only");
     int status = tool_open_entity(tool);
     if (status)
@@ -45,13 +46,15 @@ int tool_provider_add(tool_t *tool)
     tool_set_text(body, "status", tool_has(tool, TOOL_DISABLED) ? "DISABLED" : "ENABLED");
     if (!password)
         json_object_set_new(body, "sso", sso(tool));
-    return tool_call_and_print(tool, "POST", "/v1/authentication-providers", body, provider_columns);
+    return tool_call_and_print(tool, "POST", "/v1/authentication-providers", body,
+                               provider_columns);
 }
 
 int tool_provider_list(tool_t *tool)
 {
     int status = tool_open_entity(tool);
-    return status ? status : tool_print_pages(tool, "/v1/authentication-providers", "", provider_columns);
+    return status ? status
+                  : tool_print_pages(tool, "/v1/authentication-providers", "", provider_columns);
 }
 
 int tool_provider_show(tool_t *tool)
@@ -62,35 +65,41 @@ int tool_provider_show(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_find_provider(tool, tool->argument, &id);
     return status ? status
-                  : tool_call_and_print(tool, "GET", tool_path(tool, "authentication-providers", id, NULL), NULL,
+                  : tool_call_and_print(tool, "GET",
+                                        tool_path(tool, "authentication-providers", id, NULL), NULL,
                                         provider_columns);
 }
 
 /* The API checks which settings go with which variant; the variant determines the member for a connection. */
 static int sso_changes(tool_t *tool, const char *id, json_t *body)
 {
-    static const tool_option_t options[] = {TOOL_CONNECTION, TOOL_ISSUER, TOOL_CLIENT_ID, TOOL_DOMAIN};
-    const char *connection = tool_text(tool, TOOL_CONNECTION), *domain = tool_text(tool, TOOL_DOMAIN);
+    static const tool_option_t options[] = {TOOL_CONNECTION, TOOL_ISSUER, TOOL_CLIENT_ID,
+                                            TOOL_DOMAIN};
+    const char *connection = tool_text(tool, TOOL_CONNECTION),
+               *domain = tool_text(tool, TOOL_DOMAIN);
     json_t *provider, *changes;
     bool any = false;
 
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         any = any || tool_has(tool, options[i]);
-    int status =
-        any ? tool_call(tool, "GET", tool_path(tool, "authentication-providers", id, NULL), NULL, NULL, &provider)
-            : TOOL_DONE;
+    int status = any ? tool_call(tool, "GET", tool_path(tool, "authentication-providers", id, NULL),
+                                 NULL, NULL, &provider)
+                     : TOOL_DONE;
     if (status || !any)
         return status;
     const char *variant = tool_member(json_object_get(provider, "sso"), "variant");
     json_object_set_new(body, "sso", changes = json_object());
     if (connection)
-        json_object_set_new(changes, variant && strcmp(variant, "MICROSOFT") == 0 ? "microsoft" : "okta",
+        json_object_set_new(changes,
+                            variant && strcmp(variant, "MICROSOFT") == 0 ? "microsoft" : "okta",
                             json_pack("{s:s}", "connection", connection));
     tool_set_text(changes, "issuer", tool_text(tool, TOOL_ISSUER));
     tool_set_text(changes, "client_id", tool_text(tool, TOOL_CLIENT_ID));
     if (domain)
         json_object_set_new(changes, "allowed_domains",
-                            strcmp(domain, "none") == 0 ? json_array() : tool_strings(tool_list(tool, TOOL_DOMAIN)));
+                            strcmp(domain, "none") == 0
+                                ? json_array()
+                                : tool_strings(tool_list(tool, TOOL_DOMAIN)));
     return TOOL_DONE;
 }
 
@@ -109,10 +118,12 @@ int tool_provider_set(tool_t *tool)
     if (status)
         return status;
     return json_object_size(body)
-               ? tool_call_and_print(tool, "PATCH", tool_path(tool, "authentication-providers", id, NULL),
+               ? tool_call_and_print(tool, "PATCH",
+                                     tool_path(tool, "authentication-providers", id, NULL),
                                      json_incref(body), provider_columns)
-               : tool_fail(TOOL_USAGE,
-                           "provider set asks for --name, --status, --connection, --issuer, --client-id or --domain");
+               : tool_fail(
+                     TOOL_USAGE,
+                     "provider set asks for --name, --status, --connection, --issuer, --client-id or --domain");
 }
 
 int tool_provider_delete(tool_t *tool)
@@ -123,7 +134,8 @@ int tool_provider_delete(tool_t *tool)
 
     if (status == TOOL_DONE)
         status = tool_find_provider(tool, tool->argument, &id);
-    if (status == TOOL_DONE && !identity_provider_remove(tool->pool, &tool->env, tool->entity_id, id, &problem))
+    if (status == TOOL_DONE &&
+        !identity_provider_remove(tool->pool, &tool->env, tool->entity_id, id, &problem))
         return tool_problem(&problem);
     return status;
 }
@@ -143,7 +155,8 @@ static const char *moment(const tool_t *tool, tool_option_t option)
         return identity_time_format(tool->pool, apr_time_now() - ago);
     if (identity_time_parse(text, &time))
         return text;
-    tool_fail(TOOL_USAGE, "--%s must be a time such as 2024-01-15T09:30:00Z, or how long ago, such as 90d",
+    tool_fail(TOOL_USAGE,
+              "--%s must be a time such as 2024-01-15T09:30:00Z, or how long ago, such as 90d",
               tool_options[option].name);
     return NULL;
 }
@@ -164,7 +177,8 @@ int tool_audit_list(tool_t *tool)
                                           "user_agent",
                                           "changes",
                                           NULL};
-    const char *since = moment(tool, TOOL_SINCE), *until = since ? moment(tool, TOOL_UNTIL) : NULL, *user = NULL;
+    const char *since = moment(tool, TOOL_SINCE), *until = since ? moment(tool, TOOL_UNTIL) : NULL,
+               *user = NULL;
     int status = until ? tool_open_entity(tool) : TOOL_USAGE;
 
     if (status == TOOL_DONE && tool_has(tool, TOOL_USER))
@@ -180,7 +194,8 @@ int tool_audit_list(tool_t *tool)
             tool->pool, tool_filter(tool, "user_id", user),
             tool_filter(tool, "target_id", tool_text(tool, TOOL_TARGET)),
             tool_filter(tool, "target_type", tool_text(tool, TOOL_TARGET_TYPE)),
-            tool_filter(tool, "created_at", span ? apr_pstrcat(tool->pool, "[", since, ",", until, "]", NULL) : NULL),
+            tool_filter(tool, "created_at",
+                        span ? apr_pstrcat(tool->pool, "[", since, ",", until, "]", NULL) : NULL),
             NULL),
         columns);
 }
@@ -229,7 +244,8 @@ int tool_invitation_list(tool_t *tool)
 static int on_invitation(tool_t *tool, const char *method, json_t *body)
 {
     json_t *invitation;
-    int status = tool_call(tool, method, tool_path(tool, "invitations", tool->argument, NULL), NULL, body, &invitation);
+    int status = tool_call(tool, method, tool_path(tool, "invitations", tool->argument, NULL), NULL,
+                           body, &invitation);
 
     tool->headed = true;
     if (status == TOOL_DONE)
@@ -265,12 +281,14 @@ int tool_invitation_link(tool_t *tool)
     int status = tool_open_entity(tool);
 
     if (status == TOOL_DONE)
-        status = tool_call(tool, "GET", tool_path(tool, "invitations", tool->argument, NULL), NULL, NULL, &invitation);
+        status = tool_call(tool, "GET", tool_path(tool, "invitations", tool->argument, NULL), NULL,
+                           NULL, &invitation);
     if (status)
         return status;
     const char *state = tool_member(invitation, "state");
     if (strcmp(state, "invited") != 0)
-        return tool_fail(TOOL_STATE, "this invitation is %s: a link is made of one that is invited", state);
+        return tool_fail(TOOL_STATE, "this invitation is %s: a link is made of one that is invited",
+                         state);
     status = tool_find_user(tool, tool_member(invitation, "email"), &id);
     return status ? status : tool_hand_link(tool, id, "activate");
 }

@@ -22,7 +22,8 @@ static void print_arguments(const tool_command_t *command)
 
 static int length_of(const tool_command_t *command)
 {
-    size_t length = strlen(command->name) + strlen(command->arguments) + (*command->arguments != '\0');
+    size_t length =
+        strlen(command->name) + strlen(command->arguments) + (*command->arguments != '\0');
 
     for (const char *at = command->arguments; *at; at++)
         length -= *at == '=';
@@ -31,7 +32,8 @@ static int length_of(const tool_command_t *command)
 
 static void print_all(void)
 {
-    puts("usage: htidentity [--config FILE] [--db DRIVER:PARAMS] [--entity ENTITY] [--json] [--limit N] COMMAND\n");
+    puts(
+        "usage: htidentity [--config FILE] [--db DRIVER:PARAMS] [--entity ENTITY] [--json] [--limit N] COMMAND\n");
     for (size_t i = 0; i < tool_command_count; i++) {
         const tool_command_t *command = &tool_commands[i];
         int length = length_of(command);
@@ -42,11 +44,12 @@ static void print_all(void)
         else
             printf("%*s%s\n", COLUMN - length, "", command->text);
     }
-    puts("\nhtidentity help COMMAND lists the options. A USER is an id or a user name; a TEAM, ROLE, ACCOUNT, ENTITY "
-         "or\n"
-         "PROVIDER an id or its reference, slug or name. Durations take s, m, h or d; a time is written\n"
-         "2024-01-15T09:30:00Z. Exit status: 0 done, 1 failed, 2 usage, 3 no database or not of this version,\n"
-         "4 not found, 5 exists already or not in this state, 6 refused by a rule.");
+    puts(
+        "\nhtidentity help COMMAND lists the options. A USER is an id or a user name; a TEAM, ROLE, ACCOUNT, ENTITY "
+        "or\n"
+        "PROVIDER an id or its reference, slug or name. Durations take s, m, h or d; a time is written\n"
+        "2024-01-15T09:30:00Z. Exit status: 0 done, 1 failed, 2 usage, 3 no database or not of this version,\n"
+        "4 not found, 5 exists already or not in this state, 6 refused by a rule.");
 }
 
 static void print_option(tool_option_t option, const char *value)
@@ -68,7 +71,8 @@ static void print_command(const tool_command_t *command)
 
     printf("usage: htidentity %s", command->name);
     print_arguments(command);
-    printf("%s\n\n%c%s.\n\n", *command->options ? " [OPTION]..." : "", command->text[0] - 'a' + 'A', command->text + 1);
+    printf("%s\n\n%c%s.\n\n", *command->options ? " [OPTION]..." : "", command->text[0] - 'a' + 'A',
+           command->text + 1);
     for (int i = 0; i < TOOL_OPTIONS; i++)
         if (tool_takes(command, (tool_option_t)i, &value))
             print_option((tool_option_t)i, value);
@@ -90,7 +94,8 @@ int tool_help(tool_t *tool)
         return TOOL_DONE;
     }
     if (tool_has(tool, TOOL_MAN))
-        return *tool->arguments ? tool_fail(TOOL_USAGE, "help: --man goes without COMMAND") : tool_print_man();
+        return *tool->arguments ? tool_fail(TOOL_USAGE, "help: --man goes without COMMAND")
+                                : tool_print_man();
     for (int i = 0; tool->arguments[i]; i++)
         words = apr_pstrcat(tool->pool, words, *words ? " " : "", tool->arguments[i], NULL);
     if (!*words) {
@@ -104,7 +109,9 @@ int tool_help(tool_t *tool)
             putchar('\n');
         print_command(&tool_commands[i]);
     }
-    return found ? TOOL_DONE : tool_fail(TOOL_USAGE, "there is no command %s: htidentity help lists them", words);
+    return found
+               ? TOOL_DONE
+               : tool_fail(TOOL_USAGE, "there is no command %s: htidentity help lists them", words);
 }
 
 /* ---- completion ------------------------------------------------------------------------------------------------- */
@@ -127,12 +134,13 @@ static const char script_words[] = "        -*) ;;\n"
 static const char script_commands[] = "        esac\n"
                                       "    else\n"
                                       "        case $command in\n";
-static const char script_end[] = "        esac\n"
-                                 "    fi\n"
-                                 "    COMPREPLY=($(if [ -n \"$words\" ]; then compgen -W \"$words\" -- \"$current\"; "
-                                 "else compgen -f -- \"$current\"; fi))\n"
-                                 "}\n"
-                                 "complete -F _htidentity htidentity\n";
+static const char script_end[] =
+    "        esac\n"
+    "    fi\n"
+    "    COMPREPLY=($(if [ -n \"$words\" ]; then compgen -W \"$words\" -- \"$current\"; "
+    "else compgen -f -- \"$current\"; fi))\n"
+    "}\n"
+    "complete -F _htidentity htidentity\n";
 
 static void print_words(const char *choice, size_t length)
 {

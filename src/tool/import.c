@@ -41,7 +41,8 @@ static void show_progress(taking_t *taking)
 {
     apr_time_t now;
 
-    if (++taking->read % LOOK_EVERY != 0 || !taking->terminal || (now = apr_time_now()) < taking->next)
+    if (++taking->read % LOOK_EVERY != 0 || !taking->terminal ||
+        (now = apr_time_now()) < taking->next)
         return;
     taking->next = now + SHOW_EVERY;
     fprintf(stderr, "\r%" APR_INT64_T_FMT " lines, %" APR_INT64_T_FMT " a second", taking->read,
@@ -50,13 +51,15 @@ static void show_progress(taking_t *taking)
 
 static void print_totals(const taking_t *taking, const identity_import_totals_t *totals)
 {
-    bool site = taking->options.kind == IDENTITY_IMPORT_SITE, dry = tool_has(taking->tool, TOOL_DRY_RUN);
+    bool site = taking->options.kind == IDENTITY_IMPORT_SITE,
+         dry = tool_has(taking->tool, TOOL_DRY_RUN);
     const char *what = site ? "rows" : "users";
 
     if (taking->tool->json) {
-        json_t *line = json_pack("{s:I, s:I, s:I, s:I, s:b, s:s}", what, (json_int_t)totals->made, "memberships",
-                                 (json_int_t)totals->memberships, "present", (json_int_t)totals->present, "refused",
-                                 (json_int_t)totals->refused, "dry_run", dry, "sha256", taking->digest);
+        json_t *line = json_pack(
+            "{s:I, s:I, s:I, s:I, s:b, s:s}", what, (json_int_t)totals->made, "memberships",
+            (json_int_t)totals->memberships, "present", (json_int_t)totals->present, "refused",
+            (json_int_t)totals->refused, "dry_run", dry, "sha256", taking->digest);
         tool_print(taking->tool, line, NULL);
         json_decref(line);
         return;
@@ -122,8 +125,8 @@ static int take_lines(taking_t *taking, identity_importer_t *importer)
 
 static int take(taking_t *taking)
 {
-    identity_importer_t *importer =
-        identity_importer_make(taking->tool->pool, &taking->tool->env, &taking->options, &taking->problem);
+    identity_importer_t *importer = identity_importer_make(taking->tool->pool, &taking->tool->env,
+                                                           &taking->options, &taking->problem);
     const identity_import_totals_t *totals;
     int status;
 
@@ -136,9 +139,11 @@ static int take(taking_t *taking)
         taking->digest = digest;
     totals = identity_importer_totals(importer);
     print_totals(taking, totals);
-    return totals->refused ? tool_fail(TOOL_FAILED, "%" APR_INT64_T_FMT " of %" APR_INT64_T_FMT " lines were refused",
-                                       totals->refused, totals->lines)
-                           : TOOL_DONE;
+    return totals->refused
+               ? tool_fail(TOOL_FAILED,
+                           "%" APR_INT64_T_FMT " of %" APR_INT64_T_FMT " lines were refused",
+                           totals->refused, totals->lines)
+               : TOOL_DONE;
 }
 
 /* ---- a dry run -------------------------------------------------------------------------------------------------- */
@@ -170,12 +175,14 @@ static int take_copy(taking_t *taking)
     if (strlen(tool->params) > sizeof copies[0] - 32)
         return tool_fail(TOOL_FAILED, "the name of the database is too long");
     for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++)
-        apr_snprintf(copies[i], sizeof copies[i], "%s" IDENTITY_TRIAL_SUFFIX "%s", tool->params, suffixes[i]);
+        apr_snprintf(copies[i], sizeof copies[i], "%s" IDENTITY_TRIAL_SUFFIX "%s", tool->params,
+                     suffixes[i]);
     identity_db_use(original, tool->pool);
     /* Making the copy takes most of the time. */
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         signal(ends[i], end_by_signal);
-    identity_file_status_t made = identity_db_trial(original, tool->driver, tool->params, &path, &error);
+    identity_file_status_t made =
+        identity_db_trial(original, tool->driver, tool->params, &path, &error);
     if (made != IDENTITY_FILE_DONE)
         return tool_fail(made == IDENTITY_FILE_STATE ? TOOL_STATE : TOOL_FAILED, "%s", error);
     tool->db = tool_open_path(tool, path, &error);
@@ -206,7 +213,8 @@ static int check_usage(const tool_t *tool)
     if (tool->argument && tool_has(tool, TOOL_HTPASSWD))
         return tool_fail(TOOL_USAGE, "import takes FILE or --htpasswd FILE, not both");
     if (!tool->argument && !tool_has(tool, TOOL_HTPASSWD) && isatty(STDIN_FILENO))
-        return tool_fail(TOOL_USAGE, "import asks for FILE, --htpasswd FILE, or something on standard input");
+        return tool_fail(TOOL_USAGE,
+                         "import asks for FILE, --htpasswd FILE, or something on standard input");
     return check_domain(tool);
 }
 
@@ -217,10 +225,11 @@ static int find_given(taking_t *taking)
     int status = tool_membership(taking->tool, &object);
 
     if (status == TOOL_DONE && object)
-        taking->options.given =
-            identity_json_own(taking->tool->pool,
-                              json_pack("[{s:O, s:O, s:O}]", "account", json_object_get(object, "account_id"), "type",
-                                        json_object_get(object, "type"), "roles", json_object_get(object, "role_ids")));
+        taking->options.given = identity_json_own(
+            taking->tool->pool,
+            json_pack("[{s:O, s:O, s:O}]", "account", json_object_get(object, "account_id"), "type",
+                      json_object_get(object, "type"), "roles",
+                      json_object_get(object, "role_ids")));
     return status;
 }
 
@@ -231,14 +240,17 @@ static int find_kind(taking_t *taking)
     size_t length = 0;
     tool_t *tool = taking->tool;
 
-    taking->options.kind = tool_has(tool, TOOL_HTPASSWD) ? IDENTITY_IMPORT_HTPASSWD : IDENTITY_IMPORT_USERS;
-    if (taking->options.kind == IDENTITY_IMPORT_USERS && tool_lines_next(taking->lines, &text, &length) && text &&
+    taking->options.kind =
+        tool_has(tool, TOOL_HTPASSWD) ? IDENTITY_IMPORT_HTPASSWD : IDENTITY_IMPORT_USERS;
+    if (taking->options.kind == IDENTITY_IMPORT_USERS &&
+        tool_lines_next(taking->lines, &text, &length) && text &&
         identity_site_begins(text, length)) {
         taking->options.kind = IDENTITY_IMPORT_SITE;
-        if (tool_has(tool, TOOL_ENTITY) || tool_has(tool, TOOL_ACCOUNT) || tool_has(tool, TOOL_TYPE) ||
-            tool_has(tool, TOOL_ROLE))
-            return tool_fail(TOOL_USAGE,
-                             "an export is of a whole site: --entity, --account, --type and --role do not go with it");
+        if (tool_has(tool, TOOL_ENTITY) || tool_has(tool, TOOL_ACCOUNT) ||
+            tool_has(tool, TOOL_TYPE) || tool_has(tool, TOOL_ROLE))
+            return tool_fail(
+                TOOL_USAGE,
+                "an export is of a whole site: --entity, --account, --type and --role do not go with it");
         return look_through(taking);
     }
     int status = tool_find_entity(tool);
@@ -261,8 +273,9 @@ int tool_import(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_open(tool);
     if (status == TOOL_DONE)
-        status = tool_lines_open(tool, tool_has(tool, TOOL_HTPASSWD) ? tool_text(tool, TOOL_HTPASSWD) : tool->argument,
-                                 &taking->lines);
+        status = tool_lines_open(
+            tool, tool_has(tool, TOOL_HTPASSWD) ? tool_text(tool, TOOL_HTPASSWD) : tool->argument,
+            &taking->lines);
     if (status == TOOL_DONE)
         status = find_kind(taking);
     if (status)

@@ -14,18 +14,22 @@
 
 #define KEY_FILE_MAX 65536
 
-static int unreadable(const tool_t *tool, const char *file, apr_status_t status, const char *why, const char *else_do)
+static int unreadable(const tool_t *tool, const char *file, apr_status_t status, const char *why,
+                      const char *else_do)
 {
     char *user = NULL, reason[120];
 
     apr_strerror(status, reason, sizeof reason);
-    if (APR_STATUS_IS_EACCES(status) && apr_uid_name_get(&user, geteuid(), tool->pool) == APR_SUCCESS)
-        return tool_fail(TOOL_FAILED, "%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`%s", file, reason,
-                         status, why, user, file, else_do);
-    return tool_fail(TOOL_FAILED,
-                     "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: "
-                     "name it by --signing-key%s",
-                     file, reason, status, why, else_do);
+    if (APR_STATUS_IS_EACCES(status) &&
+        apr_uid_name_get(&user, geteuid(), tool->pool) == APR_SUCCESS)
+        return tool_fail(TOOL_FAILED,
+                         "%s cannot be read: %s (errno %d). %s. Run `sudo chown %s %s`%s", file,
+                         reason, status, why, user, file, else_do);
+    return tool_fail(
+        TOOL_FAILED,
+        "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: "
+        "name it by --signing-key%s",
+        file, reason, status, why, else_do);
 }
 
 /* Wiped with the pool. */
@@ -33,7 +37,8 @@ static apr_status_t read_file(const tool_t *tool, const char *file, char **text)
 {
     apr_size_t length = KEY_FILE_MAX;
     apr_file_t *opened;
-    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
+    apr_status_t status =
+        apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
 
     if (status != APR_SUCCESS)
         return status;
@@ -48,7 +53,8 @@ static apr_status_t read_file(const tool_t *tool, const char *file, char **text)
 static const char *key_folder(const tool_t *tool)
 {
     char *real = realpath(tool->params, NULL);
-    const char *path = apr_pstrdup(tool->pool, real ? real : tool->params), *slash = strrchr(path, '/');
+    const char *path = apr_pstrdup(tool->pool, real ? real : tool->params),
+               *slash = strrchr(path, '/');
 
     free(real);
     return slash ? apr_pstrmemdup(tool->pool, path, (apr_size_t)(slash - path)) : ".";
@@ -75,7 +81,8 @@ static const apr_array_header_t *key_files(tool_t *tool)
 int tool_load_keys(tool_t *tool)
 {
     const apr_array_header_t *files = key_files(tool);
-    const char **pems = apr_pcalloc(tool->pool, (apr_size_t)files->nelts * sizeof *pems), *error = NULL, *value;
+    const char **pems = apr_pcalloc(tool->pool, (apr_size_t)files->nelts * sizeof *pems),
+               *error = NULL, *value;
 
     for (int i = 0; i < files->nelts; i++) {
         const char *file = APR_ARRAY_IDX(files, i, const char *);
@@ -83,13 +90,17 @@ int tool_load_keys(tool_t *tool)
         apr_status_t status = read_file(tool, file, &text);
         if (status != APR_SUCCESS)
             return unreadable(
-                tool, file, status, "What is mailed, handed over or erased takes the server's signing key",
-                tool_takes(tool->command, TOOL_PASSWORD_STDIN, &value) ? ", or give a password by --password-stdin"
-                                                                       : "");
+                tool, file, status,
+                "What is mailed, handed over or erased takes the server's signing key",
+                tool_takes(tool->command, TOOL_PASSWORD_STDIN, &value)
+                    ? ", or give a password by --password-stdin"
+                    : "");
         pems[i] = text;
     }
     tool->env.keys = identity_keyset_load(tool->pool, pems, files->nelts, &error);
-    return tool->env.keys ? 0 : tool_fail(TOOL_FAILED, "%s: %s", APR_ARRAY_IDX(files, 0, const char *), error);
+    return tool->env.keys
+               ? 0
+               : tool_fail(TOOL_FAILED, "%s: %s", APR_ARRAY_IDX(files, 0, const char *), error);
 }
 
 #define ESCROW_SIZE 32
@@ -104,13 +115,15 @@ int tool_load_escrow(tool_t *tool)
         return TOOL_DONE;
     apr_status_t status = read_file(tool, file, &text);
     if (status != APR_SUCCESS)
-        return tool_fail(TOOL_FAILED,
-                         "%s cannot be read: %s (errno %d). By IdentityKeyEscrow the server keeps what "
-                         "new keys are, sealed by it: run this as a user who may read it",
-                         file, apr_strerror(status, reason, sizeof reason), status);
+        return tool_fail(
+            TOOL_FAILED,
+            "%s cannot be read: %s (errno %d). By IdentityKeyEscrow the server keeps what "
+            "new keys are, sealed by it: run this as a user who may read it",
+            file, apr_strerror(status, reason, sizeof reason), status);
     key = apr_pcalloc(tool->pool, ESCROW_SIZE + 1);
     if (!identity_sealing_key_read(text, key))
-        return tool_fail(TOOL_FAILED, "%s does not hold 32 bytes as 64 hexadecimal digits or in base64", file);
+        return tool_fail(TOOL_FAILED,
+                         "%s does not hold 32 bytes as 64 hexadecimal digits or in base64", file);
     tool->settings.key_escrow = key;
     return TOOL_DONE;
 }
@@ -124,13 +137,15 @@ int tool_load_blocklist(tool_t *tool)
 
     if (!file)
         return TOOL_DONE;
-    apr_status_t status = apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
+    apr_status_t status =
+        apr_file_open(&opened, file, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, tool->pool);
     if (status == APR_SUCCESS)
         status = apr_file_info_get(&info, APR_FINFO_SIZE, opened);
     if (status != APR_SUCCESS) {
         char reason[120];
-        return tool_fail(TOOL_FAILED, "%s, the list of IdentityPasswordBlockList, cannot be read: %s (errno %d)", file,
-                         apr_strerror(status, reason, sizeof reason), status);
+        return tool_fail(TOOL_FAILED,
+                         "%s, the list of IdentityPasswordBlockList, cannot be read: %s (errno %d)",
+                         file, apr_strerror(status, reason, sizeof reason), status);
     }
     apr_size_t length = (apr_size_t)info.size;
     text = apr_palloc(tool->pool, length + 1);
@@ -172,9 +187,10 @@ int tool_signing_key_list(tool_t *tool)
         const char *file = APR_ARRAY_IDX(files, i, const char *);
         apr_finfo_t info = {.mtime = 0};
         apr_stat(&info, file, APR_FINFO_MTIME, tool->pool);
-        json_t *line = json_pack("{s:s?, s:s, s:s, s:o, s:s}", "kid", identity_keyset_kid(tool->env.keys, i), "state",
-                                 state_of(tool, i, files->nelts), "algorithm", "ES256", "created_at",
-                                 identity_time_json(info.mtime), "file", file);
+        json_t *line =
+            json_pack("{s:s?, s:s, s:s, s:o, s:s}", "kid", identity_keyset_kid(tool->env.keys, i),
+                      "state", state_of(tool, i, files->nelts), "algorithm", "ES256", "created_at",
+                      identity_time_json(info.mtime), "file", file);
         tool_line(tool, line, columns);
         json_decref(line);
     }
@@ -194,10 +210,12 @@ static int make_key(tool_t *tool, const char *folder, const char **path)
 /* IdentitySigningKey names the files, so nothing takes effect before it has been edited. */
 static int propose_key(tool_t *tool, const json_t *configured)
 {
-    const char *first = json_string_value(json_array_get(configured, 0)), *slash = strrchr(first, '/'), *path;
+    const char *first = json_string_value(json_array_get(configured, 0)),
+               *slash = strrchr(first, '/'), *path;
     const json_t *file;
     size_t i;
-    int status = make_key(tool, slash ? apr_pstrmemdup(tool->pool, first, (apr_size_t)(slash - first)) : ".", &path);
+    int status = make_key(
+        tool, slash ? apr_pstrmemdup(tool->pool, first, (apr_size_t)(slash - first)) : ".", &path);
 
     if (status)
         return status;
@@ -206,16 +224,18 @@ static int propose_key(tool_t *tool, const json_t *configured)
         json_array_foreach (configured, i, file)
             printf(" %s", json_string_value(file));
     putchar('\n');
-    return tool_fail(TOOL_REFUSED,
-                     "the new key is made, but httpd's configuration says which keys count: put this line "
-                     "in the place of the present one and reload httpd");
+    return tool_fail(
+        TOOL_REFUSED,
+        "the new key is made, but httpd's configuration says which keys count: put this line "
+        "in the place of the present one and reload httpd");
 }
 
 static int drop_keys(const apr_array_header_t *paths)
 {
     for (int i = 0; i < paths->nelts; i++)
         if (unlink(APR_ARRAY_IDX(paths, i, const char *)) != 0 && errno != ENOENT)
-            return tool_fail(TOOL_FAILED, "%s cannot be removed, and goes on verifying: %s (errno %d)",
+            return tool_fail(TOOL_FAILED,
+                             "%s cannot be removed, and goes on verifying: %s (errno %d)",
                              APR_ARRAY_IDX(paths, i, const char *), strerror(errno), errno);
     return TOOL_DONE;
 }

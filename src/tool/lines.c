@@ -32,7 +32,9 @@ static apr_status_t close_file(void *lines)
 static int unnamed_file(const tool_t *tool)
 {
     const char *slash = strrchr(tool->params, '/');
-    const char *folder = slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash + 1 - tool->params)) : ".";
+    const char *folder =
+        slash ? apr_pstrmemdup(tool->pool, tool->params, (apr_size_t)(slash + 1 - tool->params))
+              : ".";
     int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
     if (file < 0) {
@@ -67,16 +69,16 @@ int tool_lines_open(tool_t *tool, const char *name, tool_lines_t **made)
     lines->buffer = apr_palloc(tool->pool, lines->size);
     lines->file = standard ? dup(STDIN_FILENO) : open(name, O_RDONLY | O_CLOEXEC);
     if (lines->file < 0 || fstat(lines->file, &info) != 0)
-        return tool_fail(TOOL_FAILED, "%s cannot be read: %s (errno %d)", standard ? "standard input" : name,
-                         strerror(errno), errno);
+        return tool_fail(TOOL_FAILED, "%s cannot be read: %s (errno %d)",
+                         standard ? "standard input" : name, strerror(errno), errno);
     apr_pool_cleanup_register(tool->pool, lines, close_file, apr_pool_cleanup_null);
     if (S_ISDIR(info.st_mode))
         return tool_fail(TOOL_FAILED, "%s is a folder", name);
     if (!S_ISREG(info.st_mode)) {
         int file = unnamed_file(tool);
         if (file < 0 || !copy(lines->file, file))
-            return tool_fail(TOOL_FAILED, "standard input cannot be kept in a file: %s (errno %d)", strerror(errno),
-                             errno);
+            return tool_fail(TOOL_FAILED, "standard input cannot be kept in a file: %s (errno %d)",
+                             strerror(errno), errno);
         close(lines->file);
         lines->file = file;
     }
@@ -137,7 +139,9 @@ static bool pass_over(tool_lines_t *lines)
     do
         lines->from = lines->until;
     while (fill(lines) && !(end = end_of_line(lines, 0)) && !lines->failed);
-    lines->from = lines->until > 0 && (end = end_of_line(lines, 0)) ? (size_t)(end + 1 - lines->buffer) : lines->until;
+    lines->from = lines->until > 0 && (end = end_of_line(lines, 0))
+                      ? (size_t)(end + 1 - lines->buffer)
+                      : lines->until;
     return !lines->failed;
 }
 

@@ -12,15 +12,17 @@
 
 static void print_mail(tool_t *tool, const identity_outbox_row_t *row)
 {
-    static const char *const columns[] = {"id",         "state",           "kind",       "recipient", "attempts",
-                                          "created_at", "next_attempt_at", "last_error", NULL};
+    static const char *const columns[] = {
+        "id",         "state",           "kind",       "recipient", "attempts",
+        "created_at", "next_attempt_at", "last_error", NULL};
     apr_time_t next = row->state == IDENTITY_OUTBOX_QUEUED ? row->next_attempt_at : 0;
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:s?, s:s, s:s, s:s?, s:o}", "id", row->id, "state",
-                               identity_outbox_state_name(row->state), "kind", row->kind, "recipient", row->recipient,
-                               "attempts", row->attempts, "created_at", identity_time_json(row->created_at),
-                               "next_attempt_at", identity_time_json(next), "last_error", row->last_error, "language",
-                               row->language, "user_id", row->user_id, "invitation_id", row->invitation_id,
-                               "link_expires_at", identity_time_json(row->link_expires_at));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:s?, s:s, s:s, s:s?, s:o}", "id", row->id, "state",
+        identity_outbox_state_name(row->state), "kind", row->kind, "recipient", row->recipient,
+        "attempts", row->attempts, "created_at", identity_time_json(row->created_at),
+        "next_attempt_at", identity_time_json(next), "last_error", row->last_error, "language",
+        row->language, "user_id", row->user_id, "invitation_id", row->invitation_id,
+        "link_expires_at", identity_time_json(row->link_expires_at));
 
     tool_line(tool, object, columns);
     json_decref(object);
@@ -47,7 +49,8 @@ static void warn_unsent(const apr_array_header_t *rows)
 
 int tool_mail_list(tool_t *tool)
 {
-    static const identity_outbox_state_t states[] = {IDENTITY_OUTBOX_QUEUED, IDENTITY_OUTBOX_FAILED};
+    static const identity_outbox_state_t states[] = {IDENTITY_OUTBOX_QUEUED,
+                                                     IDENTITY_OUTBOX_FAILED};
     apr_array_header_t *rows = NULL;
     int status = tool_open(tool);
 
@@ -89,8 +92,8 @@ static void print_preview(const tool_t *tool, const identity_mail_t *mail)
     const char *message = identity_mail_compose(tool->pool, mail, &length);
 
     if (tool->json) {
-        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "language", mail->language, "subject", mail->subject, "text",
-                                   mail->text, "html", mail->html);
+        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "language", mail->language, "subject",
+                                   mail->subject, "text", mail->text, "html", mail->html);
         tool_print(tool, object, NULL);
         json_decref(object);
     } else if (tool_has(tool, TOOL_MESSAGE) && message) {
@@ -103,10 +106,12 @@ static void print_preview(const tool_t *tool, const identity_mail_t *mail)
 }
 
 /* Plausible values for a mail of that kind. */
-static void preview_values(apr_pool_t *pool, identity_mail_kind_t kind, apr_time_t now, identity_mail_values_t *values)
+static void preview_values(apr_pool_t *pool, identity_mail_kind_t kind, apr_time_t now,
+                           identity_mail_values_t *values)
 {
     const char *page = identity_mail_kind_page(kind);
-    bool invite = kind == IDENTITY_MAIL_INVITE, moves = kind == IDENTITY_MAIL_CHANGE || kind == IDENTITY_MAIL_CHANGED;
+    bool invite = kind == IDENTITY_MAIL_INVITE,
+         moves = kind == IDENTITY_MAIL_CHANGE || kind == IDENTITY_MAIL_CHANGED;
 
     memset(values, 0, sizeof *values);
     values->link = page ? apr_pstrcat(pool, "https://id.example.org", page,
@@ -129,11 +134,13 @@ int tool_mail_preview(tool_t *tool)
     if (!identity_mail_kind_named(tool->argument, &kind))
         return tool_fail(TOOL_NOT_FOUND, "there is no mail %s: there are %s", tool->argument,
                          identity_mail_kinds_listed(tool->pool));
-    int forms = tool_has(tool, TOOL_TEXT) + tool_has(tool, TOOL_HTML) + tool_has(tool, TOOL_MESSAGE);
+    int forms =
+        tool_has(tool, TOOL_TEXT) + tool_has(tool, TOOL_HTML) + tool_has(tool, TOOL_MESSAGE);
     if (forms > 1)
         return tool_fail(TOOL_USAGE, "--text, --html and --message exclude each other");
     if (tool->json && forms)
-        return tool_fail(TOOL_USAGE, "--json shows all forms: --text, --html and --message do not go with it");
+        return tool_fail(TOOL_USAGE,
+                         "--json shows all forms: --text, --html and --message do not go with it");
     if (language && !identity_language_valid(language))
         return tool_fail(TOOL_USAGE, "--language must be a language tag such as de or pt-BR");
     const identity_mail_templates_t *templates =

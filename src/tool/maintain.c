@@ -25,7 +25,9 @@ int tool_backup(tool_t *tool)
         status = of_file(identity_db_backup(tool->db, tool->argument, &error), &error);
     /* The server's metrics report its age. */
     if (status == TOOL_DONE && !identity_backup_done(tool->pool, &tool->env))
-        fprintf(stderr, "htidentity: the backup is made; that it was could not be written into the database\n");
+        fprintf(
+            stderr,
+            "htidentity: the backup is made; that it was could not be written into the database\n");
     if (status == TOOL_DONE && tool->json)
         printf("{\"backup\":true}\n");
     else if (status == TOOL_DONE)
@@ -40,12 +42,14 @@ int tool_restore(tool_t *tool)
     int status = tool_configure(tool);
     if (status)
         return status;
-    status =
-        of_file(identity_db_restore(tool->pool, tool->driver, tool->params, tool->argument, &kept, &error), &error);
+    status = of_file(
+        identity_db_restore(tool->pool, tool->driver, tool->params, tool->argument, &kept, &error),
+        &error);
     if (status == TOOL_DONE && tool->json)
         printf("{\"restored\":true}\n");
     else if (status == TOOL_DONE)
-        printf("restored%s%s\n", kept ? "; what was there before is kept as " : "", kept ? kept : "");
+        printf("restored%s%s\n", kept ? "; what was there before is kept as " : "",
+               kept ? kept : "");
     return status;
 }
 
@@ -61,9 +65,10 @@ int tool_stats(tool_t *tool)
         return tool_fail(TOOL_FAILED, "the database could not be read");
     for (int i = 0; i < rows->nelts && tool_wants_more(tool); i++) {
         const identity_table_row_t *row = APR_ARRAY_IDX(rows, i, const identity_table_row_t *);
-        json_t *line = json_pack("{s:s, s:I, s:o, s:o}", "table", row->name, "rows", (json_int_t)row->rows, "bytes",
-                                 row->bytes < 0 ? json_null() : json_integer((json_int_t)row->bytes), "oldest_at",
-                                 identity_time_json(row->oldest_at));
+        json_t *line =
+            json_pack("{s:s, s:I, s:o, s:o}", "table", row->name, "rows", (json_int_t)row->rows,
+                      "bytes", row->bytes < 0 ? json_null() : json_integer((json_int_t)row->bytes),
+                      "oldest_at", identity_time_json(row->oldest_at));
         tool_line(tool, line, columns);
         json_decref(line);
     }
@@ -85,10 +90,13 @@ int tool_purge(tool_t *tool)
         return status;
     bool done = identity_purge_all(tool->pool, &tool->env, deleted);
     for (int kind = 0; kind < IDENTITY_PURGED_KINDS; kind++) {
-        json_t *line = json_pack("{s:s, s:I}", "kind", identity_purged_name((identity_purged_t)kind), "rows",
-                                 (json_int_t)deleted[kind]);
+        json_t *line =
+            json_pack("{s:s, s:I}", "kind", identity_purged_name((identity_purged_t)kind), "rows",
+                      (json_int_t)deleted[kind]);
         tool_line(tool, line, columns);
         json_decref(line);
     }
-    return done ? TOOL_DONE : tool_fail(TOOL_FAILED, "not all could be deleted: the database could not be written");
+    return done ? TOOL_DONE
+                : tool_fail(TOOL_FAILED,
+                            "not all could be deleted: the database could not be written");
 }

@@ -124,9 +124,10 @@ static void print_option(const tool_option_row_t *option)
     print_sentence(option->text, option->kind == TOOL_MANY ? "; may be repeated." : ".");
 }
 
-static const char begin[] = ".SH NAME\nhtidentity \\- set up, change and look into the identities of mod_identity\n"
-                            ".SH SYNOPSIS\n.B htidentity\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n"
-                            ".SH DESCRIPTION\n";
+static const char begin[] =
+    ".SH NAME\nhtidentity \\- set up, change and look into the identities of mod_identity\n"
+    ".SH SYNOPSIS\n.B htidentity\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n"
+    ".SH DESCRIPTION\n";
 static const char description[] =
     "It works on the database of mod_identity, with httpd running or not, by the same rules as the interface does. "
     "A USER is an id, a user name or a login; a TEAM, ROLE, ACCOUNT, ENTITY or PROVIDER an id or its reference, slug "
@@ -137,24 +138,26 @@ static const char where[] =
     "Without --db the database, keys, lifetimes and rules are those of httpd's configuration, which httpd itself "
     "reads (httpd -t -D IDENTITY_DUMP). With --db alone they are what the server wrote into the database at its last "
     "start.";
-static const char end[] = ".SH EXIT STATUS\n"
-                          ".TP\n.B 0\nDone.\n"
-                          ".TP\n.B 1\nFailed.\n"
-                          ".TP\n.B 2\nUsage; the wrong word is named.\n"
-                          ".TP\n.B 3\nThere is no database, or not of this version.\n"
-                          ".TP\n.B 4\nNot found.\n"
-                          ".TP\n.B 5\nIt exists already, or is not in the state for it.\n"
-                          ".TP\n.B 6\nRefused by a rule.\n"
-                          ".SH ENVIRONMENT\n"
-                          ".TP\n.B IDENTITY_DB\nStands for \\-\\-db.\n"
-                          ".TP\n.B IDENTITY_ENTITY\nStands for \\-\\-entity.\n"
-                          ".TP\n.B IDENTITY_HTTPD\nThe path of the httpd whose configuration is read.\n"
-                          ".TP\n.B APACHE_ENVVARS\nThe file with the variables that its configuration uses.\n"
-                          ".SH SEE ALSO\n.BR mod_identity (8),\n.BR httpd (8),\n.BR apachectl (8)\n";
+static const char end[] =
+    ".SH EXIT STATUS\n"
+    ".TP\n.B 0\nDone.\n"
+    ".TP\n.B 1\nFailed.\n"
+    ".TP\n.B 2\nUsage; the wrong word is named.\n"
+    ".TP\n.B 3\nThere is no database, or not of this version.\n"
+    ".TP\n.B 4\nNot found.\n"
+    ".TP\n.B 5\nIt exists already, or is not in the state for it.\n"
+    ".TP\n.B 6\nRefused by a rule.\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\n.B IDENTITY_DB\nStands for \\-\\-db.\n"
+    ".TP\n.B IDENTITY_ENTITY\nStands for \\-\\-entity.\n"
+    ".TP\n.B IDENTITY_HTTPD\nThe path of the httpd whose configuration is read.\n"
+    ".TP\n.B APACHE_ENVVARS\nThe file with the variables that its configuration uses.\n"
+    ".SH SEE ALSO\n.BR mod_identity (8),\n.BR httpd (8),\n.BR apachectl (8)\n";
 
 int tool_print_man(void)
 {
-    puts(".TH HTIDENTITY 8 " IDENTITY_VERSION_DATE " \"mod_identity " IDENTITY_VERSION "\" \"System Administration\"");
+    puts(".TH HTIDENTITY 8 " IDENTITY_VERSION_DATE " \"mod_identity " IDENTITY_VERSION
+         "\" \"System Administration\"");
     fputs(begin, stdout);
     print_sentence(description, "");
     puts(".PP");

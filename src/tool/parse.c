@@ -32,7 +32,8 @@ const char *tool_text(const tool_t *tool, tool_option_t option)
 
 const apr_array_header_t *tool_list(const tool_t *tool, tool_option_t option)
 {
-    return tool->values[option] ? tool->values[option] : apr_array_make(tool->pool, 1, sizeof(const char *));
+    return tool->values[option] ? tool->values[option]
+                                : apr_array_make(tool->pool, 1, sizeof(const char *));
 }
 
 bool tool_has(const tool_t *tool, tool_option_t option)
@@ -48,7 +49,8 @@ bool tool_duration(const char *text, apr_interval_time_t *value)
     apr_int64_t number = apr_strtoi64(text, &end, 10);
     const char *unit = *end && !end[1] ? strchr(units, *end) : NULL;
 
-    if (text[0] < '0' || text[0] > '9' || !unit || number < 1 || number > LONGEST / seconds[unit - units])
+    if (text[0] < '0' || text[0] > '9' || !unit || number < 1 ||
+        number > LONGEST / seconds[unit - units])
         return false;
     *value = number * seconds[unit - units] * APR_USEC_PER_SEC;
     return true;
@@ -97,7 +99,8 @@ bool tool_takes(const tool_command_t *command, tool_option_t option, const char 
         if (strncmp(at, row->name, length) != 0 || (at[length] != '=' && length != word))
             continue;
         if (at[length] == '=') {
-            apr_cpystrn(own, at + length + 1, word - length < sizeof own ? word - length : sizeof own);
+            apr_cpystrn(own, at + length + 1,
+                        word - length < sizeof own ? word - length : sizeof own);
             *value = own;
         }
         return true;
@@ -136,13 +139,16 @@ static int check_value(tool_t *tool, tool_option_t option, const char *value)
     apr_interval_time_t duration;
 
     if (option == TOOL_DB && !database(tool, value))
-        return tool_fail(TOOL_USAGE, "--db must be DRIVER:PARAMS, such as sqlite3:/var/lib/identity/identity.db");
+        return tool_fail(
+            TOOL_USAGE,
+            "--db must be DRIVER:PARAMS, such as sqlite3:/var/lib/identity/identity.db");
     if (option == TOOL_EXPIRES && !tool_duration(value, &duration))
         return tool_fail(TOOL_USAGE, "--expires must be a duration such as 90d or 12h");
     if (option == TOOL_HASH_MEMORY && !whole_number(value, IDENTITY_HASH_MEMORY_MIN, 4194303))
-        return tool_fail(TOOL_USAGE,
-                         "--hash-memory must be the m= of IdentityPasswordHash, a number of KiB from %d to 4194303",
-                         IDENTITY_HASH_MEMORY_MIN);
+        return tool_fail(
+            TOOL_USAGE,
+            "--hash-memory must be the m= of IdentityPasswordHash, a number of KiB from %d to 4194303",
+            IDENTITY_HASH_MEMORY_MIN);
     if (option == TOOL_TIME && !whole_number(value, 10, 5000))
         return tool_fail(TOOL_USAGE, "--time must be a number of milliseconds from 10 to 5000");
     if (option == TOOL_LIMIT && !whole_number(value, 1, LIMIT_MAX))
@@ -155,8 +161,8 @@ static int keep_option(tool_t *tool, tool_option_t option, const char *value)
     apr_array_header_t **list = &tool->values[option];
 
     /* The last --db and --entity counts, so that a script can put its own first. */
-    if (*list && tool_options[option].value && tool_options[option].kind == TOOL_ONCE && option != TOOL_ENTITY &&
-        option != TOOL_CONFIG)
+    if (*list && tool_options[option].value && tool_options[option].kind == TOOL_ONCE &&
+        option != TOOL_ENTITY && option != TOOL_CONFIG)
         return tool_fail(TOOL_USAGE, "--%s is given twice", tool_options[option].name);
     if (!*list)
         *list = apr_array_make(tool->pool, 2, sizeof(const char *));
@@ -167,7 +173,8 @@ static int keep_option(tool_t *tool, tool_option_t option, const char *value)
 static tool_option_t option_named(const char *name, size_t length)
 {
     for (int i = 0; i < TOOL_OPTIONS; i++)
-        if (strlen(tool_options[i].name) == length && strncmp(tool_options[i].name, name, length) == 0)
+        if (strlen(tool_options[i].name) == length &&
+            strncmp(tool_options[i].name, name, length) == 0)
             return (tool_option_t)i;
     return TOOL_OPTIONS;
 }
@@ -185,7 +192,8 @@ static int read_option(tool_t *tool, int argc, char **argv, int *at)
         return equals ? tool_fail(TOOL_USAGE, "--%s takes no value", tool_options[option].name)
                       : keep_option(tool, option, NULL);
     if (!equals && *at + 1 >= argc)
-        return tool_fail(TOOL_USAGE, "--%s asks for %s", tool_options[option].name, tool_options[option].value);
+        return tool_fail(TOOL_USAGE, "--%s asks for %s", tool_options[option].name,
+                         tool_options[option].value);
     return keep_option(tool, option, equals ? equals + 1 : argv[++*at]);
 }
 
@@ -245,8 +253,8 @@ static const char *following(tool_t *tool, const apr_array_header_t *words, int 
             at += *at == ' ';
         }
         const char *word = apr_pstrmemdup(tool->pool, at, strcspn(at, " "));
-        if (*word &&
-            !strstr(apr_pstrcat(tool->pool, ", ", list, ",", NULL), apr_pstrcat(tool->pool, ", ", word, ",", NULL)))
+        if (*word && !strstr(apr_pstrcat(tool->pool, ", ", list, ",", NULL),
+                             apr_pstrcat(tool->pool, ", ", word, ",", NULL)))
             list = apr_pstrcat(tool->pool, list, *list ? ", " : "", word, NULL);
     }
     return list;
@@ -273,10 +281,12 @@ static int find_command(tool_t *tool, const apr_array_header_t *words, int *used
         return tool_fail(TOOL_USAGE, "there is no command %s: htidentity help lists them",
                          APR_ARRAY_IDX(words, 0, const char *));
     if (best < words->nelts)
-        return tool_fail(TOOL_USAGE, "%s is not one of %s", APR_ARRAY_IDX(words, best, const char *),
-                         following(tool, words, best));
-    return words->nelts == 0 ? tool_fail(TOOL_USAGE, "a command is missing: htidentity help lists them")
-                             : tool_fail(TOOL_USAGE, "%s asks for one of %s", before, following(tool, words, best));
+        return tool_fail(TOOL_USAGE, "%s is not one of %s",
+                         APR_ARRAY_IDX(words, best, const char *), following(tool, words, best));
+    return words->nelts == 0
+               ? tool_fail(TOOL_USAGE, "a command is missing: htidentity help lists them")
+               : tool_fail(TOOL_USAGE, "%s asks for one of %s", before,
+                           following(tool, words, best));
 }
 
 static int check_argument(tool_t *tool, const char *wanted, const char *given)
@@ -284,7 +294,8 @@ static int check_argument(tool_t *tool, const char *wanted, const char *given)
     if (*wanted != '=' || tool_chosen(wanted + 1, given))
         return TOOL_DONE;
     return strchr(wanted, '|')
-               ? tool_fail(TOOL_USAGE, "%s: %s is not one of %s", tool->command->name, given, wanted + 1)
+               ? tool_fail(TOOL_USAGE, "%s: %s is not one of %s", tool->command->name, given,
+                           wanted + 1)
                : tool_fail(TOOL_USAGE, "%s: %s is not %s", tool->command->name, given, wanted + 1);
 }
 
@@ -294,14 +305,16 @@ static int read_arguments(tool_t *tool, const apr_array_header_t *words, int at)
     int count = 0, status = TOOL_DONE;
     bool endless = strstr(copy, "...") != NULL;
 
-    for (char *wanted = apr_strtok(copy, " ", &state); wanted && !endless; wanted = apr_strtok(NULL, " ", &state)) {
+    for (char *wanted = apr_strtok(copy, " ", &state); wanted && !endless;
+         wanted = apr_strtok(NULL, " ", &state)) {
         if (at + count >= words->nelts)
-            return *wanted == '['
-                       ? TOOL_DONE
-                       : tool_fail(TOOL_USAGE, "%s asks for %s", tool->command->name, wanted + (*wanted == '='));
+            return *wanted == '[' ? TOOL_DONE
+                                  : tool_fail(TOOL_USAGE, "%s asks for %s", tool->command->name,
+                                              wanted + (*wanted == '='));
         const char *given = APR_ARRAY_IDX(words, at + count, const char *);
         if (!*given)
-            return tool_fail(TOOL_USAGE, "%s: %s is empty", tool->command->name, wanted + (*wanted == '='));
+            return tool_fail(TOOL_USAGE, "%s: %s is empty", tool->command->name,
+                             wanted + (*wanted == '='));
         if ((status = check_argument(tool, wanted, given)) != TOOL_DONE)
             return status;
         tool->arguments[count++] = given;
@@ -322,7 +335,8 @@ static int check_options(tool_t *tool)
         if (!tool->values[i])
             continue;
         if (!tool_takes(tool->command, (tool_option_t)i, &value))
-            return tool_fail(TOOL_USAGE, "%s does not take --%s", tool->command->name, tool_options[i].name);
+            return tool_fail(TOOL_USAGE, "%s does not take --%s", tool->command->name,
+                             tool_options[i].name);
         if (tool_is_choice(value) && !tool_chosen(value, tool_text(tool, (tool_option_t)i)))
             return tool_fail(TOOL_USAGE, "--%s: %s is not one of %s", tool_options[i].name,
                              tool_text(tool, (tool_option_t)i), value);
@@ -336,19 +350,23 @@ int tool_parse(tool_t *tool, int argc, char **argv)
     int used, status = read_words(tool, argc, argv, words);
     const char *entity = getenv("IDENTITY_ENTITY");
 
-    if (status != TOOL_DONE || tool_has(tool, TOOL_VERSION) || (tool_has(tool, TOOL_HELP) && words->nelts == 0))
+    if (status != TOOL_DONE || tool_has(tool, TOOL_VERSION) ||
+        (tool_has(tool, TOOL_HELP) && words->nelts == 0))
         return status;
     status = find_command(tool, words, &used);
     if (status != TOOL_DONE || tool_has(tool, TOOL_HELP))
         return status;
-    if ((status = check_options(tool)) != TOOL_DONE || (status = read_arguments(tool, words, used)) != TOOL_DONE)
+    if ((status = check_options(tool)) != TOOL_DONE ||
+        (status = read_arguments(tool, words, used)) != TOOL_DONE)
         return status;
     tool->argument = tool->arguments[0];
     tool->second = tool->arguments[1];
     tool->json = tool_has(tool, TOOL_JSON);
     tool->wanted = (int)tool_number(tool, TOOL_LIMIT, -1);
     tool->headed = tool->json || !isatty(STDOUT_FILENO);
-    tool->entity = tool_has(tool, TOOL_ENTITY) ? tool_text(tool, TOOL_ENTITY) : entity && *entity ? entity : NULL;
+    tool->entity = tool_has(tool, TOOL_ENTITY) ? tool_text(tool, TOOL_ENTITY)
+                   : entity && *entity         ? entity
+                                               : NULL;
     if (!tool->driver && !tool_has(tool, TOOL_CONFIG))
         database(tool, getenv("IDENTITY_DB"));
     return TOOL_DONE;

@@ -55,11 +55,14 @@ static int open_role(tool_t *tool, const char **id)
 
 int tool_role_show(tool_t *tool)
 {
-    static const char *const columns[] = {"id", "slug", "name", "description", "permissions", "child_role_ids", NULL};
+    static const char *const columns[] = {"id",          "slug",           "name", "description",
+                                          "permissions", "child_role_ids", NULL};
     const char *id;
     int status = open_role(tool, &id);
 
-    return status ? status : tool_call_and_print(tool, "GET", tool_path(tool, "roles", id, NULL), NULL, columns);
+    return status ? status
+                  : tool_call_and_print(tool, "GET", tool_path(tool, "roles", id, NULL), NULL,
+                                        columns);
 }
 
 int tool_role_set(tool_t *tool)
@@ -71,10 +74,11 @@ int tool_role_set(tool_t *tool)
     if (status == TOOL_DONE)
         status = role_body(tool, &body);
     if (status == TOOL_DONE && json_object_size(body) == 0)
-        return tool_fail(TOOL_USAGE, "role set asks for --name, --description, --slug, --permission or --child");
+        return tool_fail(
+            TOOL_USAGE, "role set asks for --name, --description, --slug, --permission or --child");
     return status ? status
-                  : tool_call_and_print(tool, "PATCH", tool_path(tool, "roles", id, NULL), json_incref(body),
-                                        role_columns);
+                  : tool_call_and_print(tool, "PATCH", tool_path(tool, "roles", id, NULL),
+                                        json_incref(body), role_columns);
 }
 
 int tool_role_delete(tool_t *tool)
@@ -83,7 +87,9 @@ int tool_role_delete(tool_t *tool)
     json_t *answer;
     int status = open_role(tool, &id);
 
-    return status ? status : tool_call(tool, "DELETE", tool_path(tool, "roles", id, NULL), NULL, NULL, &answer);
+    return status
+               ? status
+               : tool_call(tool, "DELETE", tool_path(tool, "roles", id, NULL), NULL, NULL, &answer);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
@@ -101,7 +107,8 @@ static json_t *key_body(const tool_t *tool)
     if (tool_has(tool, TOOL_ONLY))
         json_object_set_new(body, "permissions", tool_strings(tool_list(tool, TOOL_ONLY)));
     if (tool_has(tool, TOOL_EXPIRES))
-        tool_set_text(body, "expires_at", identity_time_format(tool->pool, apr_time_now() + tool_expires(tool)));
+        tool_set_text(body, "expires_at",
+                      identity_time_format(tool->pool, apr_time_now() + tool_expires(tool)));
     return body;
 }
 
@@ -110,10 +117,12 @@ static void say_narrowed(const tool_t *tool, const json_t *key)
 {
     if (!tool_has(tool, TOOL_ONLY))
         return;
-    fprintf(stderr, "htidentity: the key %s is narrowed: of what %s holds it keeps only", tool_member(key, "id"),
+    fprintf(stderr, "htidentity: the key %s is narrowed: of what %s holds it keeps only",
+            tool_member(key, "id"),
             tool_has(tool, TOOL_USER) ? "its user" : tool_member(key, "role_type"));
     for (int i = 0; i < tool_list(tool, TOOL_ONLY)->nelts; i++)
-        fprintf(stderr, "%s %s", i ? "," : "", APR_ARRAY_IDX(tool_list(tool, TOOL_ONLY), i, const char *));
+        fprintf(stderr, "%s %s", i ? "," : "",
+                APR_ARRAY_IDX(tool_list(tool, TOOL_ONLY), i, const char *));
     fputc('\n', stderr);
 }
 
@@ -124,7 +133,8 @@ int tool_key_add(tool_t *tool)
     json_t *answer;
 
     if (tool_has(tool, TOOL_USER) && tool_has(tool, TOOL_ROLE))
-        return tool_fail(TOOL_USAGE, "a personal key holds what its user does: --user does not go with --role");
+        return tool_fail(TOOL_USAGE,
+                         "a personal key holds what its user does: --user does not go with --role");
     int status = tool_open_entity(tool);
     if (status == TOOL_DONE && tool_has(tool, TOOL_USER)) {
         status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
@@ -142,8 +152,8 @@ int tool_key_add(tool_t *tool)
     return TOOL_DONE;
 }
 
-static const char *const personal_columns[] = {"id",           "status",     "api_key",     "created_at",
-                                               "last_used_at", "expires_at", "description", NULL};
+static const char *const personal_columns[] = {
+    "id", "status", "api_key", "created_at", "last_used_at", "expires_at", "description", NULL};
 
 static int list_personal(tool_t *tool)
 {
@@ -153,11 +163,13 @@ static int list_personal(tool_t *tool)
     int status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
 
     if (status == TOOL_DONE)
-        status = tool_call(tool, "GET", tool_path(tool, "users", user, "api-keys", NULL), NULL, NULL, &keys);
+        status = tool_call(tool, "GET", tool_path(tool, "users", user, "api-keys", NULL), NULL,
+                           NULL, &keys);
     if (status)
         return status;
     json_array_foreach (keys, i, key)
-        if ((!wanted || strcmp(tool_member(key, "status"), wanted) == 0) && !tool_line(tool, key, personal_columns))
+        if ((!wanted || strcmp(tool_member(key, "status"), wanted) == 0) &&
+            !tool_line(tool, key, personal_columns))
             break;
     return TOOL_DONE;
 }
@@ -171,17 +183,22 @@ int tool_key_list(tool_t *tool)
         return list_personal(tool);
     if (wanted)
         active = strcmp(wanted, "ACTIVE") == 0 ? "true" : "false";
-    return status ? status : tool_print_pages(tool, "/v1/api-keys", tool_filter(tool, "active", active), key_columns);
+    return status ? status
+                  : tool_print_pages(tool, "/v1/api-keys", tool_filter(tool, "active", active),
+                                     key_columns);
 }
 
 int tool_key_show(tool_t *tool)
 {
-    static const char *const columns[] = {"id",           "status",      "role_type",  "api_key",     "created_at",
-                                          "last_used_at", "description", "expires_at", "permissions", NULL};
+    static const char *const columns[] = {
+        "id",           "status",      "role_type",  "api_key",     "created_at",
+        "last_used_at", "description", "expires_at", "permissions", NULL};
     int status = tool_open_entity(tool);
 
-    return status ? status
-                  : tool_call_and_print(tool, "GET", tool_path(tool, "api-keys", tool->argument, NULL), NULL, columns);
+    return status
+               ? status
+               : tool_call_and_print(tool, "GET", tool_path(tool, "api-keys", tool->argument, NULL),
+                                     NULL, columns);
 }
 
 static int change_key(tool_t *tool, json_t *body)
@@ -190,8 +207,8 @@ static int change_key(tool_t *tool, json_t *body)
     int status = tool_open_entity(tool);
 
     if (status == TOOL_DONE)
-        status = tool_call(tool, "PATCH", tool_path(tool, "api-keys", tool->argument, NULL), NULL, json_incref(body),
-                           &answer);
+        status = tool_call(tool, "PATCH", tool_path(tool, "api-keys", tool->argument, NULL), NULL,
+                           json_incref(body), &answer);
     if (status)
         return status;
     tool_print(tool, answer, key_columns);
@@ -205,7 +222,8 @@ int tool_key_set(tool_t *tool)
 
     return json_object_size(body)
                ? change_key(tool, body)
-               : tool_fail(TOOL_USAGE, "key set asks for --description, --role, --expires, --only or --status");
+               : tool_fail(TOOL_USAGE,
+                           "key set asks for --description, --role, --expires, --only or --status");
 }
 
 static int revoke_personal(tool_t *tool)
@@ -215,17 +233,19 @@ static int revoke_personal(tool_t *tool)
 
     if (status == TOOL_DONE)
         status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
-    return status
-               ? status
-               : tool_call_and_print(tool, "DELETE", tool_path(tool, "users", user, "api-keys", tool->argument, NULL),
-                                     NULL, personal_columns);
+    return status ? status
+                  : tool_call_and_print(
+                        tool, "DELETE",
+                        tool_path(tool, "users", user, "api-keys", tool->argument, NULL), NULL,
+                        personal_columns);
 }
 
 int tool_key_revoke(tool_t *tool)
 {
     if (tool_has(tool, TOOL_USER))
         return revoke_personal(tool);
-    return change_key(tool, identity_json_own(tool->pool, json_pack("{s:s}", "status", "INACTIVE")));
+    return change_key(tool,
+                      identity_json_own(tool->pool, json_pack("{s:s}", "status", "INACTIVE")));
 }
 
 int tool_key_delete(tool_t *tool)
@@ -234,13 +254,15 @@ int tool_key_delete(tool_t *tool)
     int status = tool_open_entity(tool);
 
     return status ? status
-                  : tool_call(tool, "DELETE", tool_path(tool, "api-keys", tool->argument, NULL), NULL, NULL, &answer);
+                  : tool_call(tool, "DELETE", tool_path(tool, "api-keys", tool->argument, NULL),
+                              NULL, NULL, &answer);
 }
 
 /* ---- sessions --------------------------------------------------------------------------------------------------- */
 
-static const char *const session_columns[] = {"id",     "user_id",        "created_at", "idle_expires_at",
-                                              "method", "client_address", "user_agent", NULL};
+static const char *const session_columns[] = {
+    "id",     "user_id",        "created_at", "idle_expires_at",
+    "method", "client_address", "user_agent", NULL};
 
 static int check_whose(tool_t *tool)
 {
@@ -254,8 +276,9 @@ static bool list_sessions(tool_t *tool, json_t *user, void *status)
     json_t *sessions, *session;
     size_t i;
 
-    *(int *)status = tool_call(tool, "GET", tool_path(tool, "users", tool_member(user, "id"), "sessions", NULL), NULL,
-                               NULL, &sessions);
+    *(int *)status =
+        tool_call(tool, "GET", tool_path(tool, "users", tool_member(user, "id"), "sessions", NULL),
+                  NULL, NULL, &sessions);
     if (*(int *)status)
         return false;
     json_array_foreach (json_object_get(sessions, "data"), i, session)
@@ -315,9 +338,10 @@ static int end_one(tool_t *tool, const char *session)
     json_t *answer;
     int status = tool_find_user(tool, tool_text(tool, TOOL_USER), &id);
 
-    return status ? status
-                  : tool_call(tool, "DELETE", tool_path(tool, "users", id, "sessions", session, NULL), NULL, NULL,
-                              &answer);
+    return status
+               ? status
+               : tool_call(tool, "DELETE", tool_path(tool, "users", id, "sessions", session, NULL),
+                           NULL, NULL, &answer);
 }
 
 int tool_session_end(tool_t *tool)

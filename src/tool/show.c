@@ -29,8 +29,9 @@ static void print_memberships(const json_t *memberships, const char *indent)
     json_t *membership;
 
     json_array_foreach (memberships, i, membership) {
-        printf("%s%s (%s, %s): %s", indent, text_of(membership, "account_reference"), text_of(membership, "account_id"),
-               text_of(membership, "environment"), text_of(membership, "type"));
+        printf("%s%s (%s, %s): %s", indent, text_of(membership, "account_reference"),
+               text_of(membership, "account_id"), text_of(membership, "environment"),
+               text_of(membership, "type"));
         print_names(json_object_get(membership, "roles"), "; roles ");
         putchar('\n');
     }
@@ -41,15 +42,18 @@ static void print_memberships(const json_t *memberships, const char *indent)
 /* Both lists have the same teams in the same order. */
 static void print_teams(const json_t *answer)
 {
-    const json_t *memberships = json_object_get(json_object_get(answer, "user"), "team_memberships");
+    const json_t *memberships =
+        json_object_get(json_object_get(answer, "user"), "team_memberships");
     size_t i;
     json_t *team;
 
     json_array_foreach (json_object_get(answer, "teams"), i, team) {
         bool counts = json_is_true(json_object_get(team, "counts"));
         printf("  %s (%s) from %s until %s: %s\n", text_of(team, "name"), text_of(team, "team_id"),
-               text_of(team, "start_at"), text_of(team, "end_at"), counts ? "counts now" : "does not count now");
-        print_memberships(json_object_get(json_array_get(memberships, i), "account_memberships"), "    ");
+               text_of(team, "start_at"), text_of(team, "end_at"),
+               counts ? "counts now" : "does not count now");
+        print_memberships(json_object_get(json_array_get(memberships, i), "account_memberships"),
+                          "    ");
     }
     if (json_array_size(json_object_get(answer, "teams")) == 0)
         puts("  none");
@@ -91,7 +95,8 @@ static void print_account(const json_t *account)
 
 static void print_effective(const json_t *answer)
 {
-    const json_t *accounts = json_object_get(answer, "effective"), *user = json_object_get(answer, "user");
+    const json_t *accounts = json_object_get(answer, "effective"),
+                 *user = json_object_get(answer, "user");
     size_t i;
     json_t *account;
 
@@ -125,7 +130,8 @@ int tool_user_show(tool_t *tool)
     printf("%s\n  id       %s\n", text_of(user, "username"), text_of(user, "id"));
     if (json_object_get(user, "login"))
         printf("  login    %s\n", text_of(user, "login"));
-    printf("  status   %s\n  created  %s\nmemberships\n", text_of(user, "status"), text_of(user, "created_at"));
+    printf("  status   %s\n  created  %s\nmemberships\n", text_of(user, "status"),
+           text_of(user, "created_at"));
     print_memberships(json_object_get(user, "account_memberships"), "  ");
     puts("teams");
     print_teams(answer);

@@ -23,12 +23,14 @@ int tool_team_add(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_membership(tool, &given);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "POST", "/v1/teams", NULL, json_pack("{s:s}", "name", tool->argument), &team);
+        status = tool_call(tool, "POST", "/v1/teams", NULL,
+                           json_pack("{s:s}", "name", tool->argument), &team);
     if (status)
         return status;
     if (given) {
-        status = tool_call(tool, "POST", tool_path(tool, "teams", tool_member(team, "id"), "memberships", NULL), NULL,
-                           json_incref(given), &memberships);
+        status = tool_call(tool, "POST",
+                           tool_path(tool, "teams", tool_member(team, "id"), "memberships", NULL),
+                           NULL, json_incref(given), &memberships);
         if (status == TOOL_DONE)
             json_object_set(team, "account_memberships", memberships);
     }
@@ -60,7 +62,8 @@ int tool_team_show(tool_t *tool)
     json_array_foreach (json_object_get(team, "account_memberships"), i, membership) {
         const char *names = "";
         json_array_foreach (json_object_get(membership, "roles"), r, role)
-            names = apr_pstrcat(tool->pool, names, *names ? ", " : "", tool_member(role, "name"), NULL);
+            names =
+                apr_pstrcat(tool->pool, names, *names ? ", " : "", tool_member(role, "name"), NULL);
         tool_set_text(membership, "roles", *names ? names : "-");
         tool_print(tool, membership, columns);
     }
@@ -83,7 +86,9 @@ int tool_team_delete(tool_t *tool)
     json_t *answer;
     int status = open_team(tool, &id);
 
-    return status ? status : tool_call(tool, "DELETE", tool_path(tool, "teams", id, NULL), NULL, NULL, &answer);
+    return status
+               ? status
+               : tool_call(tool, "DELETE", tool_path(tool, "teams", id, NULL), NULL, NULL, &answer);
 }
 
 int tool_team_grant(tool_t *tool)
@@ -95,9 +100,11 @@ int tool_team_grant(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_membership_of(tool, tool->second, "USER", &body);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "POST", tool_path(tool, "teams", id, "memberships", NULL), NULL, json_incref(body),
-                           &answer);
-    return status ? status : tool_call_and_print(tool, "GET", tool_path(tool, "teams", id, NULL), NULL, team_columns);
+        status = tool_call(tool, "POST", tool_path(tool, "teams", id, "memberships", NULL), NULL,
+                           json_incref(body), &answer);
+    return status ? status
+                  : tool_call_and_print(tool, "GET", tool_path(tool, "teams", id, NULL), NULL,
+                                        team_columns);
 }
 
 int tool_team_revoke(tool_t *tool)
@@ -119,8 +126,10 @@ int tool_team_revoke(tool_t *tool)
             found = tool_member(membership, "id");
     }
     if (!found)
-        return tool_fail(TOOL_NOT_FOUND, "%s has no membership of account %s", tool->argument, tool->second);
-    return tool_call(tool, "DELETE", tool_path(tool, "teams", id, "memberships", found, NULL), NULL, NULL, &answer);
+        return tool_fail(TOOL_NOT_FOUND, "%s has no membership of account %s", tool->argument,
+                         tool->second);
+    return tool_call(tool, "DELETE", tool_path(tool, "teams", id, "memberships", found, NULL), NULL,
+                     NULL, &answer);
 }
 
 /* ---- members ---------------------------------------------------------------------------------------------------- */
@@ -153,7 +162,8 @@ static int times(const tool_t *tool, json_t *body)
     return TOOL_DONE;
 }
 
-static const char *const member_columns[] = {"user_id", "username", "status", "start_at", "end_at", "counts", NULL};
+static const char *const member_columns[] = {"user_id", "username", "status", "start_at",
+                                             "end_at",  "counts",   NULL};
 
 /* One line about a team membership; nothing if there is none. */
 static bool print_member(tool_t *tool, const char *user_id, const char *team_id)
@@ -187,8 +197,8 @@ int tool_team_member_add(tool_t *tool)
     if (status)
         return status;
     tool_set_text(body, "team_id", team_id);
-    status =
-        tool_call(tool, "POST", tool_path(tool, "users", user_id, "teams", NULL), NULL, json_incref(body), &answer);
+    status = tool_call(tool, "POST", tool_path(tool, "users", user_id, "teams", NULL), NULL,
+                       json_incref(body), &answer);
     if (status == TOOL_DONE)
         print_member(tool, user_id, team_id);
     return status;
@@ -205,8 +215,8 @@ int tool_team_member_set(tool_t *tool)
     if (status == TOOL_DONE)
         status = open_member(tool, &team_id, &user_id);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "PATCH", tool_path(tool, "users", user_id, "teams", team_id, NULL), NULL,
-                           json_incref(body), &answer);
+        status = tool_call(tool, "PATCH", tool_path(tool, "users", user_id, "teams", team_id, NULL),
+                           NULL, json_incref(body), &answer);
     if (status == TOOL_DONE)
         print_member(tool, user_id, team_id);
     return status;
@@ -219,7 +229,8 @@ int tool_team_member_remove(tool_t *tool)
     int status = open_member(tool, &team_id, &user_id);
 
     return status ? status
-                  : tool_call(tool, "DELETE", tool_path(tool, "users", user_id, "teams", team_id, NULL), NULL, NULL,
+                  : tool_call(tool, "DELETE",
+                              tool_path(tool, "users", user_id, "teams", team_id, NULL), NULL, NULL,
                               &answer);
 }
 

@@ -39,7 +39,8 @@ static void give_back(void *context, identity_db_t *db)
     (void)db;
 }
 
-static void log_line(void *context, identity_log_level_t level, const char *request_id, const char *line)
+static void log_line(void *context, identity_log_level_t level, const char *request_id,
+                     const char *line)
 {
     (void)context;
     (void)request_id;
@@ -47,7 +48,8 @@ static void log_line(void *context, identity_log_level_t level, const char *requ
         fprintf(stderr, "htidentity: %s\n", line);
 }
 
-static void log_database(void *context, const char *statement, const char *failure, const char *detail)
+static void log_database(void *context, const char *statement, const char *failure,
+                         const char *detail)
 {
     (void)context;
     (void)detail;
@@ -75,7 +77,8 @@ static void settle(tool_t *tool)
     settings->urn_region = "local";
     identity_settings_read(tool->pool, tool->settings_json, settings);
     if (tool_has(tool, TOOL_HASH_MEMORY))
-        settings->hash.memory_kib = (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
+        settings->hash.memory_kib =
+            (unsigned)tool_number(tool, TOOL_HASH_MEMORY, IDENTITY_HASH_MEMORY_MIN);
     tool->env.settings = settings;
     tool->env.random.fill = fill;
     tool->env.now = now;
@@ -85,10 +88,13 @@ static void settle(tool_t *tool)
     tool->env.context = tool;
 }
 
-static identity_db_t *open_file(tool_t *tool, const char *path, identity_catalogue_t catalogue, const char **error)
+static identity_db_t *open_file(tool_t *tool, const char *path, identity_catalogue_t catalogue,
+                                const char **error)
 {
-    const identity_db_options_t options = {
-        .sync = IDENTITY_SYNC_FULL, .log = log_database, .catalogue = catalogue, .bulk = tool->bulk};
+    const identity_db_options_t options = {.sync = IDENTITY_SYNC_FULL,
+                                           .log = log_database,
+                                           .catalogue = catalogue,
+                                           .bulk = tool->bulk};
     return identity_db_open(tool->pool, tool->driver, path, &options, error);
 }
 
@@ -109,9 +115,10 @@ static int open_database(tool_t *tool, identity_catalogue_t catalogue)
     if (identity_schema_version(tool->db, &version) != IDENTITY_DB_OK)
         return tool_fail(TOOL_DATABASE, "the version of the database cannot be read");
     if (version != identity_schema_current())
-        return tool_fail(TOOL_DATABASE, "the database has version %d, this program needs %d: %s", version,
-                         identity_schema_current(),
-                         version < identity_schema_current() ? "run htidentity migrate" : "use a newer htidentity");
+        return tool_fail(TOOL_DATABASE, "the database has version %d, this program needs %d: %s",
+                         version, identity_schema_current(),
+                         version < identity_schema_current() ? "run htidentity migrate"
+                                                             : "use a newer htidentity");
     return TOOL_DONE;
 }
 
@@ -129,7 +136,8 @@ int tool_open(tool_t *tool)
         return status;
     identity_catalogue_t opened = tool->settings.catalogue;
     settle(tool);
-    return tool->settings.catalogue == opened ? TOOL_DONE : open_database(tool, tool->settings.catalogue);
+    return tool->settings.catalogue == opened ? TOOL_DONE
+                                              : open_database(tool, tool->settings.catalogue);
 }
 
 static tool_status_t status_of(int http)
@@ -178,7 +186,8 @@ int tool_find_entity(tool_t *tool)
         row = entity;
     }
     if (!row)
-        return tool_fail(TOOL_NOT_FOUND, "there is no entity yet: make one by htidentity entity add REFERENCE");
+        return tool_fail(TOOL_NOT_FOUND,
+                         "there is no entity yet: make one by htidentity entity add REFERENCE");
     tool->entity_id = row->id;
     return 0;
 }
@@ -189,7 +198,8 @@ int tool_open_entity(tool_t *tool)
     return status ? status : tool_find_entity(tool);
 }
 
-static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t limit, char **text, size_t *length)
+static identity_problem_kind_t read_body(void *context, apr_pool_t *pool, size_t limit, char **text,
+                                         size_t *length)
 {
     const char *body = context;
 
@@ -211,15 +221,18 @@ static const char *next_page(const tool_t *tool, const json_t *answer, const cha
     return url && strchr(url, '?') ? strchr(url, '?') + 1 : NULL;
 }
 
-int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body, json_t **answer)
+int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body,
+              json_t **answer)
 {
     identity_authentication_t local;
     identity_response_t out;
-    identity_request_t in = {.method = method, .path = path, .query = query, .client_address = "", .loopback = true};
+    identity_request_t in = {
+        .method = method, .path = path, .query = query, .client_address = "", .loopback = true};
     size_t length;
 
     if (body) {
-        char *text = (char *)identity_json_text(tool->pool, identity_json_own(tool->pool, body), &length);
+        char *text =
+            (char *)identity_json_text(tool->pool, identity_json_own(tool->pool, body), &length);
         identity_wipe_with_pool(tool->pool, text);
         in.has_body = true;
         in.read_body = read_body;
@@ -231,7 +244,8 @@ int tool_call(tool_t *tool, const char *method, const char *path, const char *qu
     identity_authenticate_local(tool->pool, tool->entity_id, &local);
     identity_request_match(tool->pool, &in);
     identity_serve(tool->pool, &tool->env, &in, &local, &out);
-    *answer = identity_json_own(tool->pool, out.body ? json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL) : NULL);
+    *answer = identity_json_own(
+        tool->pool, out.body ? json_loadb(out.body, out.length, JSON_DECODE_ANY, NULL) : NULL);
     tool->next = next_page(tool, *answer, apr_table_get(out.headers, "Link"));
     if (out.status < 300)
         return 0;

@@ -123,7 +123,8 @@ int tool_find_entity(tool_t *tool);
 int tool_open_entity(tool_t *tool);
 /* A request through the service's entry point, with all permissions in the entity. body may be NULL; takes it.
  * *answer is owned by the pool. */
-int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body, json_t **answer);
+int tool_call(tool_t *tool, const char *method, const char *path, const char *query, json_t *body,
+              json_t **answer);
 
 /* find.c: resolve names to ids. Each returns 0, or the exit status after a message. */
 int tool_find_user(tool_t *tool, const char *named, const char **id);
@@ -157,10 +158,12 @@ const char *tool_filter(const tool_t *tool, const char *name, const char *value)
 const char *tool_member(const json_t *object, const char *name);
 /* Calls each for every item of every page of a list, until it returns false or a request fails. */
 typedef bool tool_each_t(tool_t *tool, json_t *item, void *data);
-int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each, void *data);
+int tool_each_page(tool_t *tool, const char *path, const char *filters, tool_each_t *each,
+                   void *data);
 int tool_print_pages(tool_t *tool, const char *path, const char *filters, const char *const *names);
 /* A call whose answer is printed. */
-int tool_call_and_print(tool_t *tool, const char *method, const char *path, json_t *body, const char *const *names);
+int tool_call_and_print(tool_t *tool, const char *method, const char *path, json_t *body,
+                        const char *const *names);
 
 /* One JSON value per line with --json; otherwise its members with those names, separated by tabs. */
 void tool_print(const tool_t *tool, const json_t *value, const char *const *names);

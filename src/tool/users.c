@@ -8,7 +8,8 @@
 #include "tool.h"
 
 static const char *const user_columns[] = {"id", "status", "username", "created_at", NULL};
-static const char *const membership_columns[] = {"id", "account_id", "account_reference", "type", "roles", NULL};
+static const char *const membership_columns[] = {"id",   "account_id", "account_reference",
+                                                 "type", "roles",      NULL};
 
 /* ---- user add --------------------------------------------------------------------------------------------------- */
 
@@ -35,8 +36,8 @@ static int add_with_hash(tool_t *tool, json_t **user)
     if (status)
         return status;
     const char *colon = strchr(line, ':'), *hash = colon ? colon + 1 : line;
-    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument, tool_text(tool, TOOL_LOGIN),
-                              hash, &row, &problem))
+    if (!identity_user_import(tool->pool, &tool->env, tool->entity_id, tool->argument,
+                              tool_text(tool, TOOL_LOGIN), hash, &row, &problem))
         return tool_problem(&problem);
     return tool_call(tool, "GET", tool_path(tool, "users", row->id, NULL), NULL, NULL, user);
 }
@@ -48,8 +49,9 @@ static int give(tool_t *tool, json_t *user, json_t *given)
 
     if (!given)
         return TOOL_DONE;
-    int status = tool_call(tool, "POST", tool_path(tool, "users", tool_member(user, "id"), "memberships", NULL), NULL,
-                           json_incref(given), &memberships);
+    int status = tool_call(tool, "POST",
+                           tool_path(tool, "users", tool_member(user, "id"), "memberships", NULL),
+                           NULL, json_incref(given), &memberships);
     if (status == TOOL_DONE)
         json_object_set(user, "account_memberships", memberships);
     return status;
@@ -58,7 +60,8 @@ static int give(tool_t *tool, json_t *user, json_t *given)
 static int add_active(tool_t *tool, json_t *given)
 {
     json_t *user;
-    int status = tool_has(tool, TOOL_HASH_STDIN) ? add_with_hash(tool, &user) : add_with_password(tool, &user);
+    int status = tool_has(tool, TOOL_HASH_STDIN) ? add_with_hash(tool, &user)
+                                                 : add_with_password(tool, &user);
 
     if (status)
         return status;
@@ -74,9 +77,10 @@ static int invite_with_login(tool_t *tool, json_t *given)
     int status = tool_load_keys(tool);
 
     if (status == TOOL_DONE)
-        status =
-            tool_call(tool, "POST", "/v1/users", NULL,
-                      json_pack("{s:s, s:s}", "username", tool->argument, "login", tool_text(tool, TOOL_LOGIN)), &user);
+        status = tool_call(tool, "POST", "/v1/users", NULL,
+                           json_pack("{s:s, s:s}", "username", tool->argument, "login",
+                                     tool_text(tool, TOOL_LOGIN)),
+                           &user);
     if (status)
         return status;
     status = give(tool, user, given);
@@ -129,7 +133,8 @@ int tool_user_list(tool_t *tool)
 {
     int status = tool_open_entity(tool);
     return status ? status
-                  : tool_print_pages(tool, "/v1/users", tool_filter(tool, "status", tool_text(tool, TOOL_STATUS)),
+                  : tool_print_pages(tool, "/v1/users",
+                                     tool_filter(tool, "status", tool_text(tool, TOOL_STATUS)),
                                      user_columns);
 }
 
@@ -148,8 +153,8 @@ static int change_user(tool_t *tool, const char *name, const char *value, json_t
     int status = open_user(tool, &id);
 
     return status ? status
-                  : tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL, json_pack("{s:s}", name, value),
-                              user);
+                  : tool_call(tool, "PATCH", tool_path(tool, "users", id, NULL), NULL,
+                              json_pack("{s:s}", name, value), user);
 }
 
 /* Upper case, lower case and digits, without similar-looking ones: 20 of 56 are 116 bits. */
@@ -208,11 +213,12 @@ int tool_user_activate(tool_t *tool)
 static int count_of(tool_t *tool, const char *id, const char *what, json_t **count)
 {
     json_t *answer;
-    int status = tool_call(tool, "GET", tool_path(tool, "users", id, what, NULL), NULL, NULL, &answer);
+    int status =
+        tool_call(tool, "GET", tool_path(tool, "users", id, what, NULL), NULL, NULL, &answer);
 
     if (status == TOOL_DONE)
-        *count =
-            json_integer((json_int_t)json_array_size(json_is_array(answer) ? answer : json_object_get(answer, "data")));
+        *count = json_integer((json_int_t)json_array_size(
+            json_is_array(answer) ? answer : json_object_get(answer, "data")));
     return status;
 }
 
@@ -222,16 +228,23 @@ static void say_keys(const tool_t *tool, const json_t *keys)
     size_t count = json_array_size(keys);
 
     if (count && !tool_has(tool, TOOL_REVOKE_KEYS))
-        fprintf(stderr,
-                "htidentity: %d API key%s of the entity that the user made go%s on: end %s by key revoke, or all by "
-                "user deactivate --revoke-keys\n",
-                (int)count, count == 1 ? "" : "s", count == 1 ? "es" : "", count == 1 ? "it" : "each");
+        fprintf(
+            stderr,
+            "htidentity: %d API key%s of the entity that the user made go%s on: end %s by key revoke, or all by "
+            "user deactivate --revoke-keys\n",
+            (int)count, count == 1 ? "" : "s", count == 1 ? "es" : "", count == 1 ? "it" : "each");
 }
 
 int tool_user_deactivate(tool_t *tool)
 {
-    static const char *const columns[] = {
-        "id", "status", "username", "created_at", "sessions_ended", "personal_keys_ended", "api_keys_created", NULL};
+    static const char *const columns[] = {"id",
+                                          "status",
+                                          "username",
+                                          "created_at",
+                                          "sessions_ended",
+                                          "personal_keys_ended",
+                                          "api_keys_created",
+                                          NULL};
     const char *id;
     json_t *user, *sessions = NULL, *keys = NULL;
     int status = open_user(tool, &id);
@@ -273,10 +286,12 @@ int tool_user_unlock(tool_t *tool)
     const char *id;
     int status = open_user(tool, &id);
 
-    if (status == TOOL_DONE &&
-        !identity_user_unlock(tool->pool, &tool->env, tool->entity_id, id, tool_text(tool, TOOL_ADDRESS), &problem))
+    if (status == TOOL_DONE && !identity_user_unlock(tool->pool, &tool->env, tool->entity_id, id,
+                                                     tool_text(tool, TOOL_ADDRESS), &problem))
         return tool_problem(&problem);
-    return status ? status : tool_call_and_print(tool, "GET", tool_path(tool, "users", id, NULL), NULL, user_columns);
+    return status ? status
+                  : tool_call_and_print(tool, "GET", tool_path(tool, "users", id, NULL), NULL,
+                                        user_columns);
 }
 
 int tool_user_delete(tool_t *tool)
@@ -285,7 +300,9 @@ int tool_user_delete(tool_t *tool)
     const char *id;
     int status = open_user(tool, &id);
 
-    return status ? status : tool_call_and_print(tool, "DELETE", tool_path(tool, "users", id, NULL), NULL, columns);
+    return status ? status
+                  : tool_call_and_print(tool, "DELETE", tool_path(tool, "users", id, NULL), NULL,
+                                        columns);
 }
 
 int tool_user_restore(tool_t *tool)
@@ -293,9 +310,9 @@ int tool_user_restore(tool_t *tool)
     const char *id;
     int status = open_user(tool, &id);
 
-    return status
-               ? status
-               : tool_call_and_print(tool, "POST", tool_path(tool, "users", id, "restore", NULL), NULL, user_columns);
+    return status ? status
+                  : tool_call_and_print(tool, "POST", tool_path(tool, "users", id, "restore", NULL),
+                                        NULL, user_columns);
 }
 
 /* A link is a secret: printed alone on standard output, like a key. */
@@ -304,9 +321,10 @@ int tool_hand_link(tool_t *tool, const char *user_id, const char *kind)
     static const char *const columns[] = {"link", NULL};
     int status = tool_need_settings(tool);
 
-    return status ? status
-                  : tool_call_and_print(tool, "POST", tool_path(tool, "users", user_id, "link", NULL),
-                                        json_pack("{s:s}", "kind", kind), columns);
+    return status
+               ? status
+               : tool_call_and_print(tool, "POST", tool_path(tool, "users", user_id, "link", NULL),
+                                     json_pack("{s:s}", "kind", kind), columns);
 }
 
 int tool_user_link(tool_t *tool)
@@ -346,22 +364,26 @@ static json_t *membership_in(const json_t *list, const char *account_id)
     return NULL;
 }
 
-static int find_membership(tool_t *tool, const char *user_id, const char *account_id, const char **id)
+static int find_membership(tool_t *tool, const char *user_id, const char *account_id,
+                           const char **id)
 {
     json_t *list;
-    int status = tool_call(tool, "GET", tool_path(tool, "users", user_id, "memberships", NULL), NULL, NULL, &list);
+    int status = tool_call(tool, "GET", tool_path(tool, "users", user_id, "memberships", NULL),
+                           NULL, NULL, &list);
 
     if (status)
         return status;
     *id = tool_member(membership_in(list, account_id), "id");
     return *id ? TOOL_DONE
-               : tool_fail(TOOL_NOT_FOUND, "%s has no membership of account %s", tool->argument, tool->second);
+               : tool_fail(TOOL_NOT_FOUND, "%s has no membership of account %s", tool->argument,
+                           tool->second);
 }
 
 static int print_of_account(const tool_t *tool, const json_t *answer, const char *account_id)
 {
-    const json_t *membership =
-        json_is_object(answer) && json_object_get(answer, "account_id") ? answer : membership_in(answer, account_id);
+    const json_t *membership = json_is_object(answer) && json_object_get(answer, "account_id")
+                                   ? answer
+                                   : membership_in(answer, account_id);
     if (membership)
         print_membership(tool, membership);
     return TOOL_DONE;
@@ -376,8 +398,8 @@ int tool_membership_add(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_membership_of(tool, tool->second, "USER", &body);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "POST", tool_path(tool, "users", user_id, "memberships", NULL), NULL,
-                           json_incref(body), &answer);
+        status = tool_call(tool, "POST", tool_path(tool, "users", user_id, "memberships", NULL),
+                           NULL, json_incref(body), &answer);
     return status ? status : print_of_account(tool, answer, tool_member(body, "account_id"));
 }
 
@@ -394,8 +416,9 @@ int tool_membership_set(tool_t *tool)
     if (status == TOOL_DONE)
         status = find_membership(tool, user_id, tool_member(body, "account_id"), &id);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "PATCH", tool_path(tool, "users", user_id, "memberships", id, NULL), NULL,
-                           json_incref(body), &answer);
+        status =
+            tool_call(tool, "PATCH", tool_path(tool, "users", user_id, "memberships", id, NULL),
+                      NULL, json_incref(body), &answer);
     return status ? status : print_of_account(tool, answer, tool_member(body, "account_id"));
 }
 
@@ -410,6 +433,7 @@ int tool_membership_remove(tool_t *tool)
     if (status == TOOL_DONE)
         status = find_membership(tool, user_id, account_id, &id);
     return status ? status
-                  : tool_call(tool, "DELETE", tool_path(tool, "users", user_id, "memberships", id, NULL), NULL, NULL,
-                              &answer);
+                  : tool_call(tool, "DELETE",
+                              tool_path(tool, "users", user_id, "memberships", id, NULL), NULL,
+                              NULL, &answer);
 }

@@ -21,20 +21,25 @@ typedef struct question {
 static const char *source_text(tool_t *tool, const json_t *source)
 {
     const char *text =
-        tool_member(source, "team") ? apr_pstrcat(tool->pool, "team ", tool_member(source, "team"), ": ", NULL) : "";
+        tool_member(source, "team")
+            ? apr_pstrcat(tool->pool, "team ", tool_member(source, "team"), ": ", NULL)
+            : "";
     const json_t *roles = json_object_get(source, "roles"), *role;
     size_t i;
 
     if (json_array_size(roles) == 0)
         return apr_pstrcat(tool->pool, text, "membership ", tool_member(source, "type"), NULL);
     json_array_foreach ((json_t *)roles, i, role)
-        text = apr_pstrcat(tool->pool, text, i ? " via child " : "role ", json_string_value(role), NULL);
+        text = apr_pstrcat(tool->pool, text, i ? " via child " : "role ", json_string_value(role),
+                           NULL);
     return text;
 }
 
-static bool print_answer(tool_t *tool, const char *id, const char *name, const char *account, const char *by)
+static bool print_answer(tool_t *tool, const char *id, const char *name, const char *account,
+                         const char *by)
 {
-    json_t *line = json_pack("{s:s, s:s?, s:s?, s:s}", "id", id, "username", name, "account", account, "by", by);
+    json_t *line = json_pack("{s:s, s:s?, s:s?, s:s}", "id", id, "username", name, "account",
+                             account, "by", by);
     bool more = tool_line(tool, line, columns);
 
     json_decref(line);
@@ -54,7 +59,8 @@ static const char *reference_of(tool_t *tool, question_t *question, const char *
     if (identity_account_find(tool->db, tool->entity_id, account_id, &row) != IDENTITY_DB_OK)
         return account_id;
     reference = apr_pstrdup(pool, row->reference);
-    apr_hash_set(question->references, apr_pstrdup(pool, account_id), APR_HASH_KEY_STRING, reference);
+    apr_hash_set(question->references, apr_pstrdup(pool, account_id), APR_HASH_KEY_STRING,
+                 reference);
     return reference;
 }
 
@@ -89,14 +95,17 @@ static bool tell_holder(tool_t *tool, json_t *holder, void *data)
 
 int tool_who_can(tool_t *tool)
 {
-    question_t question = {.keys = apr_hash_make(tool->pool), .references = apr_hash_make(tool->pool)};
-    int status = identity_permission_valid(tool->argument)
-                     ? tool_open_entity(tool)
-                     : tool_fail(TOOL_USAGE, "who-can: %s is no name of a permission", tool->argument);
+    question_t question = {.keys = apr_hash_make(tool->pool),
+                           .references = apr_hash_make(tool->pool)};
+    int status =
+        identity_permission_valid(tool->argument)
+            ? tool_open_entity(tool)
+            : tool_fail(TOOL_USAGE, "who-can: %s is no name of a permission", tool->argument);
 
     return status ? status
-                  : tool_each_page(tool, tool_path(tool, "permissions", tool->argument, "holders", NULL), "",
-                                   tell_holder, &question);
+                  : tool_each_page(tool,
+                                   tool_path(tool, "permissions", tool->argument, "holders", NULL),
+                                   "", tell_holder, &question);
 }
 
 /* ---- who-has, who-is-in ----------------------------------------------------------------------------------------- */
@@ -112,18 +121,19 @@ static bool holds_role(const json_t *membership, const char *role_id)
     return false;
 }
 
-static bool tell_memberships(tool_t *tool, const question_t *question, const json_t *user, const json_t *memberships,
-                             const char *team)
+static bool tell_memberships(tool_t *tool, const question_t *question, const json_t *user,
+                             const json_t *memberships, const char *team)
 {
     json_t *membership;
     size_t i;
 
     json_array_foreach (memberships, i, membership) {
         const char *account = tool_member(membership, "account_id");
-        bool meant =
-            question->role_id ? holds_role(membership, question->role_id) : strcmp(account, question->account_id) == 0;
-        const char *by = apr_pstrcat(tool->pool, team ? "team " : "", team ? team : "", team ? ": " : "", "membership ",
-                                     tool_member(membership, "type"), NULL);
+        bool meant = question->role_id ? holds_role(membership, question->role_id)
+                                       : strcmp(account, question->account_id) == 0;
+        const char *by =
+            apr_pstrcat(tool->pool, team ? "team " : "", team ? team : "", team ? ": " : "",
+                        "membership ", tool_member(membership, "type"), NULL);
         if (meant && !print_answer(tool, tool_member(user, "id"), tool_member(user, "username"),
                                    tool_member(membership, "account_reference"), by))
             return false;
@@ -139,11 +149,13 @@ static bool tell_holdings(tool_t *tool, json_t *item, void *data)
     json_t *told, *team;
     size_t i;
 
-    if (!identity_user_explain(tool->pool, &tool->env, tool->entity_id, tool_member(item, "id"), &told, &problem)) {
+    if (!identity_user_explain(tool->pool, &tool->env, tool->entity_id, tool_member(item, "id"),
+                               &told, &problem)) {
         question->status = tool_problem(&problem);
         return false;
     }
-    const json_t *user = json_object_get(told, "user"), *given = json_object_get(user, "team_memberships");
+    const json_t *user = json_object_get(told, "user"),
+                 *given = json_object_get(user, "team_memberships");
     if (!question->team_id &&
         !tell_memberships(tool, question, user, json_object_get(user, "account_memberships"), NULL))
         return false;
@@ -156,7 +168,8 @@ static bool tell_holdings(tool_t *tool, json_t *item, void *data)
                           apr_pstrcat(tool->pool, "team ", name, NULL)))
             return false;
         if (!question->team_id &&
-            !tell_memberships(tool, question, user, json_object_get(json_array_get(given, i), "account_memberships"),
+            !tell_memberships(tool, question, user,
+                              json_object_get(json_array_get(given, i), "account_memberships"),
                               name))
             return false;
     }
@@ -178,7 +191,8 @@ int tool_who_has(tool_t *tool)
     if (status == TOOL_DONE)
         status = tool_find_role(tool, tool->argument, &question.role_id);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "GET", tool_path(tool, "roles", question.role_id, NULL), NULL, NULL, &role);
+        status = tool_call(tool, "GET", tool_path(tool, "roles", question.role_id, NULL), NULL,
+                           NULL, &role);
     return status ? status : tell_all(tool, &question);
 }
 
@@ -192,7 +206,8 @@ int tool_who_is_in(tool_t *tool)
 
     if (status)
         return status;
-    identity_db_status_t found = identity_account_find(tool->db, tool->entity_id, tool->argument, &row);
+    identity_db_status_t found =
+        identity_account_find(tool->db, tool->entity_id, tool->argument, &row);
     if (found != IDENTITY_DB_OK && found != IDENTITY_DB_NONE)
         return tool_fail(TOOL_FAILED, "the database could not be read");
     if (found == IDENTITY_DB_OK) {
@@ -201,6 +216,7 @@ int tool_who_is_in(tool_t *tool)
     }
     status = tool_find_team(tool, tool->argument, &question.team_id);
     if (status == TOOL_DONE)
-        status = tool_call(tool, "GET", tool_path(tool, "teams", question.team_id, NULL), NULL, NULL, &team);
+        status = tool_call(tool, "GET", tool_path(tool, "teams", question.team_id, NULL), NULL,
+                           NULL, &team);
     return status ? status : tell_all(tool, &question);
 }

@@ -16,8 +16,9 @@ bool identity_authorize_location(identity_call_t *call, identity_authentication_
     const identity_principal_t *principal = call->principal = out->principal;
 
     if (anybody(principal))
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "Guests and sandboxes can use the interface under /v1 and nothing else.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+            "Guests and sandboxes can use the interface under /v1 and nothing else.");
     if (call->in->headers.platform_id && !identity_permissions_select(call))
         return false;
     out->account_id = call->account_id;
@@ -29,7 +30,8 @@ bool identity_authorize_location(identity_call_t *call, identity_authentication_
 /* Does it hold in the account or, without one, in each account (at least one)? */
 typedef bool holds_t(const identity_grant_t *grant, const void *what);
 
-static bool in_each(const identity_principal_t *principal, const char *account_id, holds_t *holds, const void *what)
+static bool in_each(const identity_principal_t *principal, const char *account_id, holds_t *holds,
+                    const void *what)
 {
     int asked = 0;
 
@@ -57,7 +59,8 @@ static bool permits(const identity_grant_t *grant, const void *permission)
     return identity_permset_has(&grant->permissions, permission);
 }
 
-bool identity_may(const identity_principal_t *principal, const char *account_id, const char *permission)
+bool identity_may(const identity_principal_t *principal, const char *account_id,
+                  const char *permission)
 {
     return principal->entity_wide ? identity_permset_has(&principal->entity_permissions, permission)
                                   : in_each(principal, account_id, permits, permission);
@@ -77,7 +80,8 @@ bool identity_may_anywhere(const identity_principal_t *principal, const char *pe
 static bool has_role(const identity_grant_t *grant, const void *role)
 {
     for (int i = 0; grant->roles && i < grant->roles->nelts; i++) {
-        const identity_assigned_role_t *held = &APR_ARRAY_IDX(grant->roles, i, identity_assigned_role_t);
+        const identity_assigned_role_t *held =
+            &APR_ARRAY_IDX(grant->roles, i, identity_assigned_role_t);
         /* A slug has no underscore, so an id and a slug cannot be confused. */
         if (strcmp(held->slug, role) == 0 || strcmp(held->id, role) == 0)
             return true;
@@ -85,7 +89,8 @@ static bool has_role(const identity_grant_t *grant, const void *role)
     return false;
 }
 
-bool identity_has_role(const identity_principal_t *principal, const char *account_id, const char *role)
+bool identity_has_role(const identity_principal_t *principal, const char *account_id,
+                       const char *role)
 {
     return in_each(principal, account_id, has_role, role);
 }
@@ -164,7 +169,8 @@ static void add_set(list_t *list, const identity_permset_t *set)
         add_name(list, APR_ARRAY_IDX(set->own, i, const char *));
 }
 
-static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id)
+static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *principal,
+                                 const char *account_id)
 {
     identity_permset_t set = {0};
     bool first = true;
@@ -184,8 +190,8 @@ static identity_permset_t common(apr_pool_t *pool, const identity_principal_t *p
     return set;
 }
 
-const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal, const char *account_id,
-                                     size_t max)
+const char *identity_permission_list(apr_pool_t *pool, const identity_principal_t *principal,
+                                     const char *account_id, size_t max)
 {
     identity_permset_t set = common(pool, principal, account_id);
     list_t list = {.text = apr_pcalloc(pool, max + 1)};

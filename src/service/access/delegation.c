@@ -14,14 +14,14 @@
 #include "access/access.h"
 
 #define INVITE_PERMISSION "USER.MORTAL.CREATE"
-#define GRANTS_NOTHING                                                                                                 \
+#define GRANTS_NOTHING                                                                             \
     "What grants nothing is given and taken only by who holds every permission in every account of the entity."
 
 /* An action, and what has been found so far about the rights it requires. */
 typedef struct act {
     const identity_principal_t *principal;
-    const char *permission;          /* required in each account concerned */
-    bool peers;                      /* roles or teams that grant nothing are no obstacle if the caller has them too */
+    const char *permission; /* required in each account concerned */
+    bool peers; /* roles or teams that grant nothing are no obstacle if the caller has them too */
     const apr_array_header_t *stays; /* roles that are neither granted nor revoked, or NULL */
     bool exceeds;                    /* something exceeds the caller's rights */
     bool everything;                 /* ... something grants nothing */
@@ -67,14 +67,16 @@ static bool has_role(const identity_principal_t *principal, const char *account_
 }
 
 /* For the role and its child roles: anyone with the role has those, too. */
-static bool needs_everything(const act_t *act, const char *account_id, const identity_roles_t *roles, const char *id,
-                             int levels)
+static bool needs_everything(const act_t *act, const char *account_id,
+                             const identity_roles_t *roles, const char *id, int levels)
 {
     const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
-    bool needs = grants_nothing(roles, id, levels) && !(act->peers && has_role(act->principal, account_id, id));
+    bool needs = grants_nothing(roles, id, levels) &&
+                 !(act->peers && has_role(act->principal, account_id, id));
 
     for (int i = 0; !needs && levels > 0 && children && i < children->nelts; i++)
-        needs = needs_everything(act, account_id, roles, APR_ARRAY_IDX(children, i, const char *), levels - 1);
+        needs = needs_everything(act, account_id, roles, APR_ARRAY_IDX(children, i, const char *),
+                                 levels - 1);
     return needs;
 }
 
@@ -87,7 +89,8 @@ bool identity_role_holds_nothing_within(const identity_roles_t *roles, const cha
 /* ---- memberships and teams -------------------------------------------------------------------------------------- */
 
 /* A PARTNER, who sees nobody else, cannot give rights to anybody. */
-static void weigh_membership(identity_call_t *call, act_t *act, const identity_membership_row_t *row,
+static void weigh_membership(identity_call_t *call, act_t *act,
+                             const identity_membership_row_t *row,
                              const apr_array_header_t *role_ids, const identity_roles_t *roles)
 {
     identity_permset_t want = {.all = row->type == IDENTITY_MEMBER_ADMIN};
@@ -96,12 +99,14 @@ static void weigh_membership(identity_call_t *call, act_t *act, const identity_m
     for (int i = 0; role_ids && i < role_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(role_ids, i, const char *);
         identity_roles_add_permissions(call, roles, id, &want);
-        act->everything = act->everything || (!contains(act->stays, id) &&
-                                              needs_everything(act, row->account.id, roles, id, IDENTITY_ROLE_DEPTH));
+        act->everything = act->everything ||
+                          (!contains(act->stays, id) &&
+                           needs_everything(act, row->account.id, roles, id, IDENTITY_ROLE_DEPTH));
     }
-    act->exceeds =
-        act->exceeds || !identity_principal_covers(act->principal, row->account.id, &want) ||
-        (identity_principal_is_partner(act->principal, row->account.id) && row->type != IDENTITY_MEMBER_PARTNER);
+    act->exceeds = act->exceeds ||
+                   !identity_principal_covers(act->principal, row->account.id, &want) ||
+                   (identity_principal_is_partner(act->principal, row->account.id) &&
+                    row->type != IDENTITY_MEMBER_PARTNER);
 }
 
 /* rows: memberships; until: only those assigned by then, 0: all. */
@@ -111,7 +116,8 @@ static void weigh_memberships(identity_call_t *call, act_t *act, const apr_array
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_membership_row_t *row = APR_ARRAY_IDX(rows, i, identity_membership_row_t *);
         if (!until || row->created_at <= until)
-            weigh_membership(call, act, row, identity_assigned_role_ids(assignments, row->id), assignments->roles);
+            weigh_membership(call, act, row, identity_assigned_role_ids(assignments, row->id),
+                             assignments->roles);
     }
 }
 
@@ -124,8 +130,8 @@ static bool in_team(const identity_principal_t *principal, const char *id)
 }
 
 /* rows: what the team grants. */
-static void weigh_team(identity_call_t *call, act_t *act, const char *id, const apr_array_header_t *rows,
-                       const identity_assignments_t *assignments)
+static void weigh_team(identity_call_t *call, act_t *act, const char *id,
+                       const apr_array_header_t *rows, const identity_assignments_t *assignments)
 {
     weigh_memberships(call, act, rows, assignments, 0);
     if ((!rows || rows->nelts == 0) && !(act->peers && in_team(act->principal, id)))
@@ -143,7 +149,8 @@ static int weigh_owner(identity_call_t *call, act_t *act, const identity_assignm
 
     weigh_memberships(call, act, rows, assignments, until);
     for (int i = 0; teams && i < teams->nelts; i++) {
-        const identity_team_member_row_t *team = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
+        const identity_team_member_row_t *team =
+            APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if ((team->end_at && team->end_at <= call->now) || (until && team->created_at > until))
             continue;
         rows = identity_assigned_team_memberships(assignments, team->team_id);
@@ -157,12 +164,14 @@ static int weigh_owner(identity_call_t *call, act_t *act, const identity_assignm
 static bool conclude(identity_call_t *call, const act_t *act, bool *may)
 {
     *may = !act->exceeds;
-    return act->exceeds || !act->everything || identity_principal_holds_everything(call, act->principal, may);
+    return act->exceeds || !act->everything ||
+           identity_principal_holds_everything(call, act->principal, may);
 }
 
 static bool refuse(identity_call_t *call, const act_t *act, const char *field, const char *sentence)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field, "%s", act->exceeds ? sentence : GRANTS_NOTHING);
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, field, "%s",
+                         act->exceeds ? sentence : GRANTS_NOTHING);
 }
 
 /* ---- granting --------------------------------------------------------------------------------------------------- */
@@ -173,7 +182,8 @@ static bool may_grant(identity_call_t *call, const act_t *act, const char *field
 
     if (!conclude(call, act, &may))
         return false;
-    return may || refuse(call, act, field, "Nobody can give what they do not hold themselves in that account.");
+    return may || refuse(call, act, field,
+                         "Nobody can give what they do not hold themselves in that account.");
 }
 
 static bool may_grant_accounts(identity_call_t *call, const identity_membership_request_t *request)
@@ -186,12 +196,15 @@ static bool may_grant_accounts(identity_call_t *call, const identity_membership_
     if (!identity_roles_load(call, all, &roles))
         return false;
     for (int i = 0; i < request->memberships->nelts; i++) {
-        act_t act = {
-            .principal = call->principal, .permission = call->route->permission, .stays = request->present_role_ids};
-        weigh_membership(call, &act, APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
+        act_t act = {.principal = call->principal,
+                     .permission = call->route->permission,
+                     .stays = request->present_role_ids};
+        weigh_membership(call, &act,
+                         APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
                          APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *), roles);
         if (!may_grant(call, &act,
-                       apr_psprintf(call->pool, "account_memberships.%d", APR_ARRAY_IDX(request->positions, i, int))))
+                       apr_psprintf(call->pool, "account_memberships.%d",
+                                    APR_ARRAY_IDX(request->positions, i, int))))
             return false;
     }
     return true;
@@ -203,7 +216,8 @@ static bool may_grant_teams(identity_call_t *call, const identity_membership_req
     identity_assignments_t *assignments;
 
     for (int i = 0; i < request->teams->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id;
+        APR_ARRAY_PUSH(ids, const char *) =
+            APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id;
     if (ids->nelts == 0)
         return true;
     if (!identity_assignments_load(call, IDENTITY_OWNER_TEAM, ids, &assignments))
@@ -225,7 +239,8 @@ bool identity_may_grant(identity_call_t *call, const identity_membership_request
     return may_grant_accounts(call, request) && may_grant_teams(call, request);
 }
 
-bool identity_may_grant_to_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
+bool identity_may_grant_to_team(identity_call_t *call, const identity_assignments_t *assignments,
+                                const char *team_id)
 {
     const apr_array_header_t *rows = identity_assigned_memberships(assignments, team_id);
     const act_t act = {.principal = call->principal, .everything = true};
@@ -233,15 +248,16 @@ bool identity_may_grant_to_team(identity_call_t *call, const identity_assignment
 
     if (rows && rows->nelts)
         return true;
-    if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
+    if (!identity_db_ok(call,
+                        identity_team_members_count(call->db, team_id, call->now, 1, &members)))
         return false;
     return members == 0 || may_grant(call, &act, NULL);
 }
 
 /* ---- revoking --------------------------------------------------------------------------------------------------- */
 
-bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
-                         const char *field)
+bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *assignments,
+                         const char *owner_id, const char *field)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
     bool may;
@@ -249,20 +265,23 @@ bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *as
     weigh_owner(call, &act, assignments, owner_id, 0);
     if (!conclude(call, &act, &may))
         return false;
-    return may || refuse(call, &act, field, "This person was invited to more than the caller may take.");
+    return may ||
+           refuse(call, &act, field, "This person was invited to more than the caller may take.");
 }
 
 bool identity_may_change_membership(identity_call_t *call, const identity_membership_row_t *row,
-                                    const apr_array_header_t *role_ids, const identity_roles_t *roles,
-                                    const apr_array_header_t *stay)
+                                    const apr_array_header_t *role_ids,
+                                    const identity_roles_t *roles, const apr_array_header_t *stay)
 {
-    act_t act = {.principal = call->principal, .permission = call->route->permission, .stays = stay};
+    act_t act = {
+        .principal = call->principal, .permission = call->route->permission, .stays = stay};
     bool may;
 
     weigh_membership(call, &act, row, role_ids, roles);
     if (!conclude(call, &act, &may))
         return false;
-    return may || refuse(call, &act, NULL, "This membership holds more than the caller does in that account.");
+    return may || refuse(call, &act, NULL,
+                         "This membership holds more than the caller does in that account.");
 }
 
 static bool may_move(identity_call_t *call, const act_t *act)
@@ -274,22 +293,27 @@ static bool may_move(identity_call_t *call, const act_t *act)
     return may || refuse(call, act, NULL, "This team grants more than the caller holds.");
 }
 
-bool identity_may_move_in_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
+bool identity_may_move_in_team(identity_call_t *call, const identity_assignments_t *assignments,
+                               const char *team_id)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
 
-    weigh_team(call, &act, team_id, identity_assigned_team_memberships(assignments, team_id), assignments);
+    weigh_team(call, &act, team_id, identity_assigned_team_memberships(assignments, team_id),
+               assignments);
     return may_move(call, &act);
 }
 
-bool identity_may_change_team(identity_call_t *call, const identity_assignments_t *assignments, const char *team_id)
+bool identity_may_change_team(identity_call_t *call, const identity_assignments_t *assignments,
+                              const char *team_id)
 {
     act_t act = {.principal = call->principal, .permission = call->route->permission};
     apr_int64_t members = 0;
 
-    if (!identity_db_ok(call, identity_team_members_count(call->db, team_id, call->now, 1, &members)))
+    if (!identity_db_ok(call,
+                        identity_team_members_count(call->db, team_id, call->now, 1, &members)))
         return false;
-    weigh_team(call, &act, team_id, identity_assigned_memberships(assignments, team_id), assignments);
+    weigh_team(call, &act, team_id, identity_assigned_memberships(assignments, team_id),
+               assignments);
     /* A team that grants nothing and has no members needs no special right. */
     act.everything = act.everything && members > 0;
     return may_move(call, &act);
@@ -297,8 +321,8 @@ bool identity_may_change_team(identity_call_t *call, const identity_assignments_
 
 /* ---- acting on somebody ----------------------------------------------------------------------------------------- */
 
-bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *assignments, const char *user_id,
-                         const char *permission)
+bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *assignments,
+                         const char *user_id, const char *permission)
 {
     act_t act = {.principal = call->principal, .permission = permission, .peers = true};
     bool may;
@@ -308,21 +332,25 @@ bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *as
     if (!conclude(call, &act, &may))
         return false;
     if (!may && !act.exceeds)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "This user holds something that grants nothing, or nothing at all: that needs every "
-                             "permission in every account of the entity.");
-    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This user holds more than the caller does.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+            "This user holds something that grants nothing, or nothing at all: that needs every "
+            "permission in every account of the entity.");
+    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                "This user holds more than the caller does.");
 }
 
 /* ---- invitations ------------------------------------------------------------------------------------------------ */
 
 static bool holds_anywhere(const identity_principal_t *principal, const char *permission)
 {
-    bool holds = principal->entity_wide && identity_permset_has(&principal->entity_permissions, permission);
+    bool holds =
+        principal->entity_wide && identity_permset_has(&principal->entity_permissions, permission);
 
     for (int i = 0; !principal->entity_wide && i < principal->grants->nelts; i++)
         holds = holds ||
-                identity_permset_has(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, permission);
+                identity_permset_has(
+                    &APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, permission);
     return holds;
 }
 
@@ -330,13 +358,15 @@ static bool permitted_in_each(const identity_call_t *call, const identity_permse
                               const apr_array_header_t *rows)
 {
     for (int i = 0; rows && i < rows->nelts; i++)
-        if (!identity_principal_covers(call->principal, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
-                                       want))
+        if (!identity_principal_covers(
+                call->principal, APR_ARRAY_IDX(rows, i, identity_membership_row_t *)->account.id,
+                want))
             return false;
     return true;
 }
 
-bool identity_may_resend(identity_call_t *call, const identity_assignments_t *given, const char *owner_id)
+bool identity_may_resend(identity_call_t *call, const identity_assignments_t *given,
+                         const char *owner_id)
 {
     const apr_array_header_t *teams = identity_assigned_teams(given, owner_id);
     identity_permset_t want = {0};
@@ -346,21 +376,24 @@ bool identity_may_resend(identity_call_t *call, const identity_assignments_t *gi
     for (int i = 0; may && teams && i < teams->nelts; i++)
         may = permitted_in_each(
             call, &want,
-            identity_assigned_team_memberships(given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
-    return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                "This person was invited into an account where the caller may not do this.");
+            identity_assigned_team_memberships(
+                given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
+    return may || identity_deny(
+                      call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                      "This person was invited into an account where the caller may not do this.");
 }
 
 /* Checks only what came with the invitation: whatever others added since was checked against their rights. */
 bool identity_inviter_covers(identity_call_t *call, const identity_principal_t *principal,
-                             const identity_invitation_row_t *invitation, const identity_assignments_t *given,
-                             bool *covers)
+                             const identity_invitation_row_t *invitation,
+                             const identity_assignments_t *given, bool *covers)
 {
     act_t act = {.principal = principal,
                  .permission = INVITE_PERMISSION,
                  .exceeds = !holds_anywhere(principal, INVITE_PERMISSION)};
 
-    weigh_owner(call, &act, given, invitation->adds ? invitation->id : invitation->user_id, invitation->created_at);
+    weigh_owner(call, &act, given, invitation->adds ? invitation->id : invitation->user_id,
+                invitation->created_at);
     return conclude(call, &act, covers);
 }
 
@@ -374,13 +407,16 @@ static bool load_inviter(identity_call_t *call, const identity_invitation_row_t 
 
     *principal = NULL;
     if (identity_id_valid(id, "user")) {
-        if (!identity_db_found(call, identity_user_get(call->db, invitation->entity_id, id, &user), &found))
+        if (!identity_db_found(call, identity_user_get(call->db, invitation->entity_id, id, &user),
+                               &found))
             return false;
-        return !found || user->status != IDENTITY_USER_ACTIVE || identity_principal_of_user(call, user, principal);
+        return !found || user->status != IDENTITY_USER_ACTIVE ||
+               identity_principal_of_user(call, user, principal);
     }
     if (!identity_db_found(call, identity_key_get(call->db, id, &key), &found))
         return false;
-    return !found || !identity_key_live(call, key) || identity_principal_of_key(call, key, principal);
+    return !found || !identity_key_live(call, key) ||
+           identity_principal_of_key(call, key, principal);
 }
 
 bool identity_inviter_holds(identity_call_t *call, const identity_invitation_row_t *invitation,

@@ -8,16 +8,18 @@
 bool identity_demo_account(identity_call_t *call, identity_account_row_t **account)
 {
     const char *name = call->env->settings->demo_account;
-    identity_db_status_t status = name ? identity_account_named(call->db, name, account) : IDENTITY_DB_NONE;
+    identity_db_status_t status =
+        name ? identity_account_named(call->db, name, account) : IDENTITY_DB_NONE;
 
     if (status == IDENTITY_DB_OK)
         return true;
     *account = NULL;
-    return status == IDENTITY_DB_NONE || status == IDENTITY_DB_CONFLICT || identity_db_ok(call, status);
+    return status == IDENTITY_DB_NONE || status == IDENTITY_DB_CONFLICT ||
+           identity_db_ok(call, status);
 }
 
-bool identity_principal_of_guest(identity_call_t *call, const char *session_id, identity_session_row_t **live,
-                                 identity_principal_t **principal)
+bool identity_principal_of_guest(identity_call_t *call, const char *session_id,
+                                 identity_session_row_t **live, identity_principal_t **principal)
 {
     identity_session_row_t *session;
     identity_account_row_t *account;

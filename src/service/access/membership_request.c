@@ -13,10 +13,12 @@ typedef struct mention {
 
 static const char *at(identity_call_t *call, const char *list, size_t position, const char *member)
 {
-    return apr_psprintf(call->pool, "%s.%" APR_SIZE_T_FMT ".%s", list, (apr_size_t)position, member);
+    return apr_psprintf(call->pool, "%s.%" APR_SIZE_T_FMT ".%s", list, (apr_size_t)position,
+                        member);
 }
 
-static bool push_id(identity_call_t *call, apr_array_header_t *mentions, const char *field, const json_t *value)
+static bool push_id(identity_call_t *call, apr_array_header_t *mentions, const char *field,
+                    const json_t *value)
 {
     const char *id = json_string_value(value);
 
@@ -29,7 +31,8 @@ static bool push_id(identity_call_t *call, apr_array_header_t *mentions, const c
     return true;
 }
 
-static bool push_name(identity_call_t *call, apr_array_header_t *mentions, const char *field, const json_t *value)
+static bool push_name(identity_call_t *call, apr_array_header_t *mentions, const char *field,
+                      const json_t *value)
 {
     const char *canonical = identity_name_canonical(call->pool, json_string_value(value));
 
@@ -43,43 +46,49 @@ static bool push_name(identity_call_t *call, apr_array_header_t *mentions, const
 }
 
 /* Collects what a membership object lists in `role_ids` and in `roles`. */
-static bool mentions_of(identity_call_t *call, const json_t *object, size_t position, apr_array_header_t *ids,
-                        apr_array_header_t *roles)
+static bool mentions_of(identity_call_t *call, const json_t *object, size_t position,
+                        apr_array_header_t *ids, apr_array_header_t *roles)
 {
     size_t i;
     json_t *item;
 
     json_array_foreach (json_object_get(object, "role_ids"), i, item) {
-        const char *field =
-            apr_psprintf(call->pool, "account_memberships.%" APR_SIZE_T_FMT ".role_ids.%" APR_SIZE_T_FMT,
-                         (apr_size_t)position, (apr_size_t)i);
+        const char *field = apr_psprintf(
+            call->pool, "account_memberships.%" APR_SIZE_T_FMT ".role_ids.%" APR_SIZE_T_FMT,
+            (apr_size_t)position, (apr_size_t)i);
         if (!push_id(call, ids, field, item))
             return false;
     }
     json_array_foreach (json_object_get(object, "roles"), i, item) {
-        const char *field = apr_psprintf(call->pool, "account_memberships.%" APR_SIZE_T_FMT ".roles.%" APR_SIZE_T_FMT,
-                                         (apr_size_t)position, (apr_size_t)i);
+        const char *field = apr_psprintf(
+            call->pool, "account_memberships.%" APR_SIZE_T_FMT ".roles.%" APR_SIZE_T_FMT,
+            (apr_size_t)position, (apr_size_t)i);
         if (json_object_size(item) == 0)
             continue;
         if (identity_json_has(item, "id")) {
-            if (!push_id(call, roles, apr_pstrcat(call->pool, field, ".id", NULL), json_object_get(item, "id")))
+            if (!push_id(call, roles, apr_pstrcat(call->pool, field, ".id", NULL),
+                         json_object_get(item, "id")))
                 return false;
         } else if (identity_json_has(item, "name")) {
-            if (!push_name(call, roles, apr_pstrcat(call->pool, field, ".name", NULL), json_object_get(item, "name")))
+            if (!push_name(call, roles, apr_pstrcat(call->pool, field, ".name", NULL),
+                           json_object_get(item, "name")))
                 return false;
         } else {
-            return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, apr_pstrcat(call->pool, field, ".name", NULL),
+            return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD,
+                                 apr_pstrcat(call->pool, field, ".name", NULL),
                                  "A role is given by its id or its name.");
         }
     }
     return true;
 }
 
-static const identity_role_row_t *find_role(const apr_array_header_t *rows, const mention_t *mention)
+static const identity_role_row_t *find_role(const apr_array_header_t *rows,
+                                            const mention_t *mention)
 {
     for (int i = 0; rows && i < rows->nelts; i++) {
         const identity_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_row_t *);
-        if (strcmp(mention->id ? row->id : row->canonical, mention->id ? mention->id : mention->canonical) == 0)
+        if (strcmp(mention->id ? row->id : row->canonical,
+                   mention->id ? mention->id : mention->canonical) == 0)
             return row;
     }
     return NULL;
@@ -103,7 +112,8 @@ static apr_array_header_t *resolve(identity_call_t *call, const apr_array_header
         const mention_t *mention = &APR_ARRAY_IDX(mentions, i, mention_t);
         const identity_role_row_t *row = find_role(rows, mention);
         if (!row) {
-            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, mention->field, "There is no such role.");
+            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, mention->field,
+                          "There is no such role.");
             return NULL;
         }
         if (!holds(ids, row->id))
@@ -122,8 +132,8 @@ static bool same_ids(const apr_array_header_t *a, const apr_array_header_t *b)
 }
 
 /* The roles of a membership object; `rows` are those of all roles named in the body. */
-static bool roles_of(identity_call_t *call, const json_t *object, size_t position, const apr_array_header_t *rows,
-                     apr_array_header_t **role_ids)
+static bool roles_of(identity_call_t *call, const json_t *object, size_t position,
+                     const apr_array_header_t *rows, apr_array_header_t **role_ids)
 {
     apr_array_header_t *by_id = apr_array_make(call->pool, 4, sizeof(mention_t)),
                        *by_role = apr_array_make(call->pool, 4, sizeof(mention_t));
@@ -136,7 +146,8 @@ static bool roles_of(identity_call_t *call, const json_t *object, size_t positio
     if (!roles)
         return false;
     if (by_id->nelts && by_role->nelts && !same_ids(ids, roles))
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, at(call, "account_memberships", position, "roles"),
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD,
+                             at(call, "account_memberships", position, "roles"),
                              "roles and role_ids name different roles.");
     *role_ids = by_role->nelts ? roles : ids;
     return true;
@@ -157,23 +168,28 @@ static bool read_roles(identity_call_t *call, const json_t *list, apr_array_head
             return false;
     for (int m = 0; m < mentions->nelts; m++) {
         const mention_t *mention = &APR_ARRAY_IDX(mentions, m, mention_t);
-        APR_ARRAY_PUSH(mention->id ? ids : names, const char *) = mention->id ? mention->id : mention->canonical;
+        APR_ARRAY_PUSH(mention->id ? ids : names, const char *) =
+            mention->id ? mention->id : mention->canonical;
     }
     if (mentions->nelts == 0)
         return true;
-    return identity_db_ok(call, identity_roles_find(call->db, call->principal->entity_id, ids, names, NULL, rows));
+    return identity_db_ok(
+        call, identity_roles_find(call->db, call->principal->entity_id, ids, names, NULL, rows));
 }
 
-static bool account_at(identity_call_t *call, const char *field, const char *id, identity_account_row_t *account)
+static bool account_at(identity_call_t *call, const char *field, const char *id,
+                       identity_account_row_t *account)
 {
     identity_account_row_t *row = NULL;
     bool found = false;
 
     if (identity_id_valid(id, "plat") &&
-        !identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, id, &row), &found))
+        !identity_db_found(
+            call, identity_account_find(call->db, call->principal->entity_id, id, &row), &found))
         return false;
     if (!found)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such account.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                             "There is no such account.");
     *account = *row;
     return true;
 }
@@ -189,9 +205,10 @@ static bool read_membership(identity_call_t *call, const json_t *object, size_t 
         !roles_of(call, object, position, rows, &role_ids))
         return false;
     for (int i = 0; i < request->memberships->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *)->account.id, row->account.id) ==
-            0)
-            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This account is named twice.");
+        if (strcmp(APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *)->account.id,
+                   row->account.id) == 0)
+            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                                 "This account is named twice.");
     row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     identity_member_type_parse(identity_json_string(object, "type"), &row->type);
@@ -211,13 +228,16 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
     bool found = false;
 
     if (identity_id_valid(id, "team") &&
-        !identity_db_found(call, identity_team_get(call->db, call->principal->entity_id, id, &team), &found))
+        !identity_db_found(call, identity_team_get(call->db, call->principal->entity_id, id, &team),
+                           &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such team.");
     for (int i = 0; i < request->teams->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id, team->id) == 0)
-            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "This team is named twice.");
+        if (strcmp(APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id,
+                   team->id) == 0)
+            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                                 "This team is named twice.");
     row->entity_id = call->principal->entity_id;
     row->team_id = team->id;
     row->created_at = call->now;
@@ -227,7 +247,8 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
     if (identity_json_has(object, "end_at"))
         identity_time_parse(identity_json_string(object, "end_at"), &row->end_at);
     if (identity_json_has(object, "end_at") && row->end_at <= row->start_at)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, at(call, "team_memberships", position, "end_at"),
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD,
+                             at(call, "team_memberships", position, "end_at"),
                              "end_at must be later than start_at.");
     APR_ARRAY_PUSH(request->teams, identity_team_member_row_t *) = row;
     APR_ARRAY_PUSH(request->team_positions, int) = (int)position;
@@ -278,20 +299,24 @@ bool identity_membership_request_read_one(identity_call_t *call, const char *lis
     return read;
 }
 
-bool identity_membership_request_write(identity_call_t *call, identity_owner_t owner, const char *owner_id,
+bool identity_membership_request_write(identity_call_t *call, identity_owner_t owner,
+                                       const char *owner_id,
                                        const identity_membership_request_t *request)
 {
     for (int i = 0; i < request->memberships->nelts; i++) {
-        identity_membership_row_t *row = APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
+        identity_membership_row_t *row =
+            APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
         row->owner_id = owner_id;
         row->id = identity_call_id(call, "memb");
         if (!row->id ||
             !identity_db_ok(call, identity_membership_insert(
-                                      call->db, owner, row, APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *))))
+                                      call->db, owner, row,
+                                      APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *))))
             return false;
     }
     for (int i = 0; i < request->teams->nelts; i++) {
-        identity_team_member_row_t *row = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
+        identity_team_member_row_t *row =
+            APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
         row->owner_id = owner_id;
         row->id = identity_call_id(call, "tmem");
         if (!row->id || !identity_db_ok(call, identity_team_member_insert(call->db, owner, row)))
@@ -302,12 +327,15 @@ bool identity_membership_request_write(identity_call_t *call, identity_owner_t o
 
 /* ---- for audit records ------------------------------------------------------------------------------------------ */
 
-void identity_changes_add_membership_request(identity_changes_t *changes, const identity_membership_request_t *request)
+void identity_changes_add_membership_request(identity_changes_t *changes,
+                                             const identity_membership_request_t *request)
 {
     for (int i = 0; i < request->memberships->nelts; i++)
-        identity_changes_add_membership(changes, NULL, NULL,
-                                        APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
-                                        APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *));
+        identity_changes_add_membership(
+            changes, NULL, NULL,
+            APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *),
+            APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *));
     for (int i = 0; i < request->teams->nelts; i++)
-        identity_changes_add_team(changes, NULL, APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *));
+        identity_changes_add_team(changes, NULL,
+                                  APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *));
 }

@@ -14,7 +14,8 @@ static identity_grant_t *grant_in(const apr_array_header_t *grants, const char *
     return NULL;
 }
 
-static apr_array_header_t *grants_of_rows(const identity_call_t *call, const apr_array_header_t *rows)
+static apr_array_header_t *grants_of_rows(const identity_call_t *call,
+                                          const apr_array_header_t *rows)
 {
     apr_pool_t *pool = call->pool;
     apr_array_header_t *grants = apr_array_make(pool, 4, sizeof(identity_grant_t));
@@ -44,7 +45,8 @@ static apr_array_header_t *grants_of_rows(const identity_call_t *call, const apr
     return grants;
 }
 
-static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const identity_standing_row_t *row)
+static void add_role(apr_pool_t *pool, const apr_array_header_t *grants,
+                     const identity_standing_row_t *row)
 {
     identity_grant_t *grant = grant_in(grants, row->account_id);
 
@@ -52,22 +54,25 @@ static void add_role(apr_pool_t *pool, const apr_array_header_t *grants, const i
         return;
     if (!grant->roles)
         grant->roles = apr_array_make(pool, 4, sizeof(identity_assigned_role_t));
-    APR_ARRAY_PUSH(grant->roles, identity_assigned_role_t) = (identity_assigned_role_t){row->id, row->name, row->slug};
+    APR_ARRAY_PUSH(grant->roles, identity_assigned_role_t) =
+        (identity_assigned_role_t){row->id, row->name, row->slug};
 }
 
-static void add_team(apr_pool_t *pool, identity_principal_t *principal, const identity_standing_row_t *row,
-                     apr_time_t now)
+static void add_team(apr_pool_t *pool, identity_principal_t *principal,
+                     const identity_standing_row_t *row, apr_time_t now)
 {
-    principal->changes_at =
-        identity_time_sooner(principal->changes_at, row->start_at > now ? row->start_at : row->end_at);
+    principal->changes_at = identity_time_sooner(principal->changes_at,
+                                                 row->start_at > now ? row->start_at : row->end_at);
     if (row->start_at > now)
         return;
     if (!principal->teams)
         principal->teams = apr_array_make(pool, 2, sizeof(identity_assigned_team_t));
-    APR_ARRAY_PUSH(principal->teams, identity_assigned_team_t) = (identity_assigned_team_t){row->id, row->name};
+    APR_ARRAY_PUSH(principal->teams, identity_assigned_team_t) =
+        (identity_assigned_team_t){row->id, row->name};
 }
 
-static void set_entity(identity_principal_t *principal, const char *reference, apr_time_t expires_at)
+static void set_entity(identity_principal_t *principal, const char *reference,
+                       apr_time_t expires_at)
 {
     principal->entity_reference = reference;
     principal->sandbox = expires_at != 0;
@@ -75,30 +80,35 @@ static void set_entity(identity_principal_t *principal, const char *reference, a
 
 /* Logins of different entities may be equal, and in a sandbox anybody can choose any login: those are never used as
  * the user's name. */
-static void set_login(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user,
-                      const identity_standing_row_t *entity)
+static void set_login(identity_call_t *call, identity_principal_t *principal,
+                      const identity_user_row_t *user, const identity_standing_row_t *entity)
 {
-    const char *key = user->login && !principal->sandbox ? identity_login_key(call->pool, user->login) : NULL;
+    const char *key =
+        user->login && !principal->sandbox ? identity_login_key(call->pool, user->login) : NULL;
 
-    principal->login = key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
+    principal->login =
+        key && entity->lasting > 1 ? apr_pstrcat(call->pool, entity->name, "/", key, NULL) : key;
 }
 
-const char *identity_remote_user(const identity_settings_t *settings, const identity_principal_t *principal)
+const char *identity_remote_user(const identity_settings_t *settings,
+                                 const identity_principal_t *principal)
 {
     return settings->logins && principal->login ? principal->login : principal->name;
 }
 
 /* The names that rules in the configuration may use. */
-static bool load_names(identity_call_t *call, identity_principal_t *principal, const identity_user_row_t *user)
+static bool load_names(identity_call_t *call, identity_principal_t *principal,
+                       const identity_user_row_t *user)
 {
     apr_array_header_t *rows = NULL;
 
-    if (!identity_db_ok(call,
-                        identity_standing_of_user(call->db, principal->entity_id, principal->id, call->now, &rows)))
+    if (!identity_db_ok(call, identity_standing_of_user(call->db, principal->entity_id,
+                                                        principal->id, call->now, &rows)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
         const identity_standing_row_t *row = APR_ARRAY_IDX(rows, i, identity_standing_row_t *);
-        identity_grant_t *grant = row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(principal->grants, row->id) : NULL;
+        identity_grant_t *grant =
+            row->kind == IDENTITY_STANDING_ACCOUNT ? grant_in(principal->grants, row->id) : NULL;
         if (grant)
             grant->reference = row->name;
         if (row->kind == IDENTITY_STANDING_ENTITY) {
@@ -131,7 +141,8 @@ bool identity_principal_of_user(identity_call_t *call, const identity_user_row_t
 }
 
 /* The owner's present principal, reduced in each account to the key's permissions. */
-static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal)
+static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *key,
+                               identity_principal_t **principal)
 {
     identity_user_row_t *user = NULL;
     identity_permset_t narrow = {0};
@@ -139,11 +150,13 @@ static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *
     bool found;
 
     *principal = NULL;
-    if (!identity_db_found(call, identity_user_get(call->db, key->entity_id, key->user_id, &user), &found))
+    if (!identity_db_found(call, identity_user_get(call->db, key->entity_id, key->user_id, &user),
+                           &found))
         return false;
     if (!found || user->status != IDENTITY_USER_ACTIVE)
         return true;
-    if (!identity_key_narrowing(call, key, &names) || !identity_principal_of_user(call, user, principal))
+    if (!identity_key_narrowing(call, key, &names) ||
+        !identity_principal_of_user(call, user, principal))
         return false;
     (*principal)->key_id = key->id;
     (*principal)->method = "key";
@@ -157,7 +170,8 @@ static bool principal_of_owner(identity_call_t *call, const identity_key_row_t *
     return true;
 }
 
-bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key, identity_principal_t **principal)
+bool identity_principal_of_key(identity_call_t *call, const identity_key_row_t *key,
+                               identity_principal_t **principal)
 {
     identity_principal_t *made = apr_pcalloc(call->pool, sizeof *made);
     apr_array_header_t *names;
@@ -185,18 +199,20 @@ static bool account_of_entity(identity_call_t *call, void *data)
 
     return identity_db_found(
         call,
-        identity_account_find(call->db, call->principal->entity_id,
-                              call->account_asked ? call->account_asked : call->in->headers.platform_id, row),
+        identity_account_find(
+            call->db, call->principal->entity_id,
+            call->account_asked ? call->account_asked : call->in->headers.platform_id, row),
         &found);
 }
 
 /* The same answer for an account of another entity, an unknown one, and one without a membership. */
 static bool foreign_account(identity_call_t *call)
 {
-    return call->account_asked ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
-                                               "The account that is asked about is not open to this caller.")
-                               : identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                               "The account named by x-platform-id is not open to this caller.");
+    return call->account_asked
+               ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
+                               "The account that is asked about is not open to this caller.")
+               : identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                               "The account named by x-platform-id is not open to this caller.");
 }
 
 static bool select_entity_wide(identity_call_t *call)
@@ -237,7 +253,8 @@ static bool accounts_agree(identity_call_t *call)
 {
     const char *header = call->in->headers.platform_id;
 
-    return !call->account_asked || !header || !call->account_id || strcmp(call->account_id, header) == 0 ||
+    return !call->account_asked || !header || !call->account_id ||
+           strcmp(call->account_id, header) == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account",
                          "account and x-platform-id name two accounts.");
 }
@@ -297,8 +314,11 @@ bool identity_permission_held(identity_call_t *call)
         return true;
     call->lacking = route->permission;
     return identity_deny(
-        call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s", route->permission,
-        call->principal->narrowed ? " The key is narrowed: its own list of permissions leaves this one out." : "");
+        call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s",
+        route->permission,
+        call->principal->narrowed
+            ? " The key is narrowed: its own list of permissions leaves this one out."
+            : "");
 }
 
 bool identity_principal_covers(const identity_principal_t *principal, const char *account_id,
@@ -312,34 +332,40 @@ bool identity_principal_covers(const identity_principal_t *principal, const char
 
 bool identity_principal_is_partner(const identity_principal_t *principal, const char *account_id)
 {
-    const identity_grant_t *grant = principal->entity_wide ? NULL : grant_in(principal->grants, account_id);
+    const identity_grant_t *grant =
+        principal->entity_wide ? NULL : grant_in(principal->grants, account_id);
     return grant && grant->type == IDENTITY_MEMBER_PARTNER;
 }
 
 /* In every account, and there must be one. */
-static bool grants_cover(identity_call_t *call, const identity_principal_t *principal, const identity_permset_t *want,
-                         bool *covers)
+static bool grants_cover(identity_call_t *call, const identity_principal_t *principal,
+                         const identity_permset_t *want, bool *covers)
 {
     apr_int64_t covered = 0, accounts = 0;
 
     for (int i = 0; i < principal->grants->nelts; i++)
-        covered += identity_permset_covers(&APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, want);
+        covered += identity_permset_covers(
+            &APR_ARRAY_IDX(principal->grants, i, identity_grant_t).permissions, want);
     /* Each grant belongs to a different account of the entity: compare their number. */
-    if (!identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, covered, &accounts)))
+    if (!identity_db_ok(
+            call, identity_accounts_count(call->db, principal->entity_id, covered, &accounts)))
         return false;
     *covers = covered > 0 && covered == accounts;
     return true;
 }
 
-bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want, bool *covers)
+bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want,
+                                      bool *covers)
 {
     const identity_principal_t *principal = call->principal;
 
-    *covers = principal->entity_wide ? identity_permset_covers(&principal->entity_permissions, want) : !call->partner;
+    *covers = principal->entity_wide ? identity_permset_covers(&principal->entity_permissions, want)
+                                     : !call->partner;
     return principal->entity_wide || !*covers || grants_cover(call, principal, want, covers);
 }
 
-bool identity_principal_holds_everything(identity_call_t *call, const identity_principal_t *principal, bool *holds)
+bool identity_principal_holds_everything(identity_call_t *call,
+                                         const identity_principal_t *principal, bool *holds)
 {
     const identity_permset_t everything = {.all = true};
     apr_int64_t accounts = 1;
@@ -351,7 +377,8 @@ bool identity_principal_holds_everything(identity_call_t *call, const identity_p
         return grants_cover(call, principal, &everything, holds);
     /* A caller with direct access to the database needs no account. */
     if (principal->kind != IDENTITY_CALLER_LOCAL &&
-        !identity_db_ok(call, identity_accounts_count(call->db, principal->entity_id, 1, &accounts)))
+        !identity_db_ok(call,
+                        identity_accounts_count(call->db, principal->entity_id, 1, &accounts)))
         return false;
     *holds = accounts > 0 && identity_permset_covers(&principal->entity_permissions, &everything);
     return true;
@@ -363,6 +390,7 @@ bool identity_needs_everything(identity_call_t *call, const char *what)
 
     if (!identity_principal_holds_everything(call, call->principal, &holds))
         return false;
-    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                  "%s takes every permission in every account of the entity.", what);
+    return holds ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "%s takes every permission in every account of the entity.", what);
 }

@@ -4,7 +4,8 @@
 
 #include "access/access.h"
 
-static bool load(identity_call_t *call, const apr_array_header_t *ids, bool with_permissions, identity_roles_t **roles)
+static bool load(identity_call_t *call, const apr_array_header_t *ids, bool with_permissions,
+                 identity_roles_t **roles)
 {
     apr_array_header_t *rows = NULL, *edges = NULL, *permissions = NULL;
     identity_roles_t *made = apr_pcalloc(call->pool, sizeof *made);
@@ -19,8 +20,8 @@ static bool load(identity_call_t *call, const apr_array_header_t *ids, bool with
     *roles = made;
     if (ids->nelts == 0)
         return true;
-    if (!identity_db_ok(call,
-                        identity_roles_closure(call->db, ids, &rows, &edges, with_permissions ? &permissions : NULL)))
+    if (!identity_db_ok(call, identity_roles_closure(call->db, ids, &rows, &edges,
+                                                     with_permissions ? &permissions : NULL)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
         identity_role_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_row_t *);
@@ -30,35 +31,41 @@ static bool load(identity_call_t *call, const apr_array_header_t *ids, bool with
             identity_builtin_role_permissions(index, call->env->settings->catalogue, set);
         apr_hash_set(made->rows, row->id, APR_HASH_KEY_STRING, row);
         apr_hash_set(made->permissions, row->id, APR_HASH_KEY_STRING, set);
-        apr_hash_set(made->children, row->id, APR_HASH_KEY_STRING, apr_array_make(call->pool, 2, sizeof(const char *)));
+        apr_hash_set(made->children, row->id, APR_HASH_KEY_STRING,
+                     apr_array_make(call->pool, 2, sizeof(const char *)));
     }
     for (int i = 0; i < edges->nelts; i++) {
         identity_role_edge_row_t *edge = APR_ARRAY_IDX(edges, i, identity_role_edge_row_t *);
-        apr_array_header_t *children = apr_hash_get(made->children, edge->role_id, APR_HASH_KEY_STRING);
+        apr_array_header_t *children =
+            apr_hash_get(made->children, edge->role_id, APR_HASH_KEY_STRING);
         if (children)
             APR_ARRAY_PUSH(children, const char *) = edge->child_id;
     }
     for (int i = 0; permissions && i < permissions->nelts; i++) {
-        identity_role_permission_row_t *row = APR_ARRAY_IDX(permissions, i, identity_role_permission_row_t *);
-        identity_permset_t *set = apr_hash_get(made->permissions, row->role_id, APR_HASH_KEY_STRING);
+        identity_role_permission_row_t *row =
+            APR_ARRAY_IDX(permissions, i, identity_role_permission_row_t *);
+        identity_permset_t *set =
+            apr_hash_get(made->permissions, row->role_id, APR_HASH_KEY_STRING);
         if (set)
             identity_permset_add(call->pool, set, row->permission);
     }
     return true;
 }
 
-bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
+bool identity_roles_load(identity_call_t *call, const apr_array_header_t *ids,
+                         identity_roles_t **roles)
 {
     return load(call, ids, true, roles);
 }
 
-bool identity_roles_load_shown(identity_call_t *call, const apr_array_header_t *ids, identity_roles_t **roles)
+bool identity_roles_load_shown(identity_call_t *call, const apr_array_header_t *ids,
+                               identity_roles_t **roles)
 {
     return load(call, ids, false, roles);
 }
 
-static void add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id, int levels,
-                            identity_permset_t *set)
+static void add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
+                            int levels, identity_permset_t *set)
 {
     const identity_permset_t *own = apr_hash_get(roles->permissions, id, APR_HASH_KEY_STRING);
     const apr_array_header_t *children = apr_hash_get(roles->children, id, APR_HASH_KEY_STRING);
@@ -69,18 +76,20 @@ static void add_permissions(identity_call_t *call, const identity_roles_t *roles
         add_permissions(call, roles, APR_ARRAY_IDX(children, i, const char *), levels - 1, set);
 }
 
-void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles, const char *id,
-                                    identity_permset_t *set)
+void identity_roles_add_permissions(identity_call_t *call, const identity_roles_t *roles,
+                                    const char *id, identity_permset_t *set)
 {
     add_permissions(call, roles, id, IDENTITY_ROLE_DEPTH, set);
 }
 
-static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels, bool embedded);
+static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels,
+                         bool embedded);
 
-static json_t *render(identity_call_t *call, identity_roles_t *roles, const identity_role_row_t *row, int levels,
-                      bool embedded)
+static json_t *render(identity_call_t *call, identity_roles_t *roles,
+                      const identity_role_row_t *row, int levels, bool embedded)
 {
-    const apr_array_header_t *children = apr_hash_get(roles->children, row->id, APR_HASH_KEY_STRING);
+    const apr_array_header_t *children =
+        apr_hash_get(roles->children, row->id, APR_HASH_KEY_STRING);
     json_t *role = json_object(), *child_ids = json_array(), *child_roles = json_array();
 
     for (int i = 0; children && i < children->nelts; i++) {
@@ -99,13 +108,15 @@ static json_t *render(identity_call_t *call, identity_roles_t *roles, const iden
     if (embedded)
         return role;
     json_object_set_new(role, "slug", json_string(row->slug));
-    json_object_set_new(role, "permissions",
-                        identity_permset_json(apr_hash_get(roles->permissions, row->id, APR_HASH_KEY_STRING),
-                                              call->env->settings->catalogue));
+    json_object_set_new(
+        role, "permissions",
+        identity_permset_json(apr_hash_get(roles->permissions, row->id, APR_HASH_KEY_STRING),
+                              call->env->settings->catalogue));
     return role;
 }
 
-static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels, bool embedded)
+static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels,
+                         bool embedded)
 {
     const identity_role_row_t *row = apr_hash_get(roles->rows, id, APR_HASH_KEY_STRING);
     apr_hash_t *cache = embedded ? roles->embedded[levels] : roles->rendered[levels];
@@ -121,7 +132,8 @@ static json_t *role_json(identity_call_t *call, identity_roles_t *roles, const c
     return json_incref(known);
 }
 
-json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id, int levels)
+json_t *identity_role_json(identity_call_t *call, identity_roles_t *roles, const char *id,
+                           int levels)
 {
     return role_json(call, roles, id, levels, false);
 }

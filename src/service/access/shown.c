@@ -9,7 +9,8 @@
 
 #include "access/access.h"
 
-#define LASTS apr_time_from_sec(300) /* even without a change record, to pick up rows edited by hand */
+#define LASTS                                                                                      \
+    apr_time_from_sec(300) /* even without a change record, to pick up rows edited by hand */
 
 /* Finished text. A piece with two halves has a NUL between them: for an account, which appears in two places of a
  * membership; for assignments, memberships and teams. */
@@ -45,8 +46,8 @@ static void write_half(identity_writer_t *writer, const piece_t *piece, bool sec
 }
 
 /* Looks an id up in the cache; if it is missing, adds it to the list to be read. */
-static void want(identity_call_t *call, apr_hash_t *pieces, identity_shared_kind_t kind, const char *id,
-                 apr_array_header_t *missing)
+static void want(identity_call_t *call, apr_hash_t *pieces, identity_shared_kind_t kind,
+                 const char *id, apr_array_header_t *missing)
 {
     if (apr_hash_get(pieces, id, APR_HASH_KEY_STRING))
         return;
@@ -60,8 +61,8 @@ static void want(identity_call_t *call, apr_hash_t *pieces, identity_shared_kind
 }
 
 /* Takes over what has been loaded meanwhile. */
-static void found(identity_call_t *call, const identity_shown_t *shown, apr_hash_t *pieces, identity_shared_kind_t kind,
-                  const char *id, piece_t piece)
+static void found(identity_call_t *call, const identity_shown_t *shown, apr_hash_t *pieces,
+                  identity_shared_kind_t kind, const char *id, piece_t piece)
 {
     piece_t *place = apr_hash_get(pieces, id, APR_HASH_KEY_STRING);
 
@@ -99,7 +100,8 @@ static piece_t account_piece(identity_call_t *call, const identity_account_row_t
     return piece_of(&writer);
 }
 
-static bool load_accounts(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *ids)
+static bool load_accounts(identity_call_t *call, identity_shown_t *shown,
+                          const apr_array_header_t *ids)
 {
     apr_array_header_t *rows;
 
@@ -109,12 +111,14 @@ static bool load_accounts(identity_call_t *call, identity_shown_t *shown, const 
         return false;
     for (int i = 0; i < rows->nelts; i++) {
         const identity_account_row_t *account = APR_ARRAY_IDX(rows, i, identity_account_row_t *);
-        found(call, shown, shown->accounts, IDENTITY_SHARED_ACCOUNT, account->id, account_piece(call, account));
+        found(call, shown, shown->accounts, IDENTITY_SHARED_ACCOUNT, account->id,
+              account_piece(call, account));
     }
     return true;
 }
 
-static bool load_roles(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *ids)
+static bool load_roles(identity_call_t *call, identity_shown_t *shown,
+                       const apr_array_header_t *ids)
 {
     identity_roles_t *roles;
 
@@ -135,11 +139,13 @@ static bool load_roles(identity_call_t *call, identity_shown_t *shown, const apr
 }
 
 /* Collects accounts and roles of these rows. */
-static void want_of(identity_call_t *call, const identity_shown_t *shown, const apr_array_header_t *rows,
-                    apr_array_header_t *accounts, apr_array_header_t *roles)
+static void want_of(identity_call_t *call, const identity_shown_t *shown,
+                    const apr_array_header_t *rows, apr_array_header_t *accounts,
+                    apr_array_header_t *roles)
 {
     for (int i = 0; i < rows->nelts; i++) {
-        const identity_membership_shown_t *row = APR_ARRAY_IDX(rows, i, identity_membership_shown_t *);
+        const identity_membership_shown_t *row =
+            APR_ARRAY_IDX(rows, i, identity_membership_shown_t *);
         want(call, shown->accounts, IDENTITY_SHARED_ACCOUNT, row->account_id, accounts);
         if (row->role_id)
             want(call, shown->roles, IDENTITY_SHARED_ROLE, row->role_id, roles);
@@ -151,7 +157,8 @@ static void want_of(identity_call_t *call, const identity_shown_t *shown, const 
 typedef identity_membership_shown_t row_t;
 
 /* Rows of one owner are adjacent: owner -> its first row, a pointer into their array. */
-static apr_hash_t *firsts_of(apr_pool_t *pool, const apr_array_header_t *rows, const char *(*owner_of)(const void *))
+static apr_hash_t *firsts_of(apr_pool_t *pool, const apr_array_header_t *rows,
+                             const char *(*owner_of)(const void *))
 {
     apr_hash_t *firsts = apr_hash_make(pool);
     const void **all = (const void **)rows->elts;
@@ -167,7 +174,8 @@ static const char *owner_of_membership(const void *row)
     return ((const row_t *)row)->owner_id;
 }
 
-static void write_roles(identity_writer_t *writer, const identity_shown_t *shown, row_t **row, row_t **next)
+static void write_roles(identity_writer_t *writer, const identity_shown_t *shown, row_t **row,
+                        row_t **next)
 {
     identity_write_literal(writer, ",\"roles\":[");
     for (row_t **at = row; at < next && (*at)->role_id; at++) {
@@ -179,7 +187,8 @@ static void write_roles(identity_writer_t *writer, const identity_shown_t *shown
 }
 
 /* A membership has a row for each of its roles. */
-static void write_membership(identity_writer_t *writer, const identity_shown_t *shown, row_t **row, row_t **next)
+static void write_membership(identity_writer_t *writer, const identity_shown_t *shown, row_t **row,
+                             row_t **next)
 {
     const piece_t *account = apr_hash_get(shown->accounts, (*row)->account_id, APR_HASH_KEY_STRING);
 
@@ -197,15 +206,17 @@ static void write_membership(identity_writer_t *writer, const identity_shown_t *
 }
 
 /* first: the owner's first row, or NULL. Memberships in an account that was deleted meanwhile are omitted. */
-static void write_memberships(identity_writer_t *writer, const identity_shown_t *shown, const apr_array_header_t *rows,
-                              row_t **first)
+static void write_memberships(identity_writer_t *writer, const identity_shown_t *shown,
+                              const apr_array_header_t *rows, row_t **first)
 {
     row_t **end = (row_t **)rows->elts + rows->nelts, **next;
     const char *separator = "";
 
     identity_write_literal(writer, "[");
-    for (row_t **row = first; row && row < end && strcmp((*row)->owner_id, (*first)->owner_id) == 0; row = next) {
-        const piece_t *account = apr_hash_get(shown->accounts, (*row)->account_id, APR_HASH_KEY_STRING);
+    for (row_t **row = first; row && row < end && strcmp((*row)->owner_id, (*first)->owner_id) == 0;
+         row = next) {
+        const piece_t *account =
+            apr_hash_get(shown->accounts, (*row)->account_id, APR_HASH_KEY_STRING);
         for (next = row + 1; next < end && strcmp((*next)->id, (*row)->id) == 0;)
             next++;
         if (account->text == unknown.text)
@@ -224,14 +235,16 @@ static const char *owner_of_member(const void *row)
     return ((const identity_team_member_row_t *)row)->owner_id;
 }
 
-static void write_teams(identity_writer_t *writer, const identity_shown_t *shown, const apr_array_header_t *rows,
-                        identity_team_member_row_t **first)
+static void write_teams(identity_writer_t *writer, const identity_shown_t *shown,
+                        const apr_array_header_t *rows, identity_team_member_row_t **first)
 {
-    identity_team_member_row_t **end = (identity_team_member_row_t **)rows->elts + rows->nelts, **row = first;
+    identity_team_member_row_t **end = (identity_team_member_row_t **)rows->elts + rows->nelts,
+                               **row = first;
 
     identity_write_literal(writer, "[");
     for (; row && row < end && strcmp((*row)->owner_id, (*first)->owner_id) == 0; row++) {
-        identity_write_member(writer, row > first ? ",{\"team_id\":" : "{\"team_id\":", (*row)->team_id);
+        identity_write_member(writer,
+                              row > first ? ",{\"team_id\":" : "{\"team_id\":", (*row)->team_id);
         identity_write_literal(writer, ",\"start_at\":");
         identity_write_time(writer, (*row)->start_at);
         identity_write_literal(writer, ",\"end_at\":");
@@ -244,8 +257,8 @@ static void write_teams(identity_writer_t *writer, const identity_shown_t *shown
 }
 
 /* What the teams grant. */
-static void finish_teams(identity_call_t *call, const identity_shown_t *shown, const apr_array_header_t *ids,
-                         const apr_array_header_t *rows)
+static void finish_teams(identity_call_t *call, const identity_shown_t *shown,
+                         const apr_array_header_t *ids, const apr_array_header_t *rows)
 {
     apr_hash_t *firsts = firsts_of(call->pool, rows, owner_of_membership);
 
@@ -259,18 +272,19 @@ static void finish_teams(identity_call_t *call, const identity_shown_t *shown, c
 }
 
 /* Loads everything that the rows of users refer to and the cache lacks. */
-static bool load_parts(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *memberships,
-                       const apr_array_header_t *members)
+static bool load_parts(identity_call_t *call, identity_shown_t *shown,
+                       const apr_array_header_t *memberships, const apr_array_header_t *members)
 {
-    apr_array_header_t *teams = apr_array_make(call->pool, 4, sizeof(const char *)), *of_teams = NULL,
+    apr_array_header_t *teams = apr_array_make(call->pool, 4, sizeof(const char *)),
+                       *of_teams = NULL,
                        *accounts = apr_array_make(call->pool, 4, sizeof(const char *)),
                        *roles = apr_array_make(call->pool, 4, sizeof(const char *));
 
     for (int i = 0; i < members->nelts; i++)
-        want(call, shown->teams, IDENTITY_SHARED_TEAM, APR_ARRAY_IDX(members, i, identity_team_member_row_t *)->team_id,
-             teams);
-    if (teams->nelts &&
-        !identity_db_ok(call, identity_memberships_shown(call->db, IDENTITY_OWNER_TEAM, teams, &of_teams)))
+        want(call, shown->teams, IDENTITY_SHARED_TEAM,
+             APR_ARRAY_IDX(members, i, identity_team_member_row_t *)->team_id, teams);
+    if (teams->nelts && !identity_db_ok(call, identity_memberships_shown(
+                                                  call->db, IDENTITY_OWNER_TEAM, teams, &of_teams)))
         return false;
     want_of(call, shown, memberships, accounts, roles);
     if (of_teams)
@@ -284,8 +298,9 @@ static bool load_parts(identity_call_t *call, identity_shown_t *shown, const apr
 
 /* ---- users ------------------------------------------------------------------------------------------------------- */
 
-static void finish_users(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *ids,
-                         const apr_array_header_t *memberships, const apr_array_header_t *members)
+static void finish_users(identity_call_t *call, identity_shown_t *shown,
+                         const apr_array_header_t *ids, const apr_array_header_t *memberships,
+                         const apr_array_header_t *members)
 {
     apr_hash_t *firsts = firsts_of(call->pool, memberships, owner_of_membership),
                *first_members = firsts_of(call->pool, members, owner_of_member);
@@ -294,7 +309,8 @@ static void finish_users(identity_call_t *call, identity_shown_t *shown, const a
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
         identity_writer_t writer;
         identity_writer_begin(&writer, call->pool, IDENTITY_SHOWN_LENGTH, IDENTITY_ANSWER_MAX);
-        write_memberships(&writer, shown, memberships, apr_hash_get(firsts, id, APR_HASH_KEY_STRING));
+        write_memberships(&writer, shown, memberships,
+                          apr_hash_get(firsts, id, APR_HASH_KEY_STRING));
         identity_write_raw(&writer, "", 1);
         write_teams(&writer, shown, members, apr_hash_get(first_members, id, APR_HASH_KEY_STRING));
         shown->age.ids[1] = id;
@@ -302,13 +318,15 @@ static void finish_users(identity_call_t *call, identity_shown_t *shown, const a
     }
 }
 
-static bool load_users(identity_call_t *call, identity_shown_t *shown, const apr_array_header_t *ids)
+static bool load_users(identity_call_t *call, identity_shown_t *shown,
+                       const apr_array_header_t *ids)
 {
     apr_array_header_t *memberships, *members;
 
     if (ids->nelts == 0)
         return true;
-    if (!identity_db_ok(call, identity_memberships_shown(call->db, IDENTITY_OWNER_USER, ids, &memberships)) ||
+    if (!identity_db_ok(
+            call, identity_memberships_shown(call->db, IDENTITY_OWNER_USER, ids, &memberships)) ||
         !identity_db_ok(call, identity_team_members_shown(call->db, ids, &members)) ||
         !load_parts(call, shown, memberships, members))
         return false;
@@ -316,8 +334,8 @@ static bool load_users(identity_call_t *call, identity_shown_t *shown, const apr
     return true;
 }
 
-bool identity_shown_load(identity_call_t *call, const apr_array_header_t *user_ids, apr_int64_t sequence,
-                         identity_shown_t **shown)
+bool identity_shown_load(identity_call_t *call, const apr_array_header_t *user_ids,
+                         apr_int64_t sequence, identity_shown_t **shown)
 {
     identity_shown_t *made = apr_pcalloc(call->pool, sizeof *made);
     apr_array_header_t *missing = apr_array_make(call->pool, 4, sizeof(const char *));
@@ -334,21 +352,25 @@ bool identity_shown_load(identity_call_t *call, const apr_array_header_t *user_i
     made->age.ids[0] = call->principal->entity_id;
     made->age.lasts = LASTS;
     for (int i = 0; i < user_ids->nelts; i++)
-        want(call, made->users, IDENTITY_SHARED_ASSIGNMENTS, APR_ARRAY_IDX(user_ids, i, const char *), missing);
+        want(call, made->users, IDENTITY_SHARED_ASSIGNMENTS,
+             APR_ARRAY_IDX(user_ids, i, const char *), missing);
     return load_users(call, made, missing);
 }
 
 void identity_shown_begin(identity_call_t *call, identity_writer_t *writer, int users)
 {
-    identity_writer_begin(writer, call->pool, (size_t)(users + 1) * IDENTITY_SHOWN_LENGTH, IDENTITY_ANSWER_MAX);
+    identity_writer_begin(writer, call->pool, (size_t)(users + 1) * IDENTITY_SHOWN_LENGTH,
+                          IDENTITY_ANSWER_MAX);
 }
 
-void identity_shown_memberships(identity_writer_t *writer, const identity_shown_t *shown, const char *user_id)
+void identity_shown_memberships(identity_writer_t *writer, const identity_shown_t *shown,
+                                const char *user_id)
 {
     write_half(writer, apr_hash_get(shown->users, user_id, APR_HASH_KEY_STRING), false);
 }
 
-void identity_shown_teams(identity_writer_t *writer, const identity_shown_t *shown, const char *user_id)
+void identity_shown_teams(identity_writer_t *writer, const identity_shown_t *shown,
+                          const char *user_id)
 {
     write_half(writer, apr_hash_get(shown->users, user_id, APR_HASH_KEY_STRING), true);
 }
@@ -358,8 +380,8 @@ static void write_boolean(identity_writer_t *writer, bool value)
     identity_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
-void identity_shown_user(identity_call_t *call, identity_writer_t *writer, const identity_shown_t *shown,
-                         const identity_user_row_t *user)
+void identity_shown_user(identity_call_t *call, identity_writer_t *writer,
+                         const identity_shown_t *shown, const identity_user_row_t *user)
 {
     identity_write_literal(writer, "{\"object_type\":\"USER\"");
     identity_write_member(writer, ",\"id\":", user->id);

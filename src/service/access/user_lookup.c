@@ -19,7 +19,8 @@ bool identity_user_found(identity_call_t *call, const char *id, identity_user_ro
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, id, user), &found))
+    if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, id, user),
+                           &found))
         return false;
     if (found && !identity_user_hidden(call, id))
         return true;
@@ -39,7 +40,8 @@ const char *identity_user_told(const identity_user_row_t *user)
 
 bool identity_change_pending(const identity_call_t *call, const identity_user_row_t *user)
 {
-    return user->pending_username && *user->pending_username && user->pending_expires_at > call->now;
+    return user->pending_username && *user->pending_username &&
+           user->pending_expires_at > call->now;
 }
 
 bool identity_key_live(const identity_call_t *call, identity_key_row_t *row)

@@ -4,7 +4,8 @@
 
 #include "call/call.h"
 
-#define VALUE_MAX 2048 /* of a list, as JSON: otherwise every record could grow as large as the body */
+#define VALUE_MAX                                                                                  \
+    2048 /* of a list, as JSON: otherwise every record could grow as large as the body */
 
 /* ---- what a change changed -------------------------------------------------------------------------------------- */
 
@@ -34,7 +35,8 @@ static json_t *bounded(json_t *value)
     size_t left = VALUE_MAX, i;
     json_t *cut, *item;
 
-    if (!json_is_array(value) || json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) <= VALUE_MAX)
+    if (!json_is_array(value) ||
+        json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) <= VALUE_MAX)
         return value;
     cut = json_array();
     json_array_foreach (value, i, item) {
@@ -49,17 +51,20 @@ static json_t *bounded(json_t *value)
     return cut;
 }
 
-static void add(identity_changes_t *changes, const char *account_id, const char *field, json_t *from, json_t *to)
+static void add(identity_changes_t *changes, const char *account_id, const char *field,
+                json_t *from, json_t *to)
 {
     change_t *change = apr_array_push(changes->list);
 
     change->account_id = account_id;
     change->field = field;
-    change->json = identity_json_own(
-        changes->pool, json_pack("{s:s,s:o,s:o}", "field", field, "from", bounded(from), "to", bounded(to)));
+    change->json =
+        identity_json_own(changes->pool, json_pack("{s:s,s:o,s:o}", "field", field, "from",
+                                                   bounded(from), "to", bounded(to)));
 }
 
-void identity_changes_add_json(identity_changes_t *changes, const char *field, json_t *from, json_t *to)
+void identity_changes_add_json(identity_changes_t *changes, const char *field, json_t *from,
+                               json_t *to)
 {
     if (!json_equal(from, to)) {
         add(changes, NULL, field, from, to);
@@ -74,12 +79,14 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
-void identity_changes_add(identity_changes_t *changes, const char *field, const char *from, const char *to)
+void identity_changes_add(identity_changes_t *changes, const char *field, const char *from,
+                          const char *to)
 {
     identity_changes_add_json(changes, field, text_or_null(from), text_or_null(to));
 }
 
-void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from, apr_time_t to)
+void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from,
+                               apr_time_t to)
 {
     identity_changes_add_json(changes, field, identity_time_json(from), identity_time_json(to));
 }
@@ -98,8 +105,8 @@ static json_t *strings_json(const apr_array_header_t *list)
     return array;
 }
 
-void identity_changes_add_list(identity_changes_t *changes, const char *field, const apr_array_header_t *from,
-                               const apr_array_header_t *to)
+void identity_changes_add_list(identity_changes_t *changes, const char *field,
+                               const apr_array_header_t *from, const apr_array_header_t *to)
 {
     identity_changes_add_json(changes, field, strings_json(from), strings_json(to));
 }
@@ -110,7 +117,8 @@ static json_t *member_or_null(const json_t *object, const char *name)
     return member ? json_incref(member) : json_null();
 }
 
-void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from, const json_t *to)
+void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from,
+                              const json_t *to)
 {
     json_t *both = json_copy((json_t *)from), *value;
     const char *name;
@@ -120,15 +128,19 @@ void identity_changes_compare(identity_changes_t *changes, const char *prefix, c
         const char *field = apr_pstrcat(changes->pool, prefix, name, NULL);
         json_t *before = json_object_get(from, name), *after = json_object_get(to, name);
         if (json_is_object(before) && json_is_object(after))
-            identity_changes_compare(changes, apr_pstrcat(changes->pool, field, ".", NULL), before, after);
+            identity_changes_compare(changes, apr_pstrcat(changes->pool, field, ".", NULL), before,
+                                     after);
         else
-            identity_changes_add_json(changes, field, member_or_null(from, name), member_or_null(to, name));
+            identity_changes_add_json(changes, field, member_or_null(from, name),
+                                      member_or_null(to, name));
     }
     json_decref(both);
 }
 
-void identity_changes_add_membership(identity_changes_t *changes, const identity_membership_row_t *from,
-                                     const apr_array_header_t *from_roles, const identity_membership_row_t *to,
+void identity_changes_add_membership(identity_changes_t *changes,
+                                     const identity_membership_row_t *from,
+                                     const apr_array_header_t *from_roles,
+                                     const identity_membership_row_t *to,
                                      const apr_array_header_t *to_roles)
 {
     const identity_membership_row_t *rows[] = {from, to};
@@ -136,10 +148,10 @@ void identity_changes_add_membership(identity_changes_t *changes, const identity
     json_t *values[2];
 
     for (int i = 0; i < 2; i++)
-        values[i] =
-            !rows[i] ? json_null()
-                     : json_pack("{s:s,s:s,s:o}", "account_id", rows[i]->account.id, "type",
-                                 identity_member_type_name(rows[i]->type), "role_ids", bounded(strings_json(roles[i])));
+        values[i] = !rows[i] ? json_null()
+                             : json_pack("{s:s,s:s,s:o}", "account_id", rows[i]->account.id, "type",
+                                         identity_member_type_name(rows[i]->type), "role_ids",
+                                         bounded(strings_json(roles[i])));
     if (json_equal(values[0], values[1])) {
         json_decref(values[0]);
         json_decref(values[1]);
@@ -150,8 +162,9 @@ void identity_changes_add_membership(identity_changes_t *changes, const identity
 
 static json_t *team_json(const identity_team_member_row_t *row)
 {
-    return row ? json_pack("{s:s,s:o,s:o}", "team_id", row->team_id, "start_at", identity_time_json(row->start_at),
-                           "end_at", identity_time_json(row->end_at))
+    return row ? json_pack("{s:s,s:o,s:o}", "team_id", row->team_id, "start_at",
+                           identity_time_json(row->start_at), "end_at",
+                           identity_time_json(row->end_at))
                : json_null();
 }
 
@@ -171,7 +184,8 @@ const char *identity_changes_message(const identity_changes_t *changes)
     const char *message = "Changed:";
 
     for (int i = 0; i < changes->list->nelts; i++)
-        message = apr_pstrcat(changes->pool, message, " ", APR_ARRAY_IDX(changes->list, i, change_t).field, NULL);
+        message = apr_pstrcat(changes->pool, message, " ",
+                              APR_ARRAY_IDX(changes->list, i, change_t).field, NULL);
     return message;
 }
 
@@ -214,7 +228,9 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
 
     if (!row.id)
         return false;
-    row.entity_id = audit->entity_id ? audit->entity_id : call->principal ? call->principal->entity_id : "";
+    row.entity_id = audit->entity_id  ? audit->entity_id
+                    : call->principal ? call->principal->entity_id
+                                      : "";
     row.user_id = audit->actor ? audit->actor : call->principal ? call->principal->id : "";
     row.target_entity_id = row.entity_id[0] ? row.entity_id : NULL;
     row.target_platform_id = audit->account ? audit->account->id : call->account_id;
@@ -235,10 +251,11 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
     row.sandbox_cap = change ? IDENTITY_SANDBOX_CHANGES : 0;
     if (audit->each_minute)
         row.id = id_of_minute(call, &row);
-    identity_db_status_t status =
-        audit->each_minute ? identity_audit_count(call->db, &row) : identity_audit_insert(call->db, &row);
+    identity_db_status_t status = audit->each_minute ? identity_audit_count(call->db, &row)
+                                                     : identity_audit_insert(call->db, &row);
     if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "This sandbox takes no more than %d changes.",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                             "This sandbox takes no more than %d changes.",
                              IDENTITY_SANDBOX_CHANGES);
     return identity_db_ok(call, status);
 }

@@ -28,9 +28,10 @@ bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
 
     json_array_foreach (json_object_get(call->body, "permissions"), i, item)
         if (!identity_permission_valid(json_string_value(item)))
-            return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD,
-                                 apr_psprintf(call->pool, "permissions.%" APR_SIZE_T_FMT, (apr_size_t)i),
-                                 "A permission is made of upper-case words joined by dots, such as REPORT.VIEW.");
+            return identity_deny(
+                call, IDENTITY_PROBLEM_INVALID_FIELD,
+                apr_psprintf(call->pool, "permissions.%" APR_SIZE_T_FMT, (apr_size_t)i),
+                "A permission is made of upper-case words joined by dots, such as REPORT.VIEW.");
     *list = identity_body_strings(call, "permissions");
     return true;
 }

@@ -34,7 +34,8 @@ bool identity_call_ready(identity_call_t *call)
     const identity_env_t *env = call->env;
 
     /* A process without keys must itself check whether the database, and the key beside it, are available again. */
-    return !env->available || env->keys || (env->available(env->context, call->pool) && env->keys) || unavailable(call);
+    return !env->available || env->keys ||
+           (env->available(env->context, call->pool) && env->keys) || unavailable(call);
 }
 
 bool identity_unauthorised(identity_call_t *call, const char *message)
@@ -50,12 +51,14 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
     case IDENTITY_DB_OK:
         return true;
     case IDENTITY_DB_BUSY:
-        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                             "The service is busy; please try again.");
     case IDENTITY_DB_NONE:
     case IDENTITY_DB_CONFLICT:
         /* A guarded update that matched no row, or a duplicate id: an unforeseen conflict with another request. */
         identity_log(call, IDENTITY_LOG_WARNING, "ID0301: two changes conflicted");
-        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is busy; please try again.");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                             "The service is busy; please try again.");
     case IDENTITY_DB_LOST:
     case IDENTITY_DB_FAILED:
         break;
@@ -128,13 +131,15 @@ static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *d
     identity_db_use(call->db, call->pool);
     if (!identity_db_ok(call, identity_db_begin(call->db, true)))
         return false;
-    if ((!call->recheck || call->recheck(call)) && work(call, data) && identity_idempotency_complete(call))
+    if ((!call->recheck || call->recheck(call)) && work(call, data) &&
+        identity_idempotency_complete(call))
         return commit(call);
     identity_db_rollback(call->db);
     return false;
 }
 
-static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_work_t *work, void *data)
+static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_work_t *work,
+                         void *data)
 {
     const identity_env_t *env = call->env;
 
@@ -162,7 +167,8 @@ bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *d
 {
     identity_problem_t present = call->problem;
 
-    bool done = write_behind(call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
+    bool done = write_behind(
+        call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
     call->problem = present;
     return done;
 }
@@ -191,7 +197,8 @@ void identity_header(identity_call_t *call, const char *name, const char *value)
 static void refuse_text(identity_call_t *call, bool too_large)
 {
     if (too_large)
-        identity_deny(call, call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
+        identity_deny(call,
+                      call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
                       call->paged ? "limit" : NULL, "The answer would be too large%s.",
                       call->paged ? ": ask for less at a time" : "");
     else
@@ -240,8 +247,8 @@ bool identity_answer_empty(identity_call_t *call, int status)
 
 /* ---- work of the command line ------------------------------------------------------------------------------------ */
 
-bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
-                        identity_work_t *work, void *data, identity_problem_t *problem)
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                        bool write, identity_work_t *work, void *data, identity_problem_t *problem)
 {
     identity_authentication_t local;
     identity_call_t call;
@@ -254,7 +261,8 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
     return done;
 }
 
-void identity_authenticate_local(apr_pool_t *pool, const char *entity_id, identity_authentication_t *out)
+void identity_authenticate_local(apr_pool_t *pool, const char *entity_id,
+                                 identity_authentication_t *out)
 {
     identity_principal_t *principal = apr_pcalloc(pool, sizeof *principal);
 

@@ -14,7 +14,7 @@ typedef struct identity_idempotency identity_idempotency_t;
 /* ---- routes.def -------------------------------------------------------------------------------------------------- */
 
 typedef enum {
-    IDENTITY_CREDENTIAL_NONE,     /* public; a credential is ignored */
+    IDENTITY_CREDENTIAL_NONE, /* public; a credential is ignored */
     IDENTITY_CREDENTIAL_OPTIONAL, /* public; a valid credential extends what is possible, an invalid one is ignored */
     IDENTITY_CREDENTIAL_REQUIRED
 } identity_credential_t;
@@ -22,20 +22,24 @@ typedef enum {
 struct identity_route {
     const char *operation;
     const char *method;
-    const char *pattern; /* /v1/users/{user}; the name in braces is the id's prefix, `invitation` for ids without one */
+    const char *
+        pattern; /* /v1/users/{user}; the name in braces is the id's prefix, `invitation` for ids without one */
     identity_credential_t credential;
     const char *permission;       /* NULL: none required, or the handler decides */
     bool self;                    /* not needed on the caller's own record */
     const identity_field_t *body; /* of JSON; NULL: no body is read */
-    const identity_field_t *form; /* of application/x-www-form-urlencoded; NULL: forms are not accepted */
-    bool body_optional;           /* a missing body counts as an empty object */
-    bool invitations;             /* belongs to the invitations interface, which has a header and statuses of its own */
+    const identity_field_t
+        *form;          /* of application/x-www-form-urlencoded; NULL: forms are not accepted */
+    bool body_optional; /* a missing body counts as an empty object */
+    bool
+        invitations; /* belongs to the invitations interface, which has a header and statuses of its own */
     identity_rate_class_t rate;
-    bool rate_deferred; /* the client's limit is enforced only after the body has named the account */
+    bool
+        rate_deferred; /* the client's limit is enforced only after the body has named the account */
     bool (*handler)(identity_call_t *call);
 };
 
-#define ROUTE(operation, method, pattern, credential, permission, self, body, rate)                                    \
+#define ROUTE(operation, method, pattern, credential, permission, self, body, rate)                \
     bool identity_op_##operation(identity_call_t *call);
 #include "routes.def"
 #undef ROUTE
@@ -61,29 +65,32 @@ struct identity_call {
     identity_response_t *out;
     const identity_route_t *route;
     const identity_principal_t *principal; /* NULL: unauthenticated */
-    const char *account_id;                /* the account that the call acts on (x-platform-id), or NULL */
-    const char *account_asked;             /* id or reference of the account named in the query, or NULL */
-    identity_permset_t permissions;        /* effective in this call */
-    bool partner;                          /* the caller sees only its own user record */
-    const char *lacking;       /* the missing permission, if that is the problem (RFC 6750: insufficient_scope) */
+    const char *account_id;         /* the account that the call acts on (x-platform-id), or NULL */
+    const char *account_asked;      /* id or reference of the account named in the query, or NULL */
+    identity_permset_t permissions; /* effective in this call */
+    bool partner;                   /* the caller sees only its own user record */
+    const char *
+        lacking; /* the missing permission, if that is the problem (RFC 6750: insufficient_scope) */
     const char *id, *inner_id; /* from the path, well-formed; NULL if absent */
     apr_table_t *query;
-    bool paged;                          /* the query has been parsed for paging */
-    bool looked, fresh;                  /* ... whether what is kept of answers may be used; it may (shared.c) */
-    json_t *body;                        /* validated; an object */
-    bool standard;                       /* an OAuth form: answers and errors have the form of RFC 6749 */
-    const char *oauth_error;             /* the OAuth error code, if the problem's kind does not imply it */
-    const char *body_digest;             /* SHA-256 of the raw body, if the request has an Idempotency-Key */
+    bool paged;         /* the query has been parsed for paging */
+    bool looked, fresh; /* ... whether what is kept of answers may be used; it may (shared.c) */
+    json_t *body;       /* validated; an object */
+    bool standard;      /* an OAuth form: answers and errors have the form of RFC 6749 */
+    const char *oauth_error; /* the OAuth error code, if the problem's kind does not imply it */
+    const char *body_digest; /* SHA-256 of the raw body, if the request has an Idempotency-Key */
     identity_idempotency_t *idempotency; /* NULL: no Idempotency-Key */
     apr_time_t now;
-    identity_db_t *db;                      /* set only inside identity_read and identity_write */
-    bool (*recheck)(identity_call_t *call); /* run in each write transaction before its work; NULL: none */
+    identity_db_t *db; /* set only inside identity_read and identity_write */
+    bool (*recheck)(
+        identity_call_t *call); /* run in each write transaction before its work; NULL: none */
     identity_ratelimit_t limit;
     identity_problem_t problem;
 };
 
 /* Sets the problem and evaluates to false. */
-#define identity_deny(call, kind, field, ...) identity_refuse((call)->pool, &(call)->problem, kind, field, __VA_ARGS__)
+#define identity_deny(call, kind, field, ...)                                                      \
+    identity_refuse((call)->pool, &(call)->problem, kind, field, __VA_ARGS__)
 /* True for OK; otherwise sets the problem for a database error (503). Callers handle NONE and CONFLICT first. */
 bool identity_db_ok(identity_call_t *call, identity_db_status_t status);
 /* Are the server's keys loaded? 503 if they cannot be read yet. */
@@ -103,8 +110,8 @@ bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
 bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
 
 /* Runs work for the command line in an entity, without a request, with all permissions. */
-bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, bool write,
-                        identity_work_t *work, void *data, identity_problem_t *problem);
+bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                        bool write, identity_work_t *work, void *data, identity_problem_t *problem);
 
 /* For writes that can be done later: gives up (false, silently) if the write lock is taken. */
 bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data);
@@ -115,9 +122,11 @@ void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity
 void identity_log(const identity_call_t *call, identity_log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only); /* a list with one string */
-const char *identity_call_id(identity_call_t *call,
-                             const char *prefix); /* NULL with INTERNAL if the random source fails */
+apr_array_header_t *identity_list_of(apr_pool_t *pool,
+                                     const char *only); /* a list with one string */
+const char *
+identity_call_id(identity_call_t *call,
+                 const char *prefix); /* NULL with INTERNAL if the random source fails */
 /* Memory and time for an answer grow with its size, and nested roles multiply it. Others may be waiting for the
  * connection held meanwhile. */
 #define IDENTITY_ANSWER_MAX      (32 * 1024 * 1024)
@@ -139,7 +148,8 @@ const char *identity_client_counted(apr_pool_t *pool, const char *address);
 const char *identity_client_network(identity_call_t *call);
 /* The rate limit key of a client address: IPv4 as a whole, IPv6 by its /64. */
 const char *identity_client_address(identity_call_t *call);
-const char *identity_user_agent(const identity_call_t *call); /* truncated for storage; "" if absent */
+const char *
+identity_user_agent(const identity_call_t *call); /* truncated for storage; "" if absent */
 /* The key of rate limits and Idempotency-Keys. */
 static inline const char *identity_credential_id(const identity_principal_t *principal)
 {
@@ -180,30 +190,34 @@ bool identity_idempotency_released(const identity_call_t *call);
 typedef struct identity_changes identity_changes_t;
 identity_changes_t *identity_changes_make(identity_call_t *call);
 /* NULL: no value. */
-void identity_changes_add(identity_changes_t *changes, const char *field, const char *from, const char *to);
-void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from, apr_time_t to);
+void identity_changes_add(identity_changes_t *changes, const char *field, const char *from,
+                          const char *to);
+void identity_changes_add_time(identity_changes_t *changes, const char *field, apr_time_t from,
+                               apr_time_t to);
 /* Lists of const char *; NULL: empty. Long ones are truncated. */
-void identity_changes_add_list(identity_changes_t *changes, const char *field, const apr_array_header_t *from,
-                               const apr_array_header_t *to);
+void identity_changes_add_list(identity_changes_t *changes, const char *field,
+                               const apr_array_header_t *from, const apr_array_header_t *to);
 void identity_changes_add_json(identity_changes_t *changes, const char *field, json_t *from,
                                json_t *to); /* takes both references */
 /* Records only that it changed. */
 void identity_changes_add_secret(identity_changes_t *changes, const char *field);
 /* Adds every member in which two objects differ; nested ones get dotted names. prefix: "" or "sso.". */
-void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from, const json_t *to);
+void identity_changes_compare(identity_changes_t *changes, const char *prefix, const json_t *from,
+                              const json_t *to);
 bool identity_changes_any(const identity_changes_t *changes);
 /* "Changed: ..." with field names only: values may be personal data, and the message outlives them. */
 const char *identity_changes_message(const identity_changes_t *changes);
 
 typedef struct identity_audit {
-    const char *action, *type, *id;        /* of the target */
-    const char *target_name;               /* NULL: looked up in the database when the record is written */
-    const char *entity_id;                 /* NULL: the caller's */
-    const char *actor;                     /* NULL: the caller */
+    const char *action, *type, *id; /* of the target */
+    const char *target_name;        /* NULL: looked up in the database when the record is written */
+    const char *entity_id;          /* NULL: the caller's */
+    const char *actor;              /* NULL: the caller */
     const identity_account_row_t *account; /* NULL: none */
-    const char *message;                   /* without personal data; NULL: the names of the changed fields */
-    const identity_changes_t *changes;     /* NULL: none; never NULL without a message */
-    bool each_minute; /* for events that could be unlimited: one record with a count for each minute and network */
+    const char *message; /* without personal data; NULL: the names of the changed fields */
+    const identity_changes_t *changes; /* NULL: none; never NULL without a message */
+    bool
+        each_minute; /* for events that could be unlimited: one record with a count for each minute and network */
 } identity_audit_t;
 /* Inside identity_write. */
 bool identity_audit(identity_call_t *call, const identity_audit_t *audit);
@@ -213,8 +227,10 @@ bool identity_audit_accounts(identity_call_t *call, const identity_audit_t *audi
                              const apr_array_header_t *memberships);
 
 /* For audit records. NULL: not there before, or not any more; role ids go with it (array of const char *, or NULL). */
-void identity_changes_add_membership(identity_changes_t *changes, const identity_membership_row_t *from,
-                                     const apr_array_header_t *from_roles, const identity_membership_row_t *to,
+void identity_changes_add_membership(identity_changes_t *changes,
+                                     const identity_membership_row_t *from,
+                                     const apr_array_header_t *from_roles,
+                                     const identity_membership_row_t *to,
                                      const apr_array_header_t *to_roles);
 void identity_changes_add_team(identity_changes_t *changes, const identity_team_member_row_t *from,
                                const identity_team_member_row_t *to);
@@ -240,9 +256,10 @@ typedef struct identity_listing {
     apr_int64_t page, limit, total; /* total: -1 beyond the cap, -2 not counted yet */
     apr_array_header_t *rows;
     bool more_before, more_after;
-    bool nothing;               /* the filter cannot match any row */
-    apr_array_header_t *before; /* rows shown before all others, in addition to the limit; NULL: none */
-    void *beside;               /* data that the collection needs to render the rows */
+    bool nothing; /* the filter cannot match any row */
+    apr_array_header_t
+        *before;  /* rows shown before all others, in addition to the limit; NULL: none */
+    void *beside; /* data that the collection needs to render the rows */
 } identity_listing_t;
 /* Reads page, limit, order_by, order_direction, cursor. name_order: the order_by value for IDENTITY_ORDER_NAME, or
  * NULL. The entity is the caller's; without a caller the handler sets it. */
@@ -250,7 +267,8 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
 /* A boolean query parameter: -1 if absent. */
 bool identity_query_boolean(identity_call_t *call, const char *name, int *value);
 /* Reads the rows (cut to limit) and counts them, if the total is requested and no cursor has it. */
-bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted);
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of,
+                        bool counted);
 /* Used instead if the filter cannot match any row. */
 void identity_page_nothing(identity_call_t *call, identity_listing_t *page);
 /* The position of a row in the order. name: canonical, for pages ordered by name. */
@@ -263,10 +281,11 @@ typedef identity_position_t identity_position_of_t(const void *row);
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
                            identity_position_of_t *position_of);
 /* The same written: all but the beginning {"data":[...] */
-void identity_page_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
-                         identity_position_of_t *position_of);
+void identity_page_write(identity_call_t *call, identity_writer_t *writer,
+                         const identity_listing_t *page, identity_position_of_t *position_of);
 /* For an answer that is a bare array: the prev and next links in a header (RFC 8288). */
-void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of);
+void identity_page_header(identity_call_t *call, const identity_listing_t *page,
+                          identity_position_of_t *position_of);
 
 /* The parts of a collection's GET that differ. Steps may be NULL; each may refuse. */
 typedef bool identity_list_step_t(identity_call_t *call, identity_listing_t *page);
@@ -280,8 +299,8 @@ typedef struct identity_collection {
     json_t *(*row_json)(identity_call_t *call, const identity_listing_t *page, const void *row);
     /* Replaces row_json where speed matters: writes the row, of about this length. The collection must have a page
      * object. */
-    void (*row_write)(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
-                      const void *row);
+    void (*row_write)(identity_call_t *call, identity_writer_t *writer,
+                      const identity_listing_t *page, const void *row);
     size_t row_length;
     identity_position_of_t *position_of;
     /* Replaces the page object; takes data, the rows as an array. A total that it does not show is not counted. */
@@ -329,18 +348,21 @@ typedef struct identity_shared_age {
  * read here), and sets age->began. False for a fault of the database. */
 bool identity_shared_begin(identity_call_t *call, apr_int64_t sequence, identity_shared_age_t *age);
 /* The text of that kind and id, or NULL; lives as long as the call's pool. */
-const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t kind, const char *id, size_t *length);
+const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t kind, const char *id,
+                                size_t *length);
 /* Keeps it, where that can be. */
 void identity_shared_keep(identity_call_t *call, identity_shared_kind_t kind, const char *id,
                           const identity_shared_age_t *age, const char *text, size_t length);
 
 /* ---- keys to seal with (sealing.c) ------------------------------------------------------------------------------- */
 
-#define IDENTITY_SEAL_OUTBOX "outbox"             /* labels from which sealing keys are derived: links in the outbox */
+#define IDENTITY_SEAL_OUTBOX                                                                       \
+    "outbox" /* labels from which sealing keys are derived: links in the outbox */
 #define IDENTITY_SEAL_ANSWER "idempotency"        /* ... stored answers */
 #define IDENTITY_SEAL_DIGEST "idempotency-digest" /* ... digests of requests */
 /* The key derived for that label from the signing key named by kid; false if that key has been removed. */
-bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose, unsigned char key[32]);
+bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose,
+                          unsigned char key[32]);
 
 /* ---- what one sandbox, and all of them together, may take of a database ------------------------------------------ */
 

@@ -29,7 +29,9 @@ static const char *network_of(apr_pool_t *pool, const char *text, unsigned bits4
 
 static const char *network(identity_call_t *call, unsigned bits4, unsigned bits6)
 {
-    return network_of(call->pool, call->in && call->in->client_address ? call->in->client_address : "", bits4, bits6);
+    return network_of(call->pool,
+                      call->in && call->in->client_address ? call->in->client_address : "", bits4,
+                      bits6);
 }
 
 const char *identity_client_address(identity_call_t *call)

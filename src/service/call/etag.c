@@ -39,7 +39,8 @@ static bool listed(const char *list, const char *tag, bool strong)
         size_t length = strcspn(++list, "\"");
         if (list[length] != '"')
             return false;
-        if (!(weak && strong) && bare_length(list, length) == strlen(tag) && memcmp(list, tag, strlen(tag)) == 0)
+        if (!(weak && strong) && bare_length(list, length) == strlen(tag) &&
+            memcmp(list, tag, strlen(tag)) == 0)
             return true;
         list += length + 1;
     }
@@ -59,8 +60,9 @@ static bool none_match_holds(const identity_call_t *call, const char *tag)
 
 static bool changed(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_PRECONDITION, NULL,
-                         "It has been changed meanwhile: get it again, and send the ETag that comes with it.");
+    return identity_deny(
+        call, IDENTITY_PROBLEM_PRECONDITION, NULL,
+        "It has been changed meanwhile: get it again, and send the ETag that comes with it.");
 }
 
 bool identity_conditional(const identity_call_t *call)
@@ -78,7 +80,8 @@ bool identity_precondition(identity_call_t *call, json_t *representation)
     const char *tag = tag_of(call, text, length);
     if (!match_holds(call, tag))
         return changed(call);
-    return none_match_holds(call, tag) || identity_deny(call, IDENTITY_PROBLEM_PRECONDITION, NULL, NULL);
+    return none_match_holds(call, tag) ||
+           identity_deny(call, IDENTITY_PROBLEM_PRECONDITION, NULL, NULL);
 }
 
 bool identity_tag_answer(identity_call_t *call)

@@ -11,14 +11,16 @@
 
 void identity_look_begin(const identity_env_t *env, identity_look_t *look)
 {
-    *look = (identity_look_t){.from = identity_revisions_followed(env->revisions), .to.at = env->ticks(env->context)};
+    *look = (identity_look_t){.from = identity_revisions_followed(env->revisions),
+                              .to.at = env->ticks(env->context)};
 }
 
 bool identity_look_read(identity_call_t *call, identity_look_t *look)
 {
     bool found;
 
-    return identity_db_ok(call, identity_changes_from(call->db, look->from.sequence, BATCH + 1, &look->rows)) &&
+    return identity_db_ok(call, identity_changes_from(call->db, look->from.sequence, BATCH + 1,
+                                                      &look->rows)) &&
            identity_db_found(call, identity_change_last(call->db, &look->last), &found);
 }
 
@@ -29,18 +31,21 @@ static bool continues(const identity_look_t *look)
     const identity_change_row_t *first =
         look->rows->nelts ? APR_ARRAY_IDX(look->rows, 0, identity_change_row_t *) : NULL;
 
-    return first && look->rows->nelts <= BATCH && look->from.at && look->to.at - look->from.at < TOO_LONG &&
-           first->sequence == look->from.sequence && first->created_at == look->from.made_at;
+    return first && look->rows->nelts <= BATCH && look->from.at &&
+           look->to.at - look->from.at < TOO_LONG && first->sequence == look->from.sequence &&
+           first->created_at == look->from.made_at;
 }
 
-static const identity_change_row_t *count_changes(const identity_env_t *env, const identity_look_t *look)
+static const identity_change_row_t *count_changes(const identity_env_t *env,
+                                                  const identity_look_t *look)
 {
     if (!continues(look)) {
         identity_revisions_bump(env->revisions, "");
         return look->last;
     }
     for (int i = 1; i < look->rows->nelts; i++)
-        identity_revisions_bump(env->revisions, APR_ARRAY_IDX(look->rows, i, identity_change_row_t *)->subject_id);
+        identity_revisions_bump(env->revisions,
+                                APR_ARRAY_IDX(look->rows, i, identity_change_row_t *)->subject_id);
     return APR_ARRAY_IDX(look->rows, look->rows->nelts - 1, identity_change_row_t *);
 }
 
@@ -59,7 +64,8 @@ static bool asks_for_more(const identity_look_t *look)
 {
     for (int i = 1; i < look->rows->nelts; i++) {
         const char *kind = APR_ARRAY_IDX(look->rows, i, identity_change_row_t *)->kind;
-        if (strcmp(kind, IDENTITY_CHANGE_UNLOCK) == 0 || strcmp(kind, IDENTITY_CHANGE_UNLOCK_CLIENT) == 0)
+        if (strcmp(kind, IDENTITY_CHANGE_UNLOCK) == 0 ||
+            strcmp(kind, IDENTITY_CHANGE_UNLOCK_CLIENT) == 0)
             return true;
     }
     return false;

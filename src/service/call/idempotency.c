@@ -14,9 +14,10 @@
 
 #include "call/call.h"
 
-#define FIELD     "Idempotency-Key"
-#define KEY_MAX   255
-#define ABANDONED apr_time_from_sec(60) /* waits for lock, connection and hash together take seconds */
+#define FIELD   "Idempotency-Key"
+#define KEY_MAX 255
+#define ABANDONED                                                                                  \
+    apr_time_from_sec(60) /* waits for lock, connection and hash together take seconds */
 
 struct identity_idempotency {
     identity_idempotency_row_t row;    /* to be written by this request */
@@ -33,8 +34,9 @@ static const char *digest_of(identity_call_t *call, const char *kid)
 {
     const identity_request_t *in = call->in;
     const char *platform = in->headers.platform_id, *body = call->body_digest;
-    const char *request = apr_pstrcat(call->pool, in->method, "\n", in->path, "\n", in->query ? in->query : "", "\n",
-                                      platform ? platform : "", "\n", body ? body : "", NULL);
+    const char *request =
+        apr_pstrcat(call->pool, in->method, "\n", in->path, "\n", in->query ? in->query : "", "\n",
+                    platform ? platform : "", "\n", body ? body : "", NULL);
     unsigned char key[32];
 
     if (!identity_sealing_key(call, kid, IDENTITY_SEAL_DIGEST, key))
@@ -60,13 +62,15 @@ static const char *seal_answer(identity_call_t *call, const identity_idempotency
     APR_ARRAY_PUSH(parts, const char *) = type ? type : "";
     for (int i = idempotency->headers; i < headers->nelts; i++) {
         const apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
-        APR_ARRAY_PUSH(parts, const char *) = apr_pstrcat(call->pool, "\n", header->key, ":", header->val, NULL);
+        APR_ARRAY_PUSH(parts, const char *) =
+            apr_pstrcat(call->pool, "\n", header->key, ":", header->val, NULL);
     }
     APR_ARRAY_PUSH(parts, const char *) = "\n\n";
     APR_ARRAY_PUSH(parts, const char *) = body ? body : "";
     char *text = apr_array_pstrcat(call->pool, parts, 0);
     if (identity_sealing_key(call, idempotency->row.sealed_with, IDENTITY_SEAL_ANSWER, key))
-        sealed = identity_seal(call->pool, key, text, position_of(call, &idempotency->row), &call->env->random);
+        sealed = identity_seal(call->pool, key, text, position_of(call, &idempotency->row),
+                               &call->env->random);
     identity_wipe(key, sizeof key);
     identity_wipe_string(text);
     return sealed;
@@ -123,7 +127,8 @@ static bool reserve(identity_call_t *call, void *data)
 
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
-    if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key, &idempotency->found)))
+    if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key,
+                                                       &idempotency->found)))
         return false;
     if (!free_to_take(call, idempotency->found))
         return true;
@@ -158,7 +163,8 @@ bool identity_idempotency_begin(identity_call_t *call, bool *answered)
     const identity_route_t *route = call->route;
 
     *answered = false;
-    if (!key || strcmp(route->method, "POST") != 0 || route->credential != IDENTITY_CREDENTIAL_REQUIRED)
+    if (!key || strcmp(route->method, "POST") != 0 ||
+        route->credential != IDENTITY_CREDENTIAL_REQUIRED)
         return true;
     if (!valid(key))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, FIELD,
@@ -231,7 +237,8 @@ void identity_idempotency_end(identity_call_t *call, bool done)
     if (done && idempotency->state == HELD) {
         /* Nothing was changed: an answer that cannot be stored is sent all the same. */
         if (!identity_write(call, store_alone, NULL))
-            identity_log(call, IDENTITY_LOG_WARNING, "ID0343: the answer to an Idempotency-Key was not stored");
+            identity_log(call, IDENTITY_LOG_WARNING,
+                         "ID0343: the answer to an Idempotency-Key was not stored");
     } else if (!done) {
         call->idempotency = NULL; /* this write is not a change that needs an answer */
         idempotency->freed = identity_write(call, give_free, idempotency);

@@ -23,8 +23,12 @@ struct identity_metrics {
     part_t *mine; /* NULL: counting has not begun */
 };
 
-#define FAMILY(sort, of, heading, called, tells)                                                                       \
-    {.name = called, .help = tells, .section = heading, .kind = IDENTITY_##sort, .unit = IDENTITY_UNIT_##of},
+#define FAMILY(sort, of, heading, called, tells)                                                   \
+    {.name = called,                                                                               \
+     .help = tells,                                                                                \
+     .section = heading,                                                                           \
+     .kind = IDENTITY_##sort,                                                                      \
+     .unit = IDENTITY_UNIT_##of},
 #define METRIC(id, labels, key, title)
 const identity_metric_family_t identity_families[] = {
 #include "identity/metrics.def"
@@ -44,8 +48,9 @@ static const struct row {
 #undef FAMILY
 #undef METRIC
 
-const int identity_statuses[IDENTITY_STATUSES] = {200, 201, 204, 302, 303, 304, 400, 401, 403, 404, 405,
-                                                  408, 409, 412, 413, 415, 422, 429, 500, 503, 0};
+const int identity_statuses[IDENTITY_STATUSES] = {200, 201, 204, 302, 303, 304, 400,
+                                                  401, 403, 404, 405, 408, 409, 412,
+                                                  413, 415, 422, 429, 500, 503, 0};
 const apr_interval_time_t identity_times[IDENTITY_TIMES] = {500,    1000,   5000,    25000,
                                                             100000, 500000, 2500000, APR_INT64_MAX};
 
@@ -90,7 +95,8 @@ void identity_metrics_leave(identity_metrics_t *metrics, unsigned part)
 
     while (identity_metric_next(&info))
         if (info.family->kind == IDENTITY_LEVEL)
-            atomic_store_explicit(&metrics->parts[part].metrics[info.metric], 0, memory_order_relaxed);
+            atomic_store_explicit(&metrics->parts[part].metrics[info.metric], 0,
+                                  memory_order_relaxed);
 }
 
 void identity_metrics_use(identity_metrics_t *metrics, unsigned part)
@@ -113,7 +119,8 @@ void identity_metric_add(identity_metrics_t *metrics, identity_metric_t metric, 
         add(&metrics->mine->metrics[metric], n);
 }
 
-void identity_metric_request(identity_metrics_t *metrics, int route, int status, apr_interval_time_t took)
+void identity_metric_request(identity_metrics_t *metrics, int route, int status,
+                             apr_interval_time_t took)
 {
     int number = 0, time = 0;
 
@@ -179,7 +186,8 @@ static void add_requests(part_t *part, identity_metrics_snapshot_t *snapshot)
     }
 }
 
-identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const identity_metrics_t *metrics)
+identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool,
+                                                   const identity_metrics_t *metrics)
 {
     identity_metrics_snapshot_t *snapshot = apr_pcalloc(pool, sizeof *snapshot);
     identity_metric_info_t info = {.row = 0};
@@ -197,7 +205,8 @@ identity_metrics_snapshot_t *identity_metrics_read(apr_pool_t *pool, const ident
     return snapshot;
 }
 
-void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric, apr_int64_t n)
+void identity_snapshot_set(identity_metrics_snapshot_t *snapshot, identity_metric_t metric,
+                           apr_int64_t n)
 {
     snapshot->metrics[metric] = n;
     snapshot->known[metric] = true;

@@ -21,7 +21,12 @@ extern const int identity_statuses[IDENTITY_STATUSES];
 extern const apr_interval_time_t identity_times[IDENTITY_TIMES];
 
 typedef enum { IDENTITY_COUNTER, IDENTITY_LEVEL, IDENTITY_GAUGE } identity_metric_kind_t;
-typedef enum { IDENTITY_UNIT_NONE, IDENTITY_UNIT_BYTES, IDENTITY_UNIT_SECONDS, IDENTITY_UNIT_TIME } identity_unit_t;
+typedef enum {
+    IDENTITY_UNIT_NONE,
+    IDENTITY_UNIT_BYTES,
+    IDENTITY_UNIT_SECONDS,
+    IDENTITY_UNIT_TIME
+} identity_unit_t;
 
 typedef struct identity_metric_family {
     const char *name, *help, *section;

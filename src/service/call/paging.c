@@ -7,7 +7,8 @@
 #define NOT_COUNTED (-2)
 #define PAGE_MAX    1000000000 /* keeps page * limit far from overflow */
 
-static bool number(identity_call_t *call, const char *name, apr_int64_t fallback, apr_int64_t max, apr_int64_t *value)
+static bool number(identity_call_t *call, const char *name, apr_int64_t fallback, apr_int64_t max,
+                   apr_int64_t *value)
 {
     const char *text = apr_table_get(call->query, name);
     char *end;
@@ -34,21 +35,24 @@ bool identity_query_boolean(identity_call_t *call, const char *name, int *value)
     else if (strcmp(text, "false") == 0)
         *value = 0;
     else
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, name, "%s must be true or false.", name);
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, name,
+                             "%s must be true or false.", name);
     return true;
 }
 
 static bool order(identity_call_t *call, const char *name_order, identity_page_query_t *query)
 {
-    const char *by = apr_table_get(call->query, "order_by"), *direction = apr_table_get(call->query, "order_direction");
+    const char *by = apr_table_get(call->query, "order_by"),
+               *direction = apr_table_get(call->query, "order_direction");
 
     if (!by || strcmp(by, "created_at") == 0)
         query->order = IDENTITY_ORDER_CREATED_AT;
     else if (name_order && strcmp(by, name_order) == 0)
         query->order = IDENTITY_ORDER_NAME;
     else
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "order_by", "order_by must be created_at%s%s.",
-                             name_order ? " or " : "", name_order ? name_order : "");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "order_by",
+                             "order_by must be created_at%s%s.", name_order ? " or " : "",
+                             name_order ? name_order : "");
     if (!direction || strcmp(direction, "desc") == 0)
         query->descending = true;
     else if (strcmp(direction, "asc") != 0)
@@ -87,7 +91,8 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
 /* Removes the extra row that only shows that there are more. */
 static void cut(identity_listing_t *page)
 {
-    bool more = page->rows->nelts > page->limit, backward = page->query.cursor && page->cursor.backward;
+    bool more = page->rows->nelts > page->limit,
+         backward = page->query.cursor && page->cursor.backward;
 
     if (more && backward) {
         memmove(page->rows->elts, page->rows->elts + page->rows->elt_size,
@@ -134,7 +139,8 @@ static bool count_rows(identity_call_t *call, const identity_page_query_t *query
     return true;
 }
 
-bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of, bool counted)
+bool identity_page_load(identity_call_t *call, identity_listing_t *page, identity_page_of_t of,
+                        bool counted)
 {
     apr_int64_t rows = 0;
 
@@ -167,7 +173,8 @@ static int append_parameter(void *data, const char *name, const char *value)
 
     if (strcasecmp(name, "page") != 0 && strcasecmp(name, "cursor") != 0)
         APR_ARRAY_PUSH(parts, const char *) =
-            apr_pstrcat(pool, identity_query_escape(pool, name), "=", identity_query_escape(pool, value), "&", NULL);
+            apr_pstrcat(pool, identity_query_escape(pool, name), "=",
+                        identity_query_escape(pool, value), "&", NULL);
     return 1;
 }
 
@@ -177,19 +184,20 @@ static const char *link_to(identity_call_t *call, const char *name, const char *
     apr_array_header_t *parts = apr_array_make(call->pool, 8, sizeof(const char *));
 
     apr_table_do(append_parameter, parts, call->query, NULL);
-    return apr_pstrcat(call->pool, call->in->path, "?", apr_array_pstrcat(call->pool, parts, 0), name, "=",
-                       identity_query_escape(call->pool, value), NULL);
+    return apr_pstrcat(call->pool, call->in->path, "?", apr_array_pstrcat(call->pool, parts, 0),
+                       name, "=", identity_query_escape(call->pool, value), NULL);
 }
 
-static const char *link_from(identity_call_t *call, const identity_listing_t *page, int row, bool backward,
-                             identity_position_of_t *position_of)
+static const char *link_from(identity_call_t *call, const identity_listing_t *page, int row,
+                             bool backward, identity_position_of_t *position_of)
 {
     identity_position_t edge = position_of(APR_ARRAY_IDX(page->rows, row, const void *));
-    identity_cursor_t cursor = {.key = identity_order_key(call->pool, page->query.order, edge.name, edge.created_at),
-                                .id = edge.id,
-                                .backward = backward,
-                                .page = backward && page->page == 1 ? 1 : page->page + (backward ? -1 : 1),
-                                .total = page->total == NOT_COUNTED ? -1 : page->total};
+    identity_cursor_t cursor = {
+        .key = identity_order_key(call->pool, page->query.order, edge.name, edge.created_at),
+        .id = edge.id,
+        .backward = backward,
+        .page = backward && page->page == 1 ? 1 : page->page + (backward ? -1 : 1),
+        .total = page->total == NOT_COUNTED ? -1 : page->total};
     return link_to(call, "cursor", identity_cursor_encode(call->pool, &cursor));
 }
 
@@ -198,7 +206,8 @@ typedef struct links {
     const char *first, *previous, *current, *next;
 } links_t;
 
-static links_t links_of(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of)
+static links_t links_of(identity_call_t *call, const identity_listing_t *page,
+                        identity_position_of_t *position_of)
 {
     const char *cursor = apr_table_get(call->query, "cursor");
 
@@ -206,8 +215,10 @@ static links_t links_of(identity_call_t *call, const identity_listing_t *page, i
         .first = link_to(call, "page", "1"),
         .previous = page->more_before ? link_from(call, page, 0, true, position_of) : NULL,
         .current = cursor ? link_to(call, "cursor", cursor)
-                          : link_to(call, "page", apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page)),
-        .next = page->more_after ? link_from(call, page, page->rows->nelts - 1, false, position_of) : NULL};
+                          : link_to(call, "page",
+                                    apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->page)),
+        .next = page->more_after ? link_from(call, page, page->rows->nelts - 1, false, position_of)
+                                 : NULL};
 }
 
 json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page, json_t *data,
@@ -224,12 +235,13 @@ json_t *identity_page_json(identity_call_t *call, const identity_listing_t *page
     json_object_set_new(wrapper, "links", links);
     json_object_set_new(wrapper, "page", json_integer(page->page));
     json_object_set_new(wrapper, "limit", json_integer(page->limit));
-    json_object_set_new(wrapper, "total_number_of_pages", page->total >= 0 ? json_integer(page->total) : json_null());
+    json_object_set_new(wrapper, "total_number_of_pages",
+                        page->total >= 0 ? json_integer(page->total) : json_null());
     return wrapper;
 }
 
-void identity_page_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page,
-                         identity_position_of_t *position_of)
+void identity_page_write(identity_call_t *call, identity_writer_t *writer,
+                         const identity_listing_t *page, identity_position_of_t *position_of)
 {
     links_t to = links_of(call, page, position_of);
 
@@ -249,15 +261,18 @@ void identity_page_write(identity_call_t *call, identity_writer_t *writer, const
     identity_write_literal(writer, "}");
 }
 
-void identity_page_header(identity_call_t *call, const identity_listing_t *page, identity_position_of_t *position_of)
+void identity_page_header(identity_call_t *call, const identity_listing_t *page,
+                          identity_position_of_t *position_of)
 {
     const char *links = NULL;
 
     if (page->more_before)
-        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, position_of), ">; rel=\"prev\"", NULL);
+        links = apr_pstrcat(call->pool, "<", link_from(call, page, 0, true, position_of),
+                            ">; rel=\"prev\"", NULL);
     if (page->more_after)
         links = apr_pstrcat(call->pool, links ? links : "", links ? ", " : "", "<",
-                            link_from(call, page, page->rows->nelts - 1, false, position_of), ">; rel=\"next\"", NULL);
+                            link_from(call, page, page->rows->nelts - 1, false, position_of),
+                            ">; rel=\"next\"", NULL);
     if (links)
         identity_header(call, "Link", links);
 }
@@ -283,11 +298,12 @@ static bool load(identity_call_t *call, void *data)
     return !collection->load || collection->load(call, &list->page);
 }
 
-static void append(identity_call_t *call, const list_t *list, const apr_array_header_t *rows, json_t *data)
+static void append(identity_call_t *call, const list_t *list, const apr_array_header_t *rows,
+                   json_t *data)
 {
     for (int i = 0; rows && i < rows->nelts; i++)
-        json_array_append_new(data,
-                              list->collection->row_json(call, &list->page, APR_ARRAY_IDX(rows, i, const void *)));
+        json_array_append_new(data, list->collection->row_json(
+                                        call, &list->page, APR_ARRAY_IDX(rows, i, const void *)));
 }
 
 static bool parse(identity_call_t *call, list_t *list)
@@ -304,13 +320,15 @@ static bool answer_written(identity_call_t *call, const list_t *list)
     const apr_array_header_t *rows = list->page.rows;
     identity_writer_t writer;
 
-    identity_writer_begin(&writer, call->pool, (size_t)(rows->nelts + 1) * list->collection->row_length,
+    identity_writer_begin(&writer, call->pool,
+                          (size_t)(rows->nelts + 1) * list->collection->row_length,
                           IDENTITY_ANSWER_MAX);
     identity_write_literal(&writer, "{\"data\":[");
     for (int i = 0; i < rows->nelts; i++) {
         if (i > 0)
             identity_write_literal(&writer, ",");
-        list->collection->row_write(call, &writer, &list->page, APR_ARRAY_IDX(rows, i, const void *));
+        list->collection->row_write(call, &writer, &list->page,
+                                    APR_ARRAY_IDX(rows, i, const void *));
     }
     identity_write_literal(&writer, "]");
     identity_page_write(call, &writer, &list->page, list->collection->position_of);
@@ -328,9 +346,10 @@ bool identity_collection_list(identity_call_t *call, const identity_collection_t
     json_t *data = json_array();
     append(call, &list, list.page.before, data);
     append(call, &list, list.page.rows, data);
-    return collection->answer
-               ? collection->answer(call, &list.page, data)
-               : identity_answer(call, 200, identity_page_json(call, &list.page, data, collection->position_of));
+    return collection->answer ? collection->answer(call, &list.page, data)
+                              : identity_answer(call, 200,
+                                                identity_page_json(call, &list.page, data,
+                                                                   collection->position_of));
 }
 
 apr_array_header_t *identity_row_ids(apr_pool_t *pool, const apr_array_header_t *rows)

@@ -5,7 +5,8 @@
 
 #include "call/call.h"
 
-bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose, unsigned char key[32])
+bool identity_sealing_key(const identity_call_t *call, const char *kid, const char *purpose,
+                          unsigned char key[32])
 {
     const char *present;
 

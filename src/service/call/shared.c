@@ -37,7 +37,8 @@ static apr_status_t release(void *block)
     return APR_SUCCESS;
 }
 
-const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t kind, const char *id, size_t *length)
+const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t kind, const char *id,
+                                size_t *length)
 {
     const identity_env_t *env = call->env;
     unsigned char key[IDENTITY_CACHE_KEY];
@@ -49,7 +50,8 @@ const char *identity_shared_get(identity_call_t *call, identity_shared_kind_t ki
     if (!kept)
         return NULL;
     apr_pool_cleanup_register(call->pool, kept, release, apr_pool_cleanup_null);
-    if (!identity_snapshot_current(env->revisions, &kept->snapshot) || env->ticks(env->context) >= kept->until)
+    if (!identity_snapshot_current(env->revisions, &kept->snapshot) ||
+        env->ticks(env->context) >= kept->until)
         return NULL;
     *length = kept->length;
     return kept->text;

@@ -51,7 +51,8 @@ bool identity_poll_changes(apr_pool_t *pool, const identity_env_t *env)
 
     identity_call_begin(&call, pool, env, NULL);
     identity_look_begin(env, &look);
-    if (!identity_read(&call, read_changes, &look) || (!look.last && !identity_write(&call, write_first, &look))) {
+    if (!identity_read(&call, read_changes, &look) ||
+        (!look.last && !identity_write(&call, write_first, &look))) {
         identity_log(&call, IDENTITY_LOG_ERROR, "ID0345: changes made by others cannot be read");
         return false;
     }

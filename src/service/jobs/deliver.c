@@ -12,7 +12,7 @@
 #define LEASE         apr_time_from_sec(300)
 #define BACKOFF_FIRST apr_time_from_sec(10)
 #define BACKOFF_MAX   apr_time_from_sec(3600)
-#define OUTAGE_MAX    apr_time_from_sec(300)       /* between attempts while a mail server is down */
+#define OUTAGE_MAX    apr_time_from_sec(300) /* between attempts while a mail server is down */
 #define GIVE_UP       apr_time_from_sec(5 * 86400) /* RFC 5321, 4.5.4.1 */
 /* Another process may have just created the key: a mail waits for it this often, a minute in all. */
 #define KEY_ATTEMPTS  4
@@ -69,9 +69,10 @@ static bool write_unrecorded(identity_call_t *call, const round_t *round)
     bool found;
 
     return !round->courier->unrecorded[0] ||
-           identity_db_found(
-               call, identity_outbox_sent(call->db, round->courier->unrecorded, round->owner, round->courier->sent_at),
-               &found);
+           identity_db_found(call,
+                             identity_outbox_sent(call->db, round->courier->unrecorded,
+                                                  round->owner, round->courier->sent_at),
+                             &found);
 }
 
 static bool write_claim(identity_call_t *call, void *data)
@@ -79,15 +80,17 @@ static bool write_claim(identity_call_t *call, void *data)
     round_t *round = data;
     apr_array_header_t *owners = NULL;
 
-    if (!write_unrecorded(call, round) || !identity_db_ok(call, identity_outbox_owners(call->db, call->now, &owners)))
+    if (!write_unrecorded(call, round) ||
+        !identity_db_ok(call, identity_outbox_owners(call->db, call->now, &owners)))
         return false;
     for (int i = 0; i < owners->nelts; i++) {
         const char *owner = APR_ARRAY_IDX(owners, i, const char *);
-        if (left_behind(owner, round->owner) && !identity_db_ok(call, identity_outbox_abandon(call->db, owner)))
+        if (left_behind(owner, round->owner) &&
+            !identity_db_ok(call, identity_outbox_abandon(call->db, owner)))
             return false;
     }
-    return identity_db_ok(
-        call, identity_outbox_claim(call->db, round->owner, call->now, call->now + LEASE, BATCH, &round->due));
+    return identity_db_ok(call, identity_outbox_claim(call->db, round->owner, call->now,
+                                                      call->now + LEASE, BATCH, &round->due));
 }
 
 static const char *unseal(identity_call_t *call, const identity_outbox_row_t *row)
@@ -105,24 +108,28 @@ static const char *host_of(apr_pool_t *pool, const char *url)
 {
     const char *host = strstr(url, "://");
     host = host ? host + 3 : url;
-    return apr_pstrmemdup(pool, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/"));
+    return apr_pstrmemdup(pool, host,
+                          host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/"));
 }
 
 /* A filter may quote the link that it rejects. */
 static const char *without_token(apr_pool_t *pool, const char *error)
 {
-    static const char *const prefixes[] = {IDENTITY_TOKEN_INVITE, IDENTITY_TOKEN_RESET, IDENTITY_TOKEN_CHANGE};
+    static const char *const prefixes[] = {IDENTITY_TOKEN_INVITE, IDENTITY_TOKEN_RESET,
+                                           IDENTITY_TOKEN_CHANGE};
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         const char *at = strstr(error, prefixes[i]);
         if (at)
-            return apr_pstrcat(pool, apr_pstrmemdup(pool, error, (size_t)(at - error)), "...", NULL);
+            return apr_pstrcat(pool, apr_pstrmemdup(pool, error, (size_t)(at - error)), "...",
+                               NULL);
     }
     return error;
 }
 
 /* Details are stored in the row, since the user's name may change meanwhile. */
-static void read_details(identity_call_t *call, const identity_outbox_row_t *row, identity_mail_values_t *values)
+static void read_details(identity_call_t *call, const identity_outbox_row_t *row,
+                         identity_mail_values_t *values)
 {
     json_t *details = row->details && *row->details ? json_loads(row->details, 0, NULL) : NULL;
 
@@ -148,11 +155,13 @@ static const char *link_of(identity_call_t *call, round_t *round, const char *pa
     if (!token && row->attempts < KEY_ATTEMPTS)
         round->verdict = IDENTITY_DELIVERY_TEMPORARY;
     if (!token)
-        *error = "The signing key that sealed this mail's link is not among those that this process knows.";
+        *error =
+            "The signing key that sealed this mail's link is not among those that this process knows.";
     else if (row->link_expires_at <= call->now)
         *error = "The link expired before the mail could be delivered.";
     else
-        return apr_pstrcat(call->pool, call->env->settings->public_url, page, "#token=", token, NULL);
+        return apr_pstrcat(call->pool, call->env->settings->public_url, page, "#token=", token,
+                           NULL);
     return NULL;
 }
 
@@ -172,8 +181,11 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
     const char *inviter = identity_username_valid(row->inviter) ? row->inviter : NULL;
     const char *host = host_of(call->pool, settings->public_url);
     identity_mail_kind_t kind;
-    identity_mail_t mail = {
-        .id = row->id, .from = settings->mail_from, .to = row->recipient, .date = row->created_at, .host = host};
+    identity_mail_t mail = {.id = row->id,
+                            .from = settings->mail_from,
+                            .to = row->recipient,
+                            .date = row->created_at,
+                            .host = host};
     identity_mail_values_t values = {.username = row->username ? row->username : row->recipient,
                                      .site = host,
                                      .expires_at = row->link_expires_at,
@@ -198,7 +210,8 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
         forget_outage(call, round->courier);
 }
 
-static apr_interval_time_t doubled(apr_interval_time_t first, unsigned times, apr_interval_time_t most)
+static apr_interval_time_t doubled(apr_interval_time_t first, unsigned times,
+                                   apr_interval_time_t most)
 {
     apr_interval_time_t wait = first;
 
@@ -220,7 +233,8 @@ static void remember_outage(identity_call_t *call, round_t *round)
     call->env->random.fill(call->env->random.context, &chance, sizeof chance);
     wait += wait / 4 * chance / 255;
     courier->not_before = call->now + wait;
-    identity_log(call, IDENTITY_LOG_ERROR, "ID0307: mail cannot be sent; next attempt in %d s (mail %s): %s",
+    identity_log(call, IDENTITY_LOG_ERROR,
+                 "ID0307: mail cannot be sent; next attempt in %d s (mail %s): %s",
                  (int)apr_time_sec(wait), round->mail->id, round->error);
 }
 
@@ -270,9 +284,10 @@ static bool write_outcome(identity_call_t *call, void *data)
 
 static void count(const identity_call_t *call, identity_delivery_t verdict)
 {
-    identity_metric_t metric = verdict == IDENTITY_DELIVERY_SENT        ? IDENTITY_METRIC_MAILS_SENT
-                               : verdict == IDENTITY_DELIVERY_PERMANENT ? IDENTITY_METRIC_MAILS_FAILED
-                                                                        : IDENTITY_METRIC_MAILS_DEFERRED;
+    identity_metric_t metric = verdict == IDENTITY_DELIVERY_SENT ? IDENTITY_METRIC_MAILS_SENT
+                               : verdict == IDENTITY_DELIVERY_PERMANENT
+                                   ? IDENTITY_METRIC_MAILS_FAILED
+                                   : IDENTITY_METRIC_MAILS_DEFERRED;
     if (verdict != IDENTITY_DELIVERY_STOPPED)
         identity_metric_add(call->env->metrics, metric, 1);
 }
@@ -281,7 +296,8 @@ static void count(const identity_call_t *call, identity_delivery_t verdict)
 static bool read_held(identity_call_t *call, void *data)
 {
     round_t *round = data;
-    return identity_db_ok(call, identity_outbox_held(call->db, round->mail->id, round->owner, &round->held));
+    return identity_db_ok(
+        call, identity_outbox_held(call->db, round->mail->id, round->owner, &round->held));
 }
 
 /* False if the outcome could not be recorded: the round ends, and the next one starts by recording it. */
@@ -298,11 +314,12 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
         return true;
     send_one(call, round, stop);
     call->now = call->env->now(call->env->context);
-    if (round->verdict == IDENTITY_DELIVERY_UNAVAILABLE || round->verdict == IDENTITY_DELIVERY_INTERRUPTED)
+    if (round->verdict == IDENTITY_DELIVERY_UNAVAILABLE ||
+        round->verdict == IDENTITY_DELIVERY_INTERRUPTED)
         remember_outage(call, round);
     if (round->error && !is_away(call, courier))
-        identity_log(call, IDENTITY_LOG_WARNING, "ID0303: mail %s, attempt %d: %s", row->id, row->attempts,
-                     round->error);
+        identity_log(call, IDENTITY_LOG_WARNING, "ID0303: mail %s, attempt %d: %s", row->id,
+                     row->attempts, round->error);
     round->next = next_attempt(call, round);
     bool over = row->link_expires_at && round->next >= row->link_expires_at;
     if (round->error && (over || round->next - row->created_at >= GIVE_UP))
@@ -314,12 +331,13 @@ static bool deliver_one(identity_call_t *call, round_t *round, const identity_st
         apr_cpystrn(courier->unrecorded, row->id, sizeof courier->unrecorded);
         courier->sent_at = call->now;
     }
-    identity_log(call, IDENTITY_LOG_ERROR, "ID0304: the outcome of mail %s could not be recorded", row->id);
+    identity_log(call, IDENTITY_LOG_ERROR, "ID0304: the outcome of mail %s could not be recorded",
+                 row->id);
     return false;
 }
 
-static bool must_return(const identity_call_t *call, const round_t *round, const identity_stop_t *stop,
-                        apr_time_t leased_until)
+static bool must_return(const identity_call_t *call, const round_t *round,
+                        const identity_stop_t *stop, apr_time_t leased_until)
 {
     /* What could outlast its lease is returned: another node may take it then. */
     return is_away(call, round->courier) || (stop && stop->asked(stop->context)) ||
@@ -329,7 +347,8 @@ static bool must_return(const identity_call_t *call, const round_t *round, const
 static bool begin_round(identity_call_t *call, round_t *round)
 {
     /* Most rounds find nothing: those only read. */
-    if (!identity_read(call, read_due, round) || (round->waiting && !identity_write(call, write_claim, round))) {
+    if (!identity_read(call, read_due, round) ||
+        (round->waiting && !identity_write(call, write_claim, round))) {
         identity_log(call, IDENTITY_LOG_ERROR, "ID0305: the outbox cannot be read");
         return false;
     }
@@ -337,8 +356,8 @@ static bool begin_round(identity_call_t *call, round_t *round)
     return true;
 }
 
-int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner, identity_courier_t *courier,
-                     const identity_stop_t *stop)
+int identity_deliver(apr_pool_t *pool, const identity_env_t *env, const char *owner,
+                     identity_courier_t *courier, const identity_stop_t *stop)
 {
     identity_call_t call;
     round_t round = {.owner = owner, .courier = courier};

@@ -20,8 +20,9 @@ const identity_retention_t identity_retention_standard = {
            [IDENTITY_KEEP_SESSIONS] = apr_time_from_sec(30 * 86400),
            [IDENTITY_KEEP_MAIL] = apr_time_from_sec(30 * 86400)}};
 
-static const char *const names[IDENTITY_KEEPS] = {
-    [IDENTITY_KEEP_AUDIT] = "audit", [IDENTITY_KEEP_SESSIONS] = "sessions", [IDENTITY_KEEP_MAIL] = "mail"};
+static const char *const names[IDENTITY_KEEPS] = {[IDENTITY_KEEP_AUDIT] = "audit",
+                                                  [IDENTITY_KEEP_SESSIONS] = "sessions",
+                                                  [IDENTITY_KEEP_MAIL] = "mail"};
 
 const char *identity_keep_name(identity_keep_t keep)
 {
@@ -78,7 +79,8 @@ static apr_time_t kept_since(const identity_call_t *call, identity_old_t kind)
     const identity_settings_t *settings = call->env->settings;
     identity_keep_t keep = kinds[kind].keep;
 
-    return call->now - (keep == IDENTITY_KEEPS ? settings->retention.leaves : settings->retention.of[keep]);
+    return call->now -
+           (keep == IDENTITY_KEEPS ? settings->retention.leaves : settings->retention.of[keep]);
 }
 
 static bool find_old(identity_call_t *call, purge_t *purge)
@@ -87,8 +89,8 @@ static bool find_old(identity_call_t *call, purge_t *purge)
 
     purge->old = IDENTITY_OLD_KINDS;
     for (int kind = 0; kind < IDENTITY_OLD_KINDS && !any; kind++) {
-        if (!identity_db_ok(
-                call, identity_old_any(call->db, (identity_old_t)kind, kept_since(call, (identity_old_t)kind), &any)))
+        if (!identity_db_ok(call, identity_old_any(call->db, (identity_old_t)kind,
+                                                   kept_since(call, (identity_old_t)kind), &any)))
             return false;
         if (any)
             purge->old = (identity_old_t)kind;
@@ -101,9 +103,11 @@ static bool find_erased(identity_call_t *call, purge_t *purge)
 {
     bool found;
 
-    if (!identity_db_found(
-            call, identity_erasure_due(call->db, call->now - call->env->settings->retention.deleted, &purge->erased),
-            &found))
+    if (!identity_db_found(call,
+                           identity_erasure_due(call->db,
+                                                call->now - call->env->settings->retention.deleted,
+                                                &purge->erased),
+                           &found))
         return false;
     if (!found)
         purge->erased = NULL;
@@ -117,8 +121,10 @@ static bool read_old(identity_call_t *call, void *data)
 
     if (!identity_db_ok(call, identity_idempotency_old(call->db, purge->before, &purge->answers)) ||
         !identity_db_ok(call, identity_guests_over(call->db, call->now, &purge->visits)) ||
-        !identity_db_ok(call, identity_changes_old(call->db, call->now - CHANGES_KEPT, &purge->changes)) ||
-        !identity_db_found(call, identity_sandbox_over(call->db, call->now, &purge->sandbox), &found))
+        !identity_db_ok(
+            call, identity_changes_old(call->db, call->now - CHANGES_KEPT, &purge->changes)) ||
+        !identity_db_found(call, identity_sandbox_over(call->db, call->now, &purge->sandbox),
+                           &found))
         return false;
     if (!found)
         purge->sandbox = NULL;
@@ -133,7 +139,8 @@ static bool reduce(identity_call_t *call, purge_t *purge, int *deleted)
                               .entity_id = "",
                               .message = "A sandbox expired and was deleted."};
 
-    if (!identity_db_ok(call, identity_sandbox_reduce(call->db, purge->sandbox->id, SANDBOX_BATCH, deleted)))
+    if (!identity_db_ok(
+            call, identity_sandbox_reduce(call->db, purge->sandbox->id, SANDBOX_BATCH, deleted)))
         return false;
     if (*deleted)
         return true;
@@ -146,7 +153,7 @@ static bool erase(identity_call_t *call, purge_t *purge, int *erased)
     bool over;
 
     if (!find_erased(call, purge) || !purge->erased)
-        return purge->erased == NULL && call->problem.kind == IDENTITY_PROBLEM_NONE;
+        return !purge->erased && call->problem.kind == IDENTITY_PROBLEM_NONE;
     *erased = 1;
     return identity_user_erase(call, purge->erased, BATCH, &over);
 }
@@ -167,22 +174,26 @@ static bool write_purge(identity_call_t *call, void *data)
 
     purge->entered = true;
 
-    if (purge->answers && !identity_db_ok(call, identity_idempotency_purge(call->db, purge->before, BATCH,
-                                                                           &deleted[IDENTITY_PURGED_ANSWERS])))
+    if (purge->answers &&
+        !identity_db_ok(call, identity_idempotency_purge(call->db, purge->before, BATCH,
+                                                         &deleted[IDENTITY_PURGED_ANSWERS])))
         return false;
     if (purge->visits &&
-        !identity_db_ok(call, identity_guests_purge(call->db, call->now, BATCH, &deleted[IDENTITY_PURGED_GUESTS])))
+        !identity_db_ok(call, identity_guests_purge(call->db, call->now, BATCH,
+                                                    &deleted[IDENTITY_PURGED_GUESTS])))
         return false;
-    if (purge->changes && !identity_db_ok(call, identity_changes_purge(call->db, call->now - CHANGES_KEPT, BATCH,
-                                                                       &deleted[IDENTITY_PURGED_CHANGES])))
+    if (purge->changes &&
+        !identity_db_ok(call, identity_changes_purge(call->db, call->now - CHANGES_KEPT, BATCH,
+                                                     &deleted[IDENTITY_PURGED_CHANGES])))
         return false;
     if (purge->sandbox && !reduce(call, purge, &deleted[IDENTITY_PURGED_SANDBOXES]))
         return false;
     if (purge->erased && !erase(call, purge, &deleted[IDENTITY_PURGED_USERS]))
         return false;
     return purge->old == IDENTITY_OLD_KINDS || total(purge) ||
-           identity_db_ok(call, identity_old_purge(call->db, purge->old, kept_since(call, purge->old),
-                                                   kinds[purge->old].batch, &deleted[kinds[purge->old].purged]));
+           identity_db_ok(call, identity_old_purge(
+                                    call->db, purge->old, kept_since(call, purge->old),
+                                    kinds[purge->old].batch, &deleted[kinds[purge->old].purged]));
 }
 
 typedef bool writer_t(identity_call_t *call, identity_work_t *work, void *data);
@@ -196,8 +207,8 @@ static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, p
     identity_call_begin(&call, pool, env, NULL);
     purge->before = call.now - IDENTITY_IDEMPOTENCY_KEPT;
     bool done = identity_read(&call, read_old, purge);
-    bool any = purge->answers || purge->visits || purge->changes || purge->sandbox || purge->erased ||
-               purge->old < IDENTITY_OLD_KINDS;
+    bool any = purge->answers || purge->visits || purge->changes || purge->sandbox ||
+               purge->erased || purge->old < IDENTITY_OLD_KINDS;
     if (!done || !any) {
         purge->entered = true;
     } else if (!writer(&call, write_purge, purge)) {
@@ -226,7 +237,8 @@ int identity_purge_nowait(apr_pool_t *pool, const identity_env_t *env)
     return purge.entered ? 0 : IDENTITY_PURGE_BUSY;
 }
 
-bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env, apr_int64_t deleted[IDENTITY_PURGED_KINDS])
+bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env,
+                        apr_int64_t deleted[IDENTITY_PURGED_KINDS])
 {
     bool done = true, more = true;
 

@@ -35,12 +35,14 @@ const char *identity_scheme(const char *authorization, const char *name)
 }
 
 /* A cookie is ignored if there is a key or token (security 42). */
-static void find_further(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
+static void find_further(identity_call_t *call, const identity_accepts_t *accepts,
+                         credential_t *credential)
 {
     const char *authorization = call->in->headers.authorization;
     const char *basic = authorization ? identity_scheme(authorization, "Basic") : NULL;
 
-    if (basic && accepts->basic_keys && (credential->text = identity_basic_secret(call->pool, basic)) != NULL) {
+    if (basic && accepts->basic_keys &&
+        (credential->text = identity_basic_secret(call->pool, basic)) != NULL) {
         credential->kind = CREDENTIAL_KEY;
         credential->method = "basic";
     } else if (credential->kind == CREDENTIAL_ABSENT && accepts->cookie &&
@@ -67,10 +69,12 @@ static bool find(identity_call_t *call, credential_t *credential)
     if (key) {
         credential->kind = CREDENTIAL_KEY;
         credential->text = key;
-    } else if (authorization && (credential->text = identity_scheme(authorization, "Bearer")) != NULL) {
+    } else if (authorization &&
+               (credential->text = identity_scheme(authorization, "Bearer")) != NULL) {
         credential->kind = CREDENTIAL_BEARER;
         credential->method = "bearer";
-    } else if (authorization && (credential->text = identity_scheme(authorization, "ApiKey")) != NULL) {
+    } else if (authorization &&
+               (credential->text = identity_scheme(authorization, "ApiKey")) != NULL) {
         credential->kind = CREDENTIAL_KEY;
     } else if (authorization) {
         credential->kind = CREDENTIAL_UNKNOWN;
@@ -84,7 +88,8 @@ bool identity_apikey_verify(identity_call_t *call, const char *text, identity_ke
 {
     bool found;
 
-    if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, text), row), &found))
+    if (!identity_db_found(call, identity_key_get(call->db, identity_key_id(call->pool, text), row),
+                           &found))
         return false;
     if (!found || !identity_secret_equal((*row)->digest, identity_token_digest(call->pool, text)) ||
         !identity_key_live(call, *row))
@@ -104,19 +109,23 @@ static bool load_key(identity_call_t *call, void *data)
 static bool write_last_use(identity_call_t *call, void *data)
 {
     credential_t *credential = data;
-    return identity_db_ok(call, identity_key_touch(call->db, identity_credential_id(credential->principal), call->now));
+    return identity_db_ok(
+        call,
+        identity_key_touch(call->db, identity_credential_id(credential->principal), call->now));
 }
 
 /* ---- access tokens ---------------------------------------------------------------------------------------------- */
 
-bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now)
+bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user,
+                           apr_time_t now)
 {
     return session->ended_at == 0 && session->expires_at > now && session->idle_expires_at > now &&
            user->status == IDENTITY_USER_ACTIVE;
 }
 
 /* subject: the required owner; NULL: anybody. */
-static bool load_session(identity_call_t *call, const char *id, const char *subject, identity_bearer_t *bearer)
+static bool load_session(identity_call_t *call, const char *id, const char *subject,
+                         identity_bearer_t *bearer)
 {
     identity_session_row_t *session = NULL;
     identity_user_row_t *user = NULL;
@@ -124,7 +133,8 @@ static bool load_session(identity_call_t *call, const char *id, const char *subj
 
     if (!identity_db_found(call, identity_session_get(call->db, id, &session, &user), &found))
         return false;
-    if (!found || !identity_session_live(session, user, call->now) || (subject && strcmp(user->id, subject) != 0))
+    if (!found || !identity_session_live(session, user, call->now) ||
+        (subject && strcmp(user->id, subject) != 0))
         return true;
     if (!identity_principal_of_user(call, user, &bearer->principal))
         return false;
@@ -162,7 +172,8 @@ bool identity_bearer_verify(identity_call_t *call, const char *text, identity_be
     const char *issuer = call->env->settings->public_url;
 
     memset(bearer, 0, sizeof *bearer);
-    return identity_jwt_verify(call->pool, call->env->keys, text, issuer, issuer, call->now, &bearer->claims);
+    return identity_jwt_verify(call->pool, call->env->keys, text, issuer, issuer, call->now,
+                               &bearer->claims);
 }
 
 bool identity_bearer_load(identity_call_t *call, void *data)
@@ -171,7 +182,8 @@ bool identity_bearer_load(identity_call_t *call, void *data)
 
     bearer->principal = NULL;
     if (identity_id_valid(bearer->claims.subject, "sess"))
-        return identity_principal_of_guest(call, bearer->claims.subject, &bearer->session, &bearer->principal);
+        return identity_principal_of_guest(call, bearer->claims.subject, &bearer->session,
+                                           &bearer->principal);
     return identity_id_valid(bearer->claims.subject, "apik")
                ? load_key_of(call, bearer)
                : load_session(call, bearer->claims.session_id, bearer->claims.subject, bearer);
@@ -209,7 +221,8 @@ static bool verify(identity_call_t *call, credential_t *credential)
     case CREDENTIAL_BEARER:
         return identity_bearer_verify(call, credential->text, &credential->bearer);
     case CREDENTIAL_COOKIE:
-        credential->bearer.claims.session_id = identity_access_cookie_session(call, credential->text);
+        credential->bearer.claims.session_id =
+            identity_access_cookie_session(call, credential->text);
         return credential->bearer.claims.session_id != NULL;
     default:
         return false;
@@ -219,8 +232,9 @@ static bool verify(identity_call_t *call, credential_t *credential)
 /* Reads from the database. */
 static bool ask(identity_call_t *call, credential_t *credential)
 {
-    static identity_work_t *const loads[] = {
-        [CREDENTIAL_KEY] = load_key, [CREDENTIAL_BEARER] = load_bearer, [CREDENTIAL_COOKIE] = load_cookie};
+    static identity_work_t *const loads[] = {[CREDENTIAL_KEY] = load_key,
+                                             [CREDENTIAL_BEARER] = load_bearer,
+                                             [CREDENTIAL_COOKIE] = load_cookie};
     const identity_key_row_t *key;
 
     if (!verify(call, credential))
@@ -233,8 +247,8 @@ static bool ask(identity_call_t *call, credential_t *credential)
     key = credential->key;
     if (credential->read && key)
         credential->read->ends_at = key->expires_at;
-    identity_principal_cache_put(call, &credential->lookup, credential->read, credential->bearer.claims.expires_at,
-                                 key ? key->last_used_at : 0);
+    identity_principal_cache_put(call, &credential->lookup, credential->read,
+                                 credential->bearer.claims.expires_at, key ? key->last_used_at : 0);
     return true;
 }
 
@@ -265,10 +279,12 @@ bool identity_transport_fits(identity_call_t *call)
                          "A credential may be sent over TLS only: use https.");
 }
 
-static bool authenticate(identity_call_t *call, const identity_route_t *route, identity_authentication_t *out)
+static bool authenticate(identity_call_t *call, const identity_route_t *route,
+                         identity_authentication_t *out)
 {
     /* The public operations carry passwords, tokens or cookies; pages carry no secrets. */
-    bool public_secret = route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0;
+    bool public_secret =
+        route->credential != IDENTITY_CREDENTIAL_REQUIRED && strcmp(route->method, "POST") == 0;
     credential_t credential;
 
     out->ambiguous = !find(call, &credential);
@@ -279,7 +295,8 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route, i
         return false;
     if (route->credential == IDENTITY_CREDENTIAL_NONE || credential.kind == CREDENTIAL_ABSENT) {
         if (route->credential == IDENTITY_CREDENTIAL_REQUIRED)
-            return identity_unauthorised(call, "A credential is needed: X-API-KEY or Authorization.");
+            return identity_unauthorised(call,
+                                         "A credential is needed: X-API-KEY or Authorization.");
         return true;
     }
     if (!check(call, &credential))
@@ -290,7 +307,8 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route, i
     return true;
 }
 
-void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out)
+void identity_authentication_end(const identity_call_t *call, bool good,
+                                 identity_authentication_t *out)
 {
     if (good)
         return;
@@ -299,8 +317,8 @@ void identity_authentication_end(const identity_call_t *call, bool good, identit
     out->problem = call->problem;
 }
 
-void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                           identity_authentication_t *out)
+void identity_authenticate(apr_pool_t *pool, const identity_env_t *env,
+                           const identity_request_t *in, identity_authentication_t *out)
 {
     identity_call_t call;
 
@@ -308,7 +326,8 @@ void identity_authenticate(apr_pool_t *pool, const identity_env_t *env, const id
     if (in->match.kind != IDENTITY_MATCH_ROUTE)
         return;
     identity_call_begin(&call, pool, env, in);
-    identity_authentication_end(&call, identity_call_ready(&call) && authenticate(&call, in->match.route, out), out);
+    identity_authentication_end(
+        &call, identity_call_ready(&call) && authenticate(&call, in->match.route, out), out);
 }
 
 /* ---- anything but the API --------------------------------------------------------------------------------------- */
@@ -320,13 +339,15 @@ static bool formed(identity_call_t *call, const char *value)
 
 /* The access cookie, if the headers contain no credential of ours. False only on an error; an invalid cookie leaves
  * the kind ABSENT. */
-static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential)
+static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts,
+                        credential_t *credential)
 {
     const identity_headers_t *headers = &call->in->headers;
 
     memset(credential, 0, sizeof *credential);
-    if (!accepts->cookie || (!headers->api_key && !headers->authorization) || formed(call, headers->api_key) ||
-        formed(call, headers->authorization) || (credential->text = identity_access_cookie(call)) == NULL)
+    if (!accepts->cookie || (!headers->api_key && !headers->authorization) ||
+        formed(call, headers->api_key) || formed(call, headers->authorization) ||
+        !(credential->text = identity_access_cookie(call)))
         return true;
     credential->kind = CREDENTIAL_COOKIE;
     credential->method = "cookie";
@@ -337,8 +358,8 @@ static bool find_beside(identity_call_t *call, const identity_accepts_t *accepts
     return true;
 }
 
-static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts, credential_t *credential,
-                       identity_authentication_t *out)
+static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts,
+                       credential_t *credential, identity_authentication_t *out)
 {
     out->ambiguous = out->credential = !find(call, credential);
     if (out->ambiguous)
@@ -356,7 +377,8 @@ static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts,
     return credential->principal || identity_unauthorised(call, "The credential is not valid.");
 }
 
-static bool identify(identity_call_t *call, const identity_accepts_t *accepts, identity_authentication_t *out)
+static bool identify(identity_call_t *call, const identity_accepts_t *accepts,
+                     identity_authentication_t *out)
 {
     credential_t credential;
 
@@ -386,5 +408,6 @@ void identity_identify(apr_pool_t *pool, const identity_env_t *env, const identi
 
     memset(out, 0, sizeof *out);
     identity_call_begin(&call, pool, env, in);
-    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, accepts, out), out);
+    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, accepts, out),
+                                out);
 }

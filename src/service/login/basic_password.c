@@ -28,7 +28,8 @@ static const char *lookup_of(identity_call_t *call, const attempt_t *attempt, co
 
     if (!identity_keyset_derive(call->env->keys, 0, PURPOSE, key))
         return NULL;
-    char *text = apr_pstrcat(call->pool, attempt->user->id, "\n", hash, "\n", address, "\n", attempt->password, NULL);
+    char *text = apr_pstrcat(call->pool, attempt->user->id, "\n", hash, "\n", address, "\n",
+                             attempt->password, NULL);
     const char *digest = identity_keyed_digest(call->pool, key, text, strlen(text));
     identity_wipe_string(text);
     identity_wipe(key, sizeof key);
@@ -37,7 +38,8 @@ static const char *lookup_of(identity_call_t *call, const attempt_t *attempt, co
 
 static bool cached(identity_call_t *call, const attempt_t *attempt)
 {
-    const char *lookup = call->env->proofs ? lookup_of(call, attempt, attempt->user->password_hash) : NULL;
+    const char *lookup =
+        call->env->proofs ? lookup_of(call, attempt, attempt->user->password_hash) : NULL;
     return lookup && identity_counters_marked(call->env->proofs, lookup, call->now);
 }
 
@@ -46,7 +48,8 @@ static void remember(identity_call_t *call, const attempt_t *attempt, const char
     const char *lookup = call->env->proofs ? lookup_of(call, attempt, hash) : NULL;
 
     if (lookup)
-        identity_counters_mark(call->env->proofs, lookup, call->now + IDENTITY_PASSWORD_REMEMBERED, call->now);
+        identity_counters_mark(call->env->proofs, lookup, call->now + IDENTITY_PASSWORD_REMEMBERED,
+                               call->now);
 }
 
 static bool read_user(identity_call_t *call, void *data)
@@ -58,8 +61,8 @@ static bool read_user(identity_call_t *call, void *data)
     if (!identity_user_usable(attempt->user))
         return true;
     /* The password verified a moment ago must still be the user's. */
-    bool right =
-        attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0 : cached(call, attempt);
+    bool right = attempt->verified ? strcmp(attempt->verified, attempt->user->password_hash) == 0
+                                   : cached(call, attempt);
     if (!right)
         return true;
     if (!identity_password_refusal(call, attempt->user, &attempt->refusal) || attempt->refusal)
@@ -95,17 +98,20 @@ static bool write_success(identity_call_t *call, void *data)
     if (attempt->refusal)
         return identity_password_refused(call, user);
     if (attempt->fresh &&
-        !identity_db_found(call, identity_user_rehash(call->db, user->id, user->password_hash, attempt->fresh),
-                           &replaced))
+        !identity_db_found(
+            call, identity_user_rehash(call->db, user->id, user->password_hash, attempt->fresh),
+            &replaced))
         return false;
-    if (!user->signed_in_at && !identity_db_ok(call, identity_user_signed_in(call->db, user->id, call->now)))
+    if (!user->signed_in_at &&
+        !identity_db_ok(call, identity_user_signed_in(call->db, user->id, call->now)))
         return false;
     return !replaced || identity_audit(call, &audit);
 }
 
 static bool wrong(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                         "The username or password is not right.");
 }
 
 /* Sets the principal, NULL if the user has changed since the verification. */
@@ -113,10 +119,12 @@ static bool verify(identity_call_t *call, attempt_t *attempt)
 {
     bool right;
 
-    if (!identity_verify_user(call, attempt->canonical, attempt->user, attempt->password, &right, &attempt->fresh))
+    if (!identity_verify_user(call, attempt->canonical, attempt->user, attempt->password, &right,
+                              &attempt->fresh))
         return false;
     if (!right)
-        return identity_ratelimit_failed(call) && identity_write(call, write_failure, attempt) && wrong(call);
+        return identity_ratelimit_failed(call) && identity_write(call, write_failure, attempt) &&
+               wrong(call);
     if (!identity_ratelimit_check(call) || !identity_write(call, write_success, attempt))
         return false;
     if (attempt->refusal)
@@ -136,7 +144,8 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     if (strlen(attempt->password) > IDENTITY_PASSWORD_MAX)
         return wrong(call);
     if (!identity_login_account(call, attempt->username, &attempt->canonical) ||
-        !identity_ratelimit_password(call, attempt->canonical) || !identity_read(call, read_user, attempt))
+        !identity_ratelimit_password(call, attempt->canonical) ||
+        !identity_read(call, read_user, attempt))
         return false;
     /* Retried once, in case a concurrent request of the same person has upgraded the hash. */
     for (int i = 0; i < 2 && !attempt->principal && !attempt->refusal; i++)
@@ -150,13 +159,15 @@ static bool identify(identity_call_t *call, attempt_t *attempt, identity_authent
     return identity_authorize_location(call, out);
 }
 
-void identity_identify_password(apr_pool_t *pool, const identity_env_t *env, const identity_request_t *in,
-                                const char *username, const char *password, identity_authentication_t *out)
+void identity_identify_password(apr_pool_t *pool, const identity_env_t *env,
+                                const identity_request_t *in, const char *username,
+                                const char *password, identity_authentication_t *out)
 {
     attempt_t attempt = {.username = username, .password = password};
     identity_call_t call;
 
     memset(out, 0, sizeof *out);
     identity_call_begin(&call, pool, env, in);
-    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, &attempt, out), out);
+    identity_authentication_end(&call, identity_call_ready(&call) && identify(&call, &attempt, out),
+                                out);
 }

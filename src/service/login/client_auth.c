@@ -12,13 +12,15 @@ typedef struct shown {
 
 static bool wrong(identity_call_t *call)
 {
-    return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED, "The client is not known.");
+    return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
+                               "The client is not known.");
 }
 
 static bool in_headers(identity_call_t *call, shown_t *shown)
 {
     const identity_headers_t *headers = &call->in->headers;
-    const char *authorization = headers->authorization && *headers->authorization ? headers->authorization : NULL;
+    const char *authorization =
+        headers->authorization && *headers->authorization ? headers->authorization : NULL;
     const char *key = headers->api_key && *headers->api_key ? headers->api_key : NULL, *basic;
 
     if (!key && !authorization)
@@ -28,7 +30,8 @@ static bool in_headers(identity_call_t *call, shown_t *shown)
     if (shown->secret)
         return true;
     basic = identity_scheme(authorization, "Basic");
-    return (basic && identity_basic_parse(call->pool, basic, &shown->id, &shown->secret)) || wrong(call);
+    return (basic && identity_basic_parse(call->pool, basic, &shown->id, &shown->secret)) ||
+           wrong(call);
 }
 
 static bool look(identity_call_t *call, shown_t *shown)

@@ -30,9 +30,11 @@ static const char *mac_of(identity_call_t *call, int key_index, const char *sess
 
 static void set(identity_call_t *call, const char *value, apr_int64_t seconds)
 {
-    identity_cookie_set(
-        call, &(identity_cookie_t){
-                  .name = name_of(call), .value = value, .path = "/", .same_site = "Lax", .seconds = seconds});
+    identity_cookie_set(call, &(identity_cookie_t){.name = name_of(call),
+                                                   .value = value,
+                                                   .path = "/",
+                                                   .same_site = "Lax",
+                                                   .seconds = seconds});
 }
 
 void identity_access_cookie_set(identity_call_t *call, const identity_session_row_t *session)
@@ -41,7 +43,8 @@ void identity_access_cookie_set(identity_call_t *call, const identity_session_ro
 
     /* Expires with the session's maximum lifetime: whether the session is live is looked up. */
     if (mac)
-        set(call, apr_pstrcat(call->pool, session->id, ".", mac, NULL), apr_time_sec(session->expires_at - call->now));
+        set(call, apr_pstrcat(call->pool, session->id, ".", mac, NULL),
+            apr_time_sec(session->expires_at - call->now));
 }
 
 void identity_access_cookie_clear(identity_call_t *call)
@@ -85,7 +88,8 @@ bool identity_origin_fits(const identity_call_t *call)
 
 static bool reads_only(const char *method)
 {
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "OPTIONS") == 0;
 }
 
 bool identity_own_page(identity_call_t *call)
@@ -103,22 +107,25 @@ bool identity_own_page(identity_call_t *call)
 static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *principal)
 {
     apr_time_t idle = call->now + call->env->settings->refresh_idle;
-    return idle < principal->expires_at ? idle
-                                        : principal->expires_at; /* never past the absolute expiry (security 34) */
+    return idle < principal->expires_at
+               ? idle
+               : principal->expires_at; /* never past the absolute expiry (security 34) */
 }
 
 static bool write_use(identity_call_t *call, void *data)
 {
     const identity_principal_t *const *principal = data;
-    return identity_db_ok(call, identity_session_touch(call->db, (*principal)->session_id, idle_end(call, *principal)));
+    return identity_db_ok(call, identity_session_touch(call->db, (*principal)->session_id,
+                                                       idle_end(call, *principal)));
 }
 
 void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
                            const identity_cache_lookup_t *lookup)
 {
-    apr_interval_time_t eighth = call->env->settings->refresh_idle / 8, step = eighth < USE_STEP ? eighth : USE_STEP;
+    apr_interval_time_t eighth = call->env->settings->refresh_idle / 8,
+                        step = eighth < USE_STEP ? eighth : USE_STEP;
 
-    if (idle_end(call, principal) - principal->idle_expires_at >= step && identity_use_due(call, lookup, step) &&
-        !identity_write_nowait(call, write_use, &principal))
+    if (idle_end(call, principal) - principal->idle_expires_at >= step &&
+        identity_use_due(call, lookup, step) && !identity_write_nowait(call, write_use, &principal))
         identity_use_missed(call, lookup, step);
 }

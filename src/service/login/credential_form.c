@@ -23,13 +23,13 @@ static bool is_key(const search_t *search, const char *word)
 
 static bool is_token(const search_t *search, const char *word)
 {
-    return search->env->keys &&
-           identity_jwt_formed(search->pool, search->env->keys, word, search->env->settings->public_url);
+    return search->env->keys && identity_jwt_formed(search->pool, search->env->keys, word,
+                                                    search->env->settings->public_url);
 }
 
 /* Finds every token with that prefix, whatever surrounds it: a scheme, a parameter, a repeated header. */
-static void find_words(const search_t *search, const char *text, const char *letters, const char *beginning,
-                       bool (*is)(const search_t *search, const char *word))
+static void find_words(const search_t *search, const char *text, const char *letters,
+                       const char *beginning, bool (*is)(const search_t *search, const char *word))
 {
     while (*text) {
         size_t length = strspn(text, letters);
@@ -64,7 +64,8 @@ static void find_in_basic(const search_t *search, const char *encoded)
 bool identity_credential_formed(apr_pool_t *pool, const identity_env_t *env, const char *value,
                                 apr_array_header_t *secrets)
 {
-    const search_t search = {pool, env, secrets ? secrets : apr_array_make(pool, 2, sizeof(const char *))};
+    const search_t search = {pool, env,
+                             secrets ? secrets : apr_array_make(pool, 2, sizeof(const char *))};
     int before = search.secrets->nelts;
 
     find_secrets(&search, value);

@@ -4,12 +4,14 @@
 #include "identity/pages.h"
 #include "login/login.h"
 
-static identity_hash_turn_t enter(identity_call_t *call, const char *account, const char *hash, const char *password,
-                                  identity_hash_ticket_t *ticket)
+static identity_hash_turn_t enter(identity_call_t *call, const char *account, const char *hash,
+                                  const char *password, identity_hash_ticket_t *ticket)
 {
     const identity_env_t *env = call->env;
-    const identity_hash_request_t request = {
-        .client = call->in ? call->in->client_address : NULL, .account = account, .hash = hash, .password = password};
+    const identity_hash_request_t request = {.client = call->in ? call->in->client_address : NULL,
+                                             .account = account,
+                                             .hash = hash,
+                                             .password = password};
 
     identity_hash_turn_t turn =
         env->enter_hash ? env->enter_hash(env->context, &request, ticket) : IDENTITY_HASH_ENTERED;
@@ -19,7 +21,8 @@ static identity_hash_turn_t enter(identity_call_t *call, const char *account, co
     return turn;
 }
 
-static void leave(identity_call_t *call, const identity_hash_ticket_t *ticket, identity_hash_result_t result)
+static void leave(identity_call_t *call, const identity_hash_ticket_t *ticket,
+                  identity_hash_result_t result)
 {
     if (call->env->leave_hash)
         call->env->leave_hash(call->env->context, ticket, result);
@@ -27,10 +30,12 @@ static void leave(identity_call_t *call, const identity_hash_ticket_t *ticket, i
 
 static bool no_memory(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "The service is short of memory; please try again.");
+    return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                         "The service is short of memory; please try again.");
 }
 
-bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised, const char **hash)
+bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised,
+                            const char **hash)
 {
     identity_hash_ticket_t ticket;
 
@@ -43,10 +48,12 @@ bool identity_hash_password(identity_call_t *call, const char *account, const ch
 
 identity_blocklist_t *identity_blocklist_shipped(apr_pool_t *pool)
 {
-    return identity_blocklist_sorted(pool, identity_document_blocklist.text, identity_document_blocklist.length);
+    return identity_blocklist_sorted(pool, identity_document_blocklist.text,
+                                     identity_document_blocklist.length);
 }
 
-bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field)
+bool identity_password_permitted(identity_call_t *call, const char *password, const char *username,
+                                 const char *field)
 {
     const identity_settings_t *settings = call->env->settings;
     const identity_password_policy_t policy = {.minimum = settings->password_minimum,
@@ -58,8 +65,8 @@ bool identity_password_permitted(identity_call_t *call, const char *password, co
 }
 
 /* Under the semaphore. *fresh: a stronger hash of the password, if the old one is weaker. */
-static identity_hash_result_t verify(identity_call_t *call, const char *hash, const char *typed, const char *normalised,
-                                     const char **fresh)
+static identity_hash_result_t verify(identity_call_t *call, const char *hash, const char *typed,
+                                     const char *normalised, const char **fresh)
 {
     const identity_hash_parameters_t *parameters = &call->env->settings->hash;
     /* No password has this form, but the answer must take as long as any other. */
@@ -79,8 +86,8 @@ static identity_hash_result_t verify(identity_call_t *call, const char *hash, co
     return right ? IDENTITY_HASH_RIGHT : IDENTITY_HASH_WRONG;
 }
 
-bool identity_verify_password(identity_call_t *call, const char *account, const char *hash, const char *password,
-                              bool *right, const char **fresh)
+bool identity_verify_password(identity_call_t *call, const char *account, const char *hash,
+                              const char *password, bool *right, const char **fresh)
 {
     char *normalised = identity_password_normalise(call->pool, password);
     identity_hash_ticket_t ticket;

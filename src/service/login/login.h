@@ -67,25 +67,31 @@ bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_
 /* After the rows were read: caches their principal (NULL: none) with its snapshot. ends: when the credential itself
  * expires, 0 for never; used_at: when its last use was written. */
 void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t *lookup,
-                                  identity_principal_t *principal, apr_time_t ends, apr_time_t used_at);
+                                  identity_principal_t *principal, apr_time_t ends,
+                                  apr_time_t used_at);
 /* After a principal's rows were read: sets its ends_at and snapshot (if revisions are available). False if the
  * snapshot is not current. */
-bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal);
+bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began,
+                                 identity_principal_t *principal);
 /* During a database outage: are cached principals still valid? */
 bool identity_stale_enough(const identity_env_t *env);
 /* Should this caller write the credential's last use again, a step after the last time? And: that write failed. */
-bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step);
-void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step);
+bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup,
+                      apr_interval_time_t step);
+void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup,
+                         apr_interval_time_t step);
 
 /* ---- passwords, sessions, cookies -------------------------------------------------------------------------------- */
 
 /* Is the password acceptable? 400 naming the field and the reason otherwise. */
-bool identity_password_permitted(identity_call_t *call, const char *password, const char *username, const char *field);
+bool identity_password_permitted(identity_call_t *call, const char *password, const char *username,
+                                 const char *field);
 /* Hashes under the hashing semaphore; 503 if its queue is full. No connection may be held. */
-bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised, const char **hash);
+bool identity_hash_password(identity_call_t *call, const char *account, const char *normalised,
+                            const char **hash);
 /* Verifies under the hashing semaphore; *fresh: a hash that should replace the stored one, or NULL. */
-bool identity_verify_password(identity_call_t *call, const char *account, const char *hash, const char *password,
-                              bool *right, const char **fresh);
+bool identity_verify_password(identity_call_t *call, const char *account, const char *hash,
+                              const char *password, bool *right, const char **fresh);
 
 /* Is signing in by password enabled at all? 403 otherwise. */
 bool identity_password_grant(identity_call_t *call);
@@ -93,7 +99,8 @@ bool identity_password_grant(identity_call_t *call);
 bool identity_password_sign_in(identity_call_t *call, const char *entity_id, bool *on);
 /* The error message for a user whose entity has passwords disabled, with the alternatives; NULL: enabled. To be
  * shown only after the right password. Reads. */
-bool identity_password_refusal(identity_call_t *call, const identity_user_row_t *user, const char **sentence);
+bool identity_password_refusal(identity_call_t *call, const identity_user_row_t *user,
+                               const char **sentence);
 /* Can anybody of the entity sign in, by password or at a provider? Reads. */
 bool identity_ways_left(identity_call_t *call, const char *entity_id, bool *left);
 /* Audits a correct password that was refused because passwords are disabled. Inside identity_write. */
@@ -109,8 +116,9 @@ static inline bool identity_user_usable(const identity_user_row_t *user)
     return user && user->status == IDENTITY_USER_ACTIVE && user->password_hash;
 }
 /* identity_verify_password for a user; takes equally long if the user has no password. */
-bool identity_verify_user(identity_call_t *call, const char *account, const identity_user_row_t *user,
-                          const char *password, bool *right, const char **fresh);
+bool identity_verify_user(identity_call_t *call, const char *account,
+                          const identity_user_row_t *user, const char *password, bool *right,
+                          const char **fresh);
 /* Audits it. user: NULL if the name is unknown. Inside identity_write. */
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user);
 
@@ -125,24 +133,28 @@ typedef struct identity_login {
 } identity_login_t;
 bool identity_login_open(identity_call_t *call, identity_login_t *login);
 /* The session of a guest of the demo account: short, and not renewable. */
-bool identity_login_guest(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account);
+bool identity_login_guest(identity_call_t *call, identity_login_t *login,
+                          const identity_account_row_t *account);
 /* 200 Token and the cookie; a form gets both tokens in the body and no cookie. Needs no connection. */
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login);
 /* Signs in by user name and password, and answers. */
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password);
 /* The session (and user) of a refresh token, spent or not; both NULL if no live session has it. Reads. */
-bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
-                              identity_session_row_t **session, identity_user_row_t **user);
+bool identity_refresh_session(identity_call_t *call, const char *token,
+                              identity_refresh_row_t **refresh, identity_session_row_t **session,
+                              identity_user_row_t **user);
 /* Checks that there is only one refresh cookie; otherwise 400, and the cookie is cleared. */
 bool identity_refresh_cookie_single(identity_call_t *call);
-const char *identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL if malformed */
+const char *
+identity_refresh_cookie(identity_call_t *call); /* the token in the cookie, NULL if malformed */
 void identity_session_cookies_clear(identity_call_t *call); /* when a session has ended */
 /* The value of that cookie, a typed secret with that prefix; NULL if absent, or if several differ. */
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix);
 /* Secure, except for plain HTTP over loopback. */
 void identity_cookie_set(identity_call_t *call, const identity_cookie_t *cookie);
 /* For /v1/oauth only, SameSite=Strict. seconds 0 deletes it. */
-void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds);
+void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value,
+                               apr_int64_t seconds);
 bool identity_cookie_plain(const identity_call_t *call); /* is Secure omitted? */
 
 /* The access cookie (cookies.c). Set and cleared if the location uses it. */
@@ -160,7 +172,8 @@ bool identity_own_page(identity_call_t *call);
 void identity_session_used(identity_call_t *call, const identity_principal_t *principal,
                            const identity_cache_lookup_t *lookup);
 
-bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user, apr_time_t now);
+bool identity_session_live(const identity_session_row_t *session, const identity_user_row_t *user,
+                           apr_time_t now);
 
 /* An access token: its claims and text. ends: expiry of its session or key, 0 for never; whole: expire exactly then. */
 typedef struct identity_access {
@@ -179,7 +192,8 @@ bool identity_transport_fits(identity_call_t *call);
 
 /* Verifies the signed-in user by the body's current_password: 400 naming it, 429; refusals are audited. lacking: the
  * error message if it is missing. No connection may be held. */
-bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user, const char *lacking);
+bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user,
+                           const char *lacking);
 
 json_t *identity_made_keys_json(const apr_array_header_t *rows); /* their ids */
 
@@ -188,10 +202,12 @@ json_t *identity_made_keys_json(const apr_array_header_t *rows); /* their ids */
 /* The credentials after that scheme in Authorization, NULL for another scheme. */
 const char *identity_scheme(const char *authorization, const char *name);
 /* Sets the reason for a failed authentication, unless good. */
-void identity_authentication_end(const identity_call_t *call, bool good, identity_authentication_t *out);
+void identity_authentication_end(const identity_call_t *call, bool good,
+                                 identity_authentication_t *out);
 /* The valid key of that text: *row NULL for anything else. Reads. */
 bool identity_apikey_verify(identity_call_t *call, const char *text, identity_key_row_t **row);
-#define IDENTITY_LAST_USE_STEP apr_time_from_sec(60) /* interval at which the last use of a key is written */
+#define IDENTITY_LAST_USE_STEP                                                                     \
+    apr_time_from_sec(60) /* interval at which the last use of a key is written */
 /* What a valid access token refers to: principal NULL for anything else; user NULL for keys and guests. */
 typedef struct identity_bearer {
     identity_claims_t claims;
@@ -208,12 +224,13 @@ bool identity_bearer_load(identity_call_t *call, void *bearer);
 /* ---- OAuth in its standard forms (oauth_answer.c, client_auth.c) ------------------------------------------------- */
 
 /* 200 as in RFC 6749, 5.1. refresh: or NULL. */
-bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access, const char *refresh);
+bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access,
+                           const char *refresh);
 /* The call's problem in the form of RFC 6749, 5.2, with its headers. *status: in, that of the problem's kind; out,
  * that of the answer. A new reference. */
 json_t *identity_oauth_problem(identity_call_t *call, int *status);
 /* Sets the problem and its OAuth error code, and evaluates to false. */
-#define identity_oauth_deny(call, error, kind, ...)                                                                    \
+#define identity_oauth_deny(call, error, kind, ...)                                                \
     ((call)->oauth_error = (error), identity_deny(call, kind, NULL, __VA_ARGS__))
 
 /* A program that presents its API key as an OAuth client: by HTTP Basic, in the form, or in the headers that every

@@ -10,14 +10,16 @@ static void no_cache(identity_call_t *call)
     identity_header(call, "Pragma", "no-cache");
 }
 
-bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access, const char *refresh)
+bool identity_oauth_answer(identity_call_t *call, const identity_access_t *access,
+                           const char *refresh)
 {
     json_t *token = json_object();
 
     no_cache(call);
     json_object_set_new(token, "access_token", json_string(access->text));
     json_object_set_new(token, "token_type", json_string("Bearer"));
-    json_object_set_new(token, "expires_in", json_integer(apr_time_sec(access->expires_at - access->issued_at)));
+    json_object_set_new(token, "expires_in",
+                        json_integer(apr_time_sec(access->expires_at - access->issued_at)));
     if (refresh)
         json_object_set_new(token, "refresh_token", json_string(refresh));
     return identity_answer(call, 200, token);
@@ -61,7 +63,8 @@ json_t *identity_oauth_problem(identity_call_t *call, int *status)
                         identity_challenge_bearer(call->pool, IDENTITY_REALM, error, NULL, NULL));
     } else if (strcmp(error, "invalid_client") == 0) {
         *status = 401;
-        identity_header(call, "WWW-Authenticate", identity_challenge_basic(call->pool, IDENTITY_REALM));
+        identity_header(call, "WWW-Authenticate",
+                        identity_challenge_basic(call->pool, IDENTITY_REALM));
     }
     no_cache(call);
     json_object_set_new(body, "error", json_string(error));

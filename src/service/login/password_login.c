@@ -16,7 +16,8 @@ typedef struct attempt {
 /* The same message for any reason (security 15). */
 static bool wrong(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "The username or password is not right.");
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                         "The username or password is not right.");
 }
 
 /* Is it formed like a login, optionally with a reference, and do logins work here? */
@@ -74,8 +75,10 @@ static bool find_user(identity_call_t *call, void *data)
 
 bool identity_login_failed(identity_call_t *call, const identity_user_row_t *user)
 {
-    identity_audit_t audit = {
-        .action = "LOGIN_FAILED", .type = "USER", .message = "A sign-in failed.", .each_minute = true};
+    identity_audit_t audit = {.action = "LOGIN_FAILED",
+                              .type = "USER",
+                              .message = "A sign-in failed.",
+                              .each_minute = true};
 
     audit.entity_id = user ? user->entity_id : "";
     audit.id = user ? user->id : NULL;
@@ -109,29 +112,33 @@ static bool write_login(identity_call_t *call, void *data)
     identity_user_row_t *user;
 
     /* The password was verified in the meantime: the user must be unchanged. */
-    if (!identity_db_ok(call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
+    if (!identity_db_ok(
+            call, identity_user_get(call->db, attempt->user->entity_id, attempt->user->id, &user)))
         return false;
-    attempt->moved =
-        user->status != IDENTITY_USER_ACTIVE || !user->password_hash || strcmp(user->password_hash, hash) != 0;
+    attempt->moved = user->status != IDENTITY_USER_ACTIVE || !user->password_hash ||
+                     strcmp(user->password_hash, hash) != 0;
     if (attempt->moved)
         return true;
     if (!identity_password_refusal(call, user, &attempt->refusal))
         return false;
     if (attempt->refusal)
         return identity_password_refused(call, user);
-    if (attempt->fresh && !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
+    if (attempt->fresh &&
+        !identity_db_ok(call, identity_user_rehash(call->db, user->id, hash, attempt->fresh)))
         return false;
     attempt->login.user = user;
     attempt->login.method = "password";
     return identity_login_open(call, &attempt->login);
 }
 
-bool identity_verify_user(identity_call_t *call, const char *account, const identity_user_row_t *user,
-                          const char *password, bool *right, const char **fresh)
+bool identity_verify_user(identity_call_t *call, const char *account,
+                          const identity_user_row_t *user, const char *password, bool *right,
+                          const char **fresh)
 {
     /* Unknown, invited, inactive: the same work against a hash that no password has (security 16). */
     bool usable = identity_user_usable(user);
-    const char *hash = usable ? user->password_hash : identity_password_dummy(call->pool, &call->env->settings->hash);
+    const char *hash = usable ? user->password_hash
+                              : identity_password_dummy(call->pool, &call->env->settings->hash);
 
     if (!identity_verify_password(call, account, hash, password, right, fresh))
         return false;
@@ -147,16 +154,18 @@ static bool try_password(identity_call_t *call, attempt_t *attempt, const char *
     attempt->moved = false;
     if (!identity_read(call, find_user, attempt))
         return false;
-    if (!identity_verify_user(call, attempt->canonical, attempt->user, password, &right, &attempt->fresh))
+    if (!identity_verify_user(call, attempt->canonical, attempt->user, password, &right,
+                              &attempt->fresh))
         return false;
     return !right || (identity_ratelimit_check(call) && identity_write(call, write_login, attempt));
 }
 
 bool identity_password_grant(identity_call_t *call)
 {
-    return call->env->settings->password_grant || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                                                "Signing in by password is switched off on this "
-                                                                "server.");
+    return call->env->settings->password_grant ||
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "Signing in by password is switched off on this "
+                         "server.");
 }
 
 bool identity_login_by_password(identity_call_t *call, const char *username, const char *password)
@@ -166,13 +175,14 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
     if (!identity_password_grant(call))
         return false;
     if (strlen(password) > IDENTITY_PASSWORD_MAX)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password", "password must be at most %d bytes.",
-                             IDENTITY_PASSWORD_MAX);
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "password",
+                             "password must be at most %d bytes.", IDENTITY_PASSWORD_MAX);
     if (!identity_login_account(call, username, &attempt.canonical) ||
         !identity_ratelimit_account(call, attempt.canonical))
         return false;
     /* A second attempt if the hash was replaced meanwhile: another sign-in of the same person may have upgraded it. */
-    if (!try_password(call, &attempt, password) || (attempt.moved && !try_password(call, &attempt, password)))
+    if (!try_password(call, &attempt, password) ||
+        (attempt.moved && !try_password(call, &attempt, password)))
         return false;
     if (attempt.moved)
         return identity_db_ok(call, IDENTITY_DB_BUSY);
@@ -182,5 +192,6 @@ bool identity_login_by_password(identity_call_t *call, const char *username, con
         identity_ratelimit_trust_client(call, attempt.canonical);
         return identity_login_answer(call, &attempt.login);
     }
-    return identity_ratelimit_failed(call) && identity_write(call, write_failure, &attempt) && wrong(call);
+    return identity_ratelimit_failed(call) && identity_write(call, write_failure, &attempt) &&
+           wrong(call);
 }

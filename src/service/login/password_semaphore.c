@@ -33,10 +33,11 @@
 #define PLACES_MAX      512
 #define FOLLOWERS       128
 #define ACCOUNT_PLACES  2
-#define LONGEST_WAIT    INT64_C(10000) /* milliseconds; a queue of fair hashes is finished long before */
-#define LOOK_EVERY      INT64_C(250)   /* for processes that were killed */
-#define BUCKETS         256
-#define WAYS            4
+#define LONGEST_WAIT                                                                               \
+    INT64_C(10000)              /* milliseconds; a queue of fair hashes is finished long before */
+#define LOOK_EVERY INT64_C(250) /* for processes that were killed */
+#define BUCKETS    256
+#define WAYS       4
 
 typedef enum { WAITING, HASHING, FOLLOWING, DONE, AGAIN, DISPLACED } state_t;
 
@@ -99,8 +100,8 @@ bool identity_hashsem_init(void *lookup, const identity_random_t *random)
 {
     shared_t *shared = lookup;
     pthread_mutexattr_t kind;
-    bool made =
-        random->fill(random->context, shared->secret, sizeof shared->secret) && pthread_mutexattr_init(&kind) == 0;
+    bool made = random->fill(random->context, shared->secret, sizeof shared->secret) &&
+                pthread_mutexattr_init(&kind) == 0;
 
     if (!made)
         return false;
@@ -111,7 +112,8 @@ bool identity_hashsem_init(void *lookup, const identity_random_t *random)
     return made;
 }
 
-identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *lookup, unsigned slots, bool (*gone)(pid_t pid))
+identity_hashsem_t *identity_hashsem_open(apr_pool_t *pool, void *lookup, unsigned slots,
+                                          bool (*gone)(pid_t pid))
 {
     identity_hashsem_t *sem = apr_pcalloc(pool, sizeof *sem);
 
@@ -155,11 +157,13 @@ static void change(entry_t *entry, state_t state)
     syscall(SYS_futex, &entry->signal, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-static void digest(const identity_hashsem_t *sem, void *to, size_t size, const char *const texts[], size_t count)
+static void digest(const identity_hashsem_t *sem, void *to, size_t size, const char *const texts[],
+                   size_t count)
 {
     crypto_generichash_state state;
 
-    crypto_generichash_init(&state, sem->shared->secret, sizeof sem->shared->secret, size < 16 ? 16 : size);
+    crypto_generichash_init(&state, sem->shared->secret, sizeof sem->shared->secret,
+                            size < 16 ? 16 : size);
     for (size_t i = 0; i < count; i++)
         crypto_generichash_update(&state, (const unsigned char *)texts[i], strlen(texts[i]) + 1);
     unsigned char made[16];
@@ -171,14 +175,17 @@ static void digest(const identity_hashsem_t *sem, void *to, size_t size, const c
 static entry_t wanted_of(const identity_hashsem_t *sem, const identity_hash_request_t *request)
 {
     entry_t wanted = {.state = WAITING, .shared = request->hash != NULL};
-    const char *client = request->client ? request->client : "", *account = request->account ? request->account : "";
-    const char *hash = request->hash ? request->hash : "", *password = request->password ? request->password : "";
+    const char *client = request->client ? request->client : "",
+               *account = request->account ? request->account : "";
+    const char *hash = request->hash ? request->hash : "",
+               *password = request->password ? request->password : "";
 
     digest(sem, &wanted.client, sizeof wanted.client, (const char *[]){"client", client}, 2);
     digest(sem, &wanted.account, sizeof wanted.account, (const char *[]){"account", account}, 2);
     digest(sem, &wanted.pair, sizeof wanted.pair, (const char *[]){"pair", client, account}, 3);
     if (wanted.shared)
-        digest(sem, wanted.tag, sizeof wanted.tag, (const char *[]){"tag", client, account, hash, password}, 5);
+        digest(sem, wanted.tag, sizeof wanted.tag,
+               (const char *[]){"tag", client, account, hash, password}, 5);
     return wanted;
 }
 
@@ -199,13 +206,15 @@ static unsigned count(const identity_hashsem_t *sem, state_t state)
 }
 
 /* How many wait for a client and an account; NULL: for any. */
-static unsigned waiting(const identity_hashsem_t *sem, const apr_uint64_t *client, const apr_uint64_t *account)
+static unsigned waiting(const identity_hashsem_t *sem, const apr_uint64_t *client,
+                        const apr_uint64_t *account)
 {
     unsigned sum = 0;
 
     for (unsigned i = 0; i < sem->entries; i++) {
         const entry_t *entry = &sem->shared->entries[i];
-        sum += is(entry, WAITING) && (!client || entry->client == *client) && (!account || entry->account == *account);
+        sum += is(entry, WAITING) && (!client || entry->client == *client) &&
+               (!account || entry->account == *account);
     }
     return sum;
 }
@@ -371,7 +380,8 @@ static entry_t *arrive(identity_hashsem_t *sem, const entry_t *wanted)
     for (unsigned i = 0; i < sem->entries && !entry; i++)
         if (!sem->shared->entries[i].pid)
             entry = &sem->shared->entries[i];
-    if (!entry || (leader ? count(sem, FOLLOWING) >= followers_of(sem->slots) : !slot && !make_place(sem, wanted)))
+    if (!entry || (leader ? count(sem, FOLLOWING) >= followers_of(sem->slots)
+                          : !slot && !make_place(sem, wanted)))
         return NULL;
     entry->client = wanted->client;
     entry->account = wanted->account;
@@ -408,8 +418,8 @@ static bool await(identity_hashsem_t *sem, entry_t *entry, int64_t deadline)
     return true;
 }
 
-static identity_hash_turn_t outcome(identity_hashsem_t *sem, entry_t *entry, identity_hash_ticket_t *ticket,
-                                    bool *again)
+static identity_hash_turn_t outcome(identity_hashsem_t *sem, entry_t *entry,
+                                    identity_hash_ticket_t *ticket, bool *again)
 {
     if (entry->state == HASHING) {
         ticket->entry = (unsigned)(entry - sem->shared->entries);
@@ -423,7 +433,8 @@ static identity_hash_turn_t outcome(identity_hashsem_t *sem, entry_t *entry, ide
     return done ? IDENTITY_HASH_SHARED : IDENTITY_HASH_REFUSED;
 }
 
-identity_hash_turn_t identity_hashsem_enter(identity_hashsem_t *sem, const identity_hash_request_t *request,
+identity_hash_turn_t identity_hashsem_enter(identity_hashsem_t *sem,
+                                            const identity_hash_request_t *request,
                                             identity_hash_ticket_t *ticket)
 {
     entry_t wanted = wanted_of(sem, request);

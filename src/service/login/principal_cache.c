@@ -64,7 +64,8 @@ static apr_array_header_t *put_array(writer_t *writer, const apr_array_header_t 
     return copy;
 }
 
-static void put_permissions(writer_t *writer, const identity_permset_t *from, identity_permset_t *to)
+static void put_permissions(writer_t *writer, const identity_permset_t *from,
+                            identity_permset_t *to)
 {
     apr_array_header_t *own = from->own ? put_array(writer, from->own) : NULL;
 
@@ -132,10 +133,12 @@ static apr_array_header_t *put_grants(writer_t *writer, const apr_array_header_t
 /* If you add a pointer member, copy its target here. The sizes are those of 64-bit machines. */
 _Static_assert(sizeof(void *) != 8 ||
                    (sizeof(identity_principal_t) == 256 && sizeof(identity_grant_t) == 88 &&
-                    sizeof(identity_assigned_role_t) == 24 && sizeof(identity_assigned_team_t) == 16),
+                    sizeof(identity_assigned_role_t) == 24 &&
+                    sizeof(identity_assigned_team_t) == 16),
                "put_principal copies all of it");
 
-static void put_principal(writer_t *writer, const identity_principal_t *from, identity_principal_t *to)
+static void put_principal(writer_t *writer, const identity_principal_t *from,
+                          identity_principal_t *to)
 {
     identity_principal_t copy = *from;
 
@@ -201,7 +204,8 @@ static bool followed_within(const identity_env_t *env, apr_interval_time_t bound
 
 static bool holds(const identity_env_t *env, const cached_principal_t *entry, apr_time_t now)
 {
-    return identity_snapshot_current(env->revisions, &entry->principal.snapshot) && (!entry->ends || now < entry->ends);
+    return identity_snapshot_current(env->revisions, &entry->principal.snapshot) &&
+           (!entry->ends || now < entry->ends);
 }
 
 void identity_principal_cache_get(identity_call_t *call, unsigned kind, const char *credential,
@@ -230,7 +234,8 @@ void identity_principal_cache_get(identity_call_t *call, unsigned kind, const ch
 
 bool identity_stale_enough(const identity_env_t *env)
 {
-    return env->revisions && env->settings->stale > 0 && followed_within(env, TRUST + env->settings->stale);
+    return env->revisions && env->settings->stale > 0 &&
+           followed_within(env, TRUST + env->settings->stale);
 }
 
 bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_lookup_t *lookup)
@@ -249,20 +254,24 @@ bool identity_principal_cache_stale(identity_call_t *call, const identity_cache_
 
 /* ---- told ------------------------------------------------------------------------------------------------------- */
 
-bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began, identity_principal_t *principal)
+bool identity_principal_snapshot(const identity_env_t *env, apr_uint64_t began,
+                                 identity_principal_t *principal)
 {
     bool own_record = principal->kind == IDENTITY_CALLER_KEY || !principal->guest;
     /* By session or by key, never both. */
     const char *by = principal->key_id ? principal->key_id : principal->session_id;
-    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? principal->id : NULL, by, principal->entity_id};
+    const char *const ids[IDENTITY_STAMP_IDS] = {own_record ? principal->id : NULL, by,
+                                                 principal->entity_id};
 
-    principal->ends_at = identity_time_sooner(identity_time_sooner(principal->ends_at, principal->changes_at),
-                                              identity_time_sooner(principal->expires_at, principal->idle_expires_at));
-    return env->revisions && identity_snapshot_take(env->revisions, began, ids, &principal->snapshot);
+    principal->ends_at = identity_time_sooner(
+        identity_time_sooner(principal->ends_at, principal->changes_at),
+        identity_time_sooner(principal->expires_at, principal->idle_expires_at));
+    return env->revisions &&
+           identity_snapshot_take(env->revisions, began, ids, &principal->snapshot);
 }
 
-static void keep(identity_call_t *call, identity_cache_lookup_t *lookup, const identity_principal_t *principal,
-                 apr_time_t ends, apr_time_t used_at)
+static void keep(identity_call_t *call, identity_cache_lookup_t *lookup,
+                 const identity_principal_t *principal, apr_time_t ends, apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
     cached_principal_t *entry = block_of(principal);
@@ -281,7 +290,8 @@ static void keep(identity_call_t *call, identity_cache_lookup_t *lookup, const i
 }
 
 void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t *lookup,
-                                  identity_principal_t *principal, apr_time_t ends, apr_time_t used_at)
+                                  identity_principal_t *principal, apr_time_t ends,
+                                  apr_time_t used_at)
 {
     const identity_env_t *env = call->env;
 
@@ -294,15 +304,18 @@ void identity_principal_cache_put(identity_call_t *call, identity_cache_lookup_t
 }
 
 /* Of concurrent requests in this process only one writes it. */
-bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step)
+bool identity_use_due(identity_call_t *call, const identity_cache_lookup_t *lookup,
+                      apr_interval_time_t step)
 {
     int64_t present = lookup->entry ? atomic_load(&lookup->entry->used_at) : lookup->used_at;
 
     return call->now - present >= step &&
-           (!lookup->entry || atomic_compare_exchange_strong(&lookup->entry->used_at, &present, call->now));
+           (!lookup->entry ||
+            atomic_compare_exchange_strong(&lookup->entry->used_at, &present, call->now));
 }
 
-void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup, apr_interval_time_t step)
+void identity_use_missed(identity_call_t *call, const identity_cache_lookup_t *lookup,
+                         apr_interval_time_t step)
 {
     if (lookup->entry)
         atomic_store(&lookup->entry->used_at, call->now - step + TRY_AGAIN);

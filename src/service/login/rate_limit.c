@@ -31,9 +31,10 @@ const identity_rates_t identity_rates_standard = {.of = {[IDENTITY_RATE_LOGIN] =
                                                          [IDENTITY_RATE_REFRESH] = {60, HOUR}}};
 
 static const char *const names[IDENTITY_RATE_CLASSES] = {
-    [IDENTITY_RATE_LOGIN] = "login",   [IDENTITY_RATE_TOKEN] = "token", [IDENTITY_RATE_RESET] = "reset",
-    [IDENTITY_RATE_INVITE] = "invite", [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_REFRESH] = "refresh",
-    [IDENTITY_RATE_READ] = "read",     [IDENTITY_RATE_WRITE] = "write"};
+    [IDENTITY_RATE_LOGIN] = "login", [IDENTITY_RATE_TOKEN] = "token",
+    [IDENTITY_RATE_RESET] = "reset", [IDENTITY_RATE_INVITE] = "invite",
+    [IDENTITY_RATE_MAIL] = "mail",   [IDENTITY_RATE_REFRESH] = "refresh",
+    [IDENTITY_RATE_READ] = "read",   [IDENTITY_RATE_WRITE] = "write"};
 
 const char *identity_rate_class_name(identity_rate_class_t class)
 {
@@ -53,25 +54,28 @@ const char *identity_rate_class_names(apr_pool_t *pool)
     const char *list = names[IDENTITY_RATE_NONE + 1];
 
     for (int class = IDENTITY_RATE_NONE + 2; class < IDENTITY_RATE_CLASSES; class ++)
-        list = apr_pstrcat(pool, list, class == IDENTITY_RATE_CLASSES - 1 ? " or " : ", ", names[class], NULL);
+        list = apr_pstrcat(pool, list, class == IDENTITY_RATE_CLASSES - 1 ? " or " : ", ",
+                           names[class], NULL);
     return list;
 }
 
 /* ---- names of counters ------------------------------------------------------------------------------------------ */
 
 /* A rate belongs to the host name: other hosts count separately. what comes last, since it may contain anything. */
-static const char *key_of(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *where,
-                          const char *what)
+static const char *key_of(identity_call_t *call, identity_rate_class_t class, const char *kind,
+                          const char *where, const char *what)
 {
     const identity_rate_t *rate = &call->env->settings->rates.of[class];
 
-    return apr_psprintf(call->pool, "%s %u/%" APR_INT64_T_FMT " %s %s\n%s\n%s", names[class], rate->count,
-                        (apr_int64_t)rate->period, kind, where, call->env->counters_scope, what);
+    return apr_psprintf(call->pool, "%s %u/%" APR_INT64_T_FMT " %s %s\n%s\n%s", names[class],
+                        rate->count, (apr_int64_t)rate->period, kind, where,
+                        call->env->counters_scope, what);
 }
 
 static const char *proof_of(identity_call_t *call, const char *account)
 {
-    return apr_psprintf(call->pool, "%s\n%s\n%s", identity_client_address(call), call->env->counters_scope, account);
+    return apr_psprintf(call->pool, "%s\n%s\n%s", identity_client_address(call),
+                        call->env->counters_scope, account);
 }
 
 #define RESETS_OF_CLIENT  100 /* times as many as for one address */
@@ -87,12 +91,13 @@ static apr_time_t now(const identity_call_t *call)
 static bool limited(const identity_call_t *call, identity_rate_class_t class)
 {
     bool local = call->principal && call->principal->kind == IDENTITY_CALLER_LOCAL;
-    return class != IDENTITY_RATE_NONE && call->env->counters && call->env->settings->rates.of[class].count > 0 &&
-           !local;
+    return class != IDENTITY_RATE_NONE && call->env->counters &&
+           call->env->settings->rates.of[class].count > 0 && !local;
 }
 
 /* The line that conf/fail2ban matches. It contains no user name: people type passwords there. */
-static void log_throttled(const identity_call_t *call, const char *what, identity_rate_class_t class)
+static void log_throttled(const identity_call_t *call, const char *what,
+                          identity_rate_class_t class)
 {
     const char *address = call->in && call->in->client_address ? call->in->client_address : "-";
 
@@ -101,8 +106,10 @@ static void log_throttled(const identity_call_t *call, const char *what, identit
 
 /* The metrics for throttled requests are in the order of the classes. */
 #define METRIC_OF(class) (IDENTITY_METRIC_RATE_LIMITED_LOGIN + ((class) - IDENTITY_RATE_LOGIN))
-_Static_assert(METRIC_OF(IDENTITY_RATE_WRITE) == IDENTITY_METRIC_RATE_LIMITED_WRITE, "a class without its counter");
-_Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAIL, "a class without its counter");
+_Static_assert(METRIC_OF(IDENTITY_RATE_WRITE) == IDENTITY_METRIC_RATE_LIMITED_WRITE,
+               "a class without its counter");
+_Static_assert(METRIC_OF(IDENTITY_RATE_MAIL) == IDENTITY_METRIC_RATE_LIMITED_MAIL,
+               "a class without its counter");
 
 static void tell_throttled(const identity_call_t *call, identity_rate_class_t class)
 {
@@ -113,23 +120,26 @@ static void tell_throttled(const identity_call_t *call, identity_rate_class_t cl
 static bool refuse(identity_call_t *call, identity_rate_class_t class, apr_interval_time_t wait)
 {
     tell_throttled(call, class);
-    identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL, "Too many of these requests; please try again later.");
+    identity_deny(call, IDENTITY_PROBLEM_THROTTLED, NULL,
+                  "Too many of these requests; please try again later.");
     call->problem.retry_after = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
     return false;
 }
 
 /* The wait until another one is allowed; 0: counted. */
-static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what,
-                                 unsigned times)
+static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t class,
+                                 const char *kind, const char *what, unsigned times)
 {
     if (!limited(call, class))
         return 0;
     identity_rate_t rate = call->env->settings->rates.of[class];
     rate.count *= times;
-    return identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate, false, now(call));
+    return identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate,
+                                   false, now(call));
 }
 
-static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind, const char *what, unsigned times)
+static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind,
+                 const char *what, unsigned times)
 {
     apr_interval_time_t wait = count(call, class, kind, what, times);
     return wait == 0 || refuse(call, class, wait);
@@ -179,12 +189,14 @@ bool identity_ratelimit_change(identity_call_t *call, const char *user_id, const
  * mark makes the account count under another name from then on; the mark outlives the buckets under the old name. */
 static const char *mark_of(identity_call_t *call, const char *where, const char *what)
 {
-    return apr_psprintf(call->pool, "unlocked %s\n%s\n%s", *what ? "" : where, call->env->counters_scope, what);
+    return apr_psprintf(call->pool, "unlocked %s\n%s\n%s", *what ? "" : where,
+                        call->env->counters_scope, what);
 }
 
 static const char *since_unlocked(identity_call_t *call, const char *where, const char *what)
 {
-    apr_time_t mark = identity_counters_marked_until(call->env->counters, mark_of(call, where, what), now(call));
+    apr_time_t mark =
+        identity_counters_marked_until(call->env->counters, mark_of(call, where, what), now(call));
     return mark ? apr_psprintf(call->pool, "%s\n%" APR_TIME_T_FMT, what, mark) : what;
 }
 
@@ -193,12 +205,14 @@ void identity_ratelimit_unlock(identity_call_t *call, const char *where, const c
     apr_time_t moment = now(call);
 
     if (call->env->counters)
-        identity_counters_mark(call->env->counters, mark_of(call, where, what), moment + UNLOCKED_LIFETIME, moment);
+        identity_counters_mark(call->env->counters, mark_of(call, where, what),
+                               moment + UNLOCKED_LIFETIME, moment);
 }
 
 /* ---- failures --------------------------------------------------------------------------------------------------- */
 
-static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what, unsigned times)
+static void bind_to(identity_call_t *call, const char *kind, const char *where, const char *what,
+                    unsigned times)
 {
     identity_ratelimit_t *limit = &call->limit;
     const char *key = key_of(call, limit->class, kind, where, since_unlocked(call, where, what));
@@ -220,8 +234,8 @@ static apr_interval_time_t longest_wait(identity_call_t *call)
     apr_interval_time_t longest = 0;
 
     for (int i = 0; i < limit->count; i++) {
-        apr_interval_time_t wait =
-            identity_counters_wait(call->env->counters, limit->buckets[i].key, &limit->buckets[i].rate, now(call));
+        apr_interval_time_t wait = identity_counters_wait(
+            call->env->counters, limit->buckets[i].key, &limit->buckets[i].rate, now(call));
         if (wait > longest)
             longest = wait;
     }
@@ -239,17 +253,18 @@ bool identity_ratelimit_failed(identity_call_t *call)
     const identity_ratelimit_t *limit = &call->limit;
 
     for (int i = 0; i < limit->count; i++) {
-        apr_interval_time_t wait = identity_counters_count(call->env->counters, limit->buckets[i].key,
-                                                           &limit->buckets[i].rate, true, now(call));
+        apr_interval_time_t wait = identity_counters_count(
+            call->env->counters, limit->buckets[i].key, &limit->buckets[i].rate, true, now(call));
         if (wait > 0)
             return refuse(call, limit->class, wait);
     }
     if (limit->class == IDENTITY_RATE_NONE)
         return true;
     log_throttled(call, "failed", limit->class);
-    identity_metric_add(
-        call->env->metrics,
-        limit->class == IDENTITY_RATE_LOGIN ? IDENTITY_METRIC_FAILURES_LOGIN : IDENTITY_METRIC_FAILURES_TOKEN, 1);
+    identity_metric_add(call->env->metrics,
+                        limit->class == IDENTITY_RATE_LOGIN ? IDENTITY_METRIC_FAILURES_LOGIN
+                                                            : IDENTITY_METRIC_FAILURES_TOKEN,
+                        1);
     return true;
 }
 
@@ -269,7 +284,8 @@ static bool find_device(identity_call_t *call, void *data)
 
     if (!identity_refresh_session(call, device->token, &refresh, &session, &user))
         return false;
-    device->known = session && !refresh->spent_at && strcmp(identity_user_key(call, user), device->account) == 0;
+    device->known = session && !refresh->spent_at &&
+                    strcmp(identity_user_key(call, user), device->account) == 0;
     return true;
 }
 
@@ -313,8 +329,8 @@ bool identity_ratelimit_enter(identity_call_t *call)
     case IDENTITY_RATE_INVITE:
     case IDENTITY_RATE_READ:
     case IDENTITY_RATE_WRITE:
-        return !call->principal ||
-               identity_ratelimit_take(call, call->route->rate, identity_credential_id(call->principal));
+        return !call->principal || identity_ratelimit_take(call, call->route->rate,
+                                                           identity_credential_id(call->principal));
     default:
         return true;
     }
@@ -327,11 +343,13 @@ bool identity_ratelimit_account(identity_call_t *call, const char *account)
     if (account && call->limit.class != IDENTITY_RATE_LOGIN)
         bind_to(call, "account", "", account, 1);
     else if (account &&
-             !(call->env->proofs && identity_counters_marked(call->env->proofs, proof_of(call, account), now(call)))) {
+             !(call->env->proofs &&
+               identity_counters_marked(call->env->proofs, proof_of(call, account), now(call)))) {
         bind_to(call, "network", identity_client_network(call), account, 1);
         bind_to(call, "account", "", account, ALL_NETWORKS);
     }
-    if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN && !rebind_device(call, account))
+    if (account && longest_wait(call) > 0 && call->limit.class == IDENTITY_RATE_LOGIN &&
+        !rebind_device(call, account))
         return false;
     return identity_ratelimit_check(call);
 }
@@ -359,5 +377,6 @@ void identity_ratelimit_trust_client(identity_call_t *call, const char *account)
     apr_time_t moment = now(call);
 
     if (limited(call, IDENTITY_RATE_LOGIN) && call->env->proofs)
-        identity_counters_mark(call->env->proofs, proof_of(call, account), moment + PROOF_LIFETIME, moment);
+        identity_counters_mark(call->env->proofs, proof_of(call, account), moment + PROOF_LIFETIME,
+                               moment);
 }

@@ -13,13 +13,16 @@ static bool write_refusal(identity_call_t *call, void *data)
     return identity_audit(call, &audit);
 }
 
-bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user, const char *lacking)
+bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *user,
+                           const char *lacking)
 {
-    const char *current = identity_json_string(call->body, "current_password"), *hash = user->password_hash, *fresh;
+    const char *current = identity_json_string(call->body, "current_password"),
+               *hash = user->password_hash, *fresh;
     bool right;
 
     if (!current)
-        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password", "%s", lacking);
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "current_password", "%s",
+                             lacking);
     /* Users who sign on at a provider have no password, and get one by a mailed link. */
     if (!hash)
         hash = identity_password_dummy(call->pool, &call->env->settings->hash);
@@ -29,6 +32,6 @@ bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *use
         return false;
     if (!right && !identity_write(call, write_refusal, NULL))
         return false;
-    return right ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password", "current_password is not right.");
+    return right || identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password",
+                                  "current_password is not right.");
 }

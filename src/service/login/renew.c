@@ -14,7 +14,8 @@ static bool load_bearer(identity_call_t *call, renewal_t *renewal)
 {
     identity_bearer_t *bearer = &renewal->bearer;
 
-    bearer->claims.subject = renewal->before->key_id ? renewal->before->key_id : renewal->before->id;
+    bearer->claims.subject =
+        renewal->before->key_id ? renewal->before->key_id : renewal->before->id;
     bearer->claims.entity_id = renewal->before->entity_id;
     bearer->claims.session_id = renewal->before->session_id;
     if (!identity_bearer_load(call, bearer))
@@ -31,9 +32,11 @@ static bool load_user(identity_call_t *call, renewal_t *renewal)
     identity_user_row_t *user = NULL;
     bool found;
 
-    if (!identity_db_found(call, identity_user_get(call->db, before->entity_id, before->id, &user), &found))
+    if (!identity_db_found(call, identity_user_get(call->db, before->entity_id, before->id, &user),
+                           &found))
         return false;
-    if (!found || user->status != IDENTITY_USER_ACTIVE || user->password_changed_at > before->authenticated_at)
+    if (!found || user->status != IDENTITY_USER_ACTIVE ||
+        user->password_changed_at > before->authenticated_at)
         return true;
     if (!identity_principal_of_user(call, user, &renewal->bearer.principal))
         return false;
@@ -46,18 +49,21 @@ static bool load(identity_call_t *call, void *data)
     renewal_t *renewal = data;
     const identity_principal_t *before = renewal->before;
 
-    return before->kind == IDENTITY_CALLER_KEY || before->key_id || before->session_id ? load_bearer(call, renewal)
-                                                                                       : load_user(call, renewal);
+    return before->kind == IDENTITY_CALLER_KEY || before->key_id || before->session_id
+               ? load_bearer(call, renewal)
+               : load_user(call, renewal);
 }
 
 static bool known_still(const identity_call_t *call, const identity_principal_t *principal)
 {
-    return identity_stale_enough(call->env) && identity_snapshot_current(call->env->revisions, &principal->snapshot) &&
+    return identity_stale_enough(call->env) &&
+           identity_snapshot_current(call->env->revisions, &principal->snapshot) &&
            (!principal->ends_at || call->now < principal->ends_at);
 }
 
 identity_renewal_t identity_principal_renew(apr_pool_t *pool, const identity_env_t *env,
-                                            const identity_principal_t *before, const identity_principal_t **now)
+                                            const identity_principal_t *before,
+                                            const identity_principal_t **now)
 {
     renewal_t renewal = {.before = before};
     identity_call_t call;

@@ -19,12 +19,14 @@ static bool make_room(identity_call_t *call, const identity_user_row_t *user)
     apr_int64_t count = 0;
     int ended = 0;
 
-    if (!identity_db_ok(call, identity_sessions_count(call->db, user->id, IDENTITY_SESSIONS_MAX, &count)))
+    if (!identity_db_ok(call,
+                        identity_sessions_count(call->db, user->id, IDENTITY_SESSIONS_MAX, &count)))
         return false;
     if (count < IDENTITY_SESSIONS_MAX)
         return true;
     if (!identity_db_ok(call, identity_sessions_expire(call->db, user->id, call->now)) ||
-        !identity_db_ok(call, identity_sessions_trim(call->db, user->id, IDENTITY_SESSIONS_MAX - 1, call->now, &ended)))
+        !identity_db_ok(call, identity_sessions_trim(call->db, user->id, IDENTITY_SESSIONS_MAX - 1,
+                                                     call->now, &ended)))
         return false;
     return !ended || identity_audit(call, &audit);
 }
@@ -55,7 +57,8 @@ static bool end_with_entity(identity_call_t *call, identity_session_row_t *sessi
     if (!identity_db_ok(call, identity_entity_find(call->db, session->entity_id, &entity)))
         return false;
     if (entity->expires_at && entity->expires_at <= call->now)
-        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "This sandbox has expired.");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                             "This sandbox has expired.");
     if (entity->expires_at && entity->expires_at < session->expires_at)
         session->expires_at = entity->expires_at;
     return true;
@@ -64,13 +67,15 @@ static bool end_with_entity(identity_call_t *call, identity_session_row_t *sessi
 bool identity_login_open(identity_call_t *call, identity_login_t *login)
 {
     const identity_settings_t *settings = call->env->settings;
-    identity_audit_t audit = {
-        .action = "LOGIN", .type = "SESSION", .entity_id = login->user->entity_id, .actor = login->user->id};
+    identity_audit_t audit = {.action = "LOGIN",
+                              .type = "SESSION",
+                              .entity_id = login->user->entity_id,
+                              .actor = login->user->id};
     identity_refresh_row_t refresh = {.nonce = "", .created_at = call->now};
 
     login->refresh = identity_token_make(call->pool, IDENTITY_TOKEN_REFRESH, &call->env->random);
-    if (!login->refresh ||
-        !begin_session(call, login, login->user->entity_id, settings->refresh_idle, settings->refresh_absolute))
+    if (!login->refresh || !begin_session(call, login, login->user->entity_id,
+                                          settings->refresh_idle, settings->refresh_absolute))
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     refresh.digest = identity_token_digest(call->pool, login->refresh);
     refresh.session_id = audit.id = login->session->id;
@@ -80,14 +85,18 @@ bool identity_login_open(identity_call_t *call, identity_login_t *login)
         return false;
     return end_with_entity(call, login->session) && make_room(call, login->user) &&
            identity_db_ok(call, identity_session_insert(call->db, login->session)) &&
-           identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) && identity_audit(call, &audit);
+           identity_db_ok(call, identity_refresh_insert(call->db, &refresh)) &&
+           identity_audit(call, &audit);
 }
 
-bool identity_login_guest(identity_call_t *call, identity_login_t *login, const identity_account_row_t *account)
+bool identity_login_guest(identity_call_t *call, identity_login_t *login,
+                          const identity_account_row_t *account)
 {
     apr_interval_time_t lifetime = call->env->settings->demo_lifetime;
-    identity_audit_t audit = {
-        .action = "DEMO_TOKEN", .type = "SESSION", .account = account, .entity_id = account->entity_id};
+    identity_audit_t audit = {.action = "DEMO_TOKEN",
+                              .type = "SESSION",
+                              .account = account,
+                              .entity_id = account->entity_id};
 
     login->method = "demo";
     if (!begin_session(call, login, account->entity_id, lifetime, lifetime))
@@ -95,14 +104,16 @@ bool identity_login_guest(identity_call_t *call, identity_login_t *login, const 
     /* The guest's address is omitted: other guests can read this. */
     audit.id = audit.actor = login->session->id;
     audit.message = "A guest opened the demo account.";
-    return identity_db_ok(call, identity_session_insert(call->db, login->session)) && identity_audit(call, &audit);
+    return identity_db_ok(call, identity_session_insert(call->db, login->session)) &&
+           identity_audit(call, &audit);
 }
 
 /* Secure is omitted only for plain HTTP over loopback, where no browser would accept it; not if a proxy on this host
  * terminates TLS. */
 bool identity_cookie_plain(const identity_call_t *call)
 {
-    return !call->in->secure && call->in->loopback && strncmp(call->env->settings->public_url, "https:", 6) != 0;
+    return !call->in->secure && call->in->loopback &&
+           strncmp(call->env->settings->public_url, "https:", 6) != 0;
 }
 
 void identity_cookie_set(identity_call_t *call, const identity_cookie_t *cookie)
@@ -113,11 +124,14 @@ void identity_cookie_set(identity_call_t *call, const identity_cookie_t *cookie)
     identity_header(call, "Set-Cookie", identity_cookie_text(call->pool, &sent));
 }
 
-void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value, apr_int64_t seconds)
+void identity_oauth_cookie_set(identity_call_t *call, const char *name, const char *value,
+                               apr_int64_t seconds)
 {
-    identity_cookie_set(
-        call, &(identity_cookie_t){
-                  .name = name, .value = value, .path = COOKIE_PATH, .same_site = "Strict", .seconds = seconds});
+    identity_cookie_set(call, &(identity_cookie_t){.name = name,
+                                                   .value = value,
+                                                   .path = COOKIE_PATH,
+                                                   .same_site = "Strict",
+                                                   .seconds = seconds});
 }
 
 void identity_session_cookies_clear(identity_call_t *call)
@@ -128,7 +142,8 @@ void identity_session_cookies_clear(identity_call_t *call)
 
 const char *identity_cookie(identity_call_t *call, const char *name, const char *prefix)
 {
-    const apr_array_header_t *values = identity_cookie_values(call->pool, call->in->headers.cookie, name);
+    const apr_array_header_t *values =
+        identity_cookie_values(call->pool, call->in->headers.cookie, name);
     const char *value = NULL;
 
     for (int i = 0; i < values->nelts; i++) {
@@ -144,7 +159,8 @@ const char *identity_cookie(identity_call_t *call, const char *name, const char 
 
 bool identity_refresh_cookie_single(identity_call_t *call)
 {
-    if (identity_cookie_values(call->pool, call->in->headers.cookie, IDENTITY_REFRESH_COOKIE)->nelts < 2)
+    if (identity_cookie_values(call->pool, call->in->headers.cookie, IDENTITY_REFRESH_COOKIE)
+            ->nelts < 2)
         return true;
     identity_session_cookies_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
@@ -161,7 +177,8 @@ bool identity_same_origin(identity_call_t *call)
 {
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
     /* Neither: no browser page sent this. */
-    bool fits = identity_origin_fits(call) || (origin ? call->in->origin_granted : !site || strcmp(site, "none") == 0);
+    bool fits = identity_origin_fits(call) ||
+                (origin ? call->in->origin_granted : !site || strcmp(site, "none") == 0);
 
     return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                  "A page of another origin may not use the session's cookie.");
@@ -210,7 +227,8 @@ static void count(const identity_call_t *call, const char *method)
 bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
 {
     const identity_session_row_t *session = login->session;
-    apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at;
+    apr_time_t idle = session->idle_expires_at < session->expires_at ? session->idle_expires_at
+                                                                     : session->expires_at;
     identity_access_t access = {.subject = login->user ? login->user->id : session->id,
                                 .session_id = session->id,
                                 .client_id = login->user ? "identity" : "demo",
@@ -226,30 +244,35 @@ bool identity_login_answer(identity_call_t *call, const identity_login_t *login)
     json_t *token = json_object();
     json_object_set_new(token, "issued_at", identity_time_json(access.issued_at));
     json_object_set_new(token, "access_token", json_string(access.text));
-    json_object_set_new(token, "expires_in", json_integer(apr_time_sec(access.expires_at - access.issued_at)));
+    json_object_set_new(token, "expires_in",
+                        json_integer(apr_time_sec(access.expires_at - access.issued_at)));
     json_object_set_new(token, "expires_at", identity_time_json(access.expires_at));
     json_object_set_new(token, "token_type", json_string("Bearer"));
     json_object_set_new(token, "scope", json_null());
     json_object_set_new(token, "id_token", json_null());
     if (login->refresh) {
-        identity_oauth_cookie_set(call, IDENTITY_REFRESH_COOKIE, login->refresh, apr_time_sec(idle - call->now));
+        identity_oauth_cookie_set(call, IDENTITY_REFRESH_COOKIE, login->refresh,
+                                  apr_time_sec(idle - call->now));
         identity_access_cookie_set(call, session);
     }
     return identity_answer(call, 200, token);
 }
 
-bool identity_refresh_session(identity_call_t *call, const char *token, identity_refresh_row_t **refresh,
-                              identity_session_row_t **session, identity_user_row_t **user)
+bool identity_refresh_session(identity_call_t *call, const char *token,
+                              identity_refresh_row_t **refresh, identity_session_row_t **session,
+                              identity_user_row_t **user)
 {
     bool found;
 
     *session = NULL;
     *user = NULL;
-    if (!identity_db_found(call, identity_refresh_get(call->db, identity_token_digest(call->pool, token), refresh),
-                           &found))
+    if (!identity_db_found(
+            call, identity_refresh_get(call->db, identity_token_digest(call->pool, token), refresh),
+            &found))
         return false;
     if (found &&
-        !identity_db_found(call, identity_session_get(call->db, (*refresh)->session_id, session, user), &found))
+        !identity_db_found(
+            call, identity_session_get(call->db, (*refresh)->session_id, session, user), &found))
         return false;
     if (!found || !identity_session_live(*session, *user, call->now)) {
         *session = NULL;

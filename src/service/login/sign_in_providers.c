@@ -13,7 +13,8 @@ static int configured_count(const identity_call_t *call)
 
 static const identity_configured_provider_t *configured_at(const identity_call_t *call, int index)
 {
-    return APR_ARRAY_IDX(call->env->settings->providers, index, const identity_configured_provider_t *);
+    return APR_ARRAY_IDX(call->env->settings->providers, index,
+                         const identity_configured_provider_t *);
 }
 
 /* ---- rows and what they are rows of ----------------------------------------------------------------------------- */
@@ -30,20 +31,23 @@ static bool is_of(identity_call_t *call, const identity_provider_row_t *row,
     if (strcmp(row->type, "SSO") != 0)
         return false;
     if (strcmp(row->variant, "OIDC") == 0)
-        return strcmp(row->issuer, configured->issuer) == 0 && strcmp(row->client_id, configured->client_id) == 0;
+        return strcmp(row->issuer, configured->issuer) == 0 &&
+               strcmp(row->client_id, configured->client_id) == 0;
     if (strcmp(row->variant, "GOOGLE") == 0)
         return strcmp(configured->issuer, GOOGLE) == 0;
     for (size_t i = 0; i < sizeof connections / sizeof connections[0]; i++) {
         if (strcmp(row->variant, connections[i].variant) != 0)
             continue;
         json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL));
-        const char *name = identity_json_string(json_object_get(settings, connections[i].member), "connection");
+        const char *name =
+            identity_json_string(json_object_get(settings, connections[i].member), "connection");
         return name && strcmp(name, configured->name) == 0;
     }
     return false;
 }
 
-static const identity_configured_provider_t *configured_of(identity_call_t *call, const identity_provider_row_t *row)
+static const identity_configured_provider_t *configured_of(identity_call_t *call,
+                                                           const identity_provider_row_t *row)
 {
     for (int i = 0; i < configured_count(call); i++)
         if (is_of(call, row, configured_at(call, i)))
@@ -56,7 +60,8 @@ static bool enabled(const identity_provider_row_t *row)
     return strcmp(row->status, "ENABLED") == 0;
 }
 
-bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_provider_t *provider)
+bool sso_provider_configured(identity_call_t *call, const char *id_or_name,
+                             sso_provider_t *provider)
 {
     *provider = (sso_provider_t){.configured = NULL};
     for (int i = 0; i < configured_count(call) && !provider->configured; i++)
@@ -64,10 +69,12 @@ bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_
             strcmp(configured_at(call, i)->name, id_or_name) == 0)
             provider->configured = configured_at(call, i);
     /* Not backed by any row, and nothing else has a row's id. */
-    return provider->configured || !configured_count(call) || !identity_id_valid(id_or_name, "auth");
+    return provider->configured || !configured_count(call) ||
+           !identity_id_valid(id_or_name, "auth");
 }
 
-void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row, sso_provider_t *provider)
+void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row,
+                         sso_provider_t *provider)
 {
     *provider = (sso_provider_t){.configured = NULL};
     if (!enabled(row))
@@ -101,7 +108,8 @@ static bool in_list(const apr_array_header_t *domains, const char *domain, bool 
     return !listed && (!domains || domains->nelts == 0);
 }
 
-static bool row_admits(identity_call_t *call, const identity_provider_row_t *row, const char *domain, bool listed)
+static bool row_admits(identity_call_t *call, const identity_provider_row_t *row,
+                       const char *domain, bool listed)
 {
     json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)), *item;
     apr_array_header_t *domains = apr_array_make(call->pool, 4, sizeof(const char *));
@@ -116,21 +124,22 @@ static bool row_admits(identity_call_t *call, const identity_provider_row_t *row
     return enabled(row) && in_list(domains, domain, listed);
 }
 
-static bool for_entity(identity_call_t *call, const identity_configured_provider_t *configured, const char *entity_id,
-                       bool *meant)
+static bool for_entity(identity_call_t *call, const identity_configured_provider_t *configured,
+                       const char *entity_id, bool *meant)
 {
     identity_entity_row_t *entity;
 
     *meant = true;
     if (!configured->entity)
         return true;
-    return identity_db_found(call, identity_entity_find(call->db, configured->entity, &entity), meant) &&
+    return identity_db_found(call, identity_entity_find(call->db, configured->entity, &entity),
+                             meant) &&
            ((*meant = *meant && strcmp(entity->id, entity_id) == 0), true);
 }
 
 /* Does an entity have rows for a configured provider, which then replace it, and does one of them admit the domain? */
-static bool rows_admit(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
-                       bool listed, bool *stand, bool *admitted)
+static bool rows_admit(identity_call_t *call, const sso_provider_t *provider, const char *entity_id,
+                       const char *domain, bool listed, bool *stand, bool *admitted)
 {
     apr_array_header_t *rows;
 
@@ -138,8 +147,10 @@ static bool rows_admit(identity_call_t *call, const sso_provider_t *provider, co
     if (!identity_db_ok(call, identity_providers_sso(call->db, entity_id, &rows)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
-        const identity_provider_row_t *row = APR_ARRAY_IDX(rows, i, const identity_provider_row_t *);
-        if (!is_of(call, row, provider->configured) || (provider->row_id && strcmp(provider->row_id, row->id) != 0))
+        const identity_provider_row_t *row =
+            APR_ARRAY_IDX(rows, i, const identity_provider_row_t *);
+        if (!is_of(call, row, provider->configured) ||
+            (provider->row_id && strcmp(provider->row_id, row->id) != 0))
             continue;
         *stand = true;
         *admitted = *admitted || row_admits(call, row, domain, listed);
@@ -147,8 +158,8 @@ static bool rows_admit(identity_call_t *call, const sso_provider_t *provider, co
     return true;
 }
 
-bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
-                bool listed, bool *admitted)
+bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id,
+                const char *domain, bool listed, bool *admitted)
 {
     bool stand, meant;
 
@@ -182,7 +193,9 @@ bool sso_entity(identity_call_t *call, const sso_provider_t *provider, const cha
     if (*entity_id)
         return true;
     if (provider->configured->entity) {
-        if (!identity_db_found(call, identity_entity_find(call->db, provider->configured->entity, &entity), &found))
+        if (!identity_db_found(
+                call, identity_entity_find(call->db, provider->configured->entity, &entity),
+                &found))
             return false;
         *entity_id = found ? entity->id : NULL;
         return true;
@@ -197,7 +210,8 @@ bool sso_entity(identity_call_t *call, const sso_provider_t *provider, const cha
     return true;
 }
 
-bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, bool *set_up)
+bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id,
+                    bool *set_up)
 {
     const char *only;
     bool admitted;
@@ -211,13 +225,15 @@ bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const
 
 /* ---- as they are shown ------------------------------------------------------------------------------------------ */
 
-static identity_provider_row_t *row_of(identity_call_t *call, const identity_configured_provider_t *configured)
+static identity_provider_row_t *row_of(identity_call_t *call,
+                                       const identity_configured_provider_t *configured)
 {
     identity_provider_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     json_t *settings = identity_json_own(call->pool, json_object()), *domains = json_array();
 
     for (int i = 0; configured->domains && i < configured->domains->nelts; i++)
-        json_array_append_new(domains, json_string(APR_ARRAY_IDX(configured->domains, i, const char *)));
+        json_array_append_new(domains,
+                              json_string(APR_ARRAY_IDX(configured->domains, i, const char *)));
     json_object_set_new(settings, "allowed_domains", domains);
     row->id = configured->id;
     row->entity_id = "";

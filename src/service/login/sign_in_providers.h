@@ -16,18 +16,21 @@ typedef struct sso_provider {
 } sso_provider_t;
 
 /* By its id or name in the configuration; false: it may be a row. */
-bool sso_provider_configured(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
+bool sso_provider_configured(identity_call_t *call, const char *id_or_name,
+                             sso_provider_t *provider);
 /* By id or, for configured ones, by name. Reads only for a row. */
 bool sso_provider_find(identity_call_t *call, const char *id_or_name, sso_provider_t *provider);
 /* From an entity's row; configured is NULL if the row is not ENABLED or not backed by the configuration. */
-void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row, sso_provider_t *provider);
+void sso_provider_of_row(identity_call_t *call, const identity_provider_row_t *row,
+                         sso_provider_t *provider);
 /* Does the provider admit addresses of the domain into the entity? listed: the domain must be named explicitly.
  * Reads. */
-bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, const char *domain,
-                bool listed, bool *admitted);
+bool sso_admits(identity_call_t *call, const sso_provider_t *provider, const char *entity_id,
+                const char *domain, bool listed, bool *admitted);
 /* Is the provider set up for this particular entity: by entity=, by the entity's own row, or because it is the only
  * lasting entity? Reads. */
-bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id, bool *set_up);
+bool sso_set_up_for(identity_call_t *call, const sso_provider_t *provider, const char *entity_id,
+                    bool *set_up);
 /* Does the configuration declare addresses of the domain verified if the provider does not say? */
 bool sso_vouches(const sso_provider_t *provider, const char *domain);
 /* The entity for a new user: NULL if the configuration leaves it open. Reads. */

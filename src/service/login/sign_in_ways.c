@@ -17,7 +17,8 @@ static bool is_local(const identity_call_t *call)
     return call->principal && call->principal->kind == IDENTITY_CALLER_LOCAL;
 }
 
-static bool push_row(identity_call_t *call, const identity_provider_row_t *row, apr_array_header_t *ways)
+static bool push_row(identity_call_t *call, const identity_provider_row_t *row,
+                     apr_array_header_t *ways)
 {
     json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)), *item;
     apr_array_header_t *domains = apr_array_make(call->pool, 4, sizeof(const char *));
@@ -60,10 +61,12 @@ static bool find_ways(identity_call_t *call, const char *entity_id, apr_array_he
     return true;
 }
 
-static bool admits(identity_call_t *call, const way_t *way, const char *entity_id, const char *domain, bool *admitted)
+static bool admits(identity_call_t *call, const way_t *way, const char *entity_id,
+                   const char *domain, bool *admitted)
 {
     *admitted = true;
-    return !way->provider.configured || sso_admits(call, &way->provider, entity_id, domain, false, admitted);
+    return !way->provider.configured ||
+           sso_admits(call, &way->provider, entity_id, domain, false, admitted);
 }
 
 /* ---- by password ------------------------------------------------------------------------------------------------ */
@@ -78,7 +81,8 @@ bool identity_password_sign_in(identity_call_t *call, const char *entity_id, boo
     return true;
 }
 
-bool identity_password_refusal(identity_call_t *call, const identity_user_row_t *user, const char **sentence)
+bool identity_password_refusal(identity_call_t *call, const identity_user_row_t *user,
+                               const char **sentence)
 {
     const char *domain = identity_username_domain(user->canonical), *others = "";
     apr_array_header_t *ways;
@@ -96,12 +100,15 @@ bool identity_password_refusal(identity_call_t *call, const identity_user_row_t 
         if (!admits(call, way, user->entity_id, domain, &admitted))
             return false;
         if (admitted)
-            others = apr_psprintf(call->pool, "%s%s%s (GET /v1/oauth/authorize?provider=%s)", others,
-                                  *others ? ", " : "", way->name, identity_query_escape(call->pool, way->handle));
+            others = apr_psprintf(call->pool, "%s%s%s (GET /v1/oauth/authorize?provider=%s)",
+                                  others, *others ? ", " : "", way->name,
+                                  identity_query_escape(call->pool, way->handle));
     }
-    *sentence = *others
-                    ? apr_psprintf(call->pool, "Signing in by password is switched off here; sign in by %s.", others)
-                    : "Signing in by password is switched off here; ask an administrator for another way in.";
+    *sentence =
+        *others
+            ? apr_psprintf(call->pool,
+                           "Signing in by password is switched off here; sign in by %s.", others)
+            : "Signing in by password is switched off here; ask an administrator for another way in.";
     return true;
 }
 
@@ -134,17 +141,20 @@ bool entry_find_ways(identity_call_t *call, void *data)
 
     ways->items = apr_array_make(call->pool, 4, sizeof(entry_item_t));
     if (!only_entity(call, &entity_id) ||
-        (entity_id && (!identity_password_sign_in(call, entity_id, &on) || !find_ways(call, entity_id, &found))))
+        (entity_id &&
+         (!identity_password_sign_in(call, entity_id, &on) || !find_ways(call, entity_id, &found))))
         return false;
     ways->password = on && call->env->settings->password_grant;
     for (int i = 0; entity_id && i < found->nelts; i++) {
         const way_t *way = &APR_ARRAY_IDX(found, i, way_t);
         if (way->provider.configured)
-            *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = way->name, .handle = way->handle};
+            *(entry_item_t *)apr_array_push(ways->items) =
+                (entry_item_t){.name = way->name, .handle = way->handle};
     }
     /* With several entities the right one is unknown: configured providers are offered to all. */
     for (int i = 0; !entity_id && configured && i < configured->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(configured, i, const identity_configured_provider_t *)->name;
+        const char *name =
+            APR_ARRAY_IDX(configured, i, const identity_configured_provider_t *)->name;
         *(entry_item_t *)apr_array_push(ways->items) = (entry_item_t){.name = name, .handle = name};
     }
     return true;
@@ -152,14 +162,17 @@ bool entry_find_ways(identity_call_t *call, void *data)
 
 /* ---- is there a way for anybody? -------------------------------------------------------------------------------- */
 
-static bool somebody_of(identity_call_t *call, const char *entity_id, const char *domain, bool *some)
+static bool somebody_of(identity_call_t *call, const char *entity_id, const char *domain,
+                        bool *some)
 {
     apr_array_header_t *users;
 
-    if (!identity_db_ok(call, identity_users_search(call->db, entity_id, NULL, NULL, domain, NULL, 500, &users)))
+    if (!identity_db_ok(call, identity_users_search(call->db, entity_id, NULL, NULL, domain, NULL,
+                                                    500, &users)))
         return false;
     for (int i = 0; i < users->nelts; i++)
-        *some = *some || APR_ARRAY_IDX(users, i, identity_user_row_t *)->status == IDENTITY_USER_ACTIVE;
+        *some =
+            *some || APR_ARRAY_IDX(users, i, identity_user_row_t *)->status == IDENTITY_USER_ACTIVE;
     return true;
 }
 

@@ -25,8 +25,8 @@ static bool solved(identity_call_t *call)
     const char *error;
 
     switch (identity_captcha_verify(call->pool, call->env->settings->captcha,
-                                    identity_json_string(call->body, "captcha_token"), call->in->client_address,
-                                    &error)) {
+                                    identity_json_string(call->body, "captcha_token"),
+                                    call->in->client_address, &error)) {
     case IDENTITY_CAPTCHA_PASSED:
         return true;
     case IDENTITY_CAPTCHA_REFUSED:
@@ -36,7 +36,8 @@ static bool solved(identity_call_t *call)
     case IDENTITY_CAPTCHA_UNAVAILABLE:
         break;
     }
-    identity_log(call, IDENTITY_LOG_ERROR, "ID0380: the service of IdentityCaptcha cannot be used: %s", error);
+    identity_log(call, IDENTITY_LOG_ERROR,
+                 "ID0380: the service of IdentityCaptcha cannot be used: %s", error);
     identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
                   "The captcha cannot be checked for the moment; please try again.");
     call->problem.retry_after = RETRY_CAPTCHA;
@@ -47,7 +48,8 @@ static bool solved(identity_call_t *call)
 
 static bool no_demo(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "There is no demo account on this server.");
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "There is no demo account on this server.");
 }
 
 typedef struct visit {
@@ -67,7 +69,8 @@ static bool write_guest(identity_call_t *call, void *data)
 
     if (!identity_demo_account(call, &visit->account))
         return false;
-    return visit->account ? identity_login_guest(call, &visit->login, visit->account) : no_demo(call);
+    return visit->account ? identity_login_guest(call, &visit->login, visit->account)
+                          : no_demo(call);
 }
 
 bool identity_op_demo_token(identity_call_t *call)
@@ -80,12 +83,14 @@ bool identity_op_demo_token(identity_call_t *call)
     if (!identity_read(call, find_account, &visit))
         return false;
     if (!visit.account) {
-        identity_log(call, IDENTITY_LOG_ERROR,
-                     "ID0381: IdentityDemoAccount %s names no account, or several; use the account's id",
-                     settings->demo_account);
+        identity_log(
+            call, IDENTITY_LOG_ERROR,
+            "ID0381: IdentityDemoAccount %s names no account, or several; use the account's id",
+            settings->demo_account);
         return no_demo(call);
     }
-    return solved(call) && identity_write(call, write_guest, &visit) && identity_login_answer(call, &visit.login);
+    return solved(call) && identity_write(call, write_guest, &visit) &&
+           identity_login_answer(call, &visit.login);
 }
 
 /* ---- sandboxes -------------------------------------------------------------------------------------------------- */
@@ -107,20 +112,24 @@ static bool is_room(identity_call_t *call, void *data)
         return false;
     if (count < IDENTITY_SANDBOXES)
         return true;
-    identity_log(call, IDENTITY_LOG_WARNING, "ID0382: the limit of %d sandboxes is reached", IDENTITY_SANDBOXES);
-    identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, "There are too many sandboxes; please try again later.");
+    identity_log(call, IDENTITY_LOG_WARNING, "ID0382: the limit of %d sandboxes is reached",
+                 IDENTITY_SANDBOXES);
+    identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+                  "There are too many sandboxes; please try again later.");
     call->problem.retry_after = RETRY_ROOM;
     return false;
 }
 
 static void fill_entity(identity_call_t *call, sandbox_t *sandbox)
 {
-    sandbox->entity = (identity_entity_row_t){.id = identity_call_id(call, "enti"),
-                                              .name = "Sandbox",
-                                              .created_at = call->now,
-                                              .expires_at = call->now + call->env->settings->sandbox_lifetime};
+    sandbox->entity =
+        (identity_entity_row_t){.id = identity_call_id(call, "enti"),
+                                .name = "Sandbox",
+                                .created_at = call->now,
+                                .expires_at = call->now + call->env->settings->sandbox_lifetime};
     /* Unique because the id is; other references never contain a colon, so there are no collisions. */
-    sandbox->entity.reference = apr_pstrcat(call->pool, SANDBOX_REFERENCE ":", sandbox->entity.id, NULL);
+    sandbox->entity.reference =
+        apr_pstrcat(call->pool, SANDBOX_REFERENCE ":", sandbox->entity.id, NULL);
     sandbox->account = (identity_account_row_t){.id = identity_call_id(call, "plat"),
                                                 .entity_id = sandbox->entity.id,
                                                 .reference = SANDBOX_REFERENCE,
@@ -158,10 +167,12 @@ static bool write_things(identity_call_t *call, sandbox_t *sandbox)
                                             .created_at = call->now};
     apr_array_header_t *roles = apr_array_make(call->pool, 1, sizeof(const char *));
 
-    return membership.id && identity_db_ok(call, identity_entity_insert(call->db, &sandbox->entity)) &&
+    return membership.id &&
+           identity_db_ok(call, identity_entity_insert(call->db, &sandbox->entity)) &&
            identity_db_ok(call, identity_account_insert(call->db, &sandbox->account)) &&
            identity_db_ok(call, identity_user_insert(call->db, &sandbox->user)) &&
-           identity_db_ok(call, identity_membership_insert(call->db, IDENTITY_OWNER_USER, &membership, roles));
+           identity_db_ok(
+               call, identity_membership_insert(call->db, IDENTITY_OWNER_USER, &membership, roles));
 }
 
 /* The sandbox's own trail, which is deleted with it, records for whom it was created; the server's trail, without a
@@ -193,8 +204,8 @@ static bool write_sandbox(identity_call_t *call, void *data)
         return false;
     fill_user(call, sandbox);
     sandbox->login = (identity_login_t){.user = &sandbox->user, .method = "sandbox"};
-    return sandbox->user.id && is_room(call, NULL) && write_things(call, sandbox) && write_trail(call, sandbox) &&
-           identity_login_open(call, &sandbox->login);
+    return sandbox->user.id && is_room(call, NULL) && write_things(call, sandbox) &&
+           write_trail(call, sandbox) && identity_login_open(call, &sandbox->login);
 }
 
 bool identity_op_sandbox_token(identity_call_t *call)
@@ -202,10 +213,13 @@ bool identity_op_sandbox_token(identity_call_t *call)
     sandbox_t sandbox = {.email = identity_json_string(call->body, "email")};
 
     if (!call->env->settings->sandbox || !call->env->settings->captcha)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "There are no sandboxes on this server.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "There are no sandboxes on this server.");
     if (!identity_username_canonical(call->pool, name_in(call, sandbox.email, SPECIMEN)))
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email", "email is too long for a sandbox.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email",
+                             "email is too long for a sandbox.");
     /* Checked first, so that nobody solves a captcha in vain. */
-    return identity_read(call, is_room, NULL) && solved(call) && identity_write(call, write_sandbox, &sandbox) &&
+    return identity_read(call, is_room, NULL) && solved(call) &&
+           identity_write(call, write_sandbox, &sandbox) &&
            identity_login_answer(call, &sandbox.login);
 }

@@ -23,8 +23,10 @@ static bool authenticate(identity_call_t *call)
     const identity_headers_t *headers = &call->in->headers;
     identity_client_t client;
 
-    if (!call->principal && headers->authorization && identity_scheme(headers->authorization, "Bearer"))
-        return identity_oauth_deny(call, "invalid_token", IDENTITY_PROBLEM_UNAUTHORISED, "The token is not valid.");
+    if (!call->principal && headers->authorization &&
+        identity_scheme(headers->authorization, "Bearer"))
+        return identity_oauth_deny(call, "invalid_token", IDENTITY_PROBLEM_UNAUTHORISED,
+                                   "The token is not valid.");
     if (call->principal && identity_json_has(call->body, "client_secret"))
         return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
                                    "A client authenticates itself in one way, not in two.");
@@ -37,7 +39,8 @@ static bool authenticate(identity_call_t *call)
 }
 
 /* Is it of the caller's own entity, and of the caller itself or with the permission? A key speaks for its entity. */
-static bool within_sight(const identity_call_t *call, const question_t *question, const char *permission)
+static bool within_sight(const identity_call_t *call, const question_t *question,
+                         const char *permission)
 {
     const identity_claims_t *claims = &question->bearer.claims;
     const char *subject = question->user ? question->user->id : claims->subject;
@@ -63,7 +66,8 @@ static bool load(identity_call_t *call, void *data)
         question->user = question->bearer.user;
         return true;
     }
-    return identity_refresh_session(call, question->token, &question->refresh, &question->session, &question->user);
+    return identity_refresh_session(call, question->token, &question->refresh, &question->session,
+                                    &question->user);
 }
 
 /* Reads only if it could be one of our tokens. */
@@ -117,7 +121,8 @@ static json_t *refresh_json(identity_call_t *call, const question_t *question)
     json_object_set_new(object, "sub", json_string(question->user->id));
     json_object_set_new(object, "iss", json_string(call->env->settings->public_url));
     set_time(object, "exp",
-             session->idle_expires_at < session->expires_at ? session->idle_expires_at : session->expires_at);
+             session->idle_expires_at < session->expires_at ? session->idle_expires_at
+                                                            : session->expires_at);
     set_time(object, "iat", question->refresh->created_at);
     json_object_set_new(object, "sid", json_string(session->id));
     json_object_set_new(object, "entity_id", json_string(session->entity_id));
@@ -139,14 +144,15 @@ bool identity_op_introspect_token(identity_call_t *call)
     if (!authenticate(call))
         return false;
     if (!call->principal)
-        return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED, "A credential is needed.");
+        return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
+                                   "A credential is needed.");
     if (!find(call, &question))
         return false;
     bool key = question.bearer.key != NULL;
-    bool access =
-        question.bearer.principal && within_sight(call, &question, key ? "USER.API.VIEW" : "USER.MORTAL.VIEW");
-    bool refresh = question.refresh && question.session && question.refresh->spent_at == 0 && refresh_asked(call) &&
-                   within_sight(call, &question, "USER.MORTAL.VIEW");
+    bool access = question.bearer.principal &&
+                  within_sight(call, &question, key ? "USER.API.VIEW" : "USER.MORTAL.VIEW");
+    bool refresh = question.refresh && question.session && question.refresh->spent_at == 0 &&
+                   refresh_asked(call) && within_sight(call, &question, "USER.MORTAL.VIEW");
     return identity_answer(call, 200,
                            access    ? access_json(&question)
                            : refresh ? refresh_json(call, &question)
@@ -158,8 +164,9 @@ bool identity_op_introspect_token(identity_call_t *call)
 static bool write_end(identity_call_t *call, void *data)
 {
     question_t *question = data;
-    identity_audit_t audit = {
-        .action = "TOKEN_REVOKED", .type = "SESSION", .message = "A token was revoked: its session was ended."};
+    identity_audit_t audit = {.action = "TOKEN_REVOKED",
+                              .type = "SESSION",
+                              .message = "A token was revoked: its session was ended."};
 
     if (!load(call, question))
         return false;
@@ -169,7 +176,8 @@ static bool write_end(identity_call_t *call, void *data)
         audit.actor = call->principal  ? call->principal->id
                       : question->user ? question->user->id
                                        : question->session->id;
-        if (!identity_db_ok(call, identity_session_end(call->db, question->session->id, call->now)) ||
+        if (!identity_db_ok(call,
+                            identity_session_end(call->db, question->session->id, call->now)) ||
             !identity_audit(call, &audit))
             return false;
     }
@@ -194,7 +202,8 @@ bool identity_op_revoke_token(identity_call_t *call)
     if (!authenticate(call))
         return false;
     if (!token_formed(identity_json_string(call->body, "token")))
-        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST, "The token is malformed.");
+        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
+                                   "The token is malformed.");
     if (!find(call, &question))
         return false;
     bool sighted = !call->principal || ((question.session || question.bearer.principal) &&

@@ -69,8 +69,9 @@ static bool by_client(identity_call_t *call, const identity_client_t *client)
     identity_key_row_t *key = client->key;
 
     if (!key)
-        return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
-                                   "An API key is needed: its id as client_id, the key as client_secret.");
+        return identity_oauth_deny(
+            call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
+            "An API key is needed: its id as client_id, the key as client_secret.");
     identity_access_t access = {.subject = key->id,
                                 .session_id = key->id,
                                 .client_id = key->id,
@@ -88,8 +89,9 @@ bool identity_oauth_grant(identity_call_t *call)
     if (!identity_oauth_client(call, &client))
         return false;
     if (identity_json_string(call->body, "scope"))
-        return identity_oauth_deny(call, "invalid_scope", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "There are no scopes: what a token may do is what its user or key may.");
+        return identity_oauth_deny(
+            call, "invalid_scope", IDENTITY_PROBLEM_BAD_REQUEST,
+            "There are no scopes: what a token may do is what its user or key may.");
     if (strcmp(grant, "password") == 0)
         return by_password(call);
     if (strcmp(grant, "refresh_token") == 0)

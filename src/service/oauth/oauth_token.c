@@ -30,7 +30,8 @@ static bool find_alias(identity_call_t *call, void *data)
     attempt_t *attempt = data;
     bool found;
 
-    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias), &found))
+    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias),
+                           &found))
         return false;
     return !found || identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, attempt->alias->id);
 }
@@ -40,14 +41,16 @@ static bool write_alias_login(identity_call_t *call, void *data)
     attempt_t *attempt = data;
     bool found;
 
-    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias), &found))
+    if (!identity_db_found(call, identity_alias_get(call->db, attempt->digest, &attempt->alias),
+                           &found))
         return false;
-    if (found &&
-        !identity_db_found(
-            call, identity_user_get(call->db, attempt->alias->entity_id, attempt->alias->user_id, &attempt->user),
-            &found))
+    if (found && !identity_db_found(call,
+                                    identity_user_get(call->db, attempt->alias->entity_id,
+                                                      attempt->alias->user_id, &attempt->user),
+                                    &found))
         return false;
-    if (!found || attempt->alias->expires_at <= call->now || attempt->user->status != IDENTITY_USER_ACTIVE) {
+    if (!found || attempt->alias->expires_at <= call->now ||
+        attempt->user->status != IDENTITY_USER_ACTIVE) {
         if (!found)
             attempt->user = NULL;
         return identity_ratelimit_failed(call) && write_failure(call, attempt);
@@ -65,7 +68,8 @@ static bool login_by_alias(identity_call_t *call, const char *alias)
     if (!identity_ratelimit_account(call, NULL))
         return false;
     if (identity_token_valid(alias, IDENTITY_TOKEN_ALIAS)) {
-        if (!identity_read(call, find_alias, &attempt) || !identity_write(call, write_alias_login, &attempt))
+        if (!identity_read(call, find_alias, &attempt) ||
+            !identity_write(call, write_alias_login, &attempt))
             return false;
         if (attempt.login.session) {
             identity_ratelimit_trust_client(call, identity_user_key(call, attempt.user));
@@ -93,9 +97,11 @@ bool identity_op_obtain_token(identity_call_t *call)
     if (alias)
         return login_by_alias(call, alias);
     if (!username)
-        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "username", "username is needed.");
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "username",
+                             "username is needed.");
     if (!password)
-        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "password", "password is needed.");
+        return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "password",
+                             "password is needed.");
     return identity_login_by_password(call, username, password);
 }
 
@@ -113,7 +119,8 @@ static bool find_refresh(identity_call_t *call, void *data)
 {
     renewal_t *renewal = data;
 
-    if (!identity_refresh_session(call, renewal->token, &renewal->refresh, &renewal->login.session, &renewal->user))
+    if (!identity_refresh_session(call, renewal->token, &renewal->refresh, &renewal->login.session,
+                                  &renewal->user))
         return false;
     renewal->live = renewal->login.session != NULL;
     renewal->login.user = renewal->user;
@@ -130,7 +137,8 @@ static bool end_family(identity_call_t *call, renewal_t *renewal)
     audit.entity_id = renewal->user->entity_id;
     audit.actor = renewal->user->id;
     renewal->reused = true;
-    return identity_db_ok(call, identity_session_end(call->db, renewal->login.session->id, call->now)) &&
+    return identity_db_ok(call,
+                          identity_session_end(call->db, renewal->login.session->id, call->now)) &&
            identity_audit(call, &audit);
 }
 
@@ -151,12 +159,14 @@ static bool rotate(identity_call_t *call, renewal_t *renewal)
     renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, nonce);
     next.digest = identity_token_digest(call->pool, renewal->login.refresh);
     session->idle_expires_at = call->now + call->env->settings->refresh_idle;
-    if (session->idle_expires_at > session->expires_at) /* never past the absolute expiry (security 34) */
+    if (session->idle_expires_at >
+        session->expires_at) /* never past the absolute expiry (security 34) */
         session->idle_expires_at = session->expires_at;
     const char *digest = identity_token_digest(call->pool, renewal->token);
     return identity_db_ok(call, identity_refresh_spend(call->db, digest, nonce, call->now)) &&
            identity_db_ok(call, identity_refresh_insert(call->db, &next)) &&
-           identity_db_ok(call, identity_session_touch(call->db, session->id, session->idle_expires_at)) &&
+           identity_db_ok(
+               call, identity_session_touch(call->db, session->id, session->idle_expires_at)) &&
            identity_audit(call, &audit);
 }
 
@@ -172,7 +182,8 @@ static bool write_renewal(identity_call_t *call, void *data)
         return rotate(call, renewal);
     if (call->now - renewal->refresh->spent_at > RETRY_WINDOW)
         return end_family(call, renewal);
-    renewal->login.refresh = identity_refresh_successor(call->pool, renewal->token, renewal->refresh->nonce);
+    renewal->login.refresh =
+        identity_refresh_successor(call->pool, renewal->token, renewal->refresh->nonce);
     return true;
 }
 
@@ -213,7 +224,8 @@ bool identity_op_refresh_token(identity_call_t *call)
     if (login.refresh)
         return identity_login_answer(call, &login);
     identity_session_cookies_clear(call);
-    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session; please sign in again.");
+    return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                         "There is no live session; please sign in again.");
 }
 
 /* ---- POST /oauth/logout ----------------------------------------------------------------------------------------- */
@@ -224,7 +236,8 @@ typedef struct logout {
     bool ended;
 } logout_t;
 
-static bool end_session(identity_call_t *call, const char *session, const char *user, const char *entity, bool *ended)
+static bool end_session(identity_call_t *call, const char *session, const char *user,
+                        const char *entity, bool *ended)
 {
     identity_audit_t audit = {.action = "LOGOUT",
                               .type = "SESSION",
@@ -246,7 +259,8 @@ static bool end_access(identity_call_t *call, logout_t *logout)
     identity_user_row_t *user;
     bool found;
 
-    if (!identity_db_found(call, identity_session_get(call->db, logout->access, &session, &user), &found))
+    if (!identity_db_found(call, identity_session_get(call->db, logout->access, &session, &user),
+                           &found))
         return false;
     return !found || !identity_session_live(session, user, call->now) ||
            end_session(call, session->id, user->id, user->entity_id, &logout->ended);
@@ -258,8 +272,8 @@ static bool write_logout(identity_call_t *call, void *data)
     renewal_t *cookie = &logout->cookie;
 
     if (call->principal && call->principal->session_id &&
-        !end_session(call, call->principal->session_id, call->principal->id, call->principal->entity_id,
-                     &logout->ended))
+        !end_session(call, call->principal->session_id, call->principal->id,
+                     call->principal->entity_id, &logout->ended))
         return false;
     if (logout->access && !end_access(call, logout))
         return false;
@@ -267,8 +281,8 @@ static bool write_logout(identity_call_t *call, void *data)
         return true;
     if (!find_refresh(call, cookie))
         return false;
-    return !cookie->live ||
-           end_session(call, cookie->login.session->id, cookie->user->id, cookie->user->entity_id, &logout->ended);
+    return !cookie->live || end_session(call, cookie->login.session->id, cookie->user->id,
+                                        cookie->user->entity_id, &logout->ended);
 }
 
 bool identity_op_logout(identity_call_t *call)
@@ -290,7 +304,8 @@ bool identity_op_logout(identity_call_t *call)
         return false;
     identity_session_cookies_clear(call);
     if (!logout.ended)
-        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL, "There is no live session.");
+        return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
+                             "There is no live session.");
     return identity_answer_empty(call, 200);
 }
 

@@ -32,7 +32,8 @@ static const char *value_of(const filler_t *filler, const entry_item_t *item, co
 
 static void fill(filler_t *filler, const char *from, const char *end, const entry_item_t *item);
 
-static void section(filler_t *filler, char kind, const char *name, const char *from, const char *end)
+static void section(filler_t *filler, char kind, const char *name, const char *from,
+                    const char *end)
 {
     if (kind == '#' && apr_table_get(filler->values, name))
         fill(filler, from, end, NULL);
@@ -55,10 +56,12 @@ static void fill(filler_t *filler, const char *from, const char *end, const entr
         if (!kind) {
             const char *value = value_of(filler, item, name);
             if (value)
-                APR_ARRAY_PUSH(filler->pieces, const char *) = apr_pescape_entity(filler->pool, value, 0);
+                APR_ARRAY_PUSH(filler->pieces, const char *) =
+                    apr_pescape_entity(filler->pool, value, 0);
             continue;
         }
-        const char *last = apr_pstrcat(filler->pool, "{{/", name, "}}", NULL), *over = strstr(from, last);
+        const char *last = apr_pstrcat(filler->pool, "{{/", name, "}}", NULL),
+                   *over = strstr(from, last);
         section(filler, kind, name, from, over);
         from = over + strlen(last);
     }

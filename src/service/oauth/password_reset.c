@@ -25,10 +25,11 @@ static bool write_reset_request(identity_call_t *call, void *data)
                               .message = "A password reset was asked for."};
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_name(call->db, request->email, &request->user), &found))
+    if (!identity_db_found(call, identity_user_by_name(call->db, request->email, &request->user),
+                           &found))
         return false;
-    bool known =
-        found && request->user->status == IDENTITY_USER_ACTIVE && identity_mail_address_valid(request->user->username);
+    bool known = found && request->user->status == IDENTITY_USER_ACTIVE &&
+                 identity_mail_address_valid(request->user->username);
     if (found) {
         audit.entity_id = request->user->entity_id;
         audit.id = request->user->id;
@@ -39,7 +40,8 @@ static bool write_reset_request(identity_call_t *call, void *data)
         return false;
     /* The same number of statements as identity_link_send. */
     for (int i = 0; !known && i < 2; i++)
-        if (!identity_db_ok(call, identity_secrets_end(call->db, "", IDENTITY_SECRET_RESET, call->now)) ||
+        if (!identity_db_ok(call,
+                            identity_secrets_end(call->db, "", IDENTITY_SECRET_RESET, call->now)) ||
             !identity_db_ok(call, identity_outbox_cancel(call->db, "", "reset")))
             return false;
     return identity_audit(call, &audit);
@@ -51,7 +53,8 @@ bool identity_op_request_password_reset(identity_call_t *call)
                                .canonical = identity_canonical_field(call, "email")};
 
     /* Counted before the address is looked up, so that the answer reveals nothing about it either. */
-    if (!identity_mail_possible(call, NULL, NULL) || !identity_ratelimit_reset(call, request.canonical) ||
+    if (!identity_mail_possible(call, NULL, NULL) ||
+        !identity_ratelimit_reset(call, request.canonical) ||
         !identity_link_make(call, IDENTITY_TOKEN_RESET, &request.link) ||
         !identity_write(call, write_reset_request, &request))
         return false;
@@ -73,8 +76,9 @@ static bool write_reset(identity_call_t *call, void *data)
     redemption_t *reset = data;
     identity_notice_t notice = {.kind = IDENTITY_MAIL_PASSWORD};
     const char *untold = NULL;
-    identity_audit_t audit = {
-        .action = "PASSWORD_RESET", .type = "USER", .message = "A password was set anew by a mailed link."};
+    identity_audit_t audit = {.action = "PASSWORD_RESET",
+                              .type = "USER",
+                              .message = "A password was set anew by a mailed link."};
     identity_changes_t *changes = identity_changes_make(call);
 
     if (!read_reset(call, reset) || !redeem_spend(call, reset))
@@ -83,7 +87,8 @@ static bool write_reset(identity_call_t *call, void *data)
         audit.message = "A password was set anew by a link that was handed over.";
     /* The address is newly proved: whoever linked the user before may not be the owner of the address, and must not
      * keep a way in (security 70). */
-    if (!reset->user->verified_at && !identity_db_ok(call, identity_provider_links_end(call->db, reset->user->id)))
+    if (!reset->user->verified_at &&
+        !identity_db_ok(call, identity_provider_links_end(call->db, reset->user->id)))
         return false;
     audit.id = audit.actor = reset->user->id;
     audit.entity_id = reset->user->entity_id;
@@ -97,15 +102,17 @@ static bool write_reset(identity_call_t *call, void *data)
            identity_db_ok(call, identity_user_update(call->db, reset->user)) &&
            identity_end_ways_in(call, reset->user->id, NULL) &&
            identity_personal_keys_end(call, reset->user, reset->user->id) &&
-           identity_notify(call, reset->user, &notice, &untold) && identity_audit_told(call, &audit, untold);
+           identity_notify(call, reset->user, &notice, &untold) &&
+           identity_audit_told(call, &audit, untold);
 }
 
 bool identity_op_reset_password(identity_call_t *call)
 {
     redemption_t reset;
 
-    if (!redeem_begin_with_body(call, IDENTITY_SECRET_RESET, &reset) || !identity_read(call, read_reset, &reset) ||
-        !redeem_hash(call, &reset) || !identity_write(call, write_reset, &reset))
+    if (!redeem_begin_with_body(call, IDENTITY_SECRET_RESET, &reset) ||
+        !identity_read(call, read_reset, &reset) || !redeem_hash(call, &reset) ||
+        !identity_write(call, write_reset, &reset))
         return false;
     identity_ratelimit_trust_client(call, identity_user_key(call, reset.user));
     return identity_answer(call, 200, json_string("The password has been changed."));
@@ -117,10 +124,11 @@ static bool read_link(identity_call_t *call, void *data)
 {
     redemption_t *link = data;
 
-    bool live = link->kind == IDENTITY_SECRET_RESET ? read_reset(call, link)
-                : link->kind == IDENTITY_SECRET_CHANGE
-                    ? redeem_change(call, link)
-                    : accept_find(call, link) && accept_lives(call, link) && accept_given(call, link);
+    bool live =
+        link->kind == IDENTITY_SECRET_RESET ? read_reset(call, link)
+        : link->kind == IDENTITY_SECRET_CHANGE
+            ? redeem_change(call, link)
+            : accept_find(call, link) && accept_lives(call, link) && accept_given(call, link);
     return live && identity_password_sign_in(call, link->user->entity_id, &link->sign_in);
 }
 
@@ -140,8 +148,9 @@ static identity_secret_kind_t kind_of(const char *token)
  * (security 24). */
 bool identity_op_describe_link(identity_call_t *call)
 {
-    static const char *const kinds[] = {
-        [IDENTITY_SECRET_INVITE] = "INVITE", [IDENTITY_SECRET_RESET] = "RESET", [IDENTITY_SECRET_CHANGE] = "CHANGE"};
+    static const char *const kinds[] = {[IDENTITY_SECRET_INVITE] = "INVITE",
+                                        [IDENTITY_SECRET_RESET] = "RESET",
+                                        [IDENTITY_SECRET_CHANGE] = "CHANGE"};
     const identity_settings_t *settings = call->env->settings;
     const char *token = identity_json_string(call->body, "token");
     redemption_t link;
@@ -151,13 +160,16 @@ bool identity_op_describe_link(identity_call_t *call)
     bool adds = link.kind == IDENTITY_SECRET_INVITE && link.invitation->adds;
     json_t *answer = json_object();
     json_object_set_new(answer, "kind", json_string(kinds[link.kind]));
-    json_object_set_new(
-        answer, "username",
-        json_string(link.kind == IDENTITY_SECRET_CHANGE ? link.user->pending_username : link.user->username));
+    json_object_set_new(answer, "username",
+                        json_string(link.kind == IDENTITY_SECRET_CHANGE
+                                        ? link.user->pending_username
+                                        : link.user->username));
     json_object_set_new(answer, "adds", json_boolean(adds));
     json_object_set_new(answer, "expires_at", identity_time_json(link.secret->expires_at));
-    json_object_set_new(answer, "password_min_length",
-                        json_integer((json_int_t)identity_password_minimum(settings->password_minimum)));
-    json_object_set_new(answer, "password_sign_in", json_boolean(settings->password_grant && link.sign_in));
+    json_object_set_new(
+        answer, "password_min_length",
+        json_integer((json_int_t)identity_password_minimum(settings->password_minimum)));
+    json_object_set_new(answer, "password_sign_in",
+                        json_boolean(settings->password_grant && link.sign_in));
     return identity_answer(call, 200, answer);
 }

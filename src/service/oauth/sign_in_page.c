@@ -41,14 +41,17 @@ static bool find_target(identity_call_t *call, const char **target)
 
     *target = given ? local_path(call->pool, given) : NULL;
     return !given || *target ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "return",
-                         "return must be a path of this host: it begins with one /, and has at most %d characters.",
-                         RETURN_MAX);
+           identity_deny(
+               call, IDENTITY_PROBLEM_INVALID_FIELD, "return",
+               "return must be a path of this host: it begins with one /, and has at most %d characters.",
+               RETURN_MAX);
 }
 
 static const char *with_target(identity_call_t *call, const char *path, const char *target)
 {
-    return target ? apr_pstrcat(call->pool, path, "?return=", identity_query_escape(call->pool, target), NULL) : path;
+    return target ? apr_pstrcat(call->pool, path,
+                                "?return=", identity_query_escape(call->pool, target), NULL)
+                  : path;
 }
 
 static bool see_other(identity_call_t *call, const char *target)
@@ -65,8 +68,10 @@ static const identity_page_t *page_for(identity_call_t *call)
 
     for (const identity_filled_page_t *page = identity_pages_entry; page->language; page++)
         APR_ARRAY_PUSH(languages, const char *) = page->language;
-    const char *language = identity_language_choose(call->pool, call->in->headers.accept_language, languages);
-    for (const identity_filled_page_t *page = identity_pages_entry; language && page->language; page++)
+    const char *language =
+        identity_language_choose(call->pool, call->in->headers.accept_language, languages);
+    for (const identity_filled_page_t *page = identity_pages_entry; language && page->language;
+         page++)
         if (strcmp(page->language, language) == 0)
             return &page->page;
     return &identity_pages_entry[0].page;
@@ -88,7 +93,8 @@ static const char *site_of(const identity_call_t *call)
     return host ? host + 3 : call->env->settings->public_url;
 }
 
-static bool show(identity_call_t *call, int status, apr_table_t *values, const apr_array_header_t *items)
+static bool show(identity_call_t *call, int status, apr_table_t *values,
+                 const apr_array_header_t *items)
 {
     const identity_page_t *page = page_for(call);
 
@@ -121,13 +127,15 @@ static bool is_set_up(identity_call_t *call)
 {
     if (!call->in->access_cookie)
         identity_log(call, IDENTITY_LOG_INFO,
-                     "ID0390: nobody can sign in on the page " SIGN_IN ": IdentityCookie is not On there");
+                     "ID0390: nobody can sign in on the page " SIGN_IN
+                     ": IdentityCookie is not On there");
     return call->in->access_cookie;
 }
 
 static bool show_sign_in(identity_call_t *call, int status, apr_table_t *values)
 {
-    entry_ways_t ways = {.items = apr_array_make(call->pool, 1, sizeof(entry_item_t)), .password = true};
+    entry_ways_t ways = {.items = apr_array_make(call->pool, 1, sizeof(entry_item_t)),
+                         .password = true};
 
     if (!is_set_up(call)) {
         apr_table_setn(values, "unset", "1");
@@ -166,7 +174,8 @@ static bool stand_in(identity_call_t *call)
         if (place->user)
             apr_table_setn(values, "user", identity_utf8_valid(place->user) ? place->user : "?");
         if (place->user && place->cookie)
-            apr_table_setn(values, "other", with_target(call, SIGN_OUT, with_target(call, SIGN_IN, target)));
+            apr_table_setn(values, "other",
+                           with_target(call, SIGN_OUT, with_target(call, SIGN_IN, target)));
         if (place->contact && strchr(place->contact, '@') && strlen(place->contact) <= CONTACT_MAX)
             apr_table_setn(values, "contact", place->contact);
     }
@@ -189,7 +198,8 @@ static bool own_form(identity_call_t *call)
     const char *origin = call->in->headers.origin, *site = call->in->headers.fetch_site;
 
     return identity_origin_fits(call) || (!origin && (!site || strcmp(site, "none") == 0)) ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "A page of another origin may not do this.");
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                         "A page of another origin may not do this.");
 }
 
 bool identity_op_sign_in(identity_call_t *call)
@@ -214,8 +224,9 @@ bool identity_wants_page(const identity_request_t *in)
     const char *destination = in->headers.fetch_destination;
     char accept[1024];
 
-    if (!in->headers.accept || (destination && strcmp(destination, "document") != 0 &&
-                                strcmp(destination, "iframe") != 0 && strcmp(destination, "frame") != 0))
+    if (!in->headers.accept ||
+        (destination && strcmp(destination, "document") != 0 &&
+         strcmp(destination, "iframe") != 0 && strcmp(destination, "frame") != 0))
         return false;
     apr_cpystrn(accept, in->headers.accept, sizeof accept);
     for (char *at = accept; *at; at++)
@@ -229,7 +240,8 @@ bool identity_entry_refused(identity_call_t *call, int status)
         int status;
         const char *value;
     } reasons[] = {{400, "none"}, {401, "wrong"}, {403, "off"}, {429, "often"}, {503, "full"}};
-    const char *target = NULL, *reason = "broken", *username = identity_json_string(call->body, "username");
+    const char *target = NULL, *reason = "broken",
+               *username = identity_json_string(call->body, "username");
 
     if (!call->route || call->route->handler != identity_op_sign_in)
         return false;
@@ -265,7 +277,8 @@ static bool show_leaving(identity_call_t *call, const char *state, const char *a
 bool identity_op_sign_out_page(identity_call_t *call)
 {
     const char *target;
-    return find_target(call, &target) && show_leaving(call, "leave", with_target(call, SIGN_OUT, target));
+    return find_target(call, &target) &&
+           show_leaving(call, "leave", with_target(call, SIGN_OUT, target));
 }
 
 /* Also signs out a browser whose session has already ended. */

@@ -20,8 +20,9 @@ bool identity_op_get_jwks(identity_call_t *call)
 
 static void set_url(identity_call_t *call, json_t *document, const char *name, const char *path)
 {
-    json_object_set_new(document, name,
-                        json_string(apr_pstrcat(call->pool, call->env->settings->public_url, path, NULL)));
+    json_object_set_new(
+        document, name,
+        json_string(apr_pstrcat(call->pool, call->env->settings->public_url, path, NULL)));
 }
 
 static json_t *texts(const char *const *list)
@@ -37,7 +38,8 @@ bool identity_op_get_oauth_metadata(identity_call_t *call)
 {
     static const char *const grants[] = {"password", "refresh_token", "client_credentials", NULL};
     static const char *const open[] = {"client_secret_basic", "client_secret_post", "none", NULL};
-    static const char *const closed[] = {"client_secret_basic", "client_secret_post", "Bearer", NULL};
+    static const char *const closed[] = {"client_secret_basic", "client_secret_post", "Bearer",
+                                         NULL};
     json_t *document = json_object();
 
     set_url(call, document, "issuer", "");
@@ -45,7 +47,8 @@ bool identity_op_get_oauth_metadata(identity_call_t *call)
     set_url(call, document, "jwks_uri", "/.well-known/jwks.json");
     set_url(call, document, "introspection_endpoint", "/v1/oauth/introspect");
     set_url(call, document, "revocation_endpoint", "/v1/oauth/revoke");
-    json_object_set_new(document, "grant_types_supported", texts(grants + !call->env->settings->password_grant));
+    json_object_set_new(document, "grant_types_supported",
+                        texts(grants + !call->env->settings->password_grant));
     /* Required by RFC 8414; there is no authorization endpoint that would use one. */
     json_object_set_new(document, "response_types_supported", json_array());
     json_object_set_new(document, "token_endpoint_auth_methods_supported", texts(open));

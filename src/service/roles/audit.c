@@ -28,8 +28,9 @@ static bool look(identity_call_t *call, sight_t *sight)
     if (!identity_principal_covers_entity(call, &want, &sight->all))
         return false;
     return sight->all || sight->account_id ||
-           identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
-                         "Audit records are shown for one account at a time: name it by x-platform-id.");
+           identity_deny(
+               call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
+               "Audit records are shown for one account at a time: name it by x-platform-id.");
 }
 
 /* "A sign-in failed, 3 times within a minute." */
@@ -54,20 +55,26 @@ static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row
     json_object_set_new(object, "object_type", json_string("AUDIT_RECORD"));
     json_object_set_new(object, "id", json_string(row->id));
     json_object_set_new(object, "user_id", identity_json_text_or_null(row->user_id));
-    json_object_set_new(object, "target_entity_id", identity_json_text_or_null(row->target_entity_id));
-    json_object_set_new(object, "target_platform_id", identity_json_text_or_null(row->target_platform_id));
+    json_object_set_new(object, "target_entity_id",
+                        identity_json_text_or_null(row->target_entity_id));
+    json_object_set_new(object, "target_platform_id",
+                        identity_json_text_or_null(row->target_platform_id));
     json_object_set_new(object, "target_resource_type", json_string(row->target_resource_type));
     json_object_set_new(object, "target_id", identity_json_text_or_null(row->target_id));
-    json_object_set_new(object, "target_environment", identity_json_text_or_null(row->target_environment));
+    json_object_set_new(object, "target_environment",
+                        identity_json_text_or_null(row->target_environment));
     json_object_set_new(object, "action", json_string(row->action));
     json_object_set_new(object, "created_at", identity_time_json(row->created_at));
     json_object_set_new(object, "message", message_json(row));
     json_object_set_new(object, "reference", identity_json_text_or_null(row->reference));
-    json_object_set_new(object, "idempotency_key", identity_json_text_or_null(row->idempotency_key));
+    json_object_set_new(object, "idempotency_key",
+                        identity_json_text_or_null(row->idempotency_key));
     json_object_set_new(object, "actor_name", identity_json_text_or_null(row->actor_name));
     json_object_set_new(object, "target_name", identity_json_text_or_null(row->target_name));
-    json_object_set_new(object, "client_address", identity_json_text_or_null(origin ? row->client_address : NULL));
-    json_object_set_new(object, "user_agent", identity_json_text_or_null(origin ? row->user_agent : NULL));
+    json_object_set_new(object, "client_address",
+                        identity_json_text_or_null(origin ? row->client_address : NULL));
+    json_object_set_new(object, "user_agent",
+                        identity_json_text_or_null(origin ? row->user_agent : NULL));
     json_object_set_new(object, "changes", changes ? changes : json_array());
     return object;
 }
@@ -76,9 +83,10 @@ static json_t *audit_json(identity_call_t *call, const identity_audit_row_t *row
 
 static bool malformed_span(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "created_at",
-                         "created_at must be [from,to], two times such as 2024-01-15T09:30:00Z of which either may be "
-                         "left out, the earlier one first.");
+    return identity_deny(
+        call, IDENTITY_PROBLEM_INVALID_FIELD, "created_at",
+        "created_at must be [from,to], two times such as 2024-01-15T09:30:00Z of which either may be "
+        "left out, the earlier one first.");
 }
 
 static bool end_of_span(const char *text, bool *given, apr_time_t *time)
@@ -91,7 +99,8 @@ static bool end_of_span(const char *text, bool *given, apr_time_t *time)
 /* `[from,to]`, both inclusive: the second `to` to its end, since records have a resolution of a second. */
 static bool read_span(identity_call_t *call, identity_page_query_t *query)
 {
-    const char *span = apr_table_get(call->query, "created_at"), *comma = span ? strchr(span, ',') : NULL;
+    const char *span = apr_table_get(call->query, "created_at"),
+               *comma = span ? strchr(span, ',') : NULL;
     size_t length = span ? strlen(span) : 0;
     apr_time_t from, to;
     bool begins, ends;
@@ -99,8 +108,10 @@ static bool read_span(identity_call_t *call, identity_page_query_t *query)
     if (!span)
         return true;
     if (!comma || span[0] != '[' || span[length - 1] != ']' ||
-        !end_of_span(apr_pstrmemdup(call->pool, span + 1, (apr_size_t)(comma - span) - 1), &begins, &from) ||
-        !end_of_span(apr_pstrmemdup(call->pool, comma + 1, length - (apr_size_t)(comma - span) - 2), &ends, &to) ||
+        !end_of_span(apr_pstrmemdup(call->pool, span + 1, (apr_size_t)(comma - span) - 1), &begins,
+                     &from) ||
+        !end_of_span(apr_pstrmemdup(call->pool, comma + 1, length - (apr_size_t)(comma - span) - 2),
+                     &ends, &to) ||
         (begins && ends && from > to))
         return malformed_span(call);
     query->from = from;
@@ -115,7 +126,8 @@ static bool cursor_fits(identity_call_t *call, const identity_page_query_t *quer
 
     if (!query->cursor || ((!query->from || at >= query->from) && (!query->to || at < query->to)))
         return true;
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor", "cursor must be of the same created_at.");
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
+                         "cursor must be of the same created_at.");
 }
 
 static bool narrow(identity_call_t *call, identity_listing_t *page)
@@ -174,7 +186,8 @@ static bool load_record(identity_call_t *call, void *data)
     bool found;
 
     if (!look(call, &sight) ||
-        !identity_db_found(call, identity_audit_get(call->db, call->principal->entity_id, call->id, row), &found))
+        !identity_db_found(
+            call, identity_audit_get(call->db, call->principal->entity_id, call->id, row), &found))
         return false;
     const char *account = found && (*row)->target_platform_id ? (*row)->target_platform_id : "";
     found = found && (sight.all || strcmp(account, sight.account_id) == 0) &&

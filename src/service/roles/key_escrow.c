@@ -26,16 +26,17 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
     const identity_key_row_t *row = decryption->view.row;
 
     if (!escrow || !row->sealed)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                             escrow ? "This key was made before keys were kept: only its digest is there."
-                                    : "Keys are not kept here: a key is shown once, when it is made.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_STATE, NULL,
+            escrow ? "This key was made before keys were kept: only its digest is there."
+                   : "Keys are not kept here: a key is shown once, when it is made.");
     decryption->text = identity_unseal(call->pool, escrow, row->sealed, row->id);
     if (decryption->text) {
         identity_wipe_with_pool(call->pool, decryption->text);
         return true;
     }
-    identity_log(call, IDENTITY_LOG_WARNING, "ID0306: %s cannot be unsealed with the key of IdentityKeyEscrow",
-                 row->id);
+    identity_log(call, IDENTITY_LOG_WARNING,
+                 "ID0306: %s cannot be unsealed with the key of IdentityKeyEscrow", row->id);
     return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
                          "This key was sealed with a key that is not here any more.");
 }
@@ -44,15 +45,18 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
 static bool write_decryption(identity_call_t *call, void *data)
 {
     decryption_t *decryption = data;
-    identity_audit_t audit = {
-        .action = "DECRYPT", .type = "API_KEY", .id = call->id, .message = "An API key was shown in clear."};
+    identity_audit_t audit = {.action = "DECRYPT",
+                              .type = "API_KEY",
+                              .id = call->id,
+                              .message = "An API key was shown in clear."};
     bool covers;
 
     if (!identity_key_load(call, &decryption->view) ||
         !identity_key_covered(call, decryption->view.row, decryption->view.names, &covers))
         return false;
     if (!covers)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This key holds more than the caller does.");
     return unseal(call, decryption) && identity_audit(call, &audit);
 }
 
@@ -62,8 +66,10 @@ bool identity_op_decrypt_api_key(identity_call_t *call)
 
     /* A key would outlast the guest session. */
     if (call->principal->guest)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "Guests cannot see secrets.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "Guests cannot see secrets.");
     if (!identity_write(call, write_decryption, &decryption))
         return false;
-    return identity_answer(call, 200, identity_key_view_json(call, &decryption.view, decryption.text));
+    return identity_answer(call, 200,
+                           identity_key_view_json(call, &decryption.view, decryption.text));
 }

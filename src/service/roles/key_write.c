@@ -29,24 +29,29 @@ static bool write_creation(identity_call_t *call, void *data)
 {
     creation_t *creation = data;
     identity_key_view_t *view = &creation->view;
-    identity_audit_t audit = {
-        .action = "CREATE", .type = "API_KEY", .id = view->row->id, .message = "An API key was created."};
+    identity_audit_t audit = {.action = "CREATE",
+                              .type = "API_KEY",
+                              .id = view->row->id,
+                              .message = "An API key was created."};
 
-    return may_create(call, view) && identity_db_ok(call, identity_key_insert(call->db, view->row, view->names)) &&
+    return may_create(call, view) &&
+           identity_db_ok(call, identity_key_insert(call->db, view->row, view->names)) &&
            identity_audit(call, &audit) && identity_key_accounts_load(call, &view->accounts) &&
            identity_answer(call, 201, identity_key_view_json(call, view, creation->key));
 }
 
 static identity_key_role_t role_of(const char *name)
 {
-    return strcmp(name, identity_key_role_name(IDENTITY_KEY_READ_ONLY)) == 0 ? IDENTITY_KEY_READ_ONLY
-                                                                             : IDENTITY_KEY_ADMINISTRATOR;
+    return strcmp(name, identity_key_role_name(IDENTITY_KEY_READ_ONLY)) == 0
+               ? IDENTITY_KEY_READ_ONLY
+               : IDENTITY_KEY_ADMINISTRATOR;
 }
 
 static bool lies_ahead(identity_call_t *call, apr_time_t expires_at)
 {
     return expires_at > call->now ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at", "expires_at must lie in the future.");
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
+                         "expires_at must lie in the future.");
 }
 
 static bool read_creation(identity_call_t *call, identity_key_view_t *view)
@@ -58,7 +63,8 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
 
     row->active = status ? strcmp(status, "ACTIVE") == 0 : active;
     if (identity_json_has(call->body, "active") && active != row->active)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
+                             "active says something else than status.");
     row->role_type = role ? role_of(role) : IDENTITY_KEY_ADMINISTRATOR;
     row->description = identity_json_string(call->body, "description");
     if (identity_json_has(call->body, "expires_at")) {
@@ -86,7 +92,8 @@ bool identity_op_create_api_key(identity_call_t *call)
     row->entity_id = call->principal->entity_id;
     row->created_by = call->principal->id;
     row->created_at = call->now;
-    return identity_key_seal(call, row, creation.key) && identity_write(call, write_creation, &creation);
+    return identity_key_seal(call, row, creation.key) &&
+           identity_write(call, write_creation, &creation);
 }
 
 /* ---- PATCH /api-keys/{id} --------------------------------------------------------------------------------------- */
@@ -99,7 +106,8 @@ typedef struct update {
     bool longer;            /* its lifetime would be extended */
 } update_t;
 
-static bool same_names(identity_call_t *call, const apr_array_header_t *present, const apr_array_header_t *request)
+static bool same_names(identity_call_t *call, const apr_array_header_t *present,
+                       const apr_array_header_t *request)
 {
     identity_permset_t a = {0}, b = {0};
 
@@ -125,7 +133,8 @@ static void wants_status(identity_call_t *call, update_t *update)
 
     if (!by_status && !by_alias)
         return;
-    identity_changes_add(update->changes, "status", status_name(row->active), status_name(!row->active));
+    identity_changes_add(update->changes, "status", status_name(row->active),
+                         status_name(!row->active));
     row->active = !row->active;
 }
 
@@ -162,12 +171,14 @@ static bool wants(identity_call_t *call, update_t *update)
     }
     update->role = role && role_of(role) != row->role_type;
     if (update->role) {
-        identity_changes_add(update->changes, "role_type", identity_key_role_name(row->role_type), role);
+        identity_changes_add(update->changes, "role_type", identity_key_role_name(row->role_type),
+                             role);
         row->role_type = role_of(role);
     }
     update->permissions = update->asked && !same_names(call, update->view.names, update->asked);
     if (update->permissions) {
-        identity_changes_add_list(update->changes, "permissions", update->view.names, update->asked);
+        identity_changes_add_list(update->changes, "permissions", update->view.names,
+                                  update->asked);
         update->view.names = update->asked;
         row->narrowed = update->asked->nelts > 0;
     }
@@ -179,7 +190,8 @@ static bool may_change(identity_call_t *call, const update_t *update)
     const identity_key_row_t *row = update->view.row;
     bool covers;
 
-    if (update->longer && call->principal->kind == IDENTITY_CALLER_KEY && strcmp(call->principal->id, row->id) == 0)
+    if (update->longer && call->principal->kind == IDENTITY_CALLER_KEY &&
+        strcmp(call->principal->id, row->id) == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "expires_at",
                              "A key cannot make its own life longer.");
     if (!update->role && !update->permissions)
@@ -193,9 +205,12 @@ static bool may_change(identity_call_t *call, const update_t *update)
 static bool save(identity_call_t *call, update_t *update)
 {
     identity_key_row_t *row = update->view.row;
-    identity_audit_t audit = {.action = "UPDATE", .type = "API_KEY", .id = row->id, .changes = update->changes};
+    identity_audit_t audit = {
+        .action = "UPDATE", .type = "API_KEY", .id = row->id, .changes = update->changes};
 
-    return identity_db_ok(call, identity_key_update(call->db, row, update->permissions ? update->view.names : NULL)) &&
+    return identity_db_ok(call,
+                          identity_key_update(call->db, row,
+                                              update->permissions ? update->view.names : NULL)) &&
            identity_audit(call, &audit);
 }
 
@@ -204,10 +219,11 @@ static bool load_covered(identity_call_t *call, identity_key_view_t *view)
 {
     bool covers;
 
-    if (!identity_key_load(call, view) || !identity_key_covered(call, view->row, view->names, &covers))
+    if (!identity_key_load(call, view) ||
+        !identity_key_covered(call, view->row, view->names, &covers))
         return false;
-    return covers ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This key holds more than the caller does.");
+    return covers || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                                   "This key holds more than the caller does.");
 }
 
 static bool write_update(identity_call_t *call, void *data)
@@ -228,11 +244,13 @@ bool identity_op_update_api_key(identity_call_t *call)
 {
     update_t update = {.view = {.id = call->id}};
 
-    if (identity_json_has(call->body, "permissions") && !identity_permissions_read(call, &update.asked))
+    if (identity_json_has(call->body, "permissions") &&
+        !identity_permissions_read(call, &update.asked))
         return false;
     if (!identity_write(call, write_update, &update))
         return false;
-    return identity_answer(call, 200, identity_key_view_json(call, &update.view, update.view.row->mask));
+    return identity_answer(call, 200,
+                           identity_key_view_json(call, &update.view, update.view.row->mask));
 }
 
 /* ---- DELETE /api-keys/{id} -------------------------------------------------------------------------------------- */
@@ -254,7 +272,8 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_changes_add_list(changes, "permissions", view->names, NULL);
     view->row->active = false;
     /* The record identifies the key by its description. */
-    return identity_audit(call, &audit) && identity_db_ok(call, identity_key_delete(call->db, "", call->id));
+    return identity_audit(call, &audit) &&
+           identity_db_ok(call, identity_key_delete(call->db, "", call->id));
 }
 
 bool identity_op_delete_api_key(identity_call_t *call)

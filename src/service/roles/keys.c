@@ -32,9 +32,10 @@ static json_t *row_json(identity_call_t *call, const identity_listing_t *page, c
     const beside_t *beside = page->beside;
 
     (void)call;
-    return identity_key_json(row, row->mask,
-                             json_incref(apr_hash_get(beside->permissions, row->id, APR_HASH_KEY_STRING)),
-                             json_incref(beside->accounts[row->role_type]));
+    return identity_key_json(
+        row, row->mask,
+        json_incref(apr_hash_get(beside->permissions, row->id, APR_HASH_KEY_STRING)),
+        json_incref(beside->accounts[row->role_type]));
 }
 
 static identity_position_t position_of(const void *row_)
@@ -95,18 +96,20 @@ bool identity_op_search_api_key(identity_call_t *call)
     const char *id = identity_json_string(call->body, "resource_id"),
                *name = identity_json_string(call->body, "username"),
                *type = identity_json_string(call->body, "user_type");
-    search_t search = {.query = {.of = IDENTITY_PAGE_OF_KEYS,
-                                 .entity_id = call->principal->entity_id,
-                                 .only_id = id ? id : name, /* a key's name is its id */
-                                 .active = identity_json_boolean(call->body, "include_inactive", false) ? -1 : 1,
-                                 .order = IDENTITY_ORDER_CREATED_AT,
-                                 .descending = true,
-                                 .limit = 1}};
+    search_t search = {
+        .query = {.of = IDENTITY_PAGE_OF_KEYS,
+                  .entity_id = call->principal->entity_id,
+                  .only_id = id ? id : name, /* a key's name is its id */
+                  .active = identity_json_boolean(call->body, "include_inactive", false) ? -1 : 1,
+                  .order = IDENTITY_ORDER_CREATED_AT,
+                  .descending = true,
+                  .limit = 1}};
 
     /* Users are not keys: GET /users/search finds them. */
     if ((type && strcmp(type, "API") != 0) || (id && name && strcmp(id, name) != 0))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     if (!identity_read(call, load_search, &search))
         return false;
-    return identity_answer(call, 200, identity_key_view_json(call, &search.view, search.view.row->mask));
+    return identity_answer(call, 200,
+                           identity_key_view_json(call, &search.view, search.view.row->mask));
 }

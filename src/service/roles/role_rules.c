@@ -36,19 +36,21 @@ static bool same_name(const char *a, const char *b)
 }
 
 /* The field that is already used by another role, or NULL. */
-static const char *clash(identity_call_t *call, const identity_role_row_t *row, const char *like, const char *slug,
-                         const identity_role_row_t *other)
+static const char *clash(identity_call_t *call, const identity_role_row_t *row, const char *like,
+                         const char *slug, const identity_role_row_t *other)
 {
     const char *others = slug_like(call, other->canonical);
 
     if (strcmp(row->id, other->id) == 0)
         return NULL;
-    if (strcmp(row->canonical, other->canonical) == 0 || same_name(like, other->slug) || same_name(like, others))
+    if (strcmp(row->canonical, other->canonical) == 0 || same_name(like, other->slug) ||
+        same_name(like, others))
         return "name";
     return same_name(slug, other->slug) || same_name(slug, others) ? "slug" : NULL;
 }
 
-bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row, const char *slug)
+bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row,
+                             const char *slug)
 {
     const char *like = slug_like(call, row->canonical);
     apr_array_header_t *names = identity_list_of(call->pool, row->canonical),
@@ -58,16 +60,19 @@ bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *r
         APR_ARRAY_PUSH(slugs, const char *) = like;
     if (slug)
         APR_ARRAY_PUSH(slugs, const char *) = slug;
-    if (!identity_db_ok(call, identity_roles_find(call->db, row->entity_id, NULL, names, slugs, &found[0])) ||
+    if (!identity_db_ok(
+            call, identity_roles_find(call->db, row->entity_id, NULL, names, slugs, &found[0])) ||
         !identity_db_ok(call, identity_roles_named_apart(call->db, row->entity_id, &found[1])))
         return false;
     for (int i = 0; i < 2; i++)
         for (int r = 0; r < found[i]->nelts; r++) {
-            const char *field = clash(call, row, like, slug, APR_ARRAY_IDX(found[i], r, identity_role_row_t *));
+            const char *field =
+                clash(call, row, like, slug, APR_ARRAY_IDX(found[i], r, identity_role_row_t *));
             if (field)
-                return identity_deny(call, IDENTITY_PROBLEM_EXISTS, field,
-                                     "There is a role of this name or slug; names and slugs are told apart by letters "
-                                     "and digits only.");
+                return identity_deny(
+                    call, IDENTITY_PROBLEM_EXISTS, field,
+                    "There is a role of this name or slug; names and slugs are told apart by letters "
+                    "and digits only.");
         }
     return true;
 }
@@ -93,7 +98,8 @@ static bool look_up(identity_call_t *call, const char *id, above_t *above)
     if (!identity_db_ok(call, identity_role_ancestors(call->db, id, &rows)))
         return false;
     for (int i = 0; i < rows->nelts; i++) {
-        const identity_role_ancestor_row_t *row = APR_ARRAY_IDX(rows, i, identity_role_ancestor_row_t *);
+        const identity_role_ancestor_row_t *row =
+            APR_ARRAY_IDX(rows, i, identity_role_ancestor_row_t *);
         apr_hash_set(above->ids, row->id, APR_HASH_KEY_STRING, row);
         if (row->height > above->height)
             above->height = row->height;
@@ -115,8 +121,8 @@ static int depth_below(const identity_roles_t *roles, const char *id, int most)
     return deepest;
 }
 
-static bool child_fits(identity_call_t *call, const above_t *above, const identity_roles_t *children, const char *child,
-                       const char *field)
+static bool child_fits(identity_call_t *call, const above_t *above,
+                       const identity_roles_t *children, const char *child, const char *field)
 {
     const identity_role_row_t *row = apr_hash_get(children->rows, child, APR_HASH_KEY_STRING);
 
@@ -124,7 +130,8 @@ static bool child_fits(identity_call_t *call, const above_t *above, const identi
     if (!row || (row->entity_id[0] && strcmp(row->entity_id, call->principal->entity_id) != 0) ||
         (builtin >= 0 && !identity_builtin_role_in(builtin, call->env->settings->catalogue)))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "There is no such role.");
-    if (above->id && (strcmp(child, above->id) == 0 || apr_hash_get(above->ids, child, APR_HASH_KEY_STRING) != NULL))
+    if (above->id && (strcmp(child, above->id) == 0 ||
+                      apr_hash_get(above->ids, child, APR_HASH_KEY_STRING) != NULL))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
                              "A role cannot be inside itself, directly or by other roles.");
     if (above->height + 1 + depth_below(children, child, IDENTITY_ROLE_DEPTH) > IDENTITY_ROLE_DEPTH)
@@ -133,7 +140,8 @@ static bool child_fits(identity_call_t *call, const above_t *above, const identi
     return true;
 }
 
-bool identity_role_children_fit(identity_call_t *call, const char *id, const identity_roles_t *children)
+bool identity_role_children_fit(identity_call_t *call, const char *id,
+                                const identity_roles_t *children)
 {
     above_t above;
     size_t i;
@@ -151,8 +159,8 @@ bool identity_role_children_fit(identity_call_t *call, const char *id, const ide
 
 /* ---- nobody gives what they lack (security 62) ------------------------------------------------------------------ */
 
-bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted, const char *field,
-                           const char *sentence)
+bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted,
+                           const char *field, const char *sentence)
 {
     identity_permset_t want = {0};
     bool covers;
@@ -171,5 +179,6 @@ void identity_role_sum(identity_call_t *call, const apr_array_header_t *permissi
     for (int i = 0; permissions && i < permissions->nelts; i++)
         identity_permset_add(call->pool, granted, APR_ARRAY_IDX(permissions, i, const char *));
     for (int i = 0; child_ids && i < child_ids->nelts; i++)
-        identity_roles_add_permissions(call, children, APR_ARRAY_IDX(child_ids, i, const char *), granted);
+        identity_roles_add_permissions(call, children, APR_ARRAY_IDX(child_ids, i, const char *),
+                                       granted);
 }

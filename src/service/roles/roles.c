@@ -18,13 +18,15 @@ static bool load_list(identity_call_t *call, identity_listing_t *page)
 static json_t *row_json(identity_call_t *call, const identity_listing_t *page, const void *row)
 {
     const beside_t *beside = page->beside;
-    return identity_role_json(call, beside->roles, ((const identity_role_row_t *)row)->id, beside->depth);
+    return identity_role_json(call, beside->roles, ((const identity_role_row_t *)row)->id,
+                              beside->depth);
 }
 
 static identity_position_t position_of(const void *row_)
 {
     const identity_role_row_t *row = row_;
-    return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
+    return (identity_position_t){
+        .id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 static bool filter(identity_call_t *call, identity_listing_t *page)
@@ -61,8 +63,9 @@ bool identity_role_found(identity_call_t *call, const char *id, identity_role_ro
 {
     apr_array_header_t *rows = NULL;
 
-    if (!identity_db_ok(call, identity_roles_find(call->db, call->principal->entity_id,
-                                                  identity_list_of(call->pool, id), NULL, NULL, &rows)))
+    if (!identity_db_ok(call,
+                        identity_roles_find(call->db, call->principal->entity_id,
+                                            identity_list_of(call->pool, id), NULL, NULL, &rows)))
         return false;
     if (rows->nelts == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -87,5 +90,6 @@ bool identity_op_get_role(identity_call_t *call)
 
     if (!identity_read(call, load_one, &roles))
         return false;
-    return identity_answer_tagged(call, 200, identity_role_json(call, roles, call->id, IDENTITY_ROLE_DEPTH));
+    return identity_answer_tagged(call, 200,
+                                  identity_role_json(call, roles, call->id, IDENTITY_ROLE_DEPTH));
 }

@@ -16,15 +16,17 @@ bool identity_role_load(identity_call_t *call, const char *id, identity_roles_t 
  * itself or contains it, and no chain of roles becomes longer than two steps, below or above the role. 400 naming
  * the position. children: their closure. Runs inside identity_write, so that what it checked cannot change before
  * the write. */
-bool identity_role_children_fit(identity_call_t *call, const char *id, const identity_roles_t *children);
+bool identity_role_children_fit(identity_call_t *call, const char *id,
+                                const identity_roles_t *children);
 /* Names and slugs of an entity's roles and of the built-in ones share one name space, ignoring case, blanks and
  * hyphens: is the name (and the slug if one was requested, else NULL) used by no role except id? 409 naming the
  * field. Inside identity_write. */
-bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row, const char *slug);
+bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *row,
+                             const char *slug);
 /* Does the caller hold the permissions that the role grants, and the call's permission, in every account? 403 on
  * field with that message otherwise. */
-bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted, const char *field,
-                           const char *sentence);
+bool identity_role_covered(identity_call_t *call, const identity_permset_t *granted,
+                           const char *field, const char *sentence);
 /* Adds the permissions of a list, and those that a list of children grants through its closure. */
 void identity_role_sum(identity_call_t *call, const apr_array_header_t *permissions,
                        const apr_array_header_t *child_ids, const identity_roles_t *children,

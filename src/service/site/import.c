@@ -28,7 +28,8 @@ static const char *without_controls(char *text)
     return text;
 }
 
-bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, const char *format, ...)
+bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, const char *format,
+                          ...)
 {
     va_list arguments;
 
@@ -40,7 +41,8 @@ bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, co
 
 bool identity_item_unknown(identity_importer_t *importer, import_item_t *item, const char *member)
 {
-    size_t length = strspn(member, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    size_t length =
+        strspn(member, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
     return length > 0 && length <= 40 && !member[length]
                ? identity_item_refuse(importer, item, "The member %s is not known here.", member)
@@ -69,11 +71,13 @@ static bool read_tables(identity_call_t *call, void *data)
 }
 
 identity_importer_t *identity_importer_make(apr_pool_t *pool, const identity_env_t *env,
-                                            const identity_import_options_t *options, identity_problem_t *problem)
+                                            const identity_import_options_t *options,
+                                            identity_problem_t *problem)
 {
     static const import_kind_t *const kinds[] = {[IDENTITY_IMPORT_SITE] = &identity_import_site,
                                                  [IDENTITY_IMPORT_USERS] = &identity_import_users,
-                                                 [IDENTITY_IMPORT_HTPASSWD] = &identity_import_htpasswd};
+                                                 [IDENTITY_IMPORT_HTPASSWD] =
+                                                     &identity_import_htpasswd};
     identity_importer_t *importer = apr_pcalloc(pool, sizeof *importer);
 
     importer->pool = pool;
@@ -119,7 +123,8 @@ static bool write_portion(identity_call_t *call, void *data)
     importer->changed = false;
     if (!importer->kind->begin(call, importer))
         return false;
-    for (portion->until = portion->from; more && portion->until < importer->items->nelts; portion->until++) {
+    for (portion->until = portion->from; more && portion->until < importer->items->nelts;
+         portion->until++) {
         import_item_t *item = portion->order[portion->until];
         item->outcome = IMPORT_REFUSED;
         if (!item->refusal && !importer->kind->write(call, importer, item))
@@ -138,15 +143,16 @@ static void rest(identity_importer_t *importer)
 }
 
 /* Waiting before the transaction has begun loses nothing. */
-static bool write_patiently(identity_importer_t *importer, portion_t *portion, identity_problem_t *problem)
+static bool write_patiently(identity_importer_t *importer, portion_t *portion,
+                            identity_problem_t *problem)
 {
     bool done = false;
 
     for (int i = 0; !done && !portion->begun && i < BEGINNINGS; i++) {
         rest(importer);
         apr_pool_clear(importer->work);
-        done = identity_run_local(importer->work, importer->env, importer->options.entity_id, true, write_portion,
-                                  portion, problem);
+        done = identity_run_local(importer->work, importer->env, importer->options.entity_id, true,
+                                  write_portion, portion, problem);
         importer->rested = apr_time_now() + PAUSE;
     }
     return done;
@@ -181,7 +187,8 @@ static void report(const identity_importer_t *importer)
 /* Equal items keep the order of their lines. */
 static int compare_items(const void *one_, const void *other_)
 {
-    const import_item_t *one = *(import_item_t *const *)one_, *other = *(import_item_t *const *)other_;
+    const import_item_t *one = *(import_item_t *const *)one_,
+                        *other = *(import_item_t *const *)other_;
     int order = one->sorted && other->sorted ? strcmp(one->sorted, other->sorted) : 0;
 
     if (!one->sorted != !other->sorted)
@@ -224,13 +231,15 @@ static bool flush(identity_importer_t *importer, identity_problem_t *problem)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
 
-bool identity_importer_line(identity_importer_t *importer, const char *text, size_t length, identity_problem_t *problem)
+bool identity_importer_line(identity_importer_t *importer, const char *text, size_t length,
+                            identity_problem_t *problem)
 {
     import_item_t item = {.line = ++importer->line};
     bool read = false;
 
     if (!text)
-        identity_item_refuse(importer, &item, "The line is longer than %d bytes.", IDENTITY_IMPORT_LINE);
+        identity_item_refuse(importer, &item, "The line is longer than %d bytes.",
+                             IDENTITY_IMPORT_LINE);
     else
         read = importer->kind->read(importer, &item, text, length);
     if (!read && !item.refusal)

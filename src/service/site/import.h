@@ -26,7 +26,8 @@ typedef struct import_item {
 typedef struct import_kind {
     int lines; /* per batch */
     /* Parses a line; sets item->refusal if it is invalid. NULL without a message: nothing to import. */
-    bool (*read)(identity_importer_t *importer, import_item_t *item, const char *text, size_t length);
+    bool (*read)(identity_importer_t *importer, import_item_t *item, const char *text,
+                 size_t length);
     /* In a write transaction: before its first item, for each item, after its last one. False aborts the import with
      * the call's problem; errors of the item itself go to item->refusal. */
     bool (*begin)(identity_call_t *call, identity_importer_t *importer);
@@ -53,13 +54,14 @@ struct identity_importer {
     bool changed;         /* by the current transaction */
     /* user imports, in the current transaction */
     bool old_names;
-    int users;                    /* created by it */
-    apr_hash_t *accounts, *roles; /* identity_account_row_t by reference or id, identity_role_row_t by slug or id */
+    int users; /* created by it */
+    apr_hash_t *accounts,
+        *roles; /* identity_account_row_t by reference or id, identity_role_row_t by slug or id */
 };
 
 /* Rejects an item. Callers must take care which text of the line they quote. False. */
-bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool identity_item_refuse(identity_importer_t *importer, import_item_t *item, const char *format,
+                          ...) __attribute__((format(printf, 3, 4)));
 /* Rejects an unknown member without repeating it, since it may contain anything. */
 bool identity_item_unknown(identity_importer_t *importer, import_item_t *item, const char *member);
 

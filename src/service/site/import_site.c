@@ -49,7 +49,8 @@ static bool read_version(identity_call_t *call, void *data)
     return identity_db_ok(call, identity_schema_version(call->db, data));
 }
 
-static bool same_version(identity_site_check_t *check, const json_t *first, identity_problem_t *problem)
+static bool same_version(identity_site_check_t *check, const json_t *first,
+                         identity_problem_t *problem)
 {
     json_int_t format = json_integer_value(json_object_get(first, "format")),
                schema = json_integer_value(json_object_get(first, "schema"));
@@ -57,14 +58,16 @@ static bool same_version(identity_site_check_t *check, const json_t *first, iden
 
     if (format != IDENTITY_SITE_FORMAT)
         return identity_refuse(check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
-                               "The export has format %d, this program reads %d.", (int)format, IDENTITY_SITE_FORMAT);
+                               "The export has format %d, this program reads %d.", (int)format,
+                               IDENTITY_SITE_FORMAT);
     if (!identity_run_local(check->pool, check->env, "", false, read_version, &present, problem))
         return false;
     return schema == present ||
-           identity_refuse(check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
-                           "The export is of schema version %d, this database has %d: bring both sites to the same "
-                           "version of mod_identity, then export again.",
-                           (int)schema, present);
+           identity_refuse(
+               check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
+               "The export is of schema version %d, this database has %d: bring both sites to the same "
+               "version of mod_identity, then export again.",
+               (int)schema, present);
 }
 
 bool identity_site_check_line(identity_site_check_t *check, const char *line, size_t length,
@@ -86,7 +89,8 @@ bool identity_site_check_line(identity_site_check_t *check, const char *line, si
     }
     check->begun = true;
     json_t *first = identity_json_read(check->pool, "line", line, length, &ignored);
-    return first && begins(line, length, FIRST) ? same_version(check, first, problem) : damaged(check, problem);
+    return first && begins(line, length, FIRST) ? same_version(check, first, problem)
+                                                : damaged(check, problem);
 }
 
 bool identity_site_check_end(identity_site_check_t *check, identity_problem_t *problem)
@@ -116,24 +120,27 @@ static const identity_site_column_t *column_of(const identity_site_table_t *tabl
     return &APR_ARRAY_IDX(table->columns, i, identity_site_column_t);
 }
 
-static bool read_value(identity_importer_t *importer, import_item_t *item, const identity_site_column_t *column,
-                       const json_t *member, const char **value)
+static bool read_value(identity_importer_t *importer, import_item_t *item,
+                       const identity_site_column_t *column, const json_t *member,
+                       const char **value)
 {
     *value = NULL;
     if (!member)
         return identity_item_refuse(importer, item, "%s is missing.", column->name);
     if (json_is_null(member))
-        return !column->required || identity_item_refuse(importer, item, "%s must not be null.", column->name);
+        return !column->required ||
+               identity_item_refuse(importer, item, "%s must not be null.", column->name);
     if (column->number ? !json_is_integer(member) : !json_is_string(member))
         return identity_item_refuse(importer, item, "%s must be a %s.", column->name,
                                     column->number ? "whole number" : "string");
-    *value = column->number
-                 ? apr_psprintf(importer->batch, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(member))
-                 : apr_pstrdup(importer->batch, json_string_value(member));
+    *value = column->number ? apr_psprintf(importer->batch, "%" APR_INT64_T_FMT,
+                                           (apr_int64_t)json_integer_value(member))
+                            : apr_pstrdup(importer->batch, json_string_value(member));
     return true;
 }
 
-static bool read_columns(identity_importer_t *importer, import_item_t *item, site_row_t *row, json_t *object)
+static bool read_columns(identity_importer_t *importer, import_item_t *item, site_row_t *row,
+                         json_t *object)
 {
     const identity_site_table_t *table = row->table;
     const char *name;
@@ -141,8 +148,8 @@ static bool read_columns(identity_importer_t *importer, import_item_t *item, sit
 
     row->values = apr_palloc(importer->batch, sizeof *row->values * (size_t)table->columns->nelts);
     for (int i = 0; i < table->columns->nelts; i++)
-        if (!read_value(importer, item, column_of(table, i), json_object_get(object, column_of(table, i)->name),
-                        &row->values[i]))
+        if (!read_value(importer, item, column_of(table, i),
+                        json_object_get(object, column_of(table, i)->name), &row->values[i]))
             return false;
     if (json_object_size(object) == (size_t)table->columns->nelts + 1)
         return true;
@@ -163,7 +170,8 @@ static bool read_columns(identity_importer_t *importer, import_item_t *item, sit
 
 static const struct {
     const char *table, *prefix;
-} prefixes[] = {{"entities", "enti"}, {"accounts", "plat"}, {"users", "user"}, {"api_keys", "apik"}};
+} prefixes[] = {
+    {"entities", "enti"}, {"accounts", "plat"}, {"users", "user"}, {"api_keys", "apik"}};
 
 /* Ids appear in REMOTE_USER, in paths and on terminals. */
 static bool id_fits(const char *table, const char *id)
@@ -171,7 +179,8 @@ static bool id_fits(const char *table, const char *id)
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strcmp(prefixes[i].table, table) == 0)
             return identity_id_valid(id, prefixes[i].prefix);
-    return *id && strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(id);
+    return *id && strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
+                      strlen(id);
 }
 
 static bool has_controls(const char *text)
@@ -205,8 +214,8 @@ static bool check_values(identity_importer_t *importer, import_item_t *item, con
             return identity_item_refuse(importer, item, "%s is no time.", column->name);
         if (strcmp(column->name, "id") == 0 && !id_fits(row->table->name, value))
             return identity_item_refuse(importer, item, "id has not the form of one.");
-        if (strcmp(column->name, "reference") == 0 && strcmp(row->table->name, "audit_records") != 0 &&
-            !reference_fits(value))
+        if (strcmp(column->name, "reference") == 0 &&
+            strcmp(row->table->name, "audit_records") != 0 && !reference_fits(value))
             return identity_item_refuse(importer, item, "reference has not the form of one.");
     }
     return true;
@@ -217,16 +226,19 @@ static bool check_values(identity_importer_t *importer, import_item_t *item, con
 static bool check_names(identity_importer_t *importer, import_item_t *item, const json_t *object)
 {
     const char *pending = identity_json_string(object, "pending_username"),
-               *login = identity_json_string(object, "login"), *key = identity_json_string(object, "login_key");
+               *login = identity_json_string(object, "login"),
+               *key = identity_json_string(object, "login_key");
 
     /* Old names may be unusual in other ways. */
     if (has_controls(identity_json_string(object, "username")))
         return identity_item_refuse(importer, item, "username has control characters.");
     if (*pending && !identity_username_valid(pending))
-        return identity_item_refuse(importer, item, "pending_username must be " IDENTITY_USERNAME_RULE ".");
+        return identity_item_refuse(importer, item,
+                                    "pending_username must be " IDENTITY_USERNAME_RULE ".");
     if (login && !identity_login_valid(login))
         return identity_item_refuse(importer, item, "login must be " IDENTITY_LOGIN_RULE ".");
-    return (!login == !key && (!login || strcmp(identity_login_key(importer->scratch, login), key) == 0)) ||
+    return (!login == !key &&
+            (!login || strcmp(identity_login_key(importer->scratch, login), key) == 0)) ||
            identity_item_refuse(importer, item, "login_key is not the form of login.");
 }
 
@@ -252,7 +264,8 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
     return check_names(importer, item, object);
 }
 
-static bool read_row(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
+static bool read_row(identity_importer_t *importer, import_item_t *item, const char *text,
+                     size_t length)
 {
     site_row_t *row = apr_pcalloc(importer->batch, sizeof *row);
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
@@ -282,14 +295,17 @@ static bool begin_rows(identity_call_t *call, identity_importer_t *importer)
 
 /* ---- what is there already -------------------------------------------------------------------------------------- */
 
-static const char *differences(identity_importer_t *importer, const site_row_t *row, const char *present)
+static const char *differences(identity_importer_t *importer, const site_row_t *row,
+                               const char *present)
 {
     identity_problem_t ignored = {.kind = IDENTITY_PROBLEM_NONE};
     const char *names = "";
 
     apr_pool_clear(importer->scratch);
-    const json_t *one = identity_json_read(importer->scratch, "line", present, strlen(present), &ignored),
-                 *other = identity_json_read(importer->scratch, "line", row->text, strlen(row->text), &ignored);
+    const json_t *one = identity_json_read(importer->scratch, "line", present, strlen(present),
+                                           &ignored),
+                 *other = identity_json_read(importer->scratch, "line", row->text,
+                                             strlen(row->text), &ignored);
     for (int i = 0; i < row->table->columns->nelts; i++) {
         const char *name = column_of(row->table, i)->name;
         if (!json_equal(json_object_get(one, name), json_object_get(other, name)))
@@ -298,27 +314,31 @@ static const char *differences(identity_importer_t *importer, const site_row_t *
     return names;
 }
 
-static bool refuse_broken(identity_importer_t *importer, import_item_t *item, const site_row_t *row, const char *rule)
+static bool refuse_broken(identity_importer_t *importer, import_item_t *item, const site_row_t *row,
+                          const char *rule)
 {
     static const char unique[] = "UNIQUE constraint failed: ";
 
     if (strncmp(rule, "FOREIGN KEY", 11) == 0)
-        identity_item_refuse(importer, item, "A row of %s refers to one that is not there.", row->table->name);
+        identity_item_refuse(importer, item, "A row of %s refers to one that is not there.",
+                             row->table->name);
     else if (strncmp(rule, unique, sizeof unique - 1) == 0)
-        identity_item_refuse(importer, item, "Another row of %s has it already: %s.", row->table->name,
-                             rule + sizeof unique - 1);
+        identity_item_refuse(importer, item, "Another row of %s has it already: %s.",
+                             row->table->name, rule + sizeof unique - 1);
     else
-        identity_item_refuse(importer, item, "A row of %s breaks a rule: %s.", row->table->name, rule);
+        identity_item_refuse(importer, item, "A row of %s breaks a rule: %s.", row->table->name,
+                             rule);
     return true;
 }
 
-static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const site_row_t *row,
-                const char *rule)
+static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
+                const site_row_t *row, const char *rule)
 {
     const char *present = NULL, *names;
     bool found;
 
-    if (!identity_db_found(call, identity_site_find(call->db, row->table, row->values, &present), &found))
+    if (!identity_db_found(call, identity_site_find(call->db, row->table, row->values, &present),
+                           &found))
         return false;
     if (!found)
         return refuse_broken(importer, item, row, rule);
@@ -327,8 +347,8 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     if (!*names && importer->options.resume)
         item->outcome = IMPORT_PRESENT;
     else
-        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.", row->table->name, key,
-                             *names ? " and differs: " : "", names);
+        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.",
+                             row->table->name, key, *names ? " and differs: " : "", names);
     return true;
 }
 
@@ -342,8 +362,8 @@ static bool is_record(const site_row_t *row)
 
 /* *fits: the row, and everything it refers to, belongs to an entity that came with this export: an export of one
  * site must not make anybody an administrator of another, or of all through what is built in. */
-static bool look_at_entity(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
-                           const site_row_t *row, const char *own, bool *fits)
+static bool look_at_entity(identity_call_t *call, identity_importer_t *importer,
+                           import_item_t *item, const site_row_t *row, const char *own, bool *fits)
 {
     identity_entity_row_t *entity;
     bool found;
@@ -351,19 +371,21 @@ static bool look_at_entity(identity_call_t *call, identity_importer_t *importer,
     if (apr_hash_get(importer->entities, own, APR_HASH_KEY_STRING))
         return true;
     if (!*own && !is_record(row))
-        *fits = identity_item_refuse(importer, item, "A row of %s changes what is built in.", row->table->name);
+        *fits = identity_item_refuse(importer, item, "A row of %s changes what is built in.",
+                                     row->table->name);
     if (!*own)
         return true;
     if (!identity_db_found(call, identity_entity_find(call->db, own, &entity), &found))
         return false;
     if (found)
-        *fits = identity_item_refuse(importer, item, "A row of %s is of an entity that did not come with the export.",
-                                     row->table->name);
+        *fits = identity_item_refuse(
+            importer, item, "A row of %s is of an entity that did not come with the export.",
+            row->table->name);
     return true;
 }
 
-static bool look_at_owners(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
-                           const site_row_t *row, bool *fits)
+static bool look_at_owners(identity_call_t *call, identity_importer_t *importer,
+                           import_item_t *item, const site_row_t *row, bool *fits)
 {
     const identity_site_table_t *table = row->table;
     const char *own = table->entity >= 0 ? row->values[table->entity] : NULL;
@@ -383,7 +405,8 @@ static bool look_at_owners(identity_call_t *call, identity_importer_t *importer,
     for (int i = 0; i < owners->nelts; i++) {
         const identity_site_owner_t *owner = APR_ARRAY_IDX(owners, i, identity_site_owner_t *);
         if (*owner->entity_id && strcmp(owner->entity_id, own) != 0)
-            *fits = identity_item_refuse(importer, item, "A row of %s refers to one of another entity.", table->name);
+            *fits = identity_item_refuse(
+                importer, item, "A row of %s refers to one of another entity.", table->name);
     }
     return !*fits || look_at_entity(call, importer, item, row, own, fits);
 }

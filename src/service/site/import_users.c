@@ -19,12 +19,19 @@ static const char *const types[] = {"ADMIN", "USER", "PARTNER", NULL};
 static const char *const kinds[] = {"user", NULL};
 
 static const identity_field_t membership_fields[] = {
-    {.name = "account", .type = IDENTITY_FIELD_STRING, .flags = IDENTITY_FIELD_REQUIRED, .min = 1, .max = 128},
+    {.name = "account",
+     .type = IDENTITY_FIELD_STRING,
+     .flags = IDENTITY_FIELD_REQUIRED,
+     .min = 1,
+     .max = 128},
     {.name = "type", .type = IDENTITY_FIELD_ENUM, .values = types},
     {.name = "roles", .type = IDENTITY_FIELD_LIST, .max = ROLES},
     {.name = NULL}};
 static const identity_field_t user_fields[] = {
-    {.name = "type", .type = IDENTITY_FIELD_ENUM, .flags = IDENTITY_FIELD_REQUIRED, .values = kinds},
+    {.name = "type",
+     .type = IDENTITY_FIELD_ENUM,
+     .flags = IDENTITY_FIELD_REQUIRED,
+     .values = kinds},
     {.name = "username",
      .type = IDENTITY_FIELD_STRING,
      .flags = IDENTITY_FIELD_REQUIRED,
@@ -36,21 +43,30 @@ static const identity_field_t user_fields[] = {
      .max = IDENTITY_LOGIN_MAX,
      .valid = identity_login_valid,
      .rule = IDENTITY_LOGIN_RULE},
-    {.name = "password_hash", .type = IDENTITY_FIELD_STRING, .flags = IDENTITY_FIELD_SECRET, .min = 1, .max = 512},
+    {.name = "password_hash",
+     .type = IDENTITY_FIELD_STRING,
+     .flags = IDENTITY_FIELD_SECRET,
+     .min = 1,
+     .max = 512},
     {.name = "status", .type = IDENTITY_FIELD_ENUM, .values = statuses},
     {.name = "verified", .type = IDENTITY_FIELD_BOOLEAN},
     {.name = "created_at", .type = IDENTITY_FIELD_TIME},
-    {.name = "memberships", .type = IDENTITY_FIELD_LIST, .max = MEMBERSHIPS, .items = membership_fields},
+    {.name = "memberships",
+     .type = IDENTITY_FIELD_LIST,
+     .max = MEMBERSHIPS,
+     .items = membership_fields},
     {.name = NULL}};
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* Ids end in a hash of line number and name: a second run over the same file recognizes them, and the second
  * occurrence of a name in a file is not mistaken for the first. No part of a password goes into it. */
-static const char *id_of(identity_importer_t *importer, const import_item_t *item, const char *canonical, apr_time_t at)
+static const char *id_of(identity_importer_t *importer, const import_item_t *item,
+                         const char *canonical, apr_time_t at)
 {
     return identity_id_of_name_at(importer->batch, "user",
-                                  apr_psprintf(importer->batch, "import\n%s\n%" APR_INT64_T_FMT "\n%s",
+                                  apr_psprintf(importer->batch,
+                                               "import\n%s\n%" APR_INT64_T_FMT "\n%s",
                                                importer->options.entity_id, item->line, canonical),
                                   at);
 }
@@ -62,7 +78,8 @@ static bool of_same_line(const char *one, const char *other)
     return strlen(one) > from && strlen(other) > from && strcmp(one + from, other + from) == 0;
 }
 
-static bool take_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *username)
+static bool take_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
+                      const char *username)
 {
     request->user.username = username;
     request->user.canonical = identity_username_canonical(importer->batch, username);
@@ -72,12 +89,14 @@ static bool take_name(identity_importer_t *importer, import_item_t *item, wanted
     return request->user.canonical != NULL;
 }
 
-static bool take_hash(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *hash)
+static bool take_hash(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
+                      const char *hash)
 {
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
 
     request->user.password_hash = hash;
-    return identity_hash_importable(importer->batch, hash, &importer->env->settings->hash, &problem) ||
+    return identity_hash_importable(importer->batch, hash, &importer->env->settings->hash,
+                                    &problem) ||
            identity_item_refuse(importer, item, "%s", problem.message);
 }
 
@@ -97,26 +116,30 @@ static bool all_known(identity_importer_t *importer, import_item_t *item, const 
     return true;
 }
 
-static bool memberships_known(identity_importer_t *importer, import_item_t *item, const json_t *list)
+static bool memberships_known(identity_importer_t *importer, import_item_t *item,
+                              const json_t *list)
 {
     json_t *object;
     size_t i;
 
     json_array_foreach (list, i, object) {
         if (json_object_size(object) == 0)
-            return identity_item_refuse(importer, item, "memberships.%d.account is required.", (int)i);
+            return identity_item_refuse(importer, item, "memberships.%d.account is required.",
+                                        (int)i);
         if (!all_known(importer, item, object, membership_fields))
             return false;
     }
     return true;
 }
 
-static bool take_time(identity_importer_t *importer, import_item_t *item, wanted_user_t *request, const char *text)
+static bool take_time(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
+                      const char *text)
 {
     if (!text || !identity_time_parse(text, &request->user.created_at))
         return true;
     request->dated = true;
-    return (request->user.created_at > 0 && request->user.created_at <= importer->env->now(importer->env->context)) ||
+    return (request->user.created_at > 0 &&
+            request->user.created_at <= importer->env->now(importer->env->context)) ||
            identity_item_refuse(importer, item, "created_at must be a time that has been.");
 }
 
@@ -129,7 +152,8 @@ static bool blank(const char *text, size_t length)
     return i == length;
 }
 
-static bool read_user(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
+static bool read_user(identity_importer_t *importer, import_item_t *item, const char *text,
+                      size_t length)
 {
     wanted_user_t *request = apr_pcalloc(importer->batch, sizeof *request);
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
@@ -142,29 +166,35 @@ static bool read_user(identity_importer_t *importer, import_item_t *item, const 
     if (!object || !identity_fields_check(importer->scratch, object, user_fields, &problem))
         return identity_item_refuse(importer, item, "%s", problem.message);
     if (json_array_size(json_object_get(object, "memberships")))
-        request->memberships = identity_json_own(importer->batch, json_incref(json_object_get(object, "memberships")));
-    if (!all_known(importer, item, object, user_fields) || !memberships_known(importer, item, request->memberships))
+        request->memberships =
+            identity_json_own(importer->batch, json_incref(json_object_get(object, "memberships")));
+    if (!all_known(importer, item, object, user_fields) ||
+        !memberships_known(importer, item, request->memberships))
         return false;
-    const char *hash = identity_json_string(object, "password_hash"), *status = identity_json_string(object, "status");
-    take_name(importer, item, request, apr_pstrdup(importer->batch, identity_json_string(object, "username")));
+    const char *hash = identity_json_string(object, "password_hash"),
+               *status = identity_json_string(object, "status");
+    take_name(importer, item, request,
+              apr_pstrdup(importer->batch, identity_json_string(object, "username")));
     if (identity_json_has(object, "login"))
         request->user.login = apr_pstrdup(importer->batch, identity_json_string(object, "login"));
     request->user.status = IDENTITY_USER_ACTIVE;
     if (status)
         identity_user_status_parse(status, &request->user.status);
-    request->user.verified_at = identity_json_boolean(object, "verified", false); /* uses the time of the write */
+    request->user.verified_at =
+        identity_json_boolean(object, "verified", false); /* uses the time of the write */
     return take_time(importer, item, request, identity_json_string(object, "created_at")) &&
            (!hash || take_hash(importer, item, request, apr_pstrdup(importer->batch, hash)));
 }
 
 /* An address is the user name; anything else that can be a login is one, and forms a user name with the domain. */
-static bool take_plain_name(identity_importer_t *importer, import_item_t *item, wanted_user_t *request,
-                            const char *name)
+static bool take_plain_name(identity_importer_t *importer, import_item_t *item,
+                            wanted_user_t *request, const char *name)
 {
     if (take_name(importer, item, request, name))
         return true;
     if (strchr(name, '@') || !importer->options.domain)
-        return identity_item_refuse(importer, item, "The name must be " IDENTITY_USERNAME_RULE "%s.",
+        return identity_item_refuse(importer, item,
+                                    "The name must be " IDENTITY_USERNAME_RULE "%s.",
                                     strchr(name, '@') ? "" : ", or come with a domain (--domain)");
     if (!identity_login_valid(name))
         return identity_item_refuse(importer, item, "The name must be " IDENTITY_LOGIN_RULE ".");
@@ -175,7 +205,8 @@ static bool take_plain_name(identity_importer_t *importer, import_item_t *item, 
 }
 
 /* As httpd reads it (mod_authn_file): surrounding blanks, comments, and anything after a second colon are ignored. */
-static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, const char *text, size_t length)
+static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, const char *text,
+                          size_t length)
 {
     wanted_user_t *request = apr_pcalloc(importer->batch, sizeof *request);
 
@@ -197,7 +228,8 @@ static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, co
     *colon = '\0';
     colon[1 + strcspn(colon + 1, ":")] = '\0';
     request->user.status = IDENTITY_USER_ACTIVE;
-    return take_plain_name(importer, item, request, line) && take_hash(importer, item, request, colon + 1);
+    return take_plain_name(importer, item, request, line) &&
+           take_hash(importer, item, request, colon + 1);
 }
 
 /* ---- what users are given --------------------------------------------------------------------------------------- */
@@ -210,7 +242,9 @@ static bool find_account(identity_call_t *call, identity_importer_t *importer, c
     *account = apr_hash_get(importer->accounts, name, APR_HASH_KEY_STRING);
     if (*account)
         return true;
-    if (!identity_db_found(call, identity_account_find(call->db, importer->options.entity_id, name, account), &found))
+    if (!identity_db_found(
+            call, identity_account_find(call->db, importer->options.entity_id, name, account),
+            &found))
         return false;
     if (found)
         apr_hash_set(importer->accounts, name, APR_HASH_KEY_STRING, *account);
@@ -228,8 +262,9 @@ static bool find_role(identity_call_t *call, identity_importer_t *importer, cons
     *role = apr_hash_get(importer->roles, name, APR_HASH_KEY_STRING);
     if (*role)
         return true;
-    if (!identity_db_ok(call, identity_roles_find(call->db, importer->options.entity_id, by_id ? one : NULL, NULL,
-                                                  by_id ? NULL : one, &rows)))
+    if (!identity_db_ok(call,
+                        identity_roles_find(call->db, importer->options.entity_id,
+                                            by_id ? one : NULL, NULL, by_id ? NULL : one, &rows)))
         return false;
     if (rows->nelts > 0)
         *role = APR_ARRAY_IDX(rows, 0, identity_role_row_t *);
@@ -239,8 +274,9 @@ static bool find_role(identity_call_t *call, identity_importer_t *importer, cons
 }
 
 /* False: the database failed. item->refusal: the account or role does not exist. */
-static bool want_membership(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
-                            const json_t *object, identity_membership_request_t *given)
+static bool want_membership(identity_call_t *call, identity_importer_t *importer,
+                            import_item_t *item, const json_t *object,
+                            identity_membership_request_t *given)
 {
     identity_membership_row_t *row = apr_pcalloc(call->pool, sizeof *row);
     apr_array_header_t *ids = apr_array_make(call->pool, 4, sizeof(const char *));
@@ -252,7 +288,8 @@ static bool want_membership(identity_call_t *call, identity_importer_t *importer
     if (!find_account(call, importer, identity_json_string(object, "account"), &account))
         return false;
     if (!account) {
-        identity_item_refuse(importer, item, "There is no account %s.", identity_json_string(object, "account"));
+        identity_item_refuse(importer, item, "There is no account %s.",
+                             identity_json_string(object, "account"));
         return true;
     }
     json_array_foreach (json_object_get(object, "roles"), i, name) {
@@ -269,8 +306,10 @@ static bool want_membership(identity_call_t *call, identity_importer_t *importer
             APR_ARRAY_PUSH(ids, const char *) = role->id;
     }
     for (int k = 0; k < given->memberships->nelts; k++)
-        if (strcmp(APR_ARRAY_IDX(given->memberships, k, identity_membership_row_t *)->account.id, account->id) == 0)
-            identity_item_refuse(importer, item, "The account %s is named twice.", account->reference);
+        if (strcmp(APR_ARRAY_IDX(given->memberships, k, identity_membership_row_t *)->account.id,
+                   account->id) == 0)
+            identity_item_refuse(importer, item, "The account %s is named twice.",
+                                 account->reference);
     row->account = *account;
     row->entity_id = importer->options.entity_id;
     row->created_at = call->now;
@@ -295,23 +334,28 @@ static bool begin_users(identity_call_t *call, identity_importer_t *importer)
 /* One record for all: one for each would be most of the work, and of the database. */
 static bool end_users(identity_call_t *call, identity_importer_t *importer)
 {
-    identity_audit_t audit = {.action = "IMPORT", .type = "ENTITY", .id = importer->options.entity_id};
+    identity_audit_t audit = {
+        .action = "IMPORT", .type = "ENTITY", .id = importer->options.entity_id};
 
-    audit.message = apr_psprintf(call->pool, "Users were taken over from a file: %d.", importer->users);
+    audit.message =
+        apr_psprintf(call->pool, "Users were taken over from a file: %d.", importer->users);
     return importer->users == 0 || identity_audit(call, &audit);
 }
 
 /* If only an index can cause a conflict, the insert alone decides. */
-static bool make_user(identity_call_t *call, const identity_importer_t *importer, const identity_user_row_t *user)
+static bool make_user(identity_call_t *call, const identity_importer_t *importer,
+                      const identity_user_row_t *user)
 {
-    identity_db_status_t status = importer->old_names ? IDENTITY_DB_CONFLICT : identity_user_insert(call->db, user);
+    identity_db_status_t status =
+        importer->old_names ? IDENTITY_DB_CONFLICT : identity_user_insert(call->db, user);
 
     return status == IDENTITY_DB_CONFLICT ? identity_user_make(call, user, false, "username")
                                           : identity_db_ok(call, status);
 }
 
 /* The name exists: from this very line in an earlier run, or otherwise. */
-static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item, const wanted_user_t *request)
+static bool met(identity_call_t *call, identity_importer_t *importer, import_item_t *item,
+                const wanted_user_t *request)
 {
     const identity_user_row_t *user = &request->user;
     identity_user_row_t *present = NULL;
@@ -319,7 +363,9 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
 
     if (call->problem.kind != IDENTITY_PROBLEM_EXISTS)
         return false;
-    if (!identity_db_found(call, identity_user_in_entity(call->db, user->entity_id, user->username, &present), &found))
+    if (!identity_db_found(
+            call, identity_user_in_entity(call->db, user->entity_id, user->username, &present),
+            &found))
         return false;
     if (found && importer->options.resume && of_same_line(present->id, user->id))
         item->outcome = IMPORT_PRESENT;
@@ -338,12 +384,14 @@ static bool look_at_login(identity_call_t *call, identity_importer_t *importer, 
 
     if (!user->login)
         return true;
-    if (!identity_db_found(call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))
+    if (!identity_db_found(
+            call, identity_user_of_login(call->db, user->entity_id, user->login, &holder), &found))
         return false;
     if (found && importer->options.resume && of_same_line(holder->id, user->id))
         item->outcome = IMPORT_PRESENT;
     else if (found)
-        identity_item_refuse(importer, item, "%s: The login %s is taken.", user->username, user->login);
+        identity_item_refuse(importer, item, "%s: The login %s is taken.", user->username,
+                             user->login);
     return true;
 }
 
@@ -369,7 +417,8 @@ static bool write_user(identity_call_t *call, identity_importer_t *importer, imp
     size_t i;
 
     identity_membership_request_make(call, &given);
-    json_array_foreach (request->memberships ? request->memberships : importer->options.given, i, object)
+    json_array_foreach (request->memberships ? request->memberships : importer->options.given, i,
+                        object)
         if (!want_membership(call, importer, item, object, &given) || item->refusal)
             return item->refusal != NULL;
     date(call, importer, item, request);
@@ -387,4 +436,5 @@ static bool write_user(identity_call_t *call, identity_importer_t *importer, imp
 }
 
 const import_kind_t identity_import_users = {LINES, read_user, begin_users, write_user, end_users};
-const import_kind_t identity_import_htpasswd = {LINES, read_htpasswd, begin_users, write_user, end_users};
+const import_kind_t identity_import_htpasswd = {LINES, read_htpasswd, begin_users, write_user,
+                                                end_users};

@@ -74,13 +74,15 @@ static apr_array_header_t *read_folder(apr_pool_t *pool, const char *folder, apr
         if (!path || apr_stat(&info, path, APR_FINFO_MTIME | APR_FINFO_INODE, pool) != APR_SUCCESS)
             continue;
         bool waits = info.mtime > now - KNOWN && info.mtime <= now;
-        *(found_t *)apr_array_push(found) = (found_t){number, waits, path, (apr_uint64_t)info.mtime * 31u + info.inode};
+        *(found_t *)apr_array_push(found) =
+            (found_t){number, waits, path, (apr_uint64_t)info.mtime * 31u + info.inode};
     }
     apr_dir_close(dir);
     return found;
 }
 
-void identity_key_folder(apr_pool_t *pool, const char *folder, apr_time_t now, identity_key_folder_t *keys)
+void identity_key_folder(apr_pool_t *pool, const char *folder, apr_time_t now,
+                         identity_key_folder_t *keys)
 {
     keys->mark = 0;
     keys->waiting = 0;
@@ -119,13 +121,16 @@ static bool put(int file, const char *text)
 
 static const char *not_made(apr_pool_t *pool, const char *path)
 {
-    return apr_psprintf(pool, "The signing key %s cannot be made: %s (errno %d).", path, strerror(errno), errno);
+    return apr_psprintf(pool, "The signing key %s cannot be made: %s (errno %d).", path,
+                        strerror(errno), errno);
 }
 
 const char *identity_key_file_make(apr_pool_t *pool, const char *path)
 {
-    const char *name = apr_psprintf(pool, "%s.%ld", path, (long)getpid()), *slash = strrchr(path, '/'), *error = NULL;
-    const char *folder_name = slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path) + 1) : ".";
+    const char *name = apr_psprintf(pool, "%s.%ld", path, (long)getpid()),
+               *slash = strrchr(path, '/'), *error = NULL;
+    const char *folder_name =
+        slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path) + 1) : ".";
     char *pem = identity_signing_key_make(pool);
     struct stat folder;
 
@@ -137,7 +142,8 @@ const char *identity_key_file_make(apr_pool_t *pool, const char *path)
     /* Nobody ever sees a partial key, and an existing one is never replaced. The folder's owner runs htidentity
      * (M8). */
     if (!put(file, pem) ||
-        (geteuid() == 0 && (stat(folder_name, &folder) != 0 || fchown(file, folder.st_uid, folder.st_gid) != 0)) ||
+        (geteuid() == 0 &&
+         (stat(folder_name, &folder) != 0 || fchown(file, folder.st_uid, folder.st_gid) != 0)) ||
         (link(name, path) != 0 && errno != EEXIST))
         error = not_made(pool, path);
     close(file);

@@ -14,8 +14,8 @@ static const char *listed(apr_pool_t *pool, const apr_array_header_t *rows, cons
     for (int i = 0; i < rows->nelts; i++) {
         const identity_left_row_t *row = APR_ARRAY_IDX(rows, i, const identity_left_row_t *);
         if (row->count > 0 && !(skip && strcmp(row->what, skip) == 0))
-            list = apr_psprintf(pool, "%s%s%" APR_INT64_T_FMT " %s%s", list, *list ? ", " : "", row->count, row->what,
-                                row->count == 1 ? "" : "s");
+            list = apr_psprintf(pool, "%s%s%" APR_INT64_T_FMT " %s%s", list, *list ? ", " : "",
+                                row->count, row->what, row->count == 1 ? "" : "s");
     }
     return list;
 }
@@ -36,9 +36,11 @@ static bool load_entity(identity_call_t *call, entity_change_t *change)
 {
     bool found;
 
-    if (!identity_db_found(call, identity_entity_find(call->db, change->named, &change->row), &found))
+    if (!identity_db_found(call, identity_entity_find(call->db, change->named, &change->row),
+                           &found))
         return false;
-    return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, "entity", "There is no entity %s.", change->named);
+    return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, "entity",
+                                  "There is no entity %s.", change->named);
 }
 
 static bool entity_free(identity_call_t *call, const entity_change_t *change)
@@ -52,7 +54,8 @@ static bool entity_free(identity_call_t *call, const entity_change_t *change)
         !identity_db_found(call, identity_entity_find(call->db, change->reference, &other), &found))
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
-           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference", "There is an entity of this reference.");
+           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
+                         "There is an entity of this reference.");
 }
 
 static bool write_entity_change(identity_call_t *call, void *data)
@@ -65,18 +68,21 @@ static bool write_entity_change(identity_call_t *call, void *data)
         (change->name && !identity_local_label(call, "name", change->name)))
         return false;
     identity_entity_row_t *row = change->row;
-    identity_changes_add(changes, "reference", row->reference, changed(change->reference, row->reference));
+    identity_changes_add(changes, "reference", row->reference,
+                         changed(change->reference, row->reference));
     identity_changes_add(changes, "name", row->name, changed(change->name, row->name));
     if (!identity_changes_any(changes))
         return true;
     row->reference = changed(change->reference, row->reference);
     row->name = changed(change->name, row->name);
     audit.id = audit.entity_id = row->id;
-    return identity_db_ok(call, identity_entity_update(call->db, row)) && identity_audit(call, &audit);
+    return identity_db_ok(call, identity_entity_update(call->db, row)) &&
+           identity_audit(call, &audit);
 }
 
-bool identity_entity_set(apr_pool_t *pool, const identity_env_t *env, const char *named, const char *reference,
-                         const char *name, identity_entity_row_t **row, identity_problem_t *problem)
+bool identity_entity_set(apr_pool_t *pool, const identity_env_t *env, const char *named,
+                         const char *reference, const char *name, identity_entity_row_t **row,
+                         identity_problem_t *problem)
 {
     entity_change_t change = {.named = named, .reference = reference, .name = name};
     bool done = identity_run_local(pool, env, "", true, write_entity_change, &change, problem);
@@ -93,18 +99,21 @@ static bool write_entity_deletion(identity_call_t *call, void *data)
         .action = "DELETE", .type = "ENTITY", .entity_id = "", .message = "An entity was deleted."};
     apr_array_header_t *left;
 
-    if (!load_entity(call, change) || !identity_db_ok(call, identity_entity_left(call->db, change->row->id, &left)))
+    if (!load_entity(call, change) ||
+        !identity_db_ok(call, identity_entity_left(call->db, change->row->id, &left)))
         return false;
     const char *list = listed(call->pool, left, NULL);
     if (*list)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The entity %s still has %s.", change->row->reference,
-                             list);
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The entity %s still has %s.",
+                             change->row->reference, list);
     audit.id = change->row->id;
     audit.target_name = change->row->name;
-    return identity_audit(call, &audit) && identity_db_ok(call, identity_entity_delete(call->db, change->row->id));
+    return identity_audit(call, &audit) &&
+           identity_db_ok(call, identity_entity_delete(call->db, change->row->id));
 }
 
-bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const char *named, identity_problem_t *problem)
+bool identity_entity_remove(apr_pool_t *pool, const identity_env_t *env, const char *named,
+                            identity_problem_t *problem)
 {
     entity_change_t change = {.named = named};
     return identity_run_local(pool, env, "", true, write_entity_deletion, &change, problem);
@@ -119,18 +128,22 @@ typedef struct account_change {
     identity_account_row_t *row;
 } account_change_t;
 
-static bool load_account(identity_call_t *call, const char *named, const char *field, identity_account_row_t **row)
+static bool load_account(identity_call_t *call, const char *named, const char *field,
+                         identity_account_row_t **row)
 {
     bool found;
 
-    if (!identity_db_found(call, identity_account_find(call->db, call->principal->entity_id, named, row), &found))
+    if (!identity_db_found(
+            call, identity_account_find(call->db, call->principal->entity_id, named, row), &found))
         return false;
-    return found || identity_deny(call, field ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_NOT_FOUND, field,
-                                  "There is no account %s.", named);
+    return found ||
+           identity_deny(call, field ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_NOT_FOUND,
+                         field, "There is no account %s.", named);
 }
 
 /* "": none. No account may be its own ancestor. */
-static bool find_parent(identity_call_t *call, const account_change_t *change, const char **parent_id)
+static bool find_parent(identity_call_t *call, const account_change_t *change,
+                        const char **parent_id)
 {
     identity_account_row_t *above = NULL;
     const char *next = change->request->parent;
@@ -165,10 +178,13 @@ static bool account_valid(identity_call_t *call, const account_change_t *change)
         return true;
     if (!identity_local_reference(call, request->reference) ||
         !identity_db_found(
-            call, identity_account_find(call->db, call->principal->entity_id, request->reference, &other), &found))
+            call,
+            identity_account_find(call->db, call->principal->entity_id, request->reference, &other),
+            &found))
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
-           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference", "There is an account of this reference.");
+           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
+                         "There is an account of this reference.");
 }
 
 static bool write_account_change(identity_call_t *call, void *data)
@@ -189,21 +205,24 @@ static bool write_account_change(identity_call_t *call, void *data)
     row->parent_id = parent_id;
     identity_changes_add(changes, "reference", before.reference, row->reference);
     identity_changes_add(changes, "environment", before.environment, row->environment);
-    identity_changes_add(changes, "account_type_code", before.account_type_code, row->account_type_code);
+    identity_changes_add(changes, "account_type_code", before.account_type_code,
+                         row->account_type_code);
     identity_changes_add(changes, "parent_id", before.parent_id, row->parent_id);
     if (!identity_changes_any(changes))
         return true;
     audit.id = row->id;
     audit.account = row;
-    return identity_db_ok(call, identity_account_update(call->db, row)) && identity_audit(call, &audit);
+    return identity_db_ok(call, identity_account_update(call->db, row)) &&
+           identity_audit(call, &audit);
 }
 
-bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
-                          const identity_account_change_t *request, identity_account_row_t **row,
-                          identity_problem_t *problem)
+bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                          const char *named, const identity_account_change_t *request,
+                          identity_account_row_t **row, identity_problem_t *problem)
 {
     account_change_t change = {.named = named, .request = request};
-    bool done = identity_run_local(pool, env, entity_id, true, write_account_change, &change, problem);
+    bool done =
+        identity_run_local(pool, env, entity_id, true, write_account_change, &change, problem);
 
     *row = change.row;
     return done;
@@ -212,14 +231,16 @@ bool identity_account_set(apr_pool_t *pool, const identity_env_t *env, const cha
 static bool write_account_deletion(identity_call_t *call, void *data)
 {
     account_change_t *change = data;
-    identity_audit_t audit = {.action = "DELETE", .type = "ACCOUNT", .message = "An account was deleted."};
+    identity_audit_t audit = {
+        .action = "DELETE", .type = "ACCOUNT", .message = "An account was deleted."};
     apr_array_header_t *left;
 
     if (!load_account(call, change->named, NULL, &change->row) ||
-        !identity_db_ok(call,
-                        identity_account_left(call->db, call->principal->entity_id, change->row->id, call->now, &left)))
+        !identity_db_ok(call, identity_account_left(call->db, call->principal->entity_id,
+                                                    change->row->id, call->now, &left)))
         return false;
-    const char *all = listed(call->pool, left, NULL), *others = listed(call->pool, left, "membership");
+    const char *all = listed(call->pool, left, NULL),
+               *others = listed(call->pool, left, "membership");
     if (*others || (*all && !change->memberships))
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The account %s still has %s%s.",
                              change->row->reference, change->memberships ? others : all,
@@ -228,11 +249,12 @@ static bool write_account_deletion(identity_call_t *call, void *data)
     audit.account = change->row;
     audit.target_name = change->row->reference;
     return identity_audit(call, &audit) &&
-           identity_db_ok(call, identity_account_delete(call->db, call->principal->entity_id, change->row->id));
+           identity_db_ok(call, identity_account_delete(call->db, call->principal->entity_id,
+                                                        change->row->id));
 }
 
-bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *named,
-                             bool memberships, identity_problem_t *problem)
+bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                             const char *named, bool memberships, identity_problem_t *problem)
 {
     account_change_t change = {.named = named, .memberships = memberships};
     return identity_run_local(pool, env, entity_id, true, write_account_deletion, &change, problem);
@@ -243,23 +265,29 @@ bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const 
 static bool write_alias_end(identity_call_t *call, void *data)
 {
     const char *id = data;
-    identity_audit_t audit = {
-        .action = "REVOKE", .type = "TOKEN_ALIAS", .id = id, .message = "A token alias was revoked."};
+    identity_audit_t audit = {.action = "REVOKE",
+                              .type = "TOKEN_ALIAS",
+                              .id = id,
+                              .message = "A token alias was revoked."};
     identity_alias_row_t *row;
     bool found;
 
-    if (!identity_db_found(call, identity_alias_find(call->db, call->principal->entity_id, id, &row), &found))
+    if (!identity_db_found(
+            call, identity_alias_find(call->db, call->principal->entity_id, id, &row), &found))
         return false;
     if (!found)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is no token alias %s.", id);
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is no token alias %s.",
+                             id);
     if (row->expires_at <= call->now)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The token alias %s has ended already.", id);
-    return identity_db_ok(call, identity_alias_end(call->db, call->principal->entity_id, id, call->now)) &&
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                             "The token alias %s has ended already.", id);
+    return identity_db_ok(
+               call, identity_alias_end(call->db, call->principal->entity_id, id, call->now)) &&
            identity_audit(call, &audit);
 }
 
-bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
-                           identity_problem_t *problem)
+bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                           const char *id, identity_problem_t *problem)
 {
     return identity_run_local(pool, env, entity_id, true, write_alias_end, (void *)id, problem);
 }
@@ -278,23 +306,26 @@ static bool write_provider_deletion(identity_call_t *call, void *data)
     if (!identity_db_found(call, identity_provider_get(call->db, entity_id, id, &row), &found))
         return false;
     if (!found)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, "There is no authentication provider %s.", id);
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL,
+                             "There is no authentication provider %s.", id);
     audit.target_name = row->name;
     if (!identity_ways_left(call, entity_id, &before) ||
         !identity_db_ok(call, identity_provider_delete(call->db, entity_id, id)) ||
         !identity_ways_left(call, entity_id, &left))
         return false;
     if (before && !left)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                             "Nobody could sign in any more: passwords are switched off, and there is no other "
-                             "provider.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_STATE, NULL,
+            "Nobody could sign in any more: passwords are switched off, and there is no other "
+            "provider.");
     return identity_audit(call, &audit);
 }
 
-bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *id,
-                              identity_problem_t *problem)
+bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                              const char *id, identity_problem_t *problem)
 {
-    return identity_run_local(pool, env, entity_id, true, write_provider_deletion, (void *)id, problem);
+    return identity_run_local(pool, env, entity_id, true, write_provider_deletion, (void *)id,
+                              problem);
 }
 
 /* ---- failures that count ---------------------------------------------------------------------------------------- */
@@ -310,29 +341,34 @@ static bool write_unlocking(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "UNLOCK",
                               .type = "USER",
                               .id = unlocking->user_id,
-                              .message = "The failures that were counted against a user were forgotten."};
+                              .message =
+                                  "The failures that were counted against a user were forgotten."};
     identity_user_row_t *user;
     bool found;
 
-    if (!identity_db_found(call, identity_user_get(call->db, call->principal->entity_id, unlocking->user_id, &user),
-                           &found))
+    if (!identity_db_found(
+            call,
+            identity_user_get(call->db, call->principal->entity_id, unlocking->user_id, &user),
+            &found))
         return false;
     if (!found)
-        return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, "There is no user %s.", unlocking->user_id);
+        return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, "There is no user %s.",
+                             unlocking->user_id);
     return identity_db_ok(call, identity_change_tell(call->db, IDENTITY_CHANGE_UNLOCK, user->id)) &&
            (!unlocking->client ||
-            identity_db_ok(call, identity_change_tell(call->db, IDENTITY_CHANGE_UNLOCK_CLIENT, unlocking->client))) &&
+            identity_db_ok(call, identity_change_tell(call->db, IDENTITY_CHANGE_UNLOCK_CLIENT,
+                                                      unlocking->client))) &&
            identity_audit(call, &audit);
 }
 
-bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id, const char *user_id,
-                          const char *address, identity_problem_t *problem)
+bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                          const char *user_id, const char *address, identity_problem_t *problem)
 {
     unlocking_t unlocking = {.user_id = user_id};
 
     if (address && !(unlocking.client = identity_client_counted(pool, address)))
-        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "address", "%s is no IP address.",
-                               address);
+        return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "address",
+                               "%s is no IP address.", address);
     return identity_run_local(pool, env, entity_id, true, write_unlocking, &unlocking, problem);
 }
 
@@ -341,15 +377,17 @@ bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const cha
 static bool write_rotation(identity_call_t *call, void *data)
 {
     const bool *now = data;
-    const identity_audit_t audit = {.action = "ROTATE",
-                                    .type = "SIGNING_KEY",
-                                    .entity_id = "",
-                                    .message = *now ? "A new signing key was made, and those before were dropped."
-                                                    : "A new signing key was made."};
+    const identity_audit_t audit = {
+        .action = "ROTATE",
+        .type = "SIGNING_KEY",
+        .entity_id = "",
+        .message = *now ? "A new signing key was made, and those before were dropped."
+                        : "A new signing key was made."};
     return identity_audit(call, &audit);
 }
 
-bool identity_rotation_note(apr_pool_t *pool, const identity_env_t *env, bool now, identity_problem_t *problem)
+bool identity_rotation_note(apr_pool_t *pool, const identity_env_t *env, bool now,
+                            identity_problem_t *problem)
 {
     return identity_run_local(pool, env, "", true, write_rotation, &now, problem);
 }

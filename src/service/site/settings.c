@@ -9,9 +9,9 @@
 
 typedef enum { TEXT, TIME, SIZE, UNSIGNED, CATALOGUE } kind_t;
 
-#define SETTING(name, kind, member)                                                                                    \
-    {                                                                                                                  \
-        name, kind, offsetof(identity_settings_t, member)                                                              \
+#define SETTING(name, kind, member)                                                                \
+    {                                                                                              \
+        name, kind, offsetof(identity_settings_t, member)                                          \
     }
 static const struct {
     const char *name;
@@ -83,14 +83,16 @@ static void read_member(apr_pool_t *pool, const json_t *value, kind_t kind, void
     else if (kind == UNSIGNED)
         *(unsigned *)at = (unsigned)number;
     else if (kind == CATALOGUE)
-        *(identity_catalogue_t *)at =
-            number == IDENTITY_CATALOGUE_CORE ? IDENTITY_CATALOGUE_CORE : IDENTITY_CATALOGUE_PUBLISHED;
+        *(identity_catalogue_t *)at = number == IDENTITY_CATALOGUE_CORE
+                                          ? IDENTITY_CATALOGUE_CORE
+                                          : IDENTITY_CATALOGUE_PUBLISHED;
 }
 
 void identity_settings_read(apr_pool_t *pool, const json_t *object, identity_settings_t *settings)
 {
     for (size_t i = 0; i < MEMBERS; i++)
-        read_member(pool, json_object_get(object, members[i].name), members[i].kind, (char *)settings + members[i].at);
+        read_member(pool, json_object_get(object, members[i].name), members[i].kind,
+                    (char *)settings + members[i].at);
 }
 
 /* ---- in the database -------------------------------------------------------------------------------------------- */
@@ -130,7 +132,8 @@ static bool write_kept(identity_call_t *call, void *data)
         return false;
     json_object_foreach (keeping->settings, name, value) {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        const identity_setting_row_t row = {.name = name, .value = text ? apr_pstrdup(call->pool, text) : "null"};
+        const identity_setting_row_t row = {.name = name,
+                                            .value = text ? apr_pstrdup(call->pool, text) : "null"};
         free(text);
         if (!identity_db_ok(call, identity_setting_put(call->db, &row)))
             return false;
@@ -148,7 +151,8 @@ bool identity_settings_keep(apr_pool_t *pool, const identity_env_t *env, json_t 
            (json_equal(keeping.kept, settings) || identity_write(&call, write_kept, &keeping));
 }
 
-bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t **settings, identity_problem_t *problem)
+bool identity_settings_kept(apr_pool_t *pool, const identity_env_t *env, json_t **settings,
+                            identity_problem_t *problem)
 {
     identity_call_t call;
     keeping_t keeping = {.kept = NULL};

@@ -6,7 +6,8 @@
 #include "users/users.h"
 
 /* Can a hash from another program be imported for a user? The reason never repeats it. */
-bool identity_hash_importable(apr_pool_t *pool, const char *hash, const identity_hash_parameters_t *parameters,
+bool identity_hash_importable(apr_pool_t *pool, const char *hash,
+                              const identity_hash_parameters_t *parameters,
                               identity_problem_t *problem);
 bool identity_reference_valid(const char *reference);
 /* Validate what the command line writes into entities and accounts: false with the problem. */

@@ -32,14 +32,16 @@ static bool give_line(export_t *export, const char *text)
 }
 
 /* What could not be imported again is reported, not written. */
-static bool readable(identity_call_t *call, const identity_site_table_t *table, const identity_site_line_t *line)
+static bool readable(identity_call_t *call, const identity_site_table_t *table,
+                     const identity_site_line_t *line)
 {
     if (strlen(line->text) > IDENTITY_IMPORT_LINE)
-        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, "A row of %s (%s) is longer than %d bytes.",
-                             table->name, line->keys[0], IDENTITY_IMPORT_LINE);
+        return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL,
+                             "A row of %s (%s) is longer than %d bytes.", table->name,
+                             line->keys[0], IDENTITY_IMPORT_LINE);
     return identity_utf8_valid(line->text) ||
-           identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, "A row of %s (%s) is not valid UTF-8.", table->name,
-                         line->keys[0]);
+           identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL,
+                         "A row of %s (%s) is not valid UTF-8.", table->name, line->keys[0]);
 }
 
 static bool give_page(identity_call_t *call, export_t *export, const identity_site_table_t *table,
@@ -81,7 +83,8 @@ static bool give_table(identity_call_t *call, export_t *export, const identity_s
             return false;
         count = lines->nelts;
         if (count > 0) {
-            const identity_site_line_t *line = APR_ARRAY_IDX(lines, count - 1, const identity_site_line_t *);
+            const identity_site_line_t *line =
+                APR_ARRAY_IDX(lines, count - 1, const identity_site_line_t *);
             for (int i = 0; i < IDENTITY_SITE_KEYS; i++)
                 last.keys[i] = apr_pstrdup(call->pool, line->keys[i]);
             after = &last;
@@ -114,10 +117,12 @@ static bool give_all(identity_call_t *call, void *data)
     return give(export, identity_site_footer(call->pool, export->totals));
 }
 
-bool identity_site_export(apr_pool_t *pool, const identity_env_t *env, identity_site_sink_t *sink, void *context,
-                          identity_site_totals_t *totals, identity_problem_t *problem)
+bool identity_site_export(apr_pool_t *pool, const identity_env_t *env, identity_site_sink_t *sink,
+                          void *context, identity_site_totals_t *totals,
+                          identity_problem_t *problem)
 {
-    export_t export = {.sink = sink, .context = context, .totals = totals, .digest = identity_digest_make(pool)};
+    export_t export = {
+        .sink = sink, .context = context, .totals = totals, .digest = identity_digest_make(pool)};
 
     totals->tables = apr_array_make(pool, 24, sizeof(identity_site_count_t));
     totals->rows = 0;
@@ -126,16 +131,17 @@ bool identity_site_export(apr_pool_t *pool, const identity_env_t *env, identity_
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     bool done = identity_run_local(pool, env, "", false, give_all, &export, problem);
     apr_pool_destroy(export.page);
-    return done || !export.refused
-               ? done
-               : identity_refuse(pool, problem, IDENTITY_PROBLEM_INTERNAL, NULL, "The output cannot be written.");
+    return done || !export.refused ? done
+                                   : identity_refuse(pool, problem, IDENTITY_PROBLEM_INTERNAL, NULL,
+                                                     "The output cannot be written.");
 }
 
 /* ---- first and last line ---------------------------------------------------------------------------------------- */
 
 const char *identity_site_header(apr_pool_t *pool, int schema)
 {
-    return apr_psprintf(pool, "{\"type\":\"site\",\"format\":%d,\"schema\":%d,\"version\":\"%s\"}\n",
+    return apr_psprintf(pool,
+                        "{\"type\":\"site\",\"format\":%d,\"schema\":%d,\"version\":\"%s\"}\n",
                         IDENTITY_SITE_FORMAT, schema, IDENTITY_VERSION);
 }
 
@@ -144,9 +150,13 @@ const char *identity_site_footer(apr_pool_t *pool, const identity_site_totals_t 
     const char *tables = "";
 
     for (int i = 0; i < totals->tables->nelts; i++) {
-        const identity_site_count_t *count = &APR_ARRAY_IDX(totals->tables, i, identity_site_count_t);
-        tables = apr_psprintf(pool, "%s%s\"%s\":%" APR_INT64_T_FMT, tables, i ? "," : "", count->table, count->rows);
+        const identity_site_count_t *count =
+            &APR_ARRAY_IDX(totals->tables, i, identity_site_count_t);
+        tables = apr_psprintf(pool, "%s%s\"%s\":%" APR_INT64_T_FMT, tables, i ? "," : "",
+                              count->table, count->rows);
     }
-    return apr_psprintf(pool, "{\"type\":\"end\",\"rows\":%" APR_INT64_T_FMT ",\"tables\":{%s},\"sha256\":\"%s\"}\n",
+    return apr_psprintf(pool,
+                        "{\"type\":\"end\",\"rows\":%" APR_INT64_T_FMT
+                        ",\"tables\":{%s},\"sha256\":\"%s\"}\n",
                         totals->rows, tables, totals->digest);
 }

@@ -34,13 +34,15 @@ static bool refuse_set_up(sso_sign_on_t *sign_on, const char *why)
 
 bool sso_write_failure(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    identity_audit_t audit = {.action = "LOGIN_FAILED", .type = "USER", .actor = "", .each_minute = true};
+    identity_audit_t audit = {
+        .action = "LOGIN_FAILED", .type = "USER", .actor = "", .each_minute = true};
 
     audit.entity_id = sign_on->user                 ? sign_on->user->entity_id
                       : sign_on->provider.entity_id ? sign_on->provider.entity_id
                                                     : "";
     audit.id = sign_on->user ? sign_on->user->id : NULL;
-    audit.message = apr_pstrcat(call->pool, "A sign-in by sso failed: ", configured_of(sign_on)->name, ".", NULL);
+    audit.message = apr_pstrcat(
+        call->pool, "A sign-in by sso failed: ", configured_of(sign_on)->name, ".", NULL);
     return identity_audit(call, &audit);
 }
 
@@ -50,7 +52,8 @@ bool sso_find_link(identity_call_t *call, void *data)
 
     if (!identity_db_found(call,
                            identity_provider_link_get(call->db, configured_of(sign_on)->issuer,
-                                                      sign_on->oidc.vouched.subject, &sign_on->user),
+                                                      sign_on->oidc.vouched.subject,
+                                                      &sign_on->user),
                            &sign_on->linked))
         return false;
     if (!sign_on->linked)
@@ -60,7 +63,8 @@ bool sso_find_link(identity_call_t *call, void *data)
 
 /* ---- what a sign-on may change ---------------------------------------------------------------------------------- */
 
-static bool write_audit(identity_call_t *call, const sso_sign_on_t *sign_on, const char *action, const char *what)
+static bool write_audit(identity_call_t *call, const sso_sign_on_t *sign_on, const char *action,
+                        const char *what)
 {
     identity_audit_t audit = {.action = action, .type = "USER"};
 
@@ -72,9 +76,9 @@ static bool write_audit(identity_call_t *call, const sso_sign_on_t *sign_on, con
 
 static bool link_user(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
-    return identity_db_ok(call,
-                          identity_provider_link_insert(call->db, configured_of(sign_on)->issuer,
-                                                        sign_on->oidc.vouched.subject, sign_on->user->id, call->now)) &&
+    return identity_db_ok(call, identity_provider_link_insert(
+                                    call->db, configured_of(sign_on)->issuer,
+                                    sign_on->oidc.vouched.subject, sign_on->user->id, call->now)) &&
            write_audit(call, sign_on, "LINK", "Linked to a person of the provider ");
 }
 
@@ -89,11 +93,14 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     if (!sso_entity(call, &sign_on->provider, &entity_id))
         return false;
     if (!entity_id)
-        return refuse_set_up(sign_on, "the configuration does not say of which entity new people are (entity=)");
-    if (!sso_admits(call, &sign_on->provider, entity_id, identity_username_domain(canonical), true, &admitted))
+        return refuse_set_up(
+            sign_on, "the configuration does not say of which entity new people are (entity=)");
+    if (!sso_admits(call, &sign_on->provider, entity_id, identity_username_domain(canonical), true,
+                    &admitted))
         return false;
     if (!admitted)
-        return refuse(sign_on, "the provider is not the one to make people of the address's domain");
+        return refuse(sign_on,
+                      "the provider is not the one to make people of the address's domain");
     user->id = identity_call_id(call, "user");
     if (!user->id)
         return false;
@@ -116,12 +123,14 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
 static const char *proved_address(identity_call_t *call, const sso_sign_on_t *sign_on)
 {
     const identity_vouched_t *vouched = &sign_on->oidc.vouched;
-    const char *canonical = vouched->email ? identity_username_canonical(call->pool, vouched->email) : NULL;
+    const char *canonical =
+        vouched->email ? identity_username_canonical(call->pool, vouched->email) : NULL;
 
     if (!canonical)
         return NULL;
-    bool proved = vouched->email_judged ? vouched->email_verified
-                                        : sso_vouches(&sign_on->provider, identity_username_domain(canonical));
+    bool proved = vouched->email_judged
+                      ? vouched->email_verified
+                      : sso_vouches(&sign_on->provider, identity_username_domain(canonical));
     return proved ? canonical : NULL;
 }
 
@@ -133,7 +142,9 @@ static bool refuse_address(sso_sign_on_t *sign_on)
         return refuse_set_up(sign_on, "the provider tells no address");
     return vouched->email_judged
                ? refuse(sign_on, "the provider has not verified the address")
-               : refuse_set_up(sign_on, "the provider does not say whether the address is verified (verified=)");
+               : refuse_set_up(
+                     sign_on,
+                     "the provider does not say whether the address is verified (verified=)");
 }
 
 /* The invitation that a sign-on accepts: one of an entity that the provider is set up for takes precedence over
@@ -177,8 +188,9 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
         /* A sandbox may contain any name its owner has chosen: nobody is led there. */
         if (entity->expires_at)
             continue;
-        if (user->status == IDENTITY_USER_INVITED && !sso_admits(call, &sign_on->provider, user->entity_id,
-                                                                 identity_username_domain(canonical), false, &admitted))
+        if (user->status == IDENTITY_USER_INVITED &&
+            !sso_admits(call, &sign_on->provider, user->entity_id,
+                        identity_username_domain(canonical), false, &admitted))
             return false;
         if (user->held_name)
             holder = user;
@@ -187,9 +199,10 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     }
     bool proved = holder && (holder->verified_at || holder->signed_in_at);
     if (!proved && invitations.equal > 1)
-        return refuse_set_up(sign_on,
-                             "several entities have invited the address, and the provider is not set up for one "
-                             "of them alone (entity=)");
+        return refuse_set_up(
+            sign_on,
+            "several entities have invited the address, and the provider is not set up for one "
+            "of them alone (entity=)");
     sign_on->user = invitations.best && !proved ? invitations.best : holder;
     return true;
 }
@@ -201,8 +214,8 @@ static bool may_link(identity_call_t *call, sso_sign_on_t *sign_on)
 
     if (sign_on->user->status == IDENTITY_USER_ACTIVE && !sign_on->user->verified_at)
         return refuse(sign_on, "nobody has proved to own the user's address here");
-    if (!identity_db_ok(
-            call, identity_provider_links_at(call->db, sign_on->user->id, configured_of(sign_on)->issuer, &others)))
+    if (!identity_db_ok(call, identity_provider_links_at(call->db, sign_on->user->id,
+                                                         configured_of(sign_on)->issuer, &others)))
         return false;
     return others == 0 || refuse(sign_on, "the user is linked to somebody else at this issuer");
 }
@@ -224,8 +237,8 @@ static bool take_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     identity_user_row_t *user = sign_on->user;
     bool admitted;
 
-    if (!sso_admits(call, &sign_on->provider, user->entity_id, identity_username_domain(user->canonical), false,
-                    &admitted))
+    if (!sso_admits(call, &sign_on->provider, user->entity_id,
+                    identity_username_domain(user->canonical), false, &admitted))
         return false;
     if (!admitted)
         return refuse(sign_on, "the provider is not open to the user");
@@ -233,7 +246,8 @@ static bool take_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
         return refuse(sign_on, "the user is not active");
     if (!sign_on->linked && !may_link(call, sign_on))
         return false;
-    if (!sign_on->refused && user->status == IDENTITY_USER_INVITED && !activate(call, sign_on, canonical))
+    if (!sign_on->refused && user->status == IDENTITY_USER_INVITED &&
+        !activate(call, sign_on, canonical))
         return false;
     return sign_on->refused || sign_on->linked || link_user(call, sign_on);
 }
@@ -250,7 +264,8 @@ static bool find_person(identity_call_t *call, sso_sign_on_t *sign_on)
         return false;
     if (sign_on->refused)
         return true;
-    return sign_on->user ? take_user(call, sign_on, canonical) : provision(call, sign_on, canonical);
+    return sign_on->user ? take_user(call, sign_on, canonical)
+                         : provision(call, sign_on, canonical);
 }
 
 bool sso_finish(identity_call_t *call, void *data)

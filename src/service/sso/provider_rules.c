@@ -6,7 +6,8 @@
 
 static const struct {
     const char *variant, *name;
-} variants[] = {{"GOOGLE", "Google"}, {"OKTA", "Okta"}, {"MICROSOFT", "Microsoft"}, {"OIDC", "OpenID Connect"}};
+} variants[] = {
+    {"GOOGLE", "Google"}, {"OKTA", "Okta"}, {"MICROSOFT", "Microsoft"}, {"OIDC", "OpenID Connect"}};
 
 /* Settings besides allowed_domains, and the type they belong to. */
 static const struct {
@@ -15,9 +16,11 @@ static const struct {
 
 #define CONNECTIONS (sizeof connections / sizeof connections[0])
 
-static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *row, const char *domain)
+static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *row,
+                        const char *domain)
 {
-    json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)), *sso = json_object();
+    json_t *settings = identity_json_own(call->pool, json_loads(row->settings, 0, NULL)),
+           *sso = json_object();
     json_t *domains = json_object_get(settings, "allowed_domains");
 
     json_object_set_new(sso, "variant", json_string(row->variant));
@@ -35,13 +38,15 @@ static json_t *sso_json(identity_call_t *call, const identity_provider_row_t *ro
     return sso;
 }
 
-json_t *identity_provider_json(identity_call_t *call, const identity_provider_row_t *row, const char *domain)
+json_t *identity_provider_json(identity_call_t *call, const identity_provider_row_t *row,
+                               const char *domain)
 {
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(row->id));
-    json_object_set_new(object, "entity_id",
-                        identity_json_text_or_null(row->entity_id)); /* null: from the configuration */
+    json_object_set_new(
+        object, "entity_id",
+        identity_json_text_or_null(row->entity_id)); /* null: from the configuration */
     json_object_set_new(object, "type", json_string(row->type));
     json_object_set_new(object, "name", json_string(row->name));
     json_object_set_new(object, "status", json_string(row->status));
@@ -54,23 +59,27 @@ json_t *identity_provider_json(identity_call_t *call, const identity_provider_ro
 
 static bool missing(identity_call_t *call, const char *field)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, field, "%s is required for this provider.", field);
+    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, field,
+                         "%s is required for this provider.", field);
 }
 
 static bool misplaced(identity_call_t *call, const char *field, const char *whose)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field, "%s belongs to providers of %s only.", field,
-                         whose);
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
+                         "%s belongs to providers of %s only.", field, whose);
 }
 
-static bool read_connections(identity_call_t *call, const json_t *sso, const char *variant, json_t *settings)
+static bool read_connections(identity_call_t *call, const json_t *sso, const char *variant,
+                             json_t *settings)
 {
     for (size_t i = 0; i < CONNECTIONS; i++) {
-        const char *member = connections[i].member, *field = apr_pstrcat(call->pool, "sso.", member, NULL);
+        const char *member = connections[i].member,
+                   *field = apr_pstrcat(call->pool, "sso.", member, NULL);
         bool own = strcmp(variant, connections[i].variant) == 0;
         const char *connection = identity_json_string(json_object_get(sso, member), "connection");
         if (!own && identity_json_has(sso, member))
-            return misplaced(call, field, apr_pstrcat(call->pool, "variant ", connections[i].variant, NULL));
+            return misplaced(call, field,
+                             apr_pstrcat(call->pool, "variant ", connections[i].variant, NULL));
         if (own && !connection)
             return missing(call, apr_pstrcat(call->pool, field, ".connection", NULL));
         if (own)
@@ -96,9 +105,10 @@ static bool read_openid(identity_call_t *call, const json_t *sso, identity_provi
     row->issuer = identity_json_string(sso, "issuer");
     row->client_id = identity_json_string(sso, "client_id");
     return identity_issuer_valid(call->pool, row->issuer) ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "sso.issuer",
-                         "sso.issuer must be an https URL without user, query and fragment, such as "
-                         "https://login.example.org (http only on this machine itself).");
+           identity_deny(
+               call, IDENTITY_PROBLEM_INVALID_FIELD, "sso.issuer",
+               "sso.issuer must be an https URL without user, query and fragment, such as "
+               "https://login.example.org (http only on this machine itself).");
 }
 
 /* In canonical form, without duplicates. */
@@ -142,9 +152,11 @@ static const char *default_name(const identity_provider_row_t *row)
     return "Password";
 }
 
-bool identity_provider_read(identity_call_t *call, const json_t *whole, identity_provider_row_t *row)
+bool identity_provider_read(identity_call_t *call, const json_t *whole,
+                            identity_provider_row_t *row)
 {
-    const char *name = identity_json_string(whole, "name"), *status = identity_json_string(whole, "status");
+    const char *name = identity_json_string(whole, "name"),
+               *status = identity_json_string(whole, "status");
 
     row->type = identity_json_string(whole, "type");
     row->status = status ? status : "ENABLED";
@@ -167,7 +179,8 @@ static void merge(json_t *target, const json_t *patch)
     json_t *value;
 
     json_object_foreach ((json_t *)patch, member, value) {
-        bool fixed = strcmp(member, "type") == 0 || strcmp(member, "status") == 0 || strcmp(member, "variant") == 0;
+        bool fixed = strcmp(member, "type") == 0 || strcmp(member, "status") == 0 ||
+                     strcmp(member, "variant") == 0;
         if (json_is_null(value) && !fixed) {
             json_object_del(target, member);
         } else if (json_is_object(value)) {

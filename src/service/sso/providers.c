@@ -37,8 +37,10 @@ static json_t *row_json(identity_call_t *call, const identity_listing_t *page, c
 
 bool identity_op_list_authentication_providers(identity_call_t *call)
 {
-    static const identity_collection_t providers = {
-        .of = IDENTITY_PAGE_OF_PROVIDERS, .load = load_list, .row_json = row_json, .position_of = position_of};
+    static const identity_collection_t providers = {.of = IDENTITY_PAGE_OF_PROVIDERS,
+                                                    .load = load_list,
+                                                    .row_json = row_json,
+                                                    .position_of = position_of};
     return identity_collection_list(call, &providers);
 }
 
@@ -49,7 +51,8 @@ static bool narrow_to_invited(identity_call_t *call, identity_listing_t *page)
     const char *email = identity_canonical_field(call, "email");
     identity_user_row_t *user;
 
-    if (!identity_invitation_of_token(call, identity_json_string(call->body, "token"), email, &user))
+    if (!identity_invitation_of_token(call, identity_json_string(call->body, "token"), email,
+                                      &user))
         return false;
     page->query.entity_id = user->entity_id;
     page->query.domain = identity_username_domain(email);
@@ -79,9 +82,10 @@ static bool may_change(identity_call_t *call)
     if (!identity_principal_covers_entity(call, &want, &covers))
         return false;
     return covers ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "Providers are for the whole entity: this needs the permission %s in each of its accounts.",
-                         call->route->permission);
+           identity_deny(
+               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+               "Providers are for the whole entity: this needs the permission %s in each of its accounts.",
+               call->route->permission);
 }
 
 /* Nobody may lock everybody out. If nobody could sign in before either, the change is not to blame. */
@@ -90,21 +94,24 @@ static bool write_row(identity_call_t *call, identity_provider_row_t *row, bool 
     bool before, left;
 
     if (!identity_ways_left(call, row->entity_id, &before) ||
-        !identity_db_ok(call,
-                        made ? identity_provider_insert(call->db, row) : identity_provider_update(call->db, row)) ||
+        !identity_db_ok(call, made ? identity_provider_insert(call->db, row)
+                                   : identity_provider_update(call->db, row)) ||
         !identity_ways_left(call, row->entity_id, &left))
         return false;
     return left || !before ||
-           identity_deny(call, IDENTITY_PROBLEM_STATE, "status",
-                         "Nobody could sign in any more: with passwords switched off, a provider that is enabled, "
-                         "configured and open to somebody must be left.");
+           identity_deny(
+               call, IDENTITY_PROBLEM_STATE, "status",
+               "Nobody could sign in any more: with passwords switched off, a provider that is enabled, "
+               "configured and open to somebody must be left.");
 }
 
 static bool write_creation(identity_call_t *call, void *data)
 {
     identity_provider_row_t *row = data;
-    identity_audit_t audit = {
-        .action = "CREATE", .type = RESOURCE, .id = row->id, .message = "An authentication provider was created."};
+    identity_audit_t audit = {.action = "CREATE",
+                              .type = RESOURCE,
+                              .id = row->id,
+                              .message = "An authentication provider was created."};
 
     return may_change(call) && write_row(call, row, true) && identity_audit(call, &audit) &&
            identity_answer(call, 201, identity_provider_json(call, row, NULL));
@@ -112,10 +119,12 @@ static bool write_creation(identity_call_t *call, void *data)
 
 bool identity_op_create_authentication_provider(identity_call_t *call)
 {
-    identity_provider_row_t row = {.entity_id = call->principal->entity_id, .created_at = call->now, .version = 1};
+    identity_provider_row_t row = {
+        .entity_id = call->principal->entity_id, .created_at = call->now, .version = 1};
 
     row.id = identity_call_id(call, "auth");
-    return row.id && identity_provider_read(call, call->body, &row) && identity_write(call, write_creation, &row);
+    return row.id && identity_provider_read(call, call->body, &row) &&
+           identity_write(call, write_creation, &row);
 }
 
 /* ---- GET, PATCH /authentication-providers/{id} ------------------------------------------------------------------ */
@@ -141,7 +150,9 @@ static bool load_provider(identity_call_t *call, void *data)
 
     if (!load_builtin(call, row) || *row)
         return *row != NULL;
-    if (!identity_db_found(call, identity_provider_get(call->db, call->principal->entity_id, call->id, row), &found))
+    if (!identity_db_found(
+            call, identity_provider_get(call->db, call->principal->entity_id, call->id, row),
+            &found))
         return false;
     return found || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
 }
@@ -163,13 +174,15 @@ static bool write_update(identity_call_t *call, void *data)
     if (!load_provider(call, &present) || !may_change(call))
         return false;
     if (!*present->entity_id)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                             "This provider is one of the server's configuration and cannot be changed here.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_STATE, NULL,
+            "This provider is one of the server's configuration and cannot be changed here.");
     if (!identity_provider_merge(call, present, row))
         return false;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_changes_compare(changes, "", identity_json_own(call->pool, identity_provider_json(call, present, NULL)),
-                             identity_json_own(call->pool, identity_provider_json(call, row, NULL)));
+    identity_changes_compare(
+        changes, "", identity_json_own(call->pool, identity_provider_json(call, present, NULL)),
+        identity_json_own(call->pool, identity_provider_json(call, row, NULL)));
     if (!identity_changes_any(changes))
         return true;
     audit.changes = changes;

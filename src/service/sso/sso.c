@@ -29,7 +29,8 @@ static const char *state_mac(identity_call_t *call, int key, const char *cookie,
 {
     unsigned char secret[32];
 
-    if (!identity_keyset_kid(call->env->keys, key) || !identity_keyset_derive(call->env->keys, key, SEAL, secret))
+    if (!identity_keyset_kid(call->env->keys, key) ||
+        !identity_keyset_derive(call->env->keys, key, SEAL, secret))
         return NULL;
     const char *text = apr_pstrcat(call->pool, cookie, "\n", start, "\n", redirect_uri, NULL);
     const char *mac = identity_mac_text(call->pool, secret, sizeof secret, text);
@@ -41,9 +42,10 @@ static void derive(identity_call_t *call, const char *cookie, identity_oidc_sign
 {
     size_t length = strlen(cookie);
 
-    oidc->nonce = identity_mac_text(call->pool, cookie, length, apr_pstrcat(call->pool, "nonce\n", oidc->state, NULL));
-    oidc->verifier =
-        identity_mac_text(call->pool, cookie, length, apr_pstrcat(call->pool, "verifier\n", oidc->state, NULL));
+    oidc->nonce = identity_mac_text(call->pool, cookie, length,
+                                    apr_pstrcat(call->pool, "nonce\n", oidc->state, NULL));
+    oidc->verifier = identity_mac_text(call->pool, cookie, length,
+                                       apr_pstrcat(call->pool, "verifier\n", oidc->state, NULL));
 }
 
 static bool redirect_allowed(identity_call_t *call, const char *uri)
@@ -51,21 +53,24 @@ static bool redirect_allowed(identity_call_t *call, const char *uri)
     const apr_array_header_t *allowed = call->env->settings->redirect_uris;
 
     /* Exactly (security 71); the module's own sign-in page is always allowed. */
-    if (strcmp(apr_pstrcat(call->pool, call->env->settings->public_url, "/v1/oauth/sign-in", NULL), uri) == 0)
+    if (strcmp(apr_pstrcat(call->pool, call->env->settings->public_url, "/v1/oauth/sign-in", NULL),
+               uri) == 0)
         return true;
     for (int i = 0; allowed && i < allowed->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(allowed, i, const char *), uri) == 0)
             return true;
-    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "redirect_uri",
-                         "redirect_uri must be one of those that this server is set up for, letter by letter.");
+    return identity_deny(
+        call, IDENTITY_PROBLEM_INVALID_FIELD, "redirect_uri",
+        "redirect_uri must be one of those that this server is set up for, letter by letter.");
 }
 
 static bool unavailable(identity_call_t *call, const sso_sign_on_t *sign_on, const char *error)
 {
     identity_log(call, IDENTITY_LOG_ERROR, "ID0371: the provider %s cannot be used: %s",
                  sign_on->provider.configured->name, error);
-    identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                  "The provider cannot be reached or does not answer as it should; please start again later.");
+    identity_deny(
+        call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
+        "The provider cannot be reached or does not answer as it should; please start again later.");
     call->problem.retry_after = RETRY_AFTER;
     return false;
 }
@@ -91,17 +96,19 @@ static bool ask(identity_call_t *call, const char *name, const char **value)
     return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, name, "%s is needed.", name);
 }
 
-static bool begin(identity_call_t *call, sso_sign_on_t *sign_on, const char *redirect_uri, const char **cookie)
+static bool begin(identity_call_t *call, sso_sign_on_t *sign_on, const char *redirect_uri,
+                  const char **cookie)
 {
     const sso_provider_t *provider = &sign_on->provider;
 
     *cookie = identity_token_make(call->pool, IDENTITY_TOKEN_SIGN_ON, &call->env->random);
     if (!*cookie)
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
-    const char *start =
-        apr_psprintf(call->pool, "%s.%" APR_INT64_T_FMT, provider->row_id ? provider->row_id : provider->configured->id,
-                     (apr_int64_t)apr_time_sec(call->now + LIFETIME));
-    sign_on->oidc.state = apr_pstrcat(call->pool, start, ".", state_mac(call, 0, *cookie, start, redirect_uri), NULL);
+    const char *start = apr_psprintf(call->pool, "%s.%" APR_INT64_T_FMT,
+                                     provider->row_id ? provider->row_id : provider->configured->id,
+                                     (apr_int64_t)apr_time_sec(call->now + LIFETIME));
+    sign_on->oidc.state =
+        apr_pstrcat(call->pool, start, ".", state_mac(call, 0, *cookie, start, redirect_uri), NULL);
     sign_on->oidc.redirect_uri = redirect_uri;
     sign_on->oidc.now = call->now;
     derive(call, *cookie, &sign_on->oidc);
@@ -116,16 +123,18 @@ bool identity_op_authorize(identity_call_t *call)
 
     if (!ask(call, "provider", &search.name) || !ask(call, "redirect_uri", &redirect_uri) ||
         !redirect_allowed(call, redirect_uri) ||
-        (!sso_provider_configured(call, search.name, &search.provider) && !identity_read(call, find_provider, &search)))
+        (!sso_provider_configured(call, search.name, &search.provider) &&
+         !identity_read(call, find_provider, &search)))
         return false;
     if (!search.provider.configured)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "provider",
-                             "provider must be the id or the name of a provider that people can sign on at.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_INVALID_FIELD, "provider",
+            "provider must be the id or the name of a provider that people can sign on at.");
     sign_on.provider = search.provider;
     if (!begin(call, &sign_on, redirect_uri, &cookie))
         return false;
-    if (identity_oidc_authorization(call->pool, sign_on.provider.configured->oidc, &sign_on.oidc, &url, &error) !=
-        IDENTITY_OIDC_DONE)
+    if (identity_oidc_authorization(call->pool, sign_on.provider.configured->oidc, &sign_on.oidc,
+                                    &url, &error) != IDENTITY_OIDC_DONE)
         return unavailable(call, &sign_on, error);
     identity_oauth_cookie_set(call, COOKIE, cookie, apr_time_sec(LIFETIME));
     identity_header(call, "Location", url);
@@ -139,18 +148,20 @@ bool identity_op_authorize(identity_call_t *call)
 static bool dead(identity_call_t *call)
 {
     return identity_ratelimit_failed(call) &&
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
-                         "This sign-on is not valid any more, or was begun in another browser; please start again.");
+           identity_deny(
+               call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
+               "This sign-on is not valid any more, or was begun in another browser; please start again.");
 }
 
-static bool mac_right(identity_call_t *call, const char *cookie, const char *start, const char *redirect_uri,
-                      const char *given)
+static bool mac_right(identity_call_t *call, const char *cookie, const char *start,
+                      const char *redirect_uri, const char *given)
 {
     bool right = false;
     const char *mac;
 
     /* A sign-on started before a change of signing keys remains valid. */
-    for (int key = 0; !right && (mac = state_mac(call, key, cookie, start, redirect_uri)) != NULL; key++)
+    for (int key = 0; !right && (mac = state_mac(call, key, cookie, start, redirect_uri)) != NULL;
+         key++)
         right = identity_secret_equal(mac, given);
     return right;
 }
@@ -158,7 +169,8 @@ static bool mac_right(identity_call_t *call, const char *cookie, const char *sta
 /* Parses and verifies the state: the provider's id if everything is right. */
 static const char *provider_of_state(identity_call_t *call, sso_sign_on_t *sign_on)
 {
-    const char *state = sign_on->oidc.state, *cookie = identity_cookie(call, COOKIE, IDENTITY_TOKEN_SIGN_ON);
+    const char *state = sign_on->oidc.state,
+               *cookie = identity_cookie(call, COOKIE, IDENTITY_TOKEN_SIGN_ON);
     const char *first = strchr(state, '.'), *last = strrchr(state, '.');
 
     if (!cookie || !first || first == last ||
@@ -182,11 +194,13 @@ static bool spend(identity_call_t *call, void *data)
 {
     const beginning_t *beginning = data;
     sso_sign_on_t *sign_on = beginning->sign_on;
-    identity_db_status_t status = identity_sso_state_spend(call->db, sign_on->digest, call->now, sign_on->expires_at);
+    identity_db_status_t status =
+        identity_sso_state_spend(call->db, sign_on->digest, call->now, sign_on->expires_at);
 
     if (status == IDENTITY_DB_CONFLICT)
         return dead(call);
-    if (!identity_db_ok(call, status) || !sso_provider_find(call, beginning->provider, &sign_on->provider))
+    if (!identity_db_ok(call, status) ||
+        !sso_provider_find(call, beginning->provider, &sign_on->provider))
         return false;
     /* It may have been disabled meanwhile. */
     return sign_on->provider.configured || dead(call);
@@ -202,9 +216,11 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
 {
     bool set_up = sign_on->oidc.set_up;
 
-    identity_log(call, set_up ? IDENTITY_LOG_ERROR : IDENTITY_LOG_WARNING, "ID0372: a sign-on at %s was refused: %s%s",
-                 sign_on->provider.configured->name, error, set_up ? " (nobody can sign on so)" : "");
-    if (!set_up && (!identity_ratelimit_failed(call) || !identity_write(call, write_failure, sign_on)))
+    identity_log(call, set_up ? IDENTITY_LOG_ERROR : IDENTITY_LOG_WARNING,
+                 "ID0372: a sign-on at %s was refused: %s%s", sign_on->provider.configured->name,
+                 error, set_up ? " (nobody can sign on so)" : "");
+    if (!set_up &&
+        (!identity_ratelimit_failed(call) || !identity_write(call, write_failure, sign_on)))
         return false;
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                          "What the provider answered cannot be accepted; please start again.");
@@ -223,7 +239,8 @@ static bool one_of_many(const identity_call_t *call, const sso_sign_on_t *sign_o
 }
 
 /* Without holding a database connection, except to look whether an address is needed. */
-static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_on, const char **error)
+static identity_oidc_status_t vouch(identity_call_t *call, sso_sign_on_t *sign_on,
+                                    const char **error)
 {
     identity_oidc_t *oidc = sign_on->provider.configured->oidc;
     identity_oidc_status_t status = identity_oidc_exchange(call->pool, oidc, &sign_on->oidc, error);
@@ -248,19 +265,22 @@ static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
     if (!sign_on->set_up && !identity_ratelimit_failed(call))
         return false;
     identity_log(call, sign_on->set_up ? IDENTITY_LOG_WARNING : IDENTITY_LOG_INFO,
-                 "ID0373: a sign-on at %s was turned away: %s", sign_on->provider.configured->name, sign_on->refused);
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "This person of the provider cannot sign in here. Whoever has an invitation or a user here "
-                         "needs an address that both the provider and this server have verified.");
+                 "ID0373: a sign-on at %s was turned away: %s", sign_on->provider.configured->name,
+                 sign_on->refused);
+    return identity_deny(
+        call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+        "This person of the provider cannot sign in here. Whoever has an invitation or a user here "
+        "needs an address that both the provider and this server have verified.");
 }
 
 bool identity_op_oauth_callback(identity_call_t *call)
 {
-    sso_sign_on_t sign_on = {.oidc = {.redirect_uri = identity_json_string(call->body, "redirect_uri"),
-                                      .state = identity_json_string(call->body, "state"),
-                                      .code = identity_json_string(call->body, "code"),
-                                      .issuer = identity_json_string(call->body, "iss"),
-                                      .now = call->now}};
+    sso_sign_on_t sign_on = {
+        .oidc = {.redirect_uri = identity_json_string(call->body, "redirect_uri"),
+                 .state = identity_json_string(call->body, "state"),
+                 .code = identity_json_string(call->body, "code"),
+                 .issuer = identity_json_string(call->body, "iss"),
+                 .now = call->now}};
     beginning_t beginning = {.sign_on = &sign_on};
     const char *error = NULL;
 

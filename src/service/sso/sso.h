@@ -16,7 +16,8 @@ typedef struct sso_sign_on {
     identity_user_row_t *user;
     bool linked;
     const char *refused; /* reason for the log; NULL: accepted */
-    bool set_up; /* refused because of the set-up of provider and server, not of the person: not a failed sign-in */
+    bool
+        set_up; /* refused because of the set-up of provider and server, not of the person: not a failed sign-in */
     identity_login_t login;
 } sso_sign_on_t;
 

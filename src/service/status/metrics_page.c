@@ -20,7 +20,8 @@ static const char *grouped(apr_pool_t *pool, apr_int64_t value)
 {
     const char *digits = apr_psprintf(pool, "%" APR_INT64_T_FMT, value < 0 ? -value : value);
     size_t length = strlen(digits), first = (length - 1) % 3 + 1;
-    const char *text = apr_pstrcat(pool, value < 0 ? "-" : "", apr_pstrndup(pool, digits, first), NULL);
+    const char *text =
+        apr_pstrcat(pool, value < 0 ? "-" : "", apr_pstrndup(pool, digits, first), NULL);
 
     for (size_t i = first; i < length; i += 3)
         text = apr_pstrcat(pool, text, ",", apr_pstrndup(pool, digits + i, 3), NULL);
@@ -86,7 +87,8 @@ static const char *value_of(apr_pool_t *pool, const identity_metrics_snapshot_t 
     case IDENTITY_UNIT_NONE:
         break;
     }
-    return apr_pstrcat(pool, grouped(pool, value), snapshot->open[info->metric] ? " or more" : "", NULL);
+    return apr_pstrcat(pool, grouped(pool, value), snapshot->open[info->metric] ? " or more" : "",
+                       NULL);
 }
 
 /* ---- at a glance ------------------------------------------------------------------------------------------------ */
@@ -108,13 +110,15 @@ static health_t database(apr_pool_t *pool, const apr_int64_t *metrics)
 static health_t mail(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot, bool on)
 {
     const apr_int64_t *metrics = snapshot->metrics;
-    apr_int64_t queued = metrics[IDENTITY_METRIC_OUTBOX_QUEUED], failed = metrics[IDENTITY_METRIC_OUTBOX_FAILED];
+    apr_int64_t queued = metrics[IDENTITY_METRIC_OUTBOX_QUEUED],
+                failed = metrics[IDENTITY_METRIC_OUTBOX_FAILED];
 
     if (!on)
         return (health_t){"idle", "Off", "IdentityMailURL is not set"};
     if (!snapshot->known[IDENTITY_METRIC_OUTBOX_QUEUED])
         return (health_t){"fair", "Not known", "The outbox is in the database"};
-    const char *more = apr_psprintf(pool, "%s waiting, %s given up", grouped(pool, queued), grouped(pool, failed));
+    const char *more =
+        apr_psprintf(pool, "%s waiting, %s given up", grouped(pool, queued), grouped(pool, failed));
     if (metrics[IDENTITY_METRIC_OUTBOX_AGE] > LATE)
         return (health_t){"bad", "Late", more};
     if (failed)
@@ -124,10 +128,11 @@ static health_t mail(apr_pool_t *pool, const identity_metrics_snapshot_t *snapsh
 
 static health_t gate(apr_pool_t *pool, const apr_int64_t *metrics)
 {
-    apr_int64_t slots = metrics[IDENTITY_METRIC_HASH_SLOTS], waiting = metrics[IDENTITY_METRIC_HASH_WAITING];
-    const char *more =
-        apr_psprintf(pool, "%s of %s in use, %s waiting", grouped(pool, metrics[IDENTITY_METRIC_HASH_IN_USE]),
-                     grouped(pool, slots), grouped(pool, waiting));
+    apr_int64_t slots = metrics[IDENTITY_METRIC_HASH_SLOTS],
+                waiting = metrics[IDENTITY_METRIC_HASH_WAITING];
+    const char *more = apr_psprintf(pool, "%s of %s in use, %s waiting",
+                                    grouped(pool, metrics[IDENTITY_METRIC_HASH_IN_USE]),
+                                    grouped(pool, slots), grouped(pool, waiting));
 
     if (waiting > slots)
         return (health_t){"fair", "Crowded", more};
@@ -136,21 +141,26 @@ static health_t gate(apr_pool_t *pool, const apr_int64_t *metrics)
 
 static health_t cache(apr_pool_t *pool, const apr_int64_t *metrics)
 {
-    apr_int64_t hits = metrics[IDENTITY_METRIC_CACHE_HITS], asked = hits + metrics[IDENTITY_METRIC_CACHE_MISSES];
-    const char *more = apr_psprintf(pool, "%s principals kept", grouped(pool, metrics[IDENTITY_METRIC_CACHE_ENTRIES]));
+    apr_int64_t hits = metrics[IDENTITY_METRIC_CACHE_HITS],
+                asked = hits + metrics[IDENTITY_METRIC_CACHE_MISSES];
+    const char *more = apr_psprintf(pool, "%s principals kept",
+                                    grouped(pool, metrics[IDENTITY_METRIC_CACHE_ENTRIES]));
 
     if (!asked)
         return (health_t){"idle", "Not used yet", more};
-    return (health_t){"good", apr_psprintf(pool, "%.1f %% found", 100.0 * (double)hits / (double)asked), more};
+    return (health_t){
+        "good", apr_psprintf(pool, "%.1f %% found", 100.0 * (double)hits / (double)asked), more};
 }
 
 static void add_health(identity_text_t *text, const char *name, health_t health)
 {
-    identity_text_add(text, "<li class=\"%s\"><span>%s</span><strong>%s</strong><span>%s</span></li>\n", health.class,
-                      name, health.words, health.more);
+    identity_text_add(text,
+                      "<li class=\"%s\"><span>%s</span><strong>%s</strong><span>%s</span></li>\n",
+                      health.class, name, health.words, health.more);
 }
 
-static void add_glance(identity_text_t *text, const identity_metrics_snapshot_t *snapshot, bool mails)
+static void add_glance(identity_text_t *text, const identity_metrics_snapshot_t *snapshot,
+                       bool mails)
 {
     identity_text_add(text, "<ul class=\"health\" aria-label=\"At a glance\">\n");
     add_health(text, "Database", database(text->pool, snapshot->metrics));
@@ -196,7 +206,8 @@ static bool add_section(identity_text_t *text, const identity_metrics_snapshot_t
     } while (more && strcmp(info->family->section, section) == 0);
     identity_text_add(text, "<section>\n<h2>%s</h2>\n", section);
     if (rows.pieces)
-        identity_text_add(text, "<table>\n<tbody>\n%s</tbody>\n</table>\n", identity_text_whole(&rows));
+        identity_text_add(text, "<table>\n<tbody>\n%s</tbody>\n</table>\n",
+                          identity_text_whole(&rows));
     else
         identity_text_add(text, "<p>Nothing so far.</p>\n");
     identity_text_add(text, "</section>\n");
@@ -214,10 +225,12 @@ static apr_int64_t class_sum(const identity_request_metrics_t *requests, int cla
 
 static void add_cell(identity_text_t *text, apr_int64_t value)
 {
-    identity_text_add(text, "<td%s>%s</td>", value ? "" : " class=\"zero\"", grouped(text->pool, value));
+    identity_text_add(text, "<td%s>%s</td>", value ? "" : " class=\"zero\"",
+                      grouped(text->pool, value));
 }
 
-static void add_operation(identity_text_t *text, const char *name, const identity_request_metrics_t *requests)
+static void add_operation(identity_text_t *text, const char *name,
+                          const identity_request_metrics_t *requests)
 {
     apr_int64_t all = identity_requests_sum(requests), told = 0;
 
@@ -228,7 +241,8 @@ static void add_operation(identity_text_t *text, const char *name, const identit
         told += class_sum(requests, class);
     }
     add_cell(text, all - told);
-    identity_text_add(text, "<td>%s</td></tr>\n", lasting(text->pool, requests->microseconds / all));
+    identity_text_add(text, "<td>%s</td></tr>\n",
+                      lasting(text->pool, requests->microseconds / all));
 }
 
 static void add_operations(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
@@ -239,10 +253,12 @@ static void add_operations(identity_text_t *text, const identity_metrics_snapsho
         called += identity_requests_sum(&snapshot->requests[i]) > 0;
     identity_text_add(text, "<section>\n<h2 id=\"requests\">Requests to the API</h2>\n");
     if (called) {
-        identity_text_add(text,
-                          "<div class=\"wide\" role=\"region\" aria-labelledby=\"requests\" tabindex=\"0\">\n<table>\n"
-                          "<thead><tr><th scope=\"col\">Operation</th>");
-        static const char *const heads[] = {"All", "2xx", "3xx", "4xx", "5xx", "Other", "Mean time"};
+        identity_text_add(
+            text,
+            "<div class=\"wide\" role=\"region\" aria-labelledby=\"requests\" tabindex=\"0\">\n<table>\n"
+            "<thead><tr><th scope=\"col\">Operation</th>");
+        static const char *const heads[] = {"All", "2xx",   "3xx",      "4xx",
+                                            "5xx", "Other", "Mean time"};
         for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
             identity_text_add(text, "<th scope=\"col\" class=\"right\">%s</th>", heads[i]);
         identity_text_add(text, "</tr></thead>\n<tbody>\n");
@@ -252,7 +268,8 @@ static void add_operations(identity_text_t *text, const identity_metrics_snapsho
         identity_text_add(text, "</tbody>\n</table>\n</div>\n");
     }
     identity_text_add(text, "<p>%d of %d operations have been called.</p>\n</section>\n",
-                      called - (identity_requests_sum(&snapshot->requests[ROUTE_UNKNOWN]) > 0), ROUTE_UNKNOWN);
+                      called - (identity_requests_sum(&snapshot->requests[ROUTE_UNKNOWN]) > 0),
+                      ROUTE_UNKNOWN);
 }
 
 static void add_sections(identity_text_t *text, const identity_metrics_snapshot_t *snapshot)
@@ -272,15 +289,18 @@ const char *identity_metrics_page(apr_pool_t *pool, const identity_metrics_snaps
 
     *policy = apr_pstrcat(pool, "default-src 'none'; style-src '", identity_style_status.hash,
                           "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", NULL);
-    identity_text_add(&text, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                             "<title>Identity status</title>\n<style>");
+    identity_text_add(&text,
+                      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                      "<title>Identity status</title>\n<style>");
     identity_text_add(&text, "%s", identity_style_status.text);
-    identity_text_add(&text, "</style>\n</head>\n<body>\n<header>\n<h1>Identity status</h1>\n<p>%s, %s</p>\n",
-                      apr_pescape_entity(pool, view->site, 1), dated(pool, view->now));
+    identity_text_add(
+        &text, "</style>\n</head>\n<body>\n<header>\n<h1>Identity status</h1>\n<p>%s, %s</p>\n",
+        apr_pescape_entity(pool, view->site, 1), dated(pool, view->now));
     if (view->refresh)
-        identity_text_add(&text, "<p>This page is asked for again every %d s. <a href=\"?\">Stop</a></p>\n",
-                          view->refresh);
+        identity_text_add(
+            &text, "<p>This page is asked for again every %d s. <a href=\"?\">Stop</a></p>\n",
+            view->refresh);
     else
         identity_text_add(&text, "<p><a href=\"?refresh=10\">Refresh every 10 s</a></p>\n");
     identity_text_add(&text, "</header>\n<main>\n");

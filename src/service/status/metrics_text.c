@@ -42,7 +42,8 @@ static const char *value_of(apr_pool_t *pool, const identity_metrics_snapshot_t 
                             const identity_metric_info_t *info)
 {
     apr_int64_t value = snapshot->metrics[info->metric];
-    bool time = info->family->unit == IDENTITY_UNIT_SECONDS || info->family->unit == IDENTITY_UNIT_TIME;
+    bool time =
+        info->family->unit == IDENTITY_UNIT_SECONDS || info->family->unit == IDENTITY_UNIT_TIME;
 
     return time ? seconds(pool, value) : apr_psprintf(pool, "%" APR_INT64_T_FMT, value);
 }
@@ -70,8 +71,9 @@ const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snap
         const identity_request_metrics_t *requests = &snapshot->requests[i];
         for (int s = 0; s < IDENTITY_STATUSES; s++)
             if (requests->statuses[s])
-                identity_text_add(&text, "IdentityRequests-%s-%s: %" APR_INT64_T_FMT "\n", identity_operation_name(i),
-                                  status_name(pool, s), requests->statuses[s]);
+                identity_text_add(&text, "IdentityRequests-%s-%s: %" APR_INT64_T_FMT "\n",
+                                  identity_operation_name(i), status_name(pool, s),
+                                  requests->statuses[s]);
         if (requests->microseconds)
             identity_text_add(&text, "IdentitySeconds-%s: %s\n", identity_operation_name(i),
                               seconds(pool, requests->microseconds));
@@ -81,7 +83,8 @@ const char *identity_metrics_lines(apr_pool_t *pool, const identity_metrics_snap
 
 /* ---- OpenMetrics ------------------------------------------------------------------------------------------------ */
 
-static void add_family(identity_text_t *text, const char *name, const char *type, const char *unit, const char *help)
+static void add_family(identity_text_t *text, const char *name, const char *type, const char *unit,
+                       const char *help)
 {
     identity_text_add(text, "# TYPE %s %s\n", name, type);
     if (*unit)
@@ -108,15 +111,17 @@ static void add_metrics(identity_text_t *text, const identity_metrics_snapshot_t
         const char *unit = unit_of(info.family);
         bool counter = info.family->kind == IDENTITY_COUNTER;
         if (info.first)
-            name = apr_pstrcat(text->pool, "identity_", info.family->name, *unit ? "_" : "", unit, NULL);
+            name = apr_pstrcat(text->pool, "identity_", info.family->name, *unit ? "_" : "", unit,
+                               NULL);
         told = told && !info.first;
         if (!snapshot->known[info.metric])
             continue;
         if (!told)
             add_family(text, name, counter ? "counter" : "gauge", unit, info.family->help);
         told = true;
-        identity_text_add(text, "%s%s%s%s%s %s\n", name, counter ? "_total" : "", *info.labels ? "{" : "", info.labels,
-                          *info.labels ? "}" : "", value_of(text->pool, snapshot, &info));
+        identity_text_add(text, "%s%s%s%s%s %s\n", name, counter ? "_total" : "",
+                          *info.labels ? "{" : "", info.labels, *info.labels ? "}" : "",
+                          value_of(text->pool, snapshot, &info));
     }
 }
 
@@ -127,8 +132,11 @@ static void add_requests(identity_text_t *text, const identity_metrics_snapshot_
         for (int s = 0; s < IDENTITY_STATUSES; s++)
             if (snapshot->requests[i].statuses[s])
                 identity_text_add(
-                    text, "identity_requests_total{operation=\"%s\",status=\"%s\"} %" APR_INT64_T_FMT "\n",
-                    identity_operation_name(i), status_name(text->pool, s), snapshot->requests[i].statuses[s]);
+                    text,
+                    "identity_requests_total{operation=\"%s\",status=\"%s\"} %" APR_INT64_T_FMT
+                    "\n",
+                    identity_operation_name(i), status_name(text->pool, s),
+                    snapshot->requests[i].statuses[s]);
 }
 
 /* 0.0005, 2.5, +Inf */
@@ -144,23 +152,28 @@ static const char *bound_of(apr_pool_t *pool, int time)
     return text;
 }
 
-static void add_histogram(identity_text_t *text, const char *operation, const identity_request_metrics_t *requests)
+static void add_histogram(identity_text_t *text, const char *operation,
+                          const identity_request_metrics_t *requests)
 {
     apr_int64_t count = 0;
 
     for (int t = 0; t < IDENTITY_TIMES; t++) {
         count += requests->times[t];
-        identity_text_add(text,
-                          "identity_request_duration_seconds_bucket{operation=\"%s\",le=\"%s\"} %" APR_INT64_T_FMT "\n",
-                          operation, bound_of(text->pool, t), count);
+        identity_text_add(
+            text,
+            "identity_request_duration_seconds_bucket{operation=\"%s\",le=\"%s\"} %" APR_INT64_T_FMT
+            "\n",
+            operation, bound_of(text->pool, t), count);
     }
-    identity_text_add(text, "identity_request_duration_seconds_count{operation=\"%s\"} %" APR_INT64_T_FMT "\n",
-                      operation, count);
-    identity_text_add(text, "identity_request_duration_seconds_sum{operation=\"%s\"} %s\n", operation,
-                      seconds(text->pool, requests->microseconds));
+    identity_text_add(
+        text, "identity_request_duration_seconds_count{operation=\"%s\"} %" APR_INT64_T_FMT "\n",
+        operation, count);
+    identity_text_add(text, "identity_request_duration_seconds_sum{operation=\"%s\"} %s\n",
+                      operation, seconds(text->pool, requests->microseconds));
 }
 
-const char *identity_metrics_openmetrics(apr_pool_t *pool, const identity_metrics_snapshot_t *snapshot)
+const char *identity_metrics_openmetrics(apr_pool_t *pool,
+                                         const identity_metrics_snapshot_t *snapshot)
 {
     identity_text_t text = {.pool = pool};
 

@@ -10,7 +10,8 @@ typedef struct identity_text {
     apr_pool_t *pool;
     apr_array_header_t *pieces; /* of const char * */
 } identity_text_t;
-void identity_text_add(identity_text_t *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void identity_text_add(identity_text_t *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 const char *identity_text_whole(identity_text_t *text);
 apr_int64_t identity_requests_sum(const identity_request_metrics_t *requests);
 

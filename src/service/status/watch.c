@@ -6,8 +6,9 @@
 
 #include "status/status.h"
 
-#define ROWS_MOST  100000
-#define SIZED_MOST (1024LL * 1024 * 1024) /* larger databases are not read through for table sizes */
+#define ROWS_MOST 100000
+#define SIZED_MOST                                                                                 \
+    (1024LL * 1024 * 1024) /* larger databases are not read through for table sizes */
 #define MAILS_MOST 10000
 
 struct identity_watch {
@@ -26,7 +27,9 @@ static const struct {
     const char *table;
     identity_metric_t rows, bytes, oldest;
 } tables[] = {
-#define TABLE(name) {#name, IDENTITY_METRIC_ROWS_##name, IDENTITY_METRIC_BYTES_##name, IDENTITY_METRIC_OLDEST_##name},
+#define TABLE(name)                                                                                \
+    {#name, IDENTITY_METRIC_ROWS_##name, IDENTITY_METRIC_BYTES_##name,                             \
+     IDENTITY_METRIC_OLDEST_##name},
 #include "identity/tables.def"
 #undef TABLE
 };
@@ -54,8 +57,10 @@ static bool look(identity_call_t *call, void *data)
 
     for (size_t i = 0; i < WAITS; i++)
         before[i] = call->now - apr_time_from_sec(waits[i].seconds);
-    return identity_db_ok(call, identity_tables_look(call->db, ROWS_MOST, look->sized, &look->rows)) &&
-           identity_db_ok(call, identity_statistics_waiting(call->db, before, WAITS, MAILS_MOST, look->waiting)) &&
+    return identity_db_ok(call,
+                          identity_tables_look(call->db, ROWS_MOST, look->sized, &look->rows)) &&
+           identity_db_ok(call, identity_statistics_waiting(call->db, before, WAITS, MAILS_MOST,
+                                                            look->waiting)) &&
            identity_db_ok(call, identity_backup_noted(call->db, &look->backed_up_at));
 }
 
@@ -70,7 +75,8 @@ static apr_interval_time_t age(const identity_call_t *call, apr_time_t at)
     return at < call->now ? call->now - at : 0;
 }
 
-static void put_table(identity_call_t *call, identity_watch_t *watch, const identity_table_row_t *row)
+static void put_table(identity_call_t *call, identity_watch_t *watch,
+                      const identity_table_row_t *row)
 {
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (strcmp(tables[i].table, row->name) != 0)
@@ -85,8 +91,8 @@ static void put_table(identity_call_t *call, identity_watch_t *watch, const iden
     }
 }
 
-void identity_watch_take(apr_pool_t *pool, const identity_env_t *env, const identity_watched_t *files,
-                         identity_watch_t *watch)
+void identity_watch_take(apr_pool_t *pool, const identity_env_t *env,
+                         const identity_watched_t *files, identity_watch_t *watch)
 {
     identity_call_t call;
     look_t found = {.sized = files->size && files->size <= SIZED_MOST};

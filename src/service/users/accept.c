@@ -9,15 +9,18 @@
 static bool right_person(identity_call_t *call, const redemption_t *accept)
 {
     if (call->principal && call->principal->kind != IDENTITY_CALLER_USER)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "An API key cannot accept an invitation.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "An API key cannot accept an invitation.");
     if (call->principal && strcmp(call->principal->id, accept->user->id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "This invitation is for somebody else than the person who is signed in.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+            "This invitation is for somebody else than the person who is signed in.");
     /* The user's address has changed: the invitation was not sent to the present one (security 27). */
-    if (strcmp(identity_username_key(call->pool, accept->invitation->email), identity_user_key(call, accept->user)) !=
-        0)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "This invitation was sent to another address than the one that this person has now.");
+    if (strcmp(identity_username_key(call->pool, accept->invitation->email),
+               identity_user_key(call, accept->user)) != 0)
+        return identity_deny(
+            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+            "This invitation was sent to another address than the one that this person has now.");
     if (accept->invitation->adds && !call->principal)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
                              "Sign in first: this invitation adds to an account that is there.");
@@ -30,7 +33,8 @@ bool accept_find(identity_call_t *call, redemption_t *accept)
 
     return redeem_find(call, accept) && redeem_user(call, accept) &&
            identity_db_found(call,
-                             identity_invitation_get(call->db, accept->user->entity_id, accept->secret->invitation_id,
+                             identity_invitation_get(call->db, accept->user->entity_id,
+                                                     accept->secret->invitation_id,
                                                      &accept->invitation),
                              &found) &&
            (found || redeem_dead(call));
@@ -43,7 +47,8 @@ bool accept_lives(identity_call_t *call, const redemption_t *accept)
     if (!redeem_lives(call, accept))
         return false;
     if ((state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED) ||
-        accept->user->status != (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
+        accept->user->status !=
+            (accept->invitation->adds ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED))
         return redeem_dead(call);
     return state == IDENTITY_INVITATION_INVITED || redeem_expired(call);
 }
@@ -55,11 +60,12 @@ static bool find_given(identity_call_t *call, redemption_t *accept, bool *holds)
     bool adds = accept->invitation->adds;
 
     APR_ARRAY_PUSH(owners, const char *) = adds ? accept->invitation->id : accept->user->id;
-    if (!identity_assignments_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, owners,
-                                   &accept->assignments) ||
+    if (!identity_assignments_load(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
+                                   owners, &accept->assignments) ||
         !identity_inviter_holds(call, accept->invitation, accept->assignments, holds))
         return false;
-    accept->given = identity_assigned_memberships(accept->assignments, APR_ARRAY_IDX(owners, 0, const char *));
+    accept->given =
+        identity_assigned_memberships(accept->assignments, APR_ARRAY_IDX(owners, 0, const char *));
     return true;
 }
 
@@ -94,19 +100,23 @@ static bool write_accepted(identity_call_t *call, redemption_t *accept)
 {
     identity_user_row_t *user = accept->user;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_audit_t audit = {
-        .action = "ACTIVATE", .type = "USER", .message = "An invitation was accepted.", .changes = changes};
+    identity_audit_t audit = {.action = "ACTIVATE",
+                              .type = "USER",
+                              .message = "An invitation was accepted.",
+                              .changes = changes};
 
     /* A pending second mail for it is no longer needed. */
-    if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id, IDENTITY_INVITATION_ACCEPTED,
-                                                        call->now)) ||
+    if (!identity_db_ok(call, identity_invitation_close(call->db, accept->invitation->id,
+                                                        IDENTITY_INVITATION_ACCEPTED, call->now)) ||
         !identity_db_ok(call, identity_outbox_cancel(call->db, user->id, "invite")))
         return false;
     audit.id = audit.actor = user->id;
     audit.entity_id = user->entity_id;
     if (accept->invitation->adds) {
-        if (!identity_db_ok(call, identity_memberships_adopt(call->db, accept->invitation->id, user->id)) ||
-            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id, user->id, call->now)))
+        if (!identity_db_ok(
+                call, identity_memberships_adopt(call->db, accept->invitation->id, user->id)) ||
+            !identity_db_ok(call, identity_team_members_adopt(call->db, accept->invitation->id,
+                                                              user->id, call->now)))
             return false;
     } else {
         identity_changes_add(changes, "status", identity_user_status_name(user->status),
@@ -131,7 +141,8 @@ static bool write_accept(identity_call_t *call, void *data)
 {
     redemption_t *accept = data;
 
-    return read_accept(call, accept) && redeem_spend(call, accept) && write_accepted(call, accept) &&
+    return read_accept(call, accept) && redeem_spend(call, accept) &&
+           write_accepted(call, accept) &&
            identity_user_assignments(call, accept->user, &accept->assignments);
 }
 
@@ -141,17 +152,21 @@ bool identity_invitation_accept(identity_call_t *call, identity_user_row_t *user
     redemption_t accept = {.kind = IDENTITY_SECRET_INVITE, .user = user};
 
     *accepted = false;
-    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &accept.invitation), accepted))
+    if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &accept.invitation),
+                           accepted))
         return false;
-    *accepted = *accepted && !accept.invitation->adds &&
-                identity_invitation_state(accept.invitation, call->now) == IDENTITY_INVITATION_INVITED &&
-                strcmp(identity_username_key(call->pool, accept.invitation->email), identity_user_key(call, user)) == 0;
+    *accepted =
+        *accepted && !accept.invitation->adds &&
+        identity_invitation_state(accept.invitation, call->now) == IDENTITY_INVITATION_INVITED &&
+        strcmp(identity_username_key(call->pool, accept.invitation->email),
+               identity_user_key(call, user)) == 0;
     if (!*accepted)
         return true;
     if (!find_given(call, &accept, accepted))
         return false;
     return !*accepted ||
-           (identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE, call->now)) &&
+           (identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_INVITE,
+                                                      call->now)) &&
             write_accepted(call, &accept));
 }
 
@@ -159,11 +174,13 @@ bool identity_op_activate_user(identity_call_t *call)
 {
     redemption_t accept;
 
-    if (!redeem_begin_with_body(call, IDENTITY_SECRET_INVITE, &accept) || !identity_read(call, read_accept, &accept))
+    if (!redeem_begin_with_body(call, IDENTITY_SECRET_INVITE, &accept) ||
+        !identity_read(call, read_accept, &accept))
         return false;
     if (!accept.invitation->adds) {
         if (!accept.password)
-            return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "new_password", "new_password is needed.");
+            return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "new_password",
+                                 "new_password is needed.");
         if (!redeem_hash(call, &accept))
             return false;
     }

@@ -12,19 +12,23 @@ bool identity_change_void(identity_call_t *call, identity_user_row_t *user)
         return true;
     user->pending_username = "";
     user->pending_expires_at = 0;
-    return identity_db_ok(call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_CHANGE, call->now)) &&
+    return identity_db_ok(
+               call, identity_secrets_end(call->db, user->id, IDENTITY_SECRET_CHANGE, call->now)) &&
            identity_db_ok(call,
-                          identity_outbox_cancel(call->db, user->id, identity_mail_kind_name(IDENTITY_MAIL_CHANGE)));
+                          identity_outbox_cancel(call->db, user->id,
+                                                 identity_mail_kind_name(IDENTITY_MAIL_CHANGE)));
 }
 
 bool identity_change_begin(identity_call_t *call, identity_user_row_t *user, const char *username,
                            const identity_link_t *link, const char **untold)
 {
-    identity_notice_t notice = {.kind = IDENTITY_MAIL_CHANGED, .username = user->username, .address = username};
+    identity_notice_t notice = {
+        .kind = IDENTITY_MAIL_CHANGED, .username = user->username, .address = username};
 
     user->pending_username = username;
     user->pending_expires_at = notice.expires_at = call->now + call->env->settings->reset_lifetime;
-    return identity_link_send_change(call, link, user) && identity_notify(call, user, &notice, untold);
+    return identity_link_send_change(call, link, user) &&
+           identity_notify(call, user, &notice, untold);
 }
 
 /* ---- POST /oauth/confirm-address -------------------------------------------------------------------------------- */
@@ -33,7 +37,8 @@ bool redeem_change(identity_call_t *call, redemption_t *change)
 {
     if (!redeem_find(call, change) || !redeem_lives(call, change) || !redeem_user(call, change))
         return false;
-    return (change->user->status == IDENTITY_USER_ACTIVE && identity_change_pending(call, change->user)) ||
+    return (change->user->status == IDENTITY_USER_ACTIVE &&
+            identity_change_pending(call, change->user)) ||
            redeem_dead(call);
 }
 
@@ -67,15 +72,18 @@ static bool write_change(identity_call_t *call, void *data)
     if (!identity_name_claim(call, user, true, "username"))
         return false;
     /* Another person in the same entity may be invited under the name. */
-    return identity_user_save(call, user) && identity_end_ways_in(call, user->id, change->secret->session_id) &&
-           identity_audit(call, &audit) && identity_user_assignments(call, user, &change->assignments);
+    return identity_user_save(call, user) &&
+           identity_end_ways_in(call, user->id, change->secret->session_id) &&
+           identity_audit(call, &audit) &&
+           identity_user_assignments(call, user, &change->assignments);
 }
 
 bool identity_op_confirm_address(identity_call_t *call)
 {
     redemption_t change;
 
-    if (!redeem_begin(call, IDENTITY_SECRET_CHANGE, identity_json_string(call->body, "token"), &change) ||
+    if (!redeem_begin(call, IDENTITY_SECRET_CHANGE, identity_json_string(call->body, "token"),
+                      &change) ||
         !identity_read(call, read_change, &change) || !identity_write(call, write_change, &change))
         return false;
     identity_ratelimit_trust_client(call, identity_user_key(call, change.user));

@@ -19,11 +19,13 @@ static bool permitted(identity_call_t *call)
     static const char *const needed = "ROLE.VIEW";
 
     if (call->principal->guest)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "Guests are not told who holds what.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "Guests are not told who holds what.");
     if (identity_permset_has(&call->permissions, needed))
         return true;
     call->lacking = needed;
-    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.", needed);
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.",
+                         needed);
 }
 
 /* The account that the call acts on, else every account of the caller; NULL: all of the entity. */
@@ -65,7 +67,8 @@ static bool is_known(identity_call_t *call, bool *known)
     for (int i = 0; !*known && i < identity_permission_count(); i++)
         *known = strcmp(identity_permission_name(i), call->id) == 0;
     return *known ||
-           identity_db_ok(call, identity_permission_named(call->db, call->principal->entity_id, call->id, known));
+           identity_db_ok(call, identity_permission_named(call->db, call->principal->entity_id,
+                                                          call->id, known));
 }
 
 static apr_array_header_t *built_in_roles(const identity_call_t *call)
@@ -95,11 +98,13 @@ static void tell_source(identity_call_t *call, void *data, const identity_accoun
     const sources_t *sources = data;
 
     (void)call;
-    if (strcmp(account->id, sources->account_id) == 0 && identity_permset_has(set, sources->permission))
+    if (strcmp(account->id, sources->account_id) == 0 &&
+        identity_permset_has(set, sources->permission))
         json_array_append(sources->list, source);
 }
 
-static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const char *id, const char **name)
+static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const char *id,
+                      const char **name)
 {
     identity_team_row_t *team;
 
@@ -113,20 +118,24 @@ static bool team_name(identity_call_t *call, const inquiry_t *inquiry, const cha
     return true;
 }
 
-static bool sources_of_user(identity_call_t *call, const inquiry_t *inquiry, const char *id, sources_t *sources)
+static bool sources_of_user(identity_call_t *call, const inquiry_t *inquiry, const char *id,
+                            sources_t *sources)
 {
     const identity_assignments_t *assignments = inquiry->assignments;
     const apr_array_header_t *teams = identity_assigned_teams(assignments, id);
     const char *name;
 
-    identity_sources_of(call, assignments, identity_assigned_memberships(assignments, id), NULL, tell_source, sources);
+    identity_sources_of(call, assignments, identity_assigned_memberships(assignments, id), NULL,
+                        tell_source, sources);
     for (int i = 0; teams && i < teams->nelts; i++) {
-        const identity_team_member_row_t *row = APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
+        const identity_team_member_row_t *row =
+            APR_ARRAY_IDX(teams, i, identity_team_member_row_t *);
         if (row->start_at > call->now || (row->end_at && row->end_at <= call->now))
             continue;
         if (!team_name(call, inquiry, row->team_id, &name))
             return false;
-        identity_sources_of(call, assignments, identity_assigned_team_memberships(assignments, row->team_id), name,
+        identity_sources_of(call, assignments,
+                            identity_assigned_team_memberships(assignments, row->team_id), name,
                             tell_source, sources);
     }
     return true;
@@ -142,19 +151,22 @@ static json_t *source_of_key(const identity_holder_row_t *row)
         if (strcmp(identity_builtin_role(i)->slug, "read-only") == 0)
             json_array_append_new(roles, json_string(identity_builtin_role(i)->name));
     return json_pack("{s:n, s:n, s:s, s:o}", "membership_id", "team", "type",
-                     identity_member_type_name(all ? IDENTITY_MEMBER_ADMIN : IDENTITY_MEMBER_USER), "roles", roles);
+                     identity_member_type_name(all ? IDENTITY_MEMBER_ADMIN : IDENTITY_MEMBER_USER),
+                     "roles", roles);
 }
 
 /* ---- the page --------------------------------------------------------------------------------------------------- */
 
-static bool add_holder(identity_call_t *call, const inquiry_t *inquiry, const identity_holder_row_t *row)
+static bool add_holder(identity_call_t *call, const inquiry_t *inquiry,
+                       const identity_holder_row_t *row)
 {
     sources_t sources = {call->id, row->account_id, identity_json_own(call->pool, json_array())};
     json_t *holder = row->key ? json_pack("{s:s, s:s?}", "id", row->id, "description", row->name)
                               : json_pack("{s:s, s:s}", "id", row->id, "username", row->name);
 
-    json_array_append_new(inquiry->data, json_pack("{s:o, s:s, s:O}", row->key ? "api_key" : "user", holder,
-                                                   "account_id", row->account_id, "sources", sources.list));
+    json_array_append_new(inquiry->data,
+                          json_pack("{s:o, s:s, s:O}", row->key ? "api_key" : "user", holder,
+                                    "account_id", row->account_id, "sources", sources.list));
     if (row->key)
         return json_array_append_new(sources.list, source_of_key(row)) == 0;
     return sources_of_user(call, inquiry, row->id, &sources);
@@ -186,14 +198,16 @@ static bool load(identity_call_t *call, void *data)
         identity_page_nothing(call, &inquiry->page);
         return true;
     }
-    if (!identity_db_ok(call, identity_roles_granting(call->db, call->principal->entity_id, call->id,
-                                                      built_in_roles(call), &roles)))
+    if (!identity_db_ok(call, identity_roles_granting(call->db, call->principal->entity_id,
+                                                      call->id, built_in_roles(call), &roles)))
         return false;
     inquiry->holders.role_ids = roles;
-    if (!identity_page_load(call, &inquiry->page, IDENTITY_PAGE_OF_HOLDERS, true) || !load_assignments(call, inquiry))
+    if (!identity_page_load(call, &inquiry->page, IDENTITY_PAGE_OF_HOLDERS, true) ||
+        !load_assignments(call, inquiry))
         return false;
     for (int i = 0; i < inquiry->page.rows->nelts; i++)
-        if (!add_holder(call, inquiry, APR_ARRAY_IDX(inquiry->page.rows, i, identity_holder_row_t *)))
+        if (!add_holder(call, inquiry,
+                        APR_ARRAY_IDX(inquiry->page.rows, i, identity_holder_row_t *)))
             return false;
     return true;
 }
@@ -206,12 +220,14 @@ static identity_position_t position_of(const void *row_)
 
 bool identity_op_list_permission_holders(identity_call_t *call)
 {
-    inquiry_t inquiry = {.teams = apr_hash_make(call->pool), .data = identity_json_own(call->pool, json_array())};
+    inquiry_t inquiry = {.teams = apr_hash_make(call->pool),
+                         .data = identity_json_own(call->pool, json_array())};
 
     if (!permitted(call) || !identity_page_parse(call, NULL, &inquiry.page))
         return false;
     read_inquiry(call, &inquiry);
     if (!identity_read(call, load, &inquiry))
         return false;
-    return identity_answer(call, 200, identity_page_json(call, &inquiry.page, json_incref(inquiry.data), position_of));
+    return identity_answer(
+        call, 200, identity_page_json(call, &inquiry.page, json_incref(inquiry.data), position_of));
 }

@@ -9,10 +9,12 @@
 /* The invitation in its present state. */
 static bool answer_with(identity_call_t *call, int status, const char *id)
 {
-    identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
+    identity_invitation_view_t view = {
+        apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
     identity_invitation_row_t *row = NULL;
 
-    if (!identity_db_ok(call, identity_invitation_get(call->db, call->principal->entity_id, id, &row)))
+    if (!identity_db_ok(call,
+                        identity_invitation_get(call->db, call->principal->entity_id, id, &row)))
         return false;
     APR_ARRAY_PUSH(view.rows, identity_invitation_row_t *) = row;
     return identity_invitation_view(call, &view) &&
@@ -28,10 +30,11 @@ static bool find_account(identity_call_t *call, identity_account_row_t **account
     apr_int64_t number = 0;
 
     if (call->account_id)
-        return identity_db_ok(call,
-                              identity_account_find(call->db, call->principal->entity_id, call->account_id, account));
+        return identity_db_ok(call, identity_account_find(call->db, call->principal->entity_id,
+                                                          call->account_id, account));
     if (call->principal->entity_wide &&
-        !identity_db_ok(call, identity_accounts_count(call->db, call->principal->entity_id, 1, &number)))
+        !identity_db_ok(call,
+                        identity_accounts_count(call->db, call->principal->entity_id, 1, &number)))
         return false;
     if (number != 1)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
@@ -50,7 +53,8 @@ static bool find_role(identity_call_t *call, const char *slug, const char **id)
                                                   identity_list_of(call->pool, slug), &found)))
         return false;
     if (found->nelts == 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID", "There is no such role.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID",
+                             "There is no such role.");
     *id = APR_ARRAY_IDX(found, 0, identity_role_row_t *)->id;
     return true;
 }
@@ -62,7 +66,8 @@ static bool read_wanted(identity_call_t *call, identity_membership_request_t *re
     identity_account_row_t *account = NULL;
     const char *role = NULL;
 
-    if (!find_role(call, identity_json_string(call->body, "roleID"), &role) || !find_account(call, &account))
+    if (!find_role(call, identity_json_string(call->body, "roleID"), &role) ||
+        !find_account(call, &account))
         return false;
     row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
@@ -90,8 +95,10 @@ static bool write_creation(identity_call_t *call, void *data)
 bool identity_op_create_invitation(identity_call_t *call)
 {
     const char *email = identity_json_string(call->body, "email");
-    identity_inviting_t inviting = {
-        .address = email, .canonical = identity_username_canonical(call->pool, email), .field = "email", .anew = true};
+    identity_inviting_t inviting = {.address = email,
+                                    .canonical = identity_username_canonical(call->pool, email),
+                                    .field = "email",
+                                    .anew = true};
 
     return identity_mail_possible(call, email, "email") &&
            identity_link_make(call, IDENTITY_TOKEN_INVITE, &inviting.link) &&
@@ -109,15 +116,17 @@ typedef struct change {
 static bool load_change(identity_call_t *call, change_t *change)
 {
     return identity_invitation_found(call, &change->row) &&
-           identity_db_ok(call,
-                          identity_user_get(call->db, change->row->entity_id, change->row->user_id, &change->user));
+           identity_db_ok(call, identity_user_get(call->db, change->row->entity_id,
+                                                  change->row->user_id, &change->user));
 }
 
 static bool wrong_state(identity_call_t *call, const change_t *change, const char *what)
 {
-    const char *state = identity_invitation_state_name(identity_invitation_state(change->row, call->now));
+    const char *state =
+        identity_invitation_state_name(identity_invitation_state(change->row, call->now));
 
-    return identity_deny(call, IDENTITY_PROBLEM_STATE, "state", "This invitation is %s%s: it cannot be %s.", state,
+    return identity_deny(call, IDENTITY_PROBLEM_STATE, "state",
+                         "This invitation is %s%s: it cannot be %s.", state,
                          change->row->superseded ? " and was replaced or ended since" : "", what);
 }
 
@@ -129,12 +138,14 @@ static bool write_revocation(identity_call_t *call, void *data)
         return false;
     if (identity_invitation_state(change->row, call->now) != IDENTITY_INVITATION_INVITED)
         return wrong_state(call, change, "revoked");
-    return identity_invitation_revoke(call, change->user, change->row, NULL) && answer_with(call, 200, change->row->id);
+    return identity_invitation_revoke(call, change->user, change->row, NULL) &&
+           answer_with(call, 200, change->row->id);
 }
 
 /* Whoever resends it becomes its inviter if they could grant what it grants; otherwise the previous inviter remains,
  * who must still be able to. Nobody gains rights by it, and no link is sent that would be void (security 25, 26). */
-static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, const identity_assignments_t *given)
+static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row,
+                         const identity_assignments_t *given)
 {
     bool covers, holds;
 
@@ -146,11 +157,14 @@ static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row, 
     }
     if (!identity_inviter_holds(call, row, given, &holds))
         return false;
-    return holds || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                  "Who sent this invitation may not give what it gives any more, nor may the caller.");
+    return holds ||
+           identity_deny(
+               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+               "Who sent this invitation may not give what it gives any more, nor may the caller.");
 }
 
-static bool renew_user(identity_call_t *call, identity_user_row_t *user, const identity_invitation_row_t *row)
+static bool renew_user(identity_call_t *call, identity_user_row_t *user,
+                       const identity_invitation_row_t *row)
 {
     if (row->adds)
         return true;
@@ -159,7 +173,8 @@ static bool renew_user(identity_call_t *call, identity_user_row_t *user, const i
     return identity_db_ok(call, identity_user_update(call->db, user));
 }
 
-bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *row,
+bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *user,
+                                 identity_invitation_row_t *row,
                                  const identity_assignments_t *given)
 {
     if (!find_voucher(call, row, given))
@@ -169,12 +184,14 @@ bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *use
     row->sandbox_cap = IDENTITY_SANDBOX_INVITATIONS;
     identity_db_status_t status = identity_invitation_renew(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "state", "A sandbox invites no more than %d times.",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "state",
+                             "A sandbox invites no more than %d times.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && renew_user(call, user, row);
 }
 
-static bool note_expiry(identity_call_t *call, const change_t *change, apr_time_t before, identity_audit_t *audit)
+static bool note_expiry(identity_call_t *call, const change_t *change, apr_time_t before,
+                        identity_audit_t *audit)
 {
     identity_changes_t *changes = identity_changes_make(call);
 
@@ -187,14 +204,16 @@ static bool note_expiry(identity_call_t *call, const change_t *change, apr_time_
 static bool write_resend(identity_call_t *call, void *data)
 {
     change_t *change = data;
-    identity_audit_t audit = {.action = "RESEND_INVITE", .type = "USER", .message = "An invitation was sent again."};
+    identity_audit_t audit = {
+        .action = "RESEND_INVITE", .type = "USER", .message = "An invitation was sent again."};
     identity_assignments_t *given;
     const char *owner_id;
 
     if (!load_change(call, change))
         return false;
     identity_invitation_state_t state = identity_invitation_state(change->row, call->now);
-    if (change->row->superseded || (state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED))
+    if (change->row->superseded ||
+        (state != IDENTITY_INVITATION_INVITED && state != IDENTITY_INVITATION_EXPIRED))
         return wrong_state(call, change, "sent again");
     audit.id = change->user->id;
     apr_time_t expiry = change->row->expires_at;
@@ -216,10 +235,13 @@ bool identity_op_update_invitation(identity_call_t *call)
     change_t change = {.row = NULL};
 
     if (given && !state)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state", "state must be invited or revoked.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
+                             "state must be invited or revoked.");
     if (state && strcmp(state, "revoked") == 0)
         return identity_write(call, write_revocation, &change);
     return identity_mail_possible(call, NULL, NULL) &&
-           identity_ratelimit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) &&
-           identity_link_make(call, IDENTITY_TOKEN_INVITE, &change.link) && identity_write(call, write_resend, &change);
+           identity_ratelimit_take(call, IDENTITY_RATE_INVITE,
+                                   identity_credential_id(call->principal)) &&
+           identity_link_make(call, IDENTITY_TOKEN_INVITE, &change.link) &&
+           identity_write(call, write_resend, &change);
 }

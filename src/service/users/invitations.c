@@ -28,7 +28,8 @@ static const char *urn_of(identity_call_t *call, const identity_invitation_row_t
     const identity_settings_t *settings = call->env->settings;
 
     return apr_psprintf(call->pool, "urn:%s:identity:%s:%s:invitation/%s", settings->urn_namespace,
-                        settings->urn_region, row->account_id ? row->account_id : row->entity_id, row->id);
+                        settings->urn_region, row->account_id ? row->account_id : row->entity_id,
+                        row->id);
 }
 
 json_t *identity_invitation_json(identity_call_t *call, const identity_invitation_view_t *view,
@@ -45,9 +46,11 @@ json_t *identity_invitation_json(identity_call_t *call, const identity_invitatio
     json_object_set_new(object, "lastModified", identity_time_json(row->modified_at));
     json_object_set_new(object, "expiry", identity_time_json(row->expires_at));
     /* When the mail was sent; until then, when it was queued. */
-    json_object_set_new(object, "lastSent", identity_time_json(row->sent_at ? row->sent_at : row->created_at));
+    json_object_set_new(object, "lastSent",
+                        identity_time_json(row->sent_at ? row->sent_at : row->created_at));
     json_object_set_new(object, "urn", json_string(urn_of(call, row)));
-    const identity_outbox_row_t *mail = view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
+    const identity_outbox_row_t *mail =
+        view->mails ? apr_hash_get(view->mails, row->id, APR_HASH_KEY_STRING) : NULL;
     if (mail)
         json_object_set_new(object, "delivery", delivery_json(mail));
     return object;
@@ -56,12 +59,15 @@ json_t *identity_invitation_json(identity_call_t *call, const identity_invitatio
 /* The state of the mail is only for callers who may resend it. */
 bool identity_invitation_view(identity_call_t *call, identity_invitation_view_t *view)
 {
-    apr_array_header_t *ids = apr_array_make(call->pool, view->rows->nelts + 1, sizeof(const char *)), *mails;
+    apr_array_header_t *ids =
+                           apr_array_make(call->pool, view->rows->nelts + 1, sizeof(const char *)),
+                       *mails;
 
     if (!identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE"))
         return true;
     for (int i = 0; i < view->rows->nelts; i++)
-        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(view->rows, i, identity_invitation_row_t *)->id;
+        APR_ARRAY_PUSH(ids, const char *) =
+            APR_ARRAY_IDX(view->rows, i, identity_invitation_row_t *)->id;
     if (!identity_db_ok(call, identity_outbox_newest(call->db, ids, &mails)))
         return false;
     view->mails = apr_hash_make(call->pool);
@@ -79,7 +85,9 @@ bool identity_invitation_found(identity_call_t *call, identity_invitation_row_t 
 {
     bool found;
 
-    if (!identity_db_found(call, identity_invitation_get(call->db, call->principal->entity_id, call->id, row), &found))
+    if (!identity_db_found(
+            call, identity_invitation_get(call->db, call->principal->entity_id, call->id, row),
+            &found))
         return false;
     if (found && !(call->partner && strcmp((*row)->user_id, call->principal->id) != 0))
         return true;
@@ -90,18 +98,22 @@ static bool load_one(identity_call_t *call, void *data)
 {
     identity_invitation_view_t *view = data;
 
-    return identity_invitation_found(call, (identity_invitation_row_t **)apr_array_push(view->rows)) &&
+    return identity_invitation_found(call,
+                                     (identity_invitation_row_t **)apr_array_push(view->rows)) &&
            identity_invitation_view(call, view);
 }
 
 bool identity_op_get_invitation(identity_call_t *call)
 {
-    identity_invitation_view_t view = {apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
+    identity_invitation_view_t view = {
+        apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
 
     if (!identity_read(call, load_one, &view))
         return false;
     return identity_answer(
-        call, 200, identity_invitation_json(call, &view, APR_ARRAY_IDX(view.rows, 0, identity_invitation_row_t *)));
+        call, 200,
+        identity_invitation_json(call, &view,
+                                 APR_ARRAY_IDX(view.rows, 0, identity_invitation_row_t *)));
 }
 
 /* ---- GET /invitations ------------------------------------------------------------------------------------------- */
@@ -126,9 +138,11 @@ static bool read_limit(identity_call_t *call, identity_listing_t *page)
     call->paged = true;
     page->page = 1;
     page->limit = text ? apr_strtoi64(text, &end, 10) : 0;
-    if (text && (text[0] < '0' || text[0] > '9' || *end || page->limit > LIMIT_MAX || strlen(text) > 10))
+    if (text &&
+        (text[0] < '0' || text[0] > '9' || *end || page->limit > LIMIT_MAX || strlen(text) > 10))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "limit",
-                             "limit must be a number from 0 (which means %d) to %d.", LIMIT, LIMIT_MAX);
+                             "limit must be a number from 0 (which means %d) to %d.", LIMIT,
+                             LIMIT_MAX);
     if (page->limit == 0)
         page->limit = LIMIT;
     page->query.limit = page->limit + 1;
@@ -170,20 +184,22 @@ static void narrow_to_self(const identity_call_t *call, identity_listing_t *page
 
 static bool read_filters(identity_call_t *call, identity_listing_t *page)
 {
-    const char *email = parameter(call, "email"), *role = parameter(call, "roleID"), *state = parameter(call, "state");
+    const char *email = parameter(call, "email"), *role = parameter(call, "roleID"),
+               *state = parameter(call, "state");
     beside_t *beside = page->beside = apr_pcalloc(call->pool, sizeof *beside);
     identity_page_query_t *query = &page->query;
 
     if (role && !identity_slug_valid(role) && strcmp(role, IDENTITY_SLUG_NONE) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID", "roleID must be the slug of a role.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "roleID",
+                             "roleID must be the slug of a role.");
     query->role_slug = role;
     query->name = email ? identity_username_key(call->pool, email) : NULL;
     if (call->partner)
         narrow_to_self(call, page);
-    beside->filters =
-        apr_pstrcat(call->pool, query->name ? query->name : "", "\n", state ? state : "", "\n", role ? role : "", NULL);
-    beside->filters =
-        apr_pstrndup(call->pool, identity_sha256_hex(call->pool, beside->filters, strlen(beside->filters)), 12);
+    beside->filters = apr_pstrcat(call->pool, query->name ? query->name : "", "\n",
+                                  state ? state : "", "\n", role ? role : "", NULL);
+    beside->filters = apr_pstrndup(
+        call->pool, identity_sha256_hex(call->pool, beside->filters, strlen(beside->filters)), 12);
     return read_state(call, query);
 }
 
@@ -231,11 +247,12 @@ static const char *next_of(identity_call_t *call, const identity_listing_t *page
 {
     const identity_invitation_row_t *last =
         APR_ARRAY_IDX(page->rows, page->rows->nelts - 1, const identity_invitation_row_t *);
-    apr_time_t at = page->query.order == IDENTITY_ORDER_EXPIRY ? last->expires_at : last->created_at;
-    identity_cursor_t next = {
-        .key = apr_psprintf(call->pool, "%" APR_TIME_T_FMT ".%s", at, ((const beside_t *)page->beside)->filters),
-        .id = last->id,
-        .page = 1};
+    apr_time_t at =
+        page->query.order == IDENTITY_ORDER_EXPIRY ? last->expires_at : last->created_at;
+    identity_cursor_t next = {.key = apr_psprintf(call->pool, "%" APR_TIME_T_FMT ".%s", at,
+                                                  ((const beside_t *)page->beside)->filters),
+                              .id = last->id,
+                              .page = 1};
 
     return identity_cursor_encode(call->pool, &next);
 }

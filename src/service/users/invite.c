@@ -10,13 +10,17 @@ static bool end(identity_call_t *call, const identity_invitation_row_t *open)
 {
     bool over = identity_invitation_state(open, call->now) == IDENTITY_INVITATION_EXPIRED;
 
-    return identity_db_ok(
-               call, over ? identity_invitation_supersede(call->db, open->id)
-                          : identity_invitation_close(call->db, open->id, IDENTITY_INVITATION_REVOKED, call->now)) &&
-           identity_db_ok(call, identity_secrets_end(call->db, open->user_id, IDENTITY_SECRET_INVITE, call->now)) &&
+    return identity_db_ok(call, over ? identity_invitation_supersede(call->db, open->id)
+                                     : identity_invitation_close(call->db, open->id,
+                                                                 IDENTITY_INVITATION_REVOKED,
+                                                                 call->now)) &&
+           identity_db_ok(call, identity_secrets_end(call->db, open->user_id,
+                                                     IDENTITY_SECRET_INVITE, call->now)) &&
            identity_db_ok(call, identity_outbox_cancel(call->db, open->user_id, "invite")) &&
-           identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_INVITATION, open->id)) &&
-           identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_INVITATION, open->id));
+           identity_db_ok(
+               call, identity_memberships_delete(call->db, IDENTITY_OWNER_INVITATION, open->id)) &&
+           identity_db_ok(
+               call, identity_team_members_delete(call->db, IDENTITY_OWNER_INVITATION, open->id));
 }
 
 bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *user)
@@ -24,14 +28,16 @@ bool identity_invitation_end(identity_call_t *call, const identity_user_row_t *u
     identity_invitation_row_t *open = NULL;
     bool was_open;
 
-    return identity_db_found(call, identity_invitation_open(call->db, user->id, &open), &was_open) &&
+    return identity_db_found(call, identity_invitation_open(call->db, user->id, &open),
+                             &was_open) &&
            (!was_open || end(call, open));
 }
 
 /* The account and role with which it is shown: those of the first membership. ADMIN has the rights of that role. */
 static void describe(identity_invitation_row_t *row, const identity_membership_request_t *request)
 {
-    const identity_membership_row_t *first = APR_ARRAY_IDX(request->memberships, 0, identity_membership_row_t *);
+    const identity_membership_row_t *first =
+        APR_ARRAY_IDX(request->memberships, 0, identity_membership_row_t *);
     const apr_array_header_t *roles = APR_ARRAY_IDX(request->role_ids, 0, apr_array_header_t *);
 
     row->account_id = first->account.id;
@@ -42,8 +48,8 @@ static void describe(identity_invitation_row_t *row, const identity_membership_r
 }
 
 bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user,
-                          const identity_membership_request_t *request, const identity_link_t *link, const char *field,
-                          identity_invitation_row_t **made)
+                          const identity_membership_request_t *request, const identity_link_t *link,
+                          const char *field, identity_invitation_row_t **made)
 {
     identity_invitation_row_t *row = apr_pcalloc(call->pool, sizeof *row);
 
@@ -68,7 +74,8 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
         return false;
     identity_db_status_t status = identity_invitation_insert(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, field, "A sandbox invites no more than %d times.",
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, field,
+                             "A sandbox invites no more than %d times.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && identity_link_send(call, link, user, row);
 }
@@ -76,13 +83,14 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
 /* ---- inviting somebody ----------------------------------------------------------------------------------------- */
 
 bool identity_invitation_given(identity_call_t *call, const identity_user_row_t *user,
-                               const identity_invitation_row_t *open, identity_assignments_t **given,
-                               const char **owner_id)
+                               const identity_invitation_row_t *open,
+                               identity_assignments_t **given, const char **owner_id)
 {
     bool adds = open && open->adds;
 
     *owner_id = adds ? open->id : user->id;
-    return identity_assignments_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER, *owner_id, given);
+    return identity_assignments_of(call, adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER,
+                                   *owner_id, given);
 }
 
 /* The new invitation replaces what another inviter may have granted. */
@@ -96,7 +104,8 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
 
     if (!identity_db_found(call, identity_invitation_open(call->db, user->id, &open), &found))
         return false;
-    if (found && invite->anew && identity_invitation_state(open, call->now) == IDENTITY_INVITATION_INVITED)
+    if (found && invite->anew &&
+        identity_invitation_state(open, call->now) == IDENTITY_INVITATION_INVITED)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
                              "This person has an open invitation: send that again, or revoke it.");
     if (!found && user->status == IDENTITY_USER_ACTIVE)
@@ -120,11 +129,12 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
     const apr_array_header_t *accounts = identity_assigned_memberships(present, invite->user->id);
     const apr_array_header_t *teams = identity_assigned_teams(present, invite->user->id);
     for (int i = 0; i < request->memberships->nelts; i++) {
-        identity_membership_row_t *row = APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
+        identity_membership_row_t *row =
+            APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *);
         bool has = false;
         for (int a = 0; accounts && a < accounts->nelts; a++)
-            has = has ||
-                  strcmp(APR_ARRAY_IDX(accounts, a, identity_membership_row_t *)->account.id, row->account.id) == 0;
+            has = has || strcmp(APR_ARRAY_IDX(accounts, a, identity_membership_row_t *)->account.id,
+                                row->account.id) == 0;
         if (has)
             continue;
         APR_ARRAY_PUSH(added.memberships, identity_membership_row_t *) = row;
@@ -132,10 +142,12 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
             APR_ARRAY_IDX(request->role_ids, i, apr_array_header_t *);
     }
     for (int i = 0; i < request->teams->nelts; i++) {
-        identity_team_member_row_t *row = APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
+        identity_team_member_row_t *row =
+            APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *);
         bool has = false;
         for (int t = 0; teams && t < teams->nelts; t++) {
-            const identity_team_member_row_t *had = APR_ARRAY_IDX(teams, t, identity_team_member_row_t *);
+            const identity_team_member_row_t *had =
+                APR_ARRAY_IDX(teams, t, identity_team_member_row_t *);
             bool over = had->end_at && had->end_at <= call->now;
             has = has || (!over && strcmp(had->team_id, row->team_id) == 0);
         }
@@ -182,17 +194,20 @@ static bool renew_user(identity_call_t *call, identity_inviting_t *invite)
     user->invite_expires_at = call->now + call->env->settings->invite_lifetime;
     return identity_name_invitable(call, user, invite->field) &&
            identity_db_ok(call, identity_user_update(call->db, user)) &&
-           identity_db_ok(call, identity_memberships_delete(call->db, IDENTITY_OWNER_USER, user->id)) &&
-           identity_db_ok(call, identity_team_members_delete(call->db, IDENTITY_OWNER_USER, user->id));
+           identity_db_ok(call,
+                          identity_memberships_delete(call->db, IDENTITY_OWNER_USER, user->id)) &&
+           identity_db_ok(call,
+                          identity_team_members_delete(call->db, IDENTITY_OWNER_USER, user->id));
 }
 
 static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
 {
     bool found;
 
-    if (!identity_db_found(
-            call, identity_user_in_entity(call->db, call->principal->entity_id, invite->address, &invite->user),
-            &found))
+    if (!identity_db_found(call,
+                           identity_user_in_entity(call->db, call->principal->entity_id,
+                                                   invite->address, &invite->user),
+                           &found))
         return false;
     if (!found)
         return new_user(call, invite);
@@ -212,11 +227,13 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
 
 bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 {
-    identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A person was invited."};
+    identity_audit_t audit = {
+        .action = "INVITE", .type = "USER", .message = "A person was invited."};
 
     invite->changes = identity_changes_make(call);
     if (!settle_user(call, invite) ||
-        !identity_invite_user(call, invite->user, &invite->request, &invite->link, invite->field, &invite->invitation))
+        !identity_invite_user(call, invite->user, &invite->request, &invite->link, invite->field,
+                              &invite->invitation))
         return false;
     bool adds = invite->invitation->adds;
     invite->owner = adds ? IDENTITY_OWNER_INVITATION : IDENTITY_OWNER_USER;
@@ -224,7 +241,8 @@ bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
     audit.id = invite->user->id;
     identity_changes_add_membership_request(invite->changes, &invite->request);
     audit.changes = invite->changes;
-    return identity_membership_request_write(call, invite->owner, invite->owner_id, &invite->request) &&
+    return identity_membership_request_write(call, invite->owner, invite->owner_id,
+                                             &invite->request) &&
            identity_audit_accounts(call, &audit, invite->request.memberships);
 }
 
@@ -239,8 +257,10 @@ static bool answer_invite(identity_call_t *call, const identity_inviting_t *invi
     json_t *answer = json_object();
     json_object_set_new(answer, "username", json_string(invite->user->username));
     json_object_set_new(answer, "entity_id", json_string(invite->user->entity_id));
-    json_object_set_new(answer, "account_memberships", identity_memberships_json(call, assignments, invite->owner_id));
-    json_object_set_new(answer, "team_memberships", identity_teams_json(call, assignments, invite->owner_id));
+    json_object_set_new(answer, "account_memberships",
+                        identity_memberships_json(call, assignments, invite->owner_id));
+    json_object_set_new(answer, "team_memberships",
+                        identity_teams_json(call, assignments, invite->owner_id));
     return identity_answer(call, 200, answer);
 }
 
@@ -248,8 +268,8 @@ static bool write_invite(identity_call_t *call, void *data)
 {
     identity_inviting_t *invite = data;
 
-    return identity_membership_request_read(call, &invite->request) && identity_invite(call, invite) &&
-           answer_invite(call, invite);
+    return identity_membership_request_read(call, &invite->request) &&
+           identity_invite(call, invite) && answer_invite(call, invite);
 }
 
 bool identity_op_invite_user(identity_call_t *call)
@@ -260,9 +280,11 @@ bool identity_op_invite_user(identity_call_t *call)
                                   .field = "username"};
 
     if (entity && strcmp(entity, call->principal->entity_id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id",
+                             "There is no such entity.");
     return identity_mail_possible(call, invite.address, "username") &&
-           identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) && identity_write(call, write_invite, &invite);
+           identity_link_make(call, IDENTITY_TOKEN_INVITE, &invite.link) &&
+           identity_write(call, write_invite, &invite);
 }
 
 /* ---- POST /users/revoke-invite ---------------------------------------------------------------------------------- */
@@ -273,7 +295,8 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
 
     if (!identity_db_found(call,
                            identity_user_in_entity(call->db, call->principal->entity_id,
-                                                   identity_json_string(call->body, "username"), user),
+                                                   identity_json_string(call->body, "username"),
+                                                   user),
                            &found))
         return false;
     if (found)
@@ -285,8 +308,8 @@ static bool find_invited(identity_call_t *call, identity_user_row_t **user)
     return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
 }
 
-bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user, identity_invitation_row_t *open,
-                                const char *field)
+bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user,
+                                identity_invitation_row_t *open, const char *field)
 {
     identity_changes_t *changes = identity_changes_make(call);
     identity_audit_t audit = {.action = "REVOKE_INVITE",
@@ -300,7 +323,8 @@ bool identity_invitation_revoke(identity_call_t *call, identity_user_row_t *user
     /* For a user who has not accepted yet it also changes the status. */
     if (!identity_invitation_given(call, user, open, &given, &owner_id) ||
         !identity_may_revoke(call, given, owner_id, field) ||
-        (!open->adds && !identity_may_act_on(call, given, owner_id, call->route->permission)) || !end(call, open))
+        (!open->adds && !identity_may_act_on(call, given, owner_id, call->route->permission)) ||
+        !end(call, open))
         return false;
     identity_changes_add(changes, "state", "invited", "revoked");
     if (user->status == IDENTITY_USER_INVITED) {
@@ -324,7 +348,8 @@ static bool write_revoke(identity_call_t *call, void *data)
         !identity_db_found(call, identity_invitation_open(call->db, view->user->id, &open), &found))
         return false;
     if (!found || identity_invitation_state(open, call->now) != IDENTITY_INVITATION_INVITED)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username", "This user has no open invitation.");
+        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
+                             "This user has no open invitation.");
     return identity_invitation_revoke(call, view->user, open, "username") &&
            identity_user_assignments(call, view->user, &view->assignments) &&
            identity_answer(call, 200, identity_user_json(call, view->user, view->assignments));

@@ -17,23 +17,28 @@ static bool may_revoke(identity_call_t *call, const identity_key_row_t *key)
     if (!identity_principal_covers_entity(call, &want, &covers))
         return false;
     return covers ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "revoke_keys",
-                         "The key %s holds more than the caller, or the caller lacks USER.API.UPDATE.", key->id);
+           identity_deny(
+               call, IDENTITY_PROBLEM_NOT_ALLOWED, "revoke_keys",
+               "The key %s holds more than the caller, or the caller lacks USER.API.UPDATE.",
+               key->id);
 }
 
 static bool end_key(identity_call_t *call, identity_key_row_t *key)
 {
     identity_changes_t *changes = identity_changes_make(call);
-    identity_audit_t audit = {.action = "UPDATE", .type = "API_KEY", .id = key->id, .changes = changes};
+    identity_audit_t audit = {
+        .action = "UPDATE", .type = "API_KEY", .id = key->id, .changes = changes};
 
     if (!may_revoke(call, key))
         return false;
     identity_changes_add(changes, "status", "ACTIVE", "INACTIVE");
     key->active = false;
-    return identity_db_ok(call, identity_key_update(call->db, key, NULL)) && identity_audit(call, &audit);
+    return identity_db_ok(call, identity_key_update(call->db, key, NULL)) &&
+           identity_audit(call, &audit);
 }
 
-bool identity_made_keys(identity_call_t *call, const identity_user_row_t *user, bool ends, apr_array_header_t **rows)
+bool identity_made_keys(identity_call_t *call, const identity_user_row_t *user, bool ends,
+                        apr_array_header_t **rows)
 {
     if (!identity_db_ok(call, identity_keys_made_by(call->db, user->entity_id, user->id, rows)))
         return false;

@@ -20,19 +20,23 @@ bool identity_op_list_user_memberships(identity_call_t *call)
 
 /* ---- POST /users/{id}/memberships ------------------------------------------------------------------------------- */
 
-bool identity_membership_absent(identity_call_t *call, const identity_assignments_t *assignments, const char *owner_id,
-                                const char *account_id)
+bool identity_membership_absent(identity_call_t *call, const identity_assignments_t *assignments,
+                                const char *owner_id, const char *account_id)
 {
-    return !identity_membership_in(identity_assigned_memberships(assignments, owner_id), account_id) ||
-           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id", "There is a membership of this account already.");
+    return !identity_membership_in(identity_assigned_memberships(assignments, owner_id),
+                                   account_id) ||
+           identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id",
+                         "There is a membership of this account already.");
 }
 
 static bool write_membership(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
     identity_membership_request_t request = {.present_role_ids = NULL};
-    identity_audit_t audit = {
-        .action = "ADD_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was given."};
+    identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "An account membership was given."};
 
     if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
         !identity_membership_request_read_one(call, "account_memberships", &request))
@@ -91,8 +95,8 @@ static bool complete(identity_call_t *call, const identity_membership_row_t *pre
     return true;
 }
 
-static bool change(identity_call_t *call, const identity_user_view_t *view, const identity_membership_row_t *present,
-                   const apr_array_header_t *role_ids)
+static bool change(identity_call_t *call, const identity_user_view_t *view,
+                   const identity_membership_row_t *present, const apr_array_header_t *role_ids)
 {
     identity_membership_request_t request = {.present_role_ids = role_ids};
     identity_administered_t administered;
@@ -108,7 +112,8 @@ static bool change(identity_call_t *call, const identity_user_view_t *view, cons
                                         APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *)) ||
         !identity_administrators_before(call, view->assignments, call->id, &administered))
         return false;
-    identity_membership_row_t *row = APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *);
+    identity_membership_row_t *row =
+        APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *);
     const apr_array_header_t *wanted_ids = APR_ARRAY_IDX(request.role_ids, 0, apr_array_header_t *);
     row->id = present->id;
     audit.account = &row->account;
@@ -128,7 +133,8 @@ static bool write_change(identity_call_t *call, void *data)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     const apr_array_header_t *role_ids = identity_assigned_role_ids(view->assignments, present->id);
     /* Before the body is judged: it is not the caller's to change at all. */
-    return identity_may_change_membership(call, present, role_ids, view->assignments->roles, role_ids) &&
+    return identity_may_change_membership(call, present, role_ids, view->assignments->roles,
+                                          role_ids) &&
            complete(call, present, role_ids) && change(call, view, present, role_ids) &&
            identity_user_load(call, view) &&
            identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
@@ -142,8 +148,8 @@ bool identity_op_update_user_membership(identity_call_t *call)
 
 /* ---- DELETE /users/{id}/memberships/{membership} ---------------------------------------------------------------- */
 
-bool identity_membership_end(identity_call_t *call, identity_owner_t owner, const identity_assignments_t *assignments,
-                             identity_audit_t *audit)
+bool identity_membership_end(identity_call_t *call, identity_owner_t owner,
+                             const identity_assignments_t *assignments, identity_audit_t *audit)
 {
     const identity_membership_row_t *row = membership_of(call, assignments);
     identity_administered_t administered;
@@ -166,8 +172,10 @@ bool identity_membership_end(identity_call_t *call, identity_owner_t owner, cons
 static bool write_end(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
-    identity_audit_t audit = {
-        .action = "REMOVE_MEMBERSHIP", .type = "USER", .id = call->id, .message = "An account membership was taken."};
+    identity_audit_t audit = {.action = "REMOVE_MEMBERSHIP",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "An account membership was taken."};
 
     return identity_user_load(call, view) &&
            identity_membership_end(call, IDENTITY_OWNER_USER, view->assignments, &audit) &&

@@ -21,16 +21,18 @@ static const char *actor_of(const identity_call_t *call, const identity_user_row
     return fit(principal->name, principal->id);
 }
 
-static const char *details_of(identity_call_t *call, const identity_user_row_t *user, const identity_notice_t *notice)
+static const char *details_of(identity_call_t *call, const identity_user_row_t *user,
+                              const identity_notice_t *notice)
 {
-    json_t *details =
-        json_pack("{s:s, s:s*, s:s*}", "username", fit(notice->username ? notice->username : user->username, user->id),
-                  "address", notice->address, "actor", actor_of(call, user));
+    json_t *details = json_pack("{s:s, s:s*, s:s*}", "username",
+                                fit(notice->username ? notice->username : user->username, user->id),
+                                "address", notice->address, "actor", actor_of(call, user));
     size_t length;
 
     if (details && notice->expires_at)
         json_object_set_new(details, "expires_at", json_integer(notice->expires_at));
-    return details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length) : NULL;
+    return details ? identity_json_text(call->pool, identity_json_own(call->pool, details), &length)
+                   : NULL;
 }
 
 /* Why nobody is notified, or NULL. */
@@ -45,11 +47,13 @@ static const char *why_not(identity_call_t *call, const char *recipient)
     return NULL;
 }
 
-bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const identity_notice_t *notice,
-                     const char **untold)
+bool identity_notify(identity_call_t *call, const identity_user_row_t *to,
+                     const identity_notice_t *notice, const char **untold)
 {
-    identity_outbox_row_t mail = {.entity_id = to->entity_id, .user_id = to->id, .sealed = "", .sealed_with = ""};
-    const char *recipient = identity_mail_recipient(call, to, to->username), *why = why_not(call, recipient);
+    identity_outbox_row_t mail = {
+        .entity_id = to->entity_id, .user_id = to->id, .sealed = "", .sealed_with = ""};
+    const char *recipient = identity_mail_recipient(call, to, to->username),
+               *why = why_not(call, recipient);
 
     if (why) {
         *untold = why;
@@ -73,9 +77,9 @@ bool identity_notify(identity_call_t *call, const identity_user_row_t *to, const
 bool identity_audit_told(identity_call_t *call, identity_audit_t *audit, const char *untold)
 {
     if (untold)
-        audit->message =
-            apr_pstrcat(call->pool, audit->message ? audit->message : identity_changes_message(audit->changes),
-                        audit->message ? " " : ". ", untold, NULL);
+        audit->message = apr_pstrcat(
+            call->pool, audit->message ? audit->message : identity_changes_message(audit->changes),
+            audit->message ? " " : ". ", untold, NULL);
     return identity_audit(call, audit);
 }
 
@@ -83,10 +87,14 @@ bool identity_audit_told(identity_call_t *call, identity_audit_t *audit, const c
 
 bool identity_notice_failed(identity_call_t *call, const identity_outbox_row_t *mail, bool for_good)
 {
-    identity_audit_t audit = {
-        .action = "NOTICE_FAILED", .type = "USER", .id = mail->user_id, .entity_id = mail->entity_id, .actor = ""};
+    identity_audit_t audit = {.action = "NOTICE_FAILED",
+                              .type = "USER",
+                              .id = mail->user_id,
+                              .entity_id = mail->entity_id,
+                              .actor = ""};
 
-    audit.message = apr_psprintf(call->pool, "Nobody was told%s: the notice \"%s\" could not be delivered%s.",
-                                 for_good ? "" : " yet", mail->kind, for_good ? "" : " so far");
+    audit.message =
+        apr_psprintf(call->pool, "Nobody was told%s: the notice \"%s\" could not be delivered%s.",
+                     for_good ? "" : " yet", mail->kind, for_good ? "" : " so far");
     return identity_audit(call, &audit);
 }

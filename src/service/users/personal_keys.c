@@ -6,10 +6,12 @@
 #include "access/keys.h"
 #include "users/users.h"
 
-#define KEYS_MAX     100 /* of one user */
-#define LIFETIME     apr_time_from_sec(90 * 86400)
-#define SIGNED_IN    apr_time_from_sec(600) /* maximum age of the sign-in of a user who creates a key */
-#define PROOF_NEEDED "current_password is needed to make a key, unless the sign-in is less than 10 minutes old."
+#define KEYS_MAX 100 /* of one user */
+#define LIFETIME apr_time_from_sec(90 * 86400)
+#define SIGNED_IN                                                                                  \
+    apr_time_from_sec(600) /* maximum age of the sign-in of a user who creates a key */
+#define PROOF_NEEDED                                                                               \
+    "current_password is needed to make a key, unless the sign-in is less than 10 minutes old."
 
 typedef struct personal {
     bool own;
@@ -19,20 +21,22 @@ typedef struct personal {
     apr_hash_t *permissions;  /* key id -> JSON array */
 } personal_t;
 
-static json_t *personal_json(identity_call_t *call, const personal_t *personal, const identity_key_row_t *key,
-                             const char *text, json_t *permissions)
+static json_t *personal_json(identity_call_t *call, const personal_t *personal,
+                             const identity_key_row_t *key, const char *text, json_t *permissions)
 {
     const char *id = personal->user->id;
-    json_t *object =
-        identity_key_json(key, text, permissions, identity_memberships_json(call, personal->assignments, id));
+    json_t *object = identity_key_json(key, text, permissions,
+                                       identity_memberships_json(call, personal->assignments, id));
 
-    json_object_set_new(object, "team_memberships", identity_teams_json(call, personal->assignments, id));
+    json_object_set_new(object, "team_memberships",
+                        identity_teams_json(call, personal->assignments, id));
     return object;
 }
 
 static bool load_user(identity_call_t *call, personal_t *personal)
 {
-    personal->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
+    personal->own =
+        call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
     return identity_user_found(call, call->id, &personal->user) &&
            identity_user_assignments(call, personal->user, &personal->assignments);
 }
@@ -40,8 +44,8 @@ static bool load_user(identity_call_t *call, personal_t *personal)
 static bool load_permitted(identity_call_t *call, personal_t *personal)
 {
     return load_user(call, personal) &&
-           (personal->own ||
-            identity_may_act_on(call, personal->assignments, personal->user->id, call->route->permission));
+           (personal->own || identity_may_act_on(call, personal->assignments, personal->user->id,
+                                                 call->route->permission));
 }
 
 /* ---- GET /users/{id}/api-keys ----------------------------------------------------------------------------------- */
@@ -51,7 +55,8 @@ static bool load_list(identity_call_t *call, void *data)
     personal_t *personal = data;
 
     return load_permitted(call, personal) &&
-           identity_db_ok(call, identity_keys_of_user(call->db, personal->user->id, KEYS_MAX, &personal->rows)) &&
+           identity_db_ok(call, identity_keys_of_user(call->db, personal->user->id, KEYS_MAX,
+                                                      &personal->rows)) &&
            identity_keys_permissions(call, personal->rows, &personal->permissions);
 }
 
@@ -65,7 +70,8 @@ bool identity_op_list_user_api_keys(identity_call_t *call)
     for (int i = 0; i < personal.rows->nelts; i++) {
         const identity_key_row_t *key = APR_ARRAY_IDX(personal.rows, i, identity_key_row_t *);
         json_t *permissions = apr_hash_get(personal.permissions, key->id, APR_HASH_KEY_STRING);
-        json_array_append_new(list, personal_json(call, &personal, key, key->mask, json_incref(permissions)));
+        json_array_append_new(
+            list, personal_json(call, &personal, key, key->mask, json_incref(permissions)));
     }
     return identity_answer(call, 200, list);
 }
@@ -85,20 +91,24 @@ static bool load_creation(identity_call_t *call, void *data)
     personal_t *personal = &creation->personal;
 
     /* Whoever creates a key for somebody else can act as that person from then on. */
-    if (!load_user(call, personal) || !(personal->own || identity_needs_everything(call, "A key for somebody else")))
+    if (!load_user(call, personal) ||
+        !(personal->own || identity_needs_everything(call, "A key for somebody else")))
         return false;
     return personal->user->status == IDENTITY_USER_ACTIVE ||
-           identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "Only ACTIVE users can have personal keys.");
+           identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                         "Only ACTIVE users can have personal keys.");
 }
 
 static bool room_left(identity_call_t *call, const creation_t *creation)
 {
     apr_array_header_t *rows;
 
-    if (!identity_db_ok(call, identity_keys_of_user(call->db, creation->personal.user->id, KEYS_MAX, &rows)))
+    if (!identity_db_ok(
+            call, identity_keys_of_user(call->db, creation->personal.user->id, KEYS_MAX, &rows)))
         return false;
-    return rows->nelts < KEYS_MAX || identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                                                   "A user can have %d personal keys: delete one first.", KEYS_MAX);
+    return rows->nelts < KEYS_MAX ||
+           identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
+                         "A user can have %d personal keys: delete one first.", KEYS_MAX);
 }
 
 static bool write_creation(identity_call_t *call, void *data)
@@ -117,11 +127,12 @@ static bool write_creation(identity_call_t *call, void *data)
     identity_changes_add_time(changes, "expires_at", 0, row->expires_at);
     identity_changes_add_list(changes, "permissions", NULL, creation->names);
     if (!load_creation(call, creation) || !room_left(call, creation) ||
-        !identity_db_ok(call, identity_key_insert(call->db, row, creation->names)) || !identity_audit(call, &audit))
+        !identity_db_ok(call, identity_key_insert(call->db, row, creation->names)) ||
+        !identity_audit(call, &audit))
         return false;
-    return identity_answer(
-        call, 201,
-        personal_json(call, &creation->personal, row, creation->key, identity_key_names_json(creation->names)));
+    return identity_answer(call, 201,
+                           personal_json(call, &creation->personal, row, creation->key,
+                                         identity_key_names_json(creation->names)));
 }
 
 static bool read_expiry(identity_call_t *call, apr_time_t *expires_at)
@@ -133,7 +144,8 @@ static bool read_expiry(identity_call_t *call, apr_time_t *expires_at)
         return true;
     identity_time_parse(identity_json_string(call->body, "expires_at"), expires_at);
     if (*expires_at <= call->now)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at", "expires_at must lie in the future.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
+                             "expires_at must lie in the future.");
     return *expires_at - call->now <= longest ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
                          "expires_at lies further ahead than personal keys live on this server.");
@@ -165,14 +177,17 @@ bool identity_op_create_user_api_key(identity_call_t *call)
     creation_t creation = {.row = {.role_type = IDENTITY_KEY_ADMINISTRATOR}};
     const identity_principal_t *principal = call->principal;
 
-    if (!read_expiry(call, &creation.row.expires_at) || !identity_permissions_read(call, &creation.names) ||
+    if (!read_expiry(call, &creation.row.expires_at) ||
+        !identity_permissions_read(call, &creation.names) ||
         !identity_read(call, load_creation, &creation))
         return false;
     bool fresh = principal->authenticated_at && call->now - principal->authenticated_at < SIGNED_IN;
-    if (creation.personal.own && !fresh && !identity_owner_proved(call, creation.personal.user, PROOF_NEEDED))
+    if (creation.personal.own && !fresh &&
+        !identity_owner_proved(call, creation.personal.user, PROOF_NEEDED))
         return false;
     /* Everybody may create their own, and delete them again. */
-    if (creation.personal.own && !identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, principal->id))
+    if (creation.personal.own &&
+        !identity_ratelimit_take(call, IDENTITY_RATE_REFRESH, principal->id))
         return false;
     return fill_row(call, &creation) && identity_write(call, write_creation, &creation);
 }
@@ -188,17 +203,21 @@ typedef struct deletion {
 static bool write_deletion(identity_call_t *call, void *data)
 {
     deletion_t *deletion = data;
-    identity_audit_t audit = {
-        .action = "DELETE", .type = "API_KEY", .id = call->inner_id, .message = "A personal key was deleted."};
+    identity_audit_t audit = {.action = "DELETE",
+                              .type = "API_KEY",
+                              .id = call->inner_id,
+                              .message = "A personal key was deleted."};
     bool found;
 
     if (!load_permitted(call, &deletion->personal) ||
-        !identity_db_found(call, identity_key_of_user(call->db, call->id, call->inner_id, &deletion->row), &found))
+        !identity_db_found(
+            call, identity_key_of_user(call->db, call->id, call->inner_id, &deletion->row), &found))
         return false;
     if (!found)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
     deletion->row->active = false;
-    return identity_key_narrowing(call, deletion->row, &deletion->names) && identity_audit(call, &audit) &&
+    return identity_key_narrowing(call, deletion->row, &deletion->names) &&
+           identity_audit(call, &audit) &&
            identity_db_ok(call, identity_key_delete(call->db, call->id, call->inner_id));
 }
 
@@ -215,7 +234,8 @@ bool identity_op_delete_user_api_key(identity_call_t *call)
 
 /* ---- the end of all --------------------------------------------------------------------------------------------- */
 
-bool identity_personal_keys_end(identity_call_t *call, const identity_user_row_t *user, const char *actor)
+bool identity_personal_keys_end(identity_call_t *call, const identity_user_row_t *user,
+                                const char *actor)
 {
     apr_array_header_t *rows, *ids = apr_array_make(call->pool, 4, sizeof(const char *));
     identity_changes_t *changes = identity_changes_make(call);
@@ -234,5 +254,6 @@ bool identity_personal_keys_end(identity_call_t *call, const identity_user_row_t
         APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(rows, i, identity_key_row_t *)->id;
     identity_changes_add_list(changes, "api_keys", ids, NULL);
     audit.message = apr_psprintf(call->pool, "Personal keys ended: %d.", rows->nelts);
-    return identity_db_ok(call, identity_keys_delete_user(call->db, user->id)) && identity_audit(call, &audit);
+    return identity_db_ok(call, identity_keys_delete_user(call->db, user->id)) &&
+           identity_audit(call, &audit);
 }

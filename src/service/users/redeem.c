@@ -15,16 +15,19 @@ const char *redeem_prefix(identity_secret_kind_t kind)
 bool redeem_dead(identity_call_t *call)
 {
     return identity_ratelimit_failed(call) &&
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token", "This link is not valid any more.");
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
+                         "This link is not valid any more.");
 }
 
 bool redeem_expired(identity_call_t *call)
 {
-    return identity_ratelimit_failed(call) && identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
-                                                            "This link has expired; please ask for a new one.");
+    return identity_ratelimit_failed(call) &&
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
+                         "This link has expired; please ask for a new one.");
 }
 
-bool redeem_begin(identity_call_t *call, identity_secret_kind_t kind, const char *token, redemption_t *redemption)
+bool redeem_begin(identity_call_t *call, identity_secret_kind_t kind, const char *token,
+                  redemption_t *redemption)
 {
     memset(redemption, 0, sizeof *redemption);
     redemption->kind = kind;
@@ -38,10 +41,13 @@ bool redeem_find(identity_call_t *call, redemption_t *redemption)
 {
     bool found;
 
-    if (!identity_db_found(
-            call, identity_secret_get(call->db, redemption->digest, redemption->kind, &redemption->secret), &found))
+    if (!identity_db_found(call,
+                           identity_secret_get(call->db, redemption->digest, redemption->kind,
+                                               &redemption->secret),
+                           &found))
         return false;
-    return found ? identity_ratelimit_account(call, redemption->secret->user_id) : redeem_dead(call);
+    return found ? identity_ratelimit_account(call, redemption->secret->user_id)
+                 : redeem_dead(call);
 }
 
 bool redeem_lives(identity_call_t *call, const redemption_t *redemption)
@@ -55,7 +61,9 @@ bool redeem_user(identity_call_t *call, redemption_t *redemption)
 {
     bool found;
 
-    if (!identity_db_found(call, identity_user_by_id(call->db, redemption->secret->user_id, &redemption->user), &found))
+    if (!identity_db_found(
+            call, identity_user_by_id(call->db, redemption->secret->user_id, &redemption->user),
+            &found))
         return false;
     return found || redeem_dead(call);
 }
@@ -63,18 +71,22 @@ bool redeem_user(identity_call_t *call, redemption_t *redemption)
 bool redeem_spend(identity_call_t *call, redemption_t *redemption)
 {
     bool won;
-    return identity_db_found(call, identity_secret_spend(call->db, redemption->digest, call->now), &won) &&
+    return identity_db_found(call, identity_secret_spend(call->db, redemption->digest, call->now),
+                             &won) &&
            (won || redeem_dead(call));
 }
 
 bool redeem_hash(identity_call_t *call, redemption_t *redemption)
 {
-    return identity_password_permitted(call, redemption->password, redemption->user->username, "new_password") &&
+    return identity_password_permitted(call, redemption->password, redemption->user->username,
+                                       "new_password") &&
            identity_hash_password(call, redemption->user->canonical,
-                                  identity_password_normalise(call->pool, redemption->password), &redemption->hash);
+                                  identity_password_normalise(call->pool, redemption->password),
+                                  &redemption->hash);
 }
 
-bool redeem_begin_with_body(identity_call_t *call, identity_secret_kind_t kind, redemption_t *redemption)
+bool redeem_begin_with_body(identity_call_t *call, identity_secret_kind_t kind,
+                            redemption_t *redemption)
 {
     if (!redeem_begin(call, kind, identity_json_string(call->body, "token"), redemption))
         return false;

@@ -23,7 +23,8 @@ const char *redeem_prefix(identity_secret_kind_t kind);
 bool redeem_dead(identity_call_t *call);
 bool redeem_expired(identity_call_t *call);
 /* Begins a redemption; a token of another form is refused without a look-up. */
-bool redeem_begin(identity_call_t *call, identity_secret_kind_t kind, const char *token, redemption_t *redemption);
+bool redeem_begin(identity_call_t *call, identity_secret_kind_t kind, const char *token,
+                  redemption_t *redemption);
 /* Each reads: the secret, which must exist; whether it is live; its user. */
 bool redeem_find(identity_call_t *call, redemption_t *redemption);
 bool redeem_lives(identity_call_t *call, const redemption_t *redemption);
@@ -36,7 +37,8 @@ static inline bool redeem_proves(const redemption_t *redemption)
     return !redemption->secret || !redemption->secret->handed;
 }
 /* redeem_begin with the body's token and new password. */
-bool redeem_begin_with_body(identity_call_t *call, identity_secret_kind_t kind, redemption_t *redemption);
+bool redeem_begin_with_body(identity_call_t *call, identity_secret_kind_t kind,
+                            redemption_t *redemption);
 /* Validates and hashes the user's new password, under the hashing semaphore. No connection may be held. */
 bool redeem_hash(identity_call_t *call, redemption_t *redemption);
 /* Reads all three for a pending change of address (confirm_address.c). */

@@ -35,8 +35,9 @@ static bool answer(identity_call_t *call, const sessions_t *sessions)
     json_t *list = json_array(), *wrapper = json_object();
 
     for (int i = 0; i < sessions->rows->nelts; i++)
-        json_array_append_new(list,
-                              session_json(call, APR_ARRAY_IDX(sessions->rows, i, const identity_session_row_t *)));
+        json_array_append_new(
+            list,
+            session_json(call, APR_ARRAY_IDX(sessions->rows, i, const identity_session_row_t *)));
     json_object_set_new(wrapper, "data", list);
     return identity_answer(call, 200, wrapper);
 }
@@ -45,11 +46,12 @@ static bool load(identity_call_t *call, void *data)
 {
     sessions_t *sessions = data;
 
-    sessions->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
+    sessions->own =
+        call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, call->id) == 0;
     if (!identity_user_found(call, call->id, &sessions->user))
         return false;
-    return identity_db_ok(
-        call, identity_sessions_live(call->db, sessions->user->id, call->now, IDENTITY_SESSIONS_MAX, &sessions->rows));
+    return identity_db_ok(call, identity_sessions_live(call->db, sessions->user->id, call->now,
+                                                       IDENTITY_SESSIONS_MAX, &sessions->rows));
 }
 
 /* Where somebody is signed in may only be seen by callers who could end those sessions: not for users with more
@@ -61,8 +63,9 @@ static bool load_permitted(identity_call_t *call, void *data)
 
     if (!load(call, sessions))
         return false;
-    return sessions->own || (identity_user_assignments(call, sessions->user, &assignments) &&
-                             identity_may_act_on(call, assignments, sessions->user->id, call->route->permission));
+    return sessions->own ||
+           (identity_user_assignments(call, sessions->user, &assignments) &&
+            identity_may_act_on(call, assignments, sessions->user->id, call->route->permission));
 }
 
 bool identity_op_list_user_sessions(identity_call_t *call)
@@ -76,7 +79,8 @@ bool identity_op_list_user_sessions(identity_call_t *call)
 /* Removes one row from the list (wanted true), or all others: returns how many. */
 static int take_out(identity_call_t *call, sessions_t *sessions, const char *id, bool request)
 {
-    apr_array_header_t *left = apr_array_make(call->pool, sessions->rows->nelts + 1, sizeof(void *));
+    apr_array_header_t *left =
+        apr_array_make(call->pool, sessions->rows->nelts + 1, sizeof(void *));
     int before = sessions->rows->nelts;
 
     for (int i = 0; i < before; i++) {
@@ -97,7 +101,8 @@ static bool write_end_all(identity_call_t *call, void *data)
         return false;
     int ended = take_out(call, sessions, sessions->except, false);
     audit.message = apr_psprintf(call->pool, "Sessions ended: %d.", ended);
-    if (ended && (!identity_db_ok(call, identity_sessions_end(call->db, call->id, sessions->except, call->now)) ||
+    if (ended && (!identity_db_ok(call, identity_sessions_end(call->db, call->id, sessions->except,
+                                                              call->now)) ||
                   !identity_audit(call, &audit)))
         return false;
     return answer(call, sessions);
@@ -117,8 +122,10 @@ bool identity_op_end_user_sessions(identity_call_t *call)
 static bool write_end_one(identity_call_t *call, void *data)
 {
     sessions_t *sessions = data;
-    identity_audit_t audit = {
-        .action = "SESSION_ENDED", .type = "SESSION", .id = call->inner_id, .message = "A session was ended."};
+    identity_audit_t audit = {.action = "SESSION_ENDED",
+                              .type = "SESSION",
+                              .id = call->inner_id,
+                              .message = "A session was ended."};
 
     if (!load_permitted(call, sessions))
         return false;

@@ -9,14 +9,16 @@ typedef struct view {
     identity_assignments_t *assignments;
 } view_t;
 
-static json_t *team_json(identity_call_t *call, const identity_team_row_t *team, identity_assignments_t *assignments)
+static json_t *team_json(identity_call_t *call, const identity_team_row_t *team,
+                         identity_assignments_t *assignments)
 {
     json_t *object = json_object();
 
     json_object_set_new(object, "id", json_string(team->id));
     json_object_set_new(object, "entity_id", json_string(team->entity_id));
     json_object_set_new(object, "name", json_string(team->name));
-    json_object_set_new(object, "account_memberships", identity_memberships_json(call, assignments, team->id));
+    json_object_set_new(object, "account_memberships",
+                        identity_memberships_json(call, assignments, team->id));
     return object;
 }
 
@@ -25,8 +27,9 @@ static bool load_team(identity_call_t *call, void *data)
     view_t *view = data;
     bool found;
 
-    if (!identity_db_found(call, identity_team_get(call->db, call->principal->entity_id, call->id, &view->team),
-                           &found))
+    if (!identity_db_found(
+            call, identity_team_get(call->db, call->principal->entity_id, call->id, &view->team),
+            &found))
         return false;
     if (!found) {
         identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL, NULL);
@@ -44,7 +47,8 @@ static bool load_list(identity_call_t *call, identity_listing_t *page)
 {
     identity_assignments_t *assignments;
 
-    if (!identity_assignments_load(call, IDENTITY_OWNER_TEAM, identity_row_ids(call->pool, page->rows), &assignments))
+    if (!identity_assignments_load(call, IDENTITY_OWNER_TEAM,
+                                   identity_row_ids(call->pool, page->rows), &assignments))
         return false;
     page->beside = assignments;
     return true;
@@ -70,8 +74,10 @@ static bool answer_list(identity_call_t *call, const identity_listing_t *page, j
 
 bool identity_op_list_teams(identity_call_t *call)
 {
-    static const identity_collection_t teams = {
-        .of = IDENTITY_PAGE_OF_TEAMS, .load = load_list, .row_json = row_json, .answer = answer_list};
+    static const identity_collection_t teams = {.of = IDENTITY_PAGE_OF_TEAMS,
+                                                .load = load_list,
+                                                .row_json = row_json,
+                                                .answer = answer_list};
     return identity_collection_list(call, &teams);
 }
 
@@ -97,7 +103,8 @@ static bool write_creation(identity_call_t *call, void *data)
 {
     identity_team_row_t *team = data;
     identity_assignments_t *none;
-    identity_audit_t audit = {.action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
+    identity_audit_t audit = {
+        .action = "CREATE", .type = "TEAM", .id = team->id, .message = "A team was created."};
 
     identity_db_status_t status = identity_team_insert(call->db, team);
     if (status == IDENTITY_DB_CONFLICT)
@@ -115,7 +122,8 @@ bool identity_op_create_team(identity_call_t *call)
                                 .created_at = call->now};
 
     if (entity && strcmp(entity, team.entity_id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id", "There is no such entity.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "entity_id",
+                             "There is no such entity.");
     if (!identity_name_compared(call, team.name, &canonical))
         return false;
     team.id = identity_call_id(call, "team");
@@ -127,7 +135,8 @@ bool identity_op_create_team(identity_call_t *call)
 static bool rename_team(identity_call_t *call, view_t *view, const char *name)
 {
     identity_changes_t *changes = identity_changes_make(call);
-    identity_audit_t audit = {.action = "UPDATE", .type = "TEAM", .id = call->id, .changes = changes};
+    identity_audit_t audit = {
+        .action = "UPDATE", .type = "TEAM", .id = call->id, .changes = changes};
 
     identity_changes_add(changes, "name", view->team->name, name);
     view->team->name = name;
@@ -135,7 +144,8 @@ static bool rename_team(identity_call_t *call, view_t *view, const char *name)
     if (status == IDENTITY_DB_CONFLICT)
         return name_taken(call);
     return identity_db_ok(call, status) &&
-           identity_audit_accounts(call, &audit, identity_assigned_memberships(view->assignments, call->id));
+           identity_audit_accounts(call, &audit,
+                                   identity_assigned_memberships(view->assignments, call->id));
 }
 
 /* People recognise a team's purpose by its name: changing it requires the right to grant and revoke what the team
@@ -168,7 +178,8 @@ static bool write_deletion(identity_call_t *call, void *data)
 {
     view_t *view = data;
     identity_administered_t administered;
-    identity_audit_t audit = {.action = "DELETE", .type = "TEAM", .id = call->id, .message = "A team was deleted."};
+    identity_audit_t audit = {
+        .action = "DELETE", .type = "TEAM", .id = call->id, .message = "A team was deleted."};
 
     if (!load_team(call, view))
         return false;
@@ -177,7 +188,8 @@ static bool write_deletion(identity_call_t *call, void *data)
            identity_administrators_before(call, view->assignments, call->id, &administered) &&
            identity_db_ok(call, identity_team_delete(call->db, view->team->entity_id, call->id)) &&
            identity_administrators_remain(call, &administered) &&
-           identity_audit_accounts(call, &audit, identity_assigned_memberships(view->assignments, call->id)) &&
+           identity_audit_accounts(call, &audit,
+                                   identity_assigned_memberships(view->assignments, call->id)) &&
            identity_answer(call, 200, team_json(call, view->team, view->assignments));
 }
 
@@ -198,7 +210,8 @@ static bool write_membership(identity_call_t *call, void *data)
                               .id = call->id,
                               .message = "An account membership was given to all of the team."};
 
-    if (!load_team(call, view) || !identity_membership_request_read_one(call, "account_memberships", &request) ||
+    if (!load_team(call, view) ||
+        !identity_membership_request_read_one(call, "account_memberships", &request) ||
         !identity_may_grant_to_team(call, view->assignments, call->id))
         return false;
     audit.account = &APR_ARRAY_IDX(request.memberships, 0, identity_membership_row_t *)->account;
@@ -227,7 +240,8 @@ static bool write_membership_end(identity_call_t *call, void *data)
                               .id = call->id,
                               .message = "An account membership was taken from all of the team."};
 
-    return load_team(call, view) && identity_membership_end(call, IDENTITY_OWNER_TEAM, view->assignments, &audit) &&
+    return load_team(call, view) &&
+           identity_membership_end(call, IDENTITY_OWNER_TEAM, view->assignments, &audit) &&
            load_team(call, view) &&
            identity_answer(call, 200, identity_memberships_json(call, view->assignments, call->id));
 }

@@ -17,10 +17,12 @@ static apr_time_t erased_at(const identity_call_t *call, const identity_user_row
     return user->deleted_at + call->env->settings->retention.deleted;
 }
 
-bool identity_user_present(identity_call_t *call, const identity_user_row_t *user, const char *field)
+bool identity_user_present(identity_call_t *call, const identity_user_row_t *user,
+                           const char *field)
 {
     return !user->deleted_at ||
-           identity_deny(call, IDENTITY_PROBLEM_STATE, field, "This user was deleted, and can be restored until %s.",
+           identity_deny(call, IDENTITY_PROBLEM_STATE, field,
+                         "This user was deleted, and can be restored until %s.",
                          identity_time_format(call->pool, erased_at(call, user)));
 }
 
@@ -31,9 +33,11 @@ static bool load(identity_call_t *call, identity_user_view_t *view)
            identity_may_act_on(call, view->assignments, call->id, call->route->permission);
 }
 
-static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
+static bool on_record(identity_call_t *call, const identity_user_view_t *view,
+                      identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit, identity_assigned_memberships(view->assignments, view->user->id));
+    return identity_audit_accounts(
+        call, audit, identity_assigned_memberships(view->assignments, view->user->id));
 }
 
 static bool answer(identity_call_t *call, const identity_user_view_t *view)
@@ -45,7 +49,8 @@ static bool answer(identity_call_t *call, const identity_user_view_t *view)
 
 static bool tell(identity_call_t *call, const identity_user_row_t *user, identity_audit_t *audit)
 {
-    const identity_notice_t notice = {.kind = IDENTITY_MAIL_DELETED, .expires_at = erased_at(call, user)};
+    const identity_notice_t notice = {.kind = IDENTITY_MAIL_DELETED,
+                                      .expires_at = erased_at(call, user)};
     const char *untold = NULL;
 
     if (!identity_notify(call, user, &notice, &untold))
@@ -71,8 +76,11 @@ static bool write_deletion(identity_call_t *call, void *data)
     identity_user_view_t *view = data;
     identity_administered_t administered;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_audit_t audit = {
-        .action = "DELETE", .type = "USER", .id = call->id, .message = "A user was deleted.", .changes = changes};
+    identity_audit_t audit = {.action = "DELETE",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "A user was deleted.",
+                              .changes = changes};
 
     if (!load(call, view) || !identity_user_present(call, view->user, NULL))
         return false;
@@ -96,8 +104,11 @@ static bool write_restoration(identity_call_t *call, void *data)
 {
     identity_user_view_t *view = data;
     identity_changes_t *changes = identity_changes_make(call);
-    identity_audit_t audit = {
-        .action = "RESTORE", .type = "USER", .id = call->id, .message = "A user was restored.", .changes = changes};
+    identity_audit_t audit = {.action = "RESTORE",
+                              .type = "USER",
+                              .id = call->id,
+                              .message = "A user was restored.",
+                              .changes = changes};
 
     if (!load(call, view))
         return false;
@@ -113,8 +124,8 @@ static bool write_restoration(identity_call_t *call, void *data)
     user->deleted_at = 0;
     user->updated_at = call->now;
     return identity_db_ok(call, identity_user_update(call->db, user)) &&
-           identity_db_ok(call, identity_user_deleted(call->db, user->id, 0)) && on_record(call, view, &audit) &&
-           answer(call, view);
+           identity_db_ok(call, identity_user_deleted(call->db, user->id, 0)) &&
+           on_record(call, view, &audit) && answer(call, view);
 }
 
 bool identity_op_restore_user(identity_call_t *call)
@@ -141,7 +152,8 @@ static const char *pseudonym_of(identity_call_t *call, const identity_user_row_t
     return identity_id_of_name(call->pool, "user", digest);
 }
 
-bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit, bool *over)
+bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user, apr_int64_t limit,
+                         bool *over)
 {
     /* Keep the pseudonym of the first step, even if the keys have changed since. */
     const char *pseudonym = *user->pseudonym ? user->pseudonym : pseudonym_of(call, user);
@@ -152,6 +164,7 @@ bool identity_user_erase(identity_call_t *call, const identity_user_row_t *user,
                               .actor = "",
                               .message = "The personal data of a deleted user was erased."};
 
-    return pseudonym && identity_db_ok(call, identity_erasure_step(call->db, user, pseudonym, limit, over)) &&
+    return pseudonym &&
+           identity_db_ok(call, identity_erasure_step(call->db, user, pseudonym, limit, over)) &&
            (!*over || identity_audit(call, &audit));
 }

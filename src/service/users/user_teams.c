@@ -6,8 +6,9 @@
 
 static bool answer_teams(identity_call_t *call, const identity_user_view_t *view)
 {
-    return identity_answer(call, 200,
-                           json_pack("{s:o}", "data", identity_teams_json(call, view->assignments, call->id)));
+    return identity_answer(
+        call, 200,
+        json_pack("{s:o}", "data", identity_teams_json(call, view->assignments, call->id)));
 }
 
 bool identity_op_list_user_teams(identity_call_t *call)
@@ -24,8 +25,8 @@ bool identity_op_list_user_teams(identity_call_t *call)
     return identity_answer_written(call, &writer);
 }
 
-static identity_team_member_row_t *member_of(const identity_call_t *call, const identity_user_view_t *view,
-                                             const char *team_id)
+static identity_team_member_row_t *member_of(const identity_call_t *call,
+                                             const identity_user_view_t *view, const char *team_id)
 {
     const apr_array_header_t *rows = identity_assigned_teams(view->assignments, call->id);
 
@@ -47,7 +48,8 @@ static bool make_room(identity_call_t *call, const identity_user_view_t *view, c
     if (!row)
         return true;
     if (!row->end_at || row->end_at > call->now)
-        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "team_id", "The user is in this team already.");
+        return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "team_id",
+                             "The user is in this team already.");
     return identity_db_ok(call, identity_team_member_delete(call->db, row->entity_id, row->id));
 }
 
@@ -68,7 +70,8 @@ static bool write_team(identity_call_t *call, void *data)
     return make_room(call, view, team_id) &&
            identity_membership_request_write(call, IDENTITY_OWNER_USER, call->id, &request) &&
            identity_user_load(call, view) &&
-           identity_audit_accounts(call, &audit, identity_assigned_team_memberships(view->assignments, team_id)) &&
+           identity_audit_accounts(
+               call, &audit, identity_assigned_team_memberships(view->assignments, team_id)) &&
            identity_answer(call, 201, identity_teams_json(call, view->assignments, call->id));
 }
 
@@ -86,9 +89,11 @@ static bool may_take(identity_call_t *call, const identity_user_view_t *view)
     return identity_may_act_on(call, view->assignments, call->id, call->route->permission);
 }
 
-static bool on_record(identity_call_t *call, const identity_user_view_t *view, identity_audit_t *audit)
+static bool on_record(identity_call_t *call, const identity_user_view_t *view,
+                      identity_audit_t *audit)
 {
-    return identity_audit_accounts(call, audit, identity_assigned_team_memberships(view->assignments, call->inner_id));
+    return identity_audit_accounts(
+        call, audit, identity_assigned_team_memberships(view->assignments, call->inner_id));
 }
 
 /* Times are shown in seconds: sending one back unchanged changes nothing. */
@@ -103,14 +108,16 @@ static void read_time(const char *text, apr_time_t *time)
 /* The requested period; an end in the past is allowed without a beginning before it. */
 static bool read_window(identity_call_t *call, identity_team_member_row_t *row)
 {
-    const char *start = identity_json_string(call->body, "start_at"), *end = identity_json_string(call->body, "end_at");
+    const char *start = identity_json_string(call->body, "start_at"),
+               *end = identity_json_string(call->body, "end_at");
 
     read_time(start, &row->start_at);
     read_time(end, &row->end_at);
     if (!end && json_object_get(call->body, "end_at"))
         row->end_at = 0;
     if (row->end_at > call->now && row->end_at <= row->start_at)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, start && !end ? "start_at" : "end_at",
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD,
+                             start && !end ? "start_at" : "end_at",
                              "end_at must be later than start_at.");
     return true;
 }
@@ -132,10 +139,12 @@ static bool write_window(identity_call_t *call, void *data)
     before = *row;
     if (!read_window(call, row))
         return false;
-    bool shorter = row->start_at > before.start_at || (row->end_at && (!before.end_at || row->end_at < before.end_at));
+    bool shorter = row->start_at > before.start_at ||
+                   (row->end_at && (!before.end_at || row->end_at < before.end_at));
     if (row->start_at == before.start_at && row->end_at == before.end_at)
         return answer_teams(call, view);
-    audit.message = apr_pstrcat(call->pool, "The time in the team ", row->team_id, " was changed.", NULL);
+    audit.message =
+        apr_pstrcat(call->pool, "The time in the team ", row->team_id, " was changed.", NULL);
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_team(changes, &before, row);
     audit.changes = changes;
@@ -167,7 +176,8 @@ static bool write_leave(identity_call_t *call, void *data)
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_team(changes, row, NULL);
     audit.changes = changes;
-    return identity_may_move_in_team(call, view->assignments, call->inner_id) && may_take(call, view) &&
+    return identity_may_move_in_team(call, view->assignments, call->inner_id) &&
+           may_take(call, view) &&
            identity_administrators_before(call, view->assignments, call->id, &administered) &&
            identity_db_ok(call, identity_team_member_delete(call->db, row->entity_id, row->id)) &&
            identity_administrators_remain(call, &administered) && on_record(call, view, &audit) &&

@@ -24,12 +24,14 @@ static bool write_creation(identity_call_t *call, void *data)
                               .changes = user->login ? changes : NULL};
 
     identity_changes_add(changes, "login", NULL, user->login);
-    if (!identity_user_make(call, user, false, "username") || (user->login && !identity_login_claim(call, user)))
+    if (!identity_user_make(call, user, false, "username") ||
+        (user->login && !identity_login_claim(call, user)))
         return false;
     if (user->status == IDENTITY_USER_INVITED &&
         !identity_invite_user(call, user, NULL, &creation->link, "username", NULL))
         return false;
-    return identity_audit(call, &audit) && identity_user_assignments(call, user, &creation->assignments) &&
+    return identity_audit(call, &audit) &&
+           identity_user_assignments(call, user, &creation->assignments) &&
            identity_answer(call, 201, identity_user_json(call, user, creation->assignments));
 }
 
@@ -37,7 +39,8 @@ static bool write_creation(identity_call_t *call, void *data)
 static bool may_set_login(identity_call_t *call)
 {
     return identity_permset_has(&call->permissions, "USER.MORTAL.UPDATE") ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "login", "This needs the permission USER.MORTAL.UPDATE.");
+           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "login",
+                         "This needs the permission USER.MORTAL.UPDATE.");
 }
 
 /* The status requested by `status` and its older alias `active`; both must be consistent with whether there is a
@@ -45,15 +48,17 @@ static bool may_set_login(identity_call_t *call)
 static bool first_status(identity_call_t *call, bool password, identity_user_status_t *status)
 {
     const char *asked = identity_json_string(call->body, "status");
-    bool active = identity_json_boolean(call->body, "active", true), says = identity_json_has(call->body, "active");
+    bool active = identity_json_boolean(call->body, "active", true),
+         says = identity_json_has(call->body, "active");
 
     *status = password ? IDENTITY_USER_ACTIVE : IDENTITY_USER_INVITED;
     if (password && asked ? strcmp(asked, "INACTIVE") == 0 : password && !active)
         *status = IDENTITY_USER_INACTIVE;
     if (asked && strcmp(asked, identity_user_status_name(*status)) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "status",
-                             password ? "status must be ACTIVE or INACTIVE for a user with a password."
-                                      : "status must be INVITED for a user without a password.");
+                             password
+                                 ? "status must be ACTIVE or INACTIVE for a user with a password."
+                                 : "status must be INVITED for a user without a password.");
     if (says && active != (*status == IDENTITY_USER_ACTIVE))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
                              password ? "active says something else than status."
@@ -75,17 +80,21 @@ bool identity_op_create_user(identity_call_t *call)
     user->created_at = user->updated_at = call->now;
     user->version = 1;
     if (password && call->principal->key_id)
-        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password", "A personal key sets no passwords.");
-    if ((user->login && !may_set_login(call)) || !first_status(call, password != NULL, &user->status))
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password",
+                             "A personal key sets no passwords.");
+    if ((user->login && !may_set_login(call)) ||
+        !first_status(call, password != NULL, &user->status))
         return false;
     if (password) {
         user->password_changed_at = call->now;
         if (!identity_password_permitted(call, password, username, "password") ||
-            !identity_hash_password(call, user->canonical, identity_password_normalise(call->pool, password),
+            !identity_hash_password(call, user->canonical,
+                                    identity_password_normalise(call->pool, password),
                                     &user->password_hash))
             return false;
     } else if (!identity_mail_possible(call, username, "username") ||
-               !identity_ratelimit_take(call, IDENTITY_RATE_INVITE, identity_credential_id(call->principal)) ||
+               !identity_ratelimit_take(call, IDENTITY_RATE_INVITE,
+                                        identity_credential_id(call->principal)) ||
                !identity_link_make(call, IDENTITY_TOKEN_INVITE, &creation.link)) {
         return false;
     } else {
@@ -120,7 +129,8 @@ static bool leads(const identity_user_row_t *user, const char *request)
     if (strcmp(request, "INACTIVE") == 0)
         return true;
     return user->status == IDENTITY_USER_INACTIVE &&
-           strcmp(request, user->password_hash || user->verified_at ? "ACTIVE" : "INVITE_REVOKED") == 0;
+           strcmp(request,
+                  user->password_hash || user->verified_at ? "ACTIVE" : "INVITE_REVOKED") == 0;
 }
 
 static bool wants_status(identity_call_t *call, update_t *update)
@@ -129,20 +139,22 @@ static bool wants_status(identity_call_t *call, update_t *update)
                *present = identity_user_status_name(update->user->status);
     bool is_active = update->user->status == IDENTITY_USER_ACTIVE;
     bool by_status = asked && strcmp(asked, present) != 0;
-    bool by_alias =
-        identity_json_has(call->body, "active") && identity_json_boolean(call->body, "active", is_active) != is_active;
+    bool by_alias = identity_json_has(call->body, "active") &&
+                    identity_json_boolean(call->body, "active", is_active) != is_active;
 
     if (!by_status && !by_alias)
         return true;
     /* A client may send both back as read and change one: the one that differs counts. */
     const char *request = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
     if (by_status && by_alias && (strcmp(asked, "ACTIVE") == 0) == is_active)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active", "active says something else than status.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
+                             "active says something else than status.");
     if (!leads(update->user, request))
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, by_status ? "status" : "active",
-                             "A user who is %s cannot be made %s this way: invitations are made, revoked and accepted "
-                             "by their own calls.",
-                             present, request);
+        return identity_deny(
+            call, IDENTITY_PROBLEM_STATE, by_status ? "status" : "active",
+            "A user who is %s cannot be made %s this way: invitations are made, revoked and accepted "
+            "by their own calls.",
+            present, request);
     update->to_status = request;
     return true;
 }
@@ -152,10 +164,12 @@ static bool wants_end(identity_call_t *call, update_t *update)
     const char *asked = identity_json_string(call->body, "status");
     bool stays = !update->to_status && update->user->status == IDENTITY_USER_INACTIVE;
 
-    update->ends = update->to_status ? strcmp(update->to_status, "INACTIVE") == 0
-                                     : stays && (asked || !identity_json_boolean(call->body, "active", true));
+    update->ends = update->to_status
+                       ? strcmp(update->to_status, "INACTIVE") == 0
+                       : stays && (asked || !identity_json_boolean(call->body, "active", true));
     return update->ends || !update->revokes ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "revoke_keys", "revoke_keys goes with status INACTIVE.");
+           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "revoke_keys",
+                         "revoke_keys goes with status INACTIVE.");
 }
 
 static void wants_login(identity_call_t *call, update_t *update)
@@ -163,8 +177,9 @@ static void wants_login(identity_call_t *call, update_t *update)
     const char *present = update->user->login;
 
     update->login = identity_json_string(call->body, "login");
-    update->to_login = json_object_get(call->body, "login") &&
-                       (update->login && present ? strcmp(update->login, present) != 0 : update->login != present);
+    update->to_login =
+        json_object_get(call->body, "login") &&
+        (update->login && present ? strcmp(update->login, present) != 0 : update->login != present);
 }
 
 static bool wants(identity_call_t *call, update_t *update)
@@ -173,25 +188,28 @@ static bool wants(identity_call_t *call, update_t *update)
 
     if (!identity_user_present(call, update->user, NULL))
         return false;
-    update->own = call->principal->kind == IDENTITY_CALLER_USER && strcmp(call->principal->id, update->user->id) == 0;
+    update->own = call->principal->kind == IDENTITY_CALLER_USER &&
+                  strcmp(call->principal->id, update->user->id) == 0;
     update->username = username && strcmp(username, update->user->username) != 0 ? username : NULL;
     update->password = identity_json_string(call->body, "password");
     wants_login(call, update);
     if (update->username && !identity_username_valid(update->username))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "username",
                              "username must be " IDENTITY_USERNAME_RULE ".");
-    update->confirms = update->own && update->username &&
-                       strcmp(identity_username_canonical(call->pool, username), update->user->canonical) != 0;
+    update->confirms =
+        update->own && update->username &&
+        strcmp(identity_username_canonical(call->pool, username), update->user->canonical) != 0;
     if (!wants_status(call, update) || !wants_end(call, update))
         return false;
-    bool pending =
-        update->user->status == IDENTITY_USER_INVITED || update->user->status == IDENTITY_USER_INVITE_REVOKED;
+    bool pending = update->user->status == IDENTITY_USER_INVITED ||
+                   update->user->status == IDENTITY_USER_INVITE_REVOKED;
     if (pending && update->password)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "password",
                              "A person who was invited sets the password by accepting.");
     if (pending && update->username)
-        return identity_deny(call, IDENTITY_PROBLEM_STATE, "username",
-                             "An invitation holds for its address: revoke it and invite the other address.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_STATE, "username",
+            "An invitation holds for its address: revoke it and invite the other address.");
     return true;
 }
 
@@ -205,7 +223,8 @@ static bool allowed(identity_call_t *call, update_t *update)
     /* Whoever sets another user's password can act as that user: never for users with more rights (security 62). And
      * own status and login require the permission in all accounts. */
     return (update->own && !update->to_status && !update->to_login) ||
-           identity_may_act_on(call, update->assignments, update->user->id, call->route->permission);
+           identity_may_act_on(call, update->assignments, update->user->id,
+                               call->route->permission);
 }
 
 /* With If-Match: is the user unchanged since the caller read it? */
@@ -214,7 +233,8 @@ static bool load_update(identity_call_t *call, update_t *update)
     return identity_user_found(call, call->id, &update->user) &&
            identity_user_assignments(call, update->user, &update->assignments) &&
            (!identity_conditional(call) ||
-            identity_precondition(call, identity_user_json(call, update->user, update->assignments)));
+            identity_precondition(call,
+                                  identity_user_json(call, update->user, update->assignments)));
 }
 
 static bool read_update(identity_call_t *call, void *data)
@@ -226,8 +246,9 @@ static bool read_update(identity_call_t *call, void *data)
 static bool prove_owner(identity_call_t *call, const update_t *update)
 {
     return !update->own || !(update->username || update->password) ||
-           identity_owner_proved(call, update->user,
-                                 "current_password is needed to change one's own username or password.");
+           identity_owner_proved(
+               call, update->user,
+               "current_password is needed to change one's own username or password.");
 }
 
 /* The caller cancels a pending change of address before it writes the row. */
@@ -278,9 +299,10 @@ static identity_changes_t *changes_of(identity_call_t *call, const update_t *upd
     const identity_user_row_t *user = update->user;
 
     if (update->username && update->confirms)
-        identity_changes_add(changes, "pending_username",
-                             user->pending_username && *user->pending_username ? user->pending_username : NULL,
-                             update->username);
+        identity_changes_add(
+            changes, "pending_username",
+            user->pending_username && *user->pending_username ? user->pending_username : NULL,
+            update->username);
     else if (update->username)
         identity_changes_add(changes, "username", user->username, update->username);
     if (update->to_login)
@@ -288,7 +310,8 @@ static identity_changes_t *changes_of(identity_call_t *call, const update_t *upd
     if (update->password)
         identity_changes_add_secret(changes, "password");
     if (update->to_status)
-        identity_changes_add(changes, "status", identity_user_status_name(user->status), update->to_status);
+        identity_changes_add(changes, "status", identity_user_status_name(user->status),
+                             update->to_status);
     return changes;
 }
 
@@ -311,11 +334,14 @@ static bool settle_name(identity_call_t *call, const update_t *update)
 {
     identity_user_row_t *user = update->user;
 
-    if (user->status == IDENTITY_USER_ACTIVE || (user->status == IDENTITY_USER_INACTIVE && update->username)) {
+    if (user->status == IDENTITY_USER_ACTIVE ||
+        (user->status == IDENTITY_USER_INACTIVE && update->username)) {
         user->held_name = true;
-        return !(update->username || update->to_status) || identity_name_claim(call, user, false, "username");
+        return !(update->username || update->to_status) ||
+               identity_name_claim(call, user, false, "username");
     }
-    return user->status != IDENTITY_USER_INACTIVE || !update->to_status || identity_name_keep(call, user);
+    return user->status != IDENTITY_USER_INACTIVE || !update->to_status ||
+           identity_name_keep(call, user);
 }
 
 /* Applies the new values to the row; any change cancels a pending change of address. */
@@ -385,13 +411,14 @@ static bool write_update(identity_call_t *call, void *data)
         return identity_db_ok(call, IDENTITY_DB_NONE);
     const identity_user_row_t former = *user;
     audit.changes = changes_of(call, update);
-    if ((ends && !identity_administrators_before(call, update->assignments, user->id, &administered)) ||
+    if ((ends &&
+         !identity_administrators_before(call, update->assignments, user->id, &administered)) ||
         !change_row(call, update))
         return false;
     return identity_user_save(call, user) && change_login(call, update) &&
-           (!ends || identity_administrators_remain(call, &administered)) && end_credentials(call, update) &&
-           tell(call, update, &former) && identity_audit_told(call, &audit, update->untold) &&
-           settle_keys(call, update);
+           (!ends || identity_administrators_remain(call, &administered)) &&
+           end_credentials(call, update) && tell(call, update, &former) &&
+           identity_audit_told(call, &audit, update->untold) && settle_keys(call, update);
 }
 
 /* An address to be confirmed is sent a link: without mail the change cannot be requested. */
@@ -425,12 +452,15 @@ bool identity_op_update_user(identity_call_t *call)
     if (!identity_query_boolean(call, "revoke_keys", &revokes))
         return false;
     update.revokes = revokes == 1;
-    if (!identity_read(call, read_update, &update) || !prove_owner(call, &update) || !prepare_link(call, &update))
+    if (!identity_read(call, read_update, &update) || !prove_owner(call, &update) ||
+        !prepare_link(call, &update))
         return false;
     if (update.password &&
-        (!identity_password_permitted(call, update.password, update.username ? update.username : update.user->username,
+        (!identity_password_permitted(call, update.password,
+                                      update.username ? update.username : update.user->username,
                                       "password") ||
-         !identity_hash_password(call, update.user->canonical, identity_password_normalise(call->pool, update.password),
+         !identity_hash_password(call, update.user->canonical,
+                                 identity_password_normalise(call->pool, update.password),
                                  &update.hash)))
         return false;
     bool changes = update.username || update.password || update.to_status || update.to_login;

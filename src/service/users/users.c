@@ -6,8 +6,8 @@
 
 #define SEARCH_LIMIT 500
 
-static void write_users(identity_call_t *call, identity_writer_t *writer, const apr_array_header_t *users,
-                        const identity_shown_t *shown)
+static void write_users(identity_call_t *call, identity_writer_t *writer,
+                        const apr_array_header_t *users, const identity_shown_t *shown)
 {
     identity_write_literal(writer, "[");
     for (int i = 0; i < users->nelts; i++) {
@@ -30,7 +30,8 @@ static bool load_list(identity_call_t *call, identity_listing_t *page)
     return true;
 }
 
-static void row_write(identity_call_t *call, identity_writer_t *writer, const identity_listing_t *page, const void *row)
+static void row_write(identity_call_t *call, identity_writer_t *writer,
+                      const identity_listing_t *page, const void *row)
 {
     identity_shown_user(call, writer, page->beside, row);
 }
@@ -38,7 +39,8 @@ static void row_write(identity_call_t *call, identity_writer_t *writer, const id
 static identity_position_t position_of(const void *row_)
 {
     const identity_user_row_t *row = row_;
-    return (identity_position_t){.id = row->id, .name = row->canonical, .created_at = row->created_at};
+    return (identity_position_t){
+        .id = row->id, .name = row->canonical, .created_at = row->created_at};
 }
 
 /* A status filter determines `active`: combined, `active` adds nothing or excludes everybody. */
@@ -96,12 +98,14 @@ bool identity_user_look(identity_call_t *call, void *data)
     identity_user_look_t *look = data;
     bool found;
 
-    if (!identity_db_found(call, identity_user_shown(call->db, call->principal->entity_id, call->id, &look->user),
-                           &found))
+    if (!identity_db_found(
+            call, identity_user_shown(call->db, call->principal->entity_id, call->id, &look->user),
+            &found))
         return false;
     if (!found || identity_user_hidden(call, call->id))
         return identity_deny(call, IDENTITY_PROBLEM_USER_NOT_FOUND, NULL, NULL);
-    return identity_shown_load(call, identity_list_of(call->pool, call->id), look->user->sequence, &look->shown);
+    return identity_shown_load(call, identity_list_of(call->pool, call->id), look->user->sequence,
+                               &look->shown);
 }
 
 bool identity_op_get_user(identity_call_t *call)
@@ -124,10 +128,12 @@ typedef struct search {
     identity_shown_t *shown;
 } search_t;
 
-static bool search_by(identity_call_t *call, search_t *search, const char *exact, const char *prefix)
+static bool search_by(identity_call_t *call, search_t *search, const char *exact,
+                      const char *prefix)
 {
-    return identity_db_ok(call, identity_users_search(call->db, call->principal->entity_id, exact, prefix,
-                                                      search->domain, search->only_id, SEARCH_LIMIT, &search->users));
+    return identity_db_ok(call, identity_users_search(call->db, call->principal->entity_id, exact,
+                                                      prefix, search->domain, search->only_id,
+                                                      SEARCH_LIMIT, &search->users));
 }
 
 static bool load_search(identity_call_t *call, void *data)
@@ -139,7 +145,8 @@ static bool load_search(identity_call_t *call, void *data)
     /* ada@example.c looks like an address, but may be a prefix of one. */
     if (search->exact && search->users->nelts == 0 && !search_by(call, search, NULL, search->exact))
         return false;
-    return identity_shown_load(call, identity_row_ids(call->pool, search->users), 0, &search->shown);
+    return identity_shown_load(call, identity_row_ids(call->pool, search->users), 0,
+                               &search->shown);
 }
 
 static const char *domain_sought(identity_call_t *call, const char *text)
@@ -150,13 +157,15 @@ static const char *domain_sought(identity_call_t *call, const char *text)
 
 bool identity_op_search_users(identity_call_t *call)
 {
-    const char *username = apr_table_get(call->query, "username"), *type = apr_table_get(call->query, "user_type");
+    const char *username = apr_table_get(call->query, "username"),
+               *type = apr_table_get(call->query, "user_type");
     search_t search = {.only_id = call->in->headers.resource_id};
     identity_writer_t writer;
     bool nobody;
 
     if (type && strcmp(type, "MORTAL") != 0 && strcmp(type, "API") != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "user_type", "user_type must be MORTAL or API.");
+        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "user_type",
+                             "user_type must be MORTAL or API.");
     /* Keys are not users: POST /api-keys/search finds them. */
     nobody = type && strcmp(type, "API") == 0;
     if (search.only_id && !identity_id_valid(search.only_id, "user"))
