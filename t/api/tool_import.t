@@ -313,7 +313,7 @@ for (['refers to one that is not there', $account], ['must not be null', $own =~
     ['id has not the form', $person =~ s/"id":"[^"]*"/"id":"root"/r], ['id has not the form', $own =~ s/"id":"[^"]*"/"id":"\\u001b[31m"/r], ['pending_username must be', $person =~ s/"pending_username":""/"pending_username":"x"/r],
     ['username has control', $person =~ s/"username":"([^"]*)"/"username":"$1\\r\\nBcc: x","old_name":"x"/r =~ s/(.*),"old_name":null/$1/r], ['reference has not the form', $own =~ s/"reference":"[^"]*"/"reference":"a\/b \@"/r],
     ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":-1/r], ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":9223372036854775807/r], ['number that is too large', $own =~ s/"created_at":\d+/"created_at":9223372036854775808/r],
-    ['login_key is not the form', $person =~ s/"login":(?:null|"[^"]*")/"login":"Other"/r], ['status is none', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
+    ['login_key is not the form', $person =~ s/"login":(?:null|"[^"]*")/"login":"Other"/r], ['status is not a valid status', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
     my ($said, $row) = @$_;
     ($status, $out, $error) = run_in($empty, sealed($rows[0], $row), 'import');
     ok $status == 1 && $error =~ /^htidentity: line 2: .*\Q$said\E/, "M7: a row: $said" or diag $status, $error;

@@ -179,7 +179,7 @@ is join(' ', grep { ($mails{$_} // 0) != 1 } @invited, @waiting), '', 'everybody
 # ---- stop, start -------------------------------------------------------------------------------------------------------------------------------
 
 my @processes = $server->processes;
-cmp_ok scalar @processes, '>', 2, 'there are processes';
+cmp_ok scalar @processes, '>=', 2, 'the parent and a child are there';
 my %while = (%$made, %{ipc()});
 my $stopping = time;
 $server->stop;
