@@ -121,6 +121,12 @@ bool identity_issuer_valid(apr_pool_t *pool, const char *url);
 /* Is it a valid redirect URI for a sign-on: like an issuer, but with a path and optionally a query, without *, at
  * most 256 bytes? */
 bool identity_redirect_valid(apr_pool_t *pool, const char *url);
+/* May a client of the OpenID provider register it as a redirect URI: as above, or of a private scheme that is a
+ * domain reversed (com.example.app:/callback)? At most 256 bytes, no * and no fragment. */
+bool identity_client_redirect_valid(apr_pool_t *pool, const char *uri);
+/* Is the URI the registered one: byte for byte, but for the port where that is http on 127.0.0.1 or [::1] (RFC 8252,
+ * 7.3)? */
+bool identity_client_redirect_fits(const char *registered, const char *uri);
 /* Is it a URN namespace (RFC 8141, 2): letters, digits and hyphens, 2 to 32, no hyphen first or last; not `urn`? */
 bool identity_urn_namespace_valid(const char *text);
 /* Is it allowed between two colons of a URN's specific part: letters, digits and .-_~, at most 64? */

@@ -40,6 +40,7 @@ unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, s
 #define IDENTITY_TOKEN_RESET   "idp"
 #define IDENTITY_TOKEN_CHANGE  "idc"
 #define IDENTITY_TOKEN_ALIAS   "ida"
+#define IDENTITY_TOKEN_CLIENT  "ido" /* the secret of a client of the OpenID provider */
 const char *identity_token_make(apr_pool_t *pool, const char *prefix,
                                 const identity_random_t *random);
 /* The token for exactly these 32 bytes. */

@@ -177,6 +177,19 @@ identity_db_status_t identity_provider_links_at(identity_db_t *db, const char *u
 /* Deletes all links of the user. */
 identity_db_status_t identity_provider_links_end(identity_db_t *db, const char *user_id);
 
+/* A client of the OpenID provider: an application that people sign in to. */
+typedef struct identity_client_row {
+    IDENTITY_CLIENT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
+} identity_client_row_t;
+identity_db_status_t identity_client_insert(identity_db_t *db, const identity_client_row_t *row);
+identity_db_status_t identity_client_get(identity_db_t *db, const char *entity_id, const char *id,
+                                         identity_client_row_t **row);
+/* Writes name, status, digests and settings if the row still has row->version, and increments that. NONE: changed
+ * meanwhile. */
+identity_db_status_t identity_client_update(identity_db_t *db, identity_client_row_t *row);
+identity_db_status_t identity_client_delete(identity_db_t *db, const char *entity_id,
+                                            const char *id);
+
 typedef struct identity_audit_row {
     IDENTITY_AUDIT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     apr_int64_t sandbox_cap; /* on insert; 0: none */

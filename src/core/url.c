@@ -67,6 +67,59 @@ bool identity_redirect_valid(apr_pool_t *pool, const char *url)
     return address_valid(pool, url, REDIRECT_MAX, &uri) && uri.path != NULL && !strchr(url, '*');
 }
 
+/* A scheme with a dot is a domain reversed; javascript:, data: and other schemes of browsers have none. */
+static bool private_scheme(const char *uri)
+{
+    size_t length = strcspn(uri, ":");
+    const char *dot = memchr(uri, '.', length);
+
+    return uri[length] == ':' && uri[length + 1] != '\0' && apr_islower(uri[0]) && dot != NULL &&
+           dot[1] != ':' && strspn(uri, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == length &&
+           strlen(uri) <= REDIRECT_MAX && plain(uri) && !strpbrk(uri, "#*");
+}
+
+bool identity_client_redirect_valid(apr_pool_t *pool, const char *uri)
+{
+    return identity_redirect_valid(pool, uri) || private_scheme(uri);
+}
+
+/* What stands in front of the port of a loopback address, 0 for any other URI. */
+static size_t loopback_length(const char *uri)
+{
+    static const char *const starts[] = {"http://127.0.0.1", "http://[::1]"};
+
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        size_t length = strlen(starts[i]);
+        if (strncmp(uri, starts[i], length) == 0 && strchr(":/", uri[length]) != NULL &&
+            uri[length] != '\0')
+            return length;
+    }
+    return 0;
+}
+
+/* The rest behind the port; NULL if the port is malformed. */
+static const char *behind_port(const char *at)
+{
+    size_t digits = *at == ':' ? strspn(at + 1, "0123456789") : 0;
+
+    if (*at != ':')
+        return at;
+    return digits > 0 && digits <= 5 && strchr("/", at[1 + digits]) != NULL ? at + 1 + digits
+                                                                            : NULL;
+}
+
+bool identity_client_redirect_fits(const char *registered, const char *uri)
+{
+    size_t length = loopback_length(registered);
+
+    if (strcmp(registered, uri) == 0)
+        return true;
+    if (length == 0 || loopback_length(uri) != length || strncmp(registered, uri, length) != 0)
+        return false;
+    const char *one = behind_port(registered + length), *other = behind_port(uri + length);
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
 #define ALPHANUMERIC "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 bool identity_urn_namespace_valid(const char *text)

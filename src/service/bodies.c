@@ -218,6 +218,25 @@ static const identity_field_t sso_fields[] = {
         END
 const identity_field_t provider_create_body[] = {PROVIDER_FIELDS(IDENTITY_FIELD_REQUIRED)};
 const identity_field_t provider_update_body[] = {PROVIDER_FIELDS(0)};
+
+/* Which settings go together: oidc/client_rules.c. */
+static const char *const client_types[] = {"CONFIDENTIAL", "PUBLIC", NULL};
+static const char *const client_algorithms[] = {"RS256", "ES256", NULL};
+static const identity_field_t client_require_fields[] = {
+    RULED("permission", IDENTITY_FIELD_NULLABLE, 64, identity_permission_valid,
+          "the name of a permission"),
+    STRING("role", IDENTITY_FIELD_NULLABLE, 64), STRING("team", IDENTITY_FIELD_NULLABLE, 64), END};
+#define CLIENT_FIELDS(required)                                                                    \
+    RULED("name", required, 256, identity_text_valid, PRINTABLE),                                  \
+        ENUM("status", 0, provider_statuses), LIST("redirect_uris", 20, NULL),                     \
+        LIST("grant_types", 10, NULL), LIST("scopes", 10, NULL),                                   \
+        OBJECT("require", IDENTITY_FIELD_NULLABLE, client_require_fields),                         \
+        ENUM("id_token_signed_response_alg", 0, client_algorithms), BOOLEAN("claims_in_id_token"), \
+        BOOLEAN("require_pkce"), END
+const identity_field_t client_create_body[] = {ENUM("type", 0, client_types),
+                                               CLIENT_FIELDS(IDENTITY_FIELD_REQUIRED)};
+const identity_field_t client_update_body[] = {CLIENT_FIELDS(0)};
+const identity_field_t client_rotate_body[] = {TIME("previous_expires_at"), END};
 const identity_field_t enabled_providers_body[] = {
     STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),
     STRING("email", IDENTITY_FIELD_REQUIRED, 1024), END};

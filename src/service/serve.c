@@ -247,6 +247,7 @@ static void name_resource(identity_call_t *call)
                  {"{team}", "TEAM"},
                  {"{apik}", "API_KEY"},
                  {"{auth}", "AUTHENTICATION_PROVIDER"},
+                 {"{clnt}", "CLIENT"},
                  {"{audi}", "AUDIT_RECORD"},
                  {"{sess}", "SESSION"},
                  {"{invitation}", "INVITATION"},

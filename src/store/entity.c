@@ -49,8 +49,8 @@ static void *read_left(const db_row_t *row, int from)
 identity_db_status_t identity_entity_left(identity_db_t *db, const char *id,
                                           apr_array_header_t **rows)
 {
-    return db_list(db, IDENTITY_SQL_ENTITY_LEFT, DB_ARGS(S(id), S(id), S(id), S(id), S(id), S(id)),
-                   read_left, rows);
+    return db_list(db, IDENTITY_SQL_ENTITY_LEFT,
+                   DB_ARGS(S(id), S(id), S(id), S(id), S(id), S(id), S(id)), read_left, rows);
 }
 
 identity_db_status_t identity_entity_delete(identity_db_t *db, const char *id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages of users, roles, keys, teams, providers, audit records and invitations: a total order (order column, id),
+/* Pages of users, roles, keys, teams, providers, clients, audit records and invitations: a total order (order column, id),
  * entered at a key, never by counting rows behind a cursor.
  *
  * The text of a query is composed of the fragments below: order, direction, cursor or not, filters. That makes a
@@ -94,6 +94,11 @@ static const resource_t resources[] = {
                     "(SELECT 1 FROM json_each(v.settings, '$.allowed_domains') j "
                     "WHERE j.value = %s))",
          .reader = db_read_provider},
+    [IDENTITY_PAGE_OF_CLIENTS] = {.name = "CLIENTS_PAGE",
+                                  .columns = CLIENT_COLUMNS,
+                                  .from = "clients c",
+                                  .alias = "c",
+                                  .reader = db_read_client},
     [IDENTITY_PAGE_OF_AUDITS] = {.name = "AUDIT_PAGE",
                                  .columns = AUDIT_COLUMNS,
                                  .from = AUDIT_RECORDS,

@@ -7,7 +7,7 @@
 
 db_reader_t db_read_user, db_read_user_shown, db_read_account, db_read_role,
     db_read_role_permission, db_read_key, db_read_team, db_read_provider, db_read_audit,
-    db_read_invitation;
+    db_read_client, db_read_invitation;
 
 /* For a list of rows.def: reads its columns into `made`, starting at the column `from`; their number; and the
  * arguments of an insert of `row`. Kinds that are enums are converted in the file of their table. */

@@ -216,6 +216,11 @@ int tool_find_provider(tool_t *tool, const char *named, const char **id)
     return find(tool, "auth", "/v1/authentication-providers", "authentication provider", named, id);
 }
 
+int tool_find_client(tool_t *tool, const char *named, const char **id)
+{
+    return find(tool, "clnt", "/v1/clients", "client", named, id);
+}
+
 int tool_role_ids(tool_t *tool, tool_option_t option, json_t **ids)
 {
     const apr_array_header_t *names = tool_list(tool, option);

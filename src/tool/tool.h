@@ -131,6 +131,7 @@ int tool_find_user(tool_t *tool, const char *named, const char **id);
 int tool_find_team(tool_t *tool, const char *named, const char **id);
 int tool_find_role(tool_t *tool, const char *named, const char **id);
 int tool_find_provider(tool_t *tool, const char *named, const char **id);
+int tool_find_client(tool_t *tool, const char *named, const char **id);
 int tool_find_account(tool_t *tool, const char *named, const char **id);
 /* The membership described by --account, --type and --role, all of which exist; NULL if none was given. */
 int tool_membership(tool_t *tool, json_t **object);

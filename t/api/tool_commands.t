@@ -232,6 +232,20 @@ done(qr/"client_id":"till"/, qw(provider set Office --client-id till --issuer ht
 done(qr/"allowed_domains":\["a\.example","b\.example"\]/, qw(provider set Office --domain a.example --domain b.example));
 done(qr/"allowed_domains":\[\].*"issuer":"https:\/\/y\.example"/, qw(provider set Office --domain none));
 says(6, qr/sso\.issuer/, qw(provider set Office --issuer http://y.example));
+my $wiki = done(qr/^clnt_\w+\tCONFIDENTIAL\tENABLED\tWiki\t\["https:\/\/wiki\.example\/cb"\]\t-\t\S+\tido_\S+$/, qw(client add Wiki --redirect https://wiki.example/cb));
+done(qr/^$wiki\t/, qw(client show wiki));
+done(qr/^$wiki\t/, qw(client list));
+done(qr/^$wiki\t.*"permission":"WIKI\.USE".*\["openid"\]/, qw(client set Wiki --require WIKI.USE --scope openid));
+done(qr/^$wiki\t.*"role":"role_/, qw(client set Wiki --require role:full-access));
+done(qr/^$wiki\tCONFIDENTIAL\tDISABLED\tWiki\t\S+\t-\t/, qw(client set Wiki --require none --status DISABLED));
+says(2, qr/client set asks for/, qw(client set Wiki));
+says(4, qr/no team Nobody/, qw(client set Wiki --require team:Nobody));
+says(6, qr/redirect_uris/, qw(client set Wiki --redirect http://wiki.example/cb));
+done(qr/^$wiki\t.*\tido_\S+$/, qw(client rotate Wiki --expires 1h));
+done(qr/^clnt_\w+\tPUBLIC\t.*\]\t-$/, qw(client add Page --public --claims --redirect https://page.example/));
+says(6, qr/require_pkce/, qw(client add Other --public --no-pkce --redirect https://page.example/));
+done(qr/^clnt_/, qw(client delete Page));
+says(4, qr/no client Page/, qw(client delete Page));
 my $okta = done(qr/^auth_/, qw(provider add OKTA --name Okta --connection one));
 done(qr/"okta":\{"connection":"two"\}/, qw(provider set Okta --connection two));
 done(qr/\A\z/, qw(provider delete Okta));
@@ -273,7 +287,7 @@ done(qr/\Aenti_\w+\tmore-$$\tMore\t/, qw(entity set), "made-$$", '--reference', 
 says(5, qr/There is an entity/, qw(entity set), "more-$$", '--reference', $site->{reference});
 says(6, qr/reference/, qw(entity set), "more-$$", '--reference', 'no blanks');
 says(2, qr/entity set asks for/, qw(entity set), "more-$$");
-says(5, qr/\Q$site->{reference}\E still has 1 account, \d+ users, .*\d+ API keys?, 1 authentication provider\.$/, qw(entity delete), $site->{reference});
+says(5, qr/\Q$site->{reference}\E still has 1 account, \d+ users, .*\d+ API keys?, 1 authentication provider, 1 client\.$/, qw(entity delete), $site->{reference});
 
 # An entity is emptied, and goes.
 my @in = ('--entity', "more-$$");

@@ -26,6 +26,7 @@ my %inside = (
     roles => [qw(access call)],
     oauth => [qw(users login access call)],
     sso => [qw(users login access call)],
+    oidc => [qw(oauth users login access call)],
     jobs => [qw(users login access call)],
     status => [qw(call)],
     site => [qw(users login access call)],

@@ -130,6 +130,11 @@ found_elsewhere(
     {name => 'list', request => sub { GET => '/v1/authentication-providers?limit=1' }, finds => \&heads},
     {name => 'get', request => sub { GET => "/v1/authentication-providers/$_[0]{id}" }, finds => \&same},
     {name => 'its audit record', request => sub { GET => "/v1/audit-records?target_id=$_[0]{id}" }, finds => sub { $_[0]{data}[0]{target_id} eq $_[1]{id} }});
+found_elsewhere(
+    'a client',
+    sub { fresh(POST => '/v1/clients', {name => "Client $_[0]", redirect_uris => ['https://a.example/cb']}) },
+    {name => 'list', request => sub { GET => '/v1/clients?limit=1' }, finds => sub { $_[0]{data}[0]{id} eq $_[1]{id} }},
+    {name => 'get', request => sub { GET => "/v1/clients/$_[0]{id}" }, finds => sub { $_[0]{id} eq $_[1]{id} }});
 
 # ---- what was taken away is gone ---------------------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ my %id = (
     team => $server->api(POST => '/v1/teams', {name => 'Mutants'})->json->{id},
     apik => $server->api(POST => '/v1/api-keys', {description => 'for mutants'})->json->{id},
     auth => $server->api(POST => '/v1/authentication-providers', {type => 'DEFAULT', name => 'Mutants'})->json->{id},
+    clnt => $server->api(POST => '/v1/clients', {name => 'Mutants', redirect_uris => ['https://a.example/cb']})->json->{id},
     audi => $server->api(GET => '/v1/audit-records?limit=1')->json->{data}[0]{id},
     sess => $server->api(GET => "/v1/users/$victim->{id}/sessions")->json->{data}[0]{id} // 'sess_0000000000000000zzzz',
     invitation => '0' x 32);

@@ -19,7 +19,7 @@ typedef struct world {
     const char *second;           /* Bearer of an ADMIN of the second account only */
     const char *user;             /* USER of the first account by memb, with role; in team */
     const char *pending;          /* invited, with a membership */
-    const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth;
+    const char *role, *child, *team, *memb, *team_memb, *tmem, *apik, *auth, *clnt;
     const char *idle_team;         /* which nobody is in */
     const char *sess, *admin_sess; /* of user, of admin */
     const char *audi;              /* of what was done in the first account */
@@ -73,6 +73,10 @@ static const sample_t world_samples[] = {
     {"POST /v1/api-keys/search", 200, NULL, "{\"resource_id\":\"$apik$\"}"},
     {"POST /v1/authentication-providers", 201, NULL, "{\"type\":\"DEFAULT\",\"name\":\"$label$ $n$\"}"},
     {"PATCH /v1/authentication-providers/{auth}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
+    {"POST /v1/clients", 201, NULL, "{\"name\":\"$label$ $n$\",\"redirect_uris\":[\"https://$n$.example/cb\"]}"},
+    {"PATCH /v1/clients/{clnt}", 200, NULL, "{\"name\":\"$label$ $n$\"}"},
+    {"DELETE /v1/clients/{clnt}", 200, "/v1/clients/$newclnt$", NULL},
+    {"POST /v1/clients/{clnt}/rotate-secret", 200, NULL, NULL},
     {"POST /v1/invitations", 201, NULL, "{\"email\":\"$n$@$label$.example\",\"roleID\":\"$slug$\"}"},
     {"POST /v1/invitations/{invitation}", 200, "/v1/invitations/$newinvitation$", NULL},
 };
@@ -103,6 +107,14 @@ static inline const char *world_must(const world_t *world, const char *path, con
     const char *value = answer.status < 300 ? door_text(&answer, member) : NULL;
 
     return value ? value : (bail(text("%s %s: %d %s", path, body, answer.status, answer.text)), NULL);
+}
+
+static inline const char *world_client(const world_t *world, const char *name)
+{
+    return world_must(
+        world, "/v1/clients",
+        text("{\"name\":\"%s %s\",\"redirect_uris\":[\"https://%s.example/cb\"]}", world->label, name, world->label),
+        "id");
 }
 
 /* A key made as the command line makes one. */
@@ -220,6 +232,7 @@ static inline world_t *world_make(const char *label)
     world->apik = world_must(world, "/v1/api-keys", text("{\"description\":\"%s key\"}", label), "id");
     world->auth = world_must(world, "/v1/authentication-providers",
                              text("{\"type\":\"DEFAULT\",\"name\":\"%s provider\"}", label), "id");
+    world->clnt = world_client(world, "client");
     world_people(world);
     world->audi = rows(
         text("SELECT id FROM audit_records WHERE entity_id = '%s' AND target_platform_id = '%s' ORDER BY id LIMIT 1",
@@ -265,28 +278,9 @@ static inline const char *world_new_pending(const world_t *world, int number)
                       text("{\"username\":\"newpending%d@%s.example\"}", number, world->label), "username");
 }
 
-/* Members of the world by their name; $n$ is a number and $new...$ something fresh, another one each time. */
-static inline const char *world_token(const world_t *world, const char *name)
+/* Something fresh, or NULL. */
+static inline const char *world_fresh(const world_t *world, const char *name, int number)
 {
-    static int number;
-    const struct {
-        const char *name, *value;
-    } members[] = {{"label", world->label},         {"entity", world->entity},
-                   {"account", world->account},     {"user", world->user},
-                   {"account2", world->account2},   {"pending", world->pending},
-                   {"role", world->role},           {"admin", world->admin_id},
-                   {"child", world->child},         {"team", world->team},
-                   {"memb", world->memb},           {"team_memb", world->team_memb},
-                   {"tmem", world->tmem},           {"apik", world->apik},
-                   {"key", world->key_id},          {"auth", world->auth},
-                   {"sess", world->sess},           {"audi", world->audi},
-                   {"slug", world->slug},           {"invitation", world->invitation},
-                   {"idle_team", world->idle_team}, {"permission", "SITE.PERMISSION"}};
-
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
-        if (strcmp(members[i].name, name) == 0)
-            return members[i].value;
-    number++;
     if (strcmp(name, "n") == 0)
         return text("n%d", number);
     if (strcmp(name, "newuser") == 0)
@@ -315,9 +309,48 @@ static inline const char *world_token(const world_t *world, const char *name)
         return world_new_session(world);
     if (strcmp(name, "newkey") == 0)
         return world_must(world, "/v1/api-keys", "{}", "id");
+    if (strcmp(name, "newclnt") == 0)
+        return world_client(world, text("new %d", number));
     if (strcmp(name, "newpersonal") == 0)
         return world_must(world, text("/v1/users/%s/api-keys", world->user), "{}", "id");
-    bail(text("$%s$ is nothing of a world", name));
+    return NULL;
+}
+
+/* Members of the world by their name; $n$ is a number and $new...$ something fresh, another one each time. */
+static inline const char *world_token(const world_t *world, const char *name)
+{
+    static int number;
+    const struct {
+        const char *name, *value;
+    } members[] = {{"label", world->label},
+                   {"entity", world->entity},
+                   {"account", world->account},
+                   {"user", world->user},
+                   {"account2", world->account2},
+                   {"pending", world->pending},
+                   {"role", world->role},
+                   {"admin", world->admin_id},
+                   {"child", world->child},
+                   {"team", world->team},
+                   {"memb", world->memb},
+                   {"team_memb", world->team_memb},
+                   {"tmem", world->tmem},
+                   {"apik", world->apik},
+                   {"key", world->key_id},
+                   {"auth", world->auth},
+                   {"clnt", world->clnt},
+                   {"sess", world->sess},
+                   {"audi", world->audi},
+                   {"slug", world->slug},
+                   {"invitation", world->invitation},
+                   {"idle_team", world->idle_team},
+                   {"permission", "SITE.PERMISSION"}};
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (strcmp(members[i].name, name) == 0)
+            return members[i].value;
+    const char *fresh = world_fresh(world, name, ++number);
+    return fresh ? fresh : (bail(text("$%s$ is nothing of a world", name)), NULL);
 }
 
 static inline const char *world_text(const world_t *world, const char *template)

@@ -6,7 +6,7 @@
 #include "serve.h"
 
 static const char *nobody, *nobody_id, *target_id, *membership_id, *team_id, *role_id, *key_id, *provider_id,
-    *record_id, *session_id, *invitation_id;
+    *client_id, *record_id, *session_id, *invitation_id;
 
 static const struct {
     const char *operation, *body;
@@ -34,6 +34,9 @@ static const struct {
               {"create_role", "{\"name\":\"New\"}"},
               {"enabled_authentication_providers", "{\"token\":\"x\",\"email\":\"ada@example.org\"}"},
               {"create_authentication_provider", "{\"type\":\"DEFAULT\"}"},
+              {"create_client", "{\"name\":\"Wiki\",\"redirect_uris\":[\"https://wiki.example/cb\"]}"},
+              {"update_client", "{\"name\":\"Wikis\"}"},
+              {"rotate_client_secret", "{}"},
               {"update_authentication_provider", "{\"status\":\"DISABLED\"}"},
               {"create_invitation", "{\"email\":\"new@example.org\",\"roleID\":\"read-only\"}"},
               {"update_invitation", "{}"},
@@ -61,10 +64,10 @@ static const char *known_id(const char *braces)
 {
     const struct {
         const char *prefix, *id;
-    } ids[] = {{"{user}", target_id},        {"{memb}", membership_id}, {"{team}", team_id},
-               {"{auth}", provider_id},      {"{audi}", record_id},     {"{role}", role_id},
-               {"{apik}", key_id},           {"{sess}", session_id},    {"{invitation}", invitation_id},
-               {"{permission}", "ROLE.VIEW"}};
+    } ids[] = {
+        {"{user}", target_id},   {"{memb}", membership_id},       {"{team}", team_id},          {"{clnt}", client_id},
+        {"{auth}", provider_id}, {"{audi}", record_id},           {"{role}", role_id},          {"{apik}", key_id},
+        {"{sess}", session_id},  {"{invitation}", invitation_id}, {"{permission}", "ROLE.VIEW"}};
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strncmp(braces, ids[i].prefix, strlen(ids[i].prefix)) == 0)
@@ -216,10 +219,11 @@ static void test_own_record(void)
 
 static const char *type_of(const char *prefix)
 {
-    static const char *const types[][2] = {
-        {"user", "USER"},         {"memb", "MEMBERSHIP"}, {"role", "ROLE"},
-        {"team", "TEAM"},         {"apik", "API_KEY"},    {"auth", "AUTHENTICATION_PROVIDER"},
-        {"audi", "AUDIT_RECORD"}, {"sess", "SESSION"},    {"invitation", "INVITATION"}};
+    static const char *const types[][2] = {{"user", "USER"},    {"memb", "MEMBERSHIP"},
+                                           {"role", "ROLE"},    {"team", "TEAM"},
+                                           {"apik", "API_KEY"}, {"auth", "AUTHENTICATION_PROVIDER"},
+                                           {"clnt", "CLIENT"},  {"audi", "AUDIT_RECORD"},
+                                           {"sess", "SESSION"}, {"invitation", "INVITATION"}};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i][0], prefix) == 0)
@@ -342,6 +346,8 @@ int main(void)
     key_id = door_text(&made, "id");
     made = post("/v1/authentication-providers", door->key, "{\"type\":\"DEFAULT\"}");
     provider_id = door_text(&made, "id");
+    made = post("/v1/clients", door->key, "{\"name\":\"Client\",\"redirect_uris\":[\"https://a.example/\"]}");
+    client_id = door_text(&made, "id");
     record_id = rows(text("SELECT id FROM audit_records WHERE target_id = '%s'", provider_id));
     nobody = login("nobody@example.org");
     login("target@example.org");

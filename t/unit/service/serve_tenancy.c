@@ -18,6 +18,7 @@ static const struct {
     {"memb", {"memb", "team_memb"}},
     {"apik", {"apik", "key"}},
     {"auth", {"auth"}},
+    {"clnt", {"clnt"}},
     {"audi", {"audi"}},
     {"sess", {"sess"}},
     {"plat", {"account", "account2"}},

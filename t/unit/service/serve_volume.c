@@ -377,6 +377,12 @@ static const struct {
      "INTO providers (id, entity_id, type, name, status, settings, created_at, version) SELECT printf('auth_%020d', "
      "i), " ENTITY ", 'DEFAULT', 'p', 'ENABLED', '{}', 1900000000000000 + i / 3, 1",
      {{"order_by=created_at", "created_at", "desc", ""}, {"order_direction=asc", "created_at", "asc", ""}}},
+    {"/v1/clients",
+     "clients",
+     SLACK,
+     "INTO clients (id, entity_id, type, name, status, settings, created_at, version) SELECT printf('clnt_%020d', i), " ENTITY
+     ", 'PUBLIC', 'c', 'ENABLED', '{}', 1900000000000000 + i / 3, 1",
+     {{"order_by=created_at", "created_at", "desc", ""}, {"order_direction=asc", "created_at", "asc", ""}}},
     {"/v1/audit-records",
      "audit_records",
      SLACK,

@@ -70,6 +70,7 @@ static void test_tables(void)
                                          "refresh_tokens",
                                          "aliases",
                                          "providers",
+                                         "clients",
                                          "provider_links",
                                          "sso_states",
                                          "audit_records",

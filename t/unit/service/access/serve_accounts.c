@@ -66,6 +66,11 @@ static const struct {
     {"GET /v1/api-keys/{apik}/decrypt", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"POST /v1/authentication-providers", NULL, "{\"type\":\"DEFAULT\"}", "403 USER_NOT_ALLOWED "},
     {"PATCH /v1/authentication-providers/{auth}", NULL, "{\"name\":\"$n$\"}", "403 USER_NOT_ALLOWED "},
+    {"POST /v1/clients", NULL, "{\"name\":\"$n$\",\"redirect_uris\":[\"https://a.example/\"]}",
+     "403 USER_NOT_ALLOWED "},
+    {"PATCH /v1/clients/{clnt}", NULL, "{\"name\":\"$n$\"}", "403 USER_NOT_ALLOWED "},
+    {"DELETE /v1/clients/{clnt}", NULL, NULL, "403 USER_NOT_ALLOWED "},
+    {"POST /v1/clients/{clnt}/rotate-secret", NULL, NULL, "403 USER_NOT_ALLOWED "},
     {"GET /v1/audit-records/{audi}", NULL, NULL, "404 RESOURCE_NOT_FOUND "},
     {"POST /v1/api-keys", NULL, "{\"permissions\":[\"QUOTE.VIEW\"]}", "403 USER_NOT_ALLOWED permissions"},
     /* To their own account, which the call acts on. */

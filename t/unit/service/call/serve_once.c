@@ -84,7 +84,9 @@ static const struct {
               {"search_api_key", "{\"include_inactive\":true}", true},
               {"create_invitation", "{\"email\":\"keyed@example.org\",\"roleID\":\"read-only\"}", false},
               {"update_invitation", "{}", false},
-              {"create_authentication_provider", "{\"type\":\"DEFAULT\",\"name\":\"Once\"}", false}};
+              {"create_authentication_provider", "{\"type\":\"DEFAULT\",\"name\":\"Once\"}", false},
+              {"create_client", "{\"name\":\"Once\",\"redirect_uris\":[\"https://once.example/cb\"]}", false},
+              {"rotate_client_secret", "{}", false}};
 
 static const char *body_of(const identity_route_t *route, bool *reads)
 {
@@ -116,6 +118,7 @@ static const char *path_of(const identity_route_t *route)
     const char *id = strcmp(route->operation, "restore_user") == 0 ? deleted_user()
                      : strncmp(open, "{user}", 6) == 0             ? bob_id
                      : strncmp(open, "{team}", 6) == 0             ? team_id
+                     : strncmp(open, "{clnt}", 6) == 0             ? rows("SELECT id FROM clients LIMIT 1")
                      : strncmp(open, "{invitation}", 12) == 0      ? rows("SELECT id FROM invitations WHERE state = "
                                                                                "'invited' AND email = 'keyed@example.org'")
                                                                    : NULL;

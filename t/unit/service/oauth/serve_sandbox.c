@@ -174,6 +174,7 @@ static void fill(const sandbox_t *sandbox, const char *domain)
               member(sandbox->account, "USER", text(",\"role_ids\":[\"%s\"]", role))),
          "0.id");
     must(post("/v1/authentication-providers", bearer, "{\"type\":\"DEFAULT\"}"), "id");
+    must(post("/v1/clients", bearer, "{\"name\":\"Client\",\"redirect_uris\":[\"https://a.example/\"]}"), "id");
     door->idempotency_key = "once";
     key = must(post("/v1/api-keys", bearer, "{\"permissions\":[\"SITE.LOOK\",\"USER.MORTAL.CREATE\"]}"), "api_key");
     accepted(post("/v1/users", key, text("{\"username\":\"made@%s\",\"password\":\"" PASSWORD "\"}", domain)), 201,

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clients of the OpenID provider. Pages of them are in page.c. */
+#include "rows_int.h"
+
+DB_READER(db_read_client, identity_client_row_t, IDENTITY_CLIENT_ROW)
+
+identity_db_status_t identity_client_insert(identity_db_t *db, const identity_client_row_t *row)
+{
+    return db_insert(db, IDENTITY_SQL_CLIENT_INSERT, DB_ROW_ARGS(IDENTITY_CLIENT_ROW));
+}
+
+identity_db_status_t identity_client_get(identity_db_t *db, const char *entity_id, const char *id,
+                                         identity_client_row_t **row)
+{
+    return db_one(db, IDENTITY_SQL_CLIENT_GET, DB_ARGS(S(id), S(entity_id)), db_read_client, row);
+}
+
+identity_db_status_t identity_client_update(identity_db_t *db, identity_client_row_t *row)
+{
+    identity_db_status_t status =
+        db_guarded(db, IDENTITY_SQL_CLIENT_UPDATE,
+                   DB_ARGS(S(row->name), S(row->status), S(row->digest), S(row->old_digest),
+                           N(row->old_expires_at), S(row->settings), S(row->id), S(row->entity_id),
+                           N(row->version)));
+
+    if (status == IDENTITY_DB_OK)
+        row->version++;
+    return status;
+}
+
+identity_db_status_t identity_client_delete(identity_db_t *db, const char *entity_id,
+                                            const char *id)
+{
+    return db_guarded(db, IDENTITY_SQL_CLIENT_DELETE, DB_ARGS(S(id), S(entity_id)));
+}
