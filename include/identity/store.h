@@ -2,7 +2,7 @@
 /* Rows. The only folder that knows SQL (src/store/sql.def, schema.def); src/store/db.c and db_open.c
  * alone call apr_dbd.
  *
- * Every function returns one of six outcomes and copies what it reads into the pool set with identity_db_use.
+ * Every function returns one of seven outcomes and copies what it reads into the pool set with identity_db_use.
  * Permissions are not checked here: look-ups that take an entity are restricted to it in the same statement. */
 #ifndef IDENTITY_STORE_H
 #define IDENTITY_STORE_H
@@ -19,8 +19,9 @@ typedef enum {
     IDENTITY_DB_NONE,     /* no such row, or a guarded update matched no row */
     IDENTITY_DB_CONFLICT, /* violates a uniqueness rule; nothing was changed */
     IDENTITY_DB_BUSY,     /* locked by others for too long, or no connection in time: 503 */
-    IDENTITY_DB_LOST,     /* the connection is gone: 503 */
-    IDENTITY_DB_FAILED    /* anything else: 503, and a line in the log */
+    IDENTITY_DB_RETRY, /* the database gave the transaction up for another's sake: it can be run again as a whole */
+    IDENTITY_DB_LOST,  /* the connection is gone: 503 */
+    IDENTITY_DB_FAILED /* anything else: 503, and a line in the log */
 } identity_db_status_t;
 
 typedef enum { IDENTITY_SYNC_FULL, IDENTITY_SYNC_NORMAL } identity_sync_t;

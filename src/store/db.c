@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements, rows and transactions, with one of six outcomes each. What it does about the traps of apr_dbd
+/* Statements, rows and transactions, with one of seven outcomes each. What it does about the traps of apr_dbd
  * is held by t/unit/store/store_db.c, where they are numbered P1 to P20. apr_dbd is called here and in db_open.c,
  * nowhere else.
  */
@@ -9,8 +9,6 @@
 #include "db_state.h"
 
 #define ARGUMENTS 64
-#define BUSY      5 /* SQLite's codes */
-#define LOCKED    6
 #define PATIENCE  apr_time_from_msec(1500) /* a little less than the driver's own */
 
 struct db_row {
@@ -40,27 +38,19 @@ const char *identity_sql_text(identity_sql_t sql)
 
 /* The result of a statement: its status, and the driver's text, which may contain users' data (P10). */
 typedef struct fault {
-    identity_db_status_t status;
+    db_outcome_t outcome;
     const char *detail;
 } fault_t;
 
-/* For a lock that outlasted its patience the driver has a code with changes, but only a text with reads (P9). */
-static bool is_busy(int code, const char *detail)
-{
-    int base = code & 0xff;
-    return base == BUSY || base == LOCKED ||
-           (strncmp(detail, "database ", 9) == 0 && strstr(detail, " is locked"));
-}
-
 static fault_t fault_of(identity_db_t *db, int code)
 {
-    fault_t fault = {IDENTITY_DB_OK, ""};
+    fault_t fault = {DB_OUTCOME_OK, ""};
 
     if (code == 0)
         return fault;
     const char *detail = apr_dbd_error(db->driver, db->handle, code);
     fault.detail = detail ? apr_pstrdup(db->scratch, detail) : "";
-    fault.status = is_busy(code, fault.detail) ? IDENTITY_DB_BUSY : IDENTITY_DB_FAILED;
+    fault.outcome = db_outcome(db->dialect, code, fault.detail);
     return fault;
 }
 
@@ -76,7 +66,7 @@ static identity_db_status_t say(identity_db_t *db, const char *name, identity_db
 /* A violated constraint is not an error of the connection. */
 static bool broke_rule(const fault_t *fault)
 {
-    return strstr(fault->detail, "constraint failed") != NULL;
+    return fault->outcome == DB_OUTCOME_RULE || fault->outcome == DB_OUTCOME_UNIQUE;
 }
 
 /* SQLite's message about the machine, not about a row: without personal data, so it may be logged (M25). */
@@ -100,14 +90,16 @@ static const char *cause_of(const fault_t *fault)
 
 static identity_db_status_t failed(identity_db_t *db, const char *name, const fault_t *fault)
 {
-    if (fault->status == IDENTITY_DB_BUSY)
-        return say(db, name, fault->status, "locked by others", fault->detail);
+    if (fault->outcome == DB_OUTCOME_BUSY)
+        return say(db, name, IDENTITY_DB_BUSY, "locked by others", fault->detail);
+    if (fault->outcome == DB_OUTCOME_RETRY)
+        return say(db, name, IDENTITY_DB_RETRY, "gave way to another transaction", fault->detail);
     if (broke_rule(fault))
-        return say(db, name, fault->status, "a rule of the schema was broken", fault->detail);
+        return say(db, name, IDENTITY_DB_FAILED, "a rule of the schema was broken", fault->detail);
     db->usable = false;
-    if (apr_dbd_check_conn(db->driver, db->scratch, db->handle) != APR_SUCCESS)
+    if (fault->outcome == DB_OUTCOME_LOST)
         return say(db, name, IDENTITY_DB_LOST, "connection lost", fault->detail);
-    return say(db, name, fault->status, cause_of(fault), fault->detail);
+    return say(db, name, IDENTITY_DB_FAILED, cause_of(fault), fault->detail);
 }
 
 /* Tests make the Nth statement fail without touching the connection. */
@@ -129,6 +121,9 @@ static bool still_inside(identity_db_t *db)
 {
     int rows;
 
+    /* Elsewhere a second BEGIN is not refused: PostgreSQL's ROLLBACK would then end the first, MariaDB commits it. */
+    if (db->dialect != DB_SQLITE)
+        return true;
     if (apr_dbd_query(db->driver, db->handle, &rows, "BEGIN") != 0)
         return true;
     apr_dbd_query(db->driver, db->handle, &rows, "ROLLBACK");
@@ -162,7 +157,7 @@ identity_db_status_t db_in_write(identity_db_t *db, const char *name)
  * True if that failed immediately: then it is worth the same patience here. */
 static bool wait_for_lock(identity_db_t *db, int code, apr_time_t began)
 {
-    if (code == 0 || fault_of(db, code).status != IDENTITY_DB_BUSY ||
+    if (code == 0 || fault_of(db, code).outcome != DB_OUTCOME_BUSY ||
         apr_time_now() - began > PATIENCE)
         return false;
     apr_sleep(apr_time_from_msec(50));
@@ -220,8 +215,9 @@ static fault_t attempt(identity_db_t *db, const char *text, const void **values,
 
 static bool worth_again(identity_db_t *db, const fault_t *fault)
 {
-    return fault->status == IDENTITY_DB_FAILED && !broke_rule(fault) &&
-           (!db->open || still_inside(db));
+    if (db->dialect != DB_SQLITE)
+        return fault->outcome == DB_OUTCOME_STALE && !db->open;
+    return fault->outcome == DB_OUTCOME_FAILED && (!db->open || still_inside(db));
 }
 
 static step_t step_change;
@@ -246,11 +242,16 @@ static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const
         apr_hash_set(db->statements, text, APR_HASH_KEY_STRING, NULL);
         fault = attempt(db, text, values, step, result);
     }
-    if (rule && fault.status == IDENTITY_DB_FAILED && broke_rule(&fault)) {
+    if (rule && broke_rule(&fault)) {
         *rule = apr_pstrdup(db->use, fault.detail);
         return IDENTITY_DB_CONFLICT;
     }
-    return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+    if (fault.outcome == DB_OUTCOME_UNIQUE) {
+        /* MariaDB's transaction goes on, PostgreSQL's answers nothing but ROLLBACK, and 0 to COMMIT. */
+        db->failed = db->dialect == DB_PGSQL;
+        return IDENTITY_DB_CONFLICT;
+    }
+    return fault.outcome == DB_OUTCOME_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
 }
 
 static identity_db_status_t run(identity_db_t *db, const char *name, const char *text,
@@ -355,7 +356,7 @@ static int step_select(identity_db_t *db, apr_dbd_prepared_t *statement, const v
 static void each(identity_db_t *db, apr_dbd_results_t *results,
                  void (*take)(const db_row_t *row, void *data), void *data)
 {
-    bool next = strcmp(apr_dbd_name(db->driver), "sqlite3") == 0;
+    bool next = db->dialect == DB_SQLITE;
     db_row_t row = {.db = db};
 
     for (int i = 1; apr_dbd_get_row(db->driver, db->scratch, results, &row.row, next ? -1 : i) == 0;
@@ -443,7 +444,7 @@ identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *t
         code = apr_dbd_query(db->driver, db->handle, &rows, text);
     while (wait_for_lock(db, code, began));
     fault_t fault = fault_of(db, code);
-    return fault.status == IDENTITY_DB_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+    return fault.outcome == DB_OUTCOME_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
 }
 
 static void take_text(const db_row_t *row, void *data)
@@ -466,7 +467,7 @@ identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const ch
         code = apr_dbd_select(db->driver, db->scratch, db->handle, &results, text, 1);
     while (wait_for_lock(db, code, began));
     fault_t fault = fault_of(db, code);
-    if (fault.status != IDENTITY_DB_OK)
+    if (fault.outcome != DB_OUTCOME_OK)
         return failed(db, name, &fault);
     each(db, results, take_text, *texts);
     return IDENTITY_DB_OK;

@@ -25,6 +25,7 @@ static identity_db_t *make(apr_pool_t *pool, const apr_dbd_driver_t *driver, apr
     apr_pool_create(&db->scratch, connection);
     db->driver = driver;
     db->handle = handle;
+    db_dialect_of(apr_dbd_name(driver), &db->dialect);
     db->options = *options;
     db->statements = apr_hash_make(connection);
     db->usable = true;

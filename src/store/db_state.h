@@ -6,6 +6,7 @@
 #include <apr_hash.h>
 
 #include "db_int.h"
+#include "dialect.h"
 
 struct identity_db {
     apr_pool_t *connection; /* for the life of the connection: statements */
@@ -13,6 +14,7 @@ struct identity_db {
     apr_pool_t *use;     /* for results: the present borrower's */
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
+    db_dialect_t dialect;
     identity_db_options_t options;
     apr_hash_t *statements; /* by text: a finite set, prepared on first use */
     bool open, write,

@@ -51,6 +51,7 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
     case IDENTITY_DB_OK:
         return true;
     case IDENTITY_DB_BUSY:
+    case IDENTITY_DB_RETRY:
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
                              "The service is busy; please try again.");
     case IDENTITY_DB_NONE:
