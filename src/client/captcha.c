@@ -21,9 +21,8 @@ const char *identity_captcha_fault(apr_pool_t *pool, const char *url)
     /* Not quoted: it may contain a key. */
     return client_url_valid(url, plain)
                ? NULL
-               : "the address of the service must be an https URL without user and fragment, "
-                 "such as https://captcha.example.org/siteverify (http only on this machine "
-                 "itself)";
+               : "the URL of the service must be https, without user and fragment, such as "
+                 "https://captcha.example.org/siteverify (http only for loopback)";
 }
 
 static const char *parameter(apr_pool_t *pool, const char *name, const char *value)
@@ -79,14 +78,14 @@ static identity_captcha_status_t judge(apr_pool_t *pool, const fetch_response_t 
     const json_t *answer = identity_json_pick(pool, response->body, response->length, members);
     const json_t *success = json_object_get(answer, "success");
     if (!json_is_boolean(success)) {
-        *error = "it answered with something else than {\"success\": true} or false";
+        *error = "its answer is neither {\"success\": true} nor {\"success\": false}";
         return IDENTITY_CAPTCHA_UNAVAILABLE;
     }
     if (json_is_true(success))
         return IDENTITY_CAPTCHA_PASSED;
     const char *fault = fault_in(json_object_get(answer, "error-codes"));
     if (fault)
-        *error = apr_psprintf(pool, "it does not take what it is asked with: %s", fault);
+        *error = apr_psprintf(pool, "it rejected the request: %s", fault);
     return fault ? IDENTITY_CAPTCHA_UNAVAILABLE : IDENTITY_CAPTCHA_REFUSED;
 }
 
@@ -109,7 +108,7 @@ identity_captcha_status_t identity_captcha_verify(apr_pool_t *pool,
     if (atomic_fetch_add(&under_way, 1) < AT_ONCE)
         answered = client_fetch(pool, &request, &answer, error);
     else
-        *error = "too many are waiting for it already";
+        *error = "too many requests are already waiting for it";
     atomic_fetch_sub(&under_way, 1);
     return answered ? judge(pool, &answer, error) : IDENTITY_CAPTCHA_UNAVAILABLE;
 }

@@ -162,7 +162,7 @@ static CURLcode set_request(apr_pool_t *pool, transfer_t *transfer)
 static const char *fault_of(apr_pool_t *pool, const transfer_t *transfer, CURLcode code)
 {
     if (transfer->forbidden && code == CURLE_COULDNT_CONNECT)
-        return "its address is one that is not to be reached (a private one needs network=private)";
+        return "its address is not allowed (a private one needs network=private)";
     if (transfer->too_large || code == CURLE_FILESIZE_EXCEEDED)
         return "its answer is too large";
     if (code == CURLE_OPERATION_TIMEDOUT)
@@ -188,7 +188,7 @@ bool client_fetch(apr_pool_t *pool, const fetch_request_t *request, fetch_respon
     apr_interval_time_t left = request->deadline - apr_time_now();
     transfer_t transfer = {.request = request, .plain = strncasecmp(request->url, "http:", 5) == 0};
 
-    *error = left < 1000 ? "there is no time left for it" : NULL;
+    *error = left < 1000 ? "there is no time left for the request" : NULL;
     if (*error)
         return false;
     transfer.curl = curl_easy_init();

@@ -153,14 +153,15 @@ const char *mail_markup_value(mail_markup_t *at, bool whole_address, mail_escape
     if (at->state == MAIL_MARKUP_TEXT)
         return NULL;
     if (at->state != MAIL_MARKUP_QUOTED)
-        return "may stand between tags and in attributes with quotes, not in a tag, a comment, a script or a style";
+        return "is allowed between tags and in quoted attributes, not in a tag, a comment, a "
+               "script or a style";
     if (strcmp(at->name, "style") == 0 || strncmp(at->name, "on", 2) == 0)
-        return "may not stand in a style or a script";
+        return "is not allowed in a style or a script";
     if (is_address(at->name)) {
         if (at->begun)
             *escape = MAIL_ESCAPE_URL;
         else if (!whole_address)
-            return "is no address: only {{link}} may stand at the beginning of one";
+            return "is not a URL: only {{link}} can be the beginning of one";
     }
     at->begun = true;
     return NULL;

@@ -57,7 +57,8 @@ identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_option
     *error = NULL;
     if (!identity_issuer_valid(pool, options->issuer) || !client_url_valid(options->issuer, true)) {
         *error =
-            "An OpenID issuer is an https URL without user, query and fragment (http only on this machine itself).";
+            "An OpenID issuer must be an https URL without user, query and fragment (http only "
+            "for loopback).";
         return NULL;
     }
     oidc->options = *options;
@@ -74,7 +75,7 @@ identity_oidc_t *identity_oidc_make(apr_pool_t *pool, const identity_oidc_option
     oidc->reach.private_network = options->private_network;
     if (apr_thread_mutex_create(&oidc->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
         apr_thread_cond_create(&oidc->fetched, pool) != APR_SUCCESS) {
-        *error = "There is no mutex for an OpenID provider.";
+        *error = "The mutex of an OpenID provider cannot be created.";
         return NULL;
     }
     apr_pool_cleanup_register(pool, oidc, forget, apr_pool_cleanup_null);
@@ -136,7 +137,7 @@ static char *fetch_document(apr_pool_t *pool, identity_oidc_t *oidc,
     if (!client_fetch(pool, &request, &response, error))
         return NULL;
     if (response.status != 200) {
-        *error = apr_psprintf(pool, "it answered %ld", response.status);
+        *error = apr_psprintf(pool, "it answered with status %ld", response.status);
         return NULL;
     }
     if (strlen(response.body) != response.length ||
@@ -158,7 +159,7 @@ static void store(document_t *document, const char *text, const char *error, apr
         document->fault_until = 0;
     } else {
         document->fault_until = now + FAULT;
-        apr_cpystrn(document->fault, error ? error : "there is no memory for its answer",
+        apr_cpystrn(document->fault, error ? error : "there is not enough memory for its answer",
                     sizeof document->fault);
     }
 }
@@ -167,7 +168,7 @@ static void store(document_t *document, const char *text, const char *error, apr
 static void renew(apr_pool_t *pool, identity_oidc_t *oidc, identity_oidc_sign_on_t *sign_on,
                   const wanted_t *wanted)
 {
-    const char *error = "what it answered is not what was asked for";
+    const char *error = "its answer is not the requested document";
 
     wanted->document->busy = true;
     apr_thread_mutex_unlock(oidc->mutex);
@@ -248,8 +249,7 @@ static bool verifiable(apr_pool_t *pool, const json_t *root, const char **error)
         names = apr_pstrcat(pool, names, *names ? ", " : "", *name, NULL);
     }
     *error = apr_psprintf(
-        pool, "it signs ID tokens by no algorithm that is verified here: %s lists none of %s", ways,
-        names);
+        pool, "it signs ID tokens with unsupported algorithms: %s lists none of %s", ways, names);
     return false;
 }
 
@@ -271,26 +271,24 @@ static bool read_metadata(apr_pool_t *pool, const identity_oidc_t *oidc, const c
                *ways = "token_endpoint_auth_methods_supported";
 
     /* Exactly (security 68): otherwise one provider could speak for another. */
-    *error = !issuer
-                 ? "it is no discovery document"
-                 : "the issuer that it names is not the one that is configured, letter by letter";
+    *error =
+        !issuer ? "it is not a discovery document" : "its issuer is not exactly the configured one";
     if (!issuer || strcmp(issuer, oidc->options.issuer) != 0)
         return false;
     metadata->authorization_endpoint = endpoint(pool, oidc, root, "authorization_endpoint");
     metadata->token_endpoint = endpoint(pool, oidc, root, "token_endpoint");
     metadata->jwks_uri = endpoint(pool, oidc, root, "jwks_uri");
     metadata->userinfo_endpoint = endpoint(pool, oidc, root, "userinfo_endpoint");
-    *error = "an endpoint is missing or is no https URL";
+    *error = "an endpoint is missing or is not an https URL";
     if (!metadata->authorization_endpoint || !metadata->token_endpoint || !metadata->jwks_uri)
         return false;
     metadata->names_issuer =
         json_is_true(json_object_get(root, "authorization_response_iss_parameter_supported"));
     bool basic = !json_object_get(root, ways) || lists(root, ways, "client_secret_basic");
     metadata->secret_in_form = !basic && lists(root, ways, "client_secret_post");
-    *error =
-        basic || metadata->secret_in_form
-            ? NULL
-            : "it takes a client's secret neither by client_secret_basic nor by client_secret_post";
+    *error = basic || metadata->secret_in_form
+                 ? NULL
+                 : "it supports neither client_secret_basic nor client_secret_post";
     return !*error && verifiable(pool, root, error);
 }
 
@@ -322,7 +320,7 @@ static bool keys_sound(apr_pool_t *pool, const identity_oidc_t *oidc, const char
                        const char **error)
 {
     (void)oidc;
-    *error = "it is no key set";
+    *error = "it is not a key set";
     return identity_key_set_read(pool, text, strlen(text)) != NULL;
 }
 

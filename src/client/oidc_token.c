@@ -160,8 +160,8 @@ static identity_oidc_status_t whose(const identity_oidc_t *oidc,
     if (named ? strcmp(sign_on->issuer, oidc_options(oidc)->issuer) == 0
               : !(metadata->names_issuer && sign_on->one_of_many))
         return IDENTITY_OIDC_DONE;
-    *error = named ? "it was answered by another issuer (iss)"
-                   : "the answer does not say whose it is (iss)";
+    *error = named ? "the answer is from another issuer (iss)"
+                   : "the answer does not name its issuer (iss)";
     return IDENTITY_OIDC_REFUSED;
 }
 
@@ -209,12 +209,11 @@ static identity_oidc_status_t read_userinfo(apr_pool_t *pool, identity_oidc_t *o
         claims = identity_userinfo_read(pool, response->body, response->length);
     }
     if (!identity_json_string(claims, "sub"))
-        return says_nothing(sign_on, error,
-                            "the userinfo endpoint answered something else than claims");
+        return says_nothing(sign_on, error, "the userinfo endpoint did not answer with claims");
     /* Its subject must be that of the signed token (OpenID Connect Core, 5.3.2). */
     if (identity_userinfo_take(pool, claims, &sign_on->vouched))
         return IDENTITY_OIDC_DONE;
-    *error = "the userinfo endpoint speaks of somebody else";
+    *error = "the userinfo endpoint describes another user (sub)";
     return IDENTITY_OIDC_REFUSED;
 }
 

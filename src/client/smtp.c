@@ -240,7 +240,7 @@ static const char *fault_of(apr_pool_t *pool, const smtp_session_t *session, CUR
 {
     if (code == CURLE_LOGIN_DENIED || answer == 535)
         /* Without the server's text: it has just received a password. */
-        return apr_psprintf(pool, "The mail server refuses the user or its password (%ld).",
+        return apr_psprintf(pool, "The mail server rejects the user name or the password (%ld).",
                             answer);
     if (answer >= 400 && answer < 600 && session->reply[0])
         return apr_psprintf(pool, "The mail server answered: %s", session->reply);
@@ -264,7 +264,8 @@ static identity_delivery_t judge(apr_pool_t *pool, const smtp_session_t *session
     if (session->stopped)
         return IDENTITY_DELIVERY_STOPPED;
     if (code == CURLE_WRITE_ERROR && session->needs_utf8 && !session->offers_utf8) {
-        *error = "The mail server takes no addresses with characters outside ASCII (SMTPUTF8).";
+        *error =
+            "The mail server does not support addresses with characters outside ASCII (SMTPUTF8).";
         return IDENTITY_DELIVERY_PERMANENT;
     }
     curl_easy_getinfo(session->curl, CURLINFO_RESPONSE_CODE, &answer);

@@ -76,10 +76,10 @@ static const char *port_unfit(const char *scheme, long port)
     bool tls = strcmp(scheme, SMTPS) == 0;
 
     if (!tls && port == 465)
-        return "Port 465 speaks TLS from the first byte: the mail URL must begin with smtps:// there.";
+        return "Port 465 uses TLS from the start: the mail URL must begin with smtps://.";
     if (tls && (port == 25 || port == 587))
-        return "Ports 25 and 587 begin without TLS and change to it by STARTTLS: the mail URL must begin with smtp:// "
-               "there.";
+        return "Ports 25 and 587 start without TLS and switch to it by STARTTLS: the mail URL "
+               "must begin with smtp://.";
     return NULL;
 }
 
@@ -94,9 +94,9 @@ static identity_mail_target_t *parse_authority(apr_pool_t *pool, const char *sch
     if (at) {
         *at = '\0';
         if (strchr(authority, ':'))
-            return refuse(
-                error,
-                "The mail URL must hold no password; put it into the file that IdentityMailSecret names.");
+            return refuse(error,
+                          "The mail URL must not contain a password; put it into the file that "
+                          "IdentityMailSecret names.");
         if (!*authority || !decode(authority))
             return refuse(
                 error, "The user in the mail URL is empty or has a character that is not allowed.");
@@ -141,7 +141,7 @@ static identity_mail_target_t *parse_maildir(apr_pool_t *pool, const char *direc
     if (*directory != '/')
         return refuse(
             error,
-            "The folder of the mail URL must be given by its whole path, as in maildir:/var/mail/identity.");
+            "The mail URL needs the absolute path of the folder, as in maildir:/var/mail/identity.");
     target->kind = IDENTITY_MAIL_MAILDIR;
     target->directory = apr_pstrdup(pool, directory);
     target->timeout = TIMEOUT;
@@ -156,7 +156,7 @@ identity_mail_target_t *identity_mail_target_parse(apr_pool_t *pool, const char 
     *error = NULL;
     for (const char *at = url; *at; at++) {
         if ((unsigned char)*at < ' ' || *at == 127)
-            return refuse(error, "The mail URL must hold no control character.");
+            return refuse(error, "The mail URL must not contain control characters.");
     }
     if (!strncasecmp(url, MAILDIR, strlen(MAILDIR)))
         return parse_maildir(pool, url + strlen(MAILDIR), error);

@@ -106,12 +106,12 @@ static bool read_section(compiler_t *compiler, char sign, mail_value_t value)
     bool end = sign == '/';
 
     if (!end && compiler->in_section)
-        return refuse(compiler, "a section of %s begins within one of %s.", names[value],
+        return refuse(compiler, "a section of %s begins inside one of %s.", names[value],
                       names[compiler->section]);
     if (end && (!compiler->in_section || compiler->section != value))
-        return refuse(compiler, "{{/%s}} ends what has not begun.", names[value]);
+        return refuse(compiler, "{{/%s}} has no section to end.", names[value]);
     if (end && !ends_where_it_began(compiler))
-        return refuse(compiler, "the section of %s takes in a part of a tag.", names[value]);
+        return refuse(compiler, "the section of %s contains part of a tag.", names[value]);
     piece_t *piece = add(compiler);
     piece->kind = sign == '#' ? IF : sign == '^' ? UNLESS : END;
     piece->value = value;

@@ -130,7 +130,7 @@ static bool link_fits(loader_t *loader, const char *file, int kind, const mail_t
     if (wanted == uses)
         return true;
     return refuse(loader, file,
-                  wanted ? "there is no {{link}}, without which the mail is of no use."
+                  wanted ? "{{link}} is missing, without which the mail is useless."
                          : "{{link}} is always empty here: this mail is a notice.");
 }
 
@@ -150,7 +150,7 @@ static bool compile_text(loader_t *loader, const char *file, int kind, const cha
     wording->text = wording->subject ? compile(loader, file, body, line, false) : NULL;
     if (wording->subject && wording->subject->uses[MAIL_VALUE_LINK])
         return refuse(loader, file,
-                      "the link may not stand in the subject: subjects are shown and logged.");
+                      "the link must not be in the subject: subjects are displayed and logged.");
     return wording->text && link_fits(loader, file, kind, wording->text);
 }
 
@@ -212,9 +212,9 @@ static const char *read_file(loader_t *loader, const char *path)
     if (status != APR_SUCCESS)
         refuse(loader, path, apr_psprintf(loader->pool, "cannot be read: %pm.", &status));
     else if (!text)
-        refuse(loader, path, "is no file, or one of more than 256 KiB.");
+        refuse(loader, path, "is not a file, or is larger than 256 KiB.");
     else if (memchr(text, '\0', length) || !identity_utf8_valid(text))
-        refuse(loader, path, "is no text in UTF-8.");
+        refuse(loader, path, "is not UTF-8 text.");
     return loader->error ? NULL : plain_lines(loader->pool, text);
 }
 
@@ -253,14 +253,14 @@ static bool add_file(loader_t *loader, const char *name, apr_array_header_t *con
     }
     if (!tag || (*tag && !identity_language_valid(tag)))
         return refuse(loader, path,
-                      apr_pstrcat(loader->pool, "is not a template: those are ",
+                      apr_pstrcat(loader->pool, "is not the name of a template; these are ",
                                   identity_mail_kinds_listed(loader->pool),
                                   ", with .txt and .html, or with a language as in invite.de.txt.",
                                   NULL));
     source_t *source = source_of(loader, sources[kind - 1], tag);
     const char **form = text ? &source->text : &source->html;
     if (*form)
-        return refuse(loader, path, "there is another file of this language.");
+        return refuse(loader, path, "there is another file for this language.");
     *form = read_file(loader, path);
     return *form != NULL;
 }
@@ -313,8 +313,9 @@ static bool add_kind(loader_t *loader, int kind, apr_array_header_t *sources,
     if (built_in.error)
         loader->error = built_in.error;
     if (good && *APR_ARRAY_IDX(templates->of[kind], 0, wording_t *)->tag)
-        good = refuse(loader, file_name(loader, kinds[kind], "", ".txt"),
-                      "this file is missing: it is for people whose language is not there.");
+        good =
+            refuse(loader, file_name(loader, kinds[kind], "", ".txt"),
+                   "this file is missing: it is used for languages without a file of their own.");
     return good;
 }
 

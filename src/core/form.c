@@ -32,7 +32,8 @@ json_t *identity_form_parse(apr_pool_t *pool, const char *text, size_t length,
     fields_t fields = {.object = identity_json_own(pool, json_object()), .sound = true};
 
     if (memchr(text, '\0', length) != NULL) {
-        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL, "The form holds a NUL.");
+        identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
+                        "The form contains a NUL character.");
         return NULL;
     }
     bool read = identity_query_parse(pool, text, &parameters, problem);

@@ -81,16 +81,16 @@ static identity_id_token_verdict_t find_key(const json_t *keys, const identity_j
         if (!suits(key, jws->algorithm))
             continue;
         if (*found != NULL)
-            return wrong(why, "several keys could be meant");
+            return wrong(why, "several keys match");
         *found = key;
     }
     if (*found != NULL)
         return IDENTITY_ID_TOKEN_RIGHT;
     if (named && jws->kid != NULL) {
-        *why = "its key is not for its algorithm";
+        *why = "its key does not fit its algorithm";
         return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     }
-    *why = "it is signed by no known key";
+    *why = "it is signed by an unknown key";
     return IDENTITY_ID_TOKEN_UNKNOWN_KEY;
 }
 
@@ -109,7 +109,7 @@ static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
 
     /* Other token types of the same provider (at+jwt, logout+jwt) are not accepted here. */
     if (jws->type != NULL && strcasecmp(jws->type, "JWT") != 0)
-        return wrong(why, "it is of another kind");
+        return wrong(why, "it is of another type (typ)");
     identity_id_token_verdict_t verdict = find_key(json_object_get(set, "keys"), jws, &found, why);
     if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
@@ -118,7 +118,7 @@ static identity_id_token_verdict_t signed_by(apr_pool_t *pool, const char *jwks,
         return IDENTITY_ID_TOKEN_NOT_VERIFIABLE;
     }
     return identity_jws_verify(jws, &key) ? IDENTITY_ID_TOKEN_RIGHT
-                                          : wrong(why, "its signature is not right");
+                                          : wrong(why, "its signature is not valid");
 }
 
 /* The claims of a token signed by a key of the set. */
@@ -137,7 +137,8 @@ static identity_id_token_verdict_t signed_claims(apr_pool_t *pool, const char *j
     if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
     *claims = identity_json_pick(pool, jws->payload, jws->payload_size, claim_members);
-    return *claims != NULL ? IDENTITY_ID_TOKEN_RIGHT : wrong(why, "its claims are no object");
+    return *claims != NULL ? IDENTITY_ID_TOKEN_RIGHT
+                           : wrong(why, "its claims are not a JSON object");
 }
 
 /* ---- the claims ------------------------------------------------------------------------------------------------- */
@@ -268,8 +269,9 @@ identity_id_token_verdict_t identity_userinfo_verify(apr_pool_t *pool, const cha
     if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
     if (!member_is(*claims, "iss", rules->issuer, true))
-        return wrong(why, "it is of another issuer");
-    return for_client(*claims, rules->client_id) ? verdict : wrong(why, "it is for another client");
+        return wrong(why, "it is from another issuer (iss)");
+    return for_client(*claims, rules->client_id) ? verdict
+                                                 : wrong(why, "it is for another client (aud)");
 }
 
 identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const char *jwks,
@@ -286,17 +288,17 @@ identity_id_token_verdict_t identity_id_token_verify(apr_pool_t *pool, const cha
     if (verdict != IDENTITY_ID_TOKEN_RIGHT)
         return verdict;
     if (!member_is(claims, "iss", rules->issuer, true))
-        return wrong(why, "it is of another issuer");
+        return wrong(why, "it is from another issuer (iss)");
     if (!for_client(claims, rules->client_id))
-        return wrong(why, "it is for another client");
+        return wrong(why, "it is for another client (aud)");
     if (!timely(claims, rules->now))
-        return wrong(why, "it is not of this time");
+        return wrong(why, "it is expired or not yet valid");
     if (!identity_secret_equal(identity_json_string(claims, "nonce"), rules->nonce))
-        return wrong(why, "it answers another request (nonce)");
+        return wrong(why, "it belongs to another request (nonce)");
     if (!hash_right(pool, claims, jws.algorithm->digest, rules->access_token))
-        return wrong(why, "it came with another access token (at_hash)");
+        return wrong(why, "it belongs to another access token (at_hash)");
     if (!take_subject(pool, claims, vouched))
-        return wrong(why, "it names nobody");
+        return wrong(why, "it has no subject (sub)");
     take_address(pool, claims, vouched);
     return IDENTITY_ID_TOKEN_RIGHT;
 }

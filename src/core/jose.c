@@ -68,7 +68,7 @@ static const char *read_header(apr_pool_t *pool, const char *text, size_t length
 
     jws->header = bytes != NULL ? identity_json_parse(pool, bytes, size, &ignored) : NULL;
     if (!jws->header)
-        return "it is no signed token";
+        return "it is not a signed token";
     algorithm = identity_json_string(jws->header, "alg");
     jws->algorithm = identity_jws_algorithm(algorithm);
     if (!jws->algorithm || !accepted(rules, algorithm))
@@ -76,7 +76,7 @@ static const char *read_header(apr_pool_t *pool, const char *text, size_t length
     jws->type = optional_string(jws->header, "typ", &formed);
     jws->kid = optional_string(jws->header, "kid", &formed);
     if (!formed)
-        return "its header's typ or kid is no text";
+        return "typ or kid in its header is not a string";
     return !json_object_get(jws->header, "crit") ? NULL : "it has critical extensions";
 }
 
@@ -89,7 +89,7 @@ const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length,
 
     memset(jws, 0, sizeof *jws);
     if (!second)
-        return length > rules->max ? "it is too long" : "it is no signed token";
+        return length > rules->max ? "it is too long" : "it is not a signed token";
     /* Further dots are not in the alphabet, and fail in the signature. */
     jws->text = text;
     jws->length = length;
@@ -98,12 +98,13 @@ const char *identity_jws_read(apr_pool_t *pool, const char *text, size_t length,
     jws->payload = (const char *)identity_base64url_decode_n(
         pool, first + 1, (size_t)(second - first - 1), &jws->payload_size);
     if (!jws->signature || !jws->payload)
-        return "it is no signed token";
+        return "it is not a signed token";
     const char *wrong = read_header(pool, text, (size_t)(first - text), rules, jws);
     if (!wrong && jws->algorithm->signature_size != 0 &&
         jws->signature_size != jws->algorithm->signature_size)
         wrong =
-            "its signature is not as long as its algorithm's"; /* cjose would ignore the end of a longer one */
+            "its signature does not have the length of its algorithm"; /* cjose would ignore the "
+            "end of a longer one */
     return wrong;
 }
 

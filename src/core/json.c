@@ -75,17 +75,17 @@ static void refuse_syntax(apr_pool_t *pool, const char *read, const json_error_t
 
     switch (json_error_code(error)) {
     case json_error_duplicate_key:
-        what = "names a key twice in one object";
+        what = "contains a key twice in one object";
         break;
     case json_error_null_character:
     case json_error_null_byte_in_key:
-        what = "holds a NUL character";
+        what = "contains a NUL character";
         break;
     case json_error_invalid_utf8:
         what = "is not valid UTF-8";
         break;
     case json_error_numeric_overflow:
-        what = "holds a number that is too large";
+        what = "contains a number that is too large";
         break;
     default:
         what = "is not valid JSON";
@@ -100,7 +100,7 @@ json_t *identity_json_parse(apr_pool_t *pool, const char *text, size_t length,
 {
     if (!text || length == 0) {
         identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                        "The request has no body; a JSON object is needed.");
+                        "The request has no body; a JSON object is required.");
         return NULL;
     }
     return identity_json_read(pool, "request body", text, length, problem);
@@ -111,7 +111,7 @@ json_t *identity_json_read(apr_pool_t *pool, const char *what, const char *text,
 {
     if (memchr(text, 0, length) != NULL) {
         identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                        "The %s holds a NUL character.", what);
+                        "The %s contains a NUL character.", what);
         return NULL;
     }
     const char *excess = excess_of(text, length);

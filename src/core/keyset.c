@@ -155,12 +155,13 @@ static const char *load_key(apr_pool_t *pool, identity_keyset_t *keys, int index
 {
     EVP_PKEY *pkey = read_pem(pem);
     if (!pkey)
-        return apr_psprintf(pool, "Signing key %d is no readable private key in PEM form.",
+        return apr_psprintf(pool, "Signing key %d is not a readable private key in PEM format.",
                             index + 1);
     bool taken = take_key(pkey, &keys->keys[index]);
     EVP_PKEY_free(pkey);
     if (!taken)
-        return apr_psprintf(pool, "Signing key %d is no sound key of the curve P-256.", index + 1);
+        return apr_psprintf(pool, "Signing key %d is not a valid key of the curve P-256.",
+                            index + 1);
     int twin = place_of(keys, keys->keys[index].kid, index);
     return twin < 0
                ? NULL

@@ -188,9 +188,9 @@ static const char *too_easy(apr_pool_t *pool, const char *password,
     if (name != NULL && strcmp(folded, name) == 0)
         must = "not be the user name";
     else if (is_made_of_names(pool, policy, copy))
-        must = "not be made of the user name or the name of this site";
+        must = "not be made up of the user name or the name of this site";
     else if (policy->blocklist != NULL && is_common(policy->blocklist, folded))
-        must = "not be one that many people use, nor such a one with digits or signs around it";
+        must = "not be a common password, nor one with digits or signs added around it";
     identity_wipe_string(folded);
     return must;
 }
@@ -245,9 +245,9 @@ bool identity_password_acceptable(apr_pool_t *pool, const char *password,
         if (!traits.readable)
             must = "be UTF-8 without control characters";
         else if (!traits.digit)
-            must = "have a digit";
+            must = "contain a digit";
         else if (!traits.capital)
-            must = "have a capital letter";
+            must = "contain a capital letter";
         else
             must = too_easy(pool, password, policy);
     }

@@ -68,8 +68,7 @@ static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length,
 
     if (!name || !value) {
         identity_wipe_string(value);
-        return refuse_parameter(pool, problem, name,
-                                "is not encoded as UTF-8 with percent escapes");
+        return refuse_parameter(pool, problem, name, "is not percent-encoded UTF-8");
     }
     if (apr_table_get(parameters, name) != NULL) {
         identity_wipe_string(value); /* in a form it may be a password */
@@ -77,7 +76,7 @@ static bool add_parameter(apr_pool_t *pool, const char *pair, size_t length,
     }
     if (apr_table_elts(parameters)->nelts == PARAMETERS_MAX)
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                               "Too many parameters are given.");
+                               "There are too many query parameters.");
     apr_table_addn(parameters, name, value);
     return true;
 }
@@ -116,7 +115,7 @@ bool identity_query_known(apr_pool_t *pool, const apr_table_t *parameters, const
     for (int i = 0; i < entries->nelts; i++) {
         const char *name = APR_ARRAY_IDX(entries, i, apr_table_entry_t).key;
         if (name[0] != '_' && !names_parameter(known, name))
-            return refuse_parameter(pool, problem, name, "is not known here");
+            return refuse_parameter(pool, problem, name, "is unknown");
     }
     return true;
 }

@@ -64,8 +64,8 @@ const REFUSALS = [
     [/at least (\d+)/, 'password.length'],
     [/at most/, 'password.long'],
     [/not be the user name/, 'password.name'],
-    [/made of the user name/, 'password.names'],
-    [/many people use/, 'password.common'],
+    [/made up of the user name/, 'password.names'],
+    [/common password/, 'password.common'],
 ];
 
 function refusalOf(message) {

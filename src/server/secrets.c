@@ -48,7 +48,7 @@ const char *identity_secret_read(apr_pool_t *pool, const char *path, char **text
         if (got < 0)
             errmsg = err(pool, path, errno);
         else if (strlen(buffer) != (size_t)got)
-            errmsg = apr_psprintf(pool, "%s is no text.", path);
+            errmsg = apr_psprintf(pool, "%s is not text.", path);
         identity_wipe_with_pool(pool, buffer);
         *text = buffer;
     }

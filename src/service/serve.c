@@ -42,14 +42,14 @@ static bool adopt(identity_call_t *call)
         if (strcmp(call->in->method, "OPTIONS") == 0)
             return identity_answer_empty(call, 204);
         return identity_deny(call, IDENTITY_PROBLEM_METHOD, NULL,
-                             "This address does not answer that method.");
+                             "This resource does not support this method.");
     }
     if (match->kind == IDENTITY_MATCH_NOTHING && other_version(call->in->path))
         return identity_deny(call, IDENTITY_PROBLEM_VERSION, NULL,
-                             "This version of the interface is not served; use /v1.");
+                             "This version of the API is not supported; use /v1.");
     if (match->kind == IDENTITY_MATCH_NOTHING)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL,
-                             "There is nothing at this address.");
+                             "There is no resource at this path.");
     call->route = match->route;
     call->id = match->ids[0];
     call->inner_id = match->ids[1];
@@ -87,7 +87,7 @@ static bool permit(identity_call_t *call, const identity_authentication_t *authe
     if (call->principal && call->principal->key_id && !identity_route_of_personal_key(route))
         return identity_deny(
             call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-            "A personal key makes no keys and changes no credentials: sign in for this.");
+            "A personal key cannot create keys or change credentials: sign in to do this.");
     if (route->credential != IDENTITY_CREDENTIAL_REQUIRED)
         return true;
     if (!call->principal)
@@ -105,7 +105,7 @@ static bool version_fits(identity_call_t *call)
 
     return !call->route->invitations || !version || strcmp(version, "v1") == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "Api-Version",
-                         "This version of the interface is not served; use v1.");
+                         "This version of the API is not supported; use v1.");
 }
 
 static bool id_valid(const char *id, const char *prefix)
@@ -146,13 +146,13 @@ static bool content_fits(identity_call_t *call)
 
     if (!call->in->has_body)
         return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                             "A %s is needed as the request's body.",
+                             "The request body is missing: a %s is required.",
                              call->standard ? "form" : "JSON object");
     if (call->standard ? content_is(call, "application/x-www-form-urlencoded")
                        : content_is(call, "application/json"))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_MEDIA_TYPE, NULL,
-                         "The request's body must have Content-Type: %s%s.",
+                         "The request body must have the Content-Type %s%s.",
                          route->body ? "application/json" : "application/x-www-form-urlencoded",
                          route->body && route->form ? " or application/x-www-form-urlencoded" : "");
 }
@@ -200,7 +200,7 @@ static bool body(identity_call_t *call)
     if (fault == IDENTITY_PROBLEM_MEDIA_TYPE) {
         identity_header(call, "Accept-Encoding", "identity"); /* RFC 9110, 15.5.16 */
         return identity_deny(call, fault, NULL,
-                             "The request's body must be sent without a Content-Encoding.");
+                             "The request body must be sent without a Content-Encoding.");
     }
     if (fault != IDENTITY_PROBLEM_NONE)
         return identity_deny(call, fault, NULL, NULL);

@@ -15,7 +15,7 @@ my ($found) = db("SELECT entity_id FROM accounts WHERE id = '$account->{id}'");
 my $entity_id = $found->{entity_id};
 my @no_key = ('X-API-KEY' => undef);
 my @other = ('X-API-KEY' => key('other'));
-my $dead = 'This link is not valid any more.';
+my $dead = 'This link is no longer valid.';
 
 sub role_named
 {

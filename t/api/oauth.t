@@ -13,7 +13,7 @@ use IdentityTest::Api;
 
 my $password = 'Correct1Horse';
 my @no_key = ('X-API-KEY' => undef);
-my ($dead, $expired) = ('This link is not valid any more.', 'This link has expired; please ask for a new one.');
+my ($dead, $expired) = ('This link is no longer valid.', 'This link has expired; please ask for a new one.');
 
 sub oauth
 {

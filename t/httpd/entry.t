@@ -116,7 +116,7 @@ like $answer->{text}, qr{data-return="/a%22%3E%3Cscript%3Ealert\(1\)%3C/script%3
 
 $answer = form('/v1/oauth/sign-in?return=/ours/', {username => '"><script>x', password => 'Wrong1horse'});
 is $answer->{status}, 401, 'a wrong password';
-like $answer->{content}, qr{role="alert"><span>The name or the password is not right\.</span>}, '... is said on the page';
+like $answer->{content}, qr{role="alert"><span>The name or the password is wrong\.</span>}, '... is said on the page';
 like $answer->{content}, qr{value="&quot;&gt;&lt;script&gt;x"}, '... which keeps the name, as text';
 unlike $answer->{content}, qr/Wrong1horse/, '... and not the password';
 like form('/v1/oauth/sign-in', {username => "j\xc3\xb6rg\@example.org", password => 'Wrong1horse'})->{content}, qr{value="j\xc3\xb6rg\@example\.org"}, '... in whatever letters (A15)';
@@ -212,9 +212,9 @@ my $named = IdentityTest::Server->new(state => $server->state_folder, directives
 like ask($named, GET => '/v1/oauth/sign-in', @html)->{text}, qr/E-mail address or user name/, 'M19: where a login signs in the form says so';
 $named->stop;
 $answer = ask($plain, GET => '/v1/oauth/sign-in', @html);
-ok $answer->{text} !~ /name="password"/ && $answer->{text} =~ /not set up for signing in/, 'IdentityCookie Off: it says so';
+ok $answer->{text} !~ /name="password"/ && $answer->{text} =~ /not configured for sign-in/, 'IdentityCookie Off: it says so';
 $answer = $plain->http->request(POST => $plain->origin . '/v1/oauth/sign-in', {headers => {Accept => 'text/html', 'Content-Type' => 'application/x-www-form-urlencoded', Origin => $plain->origin}, content => 'username=ada@example.org&password=Correct1Horse'});
-ok $answer->{status} == 403 && $answer->{content} !~ /name="password"|<span>/ && $answer->{content} =~ /role="alert">This server is not set up for signing in/, '... also to a form that comes all the same' or diag $answer->{status};
+ok $answer->{status} == 403 && $answer->{content} !~ /name="password"|<span>/ && $answer->{content} =~ /role="alert">This server is not configured for sign-in/, '... also to a form that comes all the same' or diag $answer->{status};
 
 # ---- the database is away -----------------------------------------------------------------------------------------------------------------------------
 

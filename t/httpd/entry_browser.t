@@ -78,7 +78,7 @@ $browser->wait_for('#signin-form');
 clean('401');
 is $browser->active->attribute('id'), 'name', 'the first field has the focus';
 $browser->keys($_) for $ada->{name}, $tab, "Wrong1horse$enter";
-is $browser->wait_for(sub { text('#signin-problem') }), 'The name or the password is not right.', 'by the keyboard: a wrong password';
+is $browser->wait_for(sub { text('#signin-problem') }), 'The name or the password is wrong.', 'by the keyboard: a wrong password';
 is $browser->active->attribute('id'), 'present', '... whose field has the focus again';
 clean('a wrong password');
 $browser->keys($ada->{password} . $enter);
@@ -155,7 +155,7 @@ like text('main'), qr/other ways to sign in need JavaScript/, 'without JavaScrip
 ok !$browser->find('.eye')->displayed, '... and nothing is shown that does nothing';
 $browser->find('#name')->type($bob->{name});
 $browser->find('#present')->type("Wrong1horse$enter");
-is $browser->wait_for(sub { text('#signin-problem') }), 'The name or the password is not right.', '... a wrong password';
+is $browser->wait_for(sub { text('#signin-problem') }), 'The name or the password is wrong.', '... a wrong password';
 is $browser->find('#name')->attribute('value'), $bob->{name}, '... and the name stays';
 $browser->find('#present')->type("$bob->{password}$enter");
 $browser->wait_for('#denied .main')->click;

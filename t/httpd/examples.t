@@ -132,7 +132,7 @@ $browser->open($server->origin . '/intranet/');
 is $browser->title, 'Sign in', 'a browser is shown the page';
 sub fill { my ($password) = @_; $browser->wait_for('#name')->clear->type($ada->{name}); $browser->find('#present')->clear->type($password); $browser->find('#signin-form .main')->click }
 fill('Wrong1horse');
-is $browser->wait_for(sub { $browser->find('#signin-problem')->text }), 'The name or the password is not right.', '... which tells what is wrong';
+is $browser->wait_for(sub { $browser->find('#signin-problem')->text }), 'The name or the password is wrong.', '... which tells what is wrong';
 fill($ada->{password});
 ok $browser->wait_for(sub { $browser->source =~ /welcome/ }), '... and leads on to what was asked for';
 like $browser->url, qr{/intranet/$}, '... at its own address';

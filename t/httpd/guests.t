@@ -39,7 +39,7 @@ sub check
     return IdentityTest::Server->new(start => 0, state => $state, directives => "$directives\n")->check;
 }
 
-my $bad_url = qr/IdentityCaptcha: the address of the service must be an https URL without user and fragment/;
+my $bad_url = qr/IdentityCaptcha: the URL of the service must be https, without user and fragment/;
 my @refused = (
     "IdentityCaptcha $url" => qr/takes two or three arguments/,
     "IdentityCaptcha http://captcha.example.org/siteverify $secret" => $bad_url,

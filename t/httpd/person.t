@@ -91,7 +91,7 @@ set_password('short');
 problem_is qr/^The password does not meet these rules yet: at least 8 characters, a digit, a capital letter\.$/, 'a weak password is refused in words';
 console_is undef, 'by the page itself';
 set_password('Password1');
-problem_is qr/^This password is one that many people use\./, "the server's refusal is shown";
+problem_is qr/^This password is too common\./, "the server's refusal is shown";
 console_is 400, 'and nothing else happened';
 is api(GET => '/v1/users/search?username=' . $username)->json->[0]{status}, 'INVITED', 'nothing is spent by that';
 set_password($password);

@@ -53,7 +53,7 @@ sub invited { my ($address) = @_; $server->api(POST => '/v1/users/invite', {user
 # ---- the password of the mail server ----------------------------------------------------------------------------------------------------------------
 
 my $first = invited('first@example.com');
-ok until_true(sub { outbox($first)->{error} =~ /refuses the user or its password/ }), 'the mail server refuses the password that is in the file';
+ok until_true(sub { outbox($first)->{error} =~ /rejects the user name or the password/ }), 'the mail server refuses the password that is in the file';
 put($smtp->{secret}, "smtp-canary\n");
 ok until_true(sub { lines(qr/ID0555: IdentityMailSecret: \S+ has changed and was read again/) }), 'M20: the right one is read, unasked';
 $server->tool('mail', 'retry');

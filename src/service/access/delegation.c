@@ -15,7 +15,8 @@
 
 #define INVITE_PERMISSION "USER.MORTAL.CREATE"
 #define GRANTS_NOTHING                                                                             \
-    "What grants nothing is given and taken only by who holds every permission in every account of the entity."
+    "Only callers who hold every permission in every account of the entity can grant or remove "   \
+    "what grants nothing."
 
 /* An action, and what has been found so far about the rights it requires. */
 typedef struct act {
@@ -183,7 +184,7 @@ static bool may_grant(identity_call_t *call, const act_t *act, const char *field
     if (!conclude(call, act, &may))
         return false;
     return may || refuse(call, act, field,
-                         "Nobody can give what they do not hold themselves in that account.");
+                         "The caller can grant only what it holds itself in that account.");
 }
 
 static bool may_grant_accounts(identity_call_t *call, const identity_membership_request_t *request)
@@ -266,7 +267,7 @@ bool identity_may_revoke(identity_call_t *call, const identity_assignments_t *as
     if (!conclude(call, &act, &may))
         return false;
     return may ||
-           refuse(call, &act, field, "This person was invited to more than the caller may take.");
+           refuse(call, &act, field, "This invitation grants more than the caller may revoke.");
 }
 
 bool identity_may_change_membership(identity_call_t *call, const identity_membership_row_t *row,
@@ -281,7 +282,7 @@ bool identity_may_change_membership(identity_call_t *call, const identity_member
     if (!conclude(call, &act, &may))
         return false;
     return may || refuse(call, &act, NULL,
-                         "This membership holds more than the caller does in that account.");
+                         "This membership grants more than the caller holds in that account.");
 }
 
 static bool may_move(identity_call_t *call, const act_t *act)
@@ -334,7 +335,7 @@ bool identity_may_act_on(identity_call_t *call, const identity_assignments_t *as
     if (!may && !act.exceeds)
         return identity_deny(
             call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-            "This user holds something that grants nothing, or nothing at all: that needs every "
+            "This user holds nothing, or something that grants nothing: the caller needs every "
             "permission in every account of the entity.");
     return may || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                                 "This user holds more than the caller does.");
@@ -380,7 +381,7 @@ bool identity_may_resend(identity_call_t *call, const identity_assignments_t *gi
                 given, APR_ARRAY_IDX(teams, i, identity_team_member_row_t *)->team_id));
     return may || identity_deny(
                       call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                      "This person was invited into an account where the caller may not do this.");
+                      "This user was invited to an account in which the caller may not do this.");
 }
 
 /* Checks only what came with the invitation: whatever others added since was checked against their rights. */

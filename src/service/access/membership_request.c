@@ -76,7 +76,7 @@ static bool mentions_of(identity_call_t *call, const json_t *object, size_t posi
         } else {
             return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD,
                                  apr_pstrcat(call->pool, field, ".name", NULL),
-                                 "A role is given by its id or its name.");
+                                 "A role needs an id or a name.");
         }
     }
     return true;
@@ -208,7 +208,7 @@ static bool read_membership(identity_call_t *call, const json_t *object, size_t 
         if (strcmp(APR_ARRAY_IDX(request->memberships, i, identity_membership_row_t *)->account.id,
                    row->account.id) == 0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                                 "This account is named twice.");
+                                 "This account is listed twice.");
     row->entity_id = call->principal->entity_id;
     row->created_at = call->now;
     identity_member_type_parse(identity_json_string(object, "type"), &row->type);
@@ -237,7 +237,7 @@ static bool read_team(identity_call_t *call, const json_t *object, size_t positi
         if (strcmp(APR_ARRAY_IDX(request->teams, i, identity_team_member_row_t *)->team_id,
                    team->id) == 0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                                 "This team is named twice.");
+                                 "This team is listed twice.");
     row->entity_id = call->principal->entity_id;
     row->team_id = team->id;
     row->created_at = call->now;

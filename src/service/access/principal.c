@@ -210,9 +210,9 @@ static bool foreign_account(identity_call_t *call)
 {
     return call->account_asked
                ? identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "account",
-                               "The account that is asked about is not open to this caller.")
+                               "The caller has no access to the account named by account.")
                : identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                               "The account named by x-platform-id is not open to this caller.");
+                               "The caller has no access to the account named by x-platform-id.");
 }
 
 static bool select_entity_wide(identity_call_t *call)
@@ -256,7 +256,7 @@ static bool accounts_agree(identity_call_t *call)
     return !call->account_asked || !header || !call->account_id ||
            strcmp(call->account_id, header) == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account",
-                         "account and x-platform-id name two accounts.");
+                         "account and x-platform-id name different accounts.");
 }
 
 static bool select_named(identity_call_t *call)
@@ -317,7 +317,7 @@ bool identity_permission_held(identity_call_t *call)
         call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL, "This needs the permission %s.%s",
         route->permission,
         call->principal->narrowed
-            ? " The key is narrowed: its own list of permissions leaves this one out."
+            ? " The key is restricted: its own list of permissions does not include it."
             : "");
 }
 
@@ -392,5 +392,5 @@ bool identity_needs_everything(identity_call_t *call, const char *what)
         return false;
     return holds ||
            identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "%s takes every permission in every account of the entity.", what);
+                         "%s needs every permission in every account of the entity.", what);
 }

@@ -255,7 +255,7 @@ bool identity_audit(identity_call_t *call, const identity_audit_t *audit)
                                                      : identity_audit_insert(call->db, &row);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                             "This sandbox takes no more than %d changes.",
+                             "This sandbox allows no more than %d changes.",
                              IDENTITY_SANDBOX_CHANGES);
     return identity_db_ok(call, status);
 }

@@ -31,7 +31,7 @@ bool identity_permissions_read(identity_call_t *call, apr_array_header_t **list)
             return identity_deny(
                 call, IDENTITY_PROBLEM_INVALID_FIELD,
                 apr_psprintf(call->pool, "permissions.%" APR_SIZE_T_FMT, (apr_size_t)i),
-                "A permission is made of upper-case words joined by dots, such as REPORT.VIEW.");
+                "A permission must consist of upper-case words joined by dots, such as REPORT.VIEW.");
     *list = identity_body_strings(call, "permissions");
     return true;
 }

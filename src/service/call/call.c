@@ -26,7 +26,7 @@ void identity_log(const identity_call_t *call, identity_log_level_t level, const
 static bool unavailable(identity_call_t *call)
 {
     return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                         "The service is unavailable for the moment; please try again.");
+                         "The service is temporarily unavailable; please try again.");
 }
 
 bool identity_call_ready(identity_call_t *call)
@@ -201,7 +201,7 @@ static void refuse_text(identity_call_t *call, bool too_large)
         identity_deny(call,
                       call->paged ? IDENTITY_PROBLEM_INVALID_FIELD : IDENTITY_PROBLEM_BAD_REQUEST,
                       call->paged ? "limit" : NULL, "The answer would be too large%s.",
-                      call->paged ? ": ask for less at a time" : "");
+                      call->paged ? ": request less at a time" : "");
     else
         identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static bool changed(identity_call_t *call)
 {
     return identity_deny(
         call, IDENTITY_PROBLEM_PRECONDITION, NULL,
-        "It has been changed meanwhile: get it again, and send the ETag that comes with it.");
+        "The object has changed in the meantime: read it again and send its new ETag.");
 }
 
 bool identity_conditional(const identity_call_t *call)

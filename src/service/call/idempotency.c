@@ -87,7 +87,7 @@ static bool give_again(identity_call_t *call, const identity_idempotency_row_t *
     char *body = text ? strstr(text, "\n\n") : NULL;
     if (!body)
         return identity_deny(call, IDENTITY_PROBLEM_KEY_REUSED, NULL,
-                             "What was answered to this Idempotency-Key cannot be read any more.");
+                             "The stored response for this Idempotency-Key can no longer be read.");
     *body = '\0';
     body += 2;
     char *line = strchr(text, '\n');

@@ -80,7 +80,7 @@ bool identity_page_parse(identity_call_t *call, const char *name_order, identity
         return true;
     if (!identity_cursor_decode(call->pool, cursor, &page->cursor))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
-                             "cursor must be one that a link of this interface gave.");
+                             "cursor must come from a link in an earlier response.");
     page->query.cursor = &page->cursor;
     page->query.offset = 0;
     page->page = page->cursor.page;

@@ -156,7 +156,7 @@ static const char *link_of(identity_call_t *call, round_t *round, const char *pa
         round->verdict = IDENTITY_DELIVERY_TEMPORARY;
     if (!token)
         *error =
-            "The signing key that sealed this mail's link is not among those that this process knows.";
+            "The link in this mail was sealed with a signing key that this process does not have.";
     else if (row->link_expires_at <= call->now)
         *error = "The link expired before the mail could be delivered.";
     else
@@ -194,7 +194,7 @@ static void send_one(identity_call_t *call, round_t *round, const identity_stop_
 
     round->verdict = IDENTITY_DELIVERY_PERMANENT;
     if (!identity_mail_kind_named(row->kind, &kind)) {
-        round->error = "This version knows no mail of this kind.";
+        round->error = "This version does not know this kind of mail.";
         return;
     }
     const char *page = identity_mail_kind_page(kind);

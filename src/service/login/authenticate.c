@@ -64,7 +64,7 @@ static bool find(identity_call_t *call, credential_t *credential)
         authorization = NULL;
     if (key && authorization)
         return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                             "Send one credential, not X-API-KEY and Authorization both.");
+                             "Send only one credential: X-API-KEY or Authorization.");
     credential->method = "key";
     if (key) {
         credential->kind = CREDENTIAL_KEY;
@@ -276,7 +276,7 @@ bool identity_transport_fits(identity_call_t *call)
     if (in->secure || in->loopback || !call->env->settings->require_tls)
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "A credential may be sent over TLS only: use https.");
+                         "Credentials are accepted over TLS only: use https.");
 }
 
 static bool authenticate(identity_call_t *call, const identity_route_t *route,
@@ -296,7 +296,7 @@ static bool authenticate(identity_call_t *call, const identity_route_t *route,
     if (route->credential == IDENTITY_CREDENTIAL_NONE || credential.kind == CREDENTIAL_ABSENT) {
         if (route->credential == IDENTITY_CREDENTIAL_REQUIRED)
             return identity_unauthorised(call,
-                                         "A credential is needed: X-API-KEY or Authorization.");
+                                         "A credential is required: X-API-KEY or Authorization.");
         return true;
     }
     if (!check(call, &credential))
@@ -369,7 +369,7 @@ static bool by_headers(identity_call_t *call, const identity_accepts_t *accepts,
     if (out->credential && credential->kind != CREDENTIAL_UNKNOWN)
         out->method = credential->method;
     if (!out->credential)
-        return identity_unauthorised(call, "A credential is needed.");
+        return identity_unauthorised(call, "A credential is required.");
     if (!identity_transport_fits(call) || !check(call, credential))
         return false;
     if (credential->principal && credential->principal->key_id)

@@ -89,7 +89,7 @@ static bool write_success(identity_call_t *call, void *data)
                               .entity_id = user->entity_id,
                               .actor = user->id,
                               .each_minute = true,
-                              .message = "Let in by password, without a session."};
+                              .message = "Authenticated by password, without a session."};
 
     bool replaced = true;
 
@@ -111,7 +111,7 @@ static bool write_success(identity_call_t *call, void *data)
 static bool wrong(identity_call_t *call)
 {
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
-                         "The username or password is not right.");
+                         "The username or password is wrong.");
 }
 
 /* Sets the principal, NULL if the user has changed since the verification. */

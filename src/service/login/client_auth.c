@@ -13,7 +13,7 @@ typedef struct shown {
 static bool wrong(identity_call_t *call)
 {
     return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
-                               "The client is not known.");
+                               "The client is unknown.");
 }
 
 static bool in_headers(identity_call_t *call, shown_t *shown)
@@ -48,7 +48,7 @@ static bool look(identity_call_t *call, shown_t *shown)
     }
     if (shown->ways > 1 || (shown->ways && id && shown->id && strcmp(id, shown->id) != 0))
         return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "A client authenticates itself in one way, not in two.");
+                                   "The client must use only one authentication method.");
     if (shown->ways && !shown->id)
         shown->id = id;
     return true;

@@ -100,8 +100,9 @@ bool identity_own_page(identity_call_t *call)
     if (reads_only(in->method) && !in->upgrade)
         return true;
     return identity_origin_fits(call) ||
-           identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "With the cookie alone, only a page of the same origin may ask for this.");
+           identity_deny(
+               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+               "A request authenticated by the cookie alone must come from a page of the same origin.");
 }
 
 static apr_time_t idle_end(const identity_call_t *call, const identity_principal_t *principal)

@@ -17,7 +17,7 @@ static identity_hash_turn_t enter(identity_call_t *call, const char *account, co
         env->enter_hash ? env->enter_hash(env->context, &request, ticket) : IDENTITY_HASH_ENTERED;
     if (turn == IDENTITY_HASH_REFUSED)
         identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                      "Too many people are signing in at this moment; please try again.");
+                      "Too many users are signing in at the moment; please try again.");
     return turn;
 }
 

@@ -17,7 +17,7 @@ typedef struct attempt {
 static bool wrong(identity_call_t *call)
 {
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
-                         "The username or password is not right.");
+                         "The username or password is wrong.");
 }
 
 /* Is it formed like a login, optionally with a reference, and do logins work here? */
@@ -94,7 +94,8 @@ bool identity_password_refused(identity_call_t *call, const identity_user_row_t 
                               .entity_id = user->entity_id,
                               .actor = "",
                               .each_minute = true,
-                              .message = "A sign-in by password was refused: it is switched off."};
+                              .message =
+                                  "A sign-in was refused: signing in by password is switched off."};
 
     return identity_audit(call, &audit);
 }

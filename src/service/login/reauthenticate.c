@@ -8,7 +8,7 @@ static bool write_refusal(identity_call_t *call, void *data)
                               .each_minute = true,
                               .type = "USER",
                               .id = call->principal->id,
-                              .message = "The current password was not right."};
+                              .message = "The current password was wrong."};
     (void)data;
     return identity_audit(call, &audit);
 }
@@ -33,5 +33,5 @@ bool identity_owner_proved(identity_call_t *call, const identity_user_row_t *use
     if (!right && !identity_write(call, write_refusal, NULL))
         return false;
     return right || identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "current_password",
-                                  "current_password is not right.");
+                                  "current_password is wrong.");
 }

@@ -31,7 +31,7 @@ bool identity_caller_recheck(identity_call_t *call)
     if (!identity_bearer_load(call, &now))
         return false;
     if (!now.principal)
-        return identity_unauthorised(call, "This credential is not valid any more.");
+        return identity_unauthorised(call, "This credential is no longer valid.");
     now.principal->method = principal->method;
     identity_principal_snapshot(call->env, began, now.principal);
     call->principal = now.principal;

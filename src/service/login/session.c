@@ -165,7 +165,7 @@ bool identity_refresh_cookie_single(identity_call_t *call)
     identity_session_cookies_clear(call);
     return identity_deny(call, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
                          "The cookie " IDENTITY_REFRESH_COOKIE
-                         " was sent more than once, so it is not clear whose session this is.");
+                         " was sent more than once, so the session is ambiguous.");
 }
 
 const char *identity_refresh_cookie(identity_call_t *call)
@@ -181,7 +181,7 @@ bool identity_same_origin(identity_call_t *call)
                 (origin ? call->in->origin_granted : !site || strcmp(site, "none") == 0);
 
     return fits || identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                                 "A page of another origin may not use the session's cookie.");
+                                 "The session cookie cannot be used by a page of another origin.");
 }
 
 bool identity_access_sign(identity_call_t *call, identity_access_t *access)

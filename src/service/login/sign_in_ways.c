@@ -108,7 +108,7 @@ bool identity_password_refusal(identity_call_t *call, const identity_user_row_t 
         *others
             ? apr_psprintf(call->pool,
                            "Signing in by password is switched off here; sign in by %s.", others)
-            : "Signing in by password is switched off here; ask an administrator for another way in.";
+            : "Signing in by password is switched off here; ask an administrator for another way to sign in.";
     return true;
 }
 

@@ -39,7 +39,7 @@ static bool solved(identity_call_t *call)
     identity_log(call, IDENTITY_LOG_ERROR,
                  "ID0380: the service of IdentityCaptcha cannot be used: %s", error);
     identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                  "The captcha cannot be checked for the moment; please try again.");
+                  "The captcha cannot be verified at the moment; please try again.");
     call->problem.retry_after = RETRY_CAPTCHA;
     return false;
 }
@@ -186,12 +186,13 @@ static bool write_trail(identity_call_t *call, const sandbox_t *sandbox)
                               .entity_id = sandbox->entity.id,
                               .account = &sandbox->account};
 
-    audit.message = apr_pstrcat(call->pool, "A sandbox was made for ", sandbox->email, ".", NULL);
+    audit.message =
+        apr_pstrcat(call->pool, "A sandbox was created for ", sandbox->email, ".", NULL);
     if (!identity_audit(call, &audit))
         return false;
     audit.entity_id = audit.actor = "";
     audit.account = NULL;
-    audit.message = "A sandbox was made.";
+    audit.message = "A sandbox was created.";
     return identity_audit(call, &audit);
 }
 
@@ -214,7 +215,7 @@ bool identity_op_sandbox_token(identity_call_t *call)
 
     if (!call->env->settings->sandbox || !call->env->settings->captcha)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "There are no sandboxes on this server.");
+                             "Sandboxes are not enabled on this server.");
     if (!identity_username_canonical(call->pool, name_in(call, sandbox.email, SPECIMEN)))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "email",
                              "email is too long for a sandbox.");

@@ -29,7 +29,7 @@ static bool authenticate(identity_call_t *call)
                                    "The token is not valid.");
     if (call->principal && identity_json_has(call->body, "client_secret"))
         return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "A client authenticates itself in one way, not in two.");
+                                   "The client must use only one authentication method.");
     if (!call->principal) {
         if (!identity_oauth_client(call, &client))
             return false;
@@ -145,7 +145,7 @@ bool identity_op_introspect_token(identity_call_t *call)
         return false;
     if (!call->principal)
         return identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
-                                   "A credential is needed.");
+                                   "A credential is required.");
     if (!find(call, &question))
         return false;
     bool key = question.bearer.key != NULL;
@@ -209,8 +209,9 @@ bool identity_op_revoke_token(identity_call_t *call)
     bool sighted = !call->principal || ((question.session || question.bearer.principal) &&
                                         within_sight(call, &question, "USER.MORTAL.UPDATE"));
     if (sighted && question.bearer.key)
-        return identity_oauth_deny(call, "unsupported_token_type", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "A token of a key ends with its time or with the key.");
+        return identity_oauth_deny(
+            call, "unsupported_token_type", IDENTITY_PROBLEM_BAD_REQUEST,
+            "The token of an API key cannot be revoked: it ends when it expires or when the key is deleted.");
     if (sighted && question.session)
         return identity_write(call, write_end, &question);
     return identity_answer_empty(call, 200);

@@ -8,7 +8,7 @@
 
 static bool lacks(identity_call_t *call, const char *name)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, name, "%s is needed.", name);
+    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, name, "%s is required.", name);
 }
 
 static bool by_password(identity_call_t *call)
@@ -43,7 +43,7 @@ static bool by_refresh_token(identity_call_t *call)
     if (login.refresh)
         return identity_login_answer(call, &login);
     return identity_oauth_deny(call, "invalid_grant", IDENTITY_PROBLEM_UNAUTHORISED,
-                               "There is no live session of this refresh token.");
+                               "The refresh token does not belong to a live session.");
 }
 
 static bool write_issue(identity_call_t *call, void *data)
@@ -55,7 +55,7 @@ static bool write_issue(identity_call_t *call, void *data)
                               .entity_id = key->entity_id,
                               .actor = key->id,
                               .each_minute = true,
-                              .message = "The key was given an access token."};
+                              .message = "The API key was issued an access token."};
 
     if (call->now - key->last_used_at >= IDENTITY_LAST_USE_STEP &&
         !identity_db_ok(call, identity_key_touch(call->db, key->id, call->now)))
@@ -71,7 +71,7 @@ static bool by_client(identity_call_t *call, const identity_client_t *client)
     if (!key)
         return identity_oauth_deny(
             call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
-            "An API key is needed: its id as client_id, the key as client_secret.");
+            "An API key is required: its id as client_id, the key as client_secret.");
     identity_access_t access = {.subject = key->id,
                                 .session_id = key->id,
                                 .client_id = key->id,
@@ -91,7 +91,7 @@ bool identity_oauth_grant(identity_call_t *call)
     if (identity_json_string(call->body, "scope"))
         return identity_oauth_deny(
             call, "invalid_scope", IDENTITY_PROBLEM_BAD_REQUEST,
-            "There are no scopes: what a token may do is what its user or key may.");
+            "Scopes are not supported: a token has the permissions of its user or API key.");
     if (strcmp(grant, "password") == 0)
         return by_password(call);
     if (strcmp(grant, "refresh_token") == 0)
@@ -99,5 +99,5 @@ bool identity_oauth_grant(identity_call_t *call)
     if (strcmp(grant, "client_credentials") == 0)
         return by_client(call, &client);
     return identity_oauth_deny(call, "unsupported_grant_type", IDENTITY_PROBLEM_BAD_REQUEST,
-                               "grant_type must be one of those that the metadata lists.");
+                               "grant_type must be one of those listed in the server's metadata.");
 }

@@ -93,15 +93,15 @@ bool identity_op_obtain_token(identity_call_t *call)
         return identity_oauth_grant(call);
     if (alias && (username || password))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token_alias",
-                             "token_alias stands alone, without username and password.");
+                             "token_alias must be sent without username and password.");
     if (alias)
         return login_by_alias(call, alias);
     if (!username)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "username",
-                             "username is needed.");
+                             "username is required.");
     if (!password)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "password",
-                             "password is needed.");
+                             "password is required.");
     return identity_login_by_password(call, username, password);
 }
 
@@ -131,7 +131,8 @@ static bool end_family(identity_call_t *call, renewal_t *renewal)
 {
     identity_audit_t audit = {.action = "REFRESH_REUSED",
                               .type = "SESSION",
-                              .message = "A spent refresh token came back: its session was ended."};
+                              .message =
+                                  "A spent refresh token was used again: its session was ended."};
 
     audit.id = renewal->login.session->id;
     audit.entity_id = renewal->user->entity_id;

@@ -22,7 +22,7 @@ static bool write_reset_request(identity_call_t *call, void *data)
                               .type = "USER",
                               .entity_id = "",
                               .actor = "",
-                              .message = "A password reset was asked for."};
+                              .message = "A password reset was requested."};
     bool found;
 
     if (!identity_db_found(call, identity_user_by_name(call->db, request->email, &request->user),
@@ -78,13 +78,13 @@ static bool write_reset(identity_call_t *call, void *data)
     const char *untold = NULL;
     identity_audit_t audit = {.action = "PASSWORD_RESET",
                               .type = "USER",
-                              .message = "A password was set anew by a mailed link."};
+                              .message = "A password was reset by a mailed link."};
     identity_changes_t *changes = identity_changes_make(call);
 
     if (!read_reset(call, reset) || !redeem_spend(call, reset))
         return false;
     if (!redeem_proves(reset))
-        audit.message = "A password was set anew by a link that was handed over.";
+        audit.message = "A password was reset by a link that was handed over.";
     /* The address is newly proved: whoever linked the user before may not be the owner of the address, and must not
      * keep a way in (security 70). */
     if (!reset->user->verified_at &&

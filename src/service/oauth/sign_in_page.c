@@ -43,7 +43,8 @@ static bool find_target(identity_call_t *call, const char **target)
     return !given || *target ||
            identity_deny(
                call, IDENTITY_PROBLEM_INVALID_FIELD, "return",
-               "return must be a path of this host: it begins with one /, and has at most %d characters.",
+               "return must be a path on this host that begins with exactly one / and has at most "
+               "%d characters.",
                RETURN_MAX);
 }
 
@@ -199,7 +200,7 @@ static bool own_form(identity_call_t *call)
 
     return identity_origin_fits(call) || (!origin && (!site || strcmp(site, "none") == 0)) ||
            identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                         "A page of another origin may not do this.");
+                         "This is not allowed from a page of another origin.");
 }
 
 bool identity_op_sign_in(identity_call_t *call)
@@ -211,7 +212,7 @@ bool identity_op_sign_in(identity_call_t *call)
         return false;
     if (!is_set_up(call))
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "This server is not set up for signing in on this page.");
+                             "This server is not configured for sign-in on this page.");
     return identity_login_by_password(call, identity_json_string(call->body, "username"),
                                       identity_json_string(call->body, "password")) &&
            see_other(call, target ? target : "/");

@@ -30,7 +30,7 @@ static bool look(identity_call_t *call, sight_t *sight)
     return sight->all || sight->account_id ||
            identity_deny(
                call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
-               "Audit records are shown for one account at a time: name it by x-platform-id.");
+               "Audit records are shown for one account at a time: name it in x-platform-id.");
 }
 
 /* "A sign-in failed, 3 times within a minute." */
@@ -127,7 +127,7 @@ static bool cursor_fits(identity_call_t *call, const identity_page_query_t *quer
     if (!query->cursor || ((!query->from || at >= query->from) && (!query->to || at < query->to)))
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
-                         "cursor must be of the same created_at.");
+                         "cursor must be sent with the created_at that it was issued for.");
 }
 
 static bool narrow(identity_call_t *call, identity_listing_t *page)

@@ -28,8 +28,8 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
     if (!escrow || !row->sealed)
         return identity_deny(
             call, IDENTITY_PROBLEM_STATE, NULL,
-            escrow ? "This key was made before keys were kept: only its digest is there."
-                   : "Keys are not kept here: a key is shown once, when it is made.");
+            escrow ? "This key was created before the server kept keys: only its digest is stored."
+                   : "This server does not keep keys: a key is shown once, when it is created.");
     decryption->text = identity_unseal(call->pool, escrow, row->sealed, row->id);
     if (decryption->text) {
         identity_wipe_with_pool(call->pool, decryption->text);
@@ -38,7 +38,7 @@ static bool unseal(identity_call_t *call, decryption_t *decryption)
     identity_log(call, IDENTITY_LOG_WARNING,
                  "ID0306: %s cannot be unsealed with the key of IdentityKeyEscrow", row->id);
     return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
-                         "This key was sealed with a key that is not here any more.");
+                         "This key was sealed with a key that the server no longer has.");
 }
 
 /* Whoever sees a key can use it: they must have all of its rights, and every disclosure is audited. */

@@ -4,7 +4,7 @@
 
 #include "roles/roles.h"
 
-#define LACKING "Nobody can make a key that holds more than they do in every account."
+#define LACKING "A key cannot hold more than the caller holds in every account."
 
 /* ---- POST /api-keys --------------------------------------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ static bool lies_ahead(identity_call_t *call, apr_time_t expires_at)
 {
     return expires_at > call->now ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
-                         "expires_at must lie in the future.");
+                         "expires_at must be in the future.");
 }
 
 static bool read_creation(identity_call_t *call, identity_key_view_t *view)
@@ -64,7 +64,7 @@ static bool read_creation(identity_call_t *call, identity_key_view_t *view)
     row->active = status ? strcmp(status, "ACTIVE") == 0 : active;
     if (identity_json_has(call->body, "active") && active != row->active)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
-                             "active says something else than status.");
+                             "active contradicts status.");
     row->role_type = role ? role_of(role) : IDENTITY_KEY_ADMINISTRATOR;
     row->description = identity_json_string(call->body, "description");
     if (identity_json_has(call->body, "expires_at")) {
@@ -193,7 +193,7 @@ static bool may_change(identity_call_t *call, const update_t *update)
     if (update->longer && call->principal->kind == IDENTITY_CALLER_KEY &&
         strcmp(call->principal->id, row->id) == 0)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "expires_at",
-                             "A key cannot make its own life longer.");
+                             "A key cannot extend its own lifetime.");
     if (!update->role && !update->permissions)
         return true;
     if (!identity_key_covered(call, row, update->view.names, &covers))

@@ -71,8 +71,8 @@ bool identity_role_name_free(identity_call_t *call, const identity_role_row_t *r
             if (field)
                 return identity_deny(
                     call, IDENTITY_PROBLEM_EXISTS, field,
-                    "There is a role of this name or slug; names and slugs are told apart by letters "
-                    "and digits only.");
+                    "A role with this name or slug already exists; names and slugs differ by "
+                    "letters and digits only.");
         }
     return true;
 }
@@ -133,10 +133,10 @@ static bool child_fits(identity_call_t *call, const above_t *above,
     if (above->id && (strcmp(child, above->id) == 0 ||
                       apr_hash_get(above->ids, child, APR_HASH_KEY_STRING) != NULL))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                             "A role cannot be inside itself, directly or by other roles.");
+                             "A role cannot include itself, directly or through other roles.");
     if (above->height + 1 + depth_below(children, child, IDENTITY_ROLE_DEPTH) > IDENTITY_ROLE_DEPTH)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                             "Child roles may be nested two deep at most.");
+                             "Child roles can be nested at most two deep.");
     return true;
 }
 

@@ -4,11 +4,12 @@
 
 #include "roles/roles.h"
 
-#define LACKING "Nobody can put into a role what they do not hold themselves."
+#define LACKING "The caller can put into a role only what it holds itself."
 
 static bool name_taken(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a role of this name.");
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name",
+                         "A role with this name already exists.");
 }
 
 /* ---- POST /roles ------------------------------------------------------------------------------------------------ */
@@ -37,7 +38,8 @@ static bool insert_role(identity_call_t *call, creation_t *creation)
     }
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
-    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "slug", "There is a role of this slug.");
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "slug",
+                         "A role with this slug already exists.");
 }
 
 static bool write_creation(identity_call_t *call, void *data)
@@ -155,7 +157,7 @@ static bool wants(identity_call_t *call, update_t *update)
 
     if (slug && strcmp(slug, row->slug) != 0)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "slug",
-                             "The slug of a role is fixed once it is made.");
+                             "The slug of a role cannot be changed.");
     if (name) {
         update->renamed = strcmp(name, row->name) != 0;
         identity_changes_add(update->changes, "name", row->name, name);
@@ -222,8 +224,8 @@ static bool may_move_nothing(identity_call_t *call, const update_t *update,
     return may ||
            identity_deny(
                call, IDENTITY_PROBLEM_NOT_ALLOWED, field,
-               "Somebody has this role, and a role that grants nothing is changed, given and taken "
-               "only by who holds every permission in every account of the entity.");
+               "This role is assigned and grants nothing: only callers who hold every permission "
+               "in every account of the entity can change it.");
 }
 
 /* Changing a role changes its holders' rights: the caller must have everything it grants, before and after. */
@@ -315,7 +317,7 @@ static bool write_deletion(identity_call_t *call, void *data)
     if (!load_changeable(call, &row, roles) ||
         !identity_role_covered(
             call, &nothing, NULL,
-            "Roles are the whole entity's: every account must grant ROLE.DELETE."))
+            "Roles belong to the whole entity: in every account the caller needs ROLE.DELETE."))
         return false;
     identity_db_status_t status = identity_role_delete(call->db, row->entity_id, row->id);
     if (status == IDENTITY_DB_CONFLICT)

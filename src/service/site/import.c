@@ -45,8 +45,8 @@ bool identity_item_unknown(identity_importer_t *importer, import_item_t *item, c
         strspn(member, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
     return length > 0 && length <= 40 && !member[length]
-               ? identity_item_refuse(importer, item, "The member %s is not known here.", member)
-               : identity_item_refuse(importer, item, "A member is not known here.");
+               ? identity_item_refuse(importer, item, "The member %s is unknown.", member)
+               : identity_item_refuse(importer, item, "A member is unknown.");
 }
 
 static void begin_batch(identity_importer_t *importer)

@@ -41,7 +41,7 @@ identity_site_check_t *identity_site_check_make(apr_pool_t *pool, const identity
 static bool damaged(const identity_site_check_t *check, identity_problem_t *problem)
 {
     return identity_refuse(check->pool, problem, IDENTITY_PROBLEM_BAD_REQUEST, NULL,
-                           "The export was cut or changed: nothing of it is taken over.");
+                           "The export is truncated or was changed: nothing of it is imported.");
 }
 
 static bool read_version(identity_call_t *call, void *data)
@@ -58,8 +58,8 @@ static bool same_version(identity_site_check_t *check, const json_t *first,
 
     if (format != IDENTITY_SITE_FORMAT)
         return identity_refuse(check->pool, problem, IDENTITY_PROBLEM_STATE, NULL,
-                               "The export has format %d, this program reads %d.", (int)format,
-                               IDENTITY_SITE_FORMAT);
+                               "The export has format %d, but this program reads format %d.",
+                               (int)format, IDENTITY_SITE_FORMAT);
     if (!identity_run_local(check->pool, check->env, "", false, read_version, &present, problem))
         return false;
     return schema == present ||
@@ -211,12 +211,13 @@ static bool check_values(identity_importer_t *importer, import_item_t *item, con
         if (!value)
             continue;
         if (time && (apr_atoi64(value) < 0 || apr_atoi64(value) > LAST_TIME))
-            return identity_item_refuse(importer, item, "%s is no time.", column->name);
+            return identity_item_refuse(importer, item, "%s is not a time.", column->name);
         if (strcmp(column->name, "id") == 0 && !id_fits(row->table->name, value))
-            return identity_item_refuse(importer, item, "id has not the form of one.");
+            return identity_item_refuse(importer, item, "id does not have the form of an id.");
         if (strcmp(column->name, "reference") == 0 &&
             strcmp(row->table->name, "audit_records") != 0 && !reference_fits(value))
-            return identity_item_refuse(importer, item, "reference has not the form of one.");
+            return identity_item_refuse(importer, item,
+                                        "reference does not have the form of a reference.");
     }
     return true;
 }
@@ -231,7 +232,7 @@ static bool check_names(identity_importer_t *importer, import_item_t *item, cons
 
     /* Old names may be unusual in other ways. */
     if (has_controls(identity_json_string(object, "username")))
-        return identity_item_refuse(importer, item, "username has control characters.");
+        return identity_item_refuse(importer, item, "username contains control characters.");
     if (*pending && !identity_username_valid(pending))
         return identity_item_refuse(importer, item,
                                     "pending_username must be " IDENTITY_USERNAME_RULE ".");
@@ -239,7 +240,7 @@ static bool check_names(identity_importer_t *importer, import_item_t *item, cons
         return identity_item_refuse(importer, item, "login must be " IDENTITY_LOGIN_RULE ".");
     return (!login == !key &&
             (!login || strcmp(identity_login_key(importer->scratch, login), key) == 0)) ||
-           identity_item_refuse(importer, item, "login_key is not the form of login.");
+           identity_item_refuse(importer, item, "login_key does not match login.");
 }
 
 static bool check_user(identity_importer_t *importer, import_item_t *item, const json_t *object)
@@ -253,14 +254,14 @@ static bool check_user(identity_importer_t *importer, import_item_t *item, const
     if (!identity_user_status_parse(identity_json_string(object, "status"), &status))
         return identity_item_refuse(importer, item, "status is not a valid status of a user.");
     if (active != (status == IDENTITY_USER_ACTIVE))
-        return identity_item_refuse(importer, item, "active says something else than status.");
+        return identity_item_refuse(importer, item, "active contradicts status.");
     form = identity_username_canonical(importer->scratch, username);
     if (!identity_json_has(object, "old_name") && (!form || strcmp(form, canonical) != 0))
-        return identity_item_refuse(importer, item, "canonical is not the form of username.");
+        return identity_item_refuse(importer, item, "canonical does not match username.");
     if (strcmp(identity_username_domain(canonical), identity_json_string(object, "domain")) != 0)
-        return identity_item_refuse(importer, item, "domain is not that of canonical.");
+        return identity_item_refuse(importer, item, "domain does not match canonical.");
     if (held && strcmp(held, canonical) != 0 && !identity_json_has(object, "old_name"))
-        return identity_item_refuse(importer, item, "held_name is another than canonical.");
+        return identity_item_refuse(importer, item, "held_name differs from canonical.");
     return check_names(importer, item, object);
 }
 
@@ -280,7 +281,7 @@ static bool read_row(identity_importer_t *importer, import_item_t *item, const c
     const char *name = identity_json_string(object, "table");
     row->table = name ? apr_hash_get(importer->tables, name, APR_HASH_KEY_STRING) : NULL;
     if (!row->table)
-        return identity_item_refuse(importer, item, "table names no table of a site.");
+        return identity_item_refuse(importer, item, "table is not the name of an exported table.");
     row->text = apr_pstrmemdup(importer->batch, text, length);
     return read_columns(importer, item, row, object) && check_values(importer, item, row) &&
            (strcmp(name, "users") != 0 || check_user(importer, item, object));
@@ -320,10 +321,10 @@ static bool refuse_broken(identity_importer_t *importer, import_item_t *item, co
     static const char unique[] = "UNIQUE constraint failed: ";
 
     if (strncmp(rule, "FOREIGN KEY", 11) == 0)
-        identity_item_refuse(importer, item, "A row of %s refers to one that is not there.",
+        identity_item_refuse(importer, item, "A row of %s refers to one that does not exist.",
                              row->table->name);
     else if (strncmp(rule, unique, sizeof unique - 1) == 0)
-        identity_item_refuse(importer, item, "Another row of %s has it already: %s.",
+        identity_item_refuse(importer, item, "Another row of %s already has this value: %s.",
                              row->table->name, rule + sizeof unique - 1);
     else
         identity_item_refuse(importer, item, "A row of %s breaks a rule: %s.", row->table->name,
@@ -347,7 +348,7 @@ static bool met(identity_call_t *call, identity_importer_t *importer, import_ite
     if (!*names && importer->options.resume)
         item->outcome = IMPORT_PRESENT;
     else
-        identity_item_refuse(importer, item, "The row of %s (%s) is there already%s%s.",
+        identity_item_refuse(importer, item, "The row of %s (%s) already exists%s%s.",
                              row->table->name, key, *names ? " and differs: " : "", names);
     return true;
 }
@@ -371,16 +372,16 @@ static bool look_at_entity(identity_call_t *call, identity_importer_t *importer,
     if (apr_hash_get(importer->entities, own, APR_HASH_KEY_STRING))
         return true;
     if (!*own && !is_record(row))
-        *fits = identity_item_refuse(importer, item, "A row of %s changes what is built in.",
+        *fits = identity_item_refuse(importer, item, "A row of %s changes a built-in one.",
                                      row->table->name);
     if (!*own)
         return true;
     if (!identity_db_found(call, identity_entity_find(call->db, own, &entity), &found))
         return false;
     if (found)
-        *fits = identity_item_refuse(
-            importer, item, "A row of %s is of an entity that did not come with the export.",
-            row->table->name);
+        *fits = identity_item_refuse(importer, item,
+                                     "A row of %s belongs to an entity that is not in the export.",
+                                     row->table->name);
     return true;
 }
 

@@ -140,7 +140,7 @@ static bool take_time(identity_importer_t *importer, import_item_t *item, wanted
     request->dated = true;
     return (request->user.created_at > 0 &&
             request->user.created_at <= importer->env->now(importer->env->context)) ||
-           identity_item_refuse(importer, item, "created_at must be a time that has been.");
+           identity_item_refuse(importer, item, "created_at must be a time in the past.");
 }
 
 static bool blank(const char *text, size_t length)
@@ -201,7 +201,8 @@ static bool take_plain_name(identity_importer_t *importer, import_item_t *item,
     request->user.login = name;
     return take_name(importer, item, request,
                      apr_pstrcat(importer->batch, name, "@", importer->options.domain, NULL)) ||
-           identity_item_refuse(importer, item, "The name and the domain make no mail address.");
+           identity_item_refuse(importer, item,
+                                "The name and the domain do not form a mail address.");
 }
 
 /* As httpd reads it (mod_authn_file): surrounding blanks, comments, and anything after a second colon are ignored. */
@@ -222,9 +223,9 @@ static bool read_htpasswd(identity_importer_t *importer, import_item_t *item, co
     char *line = apr_pstrmemdup(importer->batch, text, length), *colon = strchr(line, ':');
     identity_wipe_with_pool(importer->batch, line);
     if (strlen(line) != length)
-        return identity_item_refuse(importer, item, "The line holds a NUL character.");
+        return identity_item_refuse(importer, item, "The line contains a NUL character.");
     if (!colon || colon == line)
-        return identity_item_refuse(importer, item, "The line is not name:hash.");
+        return identity_item_refuse(importer, item, "The line does not have the form name:hash.");
     *colon = '\0';
     colon[1 + strcspn(colon + 1, ":")] = '\0';
     request->user.status = IDENTITY_USER_ACTIVE;
@@ -308,7 +309,7 @@ static bool want_membership(identity_call_t *call, identity_importer_t *importer
     for (int k = 0; k < given->memberships->nelts; k++)
         if (strcmp(APR_ARRAY_IDX(given->memberships, k, identity_membership_row_t *)->account.id,
                    account->id) == 0)
-            identity_item_refuse(importer, item, "The account %s is named twice.",
+            identity_item_refuse(importer, item, "The account %s is listed twice.",
                                  account->reference);
     row->account = *account;
     row->entity_id = importer->options.entity_id;
@@ -337,8 +338,7 @@ static bool end_users(identity_call_t *call, identity_importer_t *importer)
     identity_audit_t audit = {
         .action = "IMPORT", .type = "ENTITY", .id = importer->options.entity_id};
 
-    audit.message =
-        apr_psprintf(call->pool, "Users were taken over from a file: %d.", importer->users);
+    audit.message = apr_psprintf(call->pool, "Users imported from a file: %d.", importer->users);
     return importer->users == 0 || identity_audit(call, &audit);
 }
 

@@ -121,7 +121,7 @@ static bool put(int file, const char *text)
 
 static const char *not_made(apr_pool_t *pool, const char *path)
 {
-    return apr_psprintf(pool, "The signing key %s cannot be made: %s (errno %d).", path,
+    return apr_psprintf(pool, "The signing key %s cannot be created: %s (errno %d).", path,
                         strerror(errno), errno);
 }
 
@@ -135,7 +135,7 @@ const char *identity_key_file_make(apr_pool_t *pool, const char *path)
     struct stat folder;
 
     if (!pem)
-        return "No signing key can be made.";
+        return "No signing key can be created.";
     int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return not_made(pool, path);

@@ -20,7 +20,7 @@ bool identity_local_reference(identity_call_t *call, const char *reference)
     return identity_reference_valid(reference) ||
            identity_deny(
                call, IDENTITY_PROBLEM_INVALID_FIELD, "reference",
-               "A reference is made of letters, digits, dots, hyphens and underscores, at most %d.",
+               "A reference consists of letters, digits, dots, hyphens and underscores, at most %d.",
                LABEL_MAX);
 }
 
@@ -42,7 +42,7 @@ bool identity_local_type(identity_call_t *call, const char *code)
 {
     return identity_reference_valid(code) ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_type_code",
-                         "An account type is written like a reference.");
+                         "An account type has the form of a reference.");
 }
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static bool write_entity(identity_call_t *call, void *data)
         row->id ? identity_entity_insert(call->db, row) : IDENTITY_DB_FAILED;
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
-                             "There is an entity of this reference.");
+                             "An entity with this reference already exists.");
     audit.id = audit.entity_id = row->id;
     return identity_db_ok(call, status) && identity_audit(call, &audit);
 }
@@ -150,7 +150,7 @@ static bool write_account(identity_call_t *call, void *data)
         row->id ? identity_account_insert(call->db, row) : IDENTITY_DB_FAILED;
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
-                             "There is an account of this reference.");
+                             "An account with this reference already exists.");
     audit.id = row->id;
     return identity_db_ok(call, status) && identity_audit(call, &audit);
 }
@@ -195,7 +195,7 @@ static bool write_import(identity_call_t *call, void *data)
 {
     identity_user_row_t *user = data;
     identity_audit_t audit = {
-        .action = "IMPORT", .type = "USER", .message = "A user was taken over with a password."};
+        .action = "IMPORT", .type = "USER", .message = "A user was imported with a password."};
 
     user->id = identity_call_id(call, "user");
     user->entity_id = call->principal->entity_id;
@@ -223,7 +223,7 @@ bool identity_hash_importable(apr_pool_t *pool, const char *hash,
             "Verifying this hash would take too long: its number of passes or rounds is too high.");
     default:
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "password",
-                               "This is no hash of a password in a form that is known here.");
+                               "This is not a password hash in a supported format.");
     }
 }
 

@@ -55,7 +55,7 @@ static bool entity_free(identity_call_t *call, const entity_change_t *change)
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
-                         "There is an entity of this reference.");
+                         "An entity with this reference already exists.");
 }
 
 static bool write_entity_change(identity_call_t *call, void *data)
@@ -157,7 +157,7 @@ static bool find_parent(identity_call_t *call, const account_change_t *change,
             return false;
         if (strcmp(above->id, change->row->id) == 0)
             return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "parent",
-                                 "An account cannot stand below itself.");
+                                 "An account cannot be below itself.");
         if (!*parent_id)
             *parent_id = above->id;
         next = above->parent_id;
@@ -184,7 +184,7 @@ static bool account_valid(identity_call_t *call, const account_change_t *change)
         return false;
     return !found || strcmp(other->id, change->row->id) == 0 ||
            identity_deny(call, IDENTITY_PROBLEM_EXISTS, "reference",
-                         "There is an account of this reference.");
+                         "An account with this reference already exists.");
 }
 
 static bool write_account_change(identity_call_t *call, void *data)
@@ -244,7 +244,7 @@ static bool write_account_deletion(identity_call_t *call, void *data)
     if (*others || (*all && !change->memberships))
         return identity_deny(call, IDENTITY_PROBLEM_STATE, NULL, "The account %s still has %s%s.",
                              change->row->reference, change->memberships ? others : all,
-                             *others ? "" : "; --memberships ends these with it");
+                             *others ? "" : "; --memberships ends them as well");
     audit.id = change->row->id;
     audit.account = change->row;
     audit.target_name = change->row->reference;
@@ -341,8 +341,7 @@ static bool write_unlocking(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "UNLOCK",
                               .type = "USER",
                               .id = unlocking->user_id,
-                              .message =
-                                  "The failures that were counted against a user were forgotten."};
+                              .message = "The failed sign-ins counted for a user were reset."};
     identity_user_row_t *user;
     bool found;
 
@@ -368,7 +367,7 @@ bool identity_user_unlock(apr_pool_t *pool, const identity_env_t *env, const cha
 
     if (address && !(unlocking.client = identity_client_counted(pool, address)))
         return identity_refuse(pool, problem, IDENTITY_PROBLEM_INVALID_FIELD, "address",
-                               "%s is no IP address.", address);
+                               "%s is not an IP address.", address);
     return identity_run_local(pool, env, entity_id, true, write_unlocking, &unlocking, problem);
 }
 
@@ -381,8 +380,8 @@ static bool write_rotation(identity_call_t *call, void *data)
         .action = "ROTATE",
         .type = "SIGNING_KEY",
         .entity_id = "",
-        .message = *now ? "A new signing key was made, and those before were dropped."
-                        : "A new signing key was made."};
+        .message = *now ? "A new signing key was created, and the earlier ones were dropped."
+                        : "A new signing key was created."};
     return identity_audit(call, &audit);
 }
 

@@ -79,7 +79,7 @@ static bool link_user(identity_call_t *call, const sso_sign_on_t *sign_on)
     return identity_db_ok(call, identity_provider_link_insert(
                                     call->db, configured_of(sign_on)->issuer,
                                     sign_on->oidc.vouched.subject, sign_on->user->id, call->now)) &&
-           write_audit(call, sign_on, "LINK", "Linked to a person of the provider ");
+           write_audit(call, sign_on, "LINK", "Linked to an identity of the provider ");
 }
 
 static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
@@ -89,18 +89,17 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     bool admitted;
 
     if (!call->env->settings->sso_provision)
-        return refuse(sign_on, "nobody here has the address");
+        return refuse(sign_on, "no user here has the address");
     if (!sso_entity(call, &sign_on->provider, &entity_id))
         return false;
     if (!entity_id)
         return refuse_set_up(
-            sign_on, "the configuration does not say of which entity new people are (entity=)");
+            sign_on, "the configuration does not say to which entity new users belong (entity=)");
     if (!sso_admits(call, &sign_on->provider, entity_id, identity_username_domain(canonical), true,
                     &admitted))
         return false;
     if (!admitted)
-        return refuse(sign_on,
-                      "the provider is not the one to make people of the address's domain");
+        return refuse(sign_on, "the provider may not create users of the address's domain");
     user->id = identity_call_id(call, "user");
     if (!user->id)
         return false;
@@ -112,7 +111,8 @@ static bool provision(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     user->version = 1;
     sign_on->user = user;
     return identity_user_make(call, user, true, NULL) &&
-           write_audit(call, sign_on, "PROVISION", "Made at the first sign-in by the provider ") &&
+           write_audit(call, sign_on, "PROVISION",
+                       "Created at the first sign-in by the provider ") &&
            link_user(call, sign_on);
 }
 
@@ -139,7 +139,7 @@ static bool refuse_address(sso_sign_on_t *sign_on)
     const identity_vouched_t *vouched = &sign_on->oidc.vouched;
 
     if (!vouched->email)
-        return refuse_set_up(sign_on, "the provider tells no address");
+        return refuse_set_up(sign_on, "the provider does not give an address");
     return vouched->email_judged
                ? refuse(sign_on, "the provider has not verified the address")
                : refuse_set_up(
@@ -201,8 +201,8 @@ static bool find_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
     if (!proved && invitations.equal > 1)
         return refuse_set_up(
             sign_on,
-            "several entities have invited the address, and the provider is not set up for one "
-            "of them alone (entity=)");
+            "several entities have invited the address, and the provider is not configured for "
+            "one of them (entity=)");
     sign_on->user = invitations.best && !proved ? invitations.best : holder;
     return true;
 }
@@ -213,11 +213,11 @@ static bool may_link(identity_call_t *call, sso_sign_on_t *sign_on)
     apr_int64_t others;
 
     if (sign_on->user->status == IDENTITY_USER_ACTIVE && !sign_on->user->verified_at)
-        return refuse(sign_on, "nobody has proved to own the user's address here");
+        return refuse(sign_on, "the user's address has not been verified here");
     if (!identity_db_ok(call, identity_provider_links_at(call->db, sign_on->user->id,
                                                          configured_of(sign_on)->issuer, &others)))
         return false;
-    return others == 0 || refuse(sign_on, "the user is linked to somebody else at this issuer");
+    return others == 0 || refuse(sign_on, "the user is linked to another identity at this issuer");
 }
 
 static bool activate(identity_call_t *call, sso_sign_on_t *sign_on, const char *canonical)
@@ -228,7 +228,7 @@ static bool activate(identity_call_t *call, sso_sign_on_t *sign_on, const char *
         return refuse(sign_on, "the invitation is for another address");
     if (!identity_invitation_accept(call, sign_on->user, &accepted))
         return false;
-    return accepted || refuse(sign_on, "the invitation has expired or does not hold any more");
+    return accepted || refuse(sign_on, "the invitation has expired or is no longer valid");
 }
 
 /* An existing user: may they sign on, and what does that change? */
@@ -241,7 +241,7 @@ static bool take_user(identity_call_t *call, sso_sign_on_t *sign_on, const char 
                     identity_username_domain(user->canonical), false, &admitted))
         return false;
     if (!admitted)
-        return refuse(sign_on, "the provider is not open to the user");
+        return refuse(sign_on, "the user may not use the provider");
     if (user->status != IDENTITY_USER_ACTIVE && user->status != IDENTITY_USER_INVITED)
         return refuse(sign_on, "the user is not active");
     if (!sign_on->linked && !may_link(call, sign_on))

@@ -66,7 +66,7 @@ static bool missing(identity_call_t *call, const char *field)
 static bool misplaced(identity_call_t *call, const char *field, const char *whose)
 {
     return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
-                         "%s belongs to providers of %s only.", field, whose);
+                         "%s is for providers of %s only.", field, whose);
 }
 
 static bool read_connections(identity_call_t *call, const json_t *sso, const char *variant,
@@ -108,7 +108,7 @@ static bool read_openid(identity_call_t *call, const json_t *sso, identity_provi
            identity_deny(
                call, IDENTITY_PROBLEM_INVALID_FIELD, "sso.issuer",
                "sso.issuer must be an https URL without user, query and fragment, such as "
-               "https://login.example.org (http only on this machine itself).");
+               "https://login.example.org (http only for loopback).");
 }
 
 /* In canonical form, without duplicates. */

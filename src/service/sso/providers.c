@@ -84,7 +84,7 @@ static bool may_change(identity_call_t *call)
     return covers ||
            identity_deny(
                call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-               "Providers are for the whole entity: this needs the permission %s in each of its accounts.",
+               "Providers belong to the whole entity: this needs the permission %s in each of its accounts.",
                call->route->permission);
 }
 
@@ -101,8 +101,8 @@ static bool write_row(identity_call_t *call, identity_provider_row_t *row, bool 
     return left || !before ||
            identity_deny(
                call, IDENTITY_PROBLEM_STATE, "status",
-               "Nobody could sign in any more: with passwords switched off, a provider that is enabled, "
-               "configured and open to somebody must be left.");
+               "Nobody could sign in any more: with passwords switched off, there must be an "
+               "enabled and configured provider that somebody can use.");
 }
 
 static bool write_creation(identity_call_t *call, void *data)
@@ -176,7 +176,7 @@ static bool write_update(identity_call_t *call, void *data)
     if (!*present->entity_id)
         return identity_deny(
             call, IDENTITY_PROBLEM_STATE, NULL,
-            "This provider is one of the server's configuration and cannot be changed here.");
+            "This provider belongs to the server's configuration and cannot be changed here.");
     if (!identity_provider_merge(call, present, row))
         return false;
     identity_changes_t *changes = identity_changes_make(call);

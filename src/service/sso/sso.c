@@ -59,9 +59,8 @@ static bool redirect_allowed(identity_call_t *call, const char *uri)
     for (int i = 0; allowed && i < allowed->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(allowed, i, const char *), uri) == 0)
             return true;
-    return identity_deny(
-        call, IDENTITY_PROBLEM_INVALID_FIELD, "redirect_uri",
-        "redirect_uri must be one of those that this server is set up for, letter by letter.");
+    return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "redirect_uri",
+                         "redirect_uri must be exactly one of those configured on this server.");
 }
 
 static bool unavailable(identity_call_t *call, const sso_sign_on_t *sign_on, const char *error)
@@ -70,7 +69,7 @@ static bool unavailable(identity_call_t *call, const sso_sign_on_t *sign_on, con
                  sign_on->provider.configured->name, error);
     identity_deny(
         call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-        "The provider cannot be reached or does not answer as it should; please start again later.");
+        "The provider cannot be reached or does not answer correctly; please try again later.");
     call->problem.retry_after = RETRY_AFTER;
     return false;
 }
@@ -93,7 +92,7 @@ static bool ask(identity_call_t *call, const char *name, const char **value)
     *value = apr_table_get(call->query, name);
     if (*value && **value)
         return true;
-    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, name, "%s is needed.", name);
+    return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, name, "%s is required.", name);
 }
 
 static bool begin(identity_call_t *call, sso_sign_on_t *sign_on, const char *redirect_uri,
@@ -129,7 +128,7 @@ bool identity_op_authorize(identity_call_t *call)
     if (!search.provider.configured)
         return identity_deny(
             call, IDENTITY_PROBLEM_INVALID_FIELD, "provider",
-            "provider must be the id or the name of a provider that people can sign on at.");
+            "provider must be the id or the name of an enabled provider for single sign-on.");
     sign_on.provider = search.provider;
     if (!begin(call, &sign_on, redirect_uri, &cookie))
         return false;
@@ -150,7 +149,7 @@ static bool dead(identity_call_t *call)
     return identity_ratelimit_failed(call) &&
            identity_deny(
                call, IDENTITY_PROBLEM_INVALID_FIELD, "state",
-               "This sign-on is not valid any more, or was begun in another browser; please start again.");
+               "This sign-on is no longer valid, or was started in another browser; please start again.");
 }
 
 static bool mac_right(identity_call_t *call, const char *cookie, const char *start,
@@ -218,12 +217,12 @@ static bool disbelieve(identity_call_t *call, sso_sign_on_t *sign_on, const char
 
     identity_log(call, set_up ? IDENTITY_LOG_ERROR : IDENTITY_LOG_WARNING,
                  "ID0372: a sign-on at %s was refused: %s%s", sign_on->provider.configured->name,
-                 error, set_up ? " (nobody can sign on so)" : "");
+                 error, set_up ? " (nobody can sign on there)" : "");
     if (!set_up &&
         (!identity_ratelimit_failed(call) || !identity_write(call, write_failure, sign_on)))
         return false;
     return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
-                         "What the provider answered cannot be accepted; please start again.");
+                         "The answer of the provider is not valid; please start again.");
 }
 
 /* Could the answer belong to a provider with another issuer? */
@@ -265,12 +264,12 @@ static bool turn_away(identity_call_t *call, const sso_sign_on_t *sign_on)
     if (!sign_on->set_up && !identity_ratelimit_failed(call))
         return false;
     identity_log(call, sign_on->set_up ? IDENTITY_LOG_WARNING : IDENTITY_LOG_INFO,
-                 "ID0373: a sign-on at %s was turned away: %s", sign_on->provider.configured->name,
+                 "ID0373: a sign-on at %s was denied: %s", sign_on->provider.configured->name,
                  sign_on->refused);
     return identity_deny(
         call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-        "This person of the provider cannot sign in here. Whoever has an invitation or a user here "
-        "needs an address that both the provider and this server have verified.");
+        "This account of the provider cannot sign in here. The address of its user or invitation "
+        "here must be verified by both the provider and this server.");
 }
 
 bool identity_op_oauth_callback(identity_call_t *call)

@@ -298,9 +298,9 @@ const char *identity_metrics_page(apr_pool_t *pool, const identity_metrics_snaps
         &text, "</style>\n</head>\n<body>\n<header>\n<h1>Identity status</h1>\n<p>%s, %s</p>\n",
         apr_pescape_entity(pool, view->site, 1), dated(pool, view->now));
     if (view->refresh)
-        identity_text_add(
-            &text, "<p>This page is asked for again every %d s. <a href=\"?\">Stop</a></p>\n",
-            view->refresh);
+        identity_text_add(&text,
+                          "<p>This page is reloaded every %d s. <a href=\"?\">Stop</a></p>\n",
+                          view->refresh);
     else
         identity_text_add(&text, "<p><a href=\"?refresh=10\">Refresh every 10 s</a></p>\n");
     identity_text_add(&text, "</header>\n<main>\n");

@@ -12,18 +12,17 @@ static bool right_person(identity_call_t *call, const redemption_t *accept)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
                              "An API key cannot accept an invitation.");
     if (call->principal && strcmp(call->principal->id, accept->user->id) != 0)
-        return identity_deny(
-            call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-            "This invitation is for somebody else than the person who is signed in.");
+        return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+                             "This invitation is for another user than the one who is signed in.");
     /* The user's address has changed: the invitation was not sent to the present one (security 27). */
     if (strcmp(identity_username_key(call->pool, accept->invitation->email),
                identity_user_key(call, accept->user)) != 0)
         return identity_deny(
             call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-            "This invitation was sent to another address than the one that this person has now.");
+            "This invitation was sent to an address that is no longer the user's.");
     if (accept->invitation->adds && !call->principal)
         return identity_deny(call, IDENTITY_PROBLEM_UNAUTHORISED, NULL,
-                             "Sign in first: this invitation adds to an account that is there.");
+                             "Sign in first: this invitation is for an existing user.");
     return true;
 }
 
@@ -180,7 +179,7 @@ bool identity_op_activate_user(identity_call_t *call)
     if (!accept.invitation->adds) {
         if (!accept.password)
             return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "new_password",
-                                 "new_password is needed.");
+                                 "new_password is required.");
         if (!redeem_hash(call, &accept))
             return false;
     }

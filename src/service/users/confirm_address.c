@@ -61,7 +61,7 @@ static bool write_change(identity_call_t *call, void *data)
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add(changes, "username", user->username, user->pending_username);
     audit.changes = changes;
-    audit.message = "Changed: username, which the mailbox has confirmed.";
+    audit.message = "Changed: username, confirmed by a mailed link.";
     user->username = user->pending_username;
     user->canonical = identity_username_canonical(call->pool, user->username);
     user->verified_at = user->updated_at = call->now;

@@ -20,7 +20,7 @@ static bool permitted(identity_call_t *call)
 
     if (call->principal->guest)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-                             "Guests are not told who holds what.");
+                             "Guests cannot see who holds a permission.");
     if (identity_permset_has(&call->permissions, needed))
         return true;
     call->lacking = needed;

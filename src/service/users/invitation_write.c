@@ -38,7 +38,7 @@ static bool find_account(identity_call_t *call, identity_account_row_t **account
         return false;
     if (number != 1)
         return identity_deny(call, IDENTITY_PROBLEM_MISSING_FIELD, "x-platform-id",
-                             "An invitation is to one account: name it by x-platform-id.");
+                             "An invitation is for one account: name it in x-platform-id.");
     if (!identity_db_ok(call, identity_accounts_list(call->db, call->principal->entity_id, &all)))
         return false;
     *account = APR_ARRAY_IDX(all, 0, identity_account_row_t *);
@@ -160,7 +160,7 @@ static bool find_voucher(identity_call_t *call, identity_invitation_row_t *row,
     return holds ||
            identity_deny(
                call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-               "Who sent this invitation may not give what it gives any more, nor may the caller.");
+               "Neither the sender of this invitation nor the caller may grant any longer what it grants.");
 }
 
 static bool renew_user(identity_call_t *call, identity_user_row_t *user,
@@ -185,7 +185,7 @@ bool identity_invitation_prolong(identity_call_t *call, identity_user_row_t *use
     identity_db_status_t status = identity_invitation_renew(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "state",
-                             "A sandbox invites no more than %d times.",
+                             "A sandbox can send at most %d invitations.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && renew_user(call, user, row);
 }

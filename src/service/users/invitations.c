@@ -216,8 +216,9 @@ static bool read_cursor(identity_call_t *call, identity_listing_t *page)
     dot = good ? strchr(page->cursor.key, '.') : NULL;
     if (!dot || strspn(page->cursor.key, "0123456789") != (size_t)(dot - page->cursor.key) ||
         dot - page->cursor.key > 18 || strcmp(dot + 1, beside->filters) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
-                             "cursor must be one that this list gave, with the same filters.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_INVALID_FIELD, "cursor",
+            "cursor must be the next of an earlier page, sent with the same filters.");
     page->query.cursor = &page->cursor;
     return true;
 }

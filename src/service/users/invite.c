@@ -75,7 +75,7 @@ bool identity_invite_user(identity_call_t *call, const identity_user_row_t *user
     identity_db_status_t status = identity_invitation_insert(call->db, row);
     if (status == IDENTITY_DB_CONFLICT)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, field,
-                             "A sandbox invites no more than %d times.",
+                             "A sandbox can send at most %d invitations.",
                              IDENTITY_SANDBOX_INVITATIONS);
     return identity_db_ok(call, status) && identity_link_send(call, link, user, row);
 }
@@ -107,7 +107,7 @@ static bool may_replace(identity_call_t *call, const identity_inviting_t *invite
     if (found && invite->anew &&
         identity_invitation_state(open, call->now) == IDENTITY_INVITATION_INVITED)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
-                             "This person has an open invitation: send that again, or revoke it.");
+                             "This user has an open invitation: resend or revoke it.");
     if (!found && user->status == IDENTITY_USER_ACTIVE)
         return true;
     return identity_invitation_given(call, user, found ? open : NULL, &given, &owner_id) &&
@@ -158,7 +158,7 @@ static bool keep_added(identity_call_t *call, identity_inviting_t *invite)
     if (added.memberships->nelts || added.teams->nelts)
         return true;
     return identity_deny(call, IDENTITY_PROBLEM_STATE, invite->field,
-                         "This person is active already and there is nothing to add.");
+                         "This user is already active, and the invitation adds nothing.");
 }
 
 static bool new_user(identity_call_t *call, identity_inviting_t *invite)
@@ -227,8 +227,7 @@ static bool settle_user(identity_call_t *call, identity_inviting_t *invite)
 
 bool identity_invite(identity_call_t *call, identity_inviting_t *invite)
 {
-    identity_audit_t audit = {
-        .action = "INVITE", .type = "USER", .message = "A person was invited."};
+    identity_audit_t audit = {.action = "INVITE", .type = "USER", .message = "A user was invited."};
 
     invite->changes = identity_changes_make(call);
     if (!settle_user(call, invite) ||

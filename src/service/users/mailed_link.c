@@ -8,7 +8,7 @@ bool identity_mail_possible(identity_call_t *call, const char *address, const ch
 {
     if (!call->env->settings->mail)
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
-                             "This server is not set up to send mail.");
+                             "This server is not configured to send mail.");
     if (address && !identity_mail_address_valid(address))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, field,
                              "%s must be an address that mail can be sent to.", field);

@@ -26,7 +26,7 @@ bool identity_membership_absent(identity_call_t *call, const identity_assignment
     return !identity_membership_in(identity_assigned_memberships(assignments, owner_id),
                                    account_id) ||
            identity_deny(call, IDENTITY_PROBLEM_EXISTS, "account_id",
-                         "There is a membership of this account already.");
+                         "There is already a membership in this account.");
 }
 
 static bool write_membership(identity_call_t *call, void *data)
@@ -36,7 +36,7 @@ static bool write_membership(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
                               .type = "USER",
                               .id = call->id,
-                              .message = "An account membership was given."};
+                              .message = "An account membership was added."};
 
     if (!identity_user_load(call, view) || !identity_user_present(call, view->user, NULL) ||
         !identity_membership_request_read_one(call, "account_memberships", &request))
@@ -81,8 +81,9 @@ static bool complete(identity_call_t *call, const identity_membership_row_t *pre
     bool mentioned = json_object_get(body, "role_ids") || json_object_get(body, "roles");
 
     if (account && strcmp(account, present->account.id) != 0)
-        return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "account_id",
-                             "A membership stays in its account; a further one can be added.");
+        return identity_deny(
+            call, IDENTITY_PROBLEM_INVALID_FIELD, "account_id",
+            "The account of a membership cannot be changed; add another membership instead.");
     json_object_set_new(body, "account_id", json_string(present->account.id));
     if (!identity_json_has(body, "type"))
         json_object_set_new(body, "type", json_string(identity_member_type_name(present->type)));
@@ -175,7 +176,7 @@ static bool write_end(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "REMOVE_MEMBERSHIP",
                               .type = "USER",
                               .id = call->id,
-                              .message = "An account membership was taken."};
+                              .message = "An account membership was removed."};
 
     return identity_user_load(call, view) &&
            identity_membership_end(call, IDENTITY_OWNER_USER, view->assignments, &audit) &&

@@ -39,11 +39,11 @@ static const char *details_of(identity_call_t *call, const identity_user_row_t *
 static const char *why_not(identity_call_t *call, const char *recipient)
 {
     if (!call->env->settings->mail)
-        return "Nobody was told by mail: this server is not set up to send any.";
+        return "No notice was mailed: this server is not configured to send mail.";
     if (!identity_mail_address_valid(recipient))
-        return "Nobody was told by mail: the name is not an address that mail can be sent to.";
+        return "No notice was mailed: the username is not an address that mail can be sent to.";
     if (!identity_ratelimit_notice(call, recipient))
-        return "Nobody was told by mail: too many notices went to this address.";
+        return "No notice was mailed: too many notices were sent to this address.";
     return NULL;
 }
 
@@ -70,7 +70,7 @@ bool identity_notify(identity_call_t *call, const identity_user_row_t *to,
         return identity_deny(call, IDENTITY_PROBLEM_INTERNAL, NULL, NULL);
     /* It is queued all the same, and sent when the mail server is available again. */
     if (identity_metric_read(call->env->metrics, IDENTITY_METRIC_MAIL_OUTAGES) > 0)
-        *untold = "Nobody was told yet: the mail server cannot be used. The notice waits.";
+        *untold = "The notice is not sent yet: the mail server is unavailable.";
     return identity_db_ok(call, identity_outbox_insert(call->db, &mail));
 }
 
@@ -93,8 +93,7 @@ bool identity_notice_failed(identity_call_t *call, const identity_outbox_row_t *
                               .entity_id = mail->entity_id,
                               .actor = ""};
 
-    audit.message =
-        apr_psprintf(call->pool, "Nobody was told%s: the notice \"%s\" could not be delivered%s.",
-                     for_good ? "" : " yet", mail->kind, for_good ? "" : " so far");
+    audit.message = apr_psprintf(call->pool, "The notice \"%s\" could not be delivered%s.",
+                                 mail->kind, for_good ? "" : " so far");
     return identity_audit(call, &audit);
 }

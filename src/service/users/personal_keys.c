@@ -11,7 +11,7 @@
 #define SIGNED_IN                                                                                  \
     apr_time_from_sec(600) /* maximum age of the sign-in of a user who creates a key */
 #define PROOF_NEEDED                                                                               \
-    "current_password is needed to make a key, unless the sign-in is less than 10 minutes old."
+    "current_password is required to create a key, unless the sign-in is less than 10 minutes old."
 
 typedef struct personal {
     bool own;
@@ -92,7 +92,7 @@ static bool load_creation(identity_call_t *call, void *data)
 
     /* Whoever creates a key for somebody else can act as that person from then on. */
     if (!load_user(call, personal) ||
-        !(personal->own || identity_needs_everything(call, "A key for somebody else")))
+        !(personal->own || identity_needs_everything(call, "A key for another user")))
         return false;
     return personal->user->status == IDENTITY_USER_ACTIVE ||
            identity_deny(call, IDENTITY_PROBLEM_STATE, NULL,
@@ -145,10 +145,11 @@ static bool read_expiry(identity_call_t *call, apr_time_t *expires_at)
     identity_time_parse(identity_json_string(call->body, "expires_at"), expires_at);
     if (*expires_at <= call->now)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
-                             "expires_at must lie in the future.");
+                             "expires_at must be in the future.");
     return *expires_at - call->now <= longest ||
-           identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
-                         "expires_at lies further ahead than personal keys live on this server.");
+           identity_deny(
+               call, IDENTITY_PROBLEM_INVALID_FIELD, "expires_at",
+               "expires_at is later than the lifetime of personal keys on this server allows.");
 }
 
 static bool fill_row(identity_call_t *call, creation_t *creation)

@@ -16,7 +16,7 @@ bool redeem_dead(identity_call_t *call)
 {
     return identity_ratelimit_failed(call) &&
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "token",
-                         "This link is not valid any more.");
+                         "This link is no longer valid.");
 }
 
 bool redeem_expired(identity_call_t *call)

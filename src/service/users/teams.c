@@ -96,7 +96,8 @@ bool identity_op_get_team(identity_call_t *call)
 
 static bool name_taken(identity_call_t *call)
 {
-    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name", "There is a team of this name.");
+    return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "name",
+                         "A team with this name already exists.");
 }
 
 static bool write_creation(identity_call_t *call, void *data)
@@ -208,7 +209,7 @@ static bool write_membership(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "ADD_MEMBERSHIP",
                               .type = "TEAM",
                               .id = call->id,
-                              .message = "An account membership was given to all of the team."};
+                              .message = "An account membership was granted to a team."};
 
     if (!load_team(call, view) ||
         !identity_membership_request_read_one(call, "account_memberships", &request) ||
@@ -238,7 +239,7 @@ static bool write_membership_end(identity_call_t *call, void *data)
     identity_audit_t audit = {.action = "REMOVE_MEMBERSHIP",
                               .type = "TEAM",
                               .id = call->id,
-                              .message = "An account membership was taken from all of the team."};
+                              .message = "An account membership was removed from a team."};
 
     return load_team(call, view) &&
            identity_membership_end(call, IDENTITY_OWNER_TEAM, view->assignments, &audit) &&

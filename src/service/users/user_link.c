@@ -28,7 +28,7 @@ static bool prepare_activation(identity_call_t *call, handing_t *handing)
     if (!found)
         return identity_deny(
             call, IDENTITY_PROBLEM_STATE, "kind",
-            "This user has no open invitation that a link could accept: invite the user first.");
+            "This user has no open invitation to create a link for: invite the user first.");
     if (!identity_invitation_given(call, user, open, &given, &owner_id) ||
         !identity_invitation_prolong(call, user, open, given))
         return false;
@@ -44,7 +44,7 @@ static bool prepare_reset(identity_call_t *call, handing_t *handing)
         strcmp(call->principal->id, handing->view.user->id) == 0)
         return identity_deny(
             call, IDENTITY_PROBLEM_NOT_ALLOWED, "kind",
-            "One's own password is changed by PATCH of the user, with current_password.");
+            "Change your own password by PATCH of the user, with current_password.");
     handing->secret.expires_at = call->now + call->env->settings->reset_lifetime;
     return handing->view.user->status == IDENTITY_USER_ACTIVE ||
            identity_deny(call, IDENTITY_PROBLEM_STATE, "kind",
@@ -78,7 +78,7 @@ static bool on_record(identity_call_t *call, handing_t *handing)
         return false;
     audit.message = apr_pstrcat(
         call->pool, "A link to ", reset ? "set a new password" : "accept an invitation",
-        " was made, to be handed over.", handing->untold ? " " : "", handing->untold, NULL);
+        " was created, to be handed over.", handing->untold ? " " : "", handing->untold, NULL);
     return identity_audit_accounts(
         call, &audit, identity_assigned_memberships(handing->view.assignments, user->id));
 }

@@ -88,8 +88,8 @@ static bool displace(identity_call_t *call, identity_user_row_t *holder)
         .id = holder->id,
         .entity_id = holder->entity_id,
         .actor = "",
-        .message = "The user was deactivated and the username set free: somebody else has proved "
-                   "to own the address."};
+        .message =
+            "The user was deactivated and the username released: another user has verified the address."};
     identity_assignments_t *assignments;
     identity_administered_t administered;
 

@@ -49,7 +49,7 @@ static bool make_room(identity_call_t *call, const identity_user_view_t *view, c
         return true;
     if (!row->end_at || row->end_at > call->now)
         return identity_deny(call, IDENTITY_PROBLEM_EXISTS, "team_id",
-                             "The user is in this team already.");
+                             "The user is already in this team.");
     return identity_db_ok(call, identity_team_member_delete(call->db, row->entity_id, row->id));
 }
 
@@ -144,7 +144,7 @@ static bool write_window(identity_call_t *call, void *data)
     if (row->start_at == before.start_at && row->end_at == before.end_at)
         return answer_teams(call, view);
     audit.message =
-        apr_pstrcat(call->pool, "The time in the team ", row->team_id, " was changed.", NULL);
+        apr_pstrcat(call->pool, "The period in the team ", row->team_id, " was changed.", NULL);
     identity_changes_t *changes = identity_changes_make(call);
     identity_changes_add_team(changes, &before, row);
     audit.changes = changes;

@@ -61,7 +61,7 @@ static bool first_status(identity_call_t *call, bool password, identity_user_sta
                                  : "status must be INVITED for a user without a password.");
     if (says && active != (*status == IDENTITY_USER_ACTIVE))
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
-                             password ? "active says something else than status."
+                             password ? "active contradicts status."
                                       : "A user without a password cannot be active.");
     return true;
 }
@@ -81,7 +81,7 @@ bool identity_op_create_user(identity_call_t *call)
     user->version = 1;
     if (password && call->principal->key_id)
         return identity_deny(call, IDENTITY_PROBLEM_NOT_ALLOWED, "password",
-                             "A personal key sets no passwords.");
+                             "A personal key cannot set passwords.");
     if ((user->login && !may_set_login(call)) ||
         !first_status(call, password != NULL, &user->status))
         return false;
@@ -148,12 +148,12 @@ static bool wants_status(identity_call_t *call, update_t *update)
     const char *request = by_status ? asked : is_active ? "INACTIVE" : "ACTIVE";
     if (by_status && by_alias && (strcmp(asked, "ACTIVE") == 0) == is_active)
         return identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "active",
-                             "active says something else than status.");
+                             "active contradicts status.");
     if (!leads(update->user, request))
         return identity_deny(
             call, IDENTITY_PROBLEM_STATE, by_status ? "status" : "active",
-            "A user who is %s cannot be made %s this way: invitations are made, revoked and accepted "
-            "by their own calls.",
+            "The status of a user who is %s cannot be set to %s: invitations are sent, revoked "
+            "and accepted by their own calls.",
             present, request);
     update->to_status = request;
     return true;
@@ -169,7 +169,7 @@ static bool wants_end(identity_call_t *call, update_t *update)
                        : stays && (asked || !identity_json_boolean(call->body, "active", true));
     return update->ends || !update->revokes ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "revoke_keys",
-                         "revoke_keys goes with status INACTIVE.");
+                         "revoke_keys is allowed only with status INACTIVE.");
 }
 
 static void wants_login(identity_call_t *call, update_t *update)
@@ -205,11 +205,11 @@ static bool wants(identity_call_t *call, update_t *update)
                    update->user->status == IDENTITY_USER_INVITE_REVOKED;
     if (pending && update->password)
         return identity_deny(call, IDENTITY_PROBLEM_STATE, "password",
-                             "A person who was invited sets the password by accepting.");
+                             "An invited user sets the password by accepting the invitation.");
     if (pending && update->username)
         return identity_deny(
             call, IDENTITY_PROBLEM_STATE, "username",
-            "An invitation holds for its address: revoke it and invite the other address.");
+            "An invitation is valid for its address only: revoke it and invite the other address.");
     return true;
 }
 
@@ -248,7 +248,7 @@ static bool prove_owner(identity_call_t *call, const update_t *update)
     return !update->own || !(update->username || update->password) ||
            identity_owner_proved(
                call, update->user,
-               "current_password is needed to change one's own username or password.");
+               "current_password is required to change one's own username or password.");
 }
 
 /* The caller cancels a pending change of address before it writes the row. */

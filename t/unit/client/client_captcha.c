@@ -87,9 +87,9 @@ static void test_answers(void)
         {"{\"success\":false,\"error-codes\":[\"timeout-or-duplicate\", 7, null]}", "refused"},
         {"{\"success\":false,\"error-codes\":\"bad-request\"}", "refused"},
         {"{\"success\":false,\"error-codes\":[\"x\",\"invalid-input-secret\"]}",
-         "unavailable: it does not take what it is asked with: invalid-input-secret"},
+         "unavailable: it rejected the request: invalid-input-secret"},
         {"{\"success\":false,\"error-codes\":[\"internal-error\"]}",
-         "unavailable: it does not take what it is asked with: internal-error"},
+         "unavailable: it rejected the request: internal-error"},
     };
     static const char *const strange[] = {"",
                                           "<html>",
@@ -112,7 +112,7 @@ static void test_answers(void)
     }
     for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
         answers((provider_answer_t){.body = strange[i]});
-        is_str(verdict_of("t"), "unavailable: it answered with something else than {\"success\": true} or false",
+        is_str(verdict_of("t"), "unavailable: its answer is neither {\"success\": true} nor {\"success\": false}",
                "\"%s\" is no answer", strange[i]);
     }
     static const int statuses[] = {201, 204, 400, 403, 404, 429, 500, 503};
@@ -146,7 +146,7 @@ static void test_bounds(void)
     ok(strncmp(verdict_of("t"), "unavailable: ", 13) == 0, "nobody is there");
     captcha.url = "https://10.255.255.1/siteverify";
     const char *verdict = verdict_of("t");
-    ok(strstr(verdict, "not to be reached"), "a private address is not reached: %s # security 72", verdict);
+    ok(strstr(verdict, "is not allowed"), "a private address is not reached: %s # security 72", verdict);
     captcha.url = F("https://127.0.0.1:%d/siteverify", service->port);
     verdict = verdict_of("t");
     ok(strncmp(verdict, "unavailable: ", 13) == 0 && !strstr(verdict, "canary"), "no TLS there: %s", verdict);
@@ -161,9 +161,9 @@ static void *ask(void *data)
 
     apr_pool_create(&own, NULL);
     identity_captcha_status_t status = identity_captcha_verify(own, &captcha, "t", NULL, &error);
-    *(int *)data = status == IDENTITY_CAPTCHA_PASSED                          ? 0
-                   : error && strncmp(error, "too many are waiting", 20) == 0 ? 1
-                                                                              : 2;
+    *(int *)data = status == IDENTITY_CAPTCHA_PASSED                           ? 0
+                   : error && strncmp(error, "too many requests are", 21) == 0 ? 1
+                                                                               : 2;
     apr_pool_destroy(own);
     return NULL;
 }

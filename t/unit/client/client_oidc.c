@@ -125,7 +125,7 @@ static void test_fetch(void)
     ok(fetch(url, true, 5000, &response, &error) && response.status == 200 && strcmp(response.body, "{}") == 0,
        "an answer comes");
     int before = provider->asked[PROVIDER_KEYS];
-    ok(!fetch(url, false, 5000, &response, &error) && strstr(error, "not to be reached"),
+    ok(!fetch(url, false, 5000, &response, &error) && strstr(error, "is not allowed"),
        "loopback is not reached without leave # security 72");
     is_int(provider->asked[PROVIDER_KEYS], before, "... not by a single byte");
     ok(!fetch(F("http://localhost:%d/keys", provider->port), false, 5000, &response, &error),

@@ -322,7 +322,8 @@ static void test_user(void)
 
     is_int(send_by(url, "Canary-9", 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE,
            "a wrong password is put right by an administrator");
-    is_str(error, "The mail server refuses the user or its password (535).", "no word of a server that repeats it");
+    is_str(error, "The mail server rejects the user name or the password (535).",
+           "no word of a server that repeats it");
     is_int(send_by(url, NULL, 10, &mail), IDENTITY_DELIVERY_UNAVAILABLE, "a user without a password");
     ok(error && strstr(error, "IdentityMailSecret"), "is told: %s", error);
     is_int(send_to("auth", "ada@example.org"), IDENTITY_DELIVERY_UNAVAILABLE, "no user where one is wanted");

@@ -53,9 +53,9 @@ static void test_faults(void)
         {"{{{site}}}", "line 1: there is no value {{{site}}; there are " VALUES "."},
         {"{{> file}}", "line 1: there is no value {{> file}}; there are " VALUES "."},
         {"\n\n{{#inviter}}", "line 3: a section of inviter has no {{/inviter}}."},
-        {"{{/inviter}}", "line 1: {{/inviter}} ends what has not begun."},
-        {"{{#inviter}}{{/account}}", "line 1: {{/account}} ends what has not begun."},
-        {"{{#inviter}}{{^account}}", "line 1: a section of account begins within one of inviter."},
+        {"{{/inviter}}", "line 1: {{/inviter}} has no section to end."},
+        {"{{#inviter}}{{/account}}", "line 1: {{/account}} has no section to end."},
+        {"{{#inviter}}{{^account}}", "line 1: a section of account begins inside one of inviter."},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -213,43 +213,43 @@ static void test_refused_folders(void)
     put("invite.txt", "Subject: x\n\n{{name}} {{link}}");
     is_refused("/invite.txt: line 3: there is no value {{name}}", "an unknown value");
     put("invite.txt", "Subject: x {{link}}\n\n{{link}}");
-    is_refused("/invite.txt: the link may not stand in the subject", "the secret in the subject # security 20");
+    is_refused("/invite.txt: the link must not be in the subject", "the secret in the subject # security 20");
     put("invite.txt", "Subject: x\n\nhello\n");
-    is_refused("/invite.txt: there is no {{link}}", "no link");
+    is_refused("/invite.txt: {{link}} is missing", "no link");
     put("invite.txt", "Subject: x\n\n{{link}} \xff");
-    is_refused("/invite.txt: is no text in UTF-8.", "not UTF-8");
+    is_refused("/invite.txt: is not UTF-8 text.", "not UTF-8");
     put_bytes("invite.txt", "Subject: x\n\n\0{{link}}", 22);
-    is_refused("/invite.txt: is no text in UTF-8.", "a NUL");
+    is_refused("/invite.txt: is not UTF-8 text.", "a NUL");
     memset(large, 'x', sizeof large - 1);
     put("invite.txt", large);
-    is_refused("/invite.txt: is no file, or one of more than 256 KiB.", "too large");
+    is_refused("/invite.txt: is not a file, or is larger than 256 KiB.", "too large");
     put("invite.txt", "Subject: x\n\n{{link}}\n");
     put("invite.html", "<p>hello");
-    is_refused("/invite.html: there is no {{link}}", "HTML without the link");
+    is_refused("/invite.html: {{link}} is missing", "HTML without the link");
     put("invite.html", "\n<a href=\"{{site}}\">{{link}}");
-    is_refused("/invite.html: line 2: {{site}} is no address", "HTML that cannot be escaped");
+    is_refused("/invite.html: line 2: {{site}} is not a URL", "HTML that cannot be escaped");
     put("invite.html", "<p>{{link}}");
     put("invit.de.txt", "x");
     is_refused(
-        "/invit.de.txt: is not a template: those are invite, reset, change, changed, password, deleted and link, with",
+        "/invit.de.txt: is not the name of a template; these are invite, reset, change, changed, password, deleted and link, with",
         "a misspelt name");
     drop("invit.de.txt");
     put("invite.de_AT.html", "x");
-    is_refused("/invite.de_AT.html: is not a template", "no language");
+    is_refused("/invite.de_AT.html: is not the name of a template", "no language");
     drop("invite.de_AT.html");
     put("invite.de.txt", "Subject: x\n\n{{link}}\n");
     put("invite.DE.txt", "Subject: x\n\n{{link}}\n");
-    is_refused("there is another file of this language.", "a language twice");
+    is_refused("there is another file for this language.", "a language twice");
     drop("invite.de.txt");
     put("invite.DE.html", "<p>{{link}}");
     drop("invite.txt");
     drop("invite.html");
-    is_refused("/invite.txt: this file is missing: it is for people whose language is not there.",
+    is_refused("/invite.txt: this file is missing: it is used for languages without a file of their own.",
                "no form for the others");
     drop("invite.DE.txt");
     drop("invite.DE.html");
     mkdir(path_of("invite.txt"), 0700);
-    is_refused("/invite.txt: is no file", "a folder");
+    is_refused("/invite.txt: is not a file", "a folder");
     rmdir(path_of("invite.txt"));
     is_refused(": there is no template in this folder.", "none at all");
     drop("README");
@@ -276,7 +276,7 @@ static void test_notice_folder(void)
     drop("changed.html");
     put("change.txt", "Subject: x\n\nhello\n");
     put("change.html", "<p>{{link}}");
-    is_refused("/change.txt: there is no {{link}}", "a mail to confirm an address without the link");
+    is_refused("/change.txt: {{link}} is missing", "a mail to confirm an address without the link");
     drop("change.txt");
     drop("change.html");
 }

@@ -156,7 +156,7 @@ static void test_load(void)
     ok(identity_keyset_load(pool, twice, 3, &error) == NULL, "a key twice is refused");
     is_str(error, "Signing keys 1 and 3 are the same.", "and told");
     ok(identity_keyset_load(pool, garbage, 2, &error) == NULL, "what is no key is refused");
-    is_str(error, "Signing key 2 is no readable private key in PEM form.", "and told without the key");
+    is_str(error, "Signing key 2 is not a readable private key in PEM format.", "and told without the key");
     ok(identity_keyset_load(pool, public_half, 1, &error) == NULL, "a public half is refused");
     ok(identity_keyset_load(pool, both, 0, &error) == NULL && error != NULL, "no key is refused");
     ok(strcmp(pems[0], pems[1]) != 0, "two keys differ");
@@ -184,7 +184,7 @@ static void test_other_keys(void)
     for (int i = 0; i < 4; i++) {
         const char *pem = pem_of(others[i], NULL, NULL);
         ok(identity_keyset_load(pool, &pem, 1, &error) == NULL, "a key of %s is refused # security 48", names[i]);
-        is_str(error, "Signing key 1 is no sound key of the curve P-256.", "and told");
+        is_str(error, "Signing key 1 is not a valid key of the curve P-256.", "and told");
         EVP_PKEY_free(others[i]);
     }
     EVP_PKEY *key = read_key(pems[0]);

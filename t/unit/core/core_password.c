@@ -36,8 +36,8 @@ static const password_case_t cases[] = {
     {"14 bytes where 15 are asked", "Abcdefghijklm1", "have at least 15 bytes", 15},
     {"15 bytes where 15 are asked", "Abcdefghijklmn1", NULL, 15},
     {"nothing", "", "have at least 8 bytes", 8},
-    {"no digit", "Abcdefgh", "have a digit", 8},
-    {"no capital", "abcdefg1", "have a capital letter", 8},
+    {"no digit", "Abcdefgh", "contain a digit", 8},
+    {"no capital", "abcdefg1", "contain a capital letter", 8},
     {"a control character", "Abcdefg1\n", "without control characters", 8},
     {"a control character of the second set", "Abcdefg1\xc2\x85", "without control characters", 8},
     {"wrong UTF-8", "Abcdefg1\xff", "UTF-8", 8},
@@ -48,7 +48,7 @@ static const password_case_t cases[] = {
      "\xef\xbc\xa1"
      "da1@example.com",
      "not be the user name", 8},
-    {"a part of the user name", "Ada1@Example.co", "not be made of the user name", 8},
+    {"a part of the user name", "Ada1@Example.co", "not be made up of the user name", 8},
     {"the user name among other words", "Ada1@Example rides a horse", NULL, 8},
 };
 

@@ -17,7 +17,7 @@ static const char *told(const char *password, const char *username, const char *
         return "taken";
     if (strstr(problem.message, password))
         return "the message holds the password";
-    return strstr(problem.message, "many people use")         ? "common"
+    return strstr(problem.message, "common password")         ? "common"
            : strstr(problem.message, "the name of this site") ? "names"
                                                               : problem.message;
 }

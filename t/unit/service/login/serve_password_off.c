@@ -124,11 +124,15 @@ static void test_ways_in(void)
     ok(strstr(door_text(&answer, "message"), "Work (GET /v1/oauth/authorize?provider=auth_") != NULL,
        "A9: ... saying how else: %s", door_text(&answer, "message"));
     ok(!header(&answer, "Set-Cookie"), "A9: ... without a cookie");
-    is_str(rows("SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: it is switched off.'"),
-           text("1|%s", ada_id), "A9: ... on record # security 82");
+    is_str(
+        rows(
+            "SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: signing in by password is switched off.'"),
+        text("1|%s", ada_id), "A9: ... on record # security 82");
     sign_in(PASSWORD);
-    is_str(rows("SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: it is switched off.'"),
-           text("2|%s", ada_id), "A9, A11: once a minute, with a count");
+    is_str(
+        rows(
+            "SELECT times, target_id FROM audit_records WHERE message LIKE '%refused: signing in by password is switched off.'"),
+        text("2|%s", ada_id), "A9, A11: once a minute, with a count");
     answer = sign_in("Wrong2horse");
     refused(answer, 401, "UNAUTHORISED", "", "A9: a wrong one is wrong as ever # security 15");
     is_str(answer.text, unknown.text, "A9: ... as for a name that nobody has # security 15");

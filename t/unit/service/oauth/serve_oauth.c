@@ -2,7 +2,7 @@
 /* POST /oauth/token, what its token opens and for how long, and the two pages. route obtain_token */
 #include "serve.h"
 
-#define WRONG "The username or password is not right."
+#define WRONG "The username or password is wrong."
 
 static const char *ada_id;
 

@@ -99,12 +99,12 @@ static void test_made(void)
            text("%s|ADMIN", sandbox.account), "... who administers it");
     is_str(rows(text("SELECT action, user_id, message FROM audit_records WHERE entity_id = '%s' ORDER BY action DESC",
                      sandbox.entity)),
-           text("SANDBOX_CREATED|%s|A sandbox was made for Ada@Example.org. LOGIN|%s|Signed in by sandbox.",
+           text("SANDBOX_CREATED|%s|A sandbox was created for Ada@Example.org. LOGIN|%s|Signed in by sandbox.",
                 sandbox.user, sandbox.user),
            "it is on its own record # security 82");
     is_str(rows(text("SELECT action, user_id, message FROM audit_records WHERE entity_id = '' AND target_id = '%s'",
                      sandbox.entity)),
-           "SANDBOX_CREATED||A sandbox was made.", "... and, without a name, on the server's");
+           "SANDBOX_CREATED||A sandbox was created.", "... and, without a name, on the server's");
     is_str(traces_of("captcha-canary"), "", "the service's secret is kept nowhere");
     is_str(traces_of("solved-canary"), "", "... nor the captcha's");
 }

@@ -247,8 +247,8 @@ static void test_refusals(void)
 static void test_graph(void)
 {
     const char *a = make("A", ""), *b = make("B", inside(a)), *c = make("C", inside(b)), *x = make("X", ""),
-               *y = make("Y", inside(x)), *deepest = "Child roles may be nested two deep at most.",
-               *ring = "A role cannot be inside itself, directly or by other roles.";
+               *y = make("Y", inside(x)), *deepest = "Child roles can be nested at most two deep.",
+               *ring = "A role cannot include itself, directly or through other roles.";
     const struct {
         const char *what, *id, *body, *field, *message;
     } cases[] = {

@@ -37,8 +37,10 @@ int main(void)
         is_str(race(ALL), text("200 %s", everybody[0]), "A4: of sixteen at once one confirms # security 21");
         is_str(rows(text("SELECT username, pending_username FROM users WHERE id = '%s'", id)), text("%s|", name),
                "... and it is so");
-        is_int(count("SELECT count(*) FROM audit_records WHERE action = 'UPDATE' AND message LIKE '%confirmed.'"),
-               round + 1, "... on record once");
+        is_int(
+            count(
+                "SELECT count(*) FROM audit_records WHERE action = 'UPDATE' AND message LIKE '%confirmed by a mailed link.'"),
+            round + 1, "... on record once");
     }
     return serve_end();
 }

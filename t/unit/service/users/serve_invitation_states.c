@@ -517,7 +517,7 @@ static void step_accept(person_t *person)
     token_t *token = &person->token[chance(4) ? person->tokens - 1 : chance(person->tokens)];
     const invitation_t *one = &person->invitation[token->invitation];
     bool signs_in = person->status == ACTIVE && chance(4);
-    const char *words = !token->live ? "not valid any more"
+    const char *words = !token->live ? "no longer valid"
                         : over(one)  ? "has expired"
                                      : "",
                *expected = *words                   ? "400 INVALID_FIELD token"

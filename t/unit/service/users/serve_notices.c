@@ -77,7 +77,7 @@ static void test_own_password(void)
     ok(strstr(mail, "Subject: Your password at id.example.org was changed"), "... of that kind");
     ok(strstr(mail, "the password of bob@example.org at") && !strstr(mail, "token="), "... which has no link");
     ok(!strstr(mail, "was changed by"), "... and names nobody else");
-    ok(!strstr(last_message(bob_id), "Nobody"), "... the record does not say that nobody was told");
+    ok(!strstr(last_message(bob_id), "No notice"), "... the record does not say that nobody was told");
     clear();
     post("/v1/oauth/request-password-reset", NULL, "{\"email\":\"bob@example.org\"}");
     const char *token = door_mailed_token(door, "bob@example.org");
@@ -137,7 +137,7 @@ static void test_no_mail(void)
     accepted(change_user(bob_id, door->key, "{\"username\":\"rob@example.org\"}"), 200, "C3: ... and a name");
     door->settings.mail = mail;
     is_str(waiting(), "", "... nothing waits");
-    ok(strstr(last_message(bob_id), "Nobody was told by mail: this server is not set up to send any."),
+    ok(strstr(last_message(bob_id), "No notice was mailed: this server is not configured to send mail."),
        "C3: ... and the record says that nobody was told");
     accepted(change_user(bob_id, door->key, "{\"username\":\"bob@example.org\",\"password\":\"" PASSWORD "\"}"), 200,
              "... and back");
@@ -148,7 +148,7 @@ static void test_no_address(void)
     clear();
     change(text("UPDATE users SET username = 'root', canonical = 'root' WHERE id = '%s'", bob_id));
     accepted(change_user(bob_id, door->key, "{\"password\":\"Another1one\"}"), 200, "a name of an older database");
-    ok(strstr(last_message(bob_id), "Nobody was told by mail: the name is not an address"),
+    ok(strstr(last_message(bob_id), "No notice was mailed: the username is not an address"),
        "... that no mail can go to: the record says so");
     change(
         text("UPDATE users SET username = 'bob@example.org', canonical = 'bob@example.org' WHERE id = '%s'", bob_id));
@@ -167,10 +167,10 @@ static void test_too_many(void)
     change("DELETE FROM outbox");
     for (int i = 0; i < 12; i++) {
         accepted(change_user(bob_id, door->key, "{\"password\":\"Another1one\"}"), 200, "change %d", i + 1);
-        told += !strstr(last_message(bob_id), "Nobody");
+        told += !strstr(last_message(bob_id), "No notice");
     }
     is_int(told, 10, "ten notices an hour, whatever else went to the address");
-    ok(strstr(last_message(bob_id), "Nobody was told by mail: too many notices"), "... then the record says so");
+    ok(strstr(last_message(bob_id), "No notice was mailed: too many notices"), "... then the record says so");
     is_int(count("SELECT count(*) FROM outbox WHERE kind = 'password'"), 10, "... and as many mails wait");
 }
 
@@ -197,11 +197,11 @@ static void test_down(void)
     door->settings.mail = broken_target();
     accepted(change_user(bob_id, door->key, "{\"password\":\"Another1one\"}"), 200, "C3: a mail server that is down");
     is_int(deliver(), 0, "... takes nothing");
-    ok(strstr(last_message(bob_id), "Nobody was told yet: the notice \"password\" could not be delivered so far."),
+    ok(strstr(last_message(bob_id), "The notice \"password\" could not be delivered so far."),
        "C3: ... and the record says so when that is known");
     is_str(rows("SELECT action FROM audit_records ORDER BY id DESC LIMIT 1"), "NOTICE_FAILED", "... by a record");
     accepted(change_user(bob_id, door->key, "{\"password\":\"" PASSWORD "\"}"), 200, "C3: while it is down");
-    ok(strstr(last_message(bob_id), "Nobody was told yet: the mail server cannot be used."),
+    ok(strstr(last_message(bob_id), "The notice is not sent yet: the mail server is unavailable."),
        "C3: ... the record says so at once");
     long long records = count("SELECT count(*) FROM audit_records WHERE action = 'NOTICE_FAILED'");
     for (int i = 0; i < 3; i++) {
@@ -214,7 +214,7 @@ static void test_down(void)
     door->now = courier.not_before;
     is_int(deliver(), 2, "both leave when it is back");
     accepted(change_user(bob_id, door->key, "{\"password\":\"Another1one\"}"), 200, "and then");
-    ok(!strstr(last_message(bob_id), "Nobody"), "... nothing is said");
+    ok(!strstr(last_message(bob_id), "No notice"), "... nothing is said");
     door->env.metrics = NULL;
 }
 

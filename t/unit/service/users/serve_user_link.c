@@ -101,7 +101,7 @@ static void test_reset(void)
         rows(text("SELECT d.action, d.user_id, d.message, x.target_name FROM audit_records d JOIN audit_details x ON "
                   "x.record_id = d.id WHERE d.target_id = '%s' AND d.action = 'LINK'",
                   bob_id)),
-        text("LINK|%s|A link to set a new password was made, to be handed over.|bob@example.org", ada_id),
+        text("LINK|%s|A link to set a new password was created, to be handed over.|bob@example.org", ada_id),
         "on record # security 82");
     ok(!strstr(rows("SELECT changes FROM audit_details"), token), "... without the link");
     accepted(redeem("reset-password", token, "Another1one"), 200, "it sets the password");
@@ -111,7 +111,7 @@ static void test_reset(void)
     is_str(rows(text("SELECT message FROM audit_records WHERE target_id = '%s' AND action = 'PASSWORD_RESET' "
                      "ORDER BY id DESC LIMIT 1",
                      bob_id)),
-           "A password was set anew by a link that was handed over.", "... and the record says how");
+           "A password was reset by a link that was handed over.", "... and the record says how");
 }
 
 static void test_expiry(void)
@@ -181,7 +181,7 @@ static void test_told(void)
     ok(strstr(rows(text("SELECT message FROM audit_records WHERE target_id = '%s' AND action = 'LINK' ORDER BY id DESC "
                         "LIMIT 1",
                         bob_id)),
-              "Nobody was told by mail: this server is not set up to send any."),
+              "No notice was mailed: this server is not configured to send mail."),
        "... and the record says that nobody was told");
     accepted(make(bob_id, login("ada@example.org"), "reset"), 201, "once more");
     is_int(identity_deliver(door->pool, &door->env, "unit:1", &courier, NULL), 1, "mail is back: the person is told");
