@@ -114,7 +114,7 @@ done(qr/\A\z/, qw(session list --all));
 says(2, qr/--user USER or --all/, qw(session list));
 done(qr/^$member->{id}\tACTIVE\t\Q$renamed\E\t/, qw(user unlock), $renamed);
 done(qr/^$member->{id}\tACTIVE\t/, qw(user unlock --address 192.0.2.7), $renamed);
-says(6, qr/nowhere is no IP address/, qw(user unlock --address nowhere), $renamed);
+says(6, qr/nowhere is not an IP address/, qw(user unlock --address nowhere), $renamed);
 says(4, qr/no user/, qw(user unlock nobody@example.org));
 
 # Whoever leaves: what ended is said, and what goes on.
@@ -177,7 +177,7 @@ done(qr/^$team\tHelp$/, qw(team rename support Help));
 done(qr/^$team\tHelp$/, qw(team grant Help), $account, '--role', 'Read Only');
 done(qr/^$team\tHelp\n$site->{account}\t\Q$account\E\tUSER\tRead Only\n\z/, qw(team show help));
 done(qr/^$dave\t\S+\tACTIVE\t\S+Z\t-\ttrue$/, qw(team member add Help), $dave);
-says(5, qr/in this team already/, qw(team member add Help), $dave);
+says(5, qr/already in this team/, qw(team member add Help), $dave);
 done(qr/^$dave\t\S+\tACTIVE\t\S+Z\t2099-01-01T00:00:00Z\ttrue$/, qw(team member set Help), $dave, '--end', '2099-01-01T00:00:00Z');
 done(qr/\t-\ttrue$/, qw(team member set Help), $dave, '--end', 'none');
 says(2, qr/--end must be a time/, qw(team member set Help), $dave, '--end', 'soon');

@@ -92,7 +92,7 @@ my @bad = (
     [user('three@example.org', password_hash => 'correct horse'), qr/not a password hash in a supported format/],
     [user('three@example.org', password_hash => ''), qr/password_hash must/],
     [user('three@example.org', password_hash => '$2y$31$abcdefghijklmnopqrstuut3CYJcJzK0OXF40fU9tgfp3q7x3/1vu'), qr/would take too long/],
-    [user('three@example.org', colour => 'red'), qr/The member colour is not known/],
+    [user('three@example.org', colour => 'red'), qr/The member colour is unknown/],
     [user('three@example.org', $bcrypt => 1), qr/A member is unknown/],
     [user('three@example.org', status => 'INVITED'), qr/status must be one of ACTIVE, INACTIVE/],
     [user('three@example.org', created_at => '2999-01-01T00:00:00Z'), qr/created_at must be a time in the past/],
@@ -100,9 +100,9 @@ my @bad = (
     [user('three@example.org', memberships => [{account => 'nowhere'}]), qr/There is no account nowhere/],
     [user('three@example.org', memberships => [{account => 'default', roles => ['nothing']}]), qr/There is no role nothing/],
     [user('three@example.org', memberships => [{account => 'default', type => 'BOSS'}]), qr/memberships\.0\.type must be one of/],
-    [user('three@example.org', memberships => [{account => 'default', boss => 1}]), qr/The member boss is not known/],
+    [user('three@example.org', memberships => [{account => 'default', boss => 1}]), qr/The member boss is unknown/],
     [user('three@example.org', memberships => [{}]), qr/memberships\.0\.account is required/],
-    [user('three@example.org', memberships => [{account => 'default'}, {account => 'default'}]), qr/named twice/],
+    [user('three@example.org', memberships => [{account => 'default'}, {account => 'default'}]), qr/listed twice/],
     ["{\"type\":\"user\"}\n", qr/username is required/],
     ["{\"type\":\"robot\",\"username\":\"three\@example.org\"}\n", qr/type must be one of user/],
     ["[]\n", qr/must be a JSON object/],
@@ -155,8 +155,8 @@ my @lines = (
     ["eve\@example.com:correct horse\n", qr/not a password hash in a supported format/],
     ["fay\@example.com:rqXexS6ZhobKA\n", qr/not a password hash in a supported format/],
     ["ada\@example.com:$bcrypt\n", qr/ada\@example\.com: This username is taken/],
-    ["nobody\n", qr/is not name:hash/],
-    [":$bcrypt\n", qr/is not name:hash/],
+    ["nobody\n", qr/does not have the form name:hash/],
+    [":$bcrypt\n", qr/does not have the form name:hash/],
     ["gus\0\@example.com:$bcrypt\n", qr/NUL/],
     ["\xff\@example.com:$bcrypt\n", qr/The name must be/],
     ["plain:$bcrypt\n", qr/The name must be .*, or come with a domain/],
@@ -274,11 +274,11 @@ is +(run_tool($moved, 'check'))[0], 0, 'without a fault';
 ($status, $out, $error) = run_in($moved, $export, 'import', '--resume');
 ok $status == 0 && $out =~ /\Arows\t0\nthere already\t$last->{rows}\n/, 'M7: once more with --resume: all is there already' or diag substr $error, 0, 2000;
 ($status, $out, $error) = run_in($moved, $export, 'import');
-ok $status == 1 && $out =~ /\Arows\t0\nrefused\t$last->{rows}\n/ && $error =~ /^htidentity: line 2: The row of entities \(enti_\w+\) is there already\.$/m, 'M7: without it, each is named';
+ok $status == 1 && $out =~ /\Arows\t0\nrefused\t$last->{rows}\n/ && $error =~ /^htidentity: line 2: The row of entities \(enti_\w+\) already exists\.$/m, 'M7: without it, each is named';
 my ($someone) = map { $_->{id} } grep { ($_->{table} // '') eq 'users' && $_->{status} eq 'ACTIVE' } map { JSON::PP::decode_json($_) } @rows;
 is +(run_tool($moved, '--entity', $site->{reference}, 'user', 'deactivate', $member->{username}))[0], 0, 'a change since';
 ($status, $out, $error) = run_in($moved, $export, 'import', '--resume');
-ok $status == 1 && $error =~ /The row of users \($member->{id}\) is there already and differs: status, active, updated_at, version\./, 'M7: what differs is named, not overwritten' or diag substr $error, 0, 2000;
+ok $status == 1 && $error =~ /The row of users \($member->{id}\) already exists and differs: status, active, updated_at, version\./, 'M7: what differs is named, not overwritten' or diag substr $error, 0, 2000;
 
 # Nothing of what is not whole.
 my $empty = folder('empty');
@@ -306,13 +306,13 @@ my ($entity) = grep { /"table":"entities"/ } @rows;
 my ($person) = grep { /"table":"users"/ && /$site->{id}/ } @rows;
 my ($account) = grep { /"table":"accounts"/ && /$site->{id}/ } @rows;
 my ($own) = grep { /"table":"entities"/ && /$site->{id}/ } @rows;
-for (['refers to one that is not there', $account], ['must not be null', $own =~ s/"name":"[^"]*"/"name":null/r], ['must be a whole number', $own =~ s/"created_at":\d+/"created_at":"now"/r],
-    ['is missing', $own =~ s/"name":"[^"]*",//r], ['The member more is not known', $own =~ s/"name"/"more":1,"name"/r], ['names no table', $own =~ s/"entities"/"sessions"/r],
+for (['refers to one that does not exist', $account], ['must not be null', $own =~ s/"name":"[^"]*"/"name":null/r], ['must be a whole number', $own =~ s/"created_at":\d+/"created_at":"now"/r],
+    ['is missing', $own =~ s/"name":"[^"]*",//r], ['The member more is unknown', $own =~ s/"name"/"more":1,"name"/r], ['is not the name of an exported table', $own =~ s/"entities"/"sessions"/r],
     ['canonical does not match', $person =~ s/"canonical":"/"canonical":"x/r], ['active contradicts status', $person =~ s/"active":\d/"active":7/r],
     ['login must be', $person =~ s/"login":.*(?=\})/"login":"ada\@example.org","login_key":"ada\@example.org"/r], ['login must be', $person =~ s/"login":.*(?=\})/"login":"user_01234567890123456789","login_key":"user_01234567890123456789"/r],
     ['id does not have the form', $person =~ s/"id":"[^"]*"/"id":"root"/r], ['id does not have the form', $own =~ s/"id":"[^"]*"/"id":"\\u001b[31m"/r], ['pending_username must be', $person =~ s/"pending_username":""/"pending_username":"x"/r],
     ['username contains control', $person =~ s/"username":"([^"]*)"/"username":"$1\\r\\nBcc: x","old_name":"x"/r =~ s/(.*),"old_name":null/$1/r], ['reference does not have the form', $own =~ s/"reference":"[^"]*"/"reference":"a\/b \@"/r],
-    ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":-1/r], ['created_at is no time', $own =~ s/"created_at":\d+/"created_at":9223372036854775807/r], ['number that is too large', $own =~ s/"created_at":\d+/"created_at":9223372036854775808/r],
+    ['created_at is not a time', $own =~ s/"created_at":\d+/"created_at":-1/r], ['created_at is not a time', $own =~ s/"created_at":\d+/"created_at":9223372036854775807/r], ['number that is too large', $own =~ s/"created_at":\d+/"created_at":9223372036854775808/r],
     ['login_key does not match', $person =~ s/"login":(?:null|"[^"]*")/"login":"Other"/r], ['status is not a valid status', $person =~ s/"status":"\w+"/"status":"BOSS"/r]) {
     my ($said, $row) = @$_;
     ($status, $out, $error) = run_in($empty, sealed($rows[0], $row), 'import');

@@ -228,7 +228,7 @@ my $away = IdentityTest::Server->new(state => $state, directives => <<"END", sta
     ErrorDocument 403 /v1/oauth/sign-in
 END
 rename "$state/identity.db", "$state/away" or die $!;
-expect_in_log("$state/identity.db is not there");
+expect_in_log("$state/identity.db does not exist");
 system(@{$away->{command}}, '-k', 'start') == 0 or die 'httpd did not start';
 my $status = 0;
 for (1 .. 300) { $status = eval { ask($away, GET => '/nobody/a.html', @html)->{status} } // 0 and last; sleep 1 }
