@@ -72,7 +72,7 @@ int tool_entity_set(tool_t *tool)
     identity_problem_t problem = {.kind = IDENTITY_PROBLEM_NONE};
 
     if (!tool_has(tool, TOOL_REFERENCE) && !tool_has(tool, TOOL_NAME))
-        return tool_fail(TOOL_USAGE, "entity set asks for --reference or --name");
+        return tool_fail(TOOL_USAGE, "entity set requires --reference or --name");
     int status = tool_open(tool);
     if (status)
         return status;
@@ -174,7 +174,7 @@ int tool_account_set(tool_t *tool)
 
     if (!change.reference && !change.environment && !change.account_type_code && !parent)
         return tool_fail(TOOL_USAGE,
-                         "account set asks for --reference, --environment, --type or --parent");
+                         "account set requires --reference, --environment, --type or --parent");
     int status = tool_open_entity(tool);
     if (status)
         return status;

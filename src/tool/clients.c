@@ -99,7 +99,7 @@ int tool_client_set(tool_t *tool)
     return json_object_size(body)
                ? on_client(tool, "PATCH", NULL, body)
                : tool_fail(TOOL_USAGE,
-                           "client set asks for --name, --redirect, --require, --scope, "
+                           "client set requires --name, --redirect, --require, --scope, "
                            "--algorithm or --status");
 }
 

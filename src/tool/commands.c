@@ -19,9 +19,9 @@ int tool_migrate(tool_t *tool)
     if (error)
         return tool_fail(TOOL_DATABASE, "%s", error);
     if (from == to)
-        printf("the database has version %d already\n", to);
+        printf("the database already has version %d\n", to);
     else
-        printf("the database was brought from version %d to %d\n", from, to);
+        printf("the database was migrated from version %d to %d\n", from, to);
     return 0;
 }
 
@@ -43,7 +43,7 @@ int tool_check(tool_t *tool)
     for (int i = 0; i < names->nelts; i++)
         printf("note: %s\n", APR_ARRAY_IDX(names, i, const char *));
     if (status == 0)
-        puts("no fault was found");
+        puts("no faults found");
     return status;
 }
 

@@ -143,7 +143,7 @@ const char *tool_httpd_reason(const tool_t *tool, const tool_httpd_t *httpd)
             last = apr_pstrcat(tool->pool, before, " ", next ? tool_log_text(next) : "", NULL);
         }
     }
-    return *last ? last : "it says nothing";
+    return *last ? last : "it printed nothing";
 }
 
 json_t *tool_httpd_hosts(const tool_t *tool, const tool_httpd_t *httpd)
@@ -200,10 +200,9 @@ static int check_variables(const tool_t *tool, const char *file, const tool_http
     if (!line)
         return TOOL_DONE;
     line += sizeof "AH00111: " - 1;
-    return tool_fail(
-        TOOL_DATABASE,
-        "%s: %s; name the file that defines it, as apachectl has it, by APACHE_ENVVARS", file,
-        apr_pstrmemdup(tool->pool, line, strcspn(line, "\n")));
+    return tool_fail(TOOL_DATABASE,
+                     "%s: %s; name the file that defines it, as for apachectl, in APACHE_ENVVARS",
+                     file, apr_pstrmemdup(tool->pool, line, strcspn(line, "\n")));
 }
 
 static int take_host(tool_t *tool, const char *file, const json_t *hosts, const char *database)
@@ -216,7 +215,7 @@ static int take_host(tool_t *tool, const char *file, const json_t *hosts, const 
                          other ? ": there is " : "", other ? other : "");
     if (!host)
         return tool_fail(TOOL_DATABASE,
-                         "%s asks for no identities: which database? Give --db DRIVER:PARAMS",
+                         "%s does not use mod_identity: name the database by --db DRIVER:PARAMS",
                          file);
     if (other && !database)
         return tool_fail(TOOL_USAGE,
@@ -259,11 +258,11 @@ int tool_configure(tool_t *tool)
         return status ? status : take_host(tool, said, hosts, database);
     }
     if (!file)
-        return tool_fail(TOOL_USAGE,
-                         "which database? Give --db DRIVER:PARAMS or set IDENTITY_DB; httpd's own "
-                         "configuration does not tell: %s",
-                         httpd.status ? tool_httpd_reason(tool, &httpd)
-                                      : "mod_identity is not loaded there");
+        return tool_fail(
+            TOOL_USAGE,
+            "no database is named: give --db DRIVER:PARAMS or set IDENTITY_DB; httpd's "
+            "configuration does not name one: %s",
+            httpd.status ? tool_httpd_reason(tool, &httpd) : "mod_identity is not loaded there");
     return tool_fail(TOOL_DATABASE, "%s: %s", file,
                      httpd.status ? tool_httpd_reason(tool, &httpd)
                                   : "mod_identity is not loaded there");
@@ -291,7 +290,7 @@ int tool_need_settings(const tool_t *tool)
                ? TOOL_DONE
                : tool_fail(
                      TOOL_DATABASE,
-                     "%s goes by what the server is configured with, and no server has kept that in this "
+                     "%s needs the server's configuration, and no server has stored it in this "
                      "database yet: start httpd once, or name its configuration by --config FILE",
                      tool->command->name);
 }

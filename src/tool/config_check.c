@@ -71,7 +71,7 @@ static void check_secret(checking_t *checking, const char *server, const char *p
         return; /* httpd has reported it, or will create it */
     if (info.st_mode & 077)
         find(checking, "risk", server,
-             apr_psprintf(tool->pool, "%s holds a secret and has mode %s: chmod 600 it", path,
+             apr_psprintf(tool->pool, "%s contains a secret and has mode %s: chmod 600 it", path,
                           number_text(tool, &info)));
     if (folder && info.st_uid != folder->st_uid)
         find(
@@ -96,7 +96,7 @@ static void check_folder(checking_t *checking, const char *server, const json_t 
             checking, "risk", server,
             apr_psprintf(
                 tool->pool,
-                "others than its owner may write into %s, where database and keys lie: chmod go-w it",
+                "others than the owner can write to %s, the folder of the database and the keys: chmod go-w it",
                 folder));
     if (json_array_size(json_object_get(host, "signing_keys")) == 0) {
         identity_key_folder(tool->pool, folder, apr_time_now(), &keys);
@@ -117,12 +117,12 @@ static void check_host(checking_t *checking, const json_t *host)
              "IdentityRequireTLS Off: passwords and keys may travel where others can read them");
     if (json_is_true(json_object_get(host, "engine")) &&
         !json_is_true(json_object_get(host, "mail")))
-        find(
-            checking, "risk", server,
-            "there is no IdentityMailURL: invitations and resets are refused, and what htidentity mails waits");
+        find(checking, "risk", server,
+             "IdentityMailURL is not set: invitations and password resets are refused, and mails "
+             "of htidentity are not sent");
     if (strcmp(tool_member(host, "sync"), "NORMAL") == 0)
         find(checking, "risk", server,
-             "IdentitySync NORMAL: a power cut may undo what was acknowledged");
+             "IdentitySync NORMAL: a power failure may undo acknowledged changes");
     json_array_foreach (json_object_get(host, "signing_keys"), i, file)
         check_secret(checking, server, json_string_value(file), NULL);
     if (escrow)
@@ -152,8 +152,8 @@ int tool_config_check(tool_t *tool)
     if (!hosts && !httpd.status)
         find(&checking, "warning", NULL,
              database ? "no server uses that database"
-                      : "nothing asks for identities, or mod_identity is not loaded");
+                      : "nothing uses mod_identity, or it is not loaded");
     if (!checking.found && !tool->json)
-        puts("nothing was found");
+        puts("nothing found");
     return checking.found ? TOOL_FAILED : TOOL_DONE;
 }

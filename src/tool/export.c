@@ -37,13 +37,13 @@ static int guard_output(void)
     if (info.st_size > 0)
         return tool_fail(
             TOOL_FAILED,
-            "the file that standard output goes to is not empty, and others may read it: an "
-            "export is as secret as the database");
+            "standard output goes to a file that is not empty and that others can read: an export "
+            "is as secret as the database");
     return fchmod(STDOUT_FILENO, 0600) == 0
                ? TOOL_DONE
                : tool_fail(
                      TOOL_FAILED,
-                     "the file that standard output goes to cannot be made its owner's alone");
+                     "the file that standard output goes to cannot be restricted to its owner");
 }
 
 int tool_export(tool_t *tool)

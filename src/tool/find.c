@@ -104,7 +104,7 @@ int tool_read_secret(tool_t *tool, char **secret)
     *secret = apr_pcalloc(tool->pool, SECRET_LINE);
     identity_wipe_with_pool(tool->pool, *secret);
     if (!fgets(*secret, SECRET_LINE, stdin))
-        return tool_fail(TOOL_USAGE, "no password came on standard input");
+        return tool_fail(TOOL_USAGE, "there was no password on standard input");
     (*secret)[strcspn(*secret, "\r\n")] = '\0';
     return TOOL_DONE;
 }
@@ -262,6 +262,6 @@ int tool_membership(tool_t *tool, json_t **object)
     if (tool_has(tool, TOOL_ACCOUNT))
         return tool_membership_of(tool, tool_text(tool, TOOL_ACCOUNT), "USER", object);
     return tool_has(tool, TOOL_TYPE) || tool_has(tool, TOOL_ROLE)
-               ? tool_fail(TOOL_USAGE, "--type and --role go with --account")
+               ? tool_fail(TOOL_USAGE, "--type and --role require --account")
                : TOOL_DONE;
 }

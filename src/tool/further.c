@@ -36,7 +36,7 @@ int tool_provider_add(tool_t *tool)
 
     if (password && (tool_has(tool, TOOL_CONNECTION) || tool_has(tool, TOOL_ISSUER) ||
                      tool_has(tool, TOOL_CLIENT_ID) || tool_has(tool, TOOL_DOMAIN)))
-        return tool_fail(TOOL_USAGE, "a DEFAULT provider takes --name and --disabled only");
+        return tool_fail(TOOL_USAGE, "a DEFAULT provider accepts only --name and --disabled");
     int status = tool_open_entity(tool);
     if (status)
         return status;
@@ -123,7 +123,7 @@ int tool_provider_set(tool_t *tool)
                                      json_incref(body), provider_columns)
                : tool_fail(
                      TOOL_USAGE,
-                     "provider set asks for --name, --status, --connection, --issuer, --client-id or --domain");
+                     "provider set requires --name, --status, --connection, --issuer, --client-id or --domain");
 }
 
 int tool_provider_delete(tool_t *tool)
@@ -287,7 +287,7 @@ int tool_invitation_link(tool_t *tool)
         return status;
     const char *state = tool_member(invitation, "state");
     if (strcmp(state, "invited") != 0)
-        return tool_fail(TOOL_STATE, "this invitation is %s: a link is made of one that is invited",
+        return tool_fail(TOOL_STATE, "this invitation is %s: a link needs one that is invited",
                          state);
     status = tool_find_user(tool, tool_member(invitation, "email"), &id);
     return status ? status : tool_hand_link(tool, id, "activate");

@@ -32,8 +32,8 @@ static int length_of(const tool_command_t *command)
 
 static void print_all(void)
 {
-    puts(
-        "usage: htidentity [--config FILE] [--db DRIVER:PARAMS] [--entity ENTITY] [--json] [--limit N] COMMAND\n");
+    puts("usage: htidentity [--config FILE] [--db DRIVER:PARAMS] [--entity ENTITY] [--json] "
+         "[--limit N] COMMAND\n");
     for (size_t i = 0; i < tool_command_count; i++) {
         const tool_command_t *command = &tool_commands[i];
         int length = length_of(command);
@@ -45,7 +45,8 @@ static void print_all(void)
             printf("%*s%s\n", COLUMN - length, "", command->text);
     }
     puts(
-        "\nhtidentity help COMMAND lists the options. A USER is an id or a user name; a TEAM, ROLE, ACCOUNT, ENTITY "
+        "\nhtidentity help COMMAND lists the options. A USER is an id or a user name; a TEAM, "
+        "ROLE, ACCOUNT, ENTITY "
         "or\n"
         "PROVIDER an id or its reference, slug or name. Durations take s, m, h or d; a time is written\n"
         "2024-01-15T09:30:00Z. Exit status: 0 done, 1 failed, 2 usage, 3 no database or not of this version,\n"
@@ -94,7 +95,7 @@ int tool_help(tool_t *tool)
         return TOOL_DONE;
     }
     if (tool_has(tool, TOOL_MAN))
-        return *tool->arguments ? tool_fail(TOOL_USAGE, "help: --man goes without COMMAND")
+        return *tool->arguments ? tool_fail(TOOL_USAGE, "help: --man does not accept COMMAND")
                                 : tool_print_man();
     for (int i = 0; tool->arguments[i]; i++)
         words = apr_pstrcat(tool->pool, words, *words ? " " : "", tool->arguments[i], NULL);

@@ -199,7 +199,7 @@ static int check_domain(const tool_t *tool)
     const apr_array_header_t *domains = tool_list(tool, TOOL_DOMAIN);
 
     if (domains->nelts && !tool_has(tool, TOOL_HTPASSWD))
-        return tool_fail(TOOL_USAGE, "--domain goes with --htpasswd");
+        return tool_fail(TOOL_USAGE, "--domain requires --htpasswd");
     if (domains->nelts > 1)
         return tool_fail(TOOL_USAGE, "--domain is given twice");
     if (domains->nelts && !identity_domain_valid(APR_ARRAY_IDX(domains, 0, const char *)))
@@ -211,10 +211,9 @@ static int check_domain(const tool_t *tool)
 static int check_usage(const tool_t *tool)
 {
     if (tool->argument && tool_has(tool, TOOL_HTPASSWD))
-        return tool_fail(TOOL_USAGE, "import takes FILE or --htpasswd FILE, not both");
+        return tool_fail(TOOL_USAGE, "import accepts FILE or --htpasswd FILE, not both");
     if (!tool->argument && !tool_has(tool, TOOL_HTPASSWD) && isatty(STDIN_FILENO))
-        return tool_fail(TOOL_USAGE,
-                         "import asks for FILE, --htpasswd FILE, or something on standard input");
+        return tool_fail(TOOL_USAGE, "import requires FILE, --htpasswd FILE, or standard input");
     return check_domain(tool);
 }
 
@@ -250,7 +249,8 @@ static int find_kind(taking_t *taking)
             tool_has(tool, TOOL_TYPE) || tool_has(tool, TOOL_ROLE))
             return tool_fail(
                 TOOL_USAGE,
-                "an export is of a whole site: --entity, --account, --type and --role do not go with it");
+                "an export contains a whole site: it cannot be combined with --entity, --account, "
+                "--type and --role");
         return look_through(taking);
     }
     int status = tool_find_entity(tool);

@@ -27,8 +27,8 @@ static int unreadable(const tool_t *tool, const char *file, apr_status_t status,
                          reason, status, why, user, file, else_do);
     return tool_fail(
         TOOL_FAILED,
-        "%s cannot be read: %s (errno %d). %s, which the server makes at its first start: "
-        "name it by --signing-key%s",
+        "%s cannot be read: %s (errno %d). %s, which the server creates at its first start: name "
+        "it by --signing-key%s",
         file, reason, status, why, else_do);
 }
 
@@ -89,12 +89,11 @@ int tool_load_keys(tool_t *tool)
         char *text = NULL;
         apr_status_t status = read_file(tool, file, &text);
         if (status != APR_SUCCESS)
-            return unreadable(
-                tool, file, status,
-                "What is mailed, handed over or erased takes the server's signing key",
-                tool_takes(tool->command, TOOL_PASSWORD_STDIN, &value)
-                    ? ", or give a password by --password-stdin"
-                    : "");
+            return unreadable(tool, file, status,
+                              "Mails, links and erasure need the server's signing key",
+                              tool_takes(tool->command, TOOL_PASSWORD_STDIN, &value)
+                                  ? ", or give a password by --password-stdin"
+                                  : "");
         pems[i] = text;
     }
     tool->env.keys = identity_keyset_load(tool->pool, pems, files->nelts, &error);
@@ -117,13 +116,14 @@ int tool_load_escrow(tool_t *tool)
     if (status != APR_SUCCESS)
         return tool_fail(
             TOOL_FAILED,
-            "%s cannot be read: %s (errno %d). By IdentityKeyEscrow the server keeps what "
-            "new keys are, sealed by it: run this as a user who may read it",
+            "%s cannot be read: %s (errno %d). With IdentityKeyEscrow the server keeps new keys "
+            "sealed with this file: run this as a user who can read it",
             file, apr_strerror(status, reason, sizeof reason), status);
     key = apr_pcalloc(tool->pool, ESCROW_SIZE + 1);
     if (!identity_sealing_key_read(text, key))
         return tool_fail(TOOL_FAILED,
-                         "%s does not hold 32 bytes as 64 hexadecimal digits or in base64", file);
+                         "%s does not contain 32 bytes as 64 hexadecimal digits or in base64",
+                         file);
     tool->settings.key_escrow = key;
     return TOOL_DONE;
 }
@@ -226,8 +226,8 @@ static int propose_key(tool_t *tool, const json_t *configured)
     putchar('\n');
     return tool_fail(
         TOOL_REFUSED,
-        "the new key is made, but httpd's configuration says which keys count: put this line "
-        "in the place of the present one and reload httpd");
+        "the new key is created, but httpd's configuration lists the keys: replace the present "
+        "line by this one and reload httpd");
 }
 
 static int drop_keys(const apr_array_header_t *paths)
@@ -235,7 +235,7 @@ static int drop_keys(const apr_array_header_t *paths)
     for (int i = 0; i < paths->nelts; i++)
         if (unlink(APR_ARRAY_IDX(paths, i, const char *)) != 0 && errno != ENOENT)
             return tool_fail(TOOL_FAILED,
-                             "%s cannot be removed, and goes on verifying: %s (errno %d)",
+                             "%s cannot be removed and continues to verify: %s (errno %d)",
                              APR_ARRAY_IDX(paths, i, const char *), strerror(errno), errno);
     return TOOL_DONE;
 }

@@ -42,8 +42,8 @@ static void warn_unsent(const apr_array_header_t *rows)
     if (unsent)
         fprintf(
             stderr,
-            "htidentity: %d of the mails that are queued %s been due for minutes and nobody tries to send %s: is httpd "
-            "running, with IdentityMailURL?\n",
+            "htidentity: %d of the queued mails %s been due for minutes, and nothing sends %s: is "
+            "httpd running, with IdentityMailURL?\n",
             unsent, unsent == 1 ? "has" : "have", unsent == 1 ? "it" : "them");
 }
 
@@ -80,7 +80,7 @@ int tool_mail_retry(tool_t *tool)
     if (tool->json)
         printf("{\"due\":%d}\n", changed);
     else
-        printf("%d that waited %s due now\n", changed, changed == 1 ? "is" : "are");
+        printf("%d queued %s due now\n", changed, changed == 1 ? "is" : "are");
     return 0;
 }
 
@@ -139,8 +139,9 @@ int tool_mail_preview(tool_t *tool)
     if (forms > 1)
         return tool_fail(TOOL_USAGE, "--text, --html and --message exclude each other");
     if (tool->json && forms)
-        return tool_fail(TOOL_USAGE,
-                         "--json shows all forms: --text, --html and --message do not go with it");
+        return tool_fail(
+            TOOL_USAGE,
+            "--json shows all forms: it cannot be combined with --text, --html and --message");
     if (language && !identity_language_valid(language))
         return tool_fail(TOOL_USAGE, "--language must be a language tag such as de or pt-BR");
     const identity_mail_templates_t *templates =

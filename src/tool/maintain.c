@@ -27,7 +27,7 @@ int tool_backup(tool_t *tool)
     if (status == TOOL_DONE && !identity_backup_done(tool->pool, &tool->env))
         fprintf(
             stderr,
-            "htidentity: the backup is made; that it was could not be written into the database\n");
+            "htidentity: the backup is complete, but its time could not be written into the database\n");
     if (status == TOOL_DONE && tool->json)
         printf("{\"backup\":true}\n");
     else if (status == TOOL_DONE)
@@ -48,7 +48,7 @@ int tool_restore(tool_t *tool)
     if (status == TOOL_DONE && tool->json)
         printf("{\"restored\":true}\n");
     else if (status == TOOL_DONE)
-        printf("restored%s%s\n", kept ? "; what was there before is kept as " : "",
+        printf("restored%s%s\n", kept ? "; the previous database is kept as " : "",
                kept ? kept : "");
     return status;
 }
@@ -98,5 +98,5 @@ int tool_purge(tool_t *tool)
     }
     return done ? TOOL_DONE
                 : tool_fail(TOOL_FAILED,
-                            "not all could be deleted: the database could not be written");
+                            "not everything was deleted: the database could not be written");
 }

@@ -125,27 +125,33 @@ static void print_option(const tool_option_row_t *option)
 }
 
 static const char begin[] =
-    ".SH NAME\nhtidentity \\- set up, change and look into the identities of mod_identity\n"
+    ".SH NAME\nhtidentity \\- set up, change and inspect the identities of mod_identity\n"
     ".SH SYNOPSIS\n.B htidentity\n[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...\n"
     ".SH DESCRIPTION\n";
 static const char description[] =
-    "It works on the database of mod_identity, with httpd running or not, by the same rules as the interface does. "
-    "A USER is an id, a user name or a login; a TEAM, ROLE, ACCOUNT, ENTITY or PROVIDER an id or its reference, slug "
-    "or name. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z. A password is read from standard "
-    "input; a key, an alias or a link is printed alone, once. Lists are separated by tabs, the id first, with a "
+    "It works on the database of mod_identity, with httpd running or not, by the same rules as "
+    "the interface does. "
+    "A USER is an id, a user name or a login; a TEAM, ROLE, ACCOUNT, ENTITY or PROVIDER an id or "
+    "its reference, slug "
+    "or name. Durations take s, m, h or d; a time is written 2024-01-15T09:30:00Z. A password is "
+    "read from standard "
+    "input; a key, an alias or a link is printed alone, once. Lists are separated by tabs, the id "
+    "first, with a "
     "heading on a terminal alone.";
 static const char where[] =
-    "Without --db the database, keys, lifetimes and rules are those of httpd's configuration, which httpd itself "
-    "reads (httpd -t -D IDENTITY_DUMP). With --db alone they are what the server wrote into the database at its last "
+    "Without --db the database, keys, lifetimes and rules are those of httpd's configuration, "
+    "which httpd itself "
+    "reads (httpd -t -D IDENTITY_DUMP). With --db alone they are what the server wrote into the "
+    "database at its last "
     "start.";
 static const char end[] =
     ".SH EXIT STATUS\n"
     ".TP\n.B 0\nDone.\n"
     ".TP\n.B 1\nFailed.\n"
-    ".TP\n.B 2\nUsage; the wrong word is named.\n"
-    ".TP\n.B 3\nThere is no database, or not of this version.\n"
+    ".TP\n.B 2\nWrong usage; the message names the wrong word.\n"
+    ".TP\n.B 3\nThere is no database, or it has another version.\n"
     ".TP\n.B 4\nNot found.\n"
-    ".TP\n.B 5\nIt exists already, or is not in the state for it.\n"
+    ".TP\n.B 5\nThe object already exists, or its state does not allow the command.\n"
     ".TP\n.B 6\nRefused by a rule.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B IDENTITY_DB\nStands for \\-\\-db.\n"

@@ -189,10 +189,11 @@ static int read_option(tool_t *tool, int argc, char **argv, int *at)
     if (option == TOOL_OPTIONS)
         return tool_fail(TOOL_USAGE, "there is no option --%.*s", (int)length, word);
     if (!tool_options[option].value)
-        return equals ? tool_fail(TOOL_USAGE, "--%s takes no value", tool_options[option].name)
+        return equals ? tool_fail(TOOL_USAGE, "--%s does not accept a value",
+                                  tool_options[option].name)
                       : keep_option(tool, option, NULL);
     if (!equals && *at + 1 >= argc)
-        return tool_fail(TOOL_USAGE, "--%s asks for %s", tool_options[option].name,
+        return tool_fail(TOOL_USAGE, "--%s requires %s", tool_options[option].name,
                          tool_options[option].value);
     return keep_option(tool, option, equals ? equals + 1 : argv[++*at]);
 }
@@ -285,7 +286,7 @@ static int find_command(tool_t *tool, const apr_array_header_t *words, int *used
                          APR_ARRAY_IDX(words, best, const char *), following(tool, words, best));
     return words->nelts == 0
                ? tool_fail(TOOL_USAGE, "a command is missing: htidentity help lists them")
-               : tool_fail(TOOL_USAGE, "%s asks for one of %s", before,
+               : tool_fail(TOOL_USAGE, "%s requires one of %s", before,
                            following(tool, words, best));
 }
 
@@ -309,7 +310,7 @@ static int read_arguments(tool_t *tool, const apr_array_header_t *words, int at)
          wanted = apr_strtok(NULL, " ", &state)) {
         if (at + count >= words->nelts)
             return *wanted == '[' ? TOOL_DONE
-                                  : tool_fail(TOOL_USAGE, "%s asks for %s", tool->command->name,
+                                  : tool_fail(TOOL_USAGE, "%s requires %s", tool->command->name,
                                               wanted + (*wanted == '='));
         const char *given = APR_ARRAY_IDX(words, at + count, const char *);
         if (!*given)
@@ -322,7 +323,7 @@ static int read_arguments(tool_t *tool, const apr_array_header_t *words, int at)
     for (; endless && at + count < words->nelts && count < TOOL_ARGUMENTS; count++)
         tool->arguments[count] = APR_ARRAY_IDX(words, at + count, const char *);
     if (at + count < words->nelts)
-        return tool_fail(TOOL_USAGE, "%s: %s is one word too many", tool->command->name,
+        return tool_fail(TOOL_USAGE, "%s: unexpected argument %s", tool->command->name,
                          APR_ARRAY_IDX(words, at + count, const char *));
     return TOOL_DONE;
 }
@@ -335,7 +336,7 @@ static int check_options(tool_t *tool)
         if (!tool->values[i])
             continue;
         if (!tool_takes(tool->command, (tool_option_t)i, &value))
-            return tool_fail(TOOL_USAGE, "%s does not take --%s", tool->command->name,
+            return tool_fail(TOOL_USAGE, "%s does not accept --%s", tool->command->name,
                              tool_options[i].name);
         if (tool_is_choice(value) && !tool_chosen(value, tool_text(tool, (tool_option_t)i)))
             return tool_fail(TOOL_USAGE, "--%s: %s is not one of %s", tool_options[i].name,

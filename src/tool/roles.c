@@ -75,7 +75,7 @@ int tool_role_set(tool_t *tool)
         status = role_body(tool, &body);
     if (status == TOOL_DONE && json_object_size(body) == 0)
         return tool_fail(
-            TOOL_USAGE, "role set asks for --name, --description, --slug, --permission or --child");
+            TOOL_USAGE, "role set requires --name, --description, --slug, --permission or --child");
     return status ? status
                   : tool_call_and_print(tool, "PATCH", tool_path(tool, "roles", id, NULL),
                                         json_incref(body), role_columns);
@@ -117,7 +117,7 @@ static void say_narrowed(const tool_t *tool, const json_t *key)
 {
     if (!tool_has(tool, TOOL_ONLY))
         return;
-    fprintf(stderr, "htidentity: the key %s is narrowed: of what %s holds it keeps only",
+    fprintf(stderr, "htidentity: the key %s is restricted: of what %s holds it keeps only",
             tool_member(key, "id"),
             tool_has(tool, TOOL_USER) ? "its user" : tool_member(key, "role_type"));
     for (int i = 0; i < tool_list(tool, TOOL_ONLY)->nelts; i++)
@@ -133,8 +133,9 @@ int tool_key_add(tool_t *tool)
     json_t *answer;
 
     if (tool_has(tool, TOOL_USER) && tool_has(tool, TOOL_ROLE))
-        return tool_fail(TOOL_USAGE,
-                         "a personal key holds what its user does: --user does not go with --role");
+        return tool_fail(
+            TOOL_USAGE,
+            "a personal key holds what its user holds: --user cannot be combined with --role");
     int status = tool_open_entity(tool);
     if (status == TOOL_DONE && tool_has(tool, TOOL_USER)) {
         status = tool_find_user(tool, tool_text(tool, TOOL_USER), &user);
@@ -223,7 +224,7 @@ int tool_key_set(tool_t *tool)
     return json_object_size(body)
                ? change_key(tool, body)
                : tool_fail(TOOL_USAGE,
-                           "key set asks for --description, --role, --expires, --only or --status");
+                           "key set requires --description, --role, --expires, --only or --status");
 }
 
 static int revoke_personal(tool_t *tool)
@@ -268,7 +269,7 @@ static int check_whose(tool_t *tool)
 {
     return tool_has(tool, TOOL_USER) != tool_has(tool, TOOL_ALLOW_ALL)
                ? TOOL_DONE
-               : tool_fail(TOOL_USAGE, "%s asks for --user USER or --all", tool->command->name);
+               : tool_fail(TOOL_USAGE, "%s requires --user USER or --all", tool->command->name);
 }
 
 static bool list_sessions(tool_t *tool, json_t *user, void *status)
@@ -351,7 +352,7 @@ int tool_session_end(tool_t *tool)
     int status = check_whose(tool);
 
     if (status == TOOL_DONE && session && !tool_has(tool, TOOL_USER))
-        return tool_fail(TOOL_USAGE, "--session goes with --user");
+        return tool_fail(TOOL_USAGE, "--session requires --user");
     if (status == TOOL_DONE)
         status = tool_open_entity(tool);
     if (status == TOOL_DONE && session && (status = end_one(tool, session)) == TOOL_DONE)

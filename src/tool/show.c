@@ -100,7 +100,7 @@ static void print_effective(const json_t *answer)
     size_t i;
     json_t *account;
 
-    puts("effective permissions (* is every one)");
+    puts("effective permissions (* stands for all)");
     json_array_foreach (accounts, i, account)
         print_account(account);
     if (strcmp(text_of(user, "status"), "ACTIVE") != 0)

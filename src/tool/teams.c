@@ -211,7 +211,7 @@ int tool_team_member_set(tool_t *tool)
     int status = times(tool, body);
 
     if (status == TOOL_DONE && json_object_size(body) == 0)
-        return tool_fail(TOOL_USAGE, "team member set asks for --start or --end");
+        return tool_fail(TOOL_USAGE, "team member set requires --start or --end");
     if (status == TOOL_DONE)
         status = open_member(tool, &team_id, &user_id);
     if (status == TOOL_DONE)

@@ -187,7 +187,7 @@ int tool_find_entity(tool_t *tool)
     }
     if (!row)
         return tool_fail(TOOL_NOT_FOUND,
-                         "there is no entity yet: make one by htidentity entity add REFERENCE");
+                         "there is no entity yet: create one by htidentity entity add REFERENCE");
     tool->entity_id = row->id;
     return 0;
 }

@@ -230,9 +230,9 @@ static void say_keys(const tool_t *tool, const json_t *keys)
     if (count && !tool_has(tool, TOOL_REVOKE_KEYS))
         fprintf(
             stderr,
-            "htidentity: %d API key%s of the entity that the user made go%s on: end %s by key revoke, or all by "
-            "user deactivate --revoke-keys\n",
-            (int)count, count == 1 ? "" : "s", count == 1 ? "es" : "", count == 1 ? "it" : "each");
+            "htidentity: %d API key%s of the entity that the user created remain%s valid: end %s "
+            "by key revoke, or all by user deactivate --revoke-keys\n",
+            (int)count, count == 1 ? "" : "s", count == 1 ? "s" : "", count == 1 ? "it" : "each");
 }
 
 int tool_user_deactivate(tool_t *tool)
@@ -409,7 +409,7 @@ int tool_membership_set(tool_t *tool)
     json_t *body, *answer;
 
     if (!tool_has(tool, TOOL_TYPE) && !tool_has(tool, TOOL_ROLE))
-        return tool_fail(TOOL_USAGE, "membership set asks for --type or --role");
+        return tool_fail(TOOL_USAGE, "membership set requires --type or --role");
     int status = open_user(tool, &user_id);
     if (status == TOOL_DONE)
         status = tool_membership_of(tool, tool->second, NULL, &body);

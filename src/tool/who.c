@@ -100,7 +100,7 @@ int tool_who_can(tool_t *tool)
     int status =
         identity_permission_valid(tool->argument)
             ? tool_open_entity(tool)
-            : tool_fail(TOOL_USAGE, "who-can: %s is no name of a permission", tool->argument);
+            : tool_fail(TOOL_USAGE, "who-can: %s is not the name of a permission", tool->argument);
 
     return status ? status
                   : tool_each_page(tool,

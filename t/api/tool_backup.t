@@ -38,7 +38,7 @@ my ($listed, $entities) = run_tool($away, 'entity', 'list');
 ($status, $out) = run_tool($away, 'entity', 'add', 'later');
 is $status, 0, 'it can be written';
 ($status, $out, $error) = run_tool($away, 'restore', $file);
-ok $status == 0 && $out eq "restored; what was there before is kept as $away/identity.db.before-restore\n", 'M23: over another' or diag $out, $error;
+ok $status == 0 && $out eq "restored; the previous database is kept as $away/identity.db.before-restore\n", 'M23: over another' or diag $out, $error;
 is +(run_tool($away, 'entity', 'list'))[1], $entities, 'M23: what was done since is gone';
 ok -s "$away/identity.db.before-restore", 'and kept';
 

@@ -55,7 +55,7 @@ unlink "$folder/broken.db";
 system('cp', "$folder/whole.db", "$folder/broken.db");
 system('sqlite3', "$folder/broken.db", 'PRAGMA journal_mode=WAL') == 0 or die;
 my ($status, $out) = check("$folder/broken.db");
-ok $status == 0 && $out =~ /^no fault was found$/m, 'M23: nothing is found in a whole one' or diag $out;
+ok $status == 0 && $out =~ /^no faults found$/m, 'M23: nothing is found in a whole one' or diag $out;
 
 my ($id, $other) = ($a->{user}{id}, $b->{id});
 broken("UPDATE users SET entity_id = 'enti_00000000000000000000' WHERE id = '$id'", 'is a user of no entity');
@@ -91,13 +91,13 @@ sub config_check
 my $server = IdentityTest::Server->new(start => 0, directives => "IdentityRequireTLS On\nIdentityPublicURL https://id.example.org\nIdentitySync FULL\n");
 chmod 0700, $server->{state};
 ($status, $out) = config_check($server);
-ok $status == 0 && $out eq "nothing was found\n", 'M7: config check finds nothing where nothing is' or diag $out;
+ok $status == 0 && $out eq "nothing found\n", 'M7: config check finds nothing where nothing is' or diag $out;
 chmod 0777, $server->{state};
 ($status, $out) = config_check($server);
-ok $status == 1 && $out =~ /^risk\t\S+\tothers than its owner may write into \S+, where database and keys lie: chmod go-w it$/m, 'M7: a folder that others may write into' or diag $out;
+ok $status == 1 && $out =~ /^risk\t\S+\tothers than the owner can write to \S+, the folder of the database and the keys: chmod go-w it$/m, 'M7: a folder that others may write into' or diag $out;
 chmod 0700, $server->{state};
 chmod 0644, "$server->{state}/identity.db";
-like +(config_check($server))[1], qr/^risk\t\S+\t\S+identity\.db holds a secret and has mode 644: chmod 600 it$/m, 'M7: a database that others may read';
+like +(config_check($server))[1], qr/^risk\t\S+\t\S+identity\.db contains a secret and has mode 644: chmod 600 it$/m, 'M7: a database that others may read';
 chmod 0600, "$server->{state}/identity.db";
 my $loose = IdentityTest::Server->new(start => 0, state => $server->{state}, directives => "IdentityRequireTLS Off\nIdentitySync NORMAL\n");
 like +(config_check($loose))[1], qr/^risk\t\S+\tIdentityRequireTLS Off: .*\nrisk\t\S+\tIdentitySync NORMAL: /m, 'M7: what is risky';

@@ -89,7 +89,7 @@ is((run('', '--config', $conf, '--db', "sqlite3:$server->{state}/identity.db", q
 my $two = IdentityTest::Server->new(start => 0, directives => "<VirtualHost 127.0.0.1:2>\nDBDParams $files/second.db\nIdentityPasswordMinLength 20\n<Location /v1>\nIdentityEngine On\n</Location>\n</VirtualHost>\n");
 says(2, qr/has several databases: choose one by --db, such as sqlite3:\S+ or sqlite3:\S+/, '--config', "$two->{root}/httpd.conf", qw(entity list));
 is((run('', '--config', "$two->{root}/httpd.conf", '--db', "sqlite3:$files/second.db", 'migrate'))[0], 0, 'M7: one of them is chosen');
-says(2, qr/which database\? Give --db/, qw(entity list));
+says(2, qr/no database is named: give --db/, qw(entity list));
 
 # Debian's configuration takes its paths from envvars, which apachectl reads.
 my $debian = IdentityTest::Server->new(start => 0, state => $server->{state}, directives => "IdentityPublicURL https://\${IDENTITY_TEST_HOST}\n");
@@ -130,7 +130,7 @@ $server->start;
 for (1 .. 100) { last if (run('', @by_database, qw(user link), $name, 'reset'))[1] =~ /login\.example/; sleep 0.1 }
 like +(run('', @by_database, qw(user link), $name, 'reset'))[1], qr{^https://login\.example\.org/}, 'M7: a restart keeps what has changed';
 run('', '--db', "sqlite3:$files/second.db", qw(entity add x));
-says(3, qr/^htidentity: purge goes by what the server is configured with, and no server has kept that in this database yet: start httpd once, or name its configuration by --config FILE$/,
+says(3, qr/^htidentity: purge needs the server's configuration, and no server has stored it in this database yet: start httpd once, or name its configuration by --config FILE$/,
     '--db', "sqlite3:$files/second.db", 'purge');
 
 done_testing;

@@ -211,8 +211,8 @@ is_deeply [map { [$_->{type}, map { $_->{name} } @{$_->{roles}}] } @{$imported->
 # ---- usage -----------------------------------------------------------------------------------------------------------------------------------
 
 for ([2, qr/FILE or --htpasswd FILE, not both/, 'x', '--htpasswd', 'y'], [1, qr/cannot be read: No such file/, "$many/nothing"], [1, qr/is a folder/, $many],
-    [2, qr/--domain goes with --htpasswd/, 'x', '--domain', 'example.org'], [2, qr/--domain: nowhere is not a domain/, '--htpasswd', 'x', '--domain', 'nowhere'],
-    [4, qr/no account nowhere/, '--account', 'nowhere'], [2, qr/--type and --role go with --account/, '--role', 'read-only'],
+    [2, qr/--domain requires --htpasswd/, 'x', '--domain', 'example.org'], [2, qr/--domain: nowhere is not a domain/, '--htpasswd', 'x', '--domain', 'nowhere'],
+    [4, qr/no account nowhere/, '--account', 'nowhere'], [2, qr/--type and --role require --account/, '--role', 'read-only'],
     [2, qr/--domain is given twice/, '--htpasswd', 'x', '--domain', 'example.org', '--domain', 'example.net']) {
     my ($wanted, $said, @arguments) = @$_;
     ($status, $out, $error) = run_in($many, '', 'import', @arguments);
@@ -247,7 +247,7 @@ put($file, "more\n");
 chmod 0644, $file or die $!;
 isnt system("$ENV{IDENTITY_TOP}/bin/htidentity --db sqlite3:$copied/identity.db export >> $file 2> $copied/said"), 0, 'M7: not behind what others read';
 is slurp($file), "more\n", 'M7: ... nothing of it';
-like slurp("$copied/said"), qr/^htidentity: the file that standard output goes to is not empty, and others may read it/, 'M7: ... said why';
+like slurp("$copied/said"), qr/^htidentity: standard output goes to a file that is not empty and that others can read/, 'M7: ... said why';
 put($file, $export);
 chmod 0600, $file or die $!;
 my @rows = split /^/, $export;
@@ -263,7 +263,7 @@ is_deeply [grep { $counts{$_} } qw(sessions refresh_tokens outbox idempotency ch
 
 my $moved = folder('moved');
 ($status, $out, $error) = run_in($moved, '', 'import', $file, '--account', 'default');
-ok $status == 2 && $error =~ /an export is of a whole site/, 'M7: nothing is given to the users of an export' or diag $status, $error;
+ok $status == 2 && $error =~ /an export contains a whole site/, 'M7: nothing is given to the users of an export' or diag $status, $error;
 ($status, $out, $error) = run_in($moved, '', 'import', $file, '--dry-run');
 ok $status == 0 && $out =~ /\Awould be imported: rows\t$last->{rows}\nrefused\t0\nsha256\t$last->{sha256}\n\z/, 'M7: a dry run of it' or diag $out, substr $error, 0, 2000;
 is +(run_tool($moved, 'entity', 'list'))[1], '', 'has made nothing';

@@ -80,7 +80,7 @@ until_is 6, sub { (run(qw(signing-key rotate)))[0] }, 'M7: with IdentitySigningK
 my ($before) = sort { $b cmp $a } glob "$state/keys/identity-signing-key*.pem";
 ($status, $out, $error) = run(qw(signing-key rotate));
 like $out, qr{\AIdentitySigningKey $state/keys/identity-signing-key-\d+\.pem $state/keys/site\.pem\n\z}, 'M7: and the line to change';
-like $error, qr/put this line in the place of the present one and reload httpd$/, 'it says what to do';
+like $error, qr/replace the present line by this one and reload httpd$/, 'it says what to do';
 ok -f ($out =~ /^IdentitySigningKey (\S+)/)[0], 'the file is there';
 like +(run(qw(signing-key rotate --now)))[1], qr{\AIdentitySigningKey \S+\n\z}, 'M7: with --now without the old ones';
 like +(run(qw(signing-key list)))[1], qr{\A\S+\tsigns\tES256\t\S+\t$state/keys/site\.pem\n\z}, 'what counts now';

@@ -44,24 +44,24 @@ for my $row (@rows) {
     like $text, qr/^  --\Q$_\E\b/m, "M7: help $row->{name} has --$_" for map { s/=.*//r } split ' ', $row->{options};
     is_deeply [run(@words, '--help')], [0, $text, ''], "M7: $row->{name} --help is the same";
     my @needed = grep { !/^\[/ } split ' ', $arguments;
-    says(2, qr/\Q$row->{name}\E asks for \Q$needed[0]\E/, @words) if @needed;
+    says(2, qr/\Q$row->{name}\E requires \Q$needed[0]\E/, @words) if @needed;
     my @samples = map { s/^=// ? (split /\|/)[0] : $_ } grep { !/^\[/ } split ' ', $row->{arguments};
     my @more = map { 'x' } grep { /^\[/ } split ' ', $row->{arguments};
-    says(2, qr/^htidentity: \Q$row->{name}\E: \S+ is one word too many$/, @words, $row->{arguments} eq '=bash' ? 'bash' : @samples, @more, 'surplus')
+    says(2, qr/^htidentity: \Q$row->{name}\E: unexpected argument \S+$/, @words, $row->{arguments} eq '=bash' ? 'bash' : @samples, @more, 'surplus')
         unless $row->{arguments} =~ /\.\.\./;
     says(2, qr/is empty/, @words, '', @samples[1 .. $#samples]) if @needed && $row->{arguments} !~ /^=/;
     my ($strange) = grep { $row->{options} !~ /\b$_\b/ } qw(message connection);
     my @value = $strange eq 'connection' ? ('x') : ();
-    says(2, qr/^htidentity: \Q$row->{name}\E does not take --$strange$/, @words, @samples, "--$strange", @value);
+    says(2, qr/^htidentity: \Q$row->{name}\E does not accept --$strange$/, @words, @samples, "--$strange", @value);
 }
 says(2, qr/there is no command frobnicate/, 'frobnicate');
 says(2, qr/frobnicate is not one of add, list, show/, qw(user frobnicate));
-says(2, qr/^htidentity: team member asks for one of add, list, set, remove$/, qw(team member));
+says(2, qr/^htidentity: team member requires one of add, list, set, remove$/, qw(team member));
 says(2, qr/there is no option --nothing/, qw(user list --nothing));
-says(2, qr/--account asks for ACCOUNT/, qw(user add x@example.org --account));
+says(2, qr/--account requires ACCOUNT/, qw(user add x@example.org --account));
 says(2, qr/--type: BOSS is not one of ADMIN\|USER\|PARTNER/, qw(membership add x y --type BOSS));
 says(2, qr/--name is given twice/, qw(entity add x --name a --name b));
-says(2, qr/--json takes no value/, qw(--json=yes user list));
+says(2, qr/--json does not accept a value/, qw(--json=yes user list));
 says(2, qr/--limit must be a number/, qw(user list --limit 0));
 says(2, qr/there is no command frobnicate/, qw(help frobnicate));
 my ($printed, $page) = run(qw(help --man));
@@ -70,7 +70,7 @@ is scalar `'$ENV{IDENTITY_TOP}/bin/htidentity' help --man | mandoc -T lint 2>&1`
 (my $plain = $page) =~ s/\\-/-/g;
 is_deeply [grep { $plain !~ /^\.B \Q$_->{name}\E(?: |$)/m } @rows], [], 'M7: the manual page has every command';
 is_deeply [grep { !/^\.(?:TH|SH|TP|PP|B|BR)\b/ } grep { /^['.]/ } split /\n/, $page], [], 'M7: no line of it is taken for a request';
-says(2, qr/--man goes without COMMAND/, qw(help --man user));
+says(2, qr/--man does not accept COMMAND/, qw(help --man user));
 is_deeply [run('--version')], [0, "htidentity 0.9.0\n", ''], 'M7: --version';
 is_deeply [(run('completion', 'bash'))[0, 2]], [0, ''], 'M7: completion bash';
 

@@ -469,7 +469,7 @@ like $silent->error_log, qr/ID0553: 1 mail is queued and nobody sends it: set Id
 is scalar(() = $silent->error_log =~ /ID0553/g), 1, 'M20: once';
 $silent->stop;
 my $listed = `$top/bin/htidentity --db sqlite3:$state_of_set/identity.db mail list 2>&1`;
-like $listed, qr/1 of the mails that are queued has been due for minutes and nobody tries to send it: is httpd running, with IdentityMailURL\?/, 'M20: and in mail list';
+like $listed, qr/1 of the queued mails has been due for minutes, and nothing sends it: is httpd running, with IdentityMailURL\?/, 'M20: and in mail list';
 
 # ---- virtual hosts ------------------------------------------------------------------------------------------------------------------------------
 

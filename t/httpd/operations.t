@@ -199,7 +199,7 @@ my %test = (
         typed($_, 2);
         is_deeply [sort map { m{([^/]+)\z} } glob "$state/identity-signing-key*.pem"], \@keys, '... signing keys are back';
         typed($_, 3);
-        like $said, qr/^restored; what was there before is kept as /m, '... what was there is kept';
+        like $said, qr/^restored; the previous database is kept as /m, '... what was there is kept';
         comes(404, '... what came after the backup is gone', sub { $web->api(GET => "/v1/users/$after->{id}") });
         comes(200, '... what was in it is there', sub { $web->api(GET => "/v1/users/$ada->{id}") });
         comes(401, '... and sessions have ended', sub { me($ada) });
