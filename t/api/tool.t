@@ -46,9 +46,9 @@ is_deeply [sort map { $_->{name} } json_lines(qw(team list))], [qw(Empty Support
 my $count = rows("SELECT 1 FROM teams WHERE entity_id = '$site->{id}'");
 tool_says(qr/there is no role Nothing/, qw(team add Another --account), $site->{reference}, qw(--role Nothing));
 tool_says(qr/there is no account nowhere/, qw(team add Another --account nowhere));
-tool_says(qr/go with --account/, qw(team add Another --role X));
-tool_says(qr/team add asks for NAME/, qw(team add));
-tool_says(qr/does not take --domain/, qw(team add Another --domain x.example));
+tool_says(qr/require --account/, qw(team add Another --role X));
+tool_says(qr/team add requires NAME/, qw(team add));
+tool_says(qr/does not accept --domain/, qw(team add Another --domain x.example));
 is rows("SELECT 1 FROM teams WHERE entity_id = '$site->{id}'"), $count, 'nothing of these was kept';
 my $more = join ' UNION ALL ', map { sprintf "SELECT 'team_0000000000000000%04d', '$site->{id}', 'many', %d", $_, $_ } 1 .. 400;
 alter_db("INSERT INTO teams (id, entity_id, name, created_at) $more");
@@ -71,7 +71,7 @@ tool_says(qr/sso\.okta\.connection/, qw(provider add OKTA));
 tool_says(qr/sso\.okta/, qw(provider add GOOGLE --connection acme));
 tool_says(qr/SAML is not one of DEFAULT/, qw(provider add SAML));
 tool_says(qr/accepts only --name and --disabled/, qw(provider add DEFAULT --domain a.example));
-tool_says(qr/asks for DEFAULT\|GOOGLE/, qw(provider add));
+tool_says(qr/requires DEFAULT\|GOOGLE/, qw(provider add));
 
 # ---- user show -------------------------------------------------------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ is api(PATCH => "/v1/users/$bob->{id}", {status => 'INACTIVE'}, @key)->status, 2
 like tool_is(qr/./, qw(user show), $bob->{id}), qr/\n  none: the user is INACTIVE\n\z/, 'and holds nothing';
 tool_says(qr/there is no user nobody\@example\.org/, qw(user show nobody@example.org));
 tool_says(qr/There is no user $ada->{id}/, '--entity', 'default', qw(user show), $ada->{id});
-tool_says(qr/user show asks for USER/, qw(user show));
+tool_says(qr/user show requires USER/, qw(user show));
 
 # ---- audit records ---------------------------------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ like +(tool(qw(mail preview reset --message --language fr)))[1], qr/^Date: .*\r\
 is join(' ', sort keys %{JSON::PP->new->utf8->decode((tool(qw(--json mail preview invite)))[1])}), 'html language subject text', 'or all of it in JSON';
 for my $wrong ([qr/there is no mail welcome/, qw(mail preview welcome)], [qr/exclude each other/, qw(mail preview invite --html --text)],
     [qr/No such file/, qw(mail preview invite --templates /nowhere)], [qr/language tag/, qw(mail preview invite --language d_e)],
-    [qr/shows all forms/, qw(--json mail preview invite --html)], [qr/does not take --html/, qw(mail list --html)]) {
+    [qr/shows all forms/, qw(--json mail preview invite --html)], [qr/does not accept --html/, qw(mail list --html)]) {
     my ($said, @arguments) = @$wrong;
     my ($status, $out, $error) = tool(@arguments);
     ok $status != 0 && $out eq '' && $error =~ $said, "htidentity @arguments is refused" or diag "status $status\n$out$error";

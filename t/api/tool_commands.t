@@ -74,7 +74,7 @@ my $member = member('carol', entity => $site, type => 'USER');
 my ($carol, $token) = ($member->{username}, $member->{bearer});
 my $renamed = "new-$carol";
 is api(GET => "/v1/users/$member->{id}", undef, @$token)->status, 200, 'carol is signed in';
-says(2, qr/no password came/, qw(user set-password), $carol);
+says(2, qr/no password on standard input/, qw(user set-password), $carol);
 my (undef, $refused, $why) = run_with("short\n", '--entity', $site->{reference}, 'user', 'set-password', $carol);
 like $why, qr/password/, 'M7: a password that the rules refuse is refused here';
 is((run_with("short\n", '--entity', $site->{reference}, 'user', 'set-password', $carol))[0], 6, 'M7: exit 6 where a rule refuses');
