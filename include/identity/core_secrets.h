@@ -41,6 +41,7 @@ unsigned char *identity_base64url_decode_n(apr_pool_t *pool, const char *text, s
 #define IDENTITY_TOKEN_CHANGE  "idc"
 #define IDENTITY_TOKEN_ALIAS   "ida"
 #define IDENTITY_TOKEN_CLIENT  "ido" /* the secret of a client of the OpenID provider */
+#define IDENTITY_TOKEN_CODE    "idx" /* an authorization code for a client */
 const char *identity_token_make(apr_pool_t *pool, const char *prefix,
                                 const identity_random_t *random);
 /* The token for exactly these 32 bytes. */
@@ -165,6 +166,7 @@ json_t *identity_keyset_jwks(const identity_keyset_t *keys);
 
 typedef struct identity_claims {
     const char *issuer, *subject, *audience, *jwt_id, *session_id, *client_id, *entity_id;
+    const char *scope;                /* of a client's token; NULL: none */
     apr_time_t issued_at, expires_at; /* whole seconds on the wire */
 } identity_claims_t;
 
@@ -181,6 +183,28 @@ bool identity_jwt_verify(apr_pool_t *pool, const identity_keyset_t *keys, const 
  * checked: this recognizes what must not be passed on, it never authenticates. */
 bool identity_jwt_formed(apr_pool_t *pool, const identity_keyset_t *keys, const char *token,
                          const char *issuer);
+
+/* ---- the OpenID provider's own key and ID tokens (openid_key.c) -------------------------------------------------- */
+
+/* An RSA key for RS256, which clients of OpenID Connect expect. Immutable: shared by all threads. */
+typedef struct identity_openid_key identity_openid_key_t;
+/* PEM of a new RSA key of 2,048 bits. Wiped with the pool. NULL on an error. */
+char *identity_openid_key_make(apr_pool_t *pool);
+/* NULL unless it is a sound RSA private key of 2,048 to 8,192 bits. Freed with the pool. */
+identity_openid_key_t *identity_openid_key_load(apr_pool_t *pool, const char *pem);
+/* Its public half (RFC 7517). A new reference. */
+json_t *identity_openid_key_jwk(const identity_openid_key_t *key);
+/* Compact JWS of the claims by RS256, or by ES256 with the first key of the set; typ as given. NULL on an error. */
+const char *identity_openid_sign(apr_pool_t *pool, const identity_keyset_t *keys,
+                                 const identity_openid_key_t *key, bool es256, const char *type,
+                                 const json_t *claims);
+/* at_hash (OpenID Connect Core 1.0, 3.1.3.6), for either algorithm. */
+const char *identity_openid_at_hash(apr_pool_t *pool, const char *access_token);
+/* The claims of an ID token that this issuer signed by one of these keys; NULL for anything else. Its expiry is not
+ * judged. */
+const json_t *identity_openid_hint(apr_pool_t *pool, const identity_keyset_t *keys,
+                                   const identity_openid_key_t *key, const char *token,
+                                   const char *issuer);
 
 /* ---- ID tokens of OpenID providers (OpenID Connect Core 1.0, 3.1.3.7; idtoken.c) -------------------------------- */
 

@@ -96,8 +96,10 @@ typedef struct identity_settings {
     apr_interval_time_t demo_lifetime; /* of a guest session */
     bool sandbox; /* anybody may create a sandbox entity, for sandbox_lifetime */
     apr_interval_time_t sandbox_lifetime;
-    const char *urn_namespace, *urn_region; /* used in the names of invitations */
-    identity_catalogue_t catalogue;         /* which permissions and roles are built in */
+    const char *urn_namespace, *urn_region;  /* used in the names of invitations */
+    bool openid;                             /* IdentityOpenID: applications sign people in here */
+    const identity_openid_key_t *openid_key; /* signs their ID tokens by RS256; NULL: none */
+    identity_catalogue_t catalogue;          /* which permissions and roles are built in */
     apr_interval_time_t
         stale; /* grace period: cached principals stay valid this long during a database outage */
 } identity_settings_t;

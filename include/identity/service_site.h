@@ -99,6 +99,9 @@ void identity_key_folder(apr_pool_t *pool, const char *folder, apr_time_t now,
 /* Creates a signing key (PEM, 0600), owned by the folder's owner if root creates it; never overwrites a file. NULL,
  * or an error message. */
 const char *identity_key_file_make(apr_pool_t *pool, const char *path);
+/* The same for the RSA key of the OpenID provider: its file in that folder, and a new one. */
+const char *identity_openid_key_file(apr_pool_t *pool, const char *folder);
+const char *identity_openid_key_file_make(apr_pool_t *pool, const char *path);
 
 /* Stores a settings object in the database for htidentity; written only if it differs. False: it could not be
  * written. */

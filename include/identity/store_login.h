@@ -190,6 +190,32 @@ identity_db_status_t identity_client_update(identity_db_t *db, identity_client_r
 identity_db_status_t identity_client_delete(identity_db_t *db, const char *entity_id,
                                             const char *id);
 
+/* In any entity but a sandbox: a sign-in begins with nothing but the client's id. */
+identity_db_status_t identity_client_by_id(identity_db_t *db, const char *id,
+                                           identity_client_row_t **row);
+
+/* What a person's session has given a client. */
+typedef struct identity_client_grant_row {
+    IDENTITY_CLIENT_GRANT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
+} identity_client_grant_row_t;
+/* Deletes those of the same session and client whose code expired before `forget` and that have no refresh token. */
+identity_db_status_t identity_client_grant_insert(identity_db_t *db,
+                                                  const identity_client_grant_row_t *row,
+                                                  apr_time_t forget);
+identity_db_status_t identity_client_grant_of_code(identity_db_t *db, const char *digest,
+                                                   identity_client_grant_row_t **row);
+identity_db_status_t identity_client_grant_get(identity_db_t *db, const char *id,
+                                               identity_client_grant_row_t **row);
+/* refresh: digest of the refresh token, or "". NONE: the code is spent, or the grant ended. */
+identity_db_status_t identity_client_grant_spend(identity_db_t *db, const char *id,
+                                                 const char *refresh, apr_time_t now);
+/* Compare-and-set. NONE: another one was exchanged meanwhile, or the grant ended. */
+identity_db_status_t identity_client_grant_refresh(identity_db_t *db, const char *id,
+                                                   const char *present, const char *next,
+                                                   const char *nonce, apr_time_t now);
+/* NONE: ended already. */
+identity_db_status_t identity_client_grant_end(identity_db_t *db, const char *id, apr_time_t now);
+
 typedef struct identity_audit_row {
     IDENTITY_AUDIT_ROW(IDENTITY_MEMBER, IDENTITY_MEMBER)
     apr_int64_t sandbox_cap; /* on insert; 0: none */

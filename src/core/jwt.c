@@ -16,12 +16,16 @@
 
 static json_t *payload_of(const identity_claims_t *claims)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss", claims->issuer, "sub",
-                     claims->subject, "aud", claims->audience, "exp",
-                     (json_int_t)apr_time_sec(claims->expires_at), "iat",
-                     (json_int_t)apr_time_sec(claims->issued_at), "jti", claims->jwt_id, "sid",
-                     claims->session_id, "client_id", claims->client_id, "entity_id",
-                     claims->entity_id);
+    json_t *payload = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss",
+                                claims->issuer, "sub", claims->subject, "aud", claims->audience,
+                                "exp", (json_int_t)apr_time_sec(claims->expires_at), "iat",
+                                (json_int_t)apr_time_sec(claims->issued_at), "jti", claims->jwt_id,
+                                "sid", claims->session_id, "client_id", claims->client_id,
+                                "entity_id", claims->entity_id);
+
+    if (payload != NULL && claims->scope != NULL)
+        json_object_set_new(payload, "scope", json_string(claims->scope));
+    return payload;
 }
 
 const char *identity_jwt_sign(apr_pool_t *pool, const identity_keyset_t *keys,
@@ -74,6 +78,8 @@ static bool take_time(const json_t *payload, const char *name, apr_time_t *time)
 
 static bool take_claims(apr_pool_t *pool, const json_t *payload, identity_claims_t *claims)
 {
+    claims->scope = NULL;
+    take_text(pool, payload, "scope", &claims->scope);
     return take_text(pool, payload, "iss", &claims->issuer) &&
            take_text(pool, payload, "sub", &claims->subject) &&
            take_text(pool, payload, "aud", &claims->audience) &&

@@ -15,7 +15,7 @@
 
 /* ---- making ----------------------------------------------------------------------------------------------------- */
 
-static char *pem_of(apr_pool_t *pool, EVP_PKEY *key)
+char *identity_pem_of(apr_pool_t *pool, EVP_PKEY *key)
 {
     BIO *memory = BIO_new(BIO_s_mem());
     char *pem = NULL;
@@ -35,7 +35,7 @@ char *identity_signing_key_make(apr_pool_t *pool)
 {
     ERR_set_mark();
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    char *pem = key != NULL ? pem_of(pool, key) : NULL;
+    char *pem = key != NULL ? identity_pem_of(pool, key) : NULL;
     EVP_PKEY_free(key);
     ERR_pop_to_mark();
     return pem;
@@ -53,7 +53,7 @@ static int no_password(char *buffer, int size, int writing, void *context)
     return -1;
 }
 
-static EVP_PKEY *read_pem(const char *pem)
+EVP_PKEY *identity_pem_read(const char *pem)
 {
     BIO *memory = BIO_new_mem_buf(pem, -1);
     EVP_PKEY *key =
@@ -153,7 +153,7 @@ static int place_of(const identity_keyset_t *keys, const char *kid, int count)
 
 static const char *load_key(apr_pool_t *pool, identity_keyset_t *keys, int index, const char *pem)
 {
-    EVP_PKEY *pkey = read_pem(pem);
+    EVP_PKEY *pkey = identity_pem_read(pem);
     if (!pkey)
         return apr_psprintf(pool, "Signing key %d is not a readable private key in PEM format.",
                             index + 1);

@@ -20,4 +20,8 @@ struct identity_keyset {
     identity_signing_key_t *keys;
 };
 
+/* keyset.c: a private key as PEM (wiped with the pool), and back; NULL on an error. The caller frees the key. */
+char *identity_pem_of(apr_pool_t *pool, EVP_PKEY *key);
+EVP_PKEY *identity_pem_read(const char *pem);
+
 #endif

@@ -168,6 +168,10 @@ const TEXTS = {
         'left.title': 'You are signed out',
         'left.text': 'This browser is not signed in here any more.',
         'left.again': 'Sign in again',
+        'onward.title': 'You are signed in',
+        'onward.link': 'Go on to the application',
+        'refused.title': 'This application cannot sign you in',
+        'refused.text': 'What it asked for does not fit what it is registered with here. Please tell whoever runs the application:',
     },
 
     de: {
@@ -337,6 +341,10 @@ const TEXTS = {
         'left.title': 'Sie sind abgemeldet',
         'left.text': 'Dieser Browser ist hier nicht mehr angemeldet.',
         'left.again': 'Wieder anmelden',
+        'onward.title': 'Sie sind angemeldet',
+        'onward.link': 'Weiter zur Anwendung',
+        'refused.title': 'Diese Anwendung kann Sie nicht anmelden',
+        'refused.text': 'Ihre Anfrage passt nicht zu dem, was hier über sie eingetragen ist. Bitte geben Sie das an ihren Betreiber weiter:',
     },
 
     fr: {
@@ -506,5 +514,9 @@ const TEXTS = {
         'left.title': 'Vous êtes déconnecté',
         'left.text': 'Ce navigateur n’est plus connecté ici.',
         'left.again': 'Se reconnecter',
+        'onward.title': 'Vous êtes connecté',
+        'onward.link': 'Continuer vers l’application',
+        'refused.title': 'Cette application ne peut pas vous connecter',
+        'refused.text': 'Sa demande ne correspond pas à ce qui est enregistré ici. Veuillez en informer son exploitant :',
     },
 };

@@ -117,6 +117,15 @@ static const char *check_escrow(apr_pool_t *pool, const identity_conf_t *conf)
     return errmsg ? apr_psprintf(pool, "ID0511: %s", errmsg) : NULL;
 }
 
+static const char *check_openid(apr_pool_t *pool, const identity_conf_t *conf)
+{
+    const identity_openid_key_t *key;
+    const char *errmsg =
+        conf->openid_key ? identity_openid_load(pool, conf->openid_key, &key) : NULL;
+
+    return errmsg ? apr_psprintf(pool, "ID0515: %s", errmsg) : NULL;
+}
+
 /* A connection is set up once, for all hosts that share it. */
 static const char *check_shared(apr_pool_t *pool, server_rec *main_server,
                                 const identity_conf_t *conf, const identity_dbd_t *dbd)
@@ -207,6 +216,8 @@ static const char *check_server(apr_pool_t *pool, server_rec *main_server, const
         errmsg = check_keys(pool, conf);
     if (!errmsg)
         errmsg = check_escrow(pool, conf);
+    if (!errmsg)
+        errmsg = check_openid(pool, conf);
     if (!errmsg)
         errmsg = identity_check_sso(pool, conf);
     if (!errmsg)

@@ -122,3 +122,23 @@ const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsig
     apr_pool_destroy(texts);
     return errmsg;
 }
+
+const char *identity_openid_load(apr_pool_t *pool, const char *path,
+                                 const identity_openid_key_t **key)
+{
+    apr_pool_t *texts;
+    char *pem = NULL;
+
+    apr_pool_create(&texts, pool);
+    const char *errmsg = identity_secret_read(texts, path, &pem);
+    *key = errmsg ? NULL : identity_openid_key_load(pool, pem);
+    if (errmsg)
+        errmsg = apr_pstrcat(pool, "IdentityOpenIDKey ", errmsg, NULL);
+    else if (!*key)
+        errmsg = apr_psprintf(pool,
+                              "IdentityOpenIDKey %s is not a valid RSA private key of 2048 to 8192 "
+                              "bits in PEM format.",
+                              path);
+    apr_pool_destroy(texts);
+    return errmsg;
+}

@@ -161,6 +161,9 @@ const char *identity_keys_load(apr_pool_t *pool, const apr_array_header_t *paths
                                identity_keyset_t **keys);
 /* The sealing key of IdentityKeyEscrow; wiped with the pool. */
 const char *identity_escrow_load(apr_pool_t *pool, const char *path, const unsigned char **key);
+/* The RSA key of IdentityOpenIDKey, or of the file beside the database. */
+const char *identity_openid_load(apr_pool_t *pool, const char *path,
+                                 const identity_openid_key_t **key);
 
 /* ---- what a start makes ----------------------------------------------------------------------------------------- */
 

@@ -153,6 +153,22 @@ static const char *start_configured(identity_host_t *host, const apr_array_heade
     return errmsg;
 }
 
+/* The RSA key of a host with IdentityOpenID: the configured one, or the one beside the database. */
+static const char *start_openid(identity_host_t *host, apr_pool_t *temporary)
+{
+    const char *path = host->conf->openid_key, *errmsg = NULL;
+
+    if (!host->settings.openid || (!path && !identity_database_well(host->database)))
+        return NULL;
+    if (!path) {
+        path = identity_openid_key_file(temporary, identity_folder_of(temporary, host->dbd.params));
+        if (access(path, F_OK) != 0 && errno == ENOENT)
+            errmsg = identity_openid_key_file_make(temporary, path);
+    }
+    return errmsg ? errmsg
+                  : identity_openid_load(host->site->pool, path, &host->settings.openid_key);
+}
+
 int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
 {
     for (int i = 0; i < site->hosts->nelts; i++) {
@@ -163,6 +179,8 @@ int identity_start_keys(identity_site_t *site, apr_pool_t *temporary)
         if (!errmsg && host->conf->key_escrow)
             errmsg = identity_escrow_load(site->pool, host->conf->key_escrow,
                                           &host->settings.key_escrow);
+        if (!errmsg)
+            errmsg = start_openid(host, temporary);
         if (errmsg) {
             IDENTITY_LOG(APLOG_EMERG, site->main_server, "ID0528: %s", errmsg);
             return HTTP_INTERNAL_SERVER_ERROR;

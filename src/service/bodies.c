@@ -236,6 +236,20 @@ static const identity_field_t client_require_fields[] = {
 const identity_field_t client_create_body[] = {ENUM("type", 0, client_types),
                                                CLIENT_FIELDS(IDENTITY_FIELD_REQUIRED)};
 const identity_field_t client_update_body[] = {CLIENT_FIELDS(0)};
+/* OpenID Connect Core 1.0, 3.1.2.1, which is judged by its handler; RFC 6749, 4.1.3 and 6; RFC 6750, 2.2. */
+const identity_field_t client_authorize_form[] = {STRING("client_id", 0, 256),
+                                                  STRING("redirect_uri", 0, 1024), END};
+const identity_field_t client_token_form[] = {STRING("grant_type", IDENTITY_FIELD_REQUIRED, 256),
+                                              STRING("code", IDENTITY_FIELD_SECRET, 256),
+                                              STRING("redirect_uri", 0, 1024),
+                                              STRING("code_verifier", IDENTITY_FIELD_SECRET, 256),
+                                              STRING("refresh_token", IDENTITY_FIELD_SECRET, 256),
+                                              STRING("client_id", 0, 256),
+                                              STRING("client_secret", IDENTITY_FIELD_SECRET, 256),
+                                              STRING("scope", 0, 1024),
+                                              END};
+const identity_field_t client_userinfo_form[] = {
+    STRING("access_token", IDENTITY_FIELD_SECRET, 8192), END};
 const identity_field_t client_rotate_body[] = {TIME("previous_expires_at"), END};
 const identity_field_t enabled_providers_body[] = {
     STRING("token", IDENTITY_FIELD_REQUIRED | IDENTITY_FIELD_SECRET, 256),

@@ -19,6 +19,7 @@ extern const identity_field_t role_create_body[], role_update_body[], key_create
 extern const identity_field_t guest_body[];
 extern const identity_field_t callback_body[], provider_create_body[], provider_update_body[],
     enabled_providers_body[];
+extern const identity_field_t client_authorize_form[], client_token_form[], client_userinfo_form[];
 extern const identity_field_t client_create_body[], client_update_body[], client_rotate_body[];
 
 #endif

@@ -145,6 +145,6 @@ bool identity_request_open(const identity_request_t *in)
     const identity_route_t *route = in->match.route;
 
     return route && route->credential != IDENTITY_CREDENTIAL_REQUIRED &&
-           (strncmp(in->path, "/v1/oauth/", 10) == 0 ||
+           (strncmp(in->path, "/v1/oauth/", 10) == 0 || strncmp(in->path, "/v1/oidc/", 9) == 0 ||
             strncmp(in->path, "/.well-known/", 13) == 0);
 }

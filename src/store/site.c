@@ -15,6 +15,7 @@ static const struct {
     {"schema_version", "of the database, not of what is in it"},
     {"sessions", "everybody signs in again"},
     {"refresh_tokens", "of sessions"},
+    {"client_grants", "of sessions"},
     {"sso_states", "sign-ons under way"},
     {"outbox", "mails under way are sealed with this server's key"},
     {"idempotency", "answers are sealed with this server's key"},

@@ -207,7 +207,7 @@ DBDParams "$database"
 IdentityAutoMigrate On
 IdentityPublicURL http://127.0.0.1:$port
 IdentityMailURL "maildir:$data/mail"
-<LocationMatch "^/(?:v(?:[0-9]+|x)(?:/|$)|\.well-known/(?:jwks\.json|oauth-authorization-server)$)">
+<LocationMatch "^/(?:v(?:[0-9]+|x)(?:/|$)|\.well-known/(?:jwks\.json|oauth-authorization-server|openid-configuration)$)">
     IdentityEngine On
 </LocationMatch>
 <Location /v1/oauth>

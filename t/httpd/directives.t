@@ -30,6 +30,8 @@ sub pem { my (@arguments) = @_; my $text = `openssl genpkey @arguments 2>/dev/nu
 
 my $first = put('first.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
 my $second = put('second.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
+my $rsa = put('rsa.pem', 0600, pem('-algorithm RSA -pkeyopt rsa_keygen_bits:2048'));
+my $weak_rsa = put('weak.pem', 0600, pem('-algorithm RSA -pkeyopt rsa_keygen_bits:1024'));
 my $open = put('open.pem', 0644, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
 my $group = put('group.pem', 0640, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-256'));
 my $other_curve = put('curve.pem', 0600, pem('-algorithm EC -pkeyopt ec_paramgen_curve:P-384'));
@@ -127,6 +129,10 @@ my @refused = (
     "IdentitySigningKey $other_curve" => qr/ID0509: .*P-256/,
     "IdentitySigningKey $first $no_key" => qr/ID0509: .*none\.pem: \S/,
     "IdentitySigningKey $files" => qr/ID0509: \S+ is not a regular file\./,
+    "IdentityOpenIDKey $files/missing" => qr/ID0515: IdentityOpenIDKey \S+missing cannot be read: No such file/,
+    "IdentityOpenIDKey $first" => qr/ID0515: IdentityOpenIDKey \S+ is not a valid RSA private key/,
+    "IdentityOpenIDKey $weak_rsa" => qr/ID0515: .*is not a valid RSA private key of 2048/,
+    'IdentityOpenID Perhaps' => qr/must be On or Off/,
     "IdentityKeyEscrow $files/missing" => qr/ID0511: IdentityKeyEscrow \S+missing cannot be read: No such file/,
     "IdentityKeyEscrow $open_escrow" => qr/ID0511: IdentityKeyEscrow \S+open-escrow contains a secret, but is readable or writable by others .*chmod 600/,
     "IdentityKeyEscrow $files" => qr/ID0511: IdentityKeyEscrow \S+ is not a regular file\./,
@@ -215,7 +221,7 @@ my @taken = (
     'IdentityPublicURL https://ID.example.org/', 'IdentityPublicURL https://[2001:db8::1]:8443', 'IdentityPublicURL http://localhost:8080',
     "IdentityPublicURL http://id.example.org\nIdentityRequireTLS Off", 'IdentityAccessLifetime 3650d', 'IdentityDatabaseWait 0s', 'IdentityMaxBody 64M',
     'IdentityMaxBody 1', 'IdentityHashMemory 1K', 'IdentityPasswordHash argon2id', 'IdentityPasswordHash ARGON2ID t=3 m=65536 p=1',
-    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
+    'IdentityPasswordMinLength 1024', "IdentityPasswordBlockList $words", 'IdentityRateLimit LOGIN Off', 'IdentityRateLimit read 1000000/3650d', 'IdentityRateLimit write 1/1s', "IdentityKeyEscrow $escrow", "IdentityKeyEscrow $escrow_base64", "IdentityOpenID On\nIdentityOpenIDKey $rsa", "IdentitySigningKey $first $second", "IdentityMailURL smtp://user\@mail.example.org:587\nIdentityMailSecret $secret",
     "IdentityMailTemplates $templates", 'IdentityRateLimit mail 20/1d', 'IdentityMailFrom "Example, Ltd. <noreply@example.org>"', 'IdentityMailFrom noreply@example.org', 'IdentitySync normal',
     "IdentityURNNamespace example-1\nIdentityURNRegion eu-1.a_b~c",
     "<If \"true\">\n</If>", 'Mutex fcntl identity-write', "<VirtualHost *:1>\nIdentitySync NORMAL\nDBDParams $state/other.db\n</VirtualHost>");
@@ -243,6 +249,7 @@ cmp_ok $lines, '>=', 18, 'the shipped file has them all';
 $shipped =~ s{^(\s*IdentitySigningKey ).*}{$1$first $second}m;
 $shipped =~ s{^(\s*IdentityMailSecret ).*}{$1$secret}m;
 $shipped =~ s{^(\s*IdentityKeyEscrow ).*}{$1$escrow}m;
+$shipped =~ s{^(\s*IdentityOpenIDKey ).*}{$1$rsa}m;
 $shipped =~ s{^(\s*IdentityMailTemplates ).*}{$1$templates}m;
 $shipped =~ s{^(\s*IdentityPasswordBlockList ).*}{$1$words}m;
 $shipped =~ s{^(\s*IdentityProvider \S+ \S+ \S+ )\S+}{$1$secret}m;
@@ -258,7 +265,7 @@ my $reference = do { local $/; <$in> };
 my @examples = $reference =~ /^```\n(.*?)^```$/gms;
 my $here = sub {
     my ($example) = @_;
-    my %of = ('mail-secret' => $secret, 'captcha-secret' => $secret, 'work-secret' => $secret, 'key-escrow' => $escrow, 'new.pem' => $first, 'old.pem' => $second, 'blocklist.txt' => $words, mail => $templates);
+    my %of = ('mail-secret' => $secret, 'captcha-secret' => $secret, 'work-secret' => $secret, 'key-escrow' => $escrow, 'openid-key.pem' => $rsa, 'new.pem' => $first, 'old.pem' => $second, 'blocklist.txt' => $words, mail => $templates);
     return $example =~ s{/etc/apache2/identity/(\S+)}{$of{$1} // die "$1 of an example is not there"}ger;
 };
 is scalar @examples, scalar(() = $reference =~ /^## /mg), 'the reference has an example of each directive';

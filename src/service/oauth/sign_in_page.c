@@ -9,8 +9,9 @@
 
 #define SIGN_IN     "/v1/oauth/sign-in"
 #define SIGN_OUT    "/v1/oauth/sign-out"
-#define RETURN_MAX  2048
 #define CONTACT_MAX 256
+#define HINT_MAX    256
+#define AUTHORIZE   "/v1/oidc/authorize?"
 
 /* ---- where to afterwards ---------------------------------------------------------------------------------------- */
 
@@ -18,7 +19,7 @@
  * interpret as another host (//, /\, and both with characters in between that they drop). */
 static const char *local_path(apr_pool_t *pool, const char *text)
 {
-    if (!text || text[0] != '/' || text[1] == '/' || strlen(text) > RETURN_MAX)
+    if (!text || text[0] != '/' || text[1] == '/' || strlen(text) > ENTRY_RETURN_MAX)
         return NULL;
     char *path = apr_palloc(pool, 3 * strlen(text) + 1), *to = path;
     for (const char *at = text; *at; at++) {
@@ -45,7 +46,7 @@ static bool find_target(identity_call_t *call, const char **target)
                call, IDENTITY_PROBLEM_INVALID_FIELD, "return",
                "return must be a path on this host that begins with exactly one / and has at most "
                "%d characters.",
-               RETURN_MAX);
+               ENTRY_RETURN_MAX);
 }
 
 static const char *with_target(identity_call_t *call, const char *path, const char *target)
@@ -189,7 +190,36 @@ bool identity_op_sign_in_page(identity_call_t *call)
 
     if (call->in->stand_in.status)
         return stand_in(call);
-    return find_target(call, &target) && show_sign_in(call, 200, values_for(call, target));
+    if (!find_target(call, &target))
+        return false;
+    apr_table_t *values = values_for(call, target);
+    const char *hint = apr_table_get(call->query, "login_hint");
+    if (hint && strlen(hint) <= HINT_MAX)
+        apr_table_setn(values, "username", hint);
+    return show_sign_in(call, 200, values);
+}
+
+/* Browsers hold the whole chain of redirects that follows a form against the page's form-action, and an application's
+ * address is not in it: the chain ends here, and the next page is opened anew. */
+static bool go_on(identity_call_t *call, const char *target)
+{
+    apr_table_t *values = apr_table_make(call->pool, 4);
+
+    if (strncmp(target, AUTHORIZE, strlen(AUTHORIZE)) != 0)
+        return see_other(call, target);
+    apr_table_setn(values, "onward", "1");
+    apr_table_setn(values, "return", target);
+    identity_header(call, "Refresh", apr_pstrcat(call->pool, "0;url=", target, NULL));
+    return show(call, 200, values, apr_array_make(call->pool, 1, sizeof(entry_item_t)));
+}
+
+bool entry_refusal(identity_call_t *call, const char *detail)
+{
+    apr_table_t *values = apr_table_make(call->pool, 4);
+
+    apr_table_setn(values, "refused", "1");
+    apr_table_setn(values, "detail", detail);
+    return show(call, 400, values, apr_array_make(call->pool, 1, sizeof(entry_item_t)));
 }
 
 /* A form of another origin could sign somebody in as a user of its choice, or out; IdentityCORSOrigin does not apply
@@ -215,7 +245,7 @@ bool identity_op_sign_in(identity_call_t *call)
                              "This server is not configured for sign-in on this page.");
     return identity_login_by_password(call, identity_json_string(call->body, "username"),
                                       identity_json_string(call->body, "password")) &&
-           see_other(call, target ? target : "/");
+           go_on(call, target ? target : "/");
 }
 
 /* ---- what went wrong -------------------------------------------------------------------------------------------- */

@@ -11,4 +11,9 @@
 const char *entry_fill(apr_pool_t *pool, const identity_page_t *page, const apr_table_t *values,
                        const apr_array_header_t *items, size_t *length);
 
+/* A page that says that an application asked for something that cannot be. detail: a sentence for whoever runs it. */
+bool entry_refusal(identity_call_t *call, const char *detail);
+/* Longest path to go on to after signing in. */
+#define ENTRY_RETURN_MAX 4096
+
 #endif

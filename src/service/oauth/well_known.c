@@ -15,7 +15,13 @@ static bool publish(identity_call_t *call, json_t *document)
 
 bool identity_op_get_jwks(identity_call_t *call)
 {
-    return publish(call, identity_keyset_jwks(call->env->keys));
+    const identity_settings_t *settings = call->env->settings;
+    json_t *document = identity_keyset_jwks(call->env->keys);
+
+    if (settings->openid && settings->openid_key)
+        json_array_append_new(json_object_get(document, "keys"),
+                              identity_openid_key_jwk(settings->openid_key));
+    return publish(call, document);
 }
 
 static void set_url(identity_call_t *call, json_t *document, const char *name, const char *path)

@@ -125,13 +125,12 @@ static const char *not_made(apr_pool_t *pool, const char *path)
                         strerror(errno), errno);
 }
 
-const char *identity_key_file_make(apr_pool_t *pool, const char *path)
+static const char *make(apr_pool_t *pool, const char *path, const char *pem)
 {
     const char *name = apr_psprintf(pool, "%s.%ld", path, (long)getpid()),
                *slash = strrchr(path, '/'), *error = NULL;
     const char *folder_name =
         slash ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path) + 1) : ".";
-    char *pem = identity_signing_key_make(pool);
     struct stat folder;
 
     if (!pem)
@@ -149,4 +148,19 @@ const char *identity_key_file_make(apr_pool_t *pool, const char *path)
     close(file);
     unlink(name);
     return error;
+}
+
+const char *identity_key_file_make(apr_pool_t *pool, const char *path)
+{
+    return make(pool, path, identity_signing_key_make(pool));
+}
+
+const char *identity_openid_key_file(apr_pool_t *pool, const char *folder)
+{
+    return apr_pstrcat(pool, folder, "/" STEM "-rs256" SUFFIX, NULL);
+}
+
+const char *identity_openid_key_file_make(apr_pool_t *pool, const char *path)
+{
+    return make(pool, path, identity_openid_key_make(pool));
 }

@@ -32,7 +32,7 @@ sub record
     $path =~ s{//+}{/}g;
     $path =~ s{/\.(?=/|$)}{}g;
     1 while $path =~ s{/[^/]+/\.\.(?=/|$)}{};
-    return unless $path =~ m{^/(?:v(?:[0-9]+|x)(?:/|$)|\.well-known/(?:jwks\.json|oauth-authorization-server)$)};
+    return unless $path =~ m{^/(?:v(?:[0-9]+|x)(?:/|$)|\.well-known/(?:jwks\.json|oauth-authorization-server|openid-configuration)$)};
     if (!$kept || $keeper != $$) {
         (my $name = $0) =~ s{.*/}{};
         open $kept, '>>', "$ENV{IDENTITY_ANSWERS}/$name.$$.jsonl" or die "$ENV{IDENTITY_ANSWERS}: $!";

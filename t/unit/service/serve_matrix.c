@@ -208,6 +208,12 @@ static const struct {
     {"POST /v1/oauth/revoke", "by the token"},
     {"GET /.well-known/jwks.json", "tells of nobody"},
     {"GET /.well-known/oauth-authorization-server", "tells of nobody"},
+    {"GET /.well-known/openid-configuration", "tells of nobody"},
+    {"GET /v1/oidc/authorize", "by the access cookie, for a registered application"},
+    {"POST /v1/oidc/authorize", "sends on to the same by GET"},
+    {"POST /v1/oidc/token", "by a client's secret and code"},
+    {"GET /v1/oidc/userinfo", "by a client's access token"},
+    {"POST /v1/oidc/userinfo", "by a client's access token"},
     {"GET /v1/openapi.json", "tells of nobody"},
     {"GET /v1/reference", "tells of nobody"},
 };

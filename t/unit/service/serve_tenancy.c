@@ -269,7 +269,19 @@ static const struct {
 
 /* Those that the description names and that hold no id; provider is that of a sign-on, which nobody has an entity for
  * yet (serve_sso_people.c). */
-static const char *const no_id_parameters[] = {"active",
+/* client_id of authorize names a client of any entity: whose people may use it is t/unit/service/oidc's to test. */
+static const char *const no_id_parameters[] = {"client_id",
+                                               "response_type",
+                                               "response_mode",
+                                               "scope",
+                                               "nonce",
+                                               "code_challenge",
+                                               "code_challenge_method",
+                                               "prompt",
+                                               "max_age",
+                                               "id_token_hint",
+                                               "login_hint",
+                                               "active",
                                                "except_current",
                                                "revoke_keys",
                                                "created_at",

@@ -521,12 +521,12 @@ static door_answer_t call_route(const identity_route_t *route)
         made = text("%s%.*s%.*s_00000000000000000000", made, (int)(open - path), path, (int)strcspn(open + 1, "}"),
                     open + 1);
     made = text("%s%s", made, path);
-    bool form = !route->body && route->form && route->rate == IDENTITY_RATE_LOGIN;
+    bool form = !route->body && route->form && route->rate != IDENTITY_RATE_NONE;
     door->access_cookie = form;
     door->content_type = form ? "application/x-www-form-urlencoded" : NULL;
     door_answer_t answer =
         door_call(door, route->method, made, route->credential == IDENTITY_CREDENTIAL_REQUIRED ? door->key : NULL,
-                  form          ? "username=a%40b.c&password=" WRONG
+                  form          ? "username=a%40b.c&password=" WRONG "&grant_type=refresh_token&client_id=x"
                   : route->body ? body
                                 : NULL);
     door->access_cookie = false;
@@ -547,6 +547,7 @@ static void test_routes(void)
     door->settings.captcha = &captcha;
     door->settings.demo_account = "second";
     door->settings.sandbox = true;
+    door->settings.openid = true;
     for (int class = IDENTITY_RATE_NONE + 1; class < IDENTITY_RATE_CLASSES; class ++)
         rate((identity_rate_class_t) class, 2, 60);
     for (int i = 0; i < identity_route_count; i++) {
