@@ -81,6 +81,21 @@ for my $kind (sort keys %kinds) {
     $token = $told->{access_token};
 }
 
+# openid-client as applications have it; the person signs out while the application goes on.
+sub access_cookie
+{
+    my $answer = $browser->request(HTTP::Request::Common::POST("$origin/v1/oauth/sign-in", [username => $name, password => $password], Origin => $origin));
+    return (map { /^([^;]*identity_access=[^;]+)/ ? $1 : () } $answer->header('Set-Cookie'))[0];
+}
+for my $version (5, 6) {
+    my $told = node('openid_client.mjs', {version => $version, issuer => $origin, id => $app->{id}, secret => $app->{client_secret}, redirect => $redirect,
+        cookie => access_cookie()});
+    is_deeply [@{$told->{claims}}{qw(sub aud)}], [$ada, $app->{id}], "openid-client $version: signs in";
+    is_deeply [@{$told->{userinfo}}{qw(sub email preferred_username)}], [$ada, $name, $name], "openid-client $version: userinfo";
+    is $told->{refreshed}{auth_time}, $told->{claims}{auth_time}, "openid-client $version: refreshes";
+    is $told->{ended}, 'invalid_grant', "openid-client $version: when the person signs out, that ends";
+}
+
 # ---- a client's token opens nothing else -----------------------------------------------------------------------------------------------------
 
 my @as_client = ('X-API-KEY' => undef, Authorization => "Bearer $token");
