@@ -12,7 +12,7 @@ use IdentityGuard qw(slurp code_of);
 # How many the published interface has, by the first part of their paths.
 my @parts = ([oauth => 9], [users => 12], [roles => 5], [teams => 4], ['api-keys' => 6], ['authentication-providers' => 5], ['audit-records' => 2]);
 # Ours, and those of the invitations interface, beside the published ones.
-my $beside = qr{^\w+ /v1/invitations|^GET /v1/(?:oauth/|openapi\.json$|reference$)|^POST /v1/oauth/(?:introspect|revoke|describe-link|confirm-address|sign-in|sign-out)$|^GET /\.well-known/|/v1/clients(?:/|$)|/sessions(?:/|$)|^DELETE /v1/(?:users|teams|api-keys)/|/users/\{user\}/api-keys|^PATCH /v1/(?:teams/|users/\{user\}/teams/)|/(?:restore|link|holders)$};
+my $beside = qr{^\w+ /v1/invitations|^GET /v1/(?:oauth/|openapi\.json$|reference$)|^POST /v1/oauth/(?:introspect|revoke|describe-link|confirm-address|sign-in|sign-out)$|^GET /\.well-known/|/v1/clients(?:/|$)|/v1/oidc/|/sessions(?:/|$)|^DELETE /v1/(?:users|teams|api-keys)/|/users/\{user\}/api-keys|^PATCH /v1/(?:teams/|users/\{user\}/teams/)|/(?:restore|link|holders)$};
 
 my $folder = $ENV{IDENTITY_ANSWERS} // die('IDENTITY_ANSWERS names no folder: make test sets it');
 # The suites may still be at work beside this file.
@@ -35,7 +35,7 @@ while ($table =~ /\bROUTE\((\w+),\s*"([A-Z]+)",\s*"([^"]+)"/g) {
 }
 
 # What leads the browser elsewhere.
-my %elsewhere = (authorize => 302, sign_in => 303);
+my %elsewhere = (authorize => 302, sign_in => 303, oidc_authorize => 303, oidc_authorize_form => 303);
 
 # prove shows what comes on standard error.
 sub say_line { print STDERR '# ', @_, "\n" }

@@ -21,7 +21,7 @@ answered_is my $list = api(GET => "$all?limit=1", undef, @key), 200, 'list';
 is_deeply [map { $_->{id} } @{$list->json->{data}}], [$client->{id}], 'it is listed';
 ok !exists $list->json->{data}[0]{client_secret}, 'without its secret';
 answered_is api(GET => "$all/$client->{id}", undef, @key), 200, 'get';
-refused_is api(POST => $all, {name => 'Wiki', redirect_uris => ['http://wiki.example.org/cb']}, @key), 400, 'INVALID_FIELD', 'redirect_uris.0', 'A14: plain http';
+refused_is api(POST => $all, {name => 'Wiki', redirect_uris => ['http://wiki.example.org/cb']}, @key), 400, 'INVALID_FIELD', 'redirect_uris.0', 'OP14: plain http';
 my $role = api(POST => '/v1/roles', {name => 'Writers', permissions => ['WIKI.USE']}, @key)->json;
 answered_is my $changed = api(PATCH => "$all/$client->{id}", {require => {role => $role->{slug}}}, @key), 200, 'change';
 is_deeply $changed->json->{require}, {role => 'writers'}, 'whom it is for';

@@ -42,27 +42,27 @@ my $ask = URI->new("$origin/v1/oidc/authorize");
 $ask->query_form(client_id => $app->{id}, redirect_uri => $redirect, response_type => 'code', scope => 'openid email', state => 'st', login_hint => $name,
     code_challenge => $challenge, code_challenge_method => 'S256');
 my $sent = $browser->get($ask);
-is $sent->code, 303, 'A5: nobody is signed in: to the sign-in page';
+is $sent->code, 303, 'OP5: nobody is signed in: to the sign-in page';
 my $page = $browser->get($origin . $sent->header('Location'));
-is $page->code, 200, 'A5: which comes';
-like $page->decoded_content, qr/name="username"[^>]* value="\Q$name\E"/, 'A5: and knows whom the application means';
+is $page->code, 200, 'OP5: which comes';
+like $page->decoded_content, qr/name="username"[^>]* value="\Q$name\E"/, 'OP5: and knows whom the application means';
 my ($action) = $page->decoded_content =~ /<form id="signin-form" method="post" action="([^"]+)"/;
 $action =~ s/&amp;/&/g;
 my $in = $browser->request(HTTP::Request::Common::POST($origin . $action, [username => $name, password => $password], Origin => $origin, Accept => 'text/html'));
-is $in->code, 200, 'A13: the form ends in a page of this host, since form-action holds for redirects, too';
-like $in->header('Refresh'), qr{^0;url=/v1/oidc/authorize\?}, 'A13: which goes on';
+is $in->code, 200, 'OP13: the form ends in a page of this host, since form-action holds for redirects, too';
+like $in->header('Refresh'), qr{^0;url=/v1/oidc/authorize\?}, 'OP13: which goes on';
 my ($cookie) = map { /^([^;]*identity_access=[^;]+)/ ? $1 : () } $in->header('Set-Cookie');
 my $there = $browser->get($origin . ($in->header('Refresh') =~ s/^0;url=//r), Cookie => $cookie);
-is $there->code, 303, 'A6: on to the application';
+is $there->code, 303, 'OP6: on to the application';
 my %back = URI->new($there->header('Location'))->query_form;
-is_deeply [@back{qw(state iss)}], ['st', $origin], 'A12: with state and issuer';
-like $there->header('Location'), qr/^\Q$redirect\E\?/, 'A14: at its redirect URI';
+is_deeply [@back{qw(state iss)}], ['st', $origin], 'OP12: with state and issuer';
+like $there->header('Location'), qr/^\Q$redirect\E\?/, 'OP14: at its redirect URI';
 my $form = $browser->request(HTTP::Request::Common::POST("$origin/v1/oidc/authorize", [URI->new($ask)->query_form]));
-is $form->code, 303, 'A4: authorize by POST goes on by GET';
+is $form->code, 303, 'OP4: authorize by POST goes on by GET';
 my $lost = $browser->get("$origin/v1/oidc/authorize?client_id=$app->{id}&redirect_uri=https%3A%2F%2Fevil.example%2F");
-is $lost->code . $lost->content_type, '400text/html', 'A4: another redirect URI is told on a page';
+is $lost->code . $lost->content_type, '400text/html', 'OP4: another redirect URI is told on a page';
 my $configuration = $server->api(GET => '/.well-known/openid-configuration', undef, 'X-API-KEY' => undef);
-is $configuration->json->{issuer}, $origin, 'A1: discovery';
+is $configuration->json->{issuer}, $origin, 'OP1: discovery';
 
 # ---- by a library ----------------------------------------------------------------------------------------------------------------------------
 
@@ -73,11 +73,11 @@ for my $kind (sort keys %kinds) {
     my $told = node('openid.mjs', {issuer => $origin, id => $kinds{$kind}{id}, secret => $kinds{$kind}{client_secret}, redirect => $redirect, cookie => $cookie,
         algorithm => $algorithm});
     is $told->{header}{alg}, $algorithm, "oauth4webapi, $kind: discovery, code with PKCE, ID token";
-    is $told->{claims}{sub}, $ada, "A8: $kind: the user's id";
-    is_deeply [@{$told->{userinfo}}{qw(sub email)}], [$ada, $name], "A9: $kind: userinfo";
-    is $told->{refreshed}{auth_time}, $told->{claims}{auth_time}, "A11: $kind: refresh, with the first auth_time";
-    is $told->{refused}, 'login_required', "A5: $kind: max_age=0 with prompt=none";
-    is $told->{twice}, 'invalid_grant', "A6: $kind: a code is good once";
+    is $told->{claims}{sub}, $ada, "OP8: $kind: the user's id";
+    is_deeply [@{$told->{userinfo}}{qw(sub email)}], [$ada, $name], "OP9: $kind: userinfo";
+    is $told->{refreshed}{auth_time}, $told->{claims}{auth_time}, "OP11: $kind: refresh, with the first auth_time";
+    is $told->{refused}, 'login_required', "OP5: $kind: max_age=0 with prompt=none";
+    is $told->{twice}, 'invalid_grant', "OP6: $kind: a code is good once";
     $token = $told->{access_token};
 }
 
@@ -110,7 +110,7 @@ $ask->query_form(client_id => $wiki->{id}, redirect_uri => $redirect, response_t
 my %denied = URI->new($browser->get($ask, Cookie => $cookie)->header('Location'))->query_form;
 is $denied{error}, 'access_denied', 'who lacks what the client requires stays out';
 my $form_token = $server->api(POST => '/v1/oidc/userinfo', undef, @as_client);
-is $form_token->status, 401, 'A6: the token of a code that came twice has ended';
+is $form_token->status, 401, 'OP6: the token of a code that came twice has ended';
 answered_is $server->api(DELETE => "/v1/users/$ada/sessions"), 200, '(sessions end)';
 my %ended = URI->new($browser->get($ask . '&prompt=none', Cookie => $cookie)->header('Location'))->query_form;
 is $ended{error}, 'login_required', 'a session that has ended signs in nowhere';

@@ -8,8 +8,11 @@
 
 bool oidc_enabled(identity_call_t *call)
 {
-    return call->env->settings->openid || identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL,
-                                                        "There is nothing at this address.");
+    if (call->env->settings->openid)
+        return true;
+    call->standard = false; /* there is no OAuth endpoint here */
+    return identity_deny(call, IDENTITY_PROBLEM_NOT_FOUND, NULL,
+                         "There is nothing at this address.");
 }
 
 bool oidc_client_find(identity_call_t *call, const char *id, oidc_party_t *party)

@@ -63,9 +63,9 @@ int main(void)
     fixture_begin();
     for (size_t i = 0; i < sizeof registered / sizeof registered[0]; i++)
         is_int(identity_client_redirect_valid(pool, registered[i].uri), registered[i].valid,
-               "A14: %s may%s be registered", registered[i].uri, registered[i].valid ? "" : " not");
+               "OP14: %s may%s be registered", registered[i].uri, registered[i].valid ? "" : " not");
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        is_int(identity_client_redirect_fits(pairs[i].one, pairs[i].other), pairs[i].fits, "A14: %s %s %s",
+        is_int(identity_client_redirect_fits(pairs[i].one, pairs[i].other), pairs[i].fits, "OP14: %s %s %s",
                pairs[i].other, pairs[i].fits ? "fits" : "does not fit", pairs[i].one);
     return fixture_end();
 }

@@ -39,7 +39,7 @@ static void test_create(void)
     ok(identity_token_valid(secret, IDENTITY_TOKEN_CLIENT) &&
            strspn(secret, "abcdefghijklmnopqrstuvwxyz"
                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(secret),
-       "A10: its secret is made of unreserved characters");
+       "OP10: its secret is made of unreserved characters");
     is_str(rows(text("SELECT digest FROM clients WHERE id = '%s'", id)), identity_token_digest(door->pool, secret),
            "of which the database has a digest");
     is_str(rows("SELECT COUNT(*) FROM clients WHERE settings || name || digest LIKE '%ido_%'"), "0",
