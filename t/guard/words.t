@@ -21,11 +21,15 @@ my @gone = (
     ['is not a valid X, there is no X', qr/(?<!there )(?<!result )\bis none\b(?! in )/i, qr/0 is none|is none\. Read/],
     ['release', qr/\bgiven? (?:it |the key )?free\b/i],
     ['assignments', qr/\bwhat somebody holds\b/i, qr{^(?:src/README\.md|conf/README\.md):}],
+    ['exactly', qr/\bletter by letter\b/i],
+    ['a malformed id', qr/\bno such id is answered\b/i],
+    ['does not have the form', qr/\bhas not the form\b/i],
+    ['requires', qr/\basks for --/],
     ['the names that a script has replaced', qr/\bidentity_(?:wanted|holdings|once|memory|recall|place|slot|figures|survey|state|standing_key)(?:_t)?\b/],
     ['the names that a script has replaced', qr/\bidentity_(?:follow_changes|write_aside|key_shown|see_early|keep_off_disk|scrub)\b/],
     ['the names that a script has replaced', qr/\b(?:TOUCHES|HARMLESS|IDENTITY_SAY)\b/],
 );
-my @paths = files(qr{^(?:mod_identity\.c|README\.md|conf/[^/]+\.md|(?:src|include)/.*\.(?:c|h|def|txt))$});
+my @paths = files(qr{^(?:mod_identity\.c|README\.md|conf/[^/]+\.md|conf/openapi\.json|(?:src|include)/.*\.(?:c|h|def|txt))$});
 my %text = map { $_ => slurp($_) } @paths;
 for my $row (@gone) {
     my ($instead, $pattern, $except) = @$row;
