@@ -64,6 +64,27 @@ is $lost->code . $lost->content_type, '400text/html', 'OP4: another redirect URI
 my $configuration = $server->api(GET => '/.well-known/openid-configuration', undef, 'X-API-KEY' => undef);
 is $configuration->json->{issuer}, $origin, 'OP1: discovery';
 
+# ---- by calls, whose answers are held against conf/openapi.json ------------------------------------------------------------------------------
+
+sub form_of
+{
+    my $fields = URI->new('http:');
+    $fields->query_form(@_);
+    return $fields->query;
+}
+sub form { my ($path, @fields) = @_; return $server->api(POST => $path, form_of(@fields), 'X-API-KEY' => undef, 'Content-Type' => 'application/x-www-form-urlencoded') }
+my $visit = $server->api(GET => $ask->path_query, undef, 'X-API-KEY' => undef, Cookie => $cookie);
+is $visit->status, 303, 'OP4: authorize';
+is form('/v1/oidc/authorize', $ask->query_form)->status, 303, 'OP4: authorize by POST';
+is $server->api(GET => '/v1/oidc/authorize?client_id=x', undef, 'X-API-KEY' => undef)->status, 400, 'OP4: a page';
+my %came = URI->new($visit->header('Location'))->query_form;
+my $got = form('/v1/oidc/token', grant_type => 'authorization_code', code => $came{code}, redirect_uri => $redirect, client_id => $app->{id},
+    client_secret => $app->{client_secret}, code_verifier => 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk');
+answered_is $got, 200, 'OP6: token';
+answered_is form('/v1/oidc/userinfo', access_token => $got->json->{access_token}), 200, 'OP9: userinfo by POST';
+answered_is $server->api(GET => '/v1/oidc/userinfo', undef, 'X-API-KEY' => undef, Authorization => 'Bearer ' . $got->json->{access_token}), 200, 'OP9: userinfo';
+is scalar @{$server->api(GET => '/.well-known/jwks.json', undef, 'X-API-KEY' => undef)->json->{keys}}, 2, 'OP3: both keys';
+
 # ---- by a library ----------------------------------------------------------------------------------------------------------------------------
 
 my %kinds = ('RS256' => client(), 'ES256' => client({id_token_signed_response_alg => 'ES256'}), 'PUBLIC' => client({type => 'PUBLIC'}));
