@@ -39,6 +39,8 @@ apr_interval_time_t identity_rate_wait(const identity_rate_state_t *state,
  * for as long as it lasted resets it. */
 apr_interval_time_t identity_rate_count(identity_rate_state_t *state, const identity_rate_t *rate,
                                         bool growing, apr_time_t now);
+/* Takes the newest event back, unless a wait has begun. */
+void identity_rate_give_back(identity_rate_state_t *state);
 /* 16 periods, but at most an hour; a single period if that is longer. */
 apr_interval_time_t identity_rate_longest(const identity_rate_t *rate);
 /* The time after which the state is equivalent to zeroed memory. */
@@ -58,6 +60,8 @@ apr_interval_time_t identity_counters_wait(identity_counters_t *counters, const 
 apr_interval_time_t identity_counters_count(identity_counters_t *counters, const char *key,
                                             const identity_rate_t *rate, bool growing,
                                             apr_time_t now);
+/* identity_rate_give_back for it. */
+void identity_counters_give_back(identity_counters_t *counters, const char *key);
 /* The same table used as a set of names that expire. */
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until,
                             apr_time_t now);

@@ -68,6 +68,8 @@ typedef struct identity_env {
      * A thread never holds two. */
     identity_db_status_t (*borrow)(void *context, apr_pool_t *pool, identity_db_t **db);
     void (*give_back)(void *context, identity_db_t *db);
+    /* Waits before work is run again. NULL: apr_sleep. */
+    void (*pause)(void *context, apr_interval_time_t pause);
     /* Is a connection expected to be available? Asked before a caller without a valid credential is refused: while
      * nobody can be authenticated the answer is 503. NULL: always available; keys may be missing then, too. */
     bool (*available)(void *context, apr_pool_t *pool);

@@ -39,6 +39,8 @@ typedef struct identity_db_options {
     void *log_context;
     int *
         fail_after; /* tests: counts down with every statement; the one that brings it to 0 fails. NULL in production */
+    const identity_db_status_t
+        *fail_with; /* tests: the outcome of that statement, RETRY or LOST. NULL, or OK: FAILED */
     identity_catalogue_t catalogue; /* which built-in roles exist */
     bool read_only;                 /* only for identity_db_open: the file is not written */
     bool bulk; /* only for identity_db_open: uses more memory, for bulk writes */
@@ -68,6 +70,14 @@ void identity_db_rollback(identity_db_t *db);
 void identity_db_release(identity_db_t *db);
 /* Has a write transaction been committed since the last call? */
 bool identity_db_wrote(identity_db_t *db);
+/* After a failure, before the connection is released: is it worth to run the same work again? Nothing of it is in the
+ * database. */
+typedef enum {
+    IDENTITY_AGAIN_NOT,
+    IDENTITY_AGAIN, /* on this connection: a statement of the transaction, or its COMMIT, answered RETRY */
+    IDENTITY_AGAIN_ELSEWHERE /* on another one: the first statement since it was borrowed found it dead */
+} identity_again_t;
+identity_again_t identity_db_again(const identity_db_t *db);
 /* Can the connection be lent again? */
 bool identity_db_usable(identity_db_t *db);
 /* Statements run on this connection since it was attached (tests assert counts). */

@@ -154,6 +154,18 @@ apr_interval_time_t identity_counters_count(identity_counters_t *counters, const
     return wait;
 }
 
+void identity_counters_give_back(identity_counters_t *counters, const char *key)
+{
+    place_t place;
+
+    if (!enter(counters, key, &place))
+        return;
+    entry_t *entry = find(&place);
+    if (entry)
+        identity_rate_give_back(&entry->state);
+    leave(&place);
+}
+
 void identity_counters_mark(identity_counters_t *counters, const char *key, apr_time_t until,
                             apr_time_t now)
 {

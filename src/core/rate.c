@@ -113,6 +113,15 @@ apr_interval_time_t identity_rate_count(identity_rate_state_t *state, const iden
     return 0;
 }
 
+void identity_rate_give_back(identity_rate_state_t *state)
+{
+    for (int i = state->used - 1; i >= 0 && !state->until; i--)
+        if (state->groups[i].count > 0) {
+            state->groups[i].count--;
+            return;
+        }
+}
+
 apr_time_t identity_rate_idle_at(const identity_rate_state_t *state, const identity_rate_t *rate)
 {
     if (state->until)

@@ -332,6 +332,8 @@ static void refuse(identity_call_t *call, const identity_authentication_t *authe
     if (call->route && call->route->invitations)
         recast(problem);
     int status = identity_problem_status(problem->kind);
+    if (problem->kind == IDENTITY_PROBLEM_UNAVAILABLE)
+        identity_taken_give_back(call, 0);
     if (status >= 500)
         identity_log(call, IDENTITY_LOG_ERROR, "ID0302: %s %s: answered %d",
                      call->route ? call->route->operation : "-",

@@ -88,30 +88,50 @@ static const char *cause_of(const fault_t *fault)
     return "failed";
 }
 
+static identity_db_status_t lost(identity_db_t *db)
+{
+    db->usable = false;
+    db->lost_first = db->lost_first || db->done == 0;
+    return IDENTITY_DB_LOST;
+}
+
 static identity_db_status_t failed(identity_db_t *db, const char *name, const fault_t *fault)
 {
     if (fault->outcome == DB_OUTCOME_BUSY)
         return say(db, name, IDENTITY_DB_BUSY, "locked by others", fault->detail);
-    if (fault->outcome == DB_OUTCOME_RETRY)
+    db->given_up = fault->outcome == DB_OUTCOME_RETRY;
+    if (db->given_up)
         return say(db, name, IDENTITY_DB_RETRY, "gave way to another transaction", fault->detail);
     if (broke_rule(fault))
         return say(db, name, IDENTITY_DB_FAILED, "a rule of the schema was broken", fault->detail);
-    db->usable = false;
     if (fault->outcome == DB_OUTCOME_LOST)
-        return say(db, name, IDENTITY_DB_LOST, "connection lost", fault->detail);
+        return say(db, name, lost(db), "connection lost", fault->detail);
+    db->usable = false;
     return say(db, name, IDENTITY_DB_FAILED, cause_of(fault), fault->detail);
 }
 
-/* Tests make the Nth statement fail without touching the connection. */
-static bool fails_now(identity_db_t *db)
+static identity_db_status_t ended(identity_db_t *db, const char *name, const fault_t *fault)
 {
+    if (fault->outcome != DB_OUTCOME_OK)
+        return failed(db, name, fault);
+    db->done++;
+    return IDENTITY_DB_OK;
+}
+
+/* Tests make the Nth statement fail without touching the connection. */
+static identity_db_status_t fails_now(identity_db_t *db)
+{
+    const identity_db_status_t *with = db->options.fail_with;
     int *after = db->options.fail_after;
 
     db->count++;
     if (!after || *after <= 0 || --*after > 0)
-        return false;
+        return IDENTITY_DB_OK;
     db->failed = true;
-    return true;
+    if (!with || *with == IDENTITY_DB_OK)
+        return IDENTITY_DB_FAILED;
+    db->given_up = *with == IDENTITY_DB_RETRY;
+    return *with == IDENTITY_DB_LOST ? lost(db) : *with;
 }
 
 /* Is SQLite still inside the transaction? Some failures (full disk, no memory) end it, and each later statement
@@ -130,18 +150,20 @@ static bool still_inside(identity_db_t *db)
     return false;
 }
 
-/* False if a statement must not be run at all: a test makes it fail, the transaction is already lost, or it would
- * write without the write lock (the driver would then wait for a lock that cannot be obtained, P5). */
-static bool may_run(identity_db_t *db, const char *name, bool change)
+/* Anything but OK if a statement must not be run at all: a test makes it fail, the transaction is already lost, or it
+ * would write without the write lock (the driver would then wait for a lock that cannot be obtained, P5). */
+static identity_db_status_t may_run(identity_db_t *db, const char *name, bool change)
 {
-    bool lost = db->open && db->failed;
+    bool over = db->open && db->failed;
+    identity_db_status_t status = fails_now(db);
 
-    if (fails_now(db) || lost)
-        return false;
+    if (status != IDENTITY_DB_OK)
+        return status;
+    if (over)
+        return db->given_up ? IDENTITY_DB_RETRY : IDENTITY_DB_FAILED;
     if (!change || !db->open || db->write)
-        return true;
-    say(db, name, IDENTITY_DB_FAILED, "a change in a transaction that reads", NULL);
-    return false;
+        return IDENTITY_DB_OK;
+    return say(db, name, IDENTITY_DB_FAILED, "a change in a transaction that reads", NULL);
 }
 
 identity_db_status_t db_in_write(identity_db_t *db, const char *name)
@@ -230,8 +252,9 @@ static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const
     const void *values[ARGUMENTS] = {NULL};
 
     apr_pool_clear(db->scratch);
-    if (!may_run(db, name, step == step_change))
-        return IDENTITY_DB_FAILED;
+    identity_db_status_t status = may_run(db, name, step == step_change);
+    if (status != IDENTITY_DB_OK)
+        return status;
     if (!bind_values(text, arguments, count, values))
         return say(db, name, IDENTITY_DB_FAILED, "parameters that do not fit the statement", NULL);
     fault_t fault = attempt(db, text, values, step, result);
@@ -251,7 +274,7 @@ static identity_db_status_t run_ruled(identity_db_t *db, const char *name, const
         db->failed = db->dialect == DB_PGSQL;
         return IDENTITY_DB_CONFLICT;
     }
-    return fault.outcome == DB_OUTCOME_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+    return ended(db, name, &fault);
 }
 
 static identity_db_status_t run(identity_db_t *db, const char *name, const char *text,
@@ -438,13 +461,14 @@ identity_db_status_t db_plain(identity_db_t *db, const char *name, const char *t
     int rows, code;
 
     apr_pool_clear(db->scratch);
-    if (!may_run(db, name, false))
-        return IDENTITY_DB_FAILED;
+    identity_db_status_t status = may_run(db, name, false);
+    if (status != IDENTITY_DB_OK)
+        return status;
     do
         code = apr_dbd_query(db->driver, db->handle, &rows, text);
     while (wait_for_lock(db, code, began));
     fault_t fault = fault_of(db, code);
-    return fault.outcome == DB_OUTCOME_OK ? IDENTITY_DB_OK : failed(db, name, &fault);
+    return ended(db, name, &fault);
 }
 
 static void take_text(const db_row_t *row, void *data)
@@ -461,16 +485,17 @@ identity_db_status_t db_plain_list(identity_db_t *db, const char *name, const ch
 
     *texts = apr_array_make(db->use, 4, sizeof(const char *));
     apr_pool_clear(db->scratch);
-    if (!may_run(db, name, false))
-        return IDENTITY_DB_FAILED;
+    identity_db_status_t status = may_run(db, name, false);
+    if (status != IDENTITY_DB_OK)
+        return status;
     do
         code = apr_dbd_select(db->driver, db->scratch, db->handle, &results, text, 1);
     while (wait_for_lock(db, code, began));
     fault_t fault = fault_of(db, code);
-    if (fault.outcome != DB_OUTCOME_OK)
-        return failed(db, name, &fault);
-    each(db, results, take_text, *texts);
-    return IDENTITY_DB_OK;
+    status = ended(db, name, &fault);
+    if (status == IDENTITY_DB_OK)
+        each(db, results, take_text, *texts);
+    return status;
 }
 
 const char *db_json(identity_db_t *db, const apr_array_header_t *texts)
@@ -506,7 +531,7 @@ identity_db_status_t identity_db_begin(identity_db_t *db, bool write)
 
     if (db->open)
         return say(db, text, IDENTITY_DB_FAILED, "inside a transaction already", NULL);
-    db->failed = false;
+    db->failed = db->given_up = false;
     identity_db_status_t status = db_plain(db, text, text);
     db->open = status == IDENTITY_DB_OK;
     db->write = write;
@@ -544,7 +569,8 @@ void identity_db_rollback(identity_db_t *db)
 void identity_db_release(identity_db_t *db)
 {
     identity_db_rollback(db);
-    db->failed = false;
+    db->failed = db->given_up = db->lost_first = false;
+    db->done = 0;
     db->use = db->connection;
 }
 
@@ -559,6 +585,13 @@ bool identity_db_wrote(identity_db_t *db)
 
     db->wrote = false;
     return wrote;
+}
+
+identity_again_t identity_db_again(const identity_db_t *db)
+{
+    return db->lost_first ? IDENTITY_AGAIN_ELSEWHERE
+           : db->given_up ? IDENTITY_AGAIN
+                          : IDENTITY_AGAIN_NOT;
 }
 
 bool identity_db_usable(identity_db_t *db)

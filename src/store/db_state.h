@@ -20,7 +20,10 @@ struct identity_db {
     bool open, write,
         failed; /* inside a transaction; that may write; one of its statements failed */
     bool usable;
-    bool wrote; /* a write transaction was committed */
+    unsigned long done; /* statements that succeeded since it was borrowed */
+    bool given_up,
+        lost_first; /* the transaction ended in RETRY; the first statement since then found it dead */
+    bool wrote;     /* a write transaction was committed */
     unsigned long count;
     apr_array_header_t
         *invalidated; /* ids, of the current write transaction or the last one (change.c) */

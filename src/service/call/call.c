@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by all operations: connections and transactions, answers. */
+/* Shared by all operations: outcomes of statements, answers. */
 #include <stdarg.h>
 
 #include "call/call.h"
@@ -51,7 +51,7 @@ bool identity_db_ok(identity_call_t *call, identity_db_status_t status)
     case IDENTITY_DB_OK:
         return true;
     case IDENTITY_DB_BUSY:
-    case IDENTITY_DB_RETRY:
+    case IDENTITY_DB_RETRY: /* as often as it was worth it */
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL,
                              "The service is busy; please try again.");
     case IDENTITY_DB_NONE:
@@ -71,107 +71,6 @@ bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool 
 {
     *found = status == IDENTITY_DB_OK;
     return status == IDENTITY_DB_NONE || identity_db_ok(call, status);
-}
-
-static bool borrow(identity_call_t *call)
-{
-    return identity_db_ok(call, call->env->borrow(call->env->context, call->pool, &call->db));
-}
-
-static void give_back(identity_call_t *call)
-{
-    identity_db_release(call->db);
-    call->env->give_back(call->env->context, call->db);
-    call->db = NULL;
-}
-
-bool identity_read(identity_call_t *call, identity_work_t *work, void *data)
-{
-    if (!borrow(call))
-        return false;
-    identity_db_use(call->db, call->pool);
-    bool done = work(call, data);
-    give_back(call);
-    return done;
-}
-
-/* After COMMIT, whatever it returned: it may have succeeded all the same. */
-static void bump_all(const identity_call_t *call, const apr_array_header_t *names)
-{
-    for (int i = 0; call->env->revisions && i < names->nelts; i++)
-        identity_revisions_bump(call->env->revisions, APR_ARRAY_IDX(names, i, const char *));
-}
-
-static void tell_revisions(const identity_call_t *call)
-{
-    bump_all(call, identity_db_invalidated(call->db));
-    bump_all(call, identity_db_counted(call->db));
-}
-
-/* Changes counted here need not be read again from the change feed. */
-static void tell_followers(const identity_call_t *call)
-{
-    identity_written_t written = identity_db_written(call->db);
-
-    if (call->env->revisions && written.last)
-        identity_revisions_pass(call->env->revisions, written.first, written.last, written.made_at);
-}
-
-static bool commit(identity_call_t *call)
-{
-    identity_db_status_t status = identity_db_commit(call->db);
-
-    tell_revisions(call);
-    if (status == IDENTITY_DB_OK)
-        tell_followers(call);
-    return identity_db_ok(call, status);
-}
-
-static bool write_borrowed(identity_call_t *call, identity_work_t *work, void *data)
-{
-    identity_db_use(call->db, call->pool);
-    if (!identity_db_ok(call, identity_db_begin(call->db, true)))
-        return false;
-    if ((!call->recheck || call->recheck(call)) && work(call, data) &&
-        identity_idempotency_complete(call))
-        return commit(call);
-    identity_db_rollback(call->db);
-    return false;
-}
-
-static bool write_behind(identity_call_t *call, bool (*enter)(void *), identity_work_t *work,
-                         void *data)
-{
-    const identity_env_t *env = call->env;
-
-    /* The lock is taken before the connection, so that waiting writers do not occupy connections that readers need. */
-    if (enter && !enter(env->context))
-        return identity_db_ok(call, IDENTITY_DB_BUSY);
-    bool done = borrow(call);
-    if (done) {
-        done = write_borrowed(call, work, data);
-        identity_db_release(call->db);
-    }
-    if (env->leave_write)
-        env->leave_write(env->context);
-    if (call->db)
-        give_back(call);
-    return done;
-}
-
-bool identity_write(identity_call_t *call, identity_work_t *work, void *data)
-{
-    return write_behind(call, call->env->enter_write, work, data);
-}
-
-bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data)
-{
-    identity_problem_t present = call->problem;
-
-    bool done = write_behind(
-        call, call->env->try_write ? call->env->try_write : call->env->enter_write, work, data);
-    call->problem = present;
-    return done;
 }
 
 apr_array_header_t *identity_list_of(apr_pool_t *pool, const char *only)
@@ -248,8 +147,9 @@ bool identity_answer_empty(identity_call_t *call, int status)
 
 /* ---- work of the command line ------------------------------------------------------------------------------------ */
 
-bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
-                        bool write, identity_work_t *work, void *data, identity_problem_t *problem)
+bool identity_run_local_data(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                             bool write, identity_work_t *work, void *data, size_t size,
+                             identity_problem_t *problem)
 {
     identity_authentication_t local;
     identity_call_t call;
@@ -257,7 +157,8 @@ bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char 
     identity_call_begin(&call, pool, env, NULL);
     identity_authenticate_local(pool, entity_id, &local);
     call.principal = local.principal;
-    bool done = write ? identity_write(&call, work, data) : identity_read(&call, work, data);
+    bool done = write ? identity_write_data(&call, work, data, size)
+                      : identity_read_data(&call, work, data, size);
     *problem = call.problem;
     return done;
 }

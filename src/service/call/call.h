@@ -85,6 +85,7 @@ struct identity_call {
     bool (*recheck)(
         identity_call_t *call); /* run in each write transaction before its work; NULL: none */
     identity_ratelimit_t limit;
+    apr_array_header_t *taken; /* of rate limits; NULL: nothing yet (taken.c) */
     identity_problem_t problem;
 };
 
@@ -103,18 +104,28 @@ bool identity_db_found(identity_call_t *call, identity_db_status_t status, bool 
 /* The work of a POST ends with identity_answer: the transaction of the change also stores the answer for its
  * Idempotency-Key. If a POST with a key has changed something but has not answered by then, it is rolled back (500). */
 typedef bool identity_work_t(identity_call_t *call, void *data);
+/* Both may run work again if the database gave its transaction up, or its connection was dead from the beginning: up to
+ * three times, then 503. Before, the call (its answer, its problem, what it has taken of rate limits) and what data
+ * points to are as they were; what data itself points to is not, so work reads again what it changes. */
 /* Borrows a connection, runs work, and returns the connection. */
-bool identity_read(identity_call_t *call, identity_work_t *work, void *data);
+#define identity_read(call, work, data)  identity_read_data(call, work, data, sizeof *(data))
 /* The same in one write transaction under the write lock: commits only if work returns true and every statement
  * succeeded. */
-bool identity_write(identity_call_t *call, identity_work_t *work, void *data);
+#define identity_write(call, work, data) identity_write_data(call, work, data, sizeof *(data))
+/* For writes that can be done later: gives up (false, silently) if the write lock is taken. */
+#define identity_write_nowait(call, work, data)                                                    \
+    identity_write_nowait_data(call, work, data, sizeof *(data))
+bool identity_read_data(identity_call_t *call, identity_work_t *work, void *data, size_t size);
+bool identity_write_data(identity_call_t *call, identity_work_t *work, void *data, size_t size);
+bool identity_write_nowait_data(identity_call_t *call, identity_work_t *work, void *data,
+                                size_t size);
 
 /* Runs work for the command line in an entity, without a request, with all permissions. */
-bool identity_run_local(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
-                        bool write, identity_work_t *work, void *data, identity_problem_t *problem);
-
-/* For writes that can be done later: gives up (false, silently) if the write lock is taken. */
-bool identity_write_nowait(identity_call_t *call, identity_work_t *work, void *data);
+#define identity_run_local(pool, env, entity_id, write, work, data, problem)                       \
+    identity_run_local_data(pool, env, entity_id, write, work, data, sizeof *(data), problem)
+bool identity_run_local_data(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
+                             bool write, identity_work_t *work, void *data, size_t size,
+                             identity_problem_t *problem);
 
 /* A call without a request: for authentication, delivery and the command line. */
 void identity_call_begin(identity_call_t *call, apr_pool_t *pool, const identity_env_t *env,
@@ -156,6 +167,17 @@ static inline const char *identity_credential_id(const identity_principal_t *pri
     return principal->key_id ? principal->key_id : principal->id;
 }
 
+/* ---- what the call has taken of rate limits (taken.c) ------------------------------------------------------------ */
+
+/* Counts in the bucket and remembers that; the wait until another one is allowed, 0: counted. failure: of a credential,
+ * with growing waits; never given back, and once for each bucket of a call. */
+apr_interval_time_t identity_taken_count(identity_call_t *call, const char *key,
+                                         const identity_rate_t *rate, bool failure);
+/* How many times it has counted. */
+int identity_taken(const identity_call_t *call);
+/* Gives back what was counted from the first of them (0: from the beginning) on. */
+void identity_taken_give_back(identity_call_t *call, int first);
+
 /* ---- entity tags (etag.c) ---------------------------------------------------------------------------------------- */
 
 /* Like identity_answer, with an ETag of the representation; 304 for a GET that already has it (If-None-Match). Takes
@@ -176,6 +198,8 @@ bool identity_precondition(identity_call_t *call, json_t *representation);
 bool identity_idempotency_begin(identity_call_t *call, bool *answered);
 /* Inside identity_write, just before COMMIT: stores the answer, which must exist by then. */
 bool identity_idempotency_complete(identity_call_t *call);
+/* The transaction in which the answer was stored is to be run again. */
+void identity_idempotency_unstore(identity_call_t *call);
 /* After the handler: stores the answer of a request that changed nothing, or releases the key. Keeps the problem. */
 void identity_idempotency_end(identity_call_t *call, bool done);
 /* The key to be written to the audit record, or NULL. */

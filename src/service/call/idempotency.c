@@ -125,6 +125,8 @@ static bool reserve(identity_call_t *call, void *data)
     identity_idempotency_row_t *row = &idempotency->row;
     identity_db_status_t status = identity_idempotency_reserve(call->db, row);
 
+    idempotency->found = NULL;
+
     if (status != IDENTITY_DB_CONFLICT)
         return identity_db_ok(call, status);
     if (!identity_db_ok(call, identity_idempotency_get(call->db, row->credential_id, row->key,
@@ -211,6 +213,12 @@ bool identity_idempotency_complete(identity_call_t *call)
         return false;
     idempotency->state = STORED;
     return true;
+}
+
+void identity_idempotency_unstore(identity_call_t *call)
+{
+    if (call->idempotency && call->idempotency->state == STORED)
+        call->idempotency->state = HELD;
 }
 
 /* identity_write stores the answer itself. */

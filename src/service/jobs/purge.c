@@ -196,7 +196,7 @@ static bool write_purge(identity_call_t *call, void *data)
                                     kinds[purge->old].batch, &deleted[kinds[purge->old].purged]));
 }
 
-typedef bool writer_t(identity_call_t *call, identity_work_t *work, void *data);
+typedef bool writer_t(identity_call_t *call, identity_work_t *work, void *data, size_t size);
 
 /* Runs a batch. False on failure, which is logged unless the lock was taken; then purge->entered stays false. */
 static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, purge_t *purge)
@@ -211,8 +211,8 @@ static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, p
                purge->erased || purge->old < IDENTITY_OLD_KINDS;
     if (!done || !any) {
         purge->entered = true;
-    } else if (!writer(&call, write_purge, purge)) {
-        if (!purge->entered && writer != identity_write)
+    } else if (!writer(&call, write_purge, purge, sizeof *purge)) {
+        if (!purge->entered && writer != identity_write_data)
             return false;
         done = false;
         purge->entered = true;
@@ -225,14 +225,14 @@ static bool run(apr_pool_t *pool, const identity_env_t *env, writer_t *writer, p
 int identity_purge(apr_pool_t *pool, const identity_env_t *env)
 {
     purge_t purge;
-    return run(pool, env, identity_write, &purge) ? total(&purge) : 0;
+    return run(pool, env, identity_write_data, &purge) ? total(&purge) : 0;
 }
 
 int identity_purge_nowait(apr_pool_t *pool, const identity_env_t *env)
 {
     purge_t purge;
 
-    if (run(pool, env, identity_write_nowait, &purge))
+    if (run(pool, env, identity_write_nowait_data, &purge))
         return total(&purge);
     return purge.entered ? 0 : IDENTITY_PURGE_BUSY;
 }
@@ -247,7 +247,7 @@ bool identity_purge_all(apr_pool_t *pool, const identity_env_t *env,
         apr_pool_t *round;
         purge_t purge;
         apr_pool_create(&round, pool);
-        done = run(round, env, identity_write, &purge);
+        done = run(round, env, identity_write_data, &purge);
         for (int kind = 0; done && kind < IDENTITY_PURGED_KINDS; kind++)
             deleted[kind] += purge.deleted[kind];
         more = done && total(&purge) > 0;

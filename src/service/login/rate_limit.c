@@ -134,8 +134,7 @@ static apr_interval_time_t count(identity_call_t *call, identity_rate_class_t cl
         return 0;
     identity_rate_t rate = call->env->settings->rates.of[class];
     rate.count *= times;
-    return identity_counters_count(call->env->counters, key_of(call, class, kind, "", what), &rate,
-                                   false, now(call));
+    return identity_taken_count(call, key_of(call, class, kind, "", what), &rate, false);
 }
 
 static bool take(identity_call_t *call, identity_rate_class_t class, const char *kind,
@@ -253,8 +252,8 @@ bool identity_ratelimit_failed(identity_call_t *call)
     const identity_ratelimit_t *limit = &call->limit;
 
     for (int i = 0; i < limit->count; i++) {
-        apr_interval_time_t wait = identity_counters_count(
-            call->env->counters, limit->buckets[i].key, &limit->buckets[i].rate, true, now(call));
+        apr_interval_time_t wait =
+            identity_taken_count(call, limit->buckets[i].key, &limit->buckets[i].rate, true);
         if (wait > 0)
             return refuse(call, limit->class, wait);
     }

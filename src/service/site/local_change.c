@@ -264,7 +264,7 @@ bool identity_account_remove(apr_pool_t *pool, const identity_env_t *env, const 
 
 static bool write_alias_end(identity_call_t *call, void *data)
 {
-    const char *id = data;
+    const char *id = *(const char *const *)data;
     identity_audit_t audit = {.action = "REVOKE",
                               .type = "TOKEN_ALIAS",
                               .id = id,
@@ -289,13 +289,13 @@ static bool write_alias_end(identity_call_t *call, void *data)
 bool identity_alias_revoke(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
                            const char *id, identity_problem_t *problem)
 {
-    return identity_run_local(pool, env, entity_id, true, write_alias_end, (void *)id, problem);
+    return identity_run_local(pool, env, entity_id, true, write_alias_end, &id, problem);
 }
 
 /* Links to identities at the provider remain: if a provider for the same issuer is added again, they are valid. */
 static bool write_provider_deletion(identity_call_t *call, void *data)
 {
-    const char *id = data, *entity_id = call->principal->entity_id;
+    const char *id = *(const char *const *)data, *entity_id = call->principal->entity_id;
     identity_audit_t audit = {.action = "DELETE",
                               .type = "AUTHENTICATION_PROVIDER",
                               .id = id,
@@ -324,8 +324,7 @@ static bool write_provider_deletion(identity_call_t *call, void *data)
 bool identity_provider_remove(apr_pool_t *pool, const identity_env_t *env, const char *entity_id,
                               const char *id, identity_problem_t *problem)
 {
-    return identity_run_local(pool, env, entity_id, true, write_provider_deletion, (void *)id,
-                              problem);
+    return identity_run_local(pool, env, entity_id, true, write_provider_deletion, &id, problem);
 }
 
 /* ---- failures that count ---------------------------------------------------------------------------------------- */

@@ -98,6 +98,7 @@ static bool load_one(identity_call_t *call, void *data)
 {
     identity_invitation_view_t *view = data;
 
+    view->rows = apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *));
     return identity_invitation_found(call,
                                      (identity_invitation_row_t **)apr_array_push(view->rows)) &&
            identity_invitation_view(call, view);
@@ -105,8 +106,7 @@ static bool load_one(identity_call_t *call, void *data)
 
 bool identity_op_get_invitation(identity_call_t *call)
 {
-    identity_invitation_view_t view = {
-        apr_array_make(call->pool, 1, sizeof(identity_invitation_row_t *)), NULL};
+    identity_invitation_view_t view = {NULL, NULL};
 
     if (!identity_read(call, load_one, &view))
         return false;

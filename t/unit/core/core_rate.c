@@ -27,6 +27,23 @@ static void test_window(void)
     ok(identity_rate_count(&state, &ten, false, START + 900 + MINUTE) > 0, "and no other");
 }
 
+static void test_give_back(void)
+{
+    identity_rate_state_t state = {0};
+    int allowed = 0;
+
+    for (int i = 0; i < 10; i++)
+        identity_rate_count(&state, &ten, false, START);
+    identity_rate_give_back(&state);
+    identity_rate_give_back(&state);
+    while (allowed < 20 && identity_rate_count(&state, &ten, false, START + SECOND) == 0)
+        allowed++;
+    is_int(allowed, 2, "two were given back, and no more are allowed");
+    identity_rate_state_t empty = {0};
+    identity_rate_give_back(&empty);
+    is_int(identity_rate_count(&empty, &ten, false, START), 0, "where none was counted there is nothing to give back");
+}
+
 /* The borders of fixed windows would let twice as many through. */
 static void test_sliding(void)
 {
@@ -251,6 +268,7 @@ int main(void)
 {
     fixture_begin();
     test_window();
+    test_give_back();
     test_sliding();
     test_against_a_list();
     test_growth();

@@ -4,8 +4,16 @@
 #include "routes.h"
 #include "users/users.h"
 #include "oauth.h"
+#include "serve_retries.h"
 
 #define STATEMENTS_MAX 100
+
+/* A process for each statement: with sanitizers each takes a tenth of a second. */
+#ifdef __SANITIZE_ADDRESS__
+#define RETRY_STEP 7
+#else
+#define RETRY_STEP 1
+#endif
 
 typedef struct attempt {
     const char *what, *method, *path, *credential, *cookie, *body;
@@ -84,6 +92,29 @@ static void starve(const attempt_t *attempt, bool writes)
     is_str(state(), before, "... and nothing is changed");
 }
 
+static door_answer_t called(const void *data)
+{
+    return call(data);
+}
+
+/* The Nth statement finds that its transaction was given up, or that the connection is dead: the request is answered,
+ * and leaves the database, as if nothing had been. */
+static void retry(const attempt_t *attempt)
+{
+    const retried_t plain = retried(called, attempt, 0, IDENTITY_DB_OK);
+    retried_t again = {.reached = true};
+    int n;
+
+    for (n = 1; again.reached && n < STATEMENTS_MAX; n += RETRY_STEP) {
+        again = retried(called, attempt, n, IDENTITY_DB_RETRY);
+        if (strcmp(again.result, plain.result) != 0)
+            is_str(again.result, plain.result, "%s: statement %d is given up", attempt->what, n);
+    }
+    ok(n > RETRY_STEP && !again.reached, "%s: the same, whichever statement answers RETRY", attempt->what);
+    again = retried(called, attempt, 1, IDENTITY_DB_LOST);
+    is_str(again.result, plain.result, "%s: the same, where the connection had died unused", attempt->what);
+}
+
 /* ---- what is tried ---------------------------------------------------------------------------------------------- */
 
 static void try(const attempt_t *attempt)
@@ -91,6 +122,7 @@ static void try(const attempt_t *attempt)
     /* A POST that asks. */
     starve(attempt, strcmp(attempt->method, "GET") != 0 && !strstr(attempt->path, "/enabled") &&
                         !strstr(attempt->path, "/describe-link"));
+    retry(attempt);
     exhaust(attempt);
 }
 
@@ -474,6 +506,23 @@ static void test_last_use(void)
     ok(failed < n - 1, "a last use that could not be written refused nothing");
 }
 
+/* An outage uses up nobody's rate: what ended in 503 is not counted. */
+static void test_rates(void)
+{
+    const char *body = "{\"username\":\"late@example.org\"}";
+
+    door->settings.rates.of[IDENTITY_RATE_INVITE] = (identity_rate_t){2, apr_time_from_sec(3600)};
+    for (int i = 1; i <= 5; i++) {
+        door->fail_after = 6;
+        refused(post("/v1/users/invite", door->key, body), 503, "INTERNAL_ERROR", "", "invitation %d fails", i);
+    }
+    door->fail_after = 0;
+    is_int(post("/v1/users/invite", door->key, body).status, 200, "the first that is counted");
+    is_int(post("/v1/users/invite", door->key, body).status, 200, "the second");
+    is_int(post("/v1/users/invite", door->key, body).status, 429, "no third");
+    door->settings.rates.of[IDENTITY_RATE_INVITE] = (identity_rate_t){0};
+}
+
 int main(void)
 {
     serve_begin();
@@ -494,5 +543,6 @@ int main(void)
     test_change_address();
     test_all_routes();
     test_last_use();
+    test_rates();
     return serve_end();
 }

@@ -203,6 +203,7 @@ void door_catalogue(door_t *door, identity_catalogue_t catalogue)
     options->sync = IDENTITY_SYNC_NORMAL;
     options->log = log_database;
     options->fail_after = &door->fail_after;
+    options->fail_with = &door->fail_with;
     options->catalogue = door->settings.catalogue = catalogue;
     door->db = identity_db_open(door->pool, "sqlite3", door->params, options, &error);
     if (!door->db)

@@ -18,10 +18,11 @@ typedef struct door {
     identity_env_t env;
     identity_settings_t settings;
     identity_db_t *db;
-    apr_time_t now;     /* the clock; moves by a microsecond with every look, so that ids and times stay in order */
-    int fail_after;     /* as in identity_db_options_t */
-    bool refuse_borrow; /* no connection is to be had */
-    bool refuse_hash;   /* no place to hash a password */
+    apr_time_t now; /* the clock; moves by a microsecond with every look, so that ids and times stay in order */
+    int fail_after; /* as in identity_db_options_t, and fail_with */
+    identity_db_status_t fail_with;
+    bool refuse_borrow;                 /* no connection is to be had */
+    bool refuse_hash;                   /* no place to hash a password */
     identity_hash_result_t hash_result; /* of an equal request that is being hashed; UNKNOWN: there is none */
     identity_hash_result_t hash_told;   /* what the last hash told those who share it */
     const char *hash_account;           /* whose it was */
