@@ -222,6 +222,9 @@ $(BUILD)/t/bench-%: $(BUILD)/t/bench/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $< $(UNIT_SUPPORT) $(LIBRARY) $(LIBRARIES) $(APR_LIBRARIES) -lm
 
+# The limits by SQLite alone.
+$(BUILD)/t/bench-raw_%: LIBRARIES += -lsqlite3
+
 # Counts the rows that SQLite reads.
 $(BUILD)/t/unit-serve_volume: LIBRARIES += -lsqlite3
 

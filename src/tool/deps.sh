@@ -11,7 +11,7 @@ test="chromium chromium-driver clang clang-format curl dpkg-dev gcc-aarch64-linu
  libsqlite3-dev libwww-perl mandoc procps python3 python3-aiosmtpd python3-jsonschema
  python3-prometheus-client sqlite3 util-linux valgrind"
 
-bench="perl procps util-linux wrk"
+bench="libsqlite3-dev perl procps util-linux valgrind wrk"
 count="perl valgrind"
 package="build-essential cpio debhelper dpkg-dev git lintian rpm"
 root="debootstrap"

@@ -4,43 +4,20 @@
 #
 # Row I: instructions a request, counted by callgrind on prefork -X, as a table in Markdown. They do not depend on what else the machine does. Each request
 # is counted by itself (callgrind writes down its counters whenever httpd begins to read one), in the thread that answers it; the figure is the median.
-# Environment: USERS (100000), COUNT_HOLD=1 (ends with 1 where a count is more than a tenth above what t/bench/counts says), KEEP=1 (keeps the folder; its
+# Environment: USERS (100000), COUNT_PLAIN=1 (a name and a count a line instead of the table), COUNT_HOLD=1 (ends with 1 where a count is more than a tenth
+# above what t/bench/counts says), KEEP=1 (keeps the folder; its
 # counted/out.N-01 are for callgrind_annotate). The database that it begins with is kept in BUILD/seeded.
 use strict;
 use warnings FATAL => 'all';
-use Digest::SHA qw(sha256_hex);
-use File::Copy qw(copy);
-use File::Path qw(make_path);
-use File::Temp qw(tempdir);
+use lib 't/bench/lib';
+use Bench;
+use BenchServer;
 use IO::Socket::INET;
 use POSIX ();
 
-my $build = shift // 'build';
-my $top = POSIX::getcwd();
-my $module = $build =~ m{^/} ? $build : "$top/$build";
-my $users = $ENV{USERS} // 100_000;
-my $folder = tempdir('identity-count.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
+Bench::prepare(shift // 'build', 100_000);
 my $measured = 7;
 my $pid;
-
-sub run { system(@_) == 0 or die "count: @_ failed\n" }
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
-
-sub slurp
-{
-    my ($path) = @_;
-    open my $in, '<', $path or die "$path: $!\n";
-    local $/;
-    return <$in>;
-}
-
-sub write_file
-{
-    my ($path, $text) = @_;
-    open my $out, '>', $path or die "$path: $!\n";
-    print {$out} $text;
-    close $out or die "$path: $!\n";
-}
 
 # ---- what is known of the counts -------------------------------------------------------------------------------------------------------------
 
@@ -49,34 +26,17 @@ my @rows = map { /^(?:#|\s*$)/ ? () : do { my %row; @row{qw(name counted reach w
 
 # ---- a database and a server -----------------------------------------------------------------------------------------------------------------
 
-# Seeded once for each schema.
-sub seeded
-{
-    my $kept = "$build/seeded/$users-" . substr sha256_hex(map { slurp($_) } 't/bench/seed.c', 'src/store/schema.def'), 0, 16;
-    return $kept if -e "$kept/done";
-    make_path($kept);
-    run('sh', '-c', "rm -f '$kept'/* && '$build/htidentity' --db 'sqlite3:$kept/identity.db' migrate > '$kept/said'");
-    run("$build/t/bench-seed", "$kept/identity.db", $kept, $users, 1);
-    write_file("$kept/done", '');
-    return $kept;
-}
-
 # What is counted is what people run.
 die "count: $build is built without optimization; CFLAGS should have -O2\n" if `$build/t/bench-seed --optimized` !~ /^yes/;
-my $kept = seeded();
-my $user = $> ? undef : 'nobody';
-my ($libexec, $sbin, $target) = map { my $said = `apxs -q $_`; chomp $said; $said } qw(LIBEXECDIR SBINDIR TARGET);
+my $kept = seeded($build, $users);
 my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1)->sockport;
-chmod 0755, $folder;
-mkdir "$folder/$_" for 'htdocs', 'htdocs/plain', 'htdocs/protected', 'state', 'state/mail', 'counted';
+my $database = database($kept, 'state');
+mkdir "$folder/$_" for 'htdocs', 'htdocs/plain', 'htdocs/protected', 'state/mail', 'counted';
 write_file("$folder/htdocs/$_", 'x' x 599 . "\n") for 'plain/file.html', 'protected/file.html';
-copy("$kept/identity.db", "$folder/state/identity.db") or die "count: $kept: $!\n";
-chomp(my $key = slurp("$kept/keys"));
+my ($key) = split /\n/, slurp("$kept/keys");
 my @people = map { [split] } split /\n/, slurp("$kept/users");
 
-# What a server has built in has no file.
-my $modules = join '', map { -e "$libexec/mod_$_.so" ? "LoadModule ${_}_module $libexec/mod_$_.so\n" : '' }
-    qw(mpm_prefork authn_core authz_core authz_host authz_user unixd mime dir env headers setenvif dbd watchdog reqtimeout);
+my $modules = BenchServer::modules(qw(mpm_prefork authn_core authz_core authz_host authz_user unixd mime dir env headers setenvif dbd watchdog reqtimeout));
 my $identity = $user ? "User $user\nGroup nogroup\n" : '';
 write_file("$folder/httpd.conf", <<"END");
 ServerName 127.0.0.1
@@ -102,9 +62,9 @@ AddType text/html .html
 <Directory "$folder/htdocs">
     Require all granted
 </Directory>
-LoadModule identity_module $module/mod_identity.so
+LoadModule identity_module $build/mod_identity.so
 DBDriver sqlite3
-DBDParams $folder/state/identity.db
+DBDParams $database
 <LocationMatch "^/(?:v(?:[0-9]+|x)(?:/|\$)|\\.well-known/)">
     IdentityEngine On
 </LocationMatch>
@@ -126,7 +86,7 @@ sub start
     if (!$pid) {
         open STDERR, '>', "$folder/valgrind" or POSIX::_exit(127);
         exec 'valgrind', '--tool=callgrind', "--callgrind-out-file=$folder/counted/out", '--dump-before=ap_read_request', '--separate-threads=yes', '--compress-strings=no',
-            "$sbin/$target", '-X', '-d', $folder, '-f', "$folder/httpd.conf" or POSIX::_exit(127);
+            BenchServer::program(), '-X', '-d', $folder, '-f', "$folder/httpd.conf" or POSIX::_exit(127);
     }
 }
 
@@ -225,6 +185,10 @@ sub readable
     return $n !~ /^\d+$/ ? '-' : $n < 1_000_000 ? sprintf '%.0f k', $n / 1000 : sprintf $n < 100_000_000 ? '%.2f M' : '%.0f M', $n / 1_000_000;
 }
 
+if ($ENV{COUNT_PLAIN}) {
+    print map { "$_->{name}\t$_->{now}\n" } @rows;
+    exit 0;
+}
 my $missed = 0;
 print "| row I: instructions a request, $users users | counted | before | to reach | met |\n|---|---:|---:|---:|---|\n";
 for my $row (@rows) {

@@ -2,9 +2,9 @@
 /* usage: bench-seed DATABASE FOLDER USERS KEYS
  *
  * Fills a database that `htidentity migrate` has made: an entity `default` with 10 accounts, 100 teams and 20 roles, so
- * many active users with 1 to 3 memberships each (every third has a team as its last), and so many API keys. FOLDER
- * gets `users` (an id and a name a line) and `keys` (a key a line; the first is the administrator's). All users have
- * the password Correct1Horse.
+ * many active users with 1 to 3 memberships each (every third has a team as its last), and so many API keys. The first
+ * 50 users alone have names that begin with `desk`, and the domain desk.example. FOLDER gets `users` (an id and a name
+ * a line) and `keys` (a key a line; the first is the administrator's). All users have the password Correct1Horse.
  *
  * usage: bench-seed --optimized        says yes or no: has the compiler optimized what is measured? */
 #include <stdio.h>
@@ -21,6 +21,7 @@
 #define ACCOUNTS 10
 #define TEAMS    100
 #define ROLES    20
+#define DESKS    50
 #define PASSWORD "Correct1Horse"
 #define BATCH    1000
 
@@ -157,7 +158,8 @@ static void add_teams(void)
 
 static void add_user(int number, const char *hash, FILE *file)
 {
-    const char *name = apr_psprintf(passing, "user%06d@bench.example", number);
+    const char *name =
+        apr_psprintf(passing, number < DESKS ? "desk%06d@desk.example" : "user%06d@bench.example", number);
     identity_user_row_t user = {.id = make_id(passing, "user"),
                                 .entity_id = entity_id,
                                 .username = name,
