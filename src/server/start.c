@@ -319,7 +319,8 @@ static int write_mutex(identity_site_t *site)
 static unsigned hash_slots(const identity_site_t *site)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    apr_size_t budget = identity_conf(site->main_server)->hash_memory, largest = 0;
+    apr_size_t budget = identity_conf(site->main_server)->hash_memory,
+               largest = (apr_size_t)IDENTITY_HASH_MEMORY_MIN * 1024;
 
     if (!budget)
         budget = (apr_size_t)(processors > 0 ? processors : 1) * 20 * 1024 * 1024;

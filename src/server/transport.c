@@ -64,7 +64,8 @@ static signed char behind_proxy(const request_rec *r)
     identity_rctx_t *rctx = identity_rctx_make((request_rec *)(uintptr_t)r);
     if (!rctx->transport_known) {
         rctx->transport_known = true;
-        rctx->tls = identity_conf(r->server)->trusted_proxies && trusted(r) ? verdict(r) : 0;
+        rctx->tls =
+            identity_conf(r->server)->trusted_proxies && trusted(r) ? (signed char)verdict(r) : 0;
     }
     return rctx->tls;
 }

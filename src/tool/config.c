@@ -245,7 +245,7 @@ int tool_configure(tool_t *tool)
                                ? apr_pstrcat(tool->pool, tool->driver, ":", tool->params, NULL)
                                : NULL,
                *said = file ? file : "httpd's configuration";
-    tool_httpd_t httpd;
+    tool_httpd_t httpd = {.status = 0};
 
     if (tool->settings_json || (database && !file))
         return TOOL_DONE;

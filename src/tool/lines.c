@@ -138,7 +138,7 @@ static bool pass_over(tool_lines_t *lines)
 
     do
         lines->from = lines->until;
-    while (fill(lines) && !(end = end_of_line(lines, 0)) && !lines->failed);
+    while (fill(lines) && !end_of_line(lines, 0) && !lines->failed);
     lines->from = lines->until > 0 && (end = end_of_line(lines, 0))
                       ? (size_t)(end + 1 - lines->buffer)
                       : lines->until;

@@ -59,7 +59,7 @@ static int give(tool_t *tool, json_t *user, json_t *given)
 
 static int add_active(tool_t *tool, json_t *given)
 {
-    json_t *user;
+    json_t *user = NULL;
     int status = tool_has(tool, TOOL_HASH_STDIN) ? add_with_hash(tool, &user)
                                                  : add_with_password(tool, &user);
 
@@ -165,7 +165,7 @@ static char *make_password(tool_t *tool)
     char *password = apr_pcalloc(tool->pool, 24);
 
     identity_wipe_with_pool(tool->pool, password);
-    memcpy(password, "Aa2", 3);
+    memcpy(password, "Aa2", sizeof "Aa2");
     for (int i = 3; i < 23;) {
         tool->env.random.fill(tool->env.random.context, &byte, 1);
         if (byte < sizeof letters - 1)
@@ -392,7 +392,7 @@ static int print_of_account(const tool_t *tool, const json_t *answer, const char
 int tool_membership_add(tool_t *tool)
 {
     const char *user_id;
-    json_t *body, *answer;
+    json_t *body = NULL, *answer;
     int status = open_user(tool, &user_id);
 
     if (status == TOOL_DONE)

@@ -84,7 +84,7 @@ static bool needs_everything(const act_t *act, const char *account_id,
 bool identity_role_holds_nothing_within(const identity_roles_t *roles, const char *id)
 {
     const act_t nobody = {.principal = NULL};
-    return needs_everything(&nobody, NULL, roles, id, IDENTITY_ROLE_DEPTH);
+    return needs_everything(&nobody, "", roles, id, IDENTITY_ROLE_DEPTH);
 }
 
 /* ---- memberships and teams -------------------------------------------------------------------------------------- */
