@@ -18,7 +18,7 @@ sub files
         wanted => sub {
             (my $path = $_) =~ s{^\./}{};
             # .git is a file in a worktree.
-            if ($path eq '.git' || -d && $path =~ m{^(?:\.git|build|build-asan|build-fuzz|run)$}) {
+            if ($path eq '.git' || -d && $path =~ m{^(?:\.git|build|build-\w+|run)$}) {
                 $File::Find::prune = 1;
                 return;
             }
