@@ -6,6 +6,7 @@
 #   make check      the quick tests: unit and guards
 #   make test       every test
 #   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
+#   make coverage   lines of src that tests reach, for each file; under the floor of t/trust/coverage.txt it is an error (FILES='t/api/users.t ...')
 #   make mutants    mutated raw requests against the sanitized server (REQUESTS=100000 SEED=1)
 #   make bench      what it costs, beside limits measured in the same run
 #   make count      instructions a request of the most frequent ones, by callgrind
@@ -40,6 +41,7 @@ CONF ?=
 SAN ?=
 FUZZ ?=
 SECONDS ?= 60
+FILES ?=
 REQUESTS ?= 100000
 SEED ?= 1
 
@@ -130,7 +132,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz mutants bench count run install uninstall package test-package dist syntax reference deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz coverage mutants bench count run install uninstall package test-package dist syntax reference deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 MAN := $(BUILD)/htidentity.8 $(BUILD)/mod_identity.8
@@ -279,6 +281,13 @@ fuzz:
 	        -artifact_prefix=build-fuzz/found/$$target- build-fuzz/corpus/$$target t/fuzz/corpus/$$target || exit 1; \
 	done
 
+# FILES: those of t/api and t/httpd that are run. An own build, by gcc, without the optimizer.
+coverage:
+	@$(DEPS) build test coverage
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= FUZZ= BUILD=build-coverage CC=gcc CPPFLAGS=-U_FORTIFY_SOURCE CFLAGS='-O0 -g1 --coverage -fprofile-update=atomic' \
+	    HARDEN= LDFLAGS=--coverage all units
+	@t/trust/coverage.sh $(FILES)
+
 # The same REQUESTS and SEED send the same bytes.
 mutants:
 	@$(DEPS) build test
@@ -329,4 +338,4 @@ deps:
 	@$(DEPS) build test
 
 clean:
-	rm -rf '$(BUILD)' build build-asan build-fuzz
+	rm -rf '$(BUILD)' build build-asan build-fuzz build-coverage

@@ -5,6 +5,7 @@
 # Runs test files against a real httpd and prints TAP. CONFIG:
 #   event worker prefork   that MPM, not as root (root drops to nobody)
 #   asan                   event with the sanitized module of build-asan/
+#   coverage               event with the module of build-coverage/, whose counts are added to those of that folder (make coverage)
 #   root                   event, the parent as root and its children as nobody; only for root
 # At the end every answer of the API that a test saw is held against conf/openapi.json. Where IDENTITY_ANSWERS names a folder, which operations gave which status
 # is left there as CONFIG.seen. Where IDENTITY_TAP names one, what each file printed is left in its folder CONFIG. Of runs that share a configuration each says
@@ -33,17 +34,17 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 config=${1:?usage: run-httpd.sh CONFIG [FILE...]}
 shift
 case $config in
-    event | worker | prefork | asan) ;;
+    event | worker | prefork | asan | coverage) ;;
     root) [ "$(id -u)" = 0 ] || not_run "The configuration root needs root." ;;
     *) not_run "There is no configuration named $config." ;;
 esac
 mpm=$config build=$source/build
-case $config in asan) mpm=event build=$source/build-asan ;; root) mpm=event ;; esac
+case $config in asan) mpm=event build=$source/build-asan ;; coverage) mpm=event build=$source/build-coverage ;; root) mpm=event ;; esac
 
 runs_here() {
     local on
     on=$(sed -n 's/^# run on: *//p' "$source/$1" | head -n 1)
-    case " ${on:-event worker prefork asan} " in *" $config "*) return 0 ;; esac
+    case " ${on:-event worker prefork asan} " in *" ${config/coverage/event} "*) return 0 ;; esac
     return 1
 }
 files=("$@")
@@ -116,13 +117,25 @@ else
 fi
 chmod 755 "$stage/bin/httpd"
 
+# The counts of the runs before, which whatever ends in the staged tree adds its own to.
+if [ "$config" = coverage ]; then
+    mkdir -p "$stage/coverage$build"
+    (cd "$build" && find . -name '*.gcda' -print0 | tar cf - --null -T -) | tar xf - -C "$stage/coverage$build"
+    # Some tests clear the environment of what they start.
+    for program in httpd htidentity; do
+        mv "$stage/bin/$program" "$stage/bin/$program.counted"
+        printf '#!/bin/bash\nGCOV_PREFIX=%q exec -a "$0" %q "$@"\n' "$stage/coverage" "$stage/bin/$program.counted" > "$stage/bin/$program"
+        chmod 755 "$stage/bin/$program"
+    done
+fi
+
 [ "$(id -u)" != 0 ] || chown -R "$user:$(id -g "$user")" "$stage"
 
 # ---- run -------------------------------------------------------------------------------------------------------------------------------
 
 cd "$stage"
 environment=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$stage" LANG=C.UTF-8 TMPDIR="$stage" ASAN_OPTIONS=detect_leaks=0
-    IDENTITY_CONFIG="$config" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers"
+    IDENTITY_CONFIG="${config/coverage/event}" IDENTITY_TOP="$stage" IDENTITY_ANSWERS="$stage/answers"
     IDENTITY_TAP="$stage/tap" ${VERBOSE:+VERBOSE=1} ${IDENTITY_MUTANTS:+IDENTITY_MUTANTS="$IDENTITY_MUTANTS"} ${IDENTITY_SEED:+IDENTITY_SEED="$IDENTITY_SEED"})
 
 "${as[@]}" "${environment[@]}" perl -It/lib -MIdentityTest::Database=make_state -e 'make_state("t/state")' > t/logs/state.log 2>&1 || {
@@ -158,6 +171,7 @@ fi
 status=0
 "${drop[@]}" "${environment[@]}" perl -It/lib t/TEST -httpd "$stage/bin/httpd" -apxs "$(command -v apxs)" -httpd_conf "$stage/t/conf/base.conf" \
     -servername 127.0.0.1 -port "$port" "${defines[@]}" "${files[@]}" || status=$?
+[ "$config" != coverage ] || cp -R "$stage/coverage$build/." "$build/"
 label=$config${IDENTITY_PART:+-$IDENTITY_PART}
 # All of it at once: t/answers/operations.t waits for it.
 [ -z "${IDENTITY_ANSWERS:-}" ] || [ ! -e answers/seen ] || { cp answers/seen "$IDENTITY_ANSWERS/$label.part"; mv "$IDENTITY_ANSWERS/$label.part" "$IDENTITY_ANSWERS/$label.seen"; }

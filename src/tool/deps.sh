@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: deps.sh [--check] LIST...        LIST: build, test, bench, count, fuzz, package, root
+# usage: deps.sh [--check] LIST...        LIST: build, test, bench, count, fuzz, coverage, package, root
 # Installs the Debian packages of the lists that are missing; with --check only says which. apt-get is asked only when something lacks.
 # The package apache2 is left out on purpose: it would start a service of its own on port 80.
 set -eu
@@ -16,6 +16,7 @@ count="perl valgrind"
 package="build-essential cpio debhelper dpkg-dev git lintian rpm"
 root="debootstrap"
 fuzz="clang libclang-rt-14-dev"
+coverage="gcovr"
 
 # Node of another origin brings npm along, and Debian's npm would not go beside it.
 command -v npm >/dev/null || test="$test nodejs npm"
@@ -30,6 +31,7 @@ for list in "$@"; do
         bench) wanted="$wanted $bench" ;;
         count) wanted="$wanted $count" ;;
         fuzz) wanted="$wanted $fuzz" ;;
+        coverage) wanted="$wanted $coverage" ;;
         package) wanted="$wanted $package" ;;
         root) wanted="$wanted $root" ;;
         *) echo "deps.sh: there is no list named $list." >&2; exit 2 ;;
