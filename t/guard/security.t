@@ -28,5 +28,6 @@ for my $path (files(qr{^t/(?:unit|api|httpd|pages|suite|guard|answers)/.*\.[cht]
     $named{$_}{$path} = 1 for named_in(asserted($path));
 }
 verdict('D2: every item that is claimed is named by an assertion, not by a comment', grep { !$named{$_} } claimed());
-verdict('no item that is tested is excused', grep { $named{$_} } excused());
+my %excused = excused();
+verdict('no item that is tested is excused', grep { $named{$_} } keys %excused);
 verdict;
