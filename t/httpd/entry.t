@@ -91,7 +91,7 @@ sub password_of { my ($who) = @_; return {username => $who->{name}, password => 
 my $answer = ask($server, GET => '/v1/oauth/sign-in', @html);
 is join(' ', map { header_of($answer, $_) } qw(content-type cache-control referrer-policy x-frame-options)), 'text/html; charset=utf-8 no-store same-origin DENY', 'a page';
 like header_of($answer, 'content-security-policy'), qr/^default-src 'none';.*form-action 'self'; frame-ancestors 'none'$/, 'of its own content alone, whose forms go nowhere else # security 31';
-for my $return ('//evil.example', 'https://evil.example/', '/\\evil.example', '/%09/evil.example', '/%0d%0aSet-Cookie:x=1', 'evil', 'javascript:alert(1)', '', '/%5C%5Cevil', '/' . 'x' x 3000) {
+for my $return ('//evil.example', 'https://evil.example/', '/\\evil.example', '/%09/evil.example', '/%0d%0aSet-Cookie:x=1', 'evil', 'javascript:alert(1)', '', '/%5C%5Cevil', '/' . 'x' x 4096) {
     my $shown = substr $return, 0, 20;
     for my $path (qw(sign-in sign-out)) {
         my $refused = ask($server, GET => "/v1/oauth/$path?return=$return", @html);

@@ -2,6 +2,10 @@
 // Signing in at this server by npm's openid-client, as applications have it: version 5, which takes RS256 alone, and version 6.
 //
 // usage: node openid_client.mjs < {"version", "issuer", "id", "secret", "redirect", "cookie"}      writes one object of what came of each step
+import { webcrypto } from 'node:crypto';
+
+// Global only from Node.js 20 on.
+globalThis.crypto ??= webcrypto;
 let input = '';
 for await (const part of process.stdin) {
     input += part;

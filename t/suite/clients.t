@@ -28,7 +28,8 @@ sub said { my $text = `$_[0] 2>&1`; return ($? == 0, $text) }
 # ---- linters -----------------------------------------------------------------------------------------------------------------------------------
 
 # Warnings that are meant: there is nobody to name yet, and to lead the browser elsewhere is what authorize is for.
-my %meant = map { $_ => 1 } 'info-contact #/info', map { "operation-2xx-response #/paths/~1v1~1oauth~1$_/responses" } qw(authorize/get sign-in/post);
+my %meant = map { $_ => 1 } 'info-contact #/info', map { "operation-2xx-response #/paths/~1v1~1$_/responses" }
+    qw(oauth~1authorize/get oauth~1sign-in/post oidc~1authorize/get oidc~1authorize/post);
 my $folder = tempdir('identity-clients.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 sub write_file
