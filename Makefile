@@ -7,6 +7,7 @@
 #   make test       every test
 #   make fuzz       the fuzz targets of t/fuzz by libFuzzer (SECONDS=60 each; needs clang)
 #   make coverage   lines of src that tests reach, for each file; under the floor of t/trust/coverage.txt it is an error (FILES='t/api/users.t ...')
+#   make tsan       the unit tests that start threads, under ThreadSanitizer
 #   make mutants    mutated raw requests against the sanitized server (REQUESTS=100000 SEED=1)
 #   make bench      what it costs, beside limits measured in the same run
 #   make count      instructions a request of the most frequent ones, by callgrind
@@ -132,7 +133,7 @@ MODULE := $(BUILD)/mod_identity.so
 TOOL := $(BUILD)/htidentity
 UNIT_SUPPORT := $(if $(UNIT_SUPPORT_SOURCES),$(BUILD)/t/libsupport.a)
 
-.PHONY: all units fuzzes check test fuzz coverage mutants bench count run install uninstall package test-package dist syntax reference deps packages test-packages clean FORCE
+.PHONY: all units fuzzes check test fuzz coverage tsan mutants bench count run install uninstall package test-package dist syntax reference deps packages test-packages clean FORCE
 .SECONDARY: $(OBJECTS)
 
 MAN := $(BUILD)/htidentity.8 $(BUILD)/mod_identity.8
@@ -288,6 +289,13 @@ coverage:
 	    HARDEN= LDFLAGS=--coverage all units
 	@t/trust/coverage.sh $(FILES)
 
+# What threads share: caches, revisions, keys, the hashing semaphore, counters, calls to providers.
+TSAN_UNITS := $(foreach unit,core_cache core_revisions core_jwt password_semaphore serve_metrics client_captcha client_oidc,build-tsan/t/unit-$(unit))
+tsan:
+	@$(DEPS) build test
+	+@$(MAKE) --no-print-directory -j$(JOBS) SAN= FUZZ= BUILD=build-tsan CC=gcc CFLAGS='-O1 -g1' HARDEN='-fsanitize=thread -fno-omit-frame-pointer' LDFLAGS=-fsanitize=thread $(TSAN_UNITS)
+	@TSAN_OPTIONS='suppressions=$(CURDIR)/t/trust/tsan.txt exitcode=66' $(PROVE) $(TSAN_UNITS)
+
 # The same REQUESTS and SEED send the same bytes.
 mutants:
 	@$(DEPS) build test
@@ -338,4 +346,4 @@ deps:
 	@$(DEPS) build test
 
 clean:
-	rm -rf '$(BUILD)' build build-asan build-fuzz build-coverage
+	rm -rf '$(BUILD)' build build-asan build-fuzz build-coverage build-tsan
