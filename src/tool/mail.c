@@ -80,7 +80,7 @@ int tool_mail_retry(tool_t *tool)
     if (tool->json)
         printf("{\"due\":%d}\n", changed);
     else
-        printf("%d queued %s due now\n", changed, changed == 1 ? "is" : "are");
+        printf("%d queued %s due now\n", changed, changed == 1 ? "mail is" : "mails are");
     return 0;
 }
 

@@ -68,7 +68,7 @@ is outbox('later@example.com')->{state}, 'queued', 'who is refused for now waits
 like listed(), qr/^mail_\w+\tqueued\tinvite\tlater\@example\.com\t1\t\S+Z\t\S+Z\tThe mail server answered: 451 .*Said by the test$/m, 'htidentity lists what waits';
 like listed(), qr/^mail_\w+\tfailed\tinvite\tnever\@example\.com\t1\t\S+Z\t-\tThe mail server answered: 550 /m, 'and what has failed';
 my (undef, $due) = $server->tool('mail', 'retry');
-is $due, "1 queued is due now\n", 'htidentity makes it due';
+is $due, "1 queued mail is due now\n", 'htidentity makes it due';
 $smtp->wait_mails('later@example.com', 1);
 is wait_outbox('later@example.com', 'sent')->{attempts}, 2, 'and it leaves';
 unlike listed(), qr/later\@/, 'which is not listed any more';
