@@ -153,17 +153,27 @@ static void watch(identity_job_t *job, apr_pool_t *pool)
     job->watched++;
 }
 
-static void run(identity_job_t *job, int more)
+/* False once the child ends: its connections may be gone. The end of the child waits for what has begun (quiesce), so
+ * it must not happen on the job's own thread. */
+static bool begin(identity_job_t *job)
 {
-    /* The end of the child waits for the job (quiesce), so it must not happen on the job's own thread. */
-    if (more > 0)
-        identity_signals_hold();
+    identity_signals_hold();
     apr_thread_mutex_lock(job->mutex);
-    job->running += more;
+    bool may = !atomic_load(&job->stop);
+    job->running += may;
+    apr_thread_mutex_unlock(job->mutex);
+    if (!may)
+        identity_signals_release();
+    return may;
+}
+
+static void end(identity_job_t *job)
+{
+    apr_thread_mutex_lock(job->mutex);
+    job->running--;
     apr_thread_cond_broadcast(job->ended);
     apr_thread_mutex_unlock(job->mutex);
-    if (more < 0)
-        identity_signals_release();
+    identity_signals_release();
 }
 
 /* An error would end the job for the life of the child, so it never returns one. */
@@ -172,9 +182,8 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
     identity_job_t *job = job_;
     int sent = 1;
 
-    if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
+    if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex || !begin(job))
         return APR_SUCCESS;
-    run(job, 1);
     /* A round takes only a few mails: the next follows at once, until the outbox is empty. */
     while (sent > 0 && !stopping(job)) {
         apr_pool_t *round;
@@ -191,7 +200,7 @@ static apr_status_t tick(int state, void *job_, apr_pool_t *pool)
         purge(job, pool);
         watch(job, pool);
     }
-    run(job, -1);
+    end(job);
     return APR_SUCCESS;
 }
 
@@ -199,16 +208,15 @@ static apr_status_t follow(int state, void *job_, apr_pool_t *pool)
 {
     identity_job_t *job = job_;
 
-    if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex)
+    if (state != AP_WATCHDOG_STATE_RUNNING || !job->mutex || !begin(job))
         return APR_SUCCESS;
-    run(job, 1);
     for (int i = 0; i < job->stores->nelts && !stopping(job); i++) {
         apr_pool_t *round;
         apr_pool_create(&round, pool);
         identity_poll_changes(round, &APR_ARRAY_IDX(job->stores, i, identity_host_t *)->env);
         apr_pool_destroy(round);
     }
-    run(job, -1);
+    end(job);
     return APR_SUCCESS;
 }
 
@@ -218,8 +226,8 @@ static apr_status_t quiesce(void *job_)
 {
     identity_job_t *job = job_;
 
-    atomic_store(&job->stop, true);
     apr_thread_mutex_lock(job->mutex);
+    atomic_store(&job->stop, true);
     while (job->running)
         apr_thread_cond_wait(job->ended, job->mutex);
     apr_thread_mutex_unlock(job->mutex);
