@@ -129,8 +129,15 @@ static bool load(identity_call_t *call, void *data)
            (!session || oidc_person_find(call, session, &request->party));
 }
 
+/* Has somebody signed in since this browser was sent to the sign-in page? */
+static bool signed_in_since(const oidc_request_t *request)
+{
+    const identity_session_row_t *session = request->party.session;
+    return request->sent_at && session && session->authenticated_at >= request->sent_at;
+}
+
 /* Does the person have to sign in (again)? */
-static bool sign_in_needed(identity_call_t *call, const oidc_request_t *request)
+static bool sign_in_needed(const identity_call_t *call, const oidc_request_t *request)
 {
     const identity_session_row_t *session = request->party.session;
 
@@ -138,7 +145,7 @@ static bool sign_in_needed(identity_call_t *call, const oidc_request_t *request)
         return true;
     if (request->hint_subject && strcmp(request->hint_subject, request->party.user->id) != 0)
         return true;
-    if (sent_at(call) && session->authenticated_at >= sent_at(call))
+    if (signed_in_since(request))
         return false;
     return request->login || (request->max_age >= 0 && call->now - session->authenticated_at >
                                                            apr_time_from_sec(request->max_age));
@@ -198,13 +205,13 @@ bool identity_op_oidc_authorize(identity_call_t *call)
         return entry_refusal(call, request.description);
     if (!oidc_request_read(call, &request))
         return send_back(call, &request, "error", request.error);
+    request.sent_at = sent_at(call);
     if (sign_in_needed(call, &request)) {
         if (request.none)
             return refuse(call, &request, "login_required",
                           "Nobody is signed in, or not recently enough.");
         /* Another person than the application meant has just signed in. */
-        if (request.party.session && sent_at(call) &&
-            request.party.session->authenticated_at >= sent_at(call))
+        if (signed_in_since(&request))
             return refuse(call, &request, "login_required", "Somebody else is signed in.");
         return send_to_sign_in(call, &request);
     }

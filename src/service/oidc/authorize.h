@@ -8,9 +8,10 @@
 
 typedef struct oidc_request {
     const char *client_id, *redirect_uri, *state, *nonce, *scope, *challenge, *login_hint;
-    const char *hint_subject;        /* of id_token_hint; NULL: none was sent */
-    bool none, login;                /* of prompt */
-    apr_int64_t max_age;             /* in seconds; -1: none was sent */
+    const char *hint_subject; /* of id_token_hint; NULL: none was sent */
+    bool none, login;         /* of prompt */
+    apr_time_t sent_at;  /* when this browser was sent to sign in for this request; 0: it was not */
+    apr_int64_t max_age; /* in seconds; -1: none was sent */
     const char *error, *description; /* what was refused, and why */
     oidc_party_t party;
     identity_client_grant_row_t grant;
