@@ -32,6 +32,9 @@ bool identity_principal_covers(const identity_principal_t *principal, const char
 /* ... in every account of the entity? Reads. */
 bool identity_principal_covers_entity(identity_call_t *call, const identity_permset_t *want,
                                       bool *covers);
+/* For what belongs to the whole entity: refuses a caller who lacks the route's permission in one of its accounts. what:
+ * the plural that begins the sentence. Reads. */
+bool identity_permission_in_entity(identity_call_t *call, const char *what);
 /* Does it hold every permission in every account of the entity, which must have one? Required where the role or key
  * in question grants nothing that could be compared. Never true of a PARTNER. Reads. */
 bool identity_principal_holds_everything(identity_call_t *call,

@@ -364,6 +364,21 @@ bool identity_principal_covers_entity(identity_call_t *call, const identity_perm
     return principal->entity_wide || !*covers || grants_cover(call, principal, want, covers);
 }
 
+bool identity_permission_in_entity(identity_call_t *call, const char *what)
+{
+    identity_permset_t want = {0};
+    bool covers;
+
+    identity_permset_add(call->pool, &want, call->route->permission);
+    if (!identity_principal_covers_entity(call, &want, &covers))
+        return false;
+    return covers ||
+           identity_deny(
+               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
+               "%s belong to the whole entity: this needs the permission %s in each of its accounts.",
+               what, call->route->permission);
+}
+
 bool identity_principal_holds_everything(identity_call_t *call,
                                          const identity_principal_t *principal, bool *holds)
 {

@@ -50,16 +50,7 @@ bool identity_op_get_client(identity_call_t *call)
 /* A client learns of people of the whole entity, so deciding about it requires the permission in all of it. */
 static bool may_change(identity_call_t *call)
 {
-    identity_permset_t want = {0};
-    bool covers;
-
-    identity_permset_add(call->pool, &want, call->route->permission);
-    if (!identity_principal_covers_entity(call, &want, &covers))
-        return false;
-    return covers ||
-           identity_deny(
-               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-               "Clients are for the whole entity: this needs its permission in each of the accounts.");
+    return identity_permission_in_entity(call, "Clients");
 }
 
 /* A new secret of the row; NULL for a PUBLIC client, which has none. */

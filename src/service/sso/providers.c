@@ -75,17 +75,7 @@ bool identity_op_enabled_authentication_providers(identity_call_t *call)
  * 62). */
 static bool may_change(identity_call_t *call)
 {
-    identity_permset_t want = {0};
-    bool covers;
-
-    identity_permset_add(call->pool, &want, call->route->permission);
-    if (!identity_principal_covers_entity(call, &want, &covers))
-        return false;
-    return covers ||
-           identity_deny(
-               call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-               "Providers belong to the whole entity: this needs the permission %s in each of its accounts.",
-               call->route->permission);
+    return identity_permission_in_entity(call, "Providers");
 }
 
 /* Nobody may lock everybody out. If nobody could sign in before either, the change is not to blame. */
