@@ -209,10 +209,10 @@ bool identity_op_oidc_authorize(identity_call_t *call)
     if (sign_in_needed(call, &request)) {
         if (request.none)
             return refuse(call, &request, "login_required",
-                          "Nobody is signed in, or not recently enough.");
+                          "No user is signed in, or the sign-in is too old.");
         /* Another person than the application meant has just signed in. */
         if (signed_in_since(&request))
-            return refuse(call, &request, "login_required", "Somebody else is signed in.");
+            return refuse(call, &request, "login_required", "Another user is signed in.");
         return send_to_sign_in(call, &request);
     }
     if (!oidc_admitted(&request.party))

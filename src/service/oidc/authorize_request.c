@@ -56,7 +56,7 @@ static bool read_prompt(oidc_request_t *request, const char *prompt)
     request->none = oidc_scope_has(prompt, "none");
     request->login = oidc_scope_has(prompt, "login") || oidc_scope_has(prompt, "select_account");
     return !request->none || strcmp(prompt, "none") == 0 ||
-           wrong(request, "invalid_request", "prompt=none stands alone.");
+           wrong(request, "invalid_request", "prompt=none cannot be combined with other values.");
 }
 
 static bool read_age(oidc_request_t *request, const char *age)
@@ -65,7 +65,7 @@ static bool read_age(oidc_request_t *request, const char *age)
     if (!age)
         return true;
     if (strlen(age) > AGE_DIGITS || strspn(age, "0123456789") != strlen(age))
-        return wrong(request, "invalid_request", "max_age is a number of seconds.");
+        return wrong(request, "invalid_request", "max_age must be a number of seconds.");
     request->max_age = apr_atoi64(age);
     return true;
 }
@@ -85,7 +85,7 @@ static bool read_challenge(identity_call_t *call, oidc_request_t *request)
     size_t size;
     if (strlen(challenge) != CHALLENGE_LENGTH ||
         !identity_base64url_decode(call->pool, challenge, &size))
-        return wrong(request, "invalid_request", "code_challenge is not one of S256.");
+        return wrong(request, "invalid_request", "code_challenge is not a valid S256 challenge.");
     request->challenge = challenge;
     return true;
 }
@@ -111,7 +111,7 @@ static bool read_scope(identity_call_t *call, oidc_request_t *request)
     request->scope = scope ? oidc_scopes(call, &request->party, scope) : "";
     return oidc_scope_has(request->scope, "openid") ||
            wrong(request, "invalid_scope",
-                 "The scope openid is needed, and the client must have it.");
+                 "scope must include openid, which the client must be allowed to request.");
 }
 
 static bool read_type(identity_call_t *call, oidc_request_t *request)
@@ -129,7 +129,8 @@ static bool read_type(identity_call_t *call, oidc_request_t *request)
     if (mode && strcmp(mode, "query") != 0)
         return wrong(request, "invalid_request", "response_mode must be query.");
     return oidc_grants(&request->party, "authorization_code") ||
-           wrong(request, "unauthorized_client", "This client may not ask for codes.");
+           wrong(request, "unauthorized_client",
+                 "This client may not use the grant type authorization_code.");
 }
 
 bool oidc_request_read(identity_call_t *call, oidc_request_t *request)

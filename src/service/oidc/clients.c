@@ -158,7 +158,7 @@ static bool read_overlap(identity_call_t *call, apr_time_t *end)
         identity_time_parse(identity_json_string(call->body, "previous_expires_at"), end);
     return *end <= call->now + OVERLAP_MAX ||
            identity_deny(call, IDENTITY_PROBLEM_INVALID_FIELD, "previous_expires_at",
-                         "previous_expires_at may lie 30 days ahead at most.");
+                         "previous_expires_at must be within the next 30 days.");
 }
 
 static bool write_rotation(identity_call_t *call, void *data)

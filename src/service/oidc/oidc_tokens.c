@@ -75,8 +75,9 @@ bool oidc_tokens_answer(identity_call_t *call, const oidc_party_t *party,
         return false;
     const char *identity = id_token(call, party, grant, scope, &access);
     if (!identity) {
-        identity_log(call, IDENTITY_LOG_ERROR,
-                     "ID0392: no ID token can be signed: is the key of IdentityOpenIDKey there?");
+        identity_log(
+            call, IDENTITY_LOG_ERROR,
+            "ID0392: no ID token can be signed: check that the key of IdentityOpenIDKey could be read at the start");
         return identity_deny(call, IDENTITY_PROBLEM_UNAVAILABLE, NULL, NULL);
     }
     json_t *answer = json_object();

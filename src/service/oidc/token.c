@@ -35,8 +35,9 @@ static bool look(identity_call_t *call, shown_t *shown)
     if (!identity_basic_parse(call->pool, basic, &id, &secret))
         return unknown(call);
     if (shown->secret || (shown->id && strcmp(shown->id, id) != 0))
-        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "A client authenticates itself in one way, not in two.");
+        return identity_oauth_deny(
+            call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
+            "Use one way of client authentication: the Authorization header or the form.");
     shown->id = id;
     shown->secret = secret;
     return true;
@@ -140,12 +141,12 @@ static const char *code_fault(identity_call_t *call, const exchange_t *exchange)
     if (grant->expires_at <= call->now || grant->ended_at)
         return "The code has expired.";
     if (!uri || strcmp(uri, grant->redirect_uri) != 0)
-        return "redirect_uri is not that of the authorization request.";
+        return "redirect_uri differs from that of the authorization request.";
     if (!*grant->challenge)
         return verifier ? "There is a code_verifier, but no code_challenge was sent." : NULL;
     if (!verifier ||
         !identity_secret_equal(identity_sha256_base64url(call->pool, verifier), grant->challenge))
-        return "code_verifier does not fit the code_challenge.";
+        return "code_verifier does not match the code_challenge.";
     return NULL;
 }
 

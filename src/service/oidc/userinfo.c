@@ -76,7 +76,8 @@ bool identity_op_oidc_userinfo_form(identity_call_t *call)
     if (!oidc_enabled(call))
         return false;
     if (token && in_header(call))
-        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
-                                   "The access token comes in one way, not in two.");
+        return identity_oauth_deny(
+            call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
+            "Send the access token once: in the Authorization header or in the form.");
     return answer(call, token ? token : in_header(call));
 }
