@@ -31,8 +31,7 @@ bool oidc_setting(const oidc_party_t *party, const char *name);
 const char *oidc_scopes(identity_call_t *call, const oidc_party_t *party, const char *asked);
 bool oidc_scope_has(const char *scopes, const char *scope);
 /* Adds what the scopes say of the person; what is not known is left out (OpenID Connect Core 1.0, 5.3.2, 5.4). */
-void oidc_claims_add(identity_call_t *call, const oidc_party_t *party, const char *scopes,
-                     json_t *claims);
+void oidc_claims_add(const oidc_party_t *party, const char *scopes, json_t *claims);
 
 /* oidc_tokens.c: 200 with access token, ID token where the scope has openid, and the refresh token unless NULL. */
 bool oidc_tokens_answer(identity_call_t *call, const oidc_party_t *party,

@@ -135,12 +135,10 @@ static json_t *groups_of(const identity_principal_t *principal)
     return groups;
 }
 
-void oidc_claims_add(identity_call_t *call, const oidc_party_t *party, const char *scopes,
-                     json_t *claims)
+void oidc_claims_add(const oidc_party_t *party, const char *scopes, json_t *claims)
 {
     const identity_user_row_t *user = party->user;
 
-    (void)call;
     if (oidc_scope_has(scopes, "profile")) {
         json_object_set_new(claims, "preferred_username",
                             json_string(user->login ? user->login : identity_user_told(user)));

@@ -60,7 +60,7 @@ static const char *id_token(identity_call_t *call, const oidc_party_t *party,
     json_object_set_new(claims, "at_hash",
                         json_string(identity_openid_at_hash(call->pool, access->text)));
     if (oidc_setting(party, "claims_in_id_token"))
-        oidc_claims_add(call, party, scope, claims);
+        oidc_claims_add(party, scope, claims);
     return identity_openid_sign(call->pool, call->env->keys, call->env->settings->openid_key, es256,
                                 "JWT", claims);
 }

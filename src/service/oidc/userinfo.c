@@ -53,8 +53,7 @@ static bool answer(identity_call_t *call, const char *token)
     if (!question.live)
         return invalid(call);
     json_t *claims = json_pack("{s:s}", "sub", question.claims.subject);
-    oidc_claims_add(call, &question.party, question.claims.scope ? question.claims.scope : "",
-                    claims);
+    oidc_claims_add(&question.party, question.claims.scope ? question.claims.scope : "", claims);
     return identity_answer(call, 200, claims);
 }
 
