@@ -20,7 +20,7 @@ static bool unknown(identity_call_t *call)
 {
     return identity_ratelimit_failed(call) &&
            identity_oauth_deny(call, "invalid_client", IDENTITY_PROBLEM_UNAUTHORISED,
-                               "The client is not known.");
+                               "The client is unknown.");
 }
 
 static bool look(identity_call_t *call, shown_t *shown)
@@ -35,9 +35,8 @@ static bool look(identity_call_t *call, shown_t *shown)
     if (!identity_basic_parse(call->pool, basic, &id, &secret))
         return unknown(call);
     if (shown->secret || (shown->id && strcmp(shown->id, id) != 0))
-        return identity_oauth_deny(
-            call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
-            "Use one way of client authentication: the Authorization header or the form.");
+        return identity_oauth_deny(call, "invalid_request", IDENTITY_PROBLEM_BAD_REQUEST,
+                                   "The client must use only one authentication method.");
     shown->id = id;
     shown->secret = secret;
     return true;
