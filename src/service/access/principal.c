@@ -375,7 +375,7 @@ bool identity_permission_in_entity(identity_call_t *call, const char *what)
     return covers ||
            identity_deny(
                call, IDENTITY_PROBLEM_NOT_ALLOWED, NULL,
-               "%s belong to the whole entity: this needs the permission %s in each of its accounts.",
+               "%s belong to the whole entity: in each of its accounts this needs the permission %s.",
                what, call->route->permission);
 }
 
